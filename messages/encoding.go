@@ -1,0 +1,46 @@
+// In which of two encodings a message is, by its Content-Type header or its first byte.
+
+package messages
+
+import "strings"
+
+// Encoding is how a message is written, spelled as its Content-Type. The zero value is not an encoding.
+type Encoding string
+
+// The encodings.
+const (
+	MsgPack Encoding = "application/msgpack"
+	JSON    Encoding = "application/json"
+)
+
+// ParseEncoding reads a Content-Type header: application/msgpack, application/x-msgpack or application/json; parameters and case are of no account.
+func ParseEncoding(contentType string) (Encoding, bool) {
+	name, _, _ := strings.Cut(contentType, ";")
+	name = strings.TrimSpace(name)
+	switch {
+	case name == string(MsgPack): // the usual spelling, without the cost of folding
+		return MsgPack, true
+	case strings.EqualFold(name, string(JSON)):
+		return JSON, true
+	case strings.EqualFold(name, string(MsgPack)), strings.EqualFold(name, "application/x-msgpack"):
+		return MsgPack, true
+	}
+	return "", false
+}
+
+// Sniff tells the encoding by the first byte: { after any spaces is JSON, the header of a map is MessagePack.
+func Sniff(data []byte) (Encoding, bool) {
+	if len(data) > 0 && (data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf) {
+		return MsgPack, true
+	}
+	for _, b := range data {
+		switch b {
+		case ' ', '\t', '\n', '\r':
+		case '{':
+			return JSON, true
+		default:
+			return "", false
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,29 @@
+// Why a message was refused, with what is needed to tell its sender.
+
+package messages
+
+// Error is the refusal of a message by its bytes or its fields. What could be read before the fault is in ID, Key, Partner and ReplyTo, each only where it was
+// right by itself, so that a refused Result can be addressed.
+type Error struct {
+	Code   string // BadRequest, TooLarge or ReplyRefused
+	Field  string // the field's name on the wire, "" when the message as a whole is at fault
+	Reason string // what is wrong and what to do, without the field's name
+
+	ID, Key, Partner, ReplyTo string
+}
+
+// Error is the code, the field and the reason in one line.
+func (e *Error) Error() string { return e.Code + ": " + e.Message() }
+
+// Message is the field and the reason, as they go into Result.Message.
+func (e *Error) Message() string {
+	if e.Field == "" {
+		return e.Reason
+	}
+	return e.Field + ": " + e.Reason
+}
+
+// Result is the refusal to send to the asker.
+func (e *Error) Result() Result {
+	return Result{V: Version, ID: e.ID, Key: e.Key, Partner: e.Partner, Outcome: Refused, Code: e.Code, Message: e.Message()}
+}

@@ -1,0 +1,34 @@
+// Every header name we put on a NATS message or read from one. NATS compares them letter by letter.
+
+package messages
+
+// Headers of our own: what the front door stores with a request and what tells readers of a reply, an event or a dead letter about it.
+const (
+	HeaderReplyTo = "Protocol-Reply-To" // the checked reply subject of a stored request
+	HeaderID      = "Protocol-Id"       // the asker's id
+	HeaderPartner = "Protocol-Partner"  // 16 digits
+	HeaderDoor    = "Protocol-Door"     // by which door it came in: DoorQuery or DoorSubmit
+	HeaderSubject = "Protocol-Subject"  // the subject it came in on
+	HeaderToken   = "Protocol-Token"    // the ask token
+	HeaderKey     = "Protocol-Key"      // the derived key token, only on streams that askers cannot read
+	HeaderRun     = "Protocol-Run"      // the run that answered
+	HeaderOutcome = "Protocol-Outcome"  // of a reply or an event
+	HeaderReason  = "Protocol-Reason"   // why a dead letter is dead
+	HeaderStored  = "Protocol-Stored"   // when the front door stored it, unix milliseconds
+)
+
+// Values of HeaderDoor.
+const (
+	DoorQuery  = "query"
+	DoorSubmit = "submit"
+)
+
+// Headers that others defined.
+const (
+	HeaderContentType      = "Content-Type"
+	HeaderMsgID            = "Nats-Msg-Id"
+	HeaderServiceError     = "Nats-Service-Error"      // NATS services: the message of an error reply
+	HeaderServiceErrorCode = "Nats-Service-Error-Code" // NATS services: its code
+	Traceparent            = "traceparent"             // W3C trace context, carried through
+	Tracestate             = "tracestate"
+)

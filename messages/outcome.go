@@ -1,0 +1,46 @@
+// The few words a Result may use for what came of a query, and for where its answer is from.
+
+package messages
+
+// Outcome is what came of a query. The zero value is not an outcome.
+type Outcome string
+
+// The outcomes. Only the first three are the gateway's word on the agreement.
+const (
+	Signed    Outcome = "signed"     // the agreement is there: debit, refund or both, as the flags say
+	NotSigned Outcome = "not_signed" // the gateway said that there is none
+	Abnormal  Outcome = "abnormal"   // signed once, not in normal state now
+	Refused   Outcome = "refused"    // cannot be answered as asked; asking the same again gives the same
+	Accepted  Outcome = "accepted"   // stored; the answer follows on reply_to
+	Unknown   Outcome = "unknown"    // nobody knows yet: never to be read as a no
+)
+
+// Outcomes lists every outcome, in the order of their definition.
+func Outcomes() []Outcome {
+	return []Outcome{Signed, NotSigned, Abnormal, Refused, Accepted, Unknown}
+}
+
+// Valid tells whether o is one of the outcomes.
+func (o Outcome) Valid() bool {
+	switch o {
+	case Signed, NotSigned, Abnormal, Refused, Accepted, Unknown:
+		return true
+	}
+	return false
+}
+
+// Conclusive tells whether o is the gateway's word on the agreement.
+func (o Outcome) Conclusive() bool { return o == Signed || o == NotSigned || o == Abnormal }
+
+// Source is where an answer is from. The zero value means that it is not told, as in a refusal of our own.
+type Source string
+
+// The sources.
+const (
+	Asked      Source = "asked"      // this ask made the call
+	Joined     Source = "joined"     // waited for a call that was in flight
+	Remembered Source = "remembered" // answered from the record of an earlier call
+)
+
+// Valid tells whether s is one of the sources.
+func (s Source) Valid() bool { return s == Asked || s == Joined || s == Remembered }

@@ -1,0 +1,99 @@
+// Which subjects a Result may be sent to: without this check an asker could make a worker with wide rights publish anywhere, such as to the server's own API.
+
+package messages
+
+import (
+	"fmt"
+	"strings"
+)
+
+const maxSubject = 255
+
+// DefaultReplies is the allow-list of reply subjects unless a setting says otherwise: the inboxes of NATS clients and our durable replies.
+func (n Names) DefaultReplies() []string { return []string{"_INBOX", n.reply} }
+
+// CheckReply tells whether a Result may be published on subject, which came from outside. allowed and own hold prefixes of whole tokens: the entry "_INBOX"
+// covers "_INBOX" and "_INBOX.x" but not "_INBOX_rq.x"; with a dot at its end ("protocol.reply.", also spelled "protocol.reply.>") it covers only what is below.
+// own are the inboxes of this process, refused even where allowed covers them, as is every subject under our prefix but the durable replies. The error is an
+// *Error with code ReplyRefused and field reply_to.
+func (n Names) CheckReply(subject string, allowed, own []string) error {
+	reason := badSubject(subject)
+	switch {
+	case reason != "":
+	case n.ours(subject):
+		reason = "is a subject of the workers themselves; use an inbox or " + n.reply + "<name>"
+	case covered(subject, own):
+		reason = "is an inbox of the workers themselves; use your own"
+	case !covered(subject, allowed):
+		reason = fmt.Sprintf("%.64q is not under an allowed prefix (%s)", subject, strings.Join(allowed, ", "))
+	default:
+		return nil
+	}
+	return &Error{Code: ReplyRefused, Field: "reply_to", Reason: reason}
+}
+
+// CheckAllowed tells what is wrong with an entry of the allow-list of reply subjects, as an operator may have set it.
+func (n Names) CheckAllowed(entry string) error {
+	head := strings.TrimSuffix(strings.TrimSuffix(entry, ">"), ".")
+	if reason := badSubject(head); reason != "" {
+		return fmt.Errorf("allowed reply prefix %.64q: %s", entry, reason)
+	}
+	if head == n.prefix || n.ours(head) {
+		return fmt.Errorf("allowed reply prefix %.64q: covers subjects of the workers themselves", entry)
+	}
+	return nil
+}
+
+// ours tells whether a subject is one of the system's, other than a durable reply.
+func (n Names) ours(subject string) bool {
+	return subject == n.prefix || strings.HasPrefix(subject, n.root) && !below(subject, n.reply)
+}
+
+func covered(subject string, entries []string) bool {
+	for _, e := range entries {
+		e = strings.TrimSuffix(e, ">")
+		if e == "" {
+			continue
+		}
+		if below(subject, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// below tells whether the entry, taken as whole tokens, covers the subject.
+func below(subject, entry string) bool {
+	rest, ok := strings.CutPrefix(subject, entry)
+	switch {
+	case !ok:
+		return false
+	case strings.HasSuffix(entry, "."):
+		return rest != ""
+	}
+	return rest == "" || rest[0] == '.'
+}
+
+// badSubject tells what keeps s from being a plain subject, "" when nothing does.
+func badSubject(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	if len(s) > maxSubject {
+		return fmt.Sprintf("is %d bytes long; at most %d", len(s), maxSubject)
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c <= ' ' || c > '~':
+			return "has a space, a control character or a letter outside ASCII"
+		case c == '*' || c == '>':
+			return "has a wildcard; name one subject"
+		case c == '$':
+			return "has a $: subjects of the server itself are never replied to"
+		}
+	}
+	if s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+		return "has an empty part between dots"
+	}
+	return ""
+}
