@@ -1,0 +1,166 @@
+// The parameters of one request: their canonical text and their form body.
+
+package mapi
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Names of the parameters that carry the signature. They are sent, last, but
+// are no part of what is signed.
+const (
+	ParamSign     = "sign"
+	ParamSignType = "sign_type"
+)
+
+// Param is one parameter as text, not encoded in any way.
+type Param struct{ Name, Value string }
+
+// Params are the parameters of one request or notification in any order. A
+// name that occurs twice is an error wherever the parameters are signed,
+// verified or sent.
+type Params []Param
+
+// Get gives the value of the first parameter with this name, "" when there is
+// none.
+func (p Params) Get(name string) string {
+	for _, q := range p {
+		if q.Name == name {
+			return q.Value
+		}
+	}
+	return ""
+}
+
+// StringToSign gives the canonical text: the parameters that have a value,
+// without sign and sign_type, sorted by name in byte order, as name=value
+// joined with &, the values raw (the gateway owner's appendix, table 3-1,
+// 签名). A repeated or impossible name is an error that names it.
+func (p Params) StringToSign() (string, error) {
+	sorted, err := p.canonical()
+	if err != nil {
+		return "", err
+	}
+	size := 0
+	for _, q := range sorted {
+		size += len(q.Name) + len(q.Value) + 2
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i, q := range sorted {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(q.Name)
+		b.WriteByte('=')
+		b.WriteString(q.Value)
+	}
+	return b.String(), nil
+}
+
+// Body gives the form body (application/x-www-form-urlencoded): the parameters
+// that have a value, sorted by name, sign and sign_type last, each value as
+// percent-encoded bytes of cs with a space as +. It is ASCII whatever cs is.
+func (p Params) Body(cs Charset) (string, error) {
+	sorted, err := p.canonical()
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{ParamSign, ParamSignType} {
+		if v := p.Get(name); v != "" {
+			sorted = append(sorted, Param{name, v})
+		}
+	}
+	var b strings.Builder
+	for i, q := range sorted {
+		value, err := encodeParam(q, cs)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(q.Name))
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(string(value)))
+	}
+	return b.String(), nil
+}
+
+// canonical gives a sorted copy of what is signed, after every name has been
+// checked, those that are left out too: a request with a repeated sign or a
+// repeated empty parameter is as unclear as any other.
+func (p Params) canonical() (Params, error) {
+	sorted := slices.Clone(p)
+	slices.SortFunc(sorted, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	for i, q := range sorted {
+		if err := checkName(q.Name); err != nil {
+			return nil, err
+		}
+		if i > 0 && sorted[i-1].Name == q.Name {
+			return nil, fmt.Errorf("parameter %q is there more than once", q.Name)
+		}
+	}
+	return slices.DeleteFunc(sorted, func(q Param) bool {
+		return q.Value == "" || q.Name == ParamSign || q.Name == ParamSignType
+	}), nil
+}
+
+// checkName keeps out names that would make the canonical text ambiguous or
+// that no charset is sure to hold.
+func checkName(name string) error {
+	if name == "" {
+		return errors.New("a parameter has no name")
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c > '~' || c == '=' || c == '&' {
+			return fmt.Errorf("parameter name %q: character %d is not allowed in a name", clip(name), i+1)
+		}
+	}
+	return nil
+}
+
+// bytesToSign gives the canonical text in the bytes of cs. It encodes value by
+// value, so that an error can name the parameter.
+func (p Params) bytesToSign(cs Charset) ([]byte, error) {
+	sorted, err := p.canonical()
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	for i, q := range sorted {
+		value, err := encodeParam(q, cs)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = append(append(b, q.Name...), '=')
+		b = append(b, value...)
+	}
+	return b, nil
+}
+
+// encodeParam is Charset.Encode with the parameter's name in the error; the
+// value is personal data and stays out of it.
+func encodeParam(q Param, cs Charset) ([]byte, error) {
+	value, err := cs.Encode(q.Value)
+	if u := (*UnmappableError)(nil); errors.As(err, &u) {
+		u.Param = q.Name
+	}
+	return value, err
+}
+
+// clip bounds text that a stranger chose before it goes into an error.
+func clip(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
