@@ -71,7 +71,7 @@ func (e *UnmappableError) Error() string {
 		where = fmt.Sprintf("parameter %q: ", e.Param)
 	}
 	if e.Rune == utf8.RuneError {
-		return fmt.Sprintf("%stext is not valid UTF-8 and cannot be written in %s", where, e.Charset)
+		return fmt.Sprintf("%stext is broken (not UTF-8, or U+FFFD) and cannot be written in %s", where, e.Charset)
 	}
 	return fmt.Sprintf("%scharacter %q (%U) cannot be written in %s", where, e.Rune, e.Rune, e.Charset)
 }

@@ -1,23 +1,30 @@
-// The gateway's error codes: what each means and what may be done about it.
+// Classes of the gateway's error codes, and finding a code in the table.
 
 package mapi
 
-// Class says what may be done about a code. The zero Class is invalid.
+import (
+	"slices"
+	"strings"
+)
+
+// Class says what may be done about a code. The zero Class is invalid: no code
+// has it, and meeting it is a mistake in a program.
 type Class int
 
 // The classes.
 const (
 	Biz      Class = iota + 1 // an answer, final
-	Input                     // the asker's data is wrong
-	Conf                      // our account, key or contract: every query of the partner will fail
+	Input                     // what the asker sent is wrong
+	Conf                      // our account, key or contract: every query of the partner will fail, alarm
 	Bug                       // our program is wrong
 	Temp                      // ask again later
-	Unlisted                  // in no table: not retried by itself, never "not signed"
+	Unlisted                  // in no table: keep the text, alarm once, do not retry, never "not signed"
 )
 
 var classNames = [...]string{"INVALID", "BIZ", "INPUT", "CONF", "BUG", "TEMP", "UNLISTED"}
 
-// String gives BIZ, INPUT, CONF, BUG, TEMP or UNLISTED; INVALID for the rest.
+// String gives BIZ, INPUT, CONF, BUG, TEMP or UNLISTED, and INVALID for any
+// other number.
 func (c Class) String() string {
 	if c < 0 || int(c) >= len(classNames) {
 		c = 0
@@ -28,16 +35,29 @@ func (c Class) String() string {
 // MarshalText makes logs and JSON show the name.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// Code is one error code with words for a person, in English and Chinese.
+// Code is one error code of the gateway with words for a person, in English
+// and Chinese.
 type Code struct {
-	Name                 string // as on the wire, the gateway's own misspellings too
+	Name                 string // as on the wire, the gateway's own misspellings included
 	Class                Class
 	MeaningEN, MeaningZH string // what the gateway says with it
 	DoEN, DoZH           string // what to do about it
 }
 
-// Lookup finds a code by its exact name.
-func Lookup(code string) (Code, bool) { return Code{Name: code, Class: Unlisted}, false }
+// Lookup finds a code by its exact name. For a code in no table it gives false
+// and a Code that can still be shown: Class Unlisted and general words.
+func Lookup(code string) (Code, bool) {
+	i, ok := slices.BinarySearchFunc(codes, code, func(c Code, name string) int { return strings.Compare(c.Name, name) })
+	if ok {
+		return codes[i], true
+	}
+	return Code{
+		code, Unlisted,
+		"a code that is in no table", "未列入对照表的错误码",
+		"do not ask again by itself and do not read it as not signed; look it up in the gateway's documents or ask Alipay's technical support",
+		"不要自动重试,也不要当作未签约;请查阅接口文档或联系支付宝技术支持",
+	}, false
+}
 
-// Codes gives the whole table, sorted by name.
-func Codes() []Code { return nil }
+// Codes gives the whole table, sorted by name. The caller may change it.
+func Codes() []Code { return slices.Clone(codes) }

@@ -1,24 +1,67 @@
-// Reading an answer: a strict, bounded pass over its XML.
+// Reading an answer: its size, its encoding, and what a reader may ask of it.
 
 package mapi
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
 
-// MaxAnswer is the size in bytes above which an answer is not read.
-const MaxAnswer = 256 << 10
+// Bounds on an answer. A real one has a few hundred bytes and ten elements.
+const (
+	MaxAnswer   = 256 << 10 // bytes
+	MaxDepth    = 16        // elements inside one another, the root counted
+	MaxElements = 1024
+)
 
-// Answer is one answer of the gateway. The zero Answer has no fields.
+// Answer is one answer of the gateway, whole and unambiguous, but not yet
+// verified. The zero Answer has no fields.
 type Answer struct {
-	root, response, request Params // response is nil when there is no such element
-	encoding                string
-	fellBack                bool
+	root     Params // the leaves under the root
+	response Params // those under response or its wrapper; nil when there is no response
+	request  Params // request/param, by name
+	encoding string
+	fellBack bool
 }
 
-// ParseAnswer reads an answer; the Answer is zero when there is an error.
-func ParseAnswer(body []byte) (Answer, error) { return Answer{}, errors.New("read answer: to be written") }
+// ParseAnswer reads the XML of an answer. It takes one root named alipay, in
+// utf-8, gbk, gb2312 or gb18030 as declared (utf-8 when nothing is), flat or
+// with the fields under response or one wrapper inside it. Refused are: a
+// document type, processing instructions, comments, prefixes and attributes
+// (name on request/param aside), a field that is there twice, text between
+// elements, anything after the root, and what is larger than MaxAnswer,
+// MaxDepth or MaxElements. The XML readers of Go let most of these pass
+// (measured), and each is a way to read T where the gateway said F.
+//
+// Bytes that are not valid in the declared encoding are read as the other of
+// utf-8 and gbk, and Answer.FellBack says so: answers with a wrong label exist.
+//
+// With an error the Answer is zero and nothing is known: not "not signed".
+func ParseAnswer(body []byte) (Answer, error) {
+	if len(body) > MaxAnswer {
+		return Answer{}, fmt.Errorf("read answer: it is larger than %d bytes", MaxAnswer)
+	}
+	label, text, fellBack, err := answerText(body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("read answer: %w", err)
+	}
+	root, err := parseTree(text)
+	if err != nil {
+		return Answer{}, fmt.Errorf("read answer: %w", err)
+	}
+	a, err := readFields(root)
+	if err != nil {
+		return Answer{}, fmt.Errorf("read answer: %w", err)
+	}
+	a.encoding, a.fellBack = label, fellBack
+	return a, nil
+}
 
-// Get gives a field: first one directly under the root, then one under
-// response or its wrapper.
+// Get gives a field by name: one directly under the root or else one under
+// response or its wrapper. No name is in both places.
 func (a Answer) Get(name string) (string, bool) {
 	if v, ok := find(a.root, name); ok {
 		return v, true
@@ -27,12 +70,15 @@ func (a Answer) Get(name string) (string, bool) {
 }
 
 // Request gives one of the parameters that the answer repeats from the request.
+// They are never signed.
 func (a Answer) Request(name string) (string, bool) { return find(a.request, name) }
 
-// Encoding gives the declared encoding in the spelling of the answer.
+// Encoding gives the encoding that the answer declares, in its own spelling;
+// "utf-8" when it declares none.
 func (a Answer) Encoding() string { return a.encoding }
 
-// FellBack says that the answer's bytes were not in the declared encoding.
+// FellBack says that the bytes were not in the declared encoding and were read
+// as the other of utf-8 and gbk.
 func (a Answer) FellBack() bool { return a.fellBack }
 
 func find(p Params, name string) (string, bool) {
@@ -42,4 +88,62 @@ func find(p Params, name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// declaration matches an XML declaration; its one group is the encoding.
+var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')` +
+	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z0-9._-]{1,40}"|'[A-Za-z0-9._-]{1,40}'))?` +
+	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
+
+// answerText gives what follows the declaration as UTF-8, and the encoding's
+// label. White space before the declaration is against XML's letter but cannot
+// mislead anybody, and page templates are known to write it.
+func answerText(body []byte) (label, text string, fellBack bool, err error) {
+	if bytes.HasPrefix(body, []byte{0xFE, 0xFF}) || bytes.HasPrefix(body, []byte{0xFF, 0xFE}) {
+		return "", "", false, errors.New("it is in UTF-16")
+	}
+	body, marked := bytes.CutPrefix(body, []byte{0xEF, 0xBB, 0xBF})
+	body = bytes.TrimLeft(body, " \t\r\n")
+	label = "utf-8"
+	if bytes.HasPrefix(body, []byte("<?")) {
+		m := declaration.FindSubmatch(body)
+		if m == nil {
+			return "", "", false, errors.New("its XML declaration is not a plain one")
+		}
+		body = body[len(m[0]):]
+		if len(m[1]) > 0 {
+			label = string(m[1][1 : len(m[1])-1])
+		}
+	}
+	text, fellBack, err = decodeAnswer(body, label, marked)
+	return label, text, fellBack, err
+}
+
+// decodeAnswer obeys the label, then tries the other of utf-8 and gbk. For the
+// two other Chinese encodings utf-8 comes first: text of theirs that happens to
+// be whole UTF-8 is rarer than the reverse. A byte order mark rules out all but
+// utf-8.
+func decodeAnswer(body []byte, label string, marked bool) (text string, fellBack bool, err error) {
+	var kinds []charsetKind
+	switch strings.ToLower(label) {
+	case "utf-8":
+		kinds = []charsetKind{kindUTF8, kindGBK}
+	case "gbk":
+		kinds = []charsetKind{kindGBK, kindUTF8}
+	case "gb2312":
+		kinds = []charsetKind{kindGB2312, kindUTF8, kindGBK}
+	case "gb18030":
+		kinds = []charsetKind{kindGB18030, kindUTF8, kindGBK}
+	default:
+		return "", false, fmt.Errorf("its encoding %q is not one of utf-8, gbk, gb2312, gb18030", label)
+	}
+	for i, kind := range kinds {
+		if marked && kind != kindUTF8 {
+			continue
+		}
+		if text, err := (Charset{kind, label}).Decode(body); err == nil {
+			return text, i > 0, nil
+		}
+	}
+	return "", false, fmt.Errorf("its bytes are neither valid %s nor of any encoding it may have meant", label)
 }
