@@ -3,50 +3,141 @@
 package messages
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// MaxMessage is the size in bytes above which a message is refused.
-const MaxMessage = 64 << 10
-
+// DecodeQuery reads a Query. contentType is the Content-Type header, "" when there is none. The encoding is the one to answer in, and is told with an error
+// too. The error is an *Error: the bytes, a field's kind or its value is at fault; then the Query is zero. v is 1 where it was absent, and user_email is
+// without spaces around it.
 func DecodeQuery(data []byte, contentType string) (Query, Encoding, error) {
-	var q Query
-	e, err := decode(data, contentType, &q)
-	return q, e, err
-}
-
-func DecodeResult(data []byte, contentType string) (Result, Encoding, error) {
-	var r Result
-	e, err := decode(data, contentType, &r)
-	return r, e, err
-}
-
-func decode(data []byte, contentType string, into any) (Encoding, error) {
-	e, ok := ParseEncoding(contentType)
-	if !ok {
-		e, _ = Sniff(data)
+	var m message
+	var fields [len(queryFields)]field
+	var names [len(queryFields) + 4]string
+	m.fields, m.names = fields[:0], names[:0]
+	readMessage(&m, data, contentType)
+	q := m.query()
+	if m.fault == nil {
+		m.fault = q.check()
 	}
-	var err error
-	if e == MsgPack {
-		err = msgpack.Unmarshal(data, into)
-	} else {
-		err = json.Unmarshal(data, into)
+	if m.fault != nil {
+		q.address(m.fault)
+		return Query{}, m.encoding, m.fault
+	}
+	return q, m.encoding, nil
+}
+
+// DecodeResult reads a Result, as DecodeQuery reads a Query, but passes over names it does not know.
+func DecodeResult(data []byte, contentType string) (Result, Encoding, error) {
+	var m message
+	var fields [24]field
+	var names [28]string
+	m.fields, m.names = fields[:0], names[:0]
+	readMessage(&m, data, contentType)
+	r := m.result()
+	if m.fault == nil {
+		m.fault = r.check()
+	}
+	if m.fault != nil {
+		m.fault.ID = r.ID
+		return Result{}, m.encoding, m.fault
+	}
+	return r, m.encoding, nil
+}
+
+func (r *Result) check() *Error {
+	switch {
+	case r.V != Version:
+		return bad("v", fmt.Sprintf("is %d; this program speaks version %d", r.V, Version))
+	case r.Outcome == "":
+		return bad("outcome", "is missing")
+	case !r.Outcome.Valid():
+		return bad("outcome", quoted(string(r.Outcome))+" is unknown")
+	case r.Source != "" && !r.Source.Valid():
+		return bad("source", quoted(string(r.Source))+" is unknown")
+	case r.Verified != "" && r.Verified != VerifiedSign && r.Verified != UnsignedAnswer:
+		return bad("verified", quoted(r.Verified)+" is unknown")
+	}
+	return nil
+}
+
+// Encode writes a Query, with v filled in. It fails only on what no reader would take: an unknown encoding, text that is not UTF-8, more than 64 KiB. Whether
+// the fields hold what they may is told by Check.
+func (q Query) Encode(e Encoding) ([]byte, error) {
+	q.V = Version
+	err := checkTexts(q.Meta, q.ID, q.Key, q.Partner, q.UserEmail, q.AccountNo, q.BizType, q.ReplyTo)
+	if err != nil {
+		return nil, fmt.Errorf("encode query: %w", err)
+	}
+	return encode(e, &q)
+}
+
+// Encode writes a Result, with v filled in. It fails as Query.Encode does.
+func (r Result) Encode(e Encoding) ([]byte, error) {
+	r.V = Version
+	err := checkTexts(r.Meta, r.ID, r.Key, r.Partner, r.Run, string(r.Outcome), r.UserID, r.IsSuccess, r.Code, r.Message, string(r.Source), r.Verified)
+	if err != nil {
+		return nil, fmt.Errorf("encode result: %w", err)
+	}
+	return encode(e, &r)
+}
+
+func checkTexts(meta map[string]string, texts ...string) error {
+	for _, t := range texts {
+		if !utf8.ValidString(t) {
+			return fmt.Errorf("%s is not valid UTF-8", quoted(t))
+		}
+	}
+	for name, t := range meta {
+		if !utf8.ValidString(name) || !utf8.ValidString(t) {
+			return fmt.Errorf("meta %s is not valid UTF-8", quoted(name))
+		}
+	}
+	return nil
+}
+
+func encode(e Encoding, from any) (data []byte, err error) {
+	switch e {
+	case MsgPack:
+		data, err = encodeMsgPack(from)
+	case JSON:
+		data, err = encodeJSON(from)
+	default:
+		err = fmt.Errorf("encoding %s is unknown", quoted(string(e)))
+	}
+	if err == nil && len(data) > MaxMessage {
+		err = fmt.Errorf("message of %d bytes; at most %d", len(data), MaxMessage)
 	}
 	if err != nil {
-		return e, &Error{Code: BadRequest, Reason: err.Error()}
+		return nil, err
 	}
-	return e, nil
+	return data, nil
 }
 
-func encode(e Encoding, from any) ([]byte, error) {
-	if e == MsgPack {
-		return msgpack.Marshal(from)
+func encodeMsgPack(from any) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(256)
+	enc := msgpack.GetEncoder()
+	defer msgpack.PutEncoder(enc)
+	enc.Reset(&b)
+	enc.UseCompactInts(true)
+	enc.SetSortMapKeys(true) // equal messages are equal bytes
+	if err := enc.Encode(from); err != nil {
+		return nil, fmt.Errorf("write MessagePack: %w", err)
 	}
-	return json.Marshal(from)
+	return b.Bytes(), nil
 }
 
-func (q Query) Encode(e Encoding) ([]byte, error) { return encode(e, &q) }
-
-func (r Result) Encode(e Encoding) ([]byte, error) { return encode(e, &r) }
+func encodeJSON(from any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(from); err != nil {
+		return nil, fmt.Errorf("write JSON: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

@@ -30,7 +30,7 @@ func ParseEncoding(contentType string) (Encoding, bool) {
 
 // Sniff tells the encoding by the first byte: { after any spaces is JSON, the header of a map is MessagePack.
 func Sniff(data []byte) (Encoding, bool) {
-	if len(data) > 0 && (data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf) {
+	if len(data) > 0 && opensMap(data[0]) {
 		return MsgPack, true
 	}
 	for _, b := range data {
@@ -44,3 +44,6 @@ func Sniff(data []byte) (Encoding, bool) {
 	}
 	return "", false
 }
+
+// opensMap tells whether a MessagePack message that begins with c is a map.
+func opensMap(c byte) bool { return c&0xf0 == 0x80 || c == 0xde || c == 0xdf }

@@ -1,0 +1,185 @@
+package messages_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"protocolq/messages"
+)
+
+const (
+	msgpackType = "application/msgpack"
+	jsonType    = "application/json"
+)
+
+func TestQueryComesBackAsItWas(t *testing.T) {
+	full := typicalQuery()
+	full.BizType, full.MaxAgeMs = messages.BizType, new(int64(0))
+	full.Meta = map[string]string{"trace": "7", "舱位": "经济舱", "empty": ""}
+	keyed := typicalQuery()
+	keyed.Key = "ticket 784-2216541122"
+	for name, q := range map[string]messages.Query{
+		"full":  full,
+		"keyed": keyed,
+		"least": {V: 1, AccountNo: "2088123456789012"},
+		"phone": {V: 1, UserEmail: "+86-13800138000"},
+		"name":  {V: 1, UserEmail: "张三@example.com"},
+	} {
+		for _, e := range []messages.Encoding{messages.MsgPack, messages.JSON} {
+			t.Run(name+" "+string(e), func(t *testing.T) {
+				data := must(q.Encode(e))(t)
+				for _, contentType := range []string{"", string(e), string(e) + "; charset=utf-8"} {
+					got, gotEncoding, err := messages.DecodeQuery(data, contentType)
+					if err != nil || gotEncoding != e {
+						t.Fatalf("decode as %q: encoding %q, %v", contentType, gotEncoding, err)
+					}
+					if diff := cmp.Diff(q, got); diff != "" {
+						t.Errorf("decode as %q changed it (-sent +read):\n%s", contentType, diff)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestResultComesBackAsItWas(t *testing.T) {
+	full := typicalResult()
+	full.Key, full.Code, full.Message = "k", "NO_SIGN_CUSTOMER", "not signed"
+	full.Retryable, full.RetryAfterMs, full.Meta = true, 30000, map[string]string{"a": "b"}
+	refused := (&messages.Error{Code: messages.BadRequest, Field: "partner", Reason: "is wrong", ID: "7", Key: "k"}).Result()
+	for name, r := range map[string]messages.Result{"full": full, "typical": typicalResult(), "refused": refused} {
+		for _, e := range []messages.Encoding{messages.MsgPack, messages.JSON} {
+			got, gotEncoding, err := messages.DecodeResult(must(r.Encode(e))(t), "")
+			if err != nil || gotEncoding != e {
+				t.Fatalf("%s in %s: encoding %q, %v", name, e, gotEncoding, err)
+			}
+			if diff := cmp.Diff(r, got); diff != "" {
+				t.Errorf("%s in %s (-sent +read):\n%s", name, e, diff)
+			}
+		}
+	}
+}
+
+func TestAbsentAndFalseDiffer(t *testing.T) {
+	for _, e := range []messages.Encoding{messages.MsgPack, messages.JSON} {
+		told := must(messages.Result{Outcome: messages.NotSigned, ChargeAgent: new(false)}.Encode(e))(t)
+		if s := string(told); !strings.Contains(s, "charge_agent") || strings.Contains(s, "refund_charge") {
+			t.Errorf("%s: want charge_agent told and refund_charge not: %q", e, s)
+		}
+		zero := must(messages.Query{MaxAgeMs: new(int64(0))}.Encode(e))(t)
+		if !strings.Contains(string(zero), "max_age_ms") {
+			t.Errorf("%s: max_age_ms 0 was left out: %q", e, zero)
+		}
+	}
+}
+
+func TestEncodeRefusesWhatNobodyReads(t *testing.T) {
+	for name, f := range map[string]func() ([]byte, error){
+		"not UTF-8": func() ([]byte, error) { return messages.Query{ID: "a\xff"}.Encode(messages.JSON) },
+		"meta": func() ([]byte, error) {
+			return messages.Result{Meta: map[string]string{"a": "\xff"}}.Encode(messages.MsgPack)
+		},
+		"too large": func() ([]byte, error) {
+			return messages.Result{Message: strings.Repeat("x", 65536)}.Encode(messages.MsgPack)
+		},
+		"not encoding": func() ([]byte, error) { return messages.Query{}.Encode("text/xml") },
+	} {
+		if data, err := f(); err == nil || data != nil {
+			t.Errorf("%s: %d bytes and %v, want an error", name, len(data), err)
+		}
+	}
+}
+
+func TestContentType(t *testing.T) {
+	inJSON := []byte(` {"v":1,"id":"7","account_no":"2088123456789012"}`)
+	inMsgPack := must(messages.Query{ID: "7", AccountNo: "2088123456789012"}.Encode(messages.MsgPack))(t)
+	for _, c := range []struct {
+		data        []byte
+		contentType string
+		want        messages.Encoding
+		reason      string
+	}{
+		{inJSON, "", messages.JSON, ""},
+		{inJSON, "Application/JSON ; charset=utf-8", messages.JSON, ""},
+		{inMsgPack, "", messages.MsgPack, ""},
+		{inMsgPack, "application/x-msgpack", messages.MsgPack, ""},
+		{inMsgPack, "Application/MsgPack;v=1", messages.MsgPack, ""},
+		{inJSON, "text/xml", messages.JSON, `Content-Type "text/xml" is unknown; send application/msgpack or application/json`},
+		{inMsgPack, "text/xml", messages.MsgPack, `Content-Type "text/xml" is unknown; send application/msgpack or application/json`},
+		{inJSON, msgpackType, messages.MsgPack, "is not a MessagePack map"},
+		{inMsgPack, jsonType, messages.JSON, "is not a JSON object"},
+		{nil, "", messages.JSON, "the message is empty; send a MessagePack map or a JSON object"},
+		{nil, msgpackType, messages.MsgPack, "the message is empty; send a MessagePack map or a JSON object"},
+		{[]byte("hello"), "", messages.JSON, "the message is neither a MessagePack map nor a JSON object"},
+		{[]byte("\xef\xbb\xbf{}"), jsonType, messages.JSON, "is not a JSON object"},
+	} {
+		_, e, err := messages.DecodeQuery(c.data, c.contentType)
+		if e != c.want || reason(err) != c.reason {
+			t.Errorf("%.8q as %q: %s, %q; want %s, %q", c.data, c.contentType, e, reason(err), c.want, c.reason)
+		}
+	}
+}
+
+// A refusal must reach its asker, whatever else is wrong with the message.
+func TestRefusalKnowsItsAsker(t *testing.T) {
+	head := `{"id":"order-17","reply_to":"_INBOX.x","partner":"2088001122334455","key":"k1",`
+	for name, rest := range map[string]string{
+		"field":          `"user_email":"a b"}`,
+		"kind":           `"user_email":7}`,
+		"unknown name":   `"user_emial":"a@b.cn"}`,
+		"broken":         `"user_email":`,
+		"trailing bytes": `"user_email":"a@b.cn"}}`,
+		"duplicate":      `"id":"order-18"}`,
+		"too large":      `"meta":{"a":"` + strings.Repeat("x", 65536) + `"}}`,
+	} {
+		_, _, err := messages.DecodeQuery([]byte(head+rest), "")
+		var e *messages.Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: %v, want an *Error", name, err)
+			continue
+		}
+		if e.ID != "order-17" || e.ReplyTo != "_INBOX.x" || e.Partner != "2088001122334455" || e.Key != "k1" {
+			t.Errorf("%s: id %q, reply_to %q, partner %q, key %q", name, e.ID, e.ReplyTo, e.Partner, e.Key)
+		}
+	}
+	_, _, err := messages.DecodeQuery([]byte(`{"id":"a\u0000","reply_to":"a.>","partner":"1","key":" k"}`), "")
+	var e *messages.Error
+	if !errors.As(err, &e) || e.ID+e.ReplyTo+e.Partner+e.Key != "" {
+		t.Errorf("a refusal carries what is not right by itself: %+v", e)
+	}
+}
+
+// A small query must not keep the large message alive that it came in.
+func TestSmallQueryInLargeMessage(t *testing.T) {
+	padded := `{"account_no":"2088123456789012"` + strings.Repeat(" ", 60000) + "}"
+	keep := make([]messages.Query, 200)
+	grown := allocated(func() {
+		for i := range keep {
+			keep[i] = query(t, padded)
+		}
+	})
+	_ = keep
+	if grown.live > 1<<20 {
+		t.Errorf("200 small queries keep %d bytes alive", grown.live)
+	}
+}
+
+func query(t testing.TB, text string) messages.Query {
+	t.Helper()
+	q, _, err := messages.DecodeQuery([]byte(text), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func reason(err error) string {
+	var e *messages.Error
+	if errors.As(err, &e) {
+		return e.Message()
+	}
+	return ""
+}

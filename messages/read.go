@@ -1,0 +1,255 @@
+// From the fields that a walk found to the fields of a Query or a Result: the right kind each, and no unknown name in a Query.
+
+package messages
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// pinned is the size above which texts are copied out of the message, so that a small Query does not keep 64 KiB alive while it waits.
+const pinned = 2 << 10
+
+// message is what one walk found, and the first fault in it.
+type message struct {
+	scan
+	encoding Encoding
+}
+
+// readMessage walks data as contentType or else the first byte says. Whatever the fault, the fields before it are there.
+func readMessage(m *message, data []byte, contentType string) {
+	m.in = string(data[:min(len(data), MaxMessage)])
+	sniffed, known := Sniff(data)
+	m.encoding = sniffed
+	if contentType != "" {
+		told, ok := ParseEncoding(contentType)
+		if ok {
+			m.encoding, known = told, true
+		} else {
+			m.fail("Content-Type %s is unknown; send %s or %s", quoted(contentType), MsgPack, JSON)
+		}
+	}
+	if len(data) > MaxMessage {
+		m.fault = &Error{Code: TooLarge, Reason: fmt.Sprintf("the message is %d bytes long; at most %d", len(data), MaxMessage)}
+	}
+	switch {
+	case len(data) == 0:
+		m.fail("the message is empty; send a MessagePack map or a JSON object")
+	case m.encoding == MsgPack:
+		m.walkMsgPack()
+	case m.encoding == JSON:
+		m.walkJSON()
+	case !known:
+		m.fail("the message is neither a MessagePack map nor a JSON object")
+	}
+	if m.encoding == "" {
+		m.encoding = JSON // an answer that people can read
+	}
+}
+
+// refuse notes a fault of one field, unless there was one before.
+func (m *message) refuse(name, format string, args ...any) {
+	if m.fault == nil {
+		m.fault = &Error{Code: BadRequest, Field: name, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+// is tells whether f is of the wanted kind, and refuses it when not.
+func (m *message) is(f *field, want kind) bool {
+	if f.kind == want {
+		return true
+	}
+	switch {
+	case f.kind == kindNil:
+		m.refuse(f.name, "is nil; leave the field out instead")
+	case f.kind == kindBin:
+		m.refuse(f.name, "is binary; send %s (in MessagePack a str)", want)
+	case f.kind == kindFloat && want == kindInt:
+		m.refuse(f.name, "is a float; send an integer, without fraction or exponent")
+	case want == kindText && f.kind == kindInt:
+		m.refuse(f.name, "is an integer; send text (in JSON with quotes)")
+	default:
+		m.refuse(f.name, "is %s; send %s", f.kind, want)
+	}
+	return false
+}
+
+func (m *message) text(f *field) string {
+	if !m.is(f, kindText) {
+		return ""
+	}
+	return m.own(f.text)
+}
+
+// own copies a text out of a large message.
+func (m *message) own(s string) string {
+	if len(m.in) > pinned {
+		return strings.Clone(s)
+	}
+	return s
+}
+
+func (m *message) integer(f *field) int64 {
+	if !m.is(f, kindInt) {
+		return 0
+	}
+	return f.num
+}
+
+// number is an integer that an int holds everywhere.
+func (m *message) number(f *field) int {
+	n := m.integer(f)
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		m.refuse(f.name, "%d is out of range", n)
+		return 0
+	}
+	return int(n)
+}
+
+func (m *message) flag(f *field) *bool {
+	if !m.is(f, kindBool) {
+		return nil
+	}
+	b := f.num == 1
+	return &b
+}
+
+// texts is the map of texts that meta is.
+func (m *message) texts(f *field) map[string]string {
+	if !m.is(f, kindMap) || len(m.meta) == 0 {
+		return nil
+	}
+	if len(m.meta) > maxMeta {
+		m.refuse(f.name, "has %d entries; at most %d", len(m.meta), maxMeta)
+		return nil
+	}
+	all := make(map[string]string, len(m.meta))
+	for i := range m.meta {
+		entry := &m.meta[i]
+		if entry.kind != kindText {
+			m.refuse(f.name, "the value of %s is %s; send text", quoted(entry.name), entry.kind)
+			return nil
+		}
+		all[m.own(entry.name)] = m.own(entry.text)
+	}
+	return all
+}
+
+// unknown refuses a name that a Query does not have. It is not passed over: a misspelt max_age_ms that goes unnoticed gives an answer older than was asked for.
+func (m *message) unknown(name string) {
+	if near := nearest(name, queryFields[:]); near != "" {
+		m.refuse(shown(name), "is not a field of a query; did you mean %s?", near)
+		return
+	}
+	m.refuse(shown(name), "is not a field of a query; leave it out, or put it into meta")
+}
+
+var queryFields = [...]string{"v", "id", "key", "partner", "user_email", "account_no", "biz_type", "max_age_ms", "deadline_ms", "reply_to", "meta"}
+
+// query fills a Query; what is of the wrong kind stays zero.
+func (m *message) query() (q Query) {
+	q.V = Version
+	for i := range m.fields {
+		switch f := &m.fields[i]; f.name {
+		case "v":
+			q.V = m.number(f)
+		case "id":
+			q.ID = m.text(f)
+		case "key":
+			q.Key = m.text(f)
+		case "partner":
+			q.Partner = m.text(f)
+		case "user_email":
+			q.UserEmail = strings.Trim(m.text(f), " ")
+		case "account_no":
+			q.AccountNo = m.text(f)
+		case "biz_type":
+			q.BizType = m.text(f)
+		case "max_age_ms":
+			if m.is(f, kindInt) {
+				q.MaxAgeMs = new(f.num)
+			}
+		case "deadline_ms":
+			q.DeadlineMs = m.integer(f)
+		case "reply_to":
+			q.ReplyTo = m.text(f)
+		case "meta":
+			q.Meta = m.texts(f)
+		default:
+			m.unknown(f.name)
+		}
+	}
+	return q
+}
+
+// result fills a Result. An unknown name is passed over: a newer worker may say more.
+func (m *message) result() (r Result) {
+	r.V = Version
+	for i := range m.fields {
+		switch f := &m.fields[i]; f.name {
+		case "v":
+			r.V = m.number(f)
+		case "outcome":
+			r.Outcome = Outcome(m.text(f))
+		case "source":
+			r.Source = Source(m.text(f))
+		case "charge_agent":
+			r.ChargeAgent = m.flag(f)
+		case "refund_charge":
+			r.RefundCharge = m.flag(f)
+		case "retryable":
+			b := m.flag(f)
+			r.Retryable = b != nil && *b
+		case "attempts":
+			r.Attempts = m.number(f)
+		case "meta":
+			r.Meta = m.texts(f)
+		default:
+			m.resultRest(&r, f)
+		}
+	}
+	return r
+}
+
+// resultRest fills the plain texts and times of a Result.
+func (m *message) resultRest(r *Result, f *field) {
+	if p := r.textField(f.name); p != nil {
+		*p = m.text(f)
+		return
+	}
+	switch f.name {
+	case "retry_after_ms":
+		r.RetryAfterMs = m.integer(f)
+	case "asked_at_ms":
+		r.AskedAtMs = m.integer(f)
+	case "answered_at_ms":
+		r.AnsweredAtMs = m.integer(f)
+	case "expires_at_ms":
+		r.ExpiresAtMs = m.integer(f)
+	}
+}
+
+func (r *Result) textField(name string) *string {
+	switch name {
+	case "id":
+		return &r.ID
+	case "key":
+		return &r.Key
+	case "partner":
+		return &r.Partner
+	case "run":
+		return &r.Run
+	case "user_id":
+		return &r.UserID
+	case "is_success":
+		return &r.IsSuccess
+	case "code":
+		return &r.Code
+	case "message":
+		return &r.Message
+	case "verified":
+		return &r.Verified
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+// The walk over bytes from outside, the same for both encodings: what is kept of them, and the bounds that hold before anything is kept.
+
+package messages
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// Bounds of one message. They keep out what a decoder would die of: lengths that lie, depth without end, names by the thousand.
+const (
+	MaxMessage = 64 << 10 // bytes; a longer message is refused unread
+	maxDepth   = 8        // maps and lists within one another, the message itself included
+	maxNames   = 64       // names in one map: keeps the search for a duplicate short
+)
+
+// kind is what a value is on the wire, before anybody asks what it should be.
+type kind uint8
+
+const (
+	kindNil kind = iota + 1
+	kindBool
+	kindInt
+	kindBig // an integer outside of int64
+	kindFloat
+	kindText
+	kindBin
+	kindMap
+	kindList
+)
+
+func (k kind) String() string {
+	return [...]string{"", "nil", "a boolean", "an integer", "an integer beyond 64 bits with sign", "a float", "text", "binary", "a map", "a list"}[k]
+}
+
+// field is one name and its value. Of maps and lists only the kind is kept, apart from the entries of meta.
+type field struct {
+	name string
+	text string // of kindText
+	num  int64  // of kindInt; 0 or 1 of kindBool
+	kind kind
+}
+
+// level is a map or list that is open during the walk.
+type level struct {
+	items int // MessagePack: values still to come; JSON: values met
+	names int // where this map's names begin in scan.names
+	isMap bool
+}
+
+// scan is the state of one walk. The texts in fields and meta are parts of in, or copies where JSON escapes had to be resolved.
+type scan struct {
+	in     string
+	pos    int
+	fault  *Error // the first; it ends the walk
+	fields []field
+	meta   []field
+	names  []string // met so far in the maps that are open
+	depth  int
+	levels [maxDepth]level
+	field  string // the message's field the walk is in, "" outside
+	name   string // the name in the innermost map whose value comes next
+}
+
+// fail notes the fault and returns false, for the caller to return.
+func (s *scan) fail(format string, args ...any) bool {
+	if s.fault == nil {
+		s.fault = &Error{Code: BadRequest, Field: s.field, Reason: fmt.Sprintf(format, args...)}
+	}
+	return false
+}
+
+// short is the fault of a message that ends too early.
+func (s *scan) short() bool { return s.fail("the message ends in the middle of a value") }
+
+// setName takes the name of the next value, unless the open map had it before.
+func (s *scan) setName(name string) bool {
+	if s.depth == 1 {
+		s.field = shown(name)
+	}
+	met := s.names[s.levels[s.depth-1].names:]
+	if len(met) >= maxNames {
+		return s.fail("a map has more than %d names", maxNames)
+	}
+	for _, m := range met {
+		if m == name {
+			return s.fail("the name %s comes twice", quoted(name))
+		}
+	}
+	s.names = append(s.names, name)
+	s.name = name
+	return true
+}
+
+// put keeps a value where somebody will ask for it.
+func (s *scan) put(f field) bool {
+	f.name = s.name
+	switch {
+	case s.depth == 1:
+		s.fields = append(s.fields, f)
+	case s.depth == 2 && s.field == "meta" && s.levels[1].isMap:
+		s.meta = append(s.meta, f)
+	}
+	return true
+}
+
+// open begins a map or a list.
+func (s *scan) open(k kind, items int) bool {
+	if s.depth == maxDepth {
+		return s.fail("more than %d levels of maps and lists", maxDepth)
+	}
+	if s.depth > 0 {
+		s.put(field{kind: k})
+	}
+	s.levels[s.depth] = level{items: items, names: len(s.names), isMap: k == kindMap}
+	s.depth++
+	return true
+}
+
+// shut ends the innermost map or list.
+func (s *scan) shut() {
+	s.depth--
+	s.names = s.names[:s.levels[s.depth].names]
+}
+
+// checkText refuses what is not UTF-8.
+func (s *scan) checkText(text string) bool {
+	if !utf8.ValidString(text) {
+		return s.fail("a text is not valid UTF-8")
+	}
+	return true
+}
+
+// rest refuses bytes after the end of the message.
+func (s *scan) rest() bool {
+	if s.pos < len(s.in) {
+		s.field = ""
+		return s.fail("%d bytes after the end of the message; send one message only", len(s.in)-s.pos)
+	}
+	return true
+}

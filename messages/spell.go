@@ -1,0 +1,79 @@
+// Foreign names in our own messages: cut, quoted, and the known name they may have been meant for.
+
+package messages
+
+import "strconv"
+
+const maxShown = 40
+
+// shown is a name as it may stand in Error.Field: itself when it is short and plain, else quoted and cut.
+func shown(name string) string {
+	if len(name) <= maxShown && IsToken(name) {
+		return name
+	}
+	return quoted(name)
+}
+
+// quoted is at most the first 40 bytes of s in quotes, in plain ASCII.
+func quoted(s string) string {
+	if len(s) > maxShown {
+		return strconv.QuoteToASCII(s[:maxShown]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+// nearest is the candidate that name is most likely a misspelling of, "" when none is near: at most two letters apart, or one spelled with more behind it
+// (max_age for max_age_ms).
+func nearest(name string, candidates []string) string {
+	if len(name) < 2 || len(name) > 2*maxShown {
+		return ""
+	}
+	best, least := "", 3
+	for _, c := range candidates {
+		d := distance(fold(name), fold(c))
+		if d < least && d < len(c)-1 {
+			best, least = c, d
+		}
+	}
+	if best != "" {
+		return best
+	}
+	for _, c := range candidates {
+		if plain, of := fold(name), fold(c); len(plain) > 3 && len(of) > len(plain) && of[:len(plain)] == plain {
+			return c
+		}
+	}
+	return ""
+}
+
+// fold leaves the lower-cased letters and digits of a name: userEmail, user-email and user_email are one.
+func fold(s string) string {
+	b := make([]byte, 0, len(s))
+	for _, c := range []byte(lowerASCII(s)) {
+		if c != '_' && c != '-' && c != ' ' {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+// distance is how many letters must be put in, taken away or changed to make a from b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
