@@ -1,0 +1,119 @@
+// A lease: the right to work for a key, until its time ends or somebody else is seen to hold it.
+
+package dedupe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Lease is a claim that was won. It belongs to the one goroutine that runs the
+// work.
+type Lease struct {
+	store  Store
+	key    string
+	rec    Record // as last written
+	seq    uint64
+	since  time.Time // taken before the claim or renewal was sent; monotonic and wall clock
+	wanted func() bool
+}
+
+// Run is the identity of the work done under the lease.
+func (l *Lease) Run() string { return l.rec.Run }
+
+// Journal is what the run before wrote down, when this lease was taken over
+// from a holder that fell silent; else nil.
+func (l *Lease) Journal() []byte { return l.rec.Journal }
+
+// Wanted reports whether anybody in this process still waits for the answer.
+func (l *Lease) Wanted() bool { return l.wanted == nil || l.wanted() }
+
+// margin is the part of a lease that is not used: it must cover the way of the
+// answer into the store.
+func (l *Lease) margin() time.Duration { return ms(l.rec.LeaseMs) / 8 }
+
+// Deadline is when work under the lease must have ended, on this process's
+// monotonic clock.
+func (l *Lease) Deadline() time.Time {
+	return l.since.Add(ms(l.rec.LeaseMs) - l.margin())
+}
+
+// Check returns ErrLapsed when the lease has lapsed on the monotonic or on the
+// wall clock: the one stands still while a machine sleeps, the other may be set back.
+func (l *Lease) Check() error {
+	now := time.Now()
+	limit := ms(l.rec.LeaseMs) - l.margin()
+	if now.Sub(l.since) >= limit || now.Round(0).Sub(l.since.Round(0)) >= limit {
+		return ErrLapsed
+	}
+	return nil
+}
+
+// Renew writes down that attempt n of the run is about to begin, with the
+// journal of those before it, and starts the lease's time anew. ErrFenced means
+// that another process holds the key: stop.
+func (l *Lease) Renew(ctx context.Context, attempt int, journal []byte) error {
+	next := l.rec
+	next.Attempt, next.Journal, next.Phase = attempt, journal, Running
+	since := time.Now()
+	if err := l.write(ctx, &next, runningTTL); err != nil {
+		return err
+	}
+	l.since = since
+	return nil
+}
+
+// write stores next over what this lease wrote before. A refusal or a lost
+// acknowledgement is no verdict: the record is read and the run compared, and
+// only another run's record means that this lease is fenced. While the store
+// cannot be reached it is tried again until ctx ends.
+func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) error {
+	for round := 0; ; round++ {
+		seq, err := l.store.Put(ctx, l.key, next, l.seq, ttl)
+		if err == nil {
+			l.seq, l.rec = seq, *next
+			return nil
+		}
+		if round > 0 || !errors.Is(err, ErrConflict) {
+			if perr := pause(ctx, round); perr != nil {
+				return errors.Join(perr, err)
+			}
+		}
+		e, gerr := l.store.Get(ctx, l.key)
+		switch {
+		case gerr != nil:
+		case e.Seq == 0:
+			l.seq = 0
+		case e.Record.Run != l.rec.Run:
+			return ErrFenced
+		case e.Seq != l.seq && sameWrite(&e.Record, next):
+			l.seq, l.rec = e.Seq, *next
+			return nil
+		default:
+			l.seq = e.Seq // own renewal whose acknowledgement was lost, or marked suspect
+		}
+	}
+}
+
+// sameWrite reports whether the stored record is the one that was being written.
+func sameWrite(stored, next *Record) bool {
+	return stored.Phase == next.Phase && stored.Attempt == next.Attempt && bytes.Equal(stored.Answer, next.Answer)
+}
+
+// pause waits a jittered moment that grows with round: 0 to 20 ms, 40, 80 …
+// 400 ms. It stays well below the grace of a suspect holder, which must find
+// the time to store his answer.
+func pause(ctx context.Context, round int) error {
+	limit := min(20*time.Millisecond<<min(round, 5), 400*time.Millisecond)
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(limit))) + time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

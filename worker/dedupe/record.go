@@ -1,0 +1,131 @@
+// The record of a key: what every process reads and one at a time may write.
+
+package dedupe
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Phase is where a key stands in its life.
+type Phase string
+
+// The phases of a record. A key without a record is absent.
+const (
+	Running  Phase = "running"
+	Suspect  Phase = "suspect"
+	Released Phase = "released"
+	Done     Phase = "done"
+)
+
+// Record is the state of one key as it is stored, a msgpack map.
+type Record struct {
+	Phase    Phase  `msgpack:"phase"`
+	Run      string `msgpack:"run"`                // identity of the work, and of its answer
+	Owner    string `msgpack:"owner"`              // the process that wrote the claim
+	Attempt  int    `msgpack:"attempt,omitempty"`  // 1-based, of the run
+	Journal  []byte `msgpack:"journal,omitempty"`  // what the run wrote down before this attempt; opaque
+	Deaths   int    `msgpack:"deaths,omitempty"`   // holders that fell silent or panicked
+	LeaseMs  int64  `msgpack:"lease_ms,omitempty"` // how long a silent holder is believed alive
+	Question []byte `msgpack:"question,omitempty"` // hash of what was asked under the key
+	Answer   []byte `msgpack:"answer,omitempty"`   // done only; opaque
+	KeepMs   int64  `msgpack:"keep_ms,omitempty"`  // done only: how long the answer is served, from the record's own time
+	// Failed marks an answer that says nothing conclusive: it is served to all
+	// while it is kept (a cool-down), and never becomes a Prev.
+	Failed bool `msgpack:"failed,omitempty"`
+	// Once marks an answer that is final for those who had asked before it was
+	// stored and is served to nobody else.
+	Once bool  `msgpack:"once,omitempty"`
+	Prev *Kept `msgpack:"prev,omitempty"`
+}
+
+// Kept is an earlier answer that is still served to those who accept its age.
+type Kept struct {
+	Run    string `msgpack:"run"`
+	Answer []byte `msgpack:"answer"`
+	AtMs   int64  `msgpack:"at_ms"`   // unix ms of the store's clock when it was stored
+	KeepMs int64  `msgpack:"keep_ms"` // served until AtMs + KeepMs
+}
+
+// Entry is a record as it stands in the store.
+type Entry struct {
+	Key    string
+	Seq    uint64    // the fencing token; 0 means absent
+	Time   time.Time // the store's clock when it was written
+	Record Record
+	// seen is when this process first heard of this revision, on its own
+	// monotonic clock.
+	seen time.Time
+	// read is true when the store was asked, so that Seq is what it holds now;
+	// false when the entry was heard of, and may have ended meanwhile.
+	read bool
+}
+
+// maxRecord bounds what is read from the store, in bytes: an answer and its
+// predecessor, a journal, and room.
+const maxRecord = 64 << 10
+
+func (r *Record) encode() ([]byte, error) {
+	b, err := msgpack.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return b, nil
+}
+
+// DecodeRecord reads a stored record. Only processes of the fleet may write
+// records, so this guards against accidents; the shape is flat strings, bytes
+// and integers, none of which allocates more than the input holds.
+func DecodeRecord(b []byte) (Record, error) {
+	var r Record
+	if len(b) > maxRecord {
+		return r, fmt.Errorf("decode record: %d bytes, at most %d are read", len(b), maxRecord)
+	}
+	if err := msgpack.Unmarshal(b, &r); err != nil {
+		return Record{}, fmt.Errorf("decode record: %w", err)
+	}
+	switch r.Phase {
+	case Running, Suspect, Released, Done:
+		return r, nil
+	}
+	return Record{}, fmt.Errorf("decode record: unknown phase %q", r.Phase)
+}
+
+// answerLives reports whether a done record's own answer is still served.
+func (e *Entry) answerLives(now time.Time) bool {
+	r := &e.Record
+	return r.Phase == Done && now.Before(e.Time.Add(ms(r.KeepMs)))
+}
+
+// keptLives returns the earlier answer if there is one that is still served.
+func (e *Entry) keptLives(now time.Time) *Kept {
+	p := e.Record.Prev
+	if p == nil || !now.Before(time.UnixMilli(p.AtMs+p.KeepMs)) {
+		return nil
+	}
+	return p
+}
+
+// carried is what a new claim over e hands on: e's own answer when it is
+// conclusive, else the one before it.
+func (e *Entry) carried(now time.Time) *Kept {
+	if e.Seq == 0 {
+		return nil
+	}
+	r := &e.Record
+	if r.Failed || !e.answerLives(now) {
+		return e.keptLives(now)
+	}
+	return &Kept{Run: r.Run, Answer: r.Answer, AtMs: e.Time.UnixMilli(), KeepMs: r.KeepMs}
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// wholeSeconds rounds a time to live up, as the server cuts fractions off and
+// refuses less than a second.
+func wholeSeconds(d time.Duration) time.Duration {
+	return time.Duration(math.Ceil(math.Max(d.Seconds(), 1))) * time.Second
+}

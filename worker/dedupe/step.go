@@ -1,0 +1,236 @@
+// The steps of a flight: claim, run, store, release, and what is done about a silent holder.
+
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// step takes one step for the key. An error means that the store refused or
+// could not be reached; read and decide again.
+func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
+	if s.act == actSuspect {
+		rec := e.Record
+		rec.Phase = Suspect
+		return g.put(f, &rec, s.expect, runningTTL)
+	}
+	if s.act == actGiveUp {
+		return g.giveUp(f, e, s)
+	}
+	if g.refuse.Load() {
+		g.tellAll(f, Verdict{Kind: Overloaded})
+		return nil
+	}
+	if !g.enter(f) {
+		return nil
+	}
+	defer func() { <-g.slots }()
+	if !g.current(f, e, first) {
+		return nil
+	}
+	l, err := g.claim(f, first, e, s)
+	if err != nil {
+		return err
+	}
+	g.perform(f, l, first)
+	return nil
+}
+
+// enter takes a slot. It returns false when something else came first: news of
+// the key, an ask that expired, or the end.
+func (g *Group[Q]) enter(f *flight[Q]) bool {
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	default:
+	}
+	t := time.NewTimer(g.patience(f))
+	defer t.Stop()
+	select {
+	case g.slots <- struct{}{}:
+		return true
+	case <-f.wake:
+	case <-g.closed:
+	case <-t.C:
+	}
+	return false
+}
+
+// current reports whether e is still the newest revision and first still waits:
+// what was decided before a slot came free may be stale.
+func (g *Group[Q]) current(f *flight[Q], e *Entry, first *Ask[Q]) bool {
+	now := g.o.Clock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.ended && f.entry == e && now.Before(first.Until)
+}
+
+// tellAll tells all asks of the flight v.
+func (g *Group[Q]) tellAll(f *flight[Q], v Verdict) {
+	g.mu.Lock()
+	asks := f.asks
+	f.asks = nil
+	g.mu.Unlock()
+	g.parked.Add(-int64(len(asks)))
+	for _, a := range asks {
+		a.Tell(v)
+	}
+}
+
+// put writes a record that begins nothing of our own.
+func (g *Group[Q]) put(f *flight[Q], rec *Record, expect uint64, ttl time.Duration) error {
+	ctx, cancel := context.WithTimeout(g.work, g.o.Poll)
+	defer cancel()
+	seq, err := g.o.Store.Put(ctx, f.key, rec, expect, ttl)
+	if err != nil {
+		return err
+	}
+	g.own(f, seq, rec)
+	return nil
+}
+
+// own takes in a record that this process has just written.
+func (g *Group[Q]) own(f *flight[Q], seq uint64, rec *Record) {
+	e := &Entry{Key: f.key, Seq: seq, Time: g.o.Clock(), Record: *rec, seen: time.Now(), read: true}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	known := f.entry
+	switch {
+	case known != nil && known.Seq == seq: // heard of before the acknowledgement
+	case known != nil && known.Seq > seq && time.Since(known.seen) < followerLag:
+	case known != nil && known.Seq > seq: // the stream was made anew
+		g.heard.drop(f.key)
+		fallthrough
+	default:
+		g.learn(e)
+		f.entry = e
+	}
+}
+
+// claim writes the running record. After a refusal or a lost acknowledgement
+// it is ours only if the store holds our own run.
+func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease, error) {
+	rec := Record{Phase: Running, Run: g.o.NewRun(), Owner: g.o.Owner, Attempt: 1,
+		LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
+	if s.act == actTake {
+		rec.Deaths, rec.Journal = e.Record.Deaths+1, e.Record.Journal
+		g.stats.Takeovers.Add(1)
+	} else if e.Record.Phase == Released {
+		rec.Deaths = e.Record.Deaths
+	}
+	l := &Lease{store: g.o.Store, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
+	ctx, cancel := context.WithTimeout(g.work, g.o.Lease/4)
+	defer cancel()
+	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, runningTTL)
+	if err != nil {
+		found, gerr := g.o.Store.Get(g.work, f.key)
+		if gerr != nil || found.Seq == 0 || found.Record.Run != rec.Run {
+			g.stats.Lost.Add(1)
+			f.lost = rec.Run
+			return nil, err
+		}
+		seq = found.Seq
+	}
+	l.seq = seq
+	g.stats.Claims.Add(1)
+	g.own(f, seq, &rec)
+	return l, nil
+}
+
+// wanted reports whether anybody in this process still waits for the key.
+func (g *Group[Q]) wanted(f *flight[Q]) bool {
+	now := g.o.Clock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(f.asks, func(a *Ask[Q]) bool { return now.Before(a.Until) })
+}
+
+// perform runs the work under the lease and stores what came of it.
+func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
+	out, err := g.runOnce(l, first.Query)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.work), storePatience)
+	defer cancel()
+	if err != nil {
+		g.release(ctx, f, l, err)
+		return
+	}
+	rec := l.rec
+	rec.Phase, rec.Answer, rec.KeepMs, rec.Failed, rec.Journal = Done, out.Answer, out.Keep.Milliseconds(), out.Failed, nil
+	rec.Deaths = 0
+	ttl := out.Keep
+	if !out.Failed {
+		rec.Prev = nil
+	} else if rec.Prev != nil {
+		ttl = max(ttl, time.UnixMilli(rec.Prev.AtMs+rec.Prev.KeepMs).Sub(g.o.Clock()))
+	}
+	if err := l.write(ctx, &rec, wholeSeconds(ttl)); err != nil {
+		g.stats.Fenced.Add(1)
+		g.o.Logger.Warn("answer not stored: the key is held by another", "run", rec.Run, "err", err)
+		g.refresh(f)
+		return
+	}
+	g.o.Stored(ctx, f.key, &rec)
+	f.ran, f.runner = rec.Run, first
+	g.own(f, l.seq, &rec)
+}
+
+// runOnce runs the work and turns a panic into an error.
+func (g *Group[Q]) runOnce(l *Lease, q Q) (out Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.o.Logger.Error("panic in a run", "run", l.rec.Run, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return g.run(g.work, l, q)
+}
+
+var errPanic = errors.New("dedupe: the run panicked")
+
+// release gives the key back at once: nothing that was begun can still come to
+// an answer.
+func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause error) {
+	if errors.Is(cause, ErrFenced) {
+		g.stats.Fenced.Add(1)
+		g.refresh(f)
+		return
+	}
+	rec := l.rec
+	rec.Phase, rec.Journal = Released, nil
+	if errors.Is(cause, errPanic) {
+		rec.Deaths++
+	}
+	ttl := releasedTTL
+	if rec.Prev != nil {
+		ttl = max(ttl, time.UnixMilli(rec.Prev.AtMs+rec.Prev.KeepMs).Sub(g.o.Clock()))
+	}
+	if err := l.write(ctx, &rec, wholeSeconds(ttl)); err != nil {
+		g.o.Logger.Warn("key not released", "run", rec.Run, "err", err)
+		return
+	}
+	g.stats.Released.Add(1)
+	g.o.Logger.Info("key released", "run", rec.Run, "cause", cause)
+	g.own(f, l.seq, &rec)
+}
+
+// giveUp stores the answer of a key whose holder is lost and whose work is not
+// run again.
+func (g *Group[Q]) giveUp(f *flight[Q], e *Entry, s step) error {
+	rec := e.Record
+	if rec.Phase == Suspect {
+		rec.Deaths++
+	}
+	out := g.o.GaveUp(rec.Run, rec.Deaths)
+	rec.Phase, rec.Owner, rec.Answer, rec.KeepMs, rec.Failed = Done, g.o.Owner, out.Answer, out.Keep.Milliseconds(), true
+	rec.Once = rec.Deaths < g.o.MaxDeaths
+	if err := g.put(f, &rec, s.expect, wholeSeconds(out.Keep)); err != nil {
+		return err
+	}
+	g.o.Stored(g.work, f.key, &rec)
+	return nil
+}

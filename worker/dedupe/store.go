@@ -1,0 +1,39 @@
+// What the package asks of a store: one record per key, compare and swap.
+
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps one record per key. Every Put of any process must reach
+// [Group.Observe] of all processes, at most once and in the order of a key's
+// sequence as a rule; a lost one costs a poll.
+type Store interface {
+	// Put writes rec if the key's sequence is still expect (0: absent) and lets
+	// it go after ttl. ErrConflict says that it is not, or that an earlier try
+	// of this very Put arrived: read before concluding. Any other error leaves
+	// open whether the record was written.
+	Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (seq uint64, err error)
+	// Get reads the newest record, or an Entry with Seq 0 where there is none.
+	// It may lag behind a Put of another process by a moment.
+	Get(ctx context.Context, key string) (Entry, error)
+}
+
+// Errors of a Store.
+var (
+	// ErrConflict: the key's sequence was not the expected one.
+	ErrConflict = errors.New("dedupe: the key has another revision")
+	// ErrFull: the store has no room for the record.
+	ErrFull = errors.New("dedupe: the store is full")
+)
+
+// Errors of a Lease.
+var (
+	// ErrFenced: somebody else holds the key now; nothing more may be done for it.
+	ErrFenced = errors.New("dedupe: the key is held by another process")
+	// ErrLapsed: the lease has no time left for what it was asked for.
+	ErrLapsed = errors.New("dedupe: the lease has no time left")
+)

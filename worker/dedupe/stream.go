@@ -1,0 +1,122 @@
+// The store on NATS: a stream that keeps one message per subject.
+
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Server error codes that are decided on.
+const (
+	codeWrongLastSequence = jetstream.ErrorCode(10071) // on one server, and on a leader
+	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
+	codeStoreFull         = jetstream.ErrorCode(10077)
+)
+
+// Stream is a [Store] on a JetStream stream with one message per subject,
+// per-message TTL, direct get, and RePublish.
+type Stream struct {
+	js       jetstream.JetStream
+	nc       *nats.Conn
+	state    string // subject of a record without its key, with the dot
+	changed  string // the same of the republished ones
+	directTo string // direct-get API subject without the record's subject
+}
+
+// NewStream makes a Store of the stream name whose records have the subjects
+// state+key and are republished to changed+key (both end with a dot).
+func NewStream(js jetstream.JetStream, name, state, changed string) *Stream {
+	return &Stream{js: js, nc: js.Conn(), state: state, changed: changed, directTo: "$JS.API.DIRECT.GET." + name + "."}
+}
+
+// Put implements [Store].
+func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (uint64, error) {
+	body, err := rec.encode()
+	if err != nil {
+		return 0, err
+	}
+	m := &nats.Msg{Subject: s.state + key, Data: body, Header: nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
+		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(ttl)/time.Second), 10)},
+	}}
+	ack, err := s.js.PublishMsg(ctx, m)
+	if err == nil {
+		return ack.Sequence, nil
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case codeWrongLastSequence, codeInFlight:
+			return 0, ErrConflict
+		case codeStoreFull:
+			return 0, fmt.Errorf("%w: %w", ErrFull, err)
+		}
+	}
+	return 0, fmt.Errorf("write record: %w", err)
+}
+
+// Get implements [Store] by a direct get, which any replica may answer.
+func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
+	m, err := s.nc.RequestWithContext(ctx, s.directTo+s.state+key, nil)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read record: %w", err)
+	}
+	switch status := m.Header.Get("Status"); status {
+	case "":
+		return entryOf(key, m)
+	case "404":
+		return Entry{Key: key}, nil
+	default:
+		return Entry{}, fmt.Errorf("read record: status %s %s", status, m.Header.Get("Description"))
+	}
+}
+
+// Watch hands every change of every record to g, until the subscription ends.
+func Watch[Q any](s *Stream, g *Group[Q], log *slog.Logger) (*nats.Subscription, error) {
+	sub, err := s.nc.Subscribe(s.changed+"*", func(m *nats.Msg) {
+		key := m.Subject[len(s.changed):]
+		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+		if err != nil || g.Known(key, seq) {
+			return
+		}
+		e, err := entryOf(key, m)
+		if err != nil {
+			log.Error("change not understood", "err", err)
+			return
+		}
+		g.Observe(e)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch records: %w", err)
+	}
+	// A slow reader loses changes and polls instead; the bound keeps its memory.
+	if err := sub.SetPendingLimits(1<<16, 32<<20); err != nil {
+		return nil, fmt.Errorf("watch records: %w", err)
+	}
+	return sub, nil
+}
+
+// entryOf reads a record as a direct get or a republish brings it.
+func entryOf(key string, m *nats.Msg) (Entry, error) {
+	seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil {
+		return Entry{}, fmt.Errorf("record's sequence: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		return Entry{}, fmt.Errorf("record's time: %w", err)
+	}
+	rec, err := DecodeRecord(m.Data)
+	if err != nil {
+		return Entry{}, err
+	}
+	return Entry{Key: key, Seq: seq, Time: at, Record: rec}, nil
+}
