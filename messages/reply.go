@@ -38,7 +38,7 @@ func (n Names) CheckAllowed(entry string) error {
 	if reason := badSubject(head); reason != "" {
 		return fmt.Errorf("allowed reply prefix %.64q: %s", entry, reason)
 	}
-	if head == n.prefix || n.ours(head) {
+	if n.ours(head) && head+"." != n.reply {
 		return fmt.Errorf("allowed reply prefix %.64q: covers subjects of the workers themselves", entry)
 	}
 	return nil

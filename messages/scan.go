@@ -135,7 +135,7 @@ func (s *scan) checkText(text string) bool {
 func (s *scan) rest() bool {
 	if s.pos < len(s.in) {
 		s.field = ""
-		return s.fail("%d bytes after the end of the message; send one message only", len(s.in)-s.pos)
+		return s.fail("more bytes follow the end of the message; send one message only")
 	}
 	return true
 }

@@ -1,0 +1,78 @@
+package messages_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"protocolq/messages"
+)
+
+func TestCheckReply(t *testing.T) {
+	n := names(t)
+	own := []string{"_INBOX_wk", "_INBOX.tdUmaPFyJTYx2Nsd0qpBaA"}
+	const (
+		notListed = "is not under an allowed prefix"
+		ours      = "is a subject of the workers themselves"
+		inbox     = "is an inbox of the workers themselves"
+		wildcard  = "has a wildcard"
+		dollar    = "has a $"
+		character = "has a space, a control character"
+		gap       = "has an empty part"
+	)
+	custom := []string{"_INBOX", "_INBOX_rq", "_INBOX_wk", "_R_", "billing.answers", "protocol.reply.>", "protocol", "$JS", ">"}
+	for _, c := range []struct {
+		allowed []string
+		want    string
+		in      []string
+	}{
+		{n.DefaultReplies(), "", []string{"_INBOX.x", "_INBOX.b7Kq.1", "protocol.reply.till-7", "protocol.reply.a.b", "_INBOX." + strings.Repeat("x", 248)}},
+		{n.DefaultReplies(), notListed, []string{"_INBOX_rq.x", "_INBOXx", "_INBOX_wk2.a", "_R_.a.b", "_GR_.a", "orders.new", "protocolx.a", "protocols"}},
+		{n.DefaultReplies(), inbox, []string{"_INBOX_wk.a", "_INBOX_wk", "_INBOX.tdUmaPFyJTYx2Nsd0qpBaA.1"}},
+		{n.DefaultReplies(), ours, []string{
+			"protocol.query", "protocol.query." + partner, "protocol.submit", "protocol.request." + token, "protocol.state.x", "protocol.changed.x",
+			"protocol.wait.x", "protocol.partner.x.y", "protocol.event.x.y", "protocol.log.run", "protocol.dead.x", "protocol", "protocol.reply", "protocol.new",
+		}},
+		{n.DefaultReplies(), dollar, []string{"$JS.API.STREAM.DELETE.PROTOCOL_STATE", "$JS.ACK.a", "$KV.b.k", "$SYS.REQ", "_INBOX.$x"}},
+		{n.DefaultReplies(), wildcard, []string{"_INBOX.>", "_INBOX.*", "_INBOX.a*b", ">"}},
+		{n.DefaultReplies(), character, []string{"_INBOX.a b", "_INBOX.a\r\nPUB x 0", "_INBOX.张", "_INBOX.\x7f", "\t"}},
+		{n.DefaultReplies(), gap, []string{".", "_INBOX.", "_INBOX..a", "._INBOX.a", "protocol.reply."}},
+		{n.DefaultReplies(), "is empty", []string{""}},
+		{n.DefaultReplies(), "is 256 bytes long; at most 255", []string{"_INBOX." + strings.Repeat("x", 249)}},
+		{nil, notListed, []string{"_INBOX.x"}},
+		{[]string{"", ">", "."}, notListed, []string{"_INBOX.x"}},
+		{custom, "", []string{"_INBOX_rq.x", "_R_.a", "billing.answers", "billing.answers.7", "protocol.reply.a"}},
+		{custom, notListed, []string{"billing", "billing.answersx", "_INBOX_rqx.a"}},
+		{custom, ours, []string{"protocol.state.x"}},
+		{custom, inbox, []string{"_INBOX_wk.x"}},
+		{custom, dollar, []string{"$JS.API.INFO"}},
+	} {
+		for _, subject := range c.in {
+			err := n.CheckReply(subject, c.allowed, own)
+			if c.want == "" {
+				if err != nil {
+					t.Errorf("%q with %q: %v", subject, c.allowed, err)
+				}
+				continue
+			}
+			var e *messages.Error
+			if !errors.As(err, &e) || e.Code != messages.ReplyRefused || e.Field != "reply_to" || !strings.Contains(e.Reason, c.want) {
+				t.Errorf("%.80q with %q: %v, want: %s", subject, c.allowed, err, c.want)
+			}
+		}
+	}
+}
+
+func TestCheckAllowed(t *testing.T) {
+	n := names(t)
+	for _, entry := range append(n.DefaultReplies(), "_INBOX.", "_INBOX.>", "_INBOX_rq", "_R_", "billing.answers", "protocol.reply.till-7", "protocol.reply.>") {
+		if err := n.CheckAllowed(entry); err != nil {
+			t.Errorf("%q: %v", entry, err)
+		}
+	}
+	for _, entry := range []string{"", ".", ">", "*", "_INBOX.*", "$JS", "$KV.", "protocol", "protocol.", "protocol.>", "protocol.state", "protocol.query.>", "a b", "a..b"} {
+		if err := n.CheckAllowed(entry); err == nil {
+			t.Errorf("%q was taken", entry)
+		}
+	}
+}
