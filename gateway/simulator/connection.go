@@ -1,0 +1,157 @@
+// Faults of the connection and of HTTP: what happens before anyone reads XML.
+package simulator
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// stage is one misbehaving call.
+type stage struct {
+	s     *Simulator
+	w     http.ResponseWriter
+	r     *http.Request
+	q     question
+	call  *openCall
+	scene scene
+}
+
+// body is the true answer.
+func (st *stage) body() []byte {
+	b, err := st.s.render(st.q, st.scene.reply)
+	if err != nil {
+		st.s.logger.Error("answer not rendered", "error", err)
+	}
+	return b
+}
+
+// flush hands what is written to the network; it may fail only where there is none.
+func (st *stage) flush() { _ = http.NewResponseController(st.w).Flush() }
+
+func late(st *stage) {
+	if !wait(st.r.Context(), st.scene.pause) {
+		st.call.Answer = clientLeft
+		return
+	}
+	st.s.tell(st.w, st.call, st.q, st.scene.reply)
+}
+
+func hang(st *stage) {
+	wait(st.r.Context(), st.scene.pause)
+	drop(st)
+}
+
+// drop leaves as net/http foresees it: the server closes the connection and says nothing.
+func drop(*stage) { panic(http.ErrAbortHandler) }
+
+// reset closes with a zero linger, which makes TCP send RST instead of FIN.
+func reset(st *stage) {
+	conn, _, err := http.NewResponseController(st.w).Hijack()
+	if err != nil {
+		drop(st)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+func halfBody(st *stage) {
+	body := st.body()
+	st.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+	writeXML(st.w, body[:len(body)/2])
+	st.flush()
+	drop(st)
+}
+
+func slowDrip(st *stage) {
+	st.w.Header()["Content-Type"] = xmlType
+	for _, b := range st.body() {
+		if _, err := st.w.Write([]byte{b}); err != nil {
+			return
+		}
+		st.flush()
+		if !wait(st.r.Context(), st.scene.pause) {
+			st.call.Answer = clientLeft
+			return
+		}
+	}
+	st.call.told(st.scene.reply)
+}
+
+// endless begins as the answer does: a client that stops reading early must not have
+// enough to believe.
+func endless(st *stage) {
+	body := st.body()
+	writeXML(st.w, bytes.TrimSuffix(body, []byte("</alipay>")))
+	filler := bytes.Repeat([]byte("<!-- more -->"), 2500)
+	for st.r.Context().Err() == nil {
+		if _, err := st.w.Write(filler); err != nil {
+			return
+		}
+	}
+}
+
+// gzipMember is 1 MiB of spaces, compressed: members can be strung together, and spaces
+// may follow an XML document.
+var gzipMember = sync.OnceValue(func() []byte {
+	return gzipped(bytes.Repeat([]byte(" "), 1<<20))
+})
+
+func gzipped(b []byte) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, _ = z.Write(b)
+	_ = z.Close()
+	return out.Bytes()
+}
+
+func gzipBomb(st *stage) {
+	st.w.Header().Set("Content-Encoding", "gzip")
+	writeXML(st.w, gzipped(st.body()))
+	for range 200 {
+		if _, err := st.w.Write(gzipMember()); err != nil {
+			return
+		}
+	}
+}
+
+func hugeHeaders(st *stage) {
+	for i := range 1024 {
+		st.w.Header().Set(fmt.Sprintf("X-Filler-%d", i), strings.Repeat("x", 1010))
+	}
+	writeXML(st.w, st.body())
+}
+
+func interim(st *stage) {
+	for range 10_000 {
+		if st.r.Context().Err() != nil {
+			st.call.Answer = clientLeft
+			return
+		}
+		st.w.WriteHeader(http.StatusEarlyHints)
+	}
+	writeXML(st.w, st.body())
+}
+
+func page(status int) func(*stage) {
+	text := fmt.Sprintf("<html><head><title>%d %s</title></head>\n<body><center><h1>%d %s</h1></center><hr></body></html>\n",
+		status, http.StatusText(status), status, http.StatusText(status))
+	return func(st *stage) {
+		st.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		st.w.WriteHeader(status)
+		_, _ = st.w.Write([]byte(text))
+	}
+}
+
+func redirect(status int) func(*stage) {
+	return func(st *stage) {
+		st.w.Header().Set("Location", st.s.options.RedirectTo)
+		st.w.WriteHeader(status)
+	}
+}
