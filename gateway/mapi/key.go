@@ -37,7 +37,7 @@ func NewMD5Key(secret string) (Key, error) {
 	if secret == "" {
 		return Key{}, errors.New("MD5 key: it is empty")
 	}
-	return Key{signType: MD5, signer: &md5Key{secret}}, nil
+	return Key{signType: MD5, signer: &md5Key{&secret}}, nil
 }
 
 // ParseVerifier reads what checks signs: for MD5 the key, as ParseKey does; for
@@ -145,7 +145,8 @@ func parseMD5(material []byte) (*md5Key, error) {
 	if len(material) != 32 {
 		return nil, fmt.Errorf("it has %d letters and digits, it must have 32", len(material))
 	}
-	return &md5Key{string(material)}, nil
+	secret := string(material)
+	return &md5Key{&secret}, nil
 }
 
 // keyBytes takes the wrapping off: PEM, or base64 in one line or many.

@@ -1,0 +1,208 @@
+// Keys in every form, what is wrong with the others, and that none is shown.
+
+package mapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"protocolq/gateway/mapi"
+)
+
+// bare takes the titles off a PEM file.
+func bare(tb testing.TB, name string, lineBreaks bool) []byte {
+	tb.Helper()
+	var lines []string
+	for line := range strings.Lines(string(readKey(tb, name))) {
+		if !strings.HasPrefix(line, "-----") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	if lineBreaks {
+		return []byte(strings.Join(lines, "\r\n") + "\r\n")
+	}
+	return []byte(strings.Join(lines, ""))
+}
+
+// retitled gives the key under another PEM title.
+func retitled(tb testing.TB, name, title string) []byte {
+	tb.Helper()
+	block, _ := pem.Decode(readKey(tb, name))
+	return pem.EncodeToMemory(&pem.Block{Type: title, Bytes: block.Bytes})
+}
+
+func TestKeyForms(t *testing.T) {
+	rsa := map[string][]byte{
+		"PKCS#1 PEM":          readKey(t, "rsa_pkcs1.pem"),
+		"PKCS#8 PEM":          readKey(t, "rsa_pkcs8.pem"),
+		"PKCS#8 bare":         bare(t, "rsa_pkcs8.pem", false),
+		"PKCS#8 bare, lines":  bare(t, "rsa_pkcs8.pem", true),
+		"PKCS#1 bare":         bare(t, "rsa_pkcs1.pem", false),
+		"PKCS#8 as PKCS#1":    retitled(t, "rsa_pkcs8.pem", "RSA PRIVATE KEY"),
+		"PEM with text ahead": append([]byte("friendly name: x\n"), readKey(t, "rsa_pkcs8.pem")...),
+	}
+	dsa := map[string][]byte{
+		"old PEM with parameters": readKey(t, "dsa_old.pem"),
+		"PKCS#8 PEM":              readKey(t, "dsa_pkcs8.pem"),
+		"PKCS#8 bare":             bare(t, "dsa_pkcs8.pem", true),
+	}
+	rsaPublic := map[string][]byte{
+		"PKIX PEM":         readKey(t, "rsa_public.pem"),
+		"PKIX bare":        bare(t, "rsa_public.pem", false),
+		"PKCS#1 PEM":       readKey(t, "rsa_public_pkcs1.pem"),
+		"certificate":      readKey(t, "rsa_certificate.pem"),
+		"certificate bare": bare(t, "rsa_certificate.pem", true),
+		"chain":            append(readKey(t, "rsa_certificate.pem"), readKey(t, "rsa_certificate.pem")...),
+	}
+	dsaPublic := map[string][]byte{
+		"PKIX PEM":  readKey(t, "dsa_public.pem"),
+		"PKIX bare": bare(t, "dsa_public.pem", true),
+	}
+	checkForms(t, mapi.RSA, rsa, rsaPublic)
+	checkForms(t, mapi.RSA2, rsa, rsaPublic)
+	checkForms(t, mapi.DSA, dsa, dsaPublic)
+	checkForms(t, mapi.MD5, map[string][]byte{"newline": []byte(md5Secret + "\r\n")}, map[string][]byte{"plain": []byte(md5Secret)})
+}
+
+// checkForms has each form of the key sign and each form of its other half
+// verify.
+func checkForms(t *testing.T, st mapi.SignType, private, public map[string][]byte) {
+	for name, material := range private {
+		t.Run(string(st)+"/"+name, func(t *testing.T) {
+			key, err := mapi.ParseKey(st, material)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if key.SignType() != st || key.IsZero() {
+				t.Errorf("key says %s, %v", key.SignType(), key.IsZero())
+			}
+			sign, err := key.Sign(query(), mapi.GBK)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, material := range public {
+				v, err := mapi.ParseVerifier(st, material)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if err := v.Verify(query(), mapi.GBK, sign); err != nil || v.SignType() != st {
+					t.Errorf("%s: %v", name, err)
+				}
+				if v.Verify(query(), mapi.UTF8, sign) == nil {
+					t.Errorf("%s: verified in another charset", name)
+				}
+			}
+		})
+	}
+}
+
+type wrongKey struct {
+	name     string
+	signType mapi.SignType
+	material []byte
+	says     string
+}
+
+func TestKeysRefused(t *testing.T) {
+	both := append(readKey(t, "rsa_pkcs8.pem"), readKey(t, "rsa_pkcs8.pem")...)
+	cut := readKey(t, "rsa_pkcs8.pem")[:500]
+	for _, tt := range []wrongKey{
+		{"empty", mapi.MD5, []byte("\n"), "it has 0 letters and digits"},
+		{"31", mapi.MD5, []byte(md5Secret[1:]), "it has 31 letters and digits, it must have 32"},
+		{"33", mapi.MD5, []byte(md5Secret + "x"), "it has 33"},
+		{"space inside", mapi.MD5, []byte(md5Secret[:16] + " " + md5Secret[17:]), "byte 17 of 32 is no letter or digit"},
+		{"byte order mark", mapi.MD5, []byte("\xEF\xBB\xBF" + md5Secret), "byte 1 of 35"},
+		{"PEM for MD5", mapi.MD5, readKey(t, "rsa_pkcs8.pem"), "this is a PEM file"},
+		{"MD5 for RSA", mapi.RSA, []byte(md5Secret), "it is no private key"},
+		{"empty", mapi.RSA, nil, "it is empty"},
+		{"not base64", mapi.RSA, []byte("päss"), "neither PEM nor base64"},
+		{"public", mapi.RSA, readKey(t, "rsa_public.pem"), "this is a public key"},
+		{"public PKCS#1", mapi.RSA, readKey(t, "rsa_public_pkcs1.pem"), "this is a public key"},
+		{"public bare", mapi.RSA2, bare(t, "rsa_public.pem", false), "this is a public key"},
+		{"certificate", mapi.RSA, readKey(t, "rsa_certificate.pem"), "this is a public key or certificate"},
+		{"public", mapi.DSA, readKey(t, "dsa_public.pem"), "this is a public key"},
+		{"encrypted", mapi.RSA, readKey(t, "rsa_encrypted.pem"), "encrypted with a passphrase"},
+		{"encrypted, old", mapi.RSA, readKey(t, "rsa_encrypted_old.pem"), "encrypted with a passphrase"},
+		{"two", mapi.RSA, both, "more than one key"},
+		{"cut", mapi.RSA, cut, "PEM is damaged"},
+		{"only parameters", mapi.DSA, readKey(t, "dsa_old.pem")[:bytes.Index(readKey(t, "dsa_old.pem"), []byte("-----BEGIN DSA PRIVATE"))], "holds no key"},
+		{"512 bits", mapi.RSA, readKey(t, "rsa_512.pem"), "it has 512 bits"},
+		{"RSA for DSA", mapi.DSA, readKey(t, "rsa_pkcs1.pem"), `this is an RSA key, a key for "DSA" is needed`},
+		{"DSA for RSA", mapi.RSA, readKey(t, "dsa_old.pem"), `this is a DSA key, a key for "RSA" is needed`},
+		{"elliptic", mapi.RSA, readKey(t, "ec.pem"), "neither an RSA nor a DSA key"},
+		{"no such type", "HMAC", readKey(t, "rsa_pkcs1.pem"), `for "HMAC" is needed`},
+	} {
+		t.Run(string(tt.signType)+"/"+tt.name, func(t *testing.T) {
+			key, err := mapi.ParseKey(tt.signType, tt.material)
+			tt.check(t, key.IsZero(), err)
+		})
+	}
+}
+
+func TestVerifiersRefused(t *testing.T) {
+	for _, tt := range []wrongKey{
+		{"31", mapi.MD5, []byte(md5Secret[1:]), "it has 31 letters"},
+		{"private", mapi.RSA, readKey(t, "rsa_pkcs1.pem"), "this is a private key, the public key is needed"},
+		{"private bare", mapi.RSA, bare(t, "rsa_pkcs8.pem", true), "this is a private key"},
+		{"private", mapi.DSA, readKey(t, "dsa_old.pem"), "this is a private key"},
+		{"RSA for DSA", mapi.DSA, readKey(t, "rsa_public.pem"), "this is an RSA key"},
+		{"DSA for RSA", mapi.RSA2, readKey(t, "dsa_public.pem"), "this is a DSA key"},
+		{"junk", mapi.RSA, []byte("AAAA"), "it is no public key"},
+	} {
+		t.Run(string(tt.signType)+"/"+tt.name, func(t *testing.T) {
+			v, err := mapi.ParseVerifier(tt.signType, tt.material)
+			tt.check(t, v.IsZero(), err)
+		})
+	}
+}
+
+func (tt wrongKey) check(t *testing.T, zero bool, err error) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), tt.says) || !zero {
+		t.Fatalf("error %v, want one that says %q", err, tt.says)
+	}
+	for i := 0; i+6 <= len(tt.material); i++ {
+		if part := string(tt.material[i : i+6]); !strings.Contains(" PRIVATE KEY PUBLIC KEY CERTIFICATE RSA KEY", strings.TrimSpace(part)) &&
+			strings.Contains(err.Error(), part) {
+			t.Errorf("the error shows %q of the key: %v", part, err)
+		}
+	}
+}
+
+func TestKeysAreRedacted(t *testing.T) {
+	rsa, err := mapi.ParseKey(mapi.RSA, readKey(t, "rsa_pkcs1.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []mapi.Key{md5Key(t), rsa, {}} {
+		for _, secret := range []any{key, key.Verifier(), &key} {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				if got := fmt.Sprintf(verb, secret); got != "[redacted]" {
+					t.Errorf("%s of %T shows %s", verb, secret, got)
+				}
+			}
+			if got, err := json.Marshal(secret); string(got) != `"[redacted]"` || err != nil {
+				t.Errorf("JSON of %T is %s, %v", secret, got, err)
+			}
+		}
+	}
+	// Where fmt cannot call methods, in an unexported field, it must not reach
+	// the secret either.
+	hidden := struct{ key any }{struct {
+		k mapi.Key
+		v mapi.Verifier
+	}{md5Key(t), md5Key(t).Verifier()}}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", md5Key(t), "verifier", md5Key(t).Verifier(), "in", hidden)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", md5Key(t), "verifier", md5Key(t).Verifier(), "in", hidden)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x", hidden, hidden, hidden, hidden, hidden), log.String()} {
+		if strings.Contains(text, md5Secret[:8]) || strings.Contains(text, fmt.Sprintf("%x", md5Secret[:8])) {
+			t.Errorf("a secret shows in %s", text)
+		}
+	}
+}
