@@ -1,0 +1,137 @@
+// Package gateway asks the signed gateway one question at a time.
+//
+// A [Client] makes one signed POST for each [Client.Ask]: it never follows a redirect,
+// never sends a request twice, reads at most 256 KiB, keeps one deadline over the whole
+// exchange, and verifies whom it talks to. What comes back is an [Answer], or an [*Error]
+// whose Class says what may be done. It does not retry: that is the caller's.
+//
+//	c, err := gateway.New(gateway.Options{Partners: []gateway.Partner{{ID: id, Key: key}}})
+//	answer, report, err := c.Ask(ctx, gateway.Query{Partner: id, UserEmail: email}, nil)
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"protocolq/gateway/mapi"
+)
+
+// Client asks one gateway for many partners. Safe for concurrent use. It begins nothing
+// by itself; [Client.Run] keeps its keys fresh.
+type Client struct {
+	options  Options
+	url      *url.URL
+	partners map[string]*partner
+	wire     *wire // nil where Options.RoundTripper stands for the network
+	logger   *slog.Logger
+}
+
+// New checks the options, all at once, reads the key files, and gives a client.
+func New(o Options) (*Client, error) {
+	o = o.withDefaults()
+	u, err := o.check()
+	faults := []error{err}
+	c := &Client{options: o, url: u, partners: map[string]*partner{}, logger: o.Logger}
+	for i, p := range o.Partners {
+		known, err := newPartner(p)
+		if err == nil && c.partners[p.ID] != nil {
+			err = errors.New("given twice")
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("Partners[%d] %s: %w", i, p.ID, err))
+			continue
+		}
+		c.partners[p.ID] = known
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if o.RoundTripper == nil {
+		c.wire = newWire(o, u.Scheme == "http")
+	}
+	return c, nil
+}
+
+// Ask makes one call and never more than one. The fence, where it is not nil, is asked
+// before a connection is sought and again as the first byte of the request is about to
+// leave; its error stops the call, nothing is sent, and Ask returns it as it is. When the
+// caller's own context ends the call, its error is returned without a Class; everything
+// else that is no answer is an [*Error].
+func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, Report, error) {
+	request, p, err := c.sign(q)
+	if err != nil {
+		return Answer{}, Report{}, err
+	}
+	if err := pass(fence); err != nil {
+		return Answer{}, Report{}, err
+	}
+	body, report, err := c.exchange(ctx, request, fence)
+	if q.Explain {
+		report.StringToSign = request.StringToSign
+	}
+	if err != nil {
+		return Answer{}, report, err
+	}
+	answer, err := read(body, request.Params, p.verifier(), request.Charset)
+	return answer, report, err
+}
+
+// Request is a signed query, ready to be sent or shown. It holds the sign and the
+// account asked for: not for logs.
+type Request struct {
+	Action       string // the gateway's URL with _input_charset alone, as a form's action has it
+	Params       mapi.Params
+	Charset      mapi.Charset
+	StringToSign string // without the key, as text
+	Body         string // the form, percent-encoded in Charset
+}
+
+// Sign makes the request that [Client.Ask] would send.
+func (c *Client) Sign(q Query) (Request, error) {
+	request, _, err := c.sign(q)
+	return request, err
+}
+
+func (c *Client) sign(q Query) (Request, *partner, error) {
+	p := c.partners[q.Partner]
+	if p == nil {
+		return Request{}, nil, fail(CodeNoPartner, mapi.Conf, errors.New("no such partner is configured"))
+	}
+	if q.UserEmail == "" && q.AccountNo == "" {
+		return Request{}, nil, fail(CodeNoAccount, mapi.Input, nil)
+	}
+	request, err := p.request(q, c.options.AccountParam)
+	if unmappable := (*mapi.UnmappableError)(nil); errors.As(err, &unmappable) {
+		return Request{}, nil, fail(CodeCharset, mapi.Input, err)
+	}
+	if err != nil {
+		return Request{}, nil, fail(CodeCannotSign, mapi.Conf, err)
+	}
+	request.Action = c.url.String() + "?_input_charset=" + url.QueryEscape(request.Charset.String())
+	return request, p, nil
+}
+
+func (c *Client) transport() http.RoundTripper {
+	if c.wire == nil {
+		return c.options.RoundTripper
+	}
+	return c.wire.current()
+}
+
+// Close ends the idle connections. Calls in flight end by themselves.
+func (c *Client) Close() {
+	if c.wire != nil {
+		c.wire.close()
+	}
+}
+
+func pass(fence func() error) error {
+	if fence == nil {
+		return nil
+	}
+	return fence()
+}

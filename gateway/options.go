@@ -1,0 +1,162 @@
+// The client's settings, and the walls around them.
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"protocolq/gateway/mapi"
+)
+
+// DefaultURL is the production gateway (the gateway owner's appendix, table 3-1).
+const DefaultURL = "https://mapi.alipay.com/gateway.do"
+
+// knownHosts are where a signed query may go: anywhere else is how phishing begins.
+var knownHosts = []string{
+	"mapi.alipay.com",
+	"api-eu-global.alipayplus.com", "api-na-global.alipayplus.com", "api-sea-global.alipayplus.com",
+}
+
+// Options are the client's settings. The zero value of a field is its default.
+type Options struct {
+	// URL is the gateway; DefaultURL when empty. https, a known host, path /gateway.do.
+	URL string
+	// UnsafeHost lets the host be any, and the scheme http where the host is loopback.
+	UnsafeHost bool
+	// Partners may be asked for; at least one.
+	Partners []Partner
+	// AccountParam is the wire name of the account number; "trans_account" when empty.
+	AccountParam string
+	// Timeout bounds the whole exchange, from the first byte of DNS to the last of the
+	// body; 8 s when zero. A caller's context may be shorter.
+	Timeout time.Duration
+	// RotateEvery bounds the age of the connections a call may use, so that a change of
+	// DNS is followed; 60 s when zero, each time less up to a fifth by chance.
+	RotateEvery time.Duration
+	// UseEnvProxy takes HTTPS_PROXY and its kin from the environment; off by default.
+	UseEnvProxy bool
+	// RootCAs are trusted instead of the system's, where a gateway of one's own is asked.
+	RootCAs *x509.CertPool
+	// Dial replaces DNS and TCP, for tests. What it returns is still wrapped in TLS for an
+	// https URL.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// RoundTripper replaces the network, for tests. It must not follow redirects.
+	RoundTripper http.RoundTripper
+	// ReloadEvery is how often Run looks at the key files; 5 s when zero.
+	ReloadEvery time.Duration
+	// Logger hears of key files; nil discards.
+	Logger *slog.Logger
+}
+
+// Partner is one platform that queries are signed for.
+type Partner struct {
+	// ID is 16 digits, 2088….
+	ID string
+	// Charset is the one of its requests; utf-8 when zero.
+	Charset mapi.Charset
+	// Key signs. When zero it is read from KeyFile as a key of SignType.
+	Key mapi.Key
+	// SignType is needed only where Key is zero.
+	SignType mapi.SignType
+	// Verifier checks signed answers. When zero it is the key itself for MD5; for the
+	// others a signed answer then cannot be verified and is not believed.
+	Verifier mapi.Verifier
+	// KeyFile, when set, is read again when it changes; see [Client.Reload].
+	KeyFile string
+}
+
+// withDefaults fills in the defaults. It keeps the caller's slices as they are.
+func (o Options) withDefaults() Options {
+	if o.URL == "" {
+		o.URL = DefaultURL
+	}
+	if o.AccountParam == "" {
+		o.AccountParam = "trans_account"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 8 * time.Second
+	}
+	if o.RotateEvery == 0 {
+		o.RotateEvery = time.Minute
+	}
+	if o.ReloadEvery == 0 {
+		o.ReloadEvery = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// check names every fault of the plain settings at once; the partners check themselves.
+func (o Options) check() (*url.URL, error) {
+	var faults []error
+	u, err := o.parseURL()
+	if err != nil {
+		faults = append(faults, fmt.Errorf("URL: %w", err))
+	}
+	if len(o.Partners) == 0 {
+		faults = append(faults, errors.New("Partners: there is none"))
+	}
+	for _, d := range []struct {
+		name string
+		is   time.Duration
+	}{{"Timeout", o.Timeout}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}} {
+		if d.is < 0 {
+			faults = append(faults, fmt.Errorf("%s: %s is negative", d.name, d.is))
+		}
+	}
+	reserved := []string{"service", "partner", "_input_charset", "sign", "sign_type", "biz_type", "user_email"}
+	if slices.Contains(reserved, o.AccountParam) {
+		faults = append(faults, fmt.Errorf("AccountParam: %s is another parameter's name", o.AccountParam))
+	} else if _, err := (mapi.Params{{Name: o.AccountParam, Value: "1"}}).StringToSign(); err != nil {
+		faults = append(faults, fmt.Errorf("AccountParam: %w", err))
+	}
+	return u, errors.Join(faults...)
+}
+
+func (o Options) parseURL() (*url.URL, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, errors.New("not a URL") // url's own error repeats it, a password within too
+	}
+	var faults []error
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		faults = append(faults, errors.New("only scheme, host and path are allowed"))
+	}
+	if u.Path != "/gateway.do" {
+		faults = append(faults, errors.New("the path must be /gateway.do"))
+	}
+	switch {
+	case u.Hostname() == "":
+		faults = append(faults, errors.New("there is no host"))
+	case !o.UnsafeHost && !(slices.Contains(knownHosts, u.Hostname()) && (u.Port() == "" || u.Port() == "443")):
+		faults = append(faults, fmt.Errorf("%s is not one of the gateway's own hosts; another must be allowed as unsafe", u.Host))
+	}
+	switch {
+	case u.Scheme == "https":
+	case u.Scheme == "http" && o.UnsafeHost && loopbackHost(u.Hostname()):
+	case u.Scheme == "http":
+		faults = append(faults, errors.New("http is only for a loopback address that is allowed as unsafe; use https"))
+	default:
+		faults = append(faults, errors.New("the scheme must be https"))
+	}
+	return u, errors.Join(faults...)
+}
+
+func loopbackHost(host string) bool {
+	if host == "localhost" {
+		return true // where it leads is checked again on the connection
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

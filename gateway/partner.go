@@ -1,0 +1,167 @@
+// A partner's key: what signs its queries, and how a changed file becomes the new one.
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"protocolq/gateway/mapi"
+)
+
+// maxKeyFile is far above any key and keeps a wrong path from being read whole.
+const maxKeyFile = 64 << 10
+
+type partner struct {
+	Partner
+	signType mapi.SignType
+	key      atomic.Pointer[mapi.Key] // written by reload, read by every call
+
+	mu   sync.Mutex // one reload at a time; guards seen
+	seen [sha256.Size]byte
+}
+
+func newPartner(o Partner) (*partner, error) {
+	p := &partner{Partner: o, signType: o.Key.SignType()}
+	if p.signType == "" {
+		p.signType = o.SignType
+	}
+	if o.Charset.IsZero() {
+		p.Charset = mapi.UTF8
+	}
+	var faults []error
+	if len(o.ID) != 16 || strings.Trim(o.ID, "0123456789") != "" {
+		faults = append(faults, errors.New("ID is not 16 digits"))
+	}
+	if o.SignType != "" && o.SignType != p.signType {
+		faults = append(faults, fmt.Errorf("SignType is %s and the key's is %s", o.SignType, p.signType))
+	}
+	p.key.Store(&o.Key)
+	switch {
+	case !o.Key.IsZero() && o.KeyFile == "":
+	case o.KeyFile == "":
+		faults = append(faults, errors.New("neither Key nor KeyFile"))
+	case p.signType == "":
+		faults = append(faults, errors.New("KeyFile without SignType"))
+	default:
+		if _, err := p.reload(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return p, errors.Join(faults...)
+}
+
+// verifier follows the key for MD5, where one secret does both.
+func (p *partner) verifier() mapi.Verifier {
+	if p.Verifier.IsZero() && p.signType == mapi.MD5 {
+		return p.key.Load().Verifier()
+	}
+	return p.Verifier
+}
+
+func (p *partner) request(q Query, accountParam string) (Request, error) {
+	plain := q.params(p.Charset, accountParam)
+	text, err := plain.StringToSign()
+	if err != nil {
+		return Request{}, err
+	}
+	signed, err := p.key.Load().Signed(plain, p.Charset)
+	if err != nil {
+		return Request{}, err
+	}
+	body, err := signed.Body(p.Charset)
+	if err != nil {
+		return Request{}, err
+	}
+	return Request{Params: signed, Charset: p.Charset, StringToSign: text, Body: body}, nil
+}
+
+// reload reads the key file and takes its key, if it is another file than last time and
+// a good one. A bad one changes nothing.
+func (p *partner) reload() (changed bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	material, err := readKeyFile(p.KeyFile)
+	if err != nil {
+		return false, err
+	}
+	sum := sha256.Sum256(material)
+	if sum == p.seen {
+		return false, nil
+	}
+	key, err := mapi.ParseKey(p.signType, material)
+	if err != nil {
+		return false, fmt.Errorf("key file %s: %w", p.KeyFile, err)
+	}
+	p.key.Store(&key)
+	p.seen = sum
+	return true, nil
+}
+
+func readKeyFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	defer f.Close()
+	material, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read key file: %w", err)
+	}
+	if len(material) > maxKeyFile {
+		return nil, fmt.Errorf("read key file %s: it is larger than %d bytes", path, maxKeyFile)
+	}
+	return material, nil
+}
+
+// Reload reads every key file again. A changed, good one signs from now on; a bad one
+// leaves the old key in place and is in the error, with the others that are bad.
+func (c *Client) Reload() error {
+	var faults []error
+	for id, p := range c.partners {
+		if p.KeyFile == "" {
+			continue
+		}
+		changed, err := p.reload()
+		if err != nil {
+			faults = append(faults, fmt.Errorf("partner %s keeps its key: %w", id, err))
+		}
+		if changed {
+			c.logger.Info("key file changed, new key in use", "partner", id)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Run reloads the key files every Options.ReloadEvery until ctx ends, which is no error.
+// A file that stays bad is logged once.
+func (c *Client) Run(ctx context.Context) error {
+	last := ""
+	for {
+		// Jittered, so that a fleet does not read a shared disk in step.
+		every := c.options.ReloadEvery
+		timer := time.NewTimer(every - rand.N(every/5+1))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		problem := ""
+		if err := c.Reload(); err != nil {
+			problem = err.Error()
+		}
+		if problem != "" && problem != last {
+			c.logger.Error("key not reloaded", "error", problem)
+		}
+		last = problem
+	}
+}

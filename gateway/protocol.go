@@ -1,0 +1,154 @@
+// The query and its answer, typed: what goes into the words and what is read from them.
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"protocolq/gateway/mapi"
+)
+
+// Query asks whether an account has signed the agreement for automatic debit and refund.
+// At least one of UserEmail and AccountNo; both are sent when both are given.
+type Query struct {
+	Partner   string // 16 digits, one of Options.Partners
+	UserEmail string // the account's login
+	AccountNo string // the account's number
+	Explain   bool   // fill Report.StringToSign, which holds the e-mail and the account
+}
+
+// Status is what a conclusive answer says.
+type Status string
+
+// The three conclusive answers. There is none for "could not ask": that is an error.
+const (
+	Signed    Status = "signed"     // at least one of the two flags is T
+	NotSigned Status = "not_signed" // the gateway said so, by both flags or by NO_SIGN_CUSTOMER
+	Abnormal  Status = "abnormal"   // signed, but the agreement's state is not normal
+)
+
+// Answer is what the gateway said. Status is empty beside an error; the other fields
+// then hold what could be read, unless the sign was bad.
+type Answer struct {
+	Status       Status
+	ChargeAgent  *bool // automatic debit; nil when not told
+	RefundCharge *bool // automatic refund; nil when not told
+	UserID       string
+	IsSuccess    string // as on the wire: T, F, or P
+	Code         string // of a failure, as on the wire
+	Verification mapi.Verification
+}
+
+// params are the words of the query, unsigned. Empty ones are not sent.
+func (q Query) params(cs mapi.Charset, accountParam string) mapi.Params {
+	p := mapi.Params{
+		{Name: "service", Value: Service},
+		{Name: "partner", Value: q.Partner},
+		{Name: "_input_charset", Value: cs.String()},
+		{Name: "biz_type", Value: "10004"}, // the airline-ticket business, always
+	}
+	if q.UserEmail != "" {
+		p = append(p, mapi.Param{Name: "user_email", Value: q.UserEmail})
+	}
+	if q.AccountNo != "" {
+		p = append(p, mapi.Param{Name: accountParam, Value: q.AccountNo})
+	}
+	return p
+}
+
+// read makes an Answer of a body, or says why it is none.
+func read(body []byte, sent mapi.Params, v mapi.Verifier, cs mapi.Charset) (Answer, error) {
+	doc, err := mapi.ParseAnswer(body)
+	if err != nil {
+		return Answer{}, fail(CodeUnreadable, mapi.Temp, err)
+	}
+	verification, err := doc.Verify(v, cs)
+	if err != nil {
+		return Answer{Verification: verification}, fail(CodeBadSign, mapi.Temp, err)
+	}
+	if err := sameRequest(doc, sent); err != nil {
+		return Answer{}, fail(CodeUnreadable, mapi.Temp, err)
+	}
+	a := Answer{Verification: verification}
+	a.IsSuccess, _ = doc.Get("is_success")
+	a.UserID, _ = doc.Get("user_id")
+	a.ChargeAgent, a.RefundCharge = flag(doc, "charge_agent"), flag(doc, "refund_charge")
+	code, failed := doc.Get("error")
+	a.Code = printable(code)
+	a.Status, err = judge(a, failed)
+	return a, err
+}
+
+// judge decides what a well read answer says. Only the gateway's own word makes a "no".
+func judge(a Answer, failed bool) (Status, error) {
+	switch {
+	case a.IsSuccess == "":
+		return "", fail(CodeUnreadable, mapi.Temp, errors.New("no is_success"))
+	case a.IsSuccess == "T" && !failed && a.ChargeAgent != nil && a.RefundCharge != nil:
+		if *a.ChargeAgent || *a.RefundCharge {
+			return Signed, nil
+		}
+		return NotSigned, nil
+	case a.IsSuccess == "T" && !failed:
+		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("success, and a flag is missing or neither T nor F"))
+	case a.IsSuccess == "F" && a.Code != "":
+		return judgeCode(a.Code)
+	case a.IsSuccess == "F":
+		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("failure without a code"))
+	case a.IsSuccess == "T":
+		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("success and an error in one"))
+	default:
+		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("is_success is neither T nor F"))
+	}
+}
+
+func judgeCode(code string) (Status, error) {
+	switch code {
+	case "NO_SIGN_CUSTOMER":
+		return NotSigned, nil
+	case "NO_NORMAL_SIGN_CUSTOMER":
+		return Abnormal, nil
+	}
+	known, _ := mapi.Lookup(code)
+	if known.Class == mapi.Biz { // an answer that we have no word for is not a "no"
+		known.Class = mapi.Unlisted
+	}
+	return "", fail(code, known.Class, nil)
+}
+
+// sameRequest compares the request that wrapped answers repeat. Case may differ: the
+// gateway spells charsets and e-mails as it likes.
+func sameRequest(doc mapi.Answer, sent mapi.Params) error {
+	for _, p := range sent {
+		if p.Name == mapi.ParamSign || p.Name == mapi.ParamSignType {
+			continue
+		}
+		if echoed, ok := doc.Request(p.Name); ok && !strings.EqualFold(echoed, p.Value) {
+			return fmt.Errorf("an answer to another request: its %s differs", p.Name)
+		}
+	}
+	return nil
+}
+
+func flag(doc mapi.Answer, name string) *bool {
+	switch v, _ := doc.Get(name); v {
+	case "T":
+		return new(true)
+	case "F":
+		return new(false)
+	}
+	return nil
+}
+
+// printable keeps a code from being a page, or a terminal's escape sequence.
+func printable(code string) string {
+	const most = 64
+	clean := strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, strings.TrimSpace(code))
+	return clean[:min(len(clean), most)]
+}

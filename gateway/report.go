@@ -1,0 +1,124 @@
+// How one call went: its phases, for a log line or a person in front of a terminal.
+package gateway
+
+import (
+	"crypto/tls"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// Report tells how a call went, whatever came of it. A phase that did not happen, as on a
+// connection used again, is zero.
+type Report struct {
+	At         time.Time
+	DNS        time.Duration
+	Connect    time.Duration
+	TLS        time.Duration
+	FirstByte  time.Duration // from the request's last byte sent to the answer's first
+	Body       time.Duration // from the answer's first byte to its last
+	Total      time.Duration
+	Reused     bool
+	Remote     string // address and port connected to
+	HTTPStatus int
+	Bytes      int // of the body, as far as it was read
+	// StringToSign is the signed text, without the key; only with Query.Explain. It holds
+	// the e-mail and the account.
+	StringToSign string
+}
+
+// tracer collects the phases. net/http calls its hooks from goroutines of its own, even
+// after the call has ended, hence the lock.
+type tracer struct {
+	mu                                      sync.Mutex // guards all below
+	r                                       Report
+	dns, connect, handshake, wrote, started time.Time
+	hasConn                                 bool
+}
+
+func newTracer() *tracer { return &tracer{r: Report{At: time.Now()}} }
+
+func (t *tracer) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSStart:          func(httptrace.DNSStartInfo) { t.begin(&t.dns) },
+		DNSDone:           func(httptrace.DNSDoneInfo) { t.end(&t.dns, &t.r.DNS) },
+		ConnectStart:      func(string, string) { t.begin(&t.connect) },
+		ConnectDone:       func(string, string, error) { t.end(&t.connect, &t.r.Connect) },
+		TLSHandshakeStart: func() { t.begin(&t.handshake) },
+		TLSHandshakeDone:  func(tls.ConnectionState, error) { t.end(&t.handshake, &t.r.TLS) },
+		WroteRequest:      func(httptrace.WroteRequestInfo) { t.begin(&t.wrote) },
+		GotFirstResponseByte: func() {
+			t.begin(&t.started)
+			t.end(&t.wrote, &t.r.FirstByte)
+		},
+	}
+}
+
+// begin notes the first time something happens: with two addresses tried at once, the
+// phase begins with the first.
+func (t *tracer) begin(at *time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.IsZero() {
+		*at = time.Now()
+	}
+}
+
+// end notes how long a phase took, up to the latest end.
+func (t *tracer) end(from *time.Time, took *time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !from.IsZero() {
+		*took = time.Since(*from)
+	}
+}
+
+func (t *tracer) gotConn(info httptrace.GotConnInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hasConn, t.r.Reused = true, info.Reused
+	if a := info.Conn.RemoteAddr(); a != nil {
+		t.r.Remote = a.String()
+	}
+	if info.Reused {
+		// The phases of a dial that this call began and another one won.
+		t.r.DNS, t.r.Connect, t.r.TLS = 0, 0, 0
+	}
+}
+
+func (t *tracer) connected() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.hasConn
+}
+
+// shookHands tells a refused TLS handshake from a failed connection. The errors do not:
+// an alert of the other side has a type of its own that crypto/tls keeps.
+func (t *tracer) shookHands() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.handshake.IsZero()
+}
+
+func (t *tracer) status(code int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.r.HTTPStatus = code
+}
+
+func (t *tracer) bodyRead(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.r.Bytes = n
+	if !t.started.IsZero() {
+		t.r.Body = time.Since(t.started)
+	}
+}
+
+// report copies what is known now; hooks that still come change nothing of the copy.
+func (t *tracer) report() Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.r.Total = time.Since(t.r.At)
+	return t.r
+}
