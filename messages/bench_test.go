@@ -1,3 +1,5 @@
+// What reading, writing and naming cost.
+
 package messages_test
 
 import (

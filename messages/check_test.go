@@ -1,3 +1,5 @@
+// What is refused, and in which words.
+
 package messages_test
 
 import (

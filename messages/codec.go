@@ -43,7 +43,9 @@ func DecodeResult(data []byte, contentType string) (Result, Encoding, error) {
 		m.fault = r.check()
 	}
 	if m.fault != nil {
-		m.fault.ID = r.ID
+		if badID(r.ID) == "" {
+			m.fault.ID = r.ID
+		}
 		return Result{}, m.encoding, m.fault
 	}
 	return r, m.encoding, nil

@@ -1,3 +1,5 @@
+// Messages come back as they were, and a refusal reaches its asker.
+
 package messages_test
 
 import (

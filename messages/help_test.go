@@ -1,3 +1,5 @@
+// What several tests use.
+
 package messages_test
 
 import (

@@ -1,3 +1,5 @@
+// Key tokens against another hand, and apart from one another.
+
 package messages_test
 
 import (

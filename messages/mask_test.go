@@ -1,3 +1,5 @@
+// Masks never show more than they say.
+
 package messages_test
 
 import (

@@ -1,3 +1,5 @@
+// Reply subjects, with every attack we know.
+
 package messages_test
 
 import (

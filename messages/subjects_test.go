@@ -1,3 +1,5 @@
+// Every subject and stream name, spelled out.
+
 package messages_test
 
 import (

@@ -1,0 +1,8 @@
+//go:build race
+
+// How much slower code may be under the race detector.
+
+package messages_test
+
+// slower is how many times longer code may take under the race detector.
+const slower = 10

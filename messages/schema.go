@@ -1,0 +1,17 @@
+// JSON Schema of both messages, for programs in other languages and for the editor of who writes a query by hand.
+
+package messages
+
+import _ "embed" // the schemas below
+
+//go:embed schema/query.schema.json
+var querySchema string
+
+//go:embed schema/result.schema.json
+var resultSchema string
+
+// QuerySchema is the JSON Schema (2020-12) of a Query.
+func QuerySchema() string { return querySchema }
+
+// ResultSchema is the JSON Schema (2020-12) of a Result.
+func ResultSchema() string { return resultSchema }
