@@ -118,8 +118,24 @@ func TestNothingIsSentTwice(t *testing.T) {
 				}
 			}
 		}
-		if n := s.Stats().Calls; n != uint64(asked) {
+		if n := settled(t, s).Calls; n != uint64(asked) {
 			t.Errorf("%s: %d asked, the gateway saw %d", fault, asked, n)
+		}
+	}
+}
+
+// settled waits for the calls that the gateway is still ending: it cuts a connection a
+// moment before it writes the call down.
+func settled(t *testing.T, s *simulator.Simulator) simulator.Stats {
+	t.Helper()
+	for {
+		if sums := s.Stats(); sums.InFlight == 0 {
+			return sums
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("calls do not end")
+		case <-time.After(time.Millisecond):
 		}
 	}
 }

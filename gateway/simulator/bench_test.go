@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"protocolq/gateway/mapi"
@@ -32,4 +34,34 @@ func BenchmarkHandler(b *testing.B) {
 		s.ServeHTTP(nowhere{http.Header{}}, req)
 		i++
 	}
+}
+
+// BenchmarkServe is the whole server on loopback, asked by bare sockets that cost little.
+func BenchmarkServe(b *testing.B) {
+	s := newSimulator(b, nil)
+	gateway, _ := serve(b, s)
+	body := form(b, query(mapi.UTF8, "signed@example.com", ""), mapi.UTF8)
+	request := fmt.Appendf(nil, "POST /gateway.do?_input_charset=utf-8 HTTP/1.1\r\nHost: x\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		conn, err := new(net.Dialer).DialContext(b.Context(), "tcp", strings.TrimPrefix(gateway, "http://"))
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		defer conn.Close()
+		buf := make([]byte, 4096)
+		for pb.Next() {
+			if _, err := conn.Write(request); err != nil {
+				b.Error(err)
+				return
+			}
+			// Loopback hands a small answer over in one piece.
+			if _, err := conn.Read(buf); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }

@@ -99,7 +99,7 @@ func TestCallLogIsBounded(t *testing.T) {
 }
 
 // serve runs the whole thing on loopback and gives the two addresses.
-func serve(t *testing.T, s *simulator.Simulator) (gateway, log string) {
+func serve(t testing.TB, s *simulator.Simulator) (gateway, log string) {
 	t.Helper()
 	var at [2]net.Listener
 	for i := range at {
