@@ -1,0 +1,102 @@
+// Connections to NATS: named, never given up, and never buffering what may be too late.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// natsOptions say how to connect. The zero value of a field is its default.
+type natsOptions struct {
+	Servers []string
+	Creds   string // credentials file; "" connects without
+	Name    string // shown in the server's list of connections
+	Inbox   string // inbox prefix; "_INBOX" when empty
+	// Wait keeps trying in the background when no server answers at first. Without it a missing
+	// server is an error: a person is waiting.
+	Wait   bool
+	Logger *slog.Logger // nil: connection events are not told
+}
+
+// Waits between two tries: the first is short, a server that restarts is missed for a moment only;
+// then double until the last, so that a missing one costs nothing.
+const (
+	firstReconnectWait = 250 * time.Millisecond
+	lastReconnectWait  = 5 * time.Second
+)
+
+// connectNATS connects. With Wait it returns at once and tries for ever; what is published before
+// the connection stands is refused, because a message sent late can be one nobody waits for.
+func connectNATS(o natsOptions) (*nats.Conn, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	options := append(o.events(),
+		nats.Name(o.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.RetryOnFailedConnect(o.Wait),
+		nats.CustomReconnectDelay(reconnectDelay),
+		// A half-open connection keeps taking its share of the questions until it is noticed.
+		nats.PingInterval(10*time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(5*time.Second),
+	)
+	if o.Creds != "" {
+		options = append(options, nats.UserCredentials(o.Creds))
+	}
+	if o.Inbox != "" {
+		options = append(options, nats.CustomInboxPrefix(o.Inbox))
+	}
+	nc, err := nats.Connect(strings.Join(o.Servers, ","), options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", strings.Join(o.Servers, ","), err)
+	}
+	if o.Wait && !nc.IsConnected() {
+		o.Logger.Warn("nats not there yet, trying on", "servers", o.Servers)
+	}
+	return nc, nil
+}
+
+// reconnectDelay is asked once for every round over all servers. The jitter keeps a fleet from
+// coming back in one wave.
+func reconnectDelay(attempts int) time.Duration {
+	wait := lastReconnectWait
+	if doublings := attempts - 1; doublings >= 0 && doublings < 5 {
+		wait = min(firstReconnectWait<<doublings, lastReconnectWait)
+	}
+	return wait/2 + jitterUpTo(wait/2)
+}
+
+// events tells what happens to a connection, one line each time it changes and, while it is away,
+// one line a round of tries.
+func (o natsOptions) events() []nats.Option {
+	log := o.Logger.With("connection", o.Name)
+	return []nats.Option{
+		nats.ConnectHandler(func(nc *nats.Conn) { log.Info("nats connected", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("nats connected again", "server", nc.ConnectedUrlRedacted()) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("nats connection lost", "error", err)
+			}
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("nats not reached, trying on", "error", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			attrs := []any{"error", err}
+			if sub != nil {
+				attrs = append(attrs, "subject", sub.Subject)
+			}
+			log.Error("nats refused something", attrs...)
+		}),
+	}
+}
+
+// isNoServer tells whether err says that no server could be reached at all.
+func isNoServer(err error) bool {
+	return errors.Is(err, nats.ErrNoServers) || strings.Contains(err.Error(), "connection refused")
+}

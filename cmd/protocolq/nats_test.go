@@ -1,0 +1,81 @@
+// Connections: a server that is missing is waited for, told about, and found when it comes.
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func TestReconnectDelayGrows(t *testing.T) {
+	for attempts, want := range map[int]time.Duration{1: 250 * time.Millisecond, 2: 500 * time.Millisecond, 5: 4 * time.Second, 6: 5 * time.Second, 1000: 5 * time.Second} {
+		for range 100 {
+			if got := reconnectDelay(attempts); got < want/2 || got > want {
+				t.Fatalf("after %d rounds the wait is %s, want %s to %s", attempts, got, want/2, want)
+			}
+		}
+	}
+}
+
+// lockedBuffer is written by the connection's own goroutine and read by the test.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestConnectWaitsForAServer(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	log := &lockedBuffer{}
+	servers := []string{"nats://" + address}
+
+	if _, err := connectNATS(natsOptions{Servers: servers}); err == nil || !isNoServer(err) {
+		t.Errorf("without Wait: error %v, want that no server is there", err)
+	}
+	nc, err := connectNATS(natsOptions{Servers: servers, Name: "test", Wait: true, Inbox: "_INBOX_wk", Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := nc.Publish("a", nil); err == nil {
+		t.Error("published into nothing without an error")
+	}
+	up := nc.StatusChanged(nats.CONNECTED)
+	e, err := startEmbedded(embedOptions{Listen: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	select {
+	case <-up:
+	case <-time.After(20 * time.Second):
+		t.Fatal("not connected in 20 s")
+	}
+	if !strings.HasPrefix(nc.NewRespInbox(), "_INBOX_wk.") {
+		t.Errorf("inbox is %s", nc.NewRespInbox())
+	}
+	if got := log.String(); !strings.Contains(got, "nats not there yet") {
+		t.Errorf("not told that the server is missing:\n%s", got)
+	}
+}

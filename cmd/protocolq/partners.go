@@ -1,0 +1,174 @@
+// Partners: the ids and keys that queries are signed with, from one set of flags or from a list in the file.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+)
+
+// PartnerConfig is one partner as settings say it. Its keys are files.
+type PartnerConfig struct {
+	ID            string
+	SignType      string // default MD5
+	Charset       string // default utf-8
+	KeyFile       string
+	PublicKeyFile string // the gateway's public key; "" when answers are not verified
+}
+
+var partnerKeys = []string{"id", "sign_type", "charset", "key_file", "public_key_file"}
+
+// parsePartners reads the list `partners` of the settings file.
+func (c *Config) parsePartners(n *yaml.Node) error {
+	if n.Kind != yaml.SequenceNode {
+		return errors.New("must be a list, one partner each")
+	}
+	var faults []error
+	c.Partners = nil
+	for _, item := range n.Content {
+		p, err := parsePartner(item)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case c.listed(p.ID):
+			faults = append(faults, fmt.Errorf("line %d: partner %s is there twice", item.Line, p.ID))
+		default:
+			c.Partners = append(c.Partners, p)
+		}
+	}
+	return joined("; ", faults)
+}
+
+func parsePartner(n *yaml.Node) (PartnerConfig, error) {
+	p := PartnerConfig{SignType: "MD5", Charset: "utf-8"}
+	if n.Kind != yaml.MappingNode {
+		return p, fmt.Errorf("line %d: must be %s", n.Line, strings.Join(partnerKeys, ", "))
+	}
+	values, faults := mapping(n, partnerKeys, func(line int) string { return fmt.Sprintf("line %d", line) })
+	fields := map[string]*string{"id": &p.ID, "sign_type": &p.SignType, "charset": &p.Charset,
+		"key_file": &p.KeyFile, "public_key_file": &p.PublicKeyFile}
+	for _, key := range partnerKeys {
+		if values[key] == nil {
+			continue
+		}
+		text, err := nodeText(values[key], false)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("line %d: %s: %w", values[key].Line, key, err))
+		}
+		*fields[key] = text
+	}
+	if !isPartnerID(p.ID) {
+		faults = append(faults, fmt.Errorf("line %d: id must be 16 digits, not %q", n.Line, p.ID))
+	}
+	if p.KeyFile == "" {
+		faults = append(faults, fmt.Errorf("line %d: key_file is needed", n.Line))
+	}
+	return p, joined("; ", faults)
+}
+
+// joined makes one line of several faults, because they share one setting's name.
+func joined(sep string, faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	lines := make([]string, len(faults))
+	for i, f := range faults {
+		lines[i] = f.Error()
+	}
+	return errors.New(strings.Join(lines, sep))
+}
+
+// partners reads every partner's keys, the default partner first. All faults are told, by setting.
+func (c *Config) partners() ([]gateway.Partner, error) {
+	var list []gateway.Partner
+	var faults []error
+	take := func(p PartnerConfig, keySetting, publicSetting string) {
+		made, err := loadPartner(p, keySetting, publicSetting)
+		list, faults = append(list, made), append(faults, err)
+	}
+	spelled := c.checkPartner() == nil && c.checkSignType() == nil && c.checkCharset() == nil // else told already
+	if c.Partner != "" && c.KeyFile != "" && spelled {
+		take(PartnerConfig{c.Partner, c.SignType, c.Charset, c.KeyFile, c.AlipayPublicKeyFile}, "key-file", "alipay-public-key-file")
+	}
+	for _, p := range c.Partners {
+		if p.ID == c.Partner && c.KeyFile != "" {
+			faults = append(faults, &settingError{Setting: "partners", Err: fmt.Errorf("partner %s is given by partner and key-file too", p.ID)})
+			continue
+		}
+		take(p, "partners", "partners")
+	}
+	for i, p := range list {
+		if p.ID == c.Partner {
+			list[0], list[i] = list[i], list[0]
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// loadPartner reads the keys of one partner. The two names say which setting to blame.
+func loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Partner, error) {
+	fault := func(setting string, err error) error {
+		return &settingError{Setting: setting, Err: fmt.Errorf("partner %s: %w", p.ID, err)}
+	}
+	made := gateway.Partner{ID: p.ID, KeyFile: p.KeyFile}
+	t, err := mapi.ParseSignType(p.SignType)
+	if err != nil {
+		return made, fault(keySetting, err)
+	}
+	var faults []error
+	if made.Charset, err = mapi.ParseCharset(p.Charset); err != nil {
+		faults = append(faults, fault(keySetting, err))
+	}
+	if made.Key, err = loadKey(t, p.KeyFile, mapi.ParseKey); err != nil {
+		faults = append(faults, fault(keySetting, err))
+	}
+	if p.PublicKeyFile != "" {
+		if made.Verifier, err = loadKey(t, p.PublicKeyFile, mapi.ParseVerifier); err != nil {
+			faults = append(faults, fault(publicSetting, err))
+		}
+	}
+	return made, errors.Join(faults...)
+}
+
+// maxKeyFile keeps out a file that cannot be a key.
+const maxKeyFile = 64 << 10
+
+// loadKey reads and parses a key file. No error shows what the file holds.
+func loadKey[K any](t mapi.SignType, path string, parse func(mapi.SignType, []byte) (K, error)) (K, error) {
+	var none K
+	if err := notAKey(path); err != nil {
+		return none, err
+	}
+	data, err := readBounded(path, maxKeyFile)
+	if err != nil {
+		return none, fmt.Errorf("read key file: %w", err)
+	}
+	k, err := parse(t, data)
+	if err != nil {
+		return none, fmt.Errorf("key file %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// notAKey finds a key given where its file was meant, before an error message shows it.
+func notAKey(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	letters := strings.IndexFunc(path, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+	if strings.Contains(path, "-----BEGIN") || len(path) > 255 || (len(path) == 32 && letters < 0) {
+		return errors.New("looks like a key itself; give the path of a file that holds it")
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+// The command line's manual, executed: every script in testdata/script runs the program as a user would.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"protocolq/messages"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"protocolq": main})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CONTROL", "\x1b[31m\u202e\r") // what a stranger may send
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code":   scriptCode,
+			"up":     scriptUp,
+			"get":    scriptGet,
+			"nats":   scriptNATS,
+			"answer": scriptAnswer,
+			"silent": scriptSilent,
+			"stream": scriptStream,
+		},
+	})
+}
+
+// scriptCode is `code N command args…`: runs a command that must exit with N.
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N command args…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// scriptUp is `up command args…`: starts a command that stays, reads its first line, a JSON object,
+// and sets a variable in capitals for each of its members. The script's end stops it with SIGTERM,
+// and it must end with 0.
+func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: up command args…")
+	}
+	var path string
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if _, err := os.Stat(filepath.Join(dir, args[0])); err == nil {
+			path = filepath.Join(dir, args[0])
+			break
+		}
+	}
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir, cmd.Stderr = ts.MkAbs("."), os.Stderr
+	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			ts.Fatalf("%s after SIGTERM: %v", args, err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	ts.Check(err)
+	var urls map[string]string
+	ts.Check(json.Unmarshal(line, &urls))
+	for name, url := range urls {
+		ts.Setenv(strings.ToUpper(name), url)
+	}
+}
+
+// scriptGet is `get URL`: the body on stdout.
+func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
+	answer, err := http.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = io.Copy(ts.Stdout(), answer.Body)
+	ts.Check(err)
+}
+
+// scriptNATS is `nats`: an embedded server for this script, its URL in NATS.
+func scriptNATS(ts *testscript.TestScript, _ bool, _ []string) {
+	e, err := startEmbedded(embedOptions{})
+	ts.Check(err)
+	ts.Defer(e.Close)
+	ts.Setenv("NATS", e.URL())
+}
+
+func scriptConnect(ts *testscript.TestScript) *nats.Conn {
+	nc, err := nats.Connect(ts.Getenv("NATS"))
+	ts.Check(err)
+	ts.Defer(nc.Close)
+	return nc
+}
+
+// scriptAnswer is `answer SUBJECT FILE`: plays a worker that answers each query on SUBJECT with the
+// JSON result in FILE, with the id of the query in it.
+func scriptAnswer(ts *testscript.TestScript, _ bool, args []string) {
+	result, _, err := messages.DecodeResult([]byte(ts.ReadFile(args[1])), string(messages.JSON))
+	ts.Check(err)
+	nc := scriptConnect(ts)
+	_, err = nc.Subscribe(args[0], func(m *nats.Msg) {
+		q, encoding, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType))
+		r := result
+		if err != nil {
+			r = messages.Result{V: messages.Version, Outcome: messages.Refused, Code: messages.BadRequest, Message: err.Error()}
+			encoding = messages.JSON
+		}
+		r.ID = q.ID
+		data, err := r.Encode(encoding)
+		if err == nil {
+			_ = m.Respond(data)
+		}
+	})
+	ts.Check(err)
+	ts.Check(nc.Flush())
+}
+
+// scriptSilent is `silent SUBJECT`: plays a worker that takes each query and never answers.
+func scriptSilent(ts *testscript.TestScript, _ bool, args []string) {
+	nc := scriptConnect(ts)
+	_, err := nc.Subscribe(args[0], func(*nats.Msg) {})
+	ts.Check(err)
+	ts.Check(nc.Flush())
+}
+
+// scriptStream is `stream NAME SUBJECT`: makes a stream that takes SUBJECT.
+func scriptStream(ts *testscript.TestScript, _ bool, args []string) {
+	js, err := jetstream.New(scriptConnect(ts))
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: args[0], Subjects: []string{args[1]}, MaxMsgs: 2, Discard: jetstream.DiscardNew})
+	ts.Check(err)
+}

@@ -1,0 +1,28 @@
+// Signals: the first asks for an orderly end, the second ends at once with 130.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM. At the second the
+// program exits 130: whoever signals twice no longer wants to wait for the drain.
+func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-parent.Done():
+			return
+		}
+		<-signals
+		os.Exit(exitSignalled)
+	}()
+	return ctx, cancel
+}

@@ -1,0 +1,151 @@
+// protocolq simulator: the practice gateway, which speaks the real one's words and misbehaves by name.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/gateway/simulator"
+)
+
+type simulatorFlags struct {
+	listen, logListen string
+	seed              uint64
+	latency, jitter   time.Duration
+	faults            []string
+	writeKeys         string
+	out               *output
+}
+
+func newSimulator() *cobra.Command {
+	cfg, f := &Config{}, &simulatorFlags{}
+	set := newSettings(cfg.table(), "partner", "sign-type", "charset", "key-file", "account-param", "log-level", "log-format")
+	c := &cobra.Command{
+		Use:   "simulator",
+		Short: "Run the practice gateway",
+		Long: `Runs the practice gateway until a signal. What it answers depends on the account asked for; it
+prints its URLs when it answers. Without --partner it knows the two practice partners.
+
+An e-mail plays the part that its name begins with: signed@…, debit-only+7@…, not-signed@…,
+illegal-sign@… (so with every code), system-error-2@… (the first 2 calls), fault-drop-1@….
+Scenarios: ` + strings.Join(simulator.ScenarioNames(), ", ") + `
+
+Faults, for --fault and for fault-NAME@…:
+` + faultList(),
+		Example: `  protocolq simulator --listen 127.0.0.1:8480 --fault system-error:0.05 --write-keys keys`,
+		Args:    cobra.NoArgs,
+	}
+	set.addFlags(c.Flags())
+	f.add(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := set.load(c.Flags()); err != nil {
+			return err
+		}
+		return runSimulator(c, cfg, f)
+	}
+	return c
+}
+
+func (f *simulatorFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:8480", "address of the gateway, port 0 for any")
+	fs.StringVar(&f.logListen, "log-listen", "127.0.0.1:0", "address of its call log, port 0 for any")
+	fs.Uint64Var(&f.seed, "seed", 1, "decides what accounts without a part play, the jitter and the faults")
+	fs.DurationVar(&f.latency, "latency", 0, "added to every answer")
+	fs.DurationVar(&f.jitter, "jitter", 0, "added on top, from 0 to this")
+	fs.StringArrayVar(&f.faults, "fault", nil, "misbehave: NAME[=DURATION][:PROBABILITY], may be repeated")
+	fs.StringVar(&f.writeKeys, "write-keys", "", "write the practice partners' keys into this directory, <partner>.key")
+	f.out = addOutput(c)
+	must(c.RegisterFlagCompletionFunc("fault", cobra.FixedCompletions(simulator.FaultNames(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func runSimulator(c *cobra.Command, cfg *Config, f *simulatorFlags) error {
+	options, err := f.options(c, cfg)
+	if err != nil {
+		return err
+	}
+	sim, err := simulator.New(options)
+	if err != nil {
+		return &exitError{Code: exitUsage, Err: err}
+	}
+	if f.writeKeys != "" {
+		if err := writePracticeKeys(f.writeKeys); err != nil {
+			return err
+		}
+	}
+	gate, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return fmt.Errorf("open the gateway's address: %w", err)
+	}
+	calls, err := net.Listen("tcp", f.logListen)
+	if err != nil {
+		_ = gate.Close()
+		return fmt.Errorf("open the call log's address: %w", err)
+	}
+	urls := map[string]string{
+		"gateway":     "http://" + gate.Addr().String() + simulator.Path,
+		"gateway_log": "http://" + calls.Addr().String(),
+	}
+	if err := tellURLs(c.OutOrStdout(), *f.out, urls, []string{"gateway", "gateway_log"}); err != nil {
+		return err
+	}
+	return sim.Serve(c.Context(), gate, calls)
+}
+
+func (f *simulatorFlags) options(c *cobra.Command, cfg *Config) (simulator.Options, error) {
+	level, err := cfg.level()
+	must(err)
+	o := simulator.Options{Seed: f.seed, Latency: f.latency, Jitter: f.jitter, AccountParam: cfg.AccountParam,
+		Logger: newLogger(c.ErrOrStderr(), level, cfg.LogFormat)}
+	for _, text := range f.faults {
+		fault, err := simulator.ParseFault(text)
+		if err != nil {
+			return o, usageError("--fault: %w", err)
+		}
+		o.Faults = append(o.Faults, fault)
+	}
+	if cfg.Partner == "" {
+		o.Partners = practiceAskers(practicePartners())
+		return o, nil
+	}
+	if f.writeKeys != "" {
+		return o, usageError("--write-keys is for the practice partners, not with --partner")
+	}
+	if cfg.KeyFile == "" {
+		return o, usageError("key-file: is needed for partner %s%s", cfg.Partner, howToSay("key-file"))
+	}
+	partners, err := cfg.partners()
+	if err != nil {
+		return o, &exitError{Code: exitUsage, Err: err}
+	}
+	o.Partners = practiceAskers(partners)
+	return o, nil
+}
+
+// tellURLs prints where things are: one JSON object in one line, or a line each.
+func tellURLs(w io.Writer, out output, urls map[string]string, order []string) error {
+	if out == asJSON {
+		return printJSON(w, urls)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range order {
+		fmt.Fprintf(t, "%s\t%s\n", name, urls[name])
+	}
+	return t.Flush()
+}
+
+func faultList() string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, name := range simulator.FaultNames() {
+		fmt.Fprintf(t, "  %s\t%s\n", name, simulator.FaultDoes(name))
+	}
+	_ = t.Flush()
+	return b.String()
+}
