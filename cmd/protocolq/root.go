@@ -36,6 +36,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},
+		&cobra.Group{ID: "look", Title: "Find faults, without a queue:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -44,6 +45,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		}
 	}
 	add("run", newSimulator())
+	add("look", newCall(), newForm(), newSign(), newVerify())
 	root.AddCommand(newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root

@@ -1,0 +1,150 @@
+// protocolq call: asks the gateway directly, without any queue. The first step of bringing it into service.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+	"protocolq/messages"
+)
+
+type callFlags struct {
+	*direct
+	timeout time.Duration
+	verbose bool
+	out     *output
+}
+
+func newCall() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "call (--email E | --account A) --partner P --key-file F",
+		Short: "Ask the gateway directly, once",
+		Long: `Makes one call of the gateway, without NATS and without a retry: the way to find out whether the
+partner, the key and the network are right. -v shows the signed text and how long each phase took.
+
+Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 no answer in time`,
+		Example: `  protocolq call --partner 2088… --key-file my.key --email agent@example.com -v`,
+		Args:    cobra.NoArgs,
+	}
+	f := &callFlags{direct: addDirect(c)}
+	c.Flags().DurationVar(&f.timeout, "timeout", 8*time.Second, "how long the call may take in all")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the signed text (personal data!) and the phases on standard error")
+	f.out = addOutput(c)
+	c.RunE = func(c *cobra.Command, _ []string) error { return runCall(c, f) }
+	return c
+}
+
+func runCall(c *cobra.Command, f *callFlags) error {
+	if f.timeout <= 0 {
+		return usageError("--timeout must be longer than 0")
+	}
+	client, err := f.client(c, f.timeout)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if refusal, ok := f.refusal(); ok {
+		return tellResult(c.OutOrStdout(), *f.out, refusal)
+	}
+	answer, report, err := client.Ask(c.Context(), f.ask(f.verbose), nil)
+	if c.Context().Err() != nil {
+		return errors.New("stopped by a signal")
+	}
+	if f.verbose {
+		tellReport(c.ErrOrStderr(), f.cfg, report)
+	}
+	told := tellResult(c.OutOrStdout(), *f.out, resultOf(f.cfg.Partner, answer, report, err))
+	if failure, ok := errors.AsType[*gateway.Error](err); ok && failure.Code == gateway.CodeTimeout {
+		return exitWith(exitNoAnswer)
+	}
+	return told
+}
+
+// refusal is what a worker would say to this question without a call.
+func (f *callFlags) refusal() (messages.Result, bool) {
+	data, err := messages.Query{V: messages.Version, Partner: f.cfg.Partner, UserEmail: f.email, AccountNo: f.account}.Encode(messages.JSON)
+	if err == nil {
+		_, _, err = messages.DecodeQuery(data, string(messages.JSON))
+	}
+	refused, ok := errors.AsType[*messages.Error](err)
+	if !ok {
+		return messages.Result{}, false
+	}
+	return refused.Result(), true
+}
+
+// resultOf puts what came of one call into the words of a Result.
+func resultOf(partner string, a gateway.Answer, report gateway.Report, err error) messages.Result {
+	r := messages.Result{V: messages.Version, Partner: partner, Outcome: messages.Outcome(a.Status),
+		ChargeAgent: a.ChargeAgent, RefundCharge: a.RefundCharge, UserID: a.UserID, IsSuccess: a.IsSuccess,
+		Code: a.Code, Verified: string(a.Verification), Source: messages.Asked, AnsweredAtMs: time.Now().UnixMilli()}
+	if !report.At.IsZero() {
+		r.AskedAtMs, r.Attempts = report.At.UnixMilli(), 1
+	}
+	if a.Verification == mapi.Bad {
+		r.Verified = "" // not believed, so nothing was verified
+	}
+	if err == nil {
+		return r
+	}
+	r.Outcome, r.Message = messages.Unknown, err.Error()
+	if failure, ok := errors.AsType[*gateway.Error](err); ok {
+		r.Code, r.Retryable = failure.Code, failure.Class == mapi.Temp
+		switch failure.Class {
+		case mapi.Input, mapi.Conf, mapi.Bug:
+			r.Outcome = messages.Refused
+		}
+	}
+	return r
+}
+
+// tellReport shows how the call went. The key is no part of what it is given; where MD5 puts it,
+// a mark stands.
+func tellReport(w io.Writer, cfg *Config, r gateway.Report) {
+	if r.StringToSign != "" {
+		mark := ""
+		if cfg.signTypeOf(cfg.Partner) == string(mapi.MD5) {
+			mark = "[key]"
+		}
+		fmt.Fprintf(w, "string_to_sign  %s%s\n", printable(r.StringToSign), mark)
+	}
+	if r.At.IsZero() {
+		return
+	}
+	connection := "new connection"
+	if r.Reused {
+		connection = "connection used again"
+	}
+	if r.Remote != "" {
+		connection += " to " + r.Remote
+	}
+	fmt.Fprintf(w, "asked           %s, %s\n", cfg.GatewayURL, connection)
+	fmt.Fprintf(w, "phases          dns %s, connect %s, tls %s, first byte %s, body %s, total %s\n",
+		phase(r.DNS), phase(r.Connect), phase(r.TLS), phase(r.FirstByte), phase(r.Body), phase(r.Total))
+	if r.HTTPStatus != 0 {
+		fmt.Fprintf(w, "answer          HTTP %d, %d bytes\n", r.HTTPStatus, r.Bytes)
+	}
+}
+
+// phase writes a time, and - for a phase that did not happen.
+func phase(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return d.Round(10 * time.Microsecond).String()
+}
+
+func (c *Config) signTypeOf(id string) string {
+	for _, p := range c.Partners {
+		if p.ID == id {
+			return p.SignType
+		}
+	}
+	return c.SignType
+}
