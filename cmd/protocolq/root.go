@@ -35,6 +35,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		PersistentPreRun: func(*cobra.Command, []string) { *reached = true },
 	}
 	root.AddGroup(
+		&cobra.Group{ID: "ask", Title: "Ask:"},
 		&cobra.Group{ID: "run", Title: "Run:"},
 		&cobra.Group{ID: "look", Title: "Find faults, without a queue:"},
 	)
@@ -44,6 +45,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 			root.AddCommand(c)
 		}
 	}
+	add("ask", newQuery(), newSubmit())
 	add("run", newSimulator())
 	add("look", newCall(), newForm(), newSign(), newVerify())
 	root.AddCommand(newVersion())
