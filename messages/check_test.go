@@ -64,6 +64,9 @@ func TestRefusals(t *testing.T) {
 		{`{` + ok, "BAD_REQUEST: account_no: the message ends in the middle of a value"},
 		{`{"id":` + strings.Repeat("[", 8), "BAD_REQUEST: id: more than 8 levels of maps and lists"},
 		{`{"id":"\ud800x",` + ok + `}`, "BAD_REQUEST: id: is not JSON at byte 13: an escape is spelled wrong or is half of a surrogate pair"},
+		{`{"id":"\ud83d\u0041",` + ok + `}`, "BAD_REQUEST: id: is not JSON at byte 19: an escape is spelled wrong or is half of a surrogate pair"},
+		{`{"id":"\ud83d\ude42\u200b",` + ok + `}`, "BAD_REQUEST: id: has the character U+200B; use printable characters only"},
+		{`{"meta":{` + numbered(65) + `},` + ok + `}`, "BAD_REQUEST: meta: a map has more than 64 names"},
 		{"{\"id\":\"\xff\"}", "BAD_REQUEST: id: a text is not valid UTF-8"},
 		{`{"v":01}`, "BAD_REQUEST: v: is not JSON at byte 7: a number is spelled wrong"},
 		{`{v:1}`, "BAD_REQUEST: is not JSON at byte 1: a name in double quotes is expected"},
@@ -80,6 +83,7 @@ func TestRefusals(t *testing.T) {
 		{"\x81\xaamax_age_ms\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "BAD_REQUEST: max_age_ms: is an integer beyond 64 bits with sign; send an integer"},
 		{"\x81\xabdeadline_ms\xd7\xff\x00\x00\x00\x00\x69\x22\x00\x00", "BAD_REQUEST: deadline_ms: an extension type or a reserved byte (0xd7); use text, integers, booleans and maps only"},
 		{"\x81\xa1a\xdd\xff\xff\xff\xff", "BAD_REQUEST: a: the header of a list counts more values than there are bytes left"},
+		{"\x81\xa1a\xde\x00\x05\xa1a\x00\xa1b\x00", "BAD_REQUEST: a: the header of a map counts more values than there are bytes left"},
 		{"\x82\xa1v\x01\xa1v\x01", `BAD_REQUEST: v: the name "v" comes twice`},
 		{"\x81\xa1v\x01\x00", "BAD_REQUEST: more bytes follow the end of the message; send one message only"},
 	} {
@@ -100,7 +104,7 @@ func TestRefusals(t *testing.T) {
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(`,"` + string(rune('a'+i)) + `":""`)
+		b.WriteString(`,"` + string(rune('一'+i)) + `":""`)
 	}
 	return b.String()[1:]
 }

@@ -4,6 +4,7 @@ package messages_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,6 +75,52 @@ func TestAbsentAndFalseDiffer(t *testing.T) {
 		zero := must(messages.Query{MaxAgeMs: new(int64(0))}.Encode(e))(t)
 		if !strings.Contains(string(zero), "max_age_ms") {
 			t.Errorf("%s: max_age_ms 0 was left out: %q", e, zero)
+		}
+	}
+}
+
+// Equal messages are equal bytes, and what people read in JSON is not escaped without need.
+func TestEncodingIsSteady(t *testing.T) {
+	q := typicalQuery()
+	q.ID, q.Meta = "a<b>&张", map[string]string{}
+	for i := range 16 {
+		q.Meta[strings.Repeat("m", i+1)] = "x"
+	}
+	for _, e := range []messages.Encoding{messages.MsgPack, messages.JSON} {
+		first := must(q.Encode(e))(t)
+		if !strings.Contains(string(first), q.ID) {
+			t.Errorf("%s: the id is escaped: %s", e, first)
+		}
+		for range 20 {
+			if diff := cmp.Diff(first, must(q.Encode(e))(t)); diff != "" {
+				t.Fatalf("%s: written twice, differs:\n%s", e, diff)
+			}
+		}
+	}
+}
+
+// Every width in which MessagePack can spell an integer.
+func TestIntegers(t *testing.T) {
+	for spelled, want := range map[string]int64{
+		"\x00": 0, "\x7f": 127, "\xff": -1, "\xe0": -32,
+		"\xcc\xff": 255, "\xcd\xff\xff": 65535, "\xce\xff\xff\xff\xff": 4294967295, "\xcf\x7f\xff\xff\xff\xff\xff\xff\xff": 1<<63 - 1,
+		"\xd0\x80": -128, "\xd0\x7f": 127, "\xd1\xff\xfe": -2, "\xd1\x7f\xff": 32767, "\xd2\x80\x00\x00\x00": -1 << 31,
+		"\xd3\xff\xff\xff\xff\xff\xff\xff\xff": -1, "\xd3\x80\x00\x00\x00\x00\x00\x00\x00": -1 << 63,
+	} {
+		r, _, err := messages.DecodeResult([]byte("\x82\xa7outcome\xa6signed\xaeretry_after_ms"+spelled), "")
+		if err != nil || r.RetryAfterMs != want {
+			t.Errorf("%x: %d, %v; want %d", spelled, r.RetryAfterMs, err, want)
+		}
+	}
+	for spelled, want := range map[string]int64{"0": 0, "-0": 0, "-1": -1, "9223372036854775807": 1<<63 - 1, "-9223372036854775808": -1 << 63} {
+		r, _, err := messages.DecodeResult([]byte(`{"outcome":"signed","retry_after_ms":`+spelled+`}`), "")
+		if err != nil || r.RetryAfterMs != want {
+			t.Errorf("%s: %d, %v; want %d", spelled, r.RetryAfterMs, err, want)
+		}
+	}
+	for _, spelled := range []string{"9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e3", "1.0", "-", "+1", "00", "1.", "1e", ".5", "0x10"} {
+		if r, _, err := messages.DecodeResult([]byte(`{"outcome":"signed","retry_after_ms":`+spelled+`}`), ""); err == nil {
+			t.Errorf("%s was taken as %d", spelled, r.RetryAfterMs)
 		}
 	}
 }
@@ -163,10 +210,10 @@ func TestSmallQueryInLargeMessage(t *testing.T) {
 			keep[i] = query(t, padded)
 		}
 	})
-	_ = keep
 	if grown.live > 1<<20 {
 		t.Errorf("200 small queries keep %d bytes alive", grown.live)
 	}
+	runtime.KeepAlive(keep)
 }
 
 func query(t testing.TB, text string) messages.Query {

@@ -58,6 +58,10 @@ func manyMaps(open, shut, sep string, name func(int) string) string {
 func hostile() map[string]string {
 	dear := manyMaps("{", "},", ",", func(i int) string { return fmt.Sprintf(`"%c":0`, '0'+i+i/44) }) // skips the backslash
 	dearPacked := manyMaps("\xde\x00\x40", "", "", func(i int) string { return fmt.Sprintf("\xa1%c\x00", '0'+i) })
+	var distinct strings.Builder // 65,000 bytes of names, none twice
+	for i := range 6500 {
+		fmt.Fprintf(&distinct, `,"%05x":0`, i)
+	}
 	long := strings.Repeat("n", 900)
 	return map[string]string{
 		"array32 that counts 4 G":      "\x81\xa1a\xdd\xff\xff\xff\xff",
@@ -79,6 +83,7 @@ func hostile() map[string]string {
 		"JSON nested maps":             fill("", `{"a":`, ""),
 		"JSON flat list":               fill(`{"a":[`, "0,", "0]}"),
 		"JSON many maps of 64 names":   fill(`{"a":[`, dear, "0]}"),
+		"JSON as many names as bytes":  `{"a":{` + distinct.String()[1:] + "}}",
 		"JSON long names":              fill(`{"a":{`, `"`+long+`":0,`, `"z":0}}`),
 		"JSON escapes":                 fill(`{"meta":{"a":"`, `\u5f20`, `"}}`),
 		"JSON short escaped texts":     fill(`{"a":[`, `"\n",`, "0]}"),
