@@ -120,6 +120,8 @@ func TestAnswersRefused(t *testing.T) {
 		{"repeated", in("<is_success>F</is_success><is_success>T</is_success>"), `"is_success" is there more than once`},
 		{"repeated, one empty", in("<a/><a>T</a>"), `"a" is there`},
 		{"repeated response", in("<response/><response/>"), `"response" is there`},
+		{"repeated response, filled", in("<response><w><a>1</a></w></response><response><w><b>1</b></w></response>"), `"response" is there`},
+		{"repeated container", in("<x><a/></x><x><b/></x>"), `"x" is there`},
 		{"repeated request", in("<request/><request/>"), `"request" is there`},
 		{"repeated in the wrapper", in("<response><w><a>T</a><a>F</a></w></response>"), `"a" is there`},
 		{"leaf and record of one name", in("<response><w><a>T</a><a><b/></a></w></response>"), `"a" is there`},

@@ -101,6 +101,15 @@ func checkForms(t *testing.T, st mapi.SignType, private, public map[string][]byt
 	}
 }
 
+// spoiled gives an RSA key that is none. Its first six numbers are, in number
+// and kind, those of an old DSA key.
+func spoiled(tb testing.TB) []byte {
+	tb.Helper()
+	block, _ := pem.Decode(readKey(tb, "rsa_pkcs1.pem"))
+	block.Bytes[40] ^= 2
+	return pem.EncodeToMemory(block)
+}
+
 type wrongKey struct {
 	name     string
 	signType mapi.SignType
@@ -134,6 +143,7 @@ func TestKeysRefused(t *testing.T) {
 		{"512 bits", mapi.RSA, readKey(t, "rsa_512.pem"), "it has 512 bits"},
 		{"RSA for DSA", mapi.DSA, readKey(t, "rsa_pkcs1.pem"), `this is an RSA key, a key for "DSA" is needed`},
 		{"DSA for RSA", mapi.RSA, readKey(t, "dsa_old.pem"), `this is a DSA key, a key for "RSA" is needed`},
+		{"RSA, one bit wrong", mapi.DSA, spoiled(t), "it is no private key"},
 		{"elliptic", mapi.RSA, readKey(t, "ec.pem"), "neither an RSA nor a DSA key"},
 		{"no such type", "HMAC", readKey(t, "rsa_pkcs1.pem"), `for "HMAC" is needed`},
 	} {

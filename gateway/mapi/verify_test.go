@@ -71,11 +71,11 @@ func TestAnswerVerify(t *testing.T) {
 }
 
 func TestAnswerVerifyWithoutKey(t *testing.T) {
-	signed, err := mapi.ParseAnswer([]byte("<alipay><is_success>T</is_success><sign>x</sign></alipay>"))
+	signed, err := mapi.ParseAnswer([]byte("<alipay><is_success>T</is_success><sign>x</sign><sign_type>MD5</sign_type></alipay>"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := signed.Verify(mapi.Verifier{}, mapi.UTF8); got != mapi.Bad || !errors.Is(err, mapi.ErrBadSign) {
+	if got, err := signed.Verify(mapi.Verifier{}, mapi.UTF8); got != mapi.Bad || !errors.Is(err, mapi.ErrBadSign) || !strings.Contains(err.Error(), "no key") {
 		t.Errorf("signed: %s, %v", got, err)
 	}
 	if got, err := (mapi.Answer{}).Verify(mapi.Verifier{}, mapi.UTF8); got != mapi.Unsigned || err != nil {
