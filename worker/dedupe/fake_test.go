@@ -107,10 +107,7 @@ func newFleet(t *testing.T, n int, o dedupe.Options) *fleet {
 	}
 	for i := range n {
 		o.Store, o.Owner, o.NewRun = f.store, fmt.Sprintf("w%d", i), f.newRun
-		o.GaveUp = func(run string, deaths int) dedupe.Outcome {
-			return dedupe.Outcome{Answer: fmt.Appendf(nil, "gave up %s after %d", run, deaths), Keep: 30 * time.Second, Failed: true}
-		}
-		g, err := dedupe.New(o, f.run)
+		g, err := dedupe.New(o, dedupe.Work[string]{Run: f.run, GaveUp: gaveUp})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,6 +115,10 @@ func newFleet(t *testing.T, n int, o dedupe.Options) *fleet {
 		f.store.hear = append(f.store.hear, g.Observe)
 	}
 	return f
+}
+
+func gaveUp(_, run string, deaths int) dedupe.Outcome {
+	return dedupe.Outcome{Answer: fmt.Appendf(nil, "gave up %s after %d", run, deaths), Keep: 30 * time.Second, Failed: true}
 }
 
 func (f *fleet) newRun() string {

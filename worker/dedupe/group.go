@@ -69,22 +69,27 @@ type Options struct {
 	MaxDeaths  int              // 3: holders lost before a key is given up
 	AfterCrash AfterCrash       // Rerun
 	Memory     int              // 32 MiB of entries heard of
-	// Stored is told of each answer that this process has stored, before any asker is.
-	Stored func(ctx context.Context, key string, rec *Record)
-	// GaveUp makes the answer for those who waited for a key that is given up.
-	GaveUp func(run string, deaths int) Outcome
-	Logger *slog.Logger // discarded when nil
+	Logger     *slog.Logger     // discarded when nil
 }
 
-// Run does the work for a key under a lease. An error means that nothing came
-// of it: the key is released, and claimed again if anybody still waits.
-type Run[Q any] func(ctx context.Context, l *Lease, q Q) (Outcome, error)
+// Work is what is done for a key. All three are called with the query of the
+// ask that set it off.
+type Work[Q any] struct {
+	// Run does the work under a lease. An error means that nothing came of it:
+	// the key is released, and claimed again if anybody still waits.
+	Run func(ctx context.Context, l *Lease, q Q) (Outcome, error)
+	// GaveUp makes the answer for those who waited for a key that is given up.
+	GaveUp func(q Q, run string, deaths int) Outcome
+	// Stored is told of each answer that this process has stored, before any
+	// asker is. Nil: nobody is.
+	Stored func(ctx context.Context, q Q, rec *Record)
+}
 
 // Group joins the asks of this process by key. All methods are safe for
 // concurrent use.
 type Group[Q any] struct {
 	o      Options
-	run    Run[Q]
+	do     Work[Q]
 	slots  chan struct{}
 	work   context.Context // ends when unfinished work is to be dropped
 	abort  context.CancelFunc
@@ -107,9 +112,9 @@ type Stats struct {
 }
 
 // New makes a Group. It starts nothing.
-func New[Q any](o Options, run Run[Q]) (*Group[Q], error) {
-	if o.Store == nil || run == nil || o.Owner == "" || o.NewRun == nil || o.GaveUp == nil {
-		return nil, errors.New("dedupe: Store, Owner, NewRun, GaveUp and the run are needed")
+func New[Q any](o Options, do Work[Q]) (*Group[Q], error) {
+	if o.Store == nil || o.Owner == "" || o.NewRun == nil || do.Run == nil || do.GaveUp == nil {
+		return nil, errors.New("dedupe: Store, Owner, NewRun, Run and GaveUp are needed")
 	}
 	switch o.AfterCrash {
 	case "":
@@ -119,7 +124,10 @@ func New[Q any](o Options, run Run[Q]) (*Group[Q], error) {
 		return nil, fmt.Errorf("dedupe: after crash %q, must be %q or %q", o.AfterCrash, Rerun, Fail)
 	}
 	o.defaults()
-	g := &Group[Q]{o: o, run: run, slots: make(chan struct{}, o.Slots), closed: make(chan struct{}),
+	if do.Stored == nil {
+		do.Stored = func(context.Context, Q, *Record) {}
+	}
+	g := &Group[Q]{o: o, do: do, slots: make(chan struct{}, o.Slots), closed: make(chan struct{}),
 		flights: map[string]*flight[Q]{}, heard: newMemory(o.Memory)}
 	g.work, g.abort = context.WithCancel(context.Background())
 	return g, nil
@@ -134,9 +142,6 @@ func (o *Options) defaults() {
 	orDefault(&o.Memory, defaultMemory)
 	if o.Clock == nil {
 		o.Clock = time.Now
-	}
-	if o.Stored == nil {
-		o.Stored = func(context.Context, string, *Record) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

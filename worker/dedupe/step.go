@@ -20,7 +20,7 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 		return g.put(f, &rec, s.expect, runningTTL)
 	}
 	if s.act == actGiveUp {
-		return g.giveUp(f, e, s)
+		return g.giveUp(f, first, e, s)
 	}
 	if g.refuse.Load() {
 		g.tellAll(f, Verdict{Kind: Overloaded})
@@ -174,7 +174,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		g.refresh(f)
 		return
 	}
-	g.o.Stored(ctx, f.key, &rec)
+	g.do.Stored(ctx, first.Query, &rec)
 	f.ran, f.runner = rec.Run, first
 	g.own(f, l.seq, &rec)
 }
@@ -187,7 +187,7 @@ func (g *Group[Q]) runOnce(l *Lease, q Q) (out Outcome, err error) {
 			err = errPanic
 		}
 	}()
-	return g.run(g.work, l, q)
+	return g.do.Run(g.work, l, q)
 }
 
 var errPanic = errors.New("dedupe: the run panicked")
@@ -220,17 +220,17 @@ func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause er
 
 // giveUp stores the answer of a key whose holder is lost and whose work is not
 // run again.
-func (g *Group[Q]) giveUp(f *flight[Q], e *Entry, s step) error {
+func (g *Group[Q]) giveUp(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	rec := e.Record
 	if rec.Phase == Suspect {
 		rec.Deaths++
 	}
-	out := g.o.GaveUp(rec.Run, rec.Deaths)
+	out := g.do.GaveUp(first.Query, rec.Run, rec.Deaths)
 	rec.Phase, rec.Owner, rec.Answer, rec.KeepMs, rec.Failed = Done, g.o.Owner, out.Answer, out.Keep.Milliseconds(), true
 	rec.Once = rec.Deaths < g.o.MaxDeaths
 	if err := g.put(f, &rec, s.expect, wholeSeconds(out.Keep)); err != nil {
 		return err
 	}
-	g.o.Stored(g.work, f.key, &rec)
+	g.do.Stored(g.work, first.Query, &rec)
 	return nil
 }

@@ -1,0 +1,136 @@
+// An ask that was taken from a stream and is not acknowledged yet.
+
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// arrival is one ask with all that its answer needs.
+type arrival struct {
+	q        messages.Query
+	encoding messages.Encoding
+	token    string // the ask token: identity of this arrival in what is published for it
+	door     string // messages.DoorQuery or DoorSubmit
+	replyTo  string // checked; "" when it is told by its event alone
+	stored   time.Time
+	trace    string // traceparent
+	msg      jetstream.Msg
+	again    bool // delivered before: whoever had it may have died
+	taken    time.Time
+	bytes    int
+}
+
+// taken holds the asks of this worker that are not acknowledged yet, bounded in
+// number and in bytes. It keeps the server from giving them to another.
+type taken struct {
+	mu       sync.Mutex // guards what follows
+	room     sync.Cond  // signalled when there may be room
+	asks     map[*arrival]struct{}
+	bytes    int
+	closed   bool
+	most     int
+	mostSize int
+}
+
+func newTaken(most, mostBytes int) *taken {
+	t := &taken{asks: map[*arrival]struct{}{}, most: most, mostSize: mostBytes}
+	t.room.L = &t.mu
+	return t
+}
+
+// enter waits for room and takes a in. It returns false when the doors are
+// closed: give the ask back.
+func (t *taken) enter(a *arrival) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for !t.closed && (len(t.asks) >= t.most || t.bytes+a.bytes > t.mostSize) {
+		t.room.Wait()
+	}
+	if t.closed {
+		return false
+	}
+	a.taken = time.Now()
+	t.asks[a] = struct{}{}
+	t.bytes += a.bytes
+	return true
+}
+
+// leave lets a go; the caller acknowledges it or gives it back.
+func (t *taken) leave(a *arrival) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, in := t.asks[a]; in {
+		delete(t.asks, a)
+		t.bytes -= a.bytes
+		t.room.Signal()
+	}
+}
+
+// full reports whether the house is full.
+func (t *taken) full() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.asks) >= t.most || t.bytes >= t.mostSize
+}
+
+func (t *taken) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	t.room.Broadcast()
+}
+
+// keepAlive tells the server every so often that the asks are being worked on.
+func (t *taken) keepAlive(every time.Duration) func(context.Context) {
+	return func(ctx context.Context) {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			for _, a := range t.olderThan(every / 2) {
+				_ = a.msg.InProgress() // lost ones are delivered again, which is harmless
+			}
+		}
+	}
+}
+
+func (t *taken) olderThan(d time.Duration) []*arrival {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := make([]*arrival, 0, len(t.asks))
+	for a := range t.asks {
+		if time.Since(a.taken) >= d {
+			old = append(old, a)
+		}
+	}
+	return old
+}
+
+// traceOf is the trace context of a message, carried through as it is when it
+// could be one: two hex digits, 32, 16 and 2, joined by dashes.
+func traceOf(h nats.Header) string {
+	v := h.Get(messages.Traceparent)
+	if len(v) != 55 {
+		return ""
+	}
+	for i := range len(v) {
+		c := v[i]
+		dash := i == 2 || i == 35 || i == 52
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
+	}
+	return v
+}

@@ -1,0 +1,31 @@
+// The server's clock, as far as this process knows it.
+
+package worker
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// clock tells the NATS server's time, by which requests and records are
+// stamped. It runs on this process's monotonic clock from the last sample on,
+// so a jump of the local wall clock moves nothing.
+type clock struct {
+	last atomic.Pointer[sample] // written by the sampler in Worker.watchStore, read by all
+}
+
+type sample struct{ server, local time.Time }
+
+// set takes a sample: at local the server's clock showed server.
+func (c *clock) set(server, local time.Time) {
+	c.last.Store(&sample{server: server.Round(0), local: local})
+}
+
+// Now is the server's time, or the local one before the first sample.
+func (c *clock) Now() time.Time {
+	s := c.last.Load()
+	if s == nil {
+		return time.Now()
+	}
+	return s.server.Add(time.Since(s.local))
+}

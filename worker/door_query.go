@@ -1,0 +1,245 @@
+// The front door: ask and await. What is remembered is answered here; anything else is stored.
+
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/nats-io/nuid"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+)
+
+// frontDoor serves protocol.query as a NATS service on the reply connection.
+type frontDoor struct {
+	w       *Worker
+	storing chan *storing // in the order of publishing; read by run
+	late    atomic.Int64  // stores that are being tried again
+	drained chan struct{} // closed by run when storing is closed and empty
+}
+
+// storing is a request on its way into the stream.
+type storing struct {
+	msg      *nats.Msg
+	ack      jetstream.PubAckFuture
+	to       string // where the asker awaits; "" nowhere
+	accepted bool   // tell him that it is stored: the answer goes elsewhere
+	q        messages.Query
+	encoding messages.Encoding
+}
+
+const (
+	storePatience = 15 * time.Second // how long a request is tried to be stored
+	mostLate      = 1024             // requests tried again at once
+	retryAfter    = time.Second      // what an overloaded worker asks for
+)
+
+func newFrontDoor(w *Worker) *frontDoor {
+	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), drained: make(chan struct{})}
+}
+
+// open adds the service; the returned func closes it and waits until every
+// request that came in is stored or told that it is not.
+func (d *frontDoor) open() (func(), error) {
+	o := &d.w.o
+	svc, err := micro.AddService(o.Reply, micro.Config{Name: messages.ServiceName, Version: o.Version,
+		Description: "has this account signed the agreement for automatic debit and refund?",
+		QueueGroup:  messages.QueueGroup, Metadata: map[string]string{"owner": d.w.owner},
+		StatsHandler: func(*micro.Endpoint) any { return d.w.Stats() }})
+	if err != nil {
+		close(d.storing)
+		return func() {}, fmt.Errorf("open the front door: %w", err)
+	}
+	handle := micro.HandlerFunc(d.serve)
+	// The house bounds itself: limits of the subscription would drop asks silently.
+	unbounded := micro.WithEndpointPendingLimits(-1, -1)
+	err = errors.Join(
+		svc.AddEndpoint("query", handle, micro.WithEndpointSubject(o.Names.Query()), unbounded),
+		svc.AddEndpoint("query-partner", handle, micro.WithEndpointSubject(o.Names.QueryAll()), unbounded))
+	stop := func() {
+		_ = svc.Stop()
+		_ = o.Reply.FlushTimeout(publishTimeout)
+		served := make(chan struct{})
+		if o.Reply.Barrier(func() { close(served) }) == nil {
+			select { // all that had come in has gone through serve
+			case <-served:
+			case <-time.After(publishTimeout):
+			}
+		}
+		close(d.storing)
+		<-d.drained
+	}
+	return stop, err
+}
+
+// serve handles one message; it does not block.
+func (d *frontDoor) serve(req micro.Request) {
+	w := d.w
+	w.metrics.Queries.Add(1)
+	head := nats.Header(req.Headers())
+	in := inbound{data: req.Data(), head: head, subject: req.Subject(), natsReply: req.Reply()}
+	q, encoding, refusal := w.read(&in)
+	if refusal != nil {
+		w.refuse(&in, encoding, refusal)
+		return
+	}
+	if q.ReplyTo == "" && in.natsReply != "" {
+		if v, ok := w.group.Remembered(q.KeyToken(), w.ask(q, w.clock.Now(), messages.DoorQuery)); ok {
+			r := w.result(&q, &v)
+			w.metrics.reply(&r)
+			w.send(in.natsReply, r, encoding, in.trace())
+			return
+		}
+	}
+	d.store(&in, q, encoding)
+}
+
+// store publishes the request; run sees to its acknowledgement.
+func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encoding) {
+	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, encoding: encoding}
+	token := nuid.Next()
+	s.msg = &nats.Msg{Subject: d.w.o.Names.Request(q.KeyToken()), Data: in.data, Header: nats.Header{
+		messages.HeaderMsgID:       {token},
+		messages.HeaderContentType: {string(encoding)},
+		messages.HeaderDoor:        {messages.DoorQuery},
+		messages.HeaderSubject:     {in.subject},
+		messages.HeaderID:          {q.ID},
+		messages.HeaderPartner:     {q.Partner},
+	}}
+	if to := firstOf(q.ReplyTo, in.natsReply); to != "" {
+		s.msg.Header[messages.HeaderReplyTo] = []string{to}
+	}
+	if t := in.trace(); t != "" {
+		s.msg.Header[messages.Traceparent] = []string{t}
+	}
+	if len(d.storing) == cap(d.storing) || d.w.taken.full() {
+		d.overloaded(s)
+		return
+	}
+	ack, err := d.w.js.PublishMsgAsync(s.msg)
+	if err != nil {
+		d.again(s, err)
+		return
+	}
+	s.ack = ack
+	d.storing <- s
+}
+
+// run awaits the acknowledgements in the order of publishing.
+func (d *frontDoor) run(context.Context) {
+	for s := range d.storing {
+		select {
+		case <-s.ack.Ok():
+			d.stored(s)
+		case err := <-s.ack.Err():
+			d.again(s, err)
+		}
+	}
+	for d.late.Load() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	close(d.drained)
+}
+
+func (d *frontDoor) stored(s *storing) {
+	if s.accepted {
+		d.w.tell(s.to, &s.q, s.encoding, messages.Result{Outcome: messages.Accepted})
+	}
+}
+
+// again stores a request whose acknowledgement failed or did not come, with the
+// same Msg-Id, so that it is stored once.
+func (d *frontDoor) again(s *storing, cause error) {
+	if full(cause) || d.late.Add(1) > mostLate {
+		if !full(cause) {
+			d.late.Add(-1)
+		}
+		d.overloaded(s)
+		return
+	}
+	go func() {
+		defer d.late.Add(-1)
+		ctx, cancel := context.WithTimeout(context.Background(), storePatience)
+		defer cancel()
+		for ctx.Err() == nil {
+			_, err := d.w.js.PublishMsg(ctx, s.msg)
+			if err == nil {
+				d.stored(s)
+				return
+			}
+			if cause = err; full(err) {
+				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Duration(100+rand.IntN(200)) * time.Millisecond):
+			}
+		}
+		d.w.log.Warn("query not stored", "err", cause)
+		d.overloaded(s)
+	}()
+}
+
+func full(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == 10077
+}
+
+// overloaded tells the asker that his query was not taken; nothing of it is kept.
+func (d *frontDoor) overloaded(s *storing) {
+	d.w.metrics.Overloaded.Add(1)
+	d.w.tell(s.to, &s.q, s.encoding, messages.Result{Outcome: messages.Unknown, Code: messages.Overloaded,
+		Retryable: true, RetryAfterMs: retryAfter.Milliseconds()})
+}
+
+// ask is an asker's wish as the key's flight sees it.
+func (w *Worker) ask(q messages.Query, stored time.Time, door string) *dedupe.Ask[messages.Query] {
+	question := q.Question()
+	a := &dedupe.Ask[messages.Query]{Query: q, Question: question[:], Stored: stored, MaxAge: -1}
+	if q.MaxAgeMs != nil {
+		a.MaxAge = max(time.Duration(*q.MaxAgeMs)*time.Millisecond, w.o.MinAge)
+	}
+	switch {
+	case q.DeadlineMs > 0:
+		a.Until = time.UnixMilli(q.DeadlineMs)
+	case door == messages.DoorQuery && q.ReplyTo == "":
+		a.Until = stored.Add(w.o.AskPatience)
+	default:
+		a.Until = stored.Add(w.o.Patience)
+	}
+	return a
+}
+
+func firstOf(s ...string) string {
+	for _, v := range s {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// errorCode is the status a NATS service reply carries for an outcome that is no answer.
+func errorCode(r *messages.Result) (code string, failed bool) {
+	switch {
+	case r.Outcome == messages.Refused && r.Code == messages.KeyConflict:
+		return strconv.Itoa(409), true
+	case r.Outcome == messages.Refused && (r.Code == messages.NotAllowed || r.Code == messages.ReplyRefused):
+		return strconv.Itoa(403), true
+	case r.Outcome == messages.Refused:
+		return strconv.Itoa(400), true
+	case r.Outcome == messages.Unknown:
+		return strconv.Itoa(503), true
+	}
+	return "", false
+}

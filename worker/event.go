@@ -1,0 +1,120 @@
+// What is told beside the replies: an event for every run, a dead letter for what cannot be answered.
+
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+)
+
+// Event is what protocol.event.<partner>.<outcome> says about a run, as JSON:
+// personal fields are masked, so that many may listen.
+type Event struct {
+	V            int    `json:"v"` // 1
+	Run          string `json:"run"`
+	Key          string `json:"key,omitempty"` // as given by the asker
+	Partner      string `json:"partner"`
+	UserEmail    string `json:"user_email,omitempty"` // masked
+	AccountNo    string `json:"account_no,omitempty"` // masked
+	Outcome      string `json:"outcome"`
+	ChargeAgent  *bool  `json:"charge_agent,omitempty"`
+	RefundCharge *bool  `json:"refund_charge,omitempty"`
+	Code         string `json:"code,omitempty"`
+	Attempts     int    `json:"attempts"`
+	AskedAtMs    int64  `json:"asked_at_ms,omitempty"`
+	ExpiresAtMs  int64  `json:"expires_at_ms,omitempty"`
+}
+
+// stored tells the event of a run whose answer this worker has just stored,
+// before anybody is replied to.
+func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Record) {
+	r, _, err := messages.DecodeResult(rec.Answer, string(messages.MsgPack))
+	if err != nil {
+		w.log.Error("own answer not understood", "run", rec.Run, "err", err)
+		return
+	}
+	r.Run = rec.Run
+	w.event(ctx, &q, &r)
+}
+
+// event publishes the event of a run; told again it is dropped by its Msg-Id. An
+// event that cannot be told does not keep anybody from his answer.
+func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Result) {
+	body, err := json.Marshal(Event{V: messages.Version, Run: r.Run, Key: q.Key, Partner: q.Partner,
+		UserEmail: messages.MaskEmail(q.UserEmail), AccountNo: messages.MaskAccount(q.AccountNo), Outcome: string(r.Outcome),
+		ChargeAgent: r.ChargeAgent, RefundCharge: r.RefundCharge, Code: r.Code, Attempts: r.Attempts,
+		AskedAtMs: r.AskedAtMs, ExpiresAtMs: r.ExpiresAtMs})
+	if err != nil {
+		w.log.Error("event not encoded", "run", r.Run, "err", err)
+		return
+	}
+	w.publishSurely(ctx, "event", &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: nats.Header{
+		messages.HeaderMsgID:       {r.Run},
+		messages.HeaderContentType: {string(messages.JSON)},
+		messages.HeaderOutcome:     {string(r.Outcome)},
+		messages.HeaderRun:         {r.Run},
+	}})
+}
+
+// letter is a message that could not be answered.
+type letter struct {
+	reason  string // one of messages.Dead…
+	why     string
+	token   string // identity of the ask; "" of a message that was in no stream
+	subject string // where it was found
+	data    []byte
+	head    nats.Header
+}
+
+// bury publishes a dead letter: the message as it was, with the reason, so that
+// it can be asked again. It reports whether the stream has it.
+func (w *Worker) bury(ctx context.Context, l *letter) bool {
+	w.metrics.Dead.Add(1)
+	m := &nats.Msg{Subject: w.o.Names.Dead(l.reason), Data: l.data, Header: nats.Header{
+		messages.HeaderReason:  {l.why},
+		messages.HeaderSubject: {l.subject},
+	}}
+	if len(l.data) > messages.MaxMessage {
+		m.Data = l.data[:messages.MaxMessage]
+	}
+	for _, name := range []string{messages.HeaderContentType, messages.HeaderID, messages.HeaderPartner, messages.HeaderDoor, messages.HeaderReplyTo} {
+		if v := l.head.Get(name); v != "" {
+			m.Header[name] = []string{v}
+		}
+	}
+	if l.token != "" {
+		m.Header[messages.HeaderToken] = []string{l.token}
+		m.Header[messages.HeaderMsgID] = []string{l.token + "/" + l.reason}
+	}
+	w.log.Warn("dead letter", "reason", l.reason, "token", l.token, "why", l.why)
+	return w.publishSurely(ctx, "dead letter", m)
+}
+
+// publishSurely publishes into a stream, some seconds long; it reports whether
+// the stream has the message.
+func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bool {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	for {
+		_, err := w.js.PublishMsg(ctx, m)
+		if err == nil {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			w.log.Error(what+" not published", "err", err)
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+		if full(err) {
+			w.log.Error(what+" not published", "err", err)
+			return false
+		}
+	}
+}

@@ -1,0 +1,45 @@
+// The page to read first: what is done for one key, in one sentence, and what joins it to those who ask.
+
+// Package worker answers queries: it is the one place where messages meet the
+// gateway.
+//
+// A query comes in by one of two doors. On protocol.query an asker awaits the
+// reply (door_query.go): what is remembered is answered at once, anything else is
+// stored as a request. On protocol.submit he goes his way; the stream stores
+// the query itself. From there the path is one (door_stream.go): a consumer hands
+// the stored query to a worker, the worker joins it to its key's flight
+// (package dedupe), whoever wins the key runs the [Handler] below, and every
+// worker that holds askers of the key replies to its own (reply.go), then
+// acknowledges.
+//
+//	ask ──► front door ──► stream ──► join by key ──► Handler ──► store ──► event ──► reply ──► ack
+//
+// Nothing is told that is not stored, and nothing is acknowledged that is not
+// told.
+package worker
+
+import (
+	"context"
+	"log/slog"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+	"protocolq/worker/retry"
+)
+
+// Turn is one run for one key: what is asked, and the lease to ask it under.
+type Turn struct {
+	Query    messages.Query
+	Lease    *dedupe.Lease
+	Attempts []Attempt // made so far, the last one last
+}
+
+// Handler answers the query of a turn. An error means there is no answer and
+// the key is given back; a refusal and a failure of the gateway are answers.
+type Handler func(ctx context.Context, t *Turn) (messages.Result, error)
+
+// handler is what is done once per key: ask the gateway, try again while that
+// may help, and write one line about it.
+func handler(gateway Asker, policy retry.Policy, m *metrics, log *slog.Logger) Handler {
+	return logged(log, counted(m, retried(policy, asked(gateway))))
+}

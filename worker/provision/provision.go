@@ -1,0 +1,196 @@
+// The streams and consumers that a fleet needs, as declared, and how they are made.
+
+// Package provision declares the streams and consumers of a fleet and makes
+// them. A running worker needs none of its rights: provisioning is done once,
+// by its own user, and again whenever the declaration changes.
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// Options say how a fleet is laid out. The zero value is one server on its own.
+type Options struct {
+	Names      messages.Names
+	Replicas   int           // 1; 3 in a cluster
+	AckWait    time.Duration // 12 s: how long a worker may be silent about a request
+	StateBytes int64         // 1 GiB: room for the records of keys, about 500 bytes each
+	Update     bool          // change what differs, where the server allows it
+}
+
+const (
+	mib = 1 << 20
+	day = 24 * time.Hour
+)
+
+func (o *Options) defaults() {
+	if o.Replicas <= 0 {
+		o.Replicas = 1
+	}
+	if o.AckWait <= 0 {
+		o.AckWait = 12 * time.Second
+	}
+	if o.StateBytes <= 0 {
+		o.StateBytes = 1 << 30
+	}
+}
+
+// Streams declares the streams. MaxAge stays 0 where a message is work in
+// progress: the server would delete it silently.
+func Streams(o Options) []jetstream.StreamConfig {
+	o.defaults()
+	n := o.Names
+	all := []jetstream.StreamConfig{
+		{Name: n.Stream(messages.Requests), Subjects: n.Captures(messages.Requests),
+			Description: "queries that wait for their answer", Retention: jetstream.WorkQueuePolicy,
+			Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute},
+		{Name: n.Stream(messages.State), Subjects: n.Captures(messages.State),
+			Description: "one record per key", Discard: jetstream.DiscardNew, MaxBytes: o.StateBytes,
+			MaxMsgsPerSubject: 1, AllowMsgTTL: true, AllowDirect: true,
+			RePublish: &jetstream.RePublish{Source: n.StateAll(), Destination: n.Changed("{{wildcard(1)}}")}},
+		{Name: n.Stream(messages.Replies), Subjects: n.Captures(messages.Replies),
+			Description: "durable replies", Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, MaxAge: 7 * day,
+			MaxMsgsPerSubject: 100_000, DiscardNewPerSubject: true, Duplicates: 10 * time.Minute, AllowDirect: true},
+		{Name: n.Stream(messages.Events), Subjects: n.Captures(messages.Events),
+			Description: "one event per run of the gateway, personal fields masked", Discard: jetstream.DiscardOld,
+			MaxBytes: 256 * mib, MaxAge: 7 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
+		{Name: n.Stream(messages.Dead), Subjects: n.Captures(messages.Dead),
+			Description: "what could not be answered, with the reason", Discard: jetstream.DiscardNew,
+			MaxBytes: 64 * mib, MaxAge: 90 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
+	}
+	for i := range all {
+		all[i].Storage, all[i].Replicas = jetstream.FileStorage, o.Replicas
+	}
+	return all
+}
+
+// Consumers declares the consumers of the request stream. A backlog of
+// submitted queries has a consumer of its own, so that it never holds up an
+// asker who waits.
+func Consumers(o Options) []jetstream.ConsumerConfig {
+	o.defaults()
+	both := []jetstream.ConsumerConfig{
+		{Durable: messages.ConsumerAsked, FilterSubjects: o.Names.Filter(messages.ConsumerAsked)},
+		{Durable: messages.ConsumerSubmitted, FilterSubjects: o.Names.Filter(messages.ConsumerSubmitted)},
+	}
+	for i := range both {
+		c := &both[i]
+		c.AckPolicy, c.AckWait, c.MaxDeliver = jetstream.AckExplicitPolicy, o.AckWait, -1
+		c.MaxAckPending, c.MaxWaiting = 50_000, 2048
+	}
+	return both
+}
+
+// Report says what Apply found and did, one line per stream and consumer.
+type Report struct {
+	Items []Item
+}
+
+// Item is one stream or consumer.
+type Item struct {
+	Name        string       `json:"name"`
+	Action      Action       `json:"action"`
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Action is what was done about an item.
+type Action string
+
+// The actions.
+const (
+	Created Action = "created"
+	AsIs    Action = "as declared"
+	Differs Action = "differs"
+	Updated Action = "updated"
+)
+
+// Difference is one setting that is not as declared.
+type Difference struct {
+	Setting  string `json:"setting"`
+	Have     string `json:"have"`
+	Declared string `json:"declared"`
+}
+
+// Differs reports whether anything is left that is not as declared.
+func (r Report) Differs() bool {
+	for _, i := range r.Items {
+		if i.Action == Differs {
+			return true
+		}
+	}
+	return false
+}
+
+// Apply makes what is missing and reports what differs; with o.Update it
+// changes that, too. Doing it again changes nothing.
+func Apply(ctx context.Context, js jetstream.JetStream, o Options) (Report, error) {
+	var r Report
+	for _, want := range Streams(o) {
+		item, err := applyStream(ctx, js, want, o.Update)
+		if err != nil {
+			return r, fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		r.Items = append(r.Items, item)
+	}
+	stream := o.Names.Stream(messages.Requests)
+	for _, want := range Consumers(o) {
+		item, err := applyConsumer(ctx, js, stream, want, o.Update)
+		if err != nil {
+			return r, fmt.Errorf("consumer %s of %s: %w", want.Durable, stream, err)
+		}
+		r.Items = append(r.Items, item)
+	}
+	return r, nil
+}
+
+func applyStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, update bool) (Item, error) {
+	item := Item{Name: want.Name}
+	have, err := js.Stream(ctx, want.Name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		item.Action = Created
+		_, err = js.CreateStream(ctx, want)
+		return item, err
+	case err != nil:
+		return item, err
+	}
+	item.settle(compareStreams(have.CachedInfo().Config, want))
+	if item.Action == Differs && update {
+		item.Action = Updated
+		_, err = js.UpdateStream(ctx, want)
+	}
+	return item, err
+}
+
+func applyConsumer(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig, update bool) (Item, error) {
+	item := Item{Name: stream + " > " + want.Durable}
+	have, err := js.Consumer(ctx, stream, want.Durable)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		item.Action = Created
+		_, err = js.CreateConsumer(ctx, stream, want)
+		return item, err
+	case err != nil:
+		return item, err
+	}
+	item.settle(compareConsumers(have.CachedInfo().Config, want))
+	if item.Action == Differs && update {
+		item.Action = Updated
+		_, err = js.UpdateConsumer(ctx, stream, want)
+	}
+	return item, err
+}
+
+func (i *Item) settle(d []Difference) {
+	i.Action, i.Differences = AsIs, d
+	if len(d) > 0 {
+		i.Action = Differs
+	}
+}

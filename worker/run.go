@@ -1,0 +1,61 @@
+// What one run for a key comes to, and how long that is remembered.
+
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"protocolq/gateway/mapi"
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+)
+
+// run does the work for a key under its lease.
+func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (dedupe.Outcome, error) {
+	r, err := w.handle(ctx, &Turn{Query: q, Lease: l})
+	if err != nil {
+		return dedupe.Outcome{}, err
+	}
+	return w.outcome(&q, r)
+}
+
+// gaveUp is what those hear whose key lost its holder and is not asked again.
+func (w *Worker) gaveUp(q messages.Query, run string, deaths int) dedupe.Outcome {
+	r := messages.Result{Outcome: messages.Unknown, Code: messages.Crashed, Message: messages.Message(messages.Crashed), Retryable: true, Attempts: 1}
+	w.log.Error("key given up: its holders died", "run", run, "deaths", deaths)
+	o, err := w.outcome(&q, r)
+	if err != nil {
+		w.log.Error("encode answer", "run", run, "err", err)
+	}
+	return o
+}
+
+// outcome is what is stored of a result. All that those who share it must read
+// alike is fixed here, what belongs to one ask is added later.
+func (w *Worker) outcome(q *messages.Query, r messages.Result) (dedupe.Outcome, error) {
+	keep, failed := w.keep(q, &r)
+	r.V, r.Partner = messages.Version, q.Partner
+	r.ExpiresAtMs = w.clock.Now().Add(keep).UnixMilli()
+	body, err := r.Encode(messages.MsgPack)
+	if err != nil {
+		return dedupe.Outcome{}, fmt.Errorf("encode answer: %w", err)
+	}
+	return dedupe.Outcome{Answer: body, Keep: keep, Failed: failed}, nil
+}
+
+// keep is how long an answer is remembered, and whether it settles nothing, so
+// that this is a cool-down. What the account or the program is at fault for
+// stays wrong; a fault of the partner's settings is mended by its operator, so it is
+// looked at again soon.
+func (w *Worker) keep(q *messages.Query, r *messages.Result) (keep time.Duration, failed bool) {
+	code, _ := mapi.Lookup(r.Code)
+	if !r.Outcome.Conclusive() && (r.Outcome != messages.Refused || code.Class != mapi.Input && code.Class != mapi.Bug) {
+		return w.o.Cooldown, true
+	}
+	if q.Key != "" {
+		return w.o.Window, false
+	}
+	return w.o.Freshness, false
+}

@@ -1,0 +1,198 @@
+// Worker: the parts put together, and the order in which they begin and end.
+
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"golang.org/x/sync/errgroup"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+)
+
+// Worker is one member of the fleet.
+type Worker struct {
+	o       Options
+	owner   string // this process: unique in the fleet and in time
+	begun   time.Time
+	log     *slog.Logger
+	js      jetstream.JetStream // on the main connection
+	group   *dedupe.Group[messages.Query]
+	records *dedupe.Stream
+	handle  Handler
+	metrics *metrics
+	clock   clock
+	fill    atomic.Int64 // thousandths of the record stream's room in use
+	front   *frontDoor
+	taken   *taken
+	replier *replier
+}
+
+// New puts a worker together. It starts nothing.
+func New(o Options) (*Worker, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.defaults()
+	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics()}
+	var err error
+	if w.js, err = jetstream.New(o.NATS, jetstream.WithPublishAsyncMaxPending(o.Storing+1024),
+		jetstream.WithPublishAsyncTimeout(publishTimeout)); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	replies, err := jetstream.New(o.Reply, jetstream.WithPublishAsyncMaxPending(o.Storing), jetstream.WithPublishAsyncTimeout(publishTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
+	w.handle = handler(o.Gateway, o.Retry, w.metrics, w.log)
+	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
+		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},
+		dedupe.Work[messages.Query]{Run: w.run, GaveUp: w.gaveUp, Stored: w.stored})
+	if err != nil {
+		return nil, err
+	}
+	w.taken = newTaken(o.Parked, o.ParkedBytes)
+	w.replier = newReplier(w, replies)
+	w.front = newFrontDoor(w)
+	return w, nil
+}
+
+const (
+	publishTimeout = 5 * time.Second
+	storeCheck     = 5 * time.Second
+	storeFull      = 800 // thousandths: above it no new claim is made
+)
+
+// Run serves until ctx ends, then lets nothing new in, finishes what is under
+// way within Options.Grace, gives the rest back to the fleet, and sends the
+// last replies. On return every goroutine it began has ended.
+func (w *Worker) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the grace
+	defer stop()
+	if err := w.awaitStreams(ctx); err != nil {
+		return err
+	}
+	watch, err := dedupe.Watch(w.records, w.group, w.log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = watch.Unsubscribe() }()
+	var tasks errgroup.Group
+	for _, task := range []func(context.Context){w.watchStore, w.replier.run, w.replier.runDurable, w.taken.keepAlive(w.o.AckWait / 3), w.front.run} {
+		tasks.Go(func() error { task(work); return nil })
+	}
+	closeDoors, err := w.openDoors(ctx)
+	if err == nil {
+		w.log.Info("worker ready", "owner", w.owner, "partners", len(w.o.Partners), "slots", w.o.Slots)
+		w.o.Ready()
+		<-ctx.Done()
+		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
+	}
+	closeDoors()
+	grace, cancel := context.WithTimeout(work, w.o.Grace)
+	defer cancel()
+	err = errors.Join(err, w.group.Close(grace))
+	w.replier.drain(grace)
+	stop()
+	_ = tasks.Wait()
+	w.log.Info("worker stopped")
+	return err
+}
+
+// openDoors opens all ways in; closeDoors closes those that were opened, after
+// which no ask is taken in any more.
+func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
+	var open []func()
+	closeDoors = func() {
+		w.taken.close() // what the consumers still hold is given back at once
+		for _, c := range open {
+			c()
+		}
+	}
+	for _, name := range []string{messages.ConsumerAsked, messages.ConsumerSubmitted} {
+		c, err := w.consume(ctx, name)
+		if err != nil {
+			return closeDoors, err
+		}
+		open = append(open, c)
+	}
+	c, err := w.front.open()
+	if err != nil {
+		return closeDoors, err
+	}
+	// The front door closes first: what it has stored may still be taken by others.
+	open = append([]func(){c}, open...)
+	if err := w.o.Reply.FlushTimeout(publishTimeout); err != nil {
+		return closeDoors, fmt.Errorf("open the front door: %w", err)
+	}
+	return closeDoors, nil
+}
+
+// awaitStreams waits until the streams are there and the server's time is known.
+func (w *Worker) awaitStreams(ctx context.Context) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := w.checkStore(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for the streams: %w", errors.Join(ctx.Err(), err))
+		}
+		hint := "is the NATS server up, and does this user have its rights?"
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			hint = "run protocolq provision"
+		}
+		w.log.Warn("streams are not there yet", "err", err, "retry_in", wait, "hint", hint)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// watchStore looks at the record stream every few seconds: how full it is, and
+// what time its server has.
+func (w *Worker) watchStore(ctx context.Context) {
+	tick := time.NewTicker(storeCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := w.checkStore(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("record stream not readable", "err", err)
+		}
+	}
+}
+
+func (w *Worker) checkStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	sent := time.Now()
+	s, err := w.js.Stream(ctx, w.o.Names.Stream(messages.State))
+	if err != nil {
+		return err
+	}
+	info := s.CachedInfo()
+	w.clock.set(info.TimeStamp, sent.Add(time.Since(sent)/2))
+	if most := info.Config.MaxBytes; most > 0 {
+		fill := int64(info.State.Bytes * 1000 / uint64(most))
+		if before := w.fill.Swap(fill); fill >= storeFull && before < storeFull {
+			w.log.Error("record stream nearly full: no new gateway calls", "fill_permille", fill,
+				"hint", "give the stream more room (provision --state-bytes) or shorten the window")
+		}
+		w.group.Refuse(fill >= storeFull)
+	}
+	return nil
+}
