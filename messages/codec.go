@@ -122,7 +122,7 @@ func encode(e Encoding, from any) (data []byte, err error) {
 
 func encodeMsgPack(from any) ([]byte, error) {
 	var b bytes.Buffer
-	b.Grow(256)
+	b.Grow(512) // a usual Result is about 400 bytes
 	enc := msgpack.GetEncoder()
 	defer msgpack.PutEncoder(enc)
 	enc.Reset(&b)

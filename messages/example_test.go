@@ -18,7 +18,10 @@ func Example() {
 	}
 	fmt.Println("record", query.KeyToken(), "asked for", messages.MaskEmail(query.UserEmail))
 
-	result := messages.Result{ID: query.ID, Partner: query.Partner, Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false), Source: messages.Asked, Attempts: 1}
+	result := messages.Result{
+		ID: query.ID, Partner: query.Partner, Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false),
+		Source: messages.Asked, Attempts: 1,
+	}
 	data, err := result.Encode(encoding)
 	if err != nil {
 		fmt.Println(err)

@@ -100,3 +100,19 @@ func anyJSON(t testing.TB, data []byte) map[string]any {
 	}
 	return v
 }
+
+// A message cut short anywhere is refused.
+func TestCutShort(t *testing.T) {
+	for kind, decode := range decoders() {
+		for _, g := range goldens(t, kind) {
+			text := bytes.TrimSpace(g.text)
+			for _, data := range [][]byte{g.packed, text} {
+				for n := range data {
+					if decode(data[:n]) == nil {
+						t.Errorf("%s: the first %d of %d bytes were taken", g.name, n, len(data))
+					}
+				}
+			}
+		}
+	}
+}

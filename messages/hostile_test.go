@@ -112,14 +112,14 @@ func TestHostileBytesAreCheap(t *testing.T) {
 			var err error
 			took := time.Hour
 			spent := allocated(func() {
-				for range 3 { // the least of three: the machine may be busy
+				for range 5 { // the least of five: the machine may be busy
 					start := time.Now()
 					err = decode(b)
 					took = min(took, time.Since(start))
 				}
 			})
-			if spent.total/3 > mostBytes || took > slower*mostTime {
-				t.Errorf("%s, %s: %d bytes, %v", kind, name, spent.total/3, took)
+			if spent.total/5 > mostBytes || took > slower*mostTime {
+				t.Errorf("%s, %s: %d bytes, %v", kind, name, spent.total/5, took)
 			}
 			if err == nil {
 				t.Errorf("%s, %s: was taken", kind, name)
