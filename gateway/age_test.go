@@ -1,4 +1,5 @@
 // A change of DNS is followed: no connection outlives its time.
+
 package gateway_test
 
 import (

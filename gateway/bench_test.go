@@ -1,4 +1,5 @@
 // What one call costs the client.
+
 package gateway_test
 
 import (

@@ -83,12 +83,21 @@ func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, 
 // Request is a signed query, ready to be sent or shown. It holds the sign and the
 // account asked for: not for logs.
 type Request struct {
-	Action       string // the gateway's URL with _input_charset alone, as a form's action has it
+	Action       string // the gateway's URL, with _input_charset alone, as a form's action has it
 	Params       mapi.Params
 	Charset      mapi.Charset
 	StringToSign string // without the key, as text
 	Body         string // the form, percent-encoded in Charset
 }
+
+// String leaves out what is not for logs.
+func (r Request) String() string { return "POST " + r.Action + " [redacted]" }
+
+// GoString is String.
+func (r Request) GoString() string { return r.String() }
+
+// LogValue is String.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Sign makes the request that [Client.Ask] would send.
 func (c *Client) Sign(q Query) (Request, error) {

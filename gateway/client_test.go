@@ -1,10 +1,12 @@
 // The client's judgement, asked of the practice gateway without a network.
+
 package gateway_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -239,7 +241,12 @@ func TestExplainShowsTheSignedText(t *testing.T) {
 	r, err := c.Sign(q)
 	if err != nil || r.StringToSign != want || r.Action != gateway.DefaultURL+"?_input_charset=utf-8" ||
 		r.Params.Get("sign") == "" || !strings.Contains(r.Body, "user_email=signed%40example.com") {
-		t.Errorf("%+v, %v", r, err)
+		t.Errorf("%s, %v", r.Body, err)
+	}
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v", r, r, r), slog.AnyValue(r).Resolve().String()} {
+		if strings.Contains(shown, "signed@") || strings.Contains(shown, r.Params.Get("sign")) {
+			t.Errorf("shown: %s", shown)
+		}
 	}
 }
 

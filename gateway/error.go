@@ -1,4 +1,5 @@
 // Why there is no answer, and what may be done about it.
+
 package gateway
 
 import (

@@ -1,4 +1,5 @@
 // One POST and its answer's bytes: the part that touches the network.
+
 package gateway
 
 import (

@@ -1,4 +1,5 @@
 // The client's settings, and the walls around them.
+
 package gateway
 
 import (

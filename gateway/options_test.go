@@ -1,4 +1,5 @@
 // The walls around the settings.
+
 package gateway_test
 
 import (

@@ -1,4 +1,5 @@
 // A partner's key: what signs its queries, and how a changed file becomes the new one.
+
 package gateway
 
 import (

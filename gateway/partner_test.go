@@ -1,4 +1,5 @@
 // Many partners, every kind of key, and keys that change while calls go on.
+
 package gateway_test
 
 import (

@@ -1,4 +1,5 @@
 // The query and its answer, typed: what goes into the words and what is read from them.
+
 package gateway
 
 import (

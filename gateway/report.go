@@ -1,4 +1,5 @@
 // How one call went: its phases, for a log line or a person in front of a terminal.
+
 package gateway
 
 import (

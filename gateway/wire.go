@@ -1,4 +1,5 @@
 // The network below a call: connections that age, and that ask before they write.
+
 package gateway
 
 import (

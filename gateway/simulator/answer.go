@@ -1,4 +1,5 @@
 // The XML that the gateway answers with, in the charset of the request.
+
 package simulator
 
 import (

@@ -1,4 +1,5 @@
 // What a call costs the practice gateway.
+
 package simulator_test
 
 import (

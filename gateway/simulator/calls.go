@@ -1,4 +1,5 @@
 // The append-only call log: the witness of what the gateway was asked.
+
 package simulator
 
 import (

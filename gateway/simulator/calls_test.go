@@ -1,4 +1,5 @@
 // The call log as a witness: it counts what happened, and nothing else.
+
 package simulator_test
 
 import (

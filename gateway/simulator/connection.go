@@ -1,4 +1,5 @@
 // Faults of the connection and of HTTP: what happens before anyone reads XML.
+
 package simulator
 
 import (

@@ -1,5 +1,6 @@
 // Faults of the document: HTTP is well, and what the XML says must not be believed, or
 // only with care.
+
 package simulator
 
 import (

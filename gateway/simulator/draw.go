@@ -1,4 +1,5 @@
 // Chance that is none: the same seed and words always give the same number.
+
 package simulator
 
 // draw hashes (FNV-1a, then a finalizer that spreads the bits) the seed, a number and

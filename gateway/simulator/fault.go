@@ -1,4 +1,5 @@
 // Every way in which the practice gateway misbehaves, by name.
+
 package simulator
 
 import (

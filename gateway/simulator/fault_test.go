@@ -1,4 +1,5 @@
 // Every fault does what its name says, over real sockets.
+
 package simulator_test
 
 import (

@@ -1,4 +1,5 @@
 // How the call log is read: from Go, and over HTTP at an address of its own.
+
 package simulator
 
 import (

@@ -1,4 +1,5 @@
 // What the gateway demands of a request, checked in a fixed order.
+
 package simulator
 
 import (

@@ -1,4 +1,5 @@
 // What the practice gateway demands of a request.
+
 package simulator_test
 
 import (

@@ -32,6 +32,7 @@
 // Where both are given the e-mail's part counts, if it has one. Any other account plays
 // one of signed, debit-only, refund-only, not-signed, no-sign-customer and abnormal
 // (70, 8, 7, 6, 6 and 3 of a hundred) by a hash of the seed and the account.
+
 package simulator
 
 import (

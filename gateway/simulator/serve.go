@@ -1,4 +1,5 @@
 // The simulator on the network, and without one.
+
 package simulator
 
 import (
@@ -64,6 +65,9 @@ func (s *Simulator) server(h http.Handler) *http.Server {
 // and client in one. A connection that the handler cuts is io.ErrUnexpectedEOF. The body
 // of the response must be closed.
 func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Context().Err(); err != nil {
+		return nil, err // as net/http: nothing is sent for a caller who has left
+	}
 	ctx, cancel := context.WithCancel(req.Context())
 	inner := req.Clone(ctx)
 	if inner.Body == nil {
@@ -71,13 +75,10 @@ func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	pr, pw := io.Pipe()
 	w := &pipeWriter{header: http.Header{}, body: pw, status: make(chan int, 1)}
-	// A body that is being read when the caller's time ends must not look complete.
-	stop := context.AfterFunc(req.Context(), func() { _ = pw.CloseWithError(req.Context().Err()) })
 	go s.handle(w, inner)
 	select {
 	case status := <-w.status:
 		if status == 0 {
-			stop()
 			cancel()
 			return nil, io.ErrUnexpectedEOF
 		}
@@ -85,7 +86,7 @@ func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 			Status: http.StatusText(status), StatusCode: status,
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: w.sent, ContentLength: -1, Request: req,
-			Body: &pipeBody{PipeReader: pr, stop: stop, cancel: cancel},
+			Body: &pipeBody{PipeReader: pr, cancel: cancel},
 		}, nil
 	case <-req.Context().Done():
 		cancel()
@@ -108,6 +109,7 @@ func (s *Simulator) handle(w *pipeWriter, r *http.Request) {
 			return
 		}
 		w.tell(http.StatusOK)
+		// A body that was being read when the caller's time ended must not look complete.
 		_ = w.body.CloseWithError(r.Context().Err())
 	}()
 	s.ServeHTTP(w, r)
@@ -142,12 +144,10 @@ func (w *pipeWriter) Write(b []byte) (int, error) {
 
 type pipeBody struct {
 	*io.PipeReader
-	stop   func() bool
 	cancel context.CancelFunc
 }
 
 func (b *pipeBody) Close() error {
-	b.stop()
 	b.cancel()
 	return b.PipeReader.Close()
 }

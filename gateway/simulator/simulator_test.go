@@ -1,5 +1,6 @@
 // The practice gateway's scenarios, asked without a network, and what the other test
 // files share.
+
 package simulator_test
 
 import (
