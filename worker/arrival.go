@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,6 +32,8 @@ type arrival struct {
 // taken holds the asks of this worker that are not acknowledged yet, bounded in
 // number and in bytes. It keeps the server from giving them to another.
 type taken struct {
+	every atomic.Int64 // nanoseconds between two signs of life: a third of the consumers' AckWait
+
 	mu       sync.Mutex // guards what follows
 	room     sync.Cond  // signalled when there may be room
 	asks     map[*arrival]struct{}
@@ -43,6 +46,7 @@ type taken struct {
 func newTaken(most, mostBytes int) *taken {
 	t := &taken{asks: map[*arrival]struct{}{}, most: most, mostSize: mostBytes}
 	t.room.L = &t.mu
+	t.every.Store(int64(time.Second))
 	return t
 }
 
@@ -89,19 +93,16 @@ func (t *taken) close() {
 }
 
 // keepAlive tells the server every so often that the asks are being worked on.
-func (t *taken) keepAlive(every time.Duration) func(context.Context) {
-	return func(ctx context.Context) {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			for _, a := range t.olderThan(every / 2) {
-				_ = a.msg.InProgress() // lost ones are delivered again, which is harmless
-			}
+func (t *taken) keepAlive(ctx context.Context) {
+	for {
+		every := time.Duration(t.every.Load())
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+		for _, a := range t.olderThan(every / 2) {
+			_ = a.msg.InProgress() // lost ones are delivered again, which is harmless
 		}
 	}
 }

@@ -36,6 +36,7 @@ func (w *Worker) consume(ctx context.Context, name string) (func(), error) {
 		case <-time.After(wait):
 		}
 	}
+	w.taken.every.Store(int64(c.CachedInfo().Config.AckWait / 3))
 	consuming, err := c.Consume(w.take, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
 		jetstream.PullHeartbeat(2*time.Second), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			w.log.Warn("consumer", "consumer", name, "err", err)

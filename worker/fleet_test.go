@@ -125,7 +125,7 @@ func (f *fleet) start(change ...func(*worker.Options)) *member {
 	}
 	ready := make(chan struct{})
 	o := worker.Options{NATS: f.connect("worker"), Reply: f.connect("replies"), Gateway: client, Names: f.names,
-		Partners: []string{partner, partner2}, DefaultPartner: partner, AckWait: 2 * time.Second, Lease: 4 * time.Second,
+		Partners: []string{partner, partner2}, DefaultPartner: partner, Lease: 4 * time.Second,
 		Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(ready) }}
 	if testing.Verbose() {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))

@@ -40,7 +40,6 @@ type Options struct {
 	AskPatience time.Duration // 30 s: how long an awaiting ask without a deadline lives
 	Patience    time.Duration // 24 h: the same for a submitted one
 	Lease       time.Duration // 12 s
-	AckWait     time.Duration // 12 s: that of the consumers
 	Grace       time.Duration // 15 s: how long runs under way may take after Run's ctx has ended
 	AfterCrash  dedupe.AfterCrash
 	Retry       retry.Policy
@@ -82,7 +81,6 @@ func (o *Options) defaults() {
 	orDefault(&o.AskPatience, 30*time.Second)
 	orDefault(&o.Patience, 24*time.Hour)
 	orDefault(&o.Lease, 12*time.Second)
-	orDefault(&o.AckWait, 12*time.Second)
 	orDefault(&o.Grace, 15*time.Second)
 	if o.ReplyAllow == nil {
 		o.ReplyAllow = o.Names.DefaultReplies()
