@@ -12,6 +12,7 @@ import (
 	"protocolq/gateway"
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
+	"protocolq/worker"
 )
 
 type callFlags struct {
@@ -60,7 +61,12 @@ func runCall(c *cobra.Command, f *callFlags) error {
 		tellReport(c.ErrOrStderr(), f.cfg, report)
 	}
 	told := tellResult(c.OutOrStdout(), *f.out, resultOf(f.cfg.Partner, answer, report, err))
-	if failure, ok := errors.AsType[*gateway.Error](err); ok && failure.Code == gateway.CodeTimeout {
+	failure, ok := errors.AsType[*gateway.Error](err)
+	if ok && failure.Err != nil {
+		// A Result keeps the network's own words to itself; whoever calls by hand is looking for them.
+		tell(c.ErrOrStderr(), failure)
+	}
+	if ok && failure.Code == gateway.CodeTimeout {
 		return exitWith(exitNoAnswer)
 	}
 	return told
@@ -79,27 +85,12 @@ func (f *callFlags) refusal() (messages.Result, bool) {
 	return refused.Result(), true
 }
 
-// resultOf puts what came of one call into the words of a Result.
+// resultOf puts what came of one call into the words of a Result, the same as a worker's.
 func resultOf(partner string, a gateway.Answer, report gateway.Report, err error) messages.Result {
-	r := messages.Result{V: messages.Version, Partner: partner, Outcome: messages.Outcome(a.Status),
-		ChargeAgent: a.ChargeAgent, RefundCharge: a.RefundCharge, UserID: a.UserID, IsSuccess: a.IsSuccess,
-		Code: a.Code, Verified: string(a.Verification), Source: messages.Asked, AnsweredAtMs: time.Now().UnixMilli()}
+	r := worker.ResultOf(a, err)
+	r.Partner, r.Source, r.AnsweredAtMs = partner, messages.Asked, time.Now().UnixMilli()
 	if !report.At.IsZero() {
 		r.AskedAtMs, r.Attempts = report.At.UnixMilli(), 1
-	}
-	if a.Verification == mapi.Bad {
-		r.Verified = "" // not believed, so nothing was verified
-	}
-	if err == nil {
-		return r
-	}
-	r.Outcome, r.Message = messages.Unknown, err.Error()
-	if failure, ok := errors.AsType[*gateway.Error](err); ok {
-		r.Code, r.Retryable = failure.Code, failure.Class == mapi.Temp
-		switch failure.Class {
-		case mapi.Input, mapi.Conf, mapi.Bug:
-			r.Outcome = messages.Refused
-		}
 	}
 	return r
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -71,8 +72,8 @@ func (c *Config) table() []setting {
 func (c *Config) natsSettings() []setting {
 	return []setting{
 		checked(list(&c.NATS, setting{name: "nats", fallback: "nats://127.0.0.1:4222", usage: "NATS servers, URLs with commas between"}), c.checkNATS),
-		text(&c.NATSCreds, setting{name: "nats-creds", kind: "file", usage: "NATS credentials file of the main connection"}),
-		text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: "file", usage: "NATS credentials file of the connection that replies, whose user may publish replies only"}),
+		checked(text(&c.NATSCreds, setting{name: "nats-creds", kind: "file", usage: "NATS credentials file of the main connection"}), func() error { return checkCreds(c.NATSCreds) }),
+		checked(text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: "file", usage: "NATS credentials file of the connection that replies, whose user may publish replies only"}), func() error { return checkCreds(c.NATSReplyCreds) }),
 		checked(text(&c.Prefix, setting{name: "prefix", kind: "subject", fallback: "protocol", usage: "first tokens of every subject; in capitals, of every stream's name"}), c.checkPrefix),
 	}
 }
@@ -196,6 +197,21 @@ func (c *Config) checkNATS() error {
 				return errors.New("is not a list of URLs such as nats://host:4222")
 			}
 		}
+	}
+	return nil
+}
+
+// checkCreds finds at the start what the connection would find much later, and then try on for ever.
+func checkCreds(path string) error {
+	if path == "" {
+		return nil
+	}
+	data, err := readBounded(path, maxKeyFile)
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(data, []byte("NKEY SEED-----")) {
+		return fmt.Errorf("%s is not a NATS credentials file", path)
 	}
 	return nil
 }

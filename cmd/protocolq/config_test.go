@@ -102,6 +102,7 @@ func TestOneSettingOneField(t *testing.T) {
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Setenv("PROTOCOLQ_SLOTS", "many")
 	_, _, err := load(t, "lease: soon\ncalltimeout: 8s\nlease: 1s\nattempts:\nlog_level: [a]\n", "--retry-max", "2 s", "--after-crash", "hope",
+		"--nats-creds", "absent.creds", "--nats-reply-creds", "config_test.go",
 		"--partner", "12", "--nats", "nats://me:secret@host:4222", "--grace", "20h")
 	if end, ok := errors.AsType[*exitError](err); !ok || end.Code != exitUsage {
 		t.Fatalf("error %v, want exit %d", err, exitUsage)
@@ -115,6 +116,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`log-level: must be one plain value (from `,
 		`retry-max: must be a duration such as 8s or 1h30m, not "2 s" (from --retry-max)`,
 		`after-crash: must be one of rerun, fail, not "hope" (from --after-crash)`,
+		`nats-creds: open absent.creds: no such file or directory (from --nats-creds)`,
+		`nats-reply-creds: config_test.go is not a NATS credentials file (from --nats-reply-creds)`,
 		`partner: must be 16 digits, not "12" (from --partner)`,
 		`nats: must hold no user or password; use nats-creds (from --nats)`,
 		`grace: must be from 0s to 10m, not 20h (from --grace)`,

@@ -28,6 +28,7 @@ type embedded struct {
 	server    *server.Server
 	data      string
 	temporary bool
+	unlock    func()
 }
 
 // maxPayload bounds one message, its headers included: the largest query or result (64 KiB) and
@@ -80,6 +81,11 @@ func (e *embedded) start(host string, port int, logger *slog.Logger) error {
 	if err := os.MkdirAll(e.data, 0o700); err != nil {
 		return err
 	}
+	unlock, err := lockDirectory(e.data)
+	if err != nil {
+		return err
+	}
+	e.unlock = unlock
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "protocolq-embedded",
 		Host:       host,
@@ -111,7 +117,7 @@ func (e *embedded) start(host string, port int, logger *slog.Logger) error {
 		}
 	}
 	if !ns.JetStreamEnabled() {
-		return errors.New("has no JetStream; is its directory in use or full?")
+		return errors.New("has no JetStream; is its directory full?")
 	}
 	return nil
 }
@@ -124,6 +130,9 @@ func (e *embedded) Close() {
 	if e.server != nil {
 		e.server.Shutdown()
 		e.server.WaitForShutdown()
+	}
+	if e.unlock != nil {
+		e.unlock()
 	}
 	if e.temporary {
 		_ = os.RemoveAll(e.data)

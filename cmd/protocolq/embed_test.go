@@ -97,6 +97,12 @@ func TestEmbeddedKeepsData(t *testing.T) {
 		if err != nil {
 			t.Errorf("run %d: %v", run, err)
 		}
+		if second, err := startEmbedded(embedOptions{Data: dir}); err == nil {
+			second.Close()
+			t.Error("a second server took the same directory")
+		} else if !strings.Contains(err.Error(), "in use by another process") {
+			t.Errorf("a second server: %v", err)
+		}
 		nc.Close()
 		e.Close()
 	}

@@ -16,17 +16,19 @@ import (
 // newLogger builds the logger for w. format is auto, text or json: auto is text on a terminal.
 // Colour needs a terminal and no NO_COLOR.
 func newLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
-	tty := isTerminal(w)
-	if format == "json" || (format != "text" && !tty) {
+	if format == "json" || (format != "text" && !isTerminal(w)) {
 		return slog.New(slog.NewJSONHandler(safeJSON{w}, &slog.HandlerOptions{Level: level}))
 	}
 	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level:       level,
 		TimeFormat:  "15:04:05.000",
-		NoColor:     !tty || os.Getenv("NO_COLOR") != "",
+		NoColor:     !inColour(w),
 		ReplaceAttr: safeText,
 	}))
 }
+
+// inColour: on a terminal, unless NO_COLOR is set to anything.
+func inColour(w io.Writer) bool { return isTerminal(w) && os.Getenv("NO_COLOR") == "" }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

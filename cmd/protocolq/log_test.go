@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
@@ -91,5 +92,21 @@ func TestLogFormat(t *testing.T) {
 	newLogger(&b, slog.LevelInfo, "text").Info("m", "key", "v")
 	if got := b.String(); !strings.HasSuffix(got, "INF m key=v\n") {
 		t.Errorf("text away from a terminal is %q, want it without colour", got)
+	}
+}
+
+func TestColourOnlyOnATerminal(t *testing.T) {
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo terminal here")
+	}
+	defer terminal.Close()
+	t.Setenv("NO_COLOR", "")
+	if !inColour(terminal) || inColour(&bytes.Buffer{}) {
+		t.Error("want colour on a terminal and nowhere else")
+	}
+	t.Setenv("NO_COLOR", "1")
+	if inColour(terminal) {
+		t.Error("NO_COLOR is not respected")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,17 +37,29 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	var made atomic.Pointer[nats.Conn]
+	delay := func(rounds int) time.Duration {
+		// A server that is there and refuses us is told by no handler.
+		if nc := made.Load(); nc != nil && nc.LastError() != nil {
+			o.Logger.Warn("nats not connected, trying on", "connection", o.Name, "error", nc.LastError())
+		}
+		return reconnectDelay(rounds)
+	}
 	options := append(o.events(),
 		nats.Name(o.Name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
 		nats.RetryOnFailedConnect(o.Wait),
-		nats.CustomReconnectDelay(reconnectDelay),
+		nats.CustomReconnectDelay(delay),
 		// A half-open connection keeps taking its share of the questions until it is noticed.
 		nats.PingInterval(10*time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(5*time.Second),
 	)
+	if o.Wait {
+		// Credentials can be put right while we wait; by default the second refusal closes for good.
+		options = append(options, nats.IgnoreAuthErrorAbort())
+	}
 	if o.Creds != "" {
 		options = append(options, nats.UserCredentials(o.Creds))
 	}
@@ -57,17 +70,18 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", strings.Join(o.Servers, ","), err)
 	}
+	made.Store(nc)
 	if o.Wait && !nc.IsConnected() {
 		o.Logger.Warn("nats not there yet, trying on", "servers", o.Servers)
 	}
 	return nc, nil
 }
 
-// reconnectDelay is asked once for every round over all servers. The jitter keeps a fleet from
+// reconnectDelay is the wait before a round over all servers, counted from 1. The jitter keeps a fleet from
 // coming back in one wave.
-func reconnectDelay(attempts int) time.Duration {
+func reconnectDelay(rounds int) time.Duration {
 	wait := lastReconnectWait
-	if doublings := attempts - 1; doublings >= 0 && doublings < 5 {
+	if doublings := rounds - 1; doublings >= 0 && doublings < 5 {
 		wait = min(firstReconnectWait<<doublings, lastReconnectWait)
 	}
 	return wait/2 + jitterUpTo(wait/2)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
 
@@ -20,6 +21,46 @@ func TestReconnectDelayGrows(t *testing.T) {
 				t.Fatalf("after %d rounds the wait is %s, want %s to %s", attempts, got, want/2, want)
 			}
 		}
+	}
+}
+
+// lines hands each log line to the test.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
+}
+
+func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other", NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	defer ns.Shutdown()
+	told := make(lines, 100)
+	nc, err := connectNATS(natsOptions{Servers: []string{ns.ClientURL()}, Name: "test", Wait: true, Logger: slog.New(slog.NewTextHandler(told, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	enough := time.After(20 * time.Second)
+	for refused := 0; refused < 3; { // the library itself closes after the second
+		select {
+		case line := <-told:
+			if strings.Contains(line, "Authorization Violation") {
+				refused++
+			}
+		case <-enough:
+			t.Fatal("not told three times that the server refuses")
+		}
+	}
+	if nc.IsClosed() {
+		t.Error("given up")
 	}
 }
 

@@ -57,13 +57,10 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 	add("debit", yesNo(r.ChargeAgent))
 	add("refund", yesNo(r.RefundCharge))
 	add("user id", r.UserID)
-	meaning, advice := explain(r.Code)
+	meaning, advice := explain(r)
 	add("code", r.Code)
 	add("meaning", meaning)
 	add("what to do", advice)
-	if r.Message != meaning {
-		add("message", r.Message)
-	}
 	if r.RetryAfterMs > 0 {
 		add("ask again", "in "+ms(r.RetryAfterMs).String())
 	}
@@ -76,17 +73,19 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 	return lines
 }
 
-// explain gives the meaning of a code and what to do about it.
-func explain(code string) (meaning, advice string) {
-	if code == "" {
-		return "", ""
+// explain gives what a result means and what to do about it: in its own words, which know more (the
+// field at fault, say), else in those of its code.
+func explain(r messages.Result) (meaning, advice string) {
+	text := r.Message
+	if text == "" {
+		text = messages.Message(r.Code)
 	}
-	if text := messages.Message(code); text != "" {
-		meaning, advice, _ = strings.Cut(text, "; ")
-		return meaning, advice
+	if text == "" && r.Code != "" {
+		known, _ := mapi.Lookup(r.Code)
+		return known.MeaningEN, known.DoEN
 	}
-	known, _ := mapi.Lookup(code)
-	return known.MeaningEN, known.DoEN
+	meaning, advice, _ = strings.Cut(text, "; ")
+	return meaning, advice
 }
 
 func yesNo(b *bool) string {
