@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -54,4 +55,13 @@ func thisBuild() build {
 		b.Version = "(devel)"
 	}
 	return b
+}
+
+// serviceVersion is the version as a NATS service tells it, which must be three numbers.
+func serviceVersion() string {
+	v := strings.TrimPrefix(thisBuild().Version, "v")
+	if strings.Count(v, ".") < 2 || v[0] < '0' || v[0] > '9' {
+		return "0.0.0"
+	}
+	return v
 }

@@ -1,0 +1,128 @@
+// protocolq worker: one member of the fleet, until a signal.
+package main
+
+import (
+	"context"
+
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/gateway"
+	"protocolq/messages"
+	"protocolq/worker"
+	"protocolq/worker/dedupe"
+	"protocolq/worker/retry"
+)
+
+func newWorker() *cobra.Command {
+	cfg := &Config{}
+	set := newSettings(cfg.table())
+	c := &cobra.Command{
+		Use:   "worker",
+		Short: "Answer queries, as one of a fleet",
+		Long: `Answers queries until a signal. Start as many as are wanted: equal questions cost one call over
+all of them. SIGTERM lets nothing new in, finishes what is in flight within --grace and gives the
+rest back to the others; a second signal ends at once.
+
+Every setting has a flag, a variable and a key in the settings file (--config); flag wins over
+variable over file. Keys are only ever given by their file.`,
+		Example: `  protocolq worker --nats nats://10.0.0.5:4222 --partner 2088… --key-file /etc/protocolq/key`,
+		Args:    cobra.NoArgs,
+	}
+	set.addFlags(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := set.load(c.Flags(), cfg.conflicts); err != nil {
+			return err
+		}
+		partners, err := cfg.partners()
+		if err != nil {
+			return &exitError{Code: exitUsage, Err: err}
+		}
+		level, err := cfg.level()
+		must(err)
+		log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
+		if cfg.NATSReplyCreds == "" && cfg.NATSCreds != "" {
+			log.Warn("replies leave with the rights of the main connection: only our own check keeps them from its subjects",
+				"hint", "set nats-reply-creds to a user that may publish replies only")
+		}
+		return serve(c.Context(), cfg, partners, log, nil)
+	}
+	return c
+}
+
+// Inbox prefixes of a worker's two connections. Askers have others, so nobody can have a
+// reply sent to a worker.
+const (
+	workerInbox = "_INBOX_wk"
+	replyInbox  = "_INBOX_wr"
+)
+
+// serve runs one worker until ctx ends. ready, which may be nil, is called when its doors are open.
+func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, log *slog.Logger, ready func()) error {
+	names, err := messages.NewNames(cfg.Prefix)
+	if err != nil {
+		return &exitError{Code: exitUsage, Err: err}
+	}
+	client, err := gateway.New(cfg.gatewayOptions(partners, log))
+	if err != nil {
+		return &exitError{Code: exitUsage, Err: err}
+	}
+	defer client.Close()
+	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: workerInbox, Wait: true, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer main.Close()
+	replies, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: firstOf(cfg.NATSReplyCreds, cfg.NATSCreds),
+		Name: "protocolq replies", Inbox: replyInbox, Wait: true, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer replies.Close()
+	o := cfg.workerOptions(names, partners, log)
+	o.NATS, o.Reply, o.Gateway, o.Ready = main, replies, client, ready
+	w, err := worker.New(o)
+	if err != nil {
+		return &exitError{Code: exitUsage, Err: err}
+	}
+	// The client's own chores end with the worker, after its last call.
+	chores, done := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(chores) }()
+	err = w.Run(ctx)
+	done()
+	<-ended
+	if err != nil && ctx.Err() != nil {
+		log.Warn("stopped before all was done: the rest of the fleet takes over", "err", err)
+		return nil
+	}
+	return err
+}
+
+func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) gateway.Options {
+	return gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway, UseEnvProxy: c.GatewayProxyFromEnv,
+		AccountParam: c.AccountParam, Timeout: c.CallTimeout, Partners: partners, Logger: log}
+}
+
+func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner, log *slog.Logger) worker.Options {
+	o := worker.Options{Names: names, DefaultPartner: c.Partner, ReplyAllow: c.ReplyAllow,
+		OwnInboxes: []string{workerInbox, replyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
+		Cooldown: c.Cooldown, MinAge: c.MinAge, AskPatience: c.AskPatience, Patience: c.Patience, Lease: c.Lease, Grace: c.Grace,
+		AfterCrash: dedupe.AfterCrash(c.AfterCrash), Retry: retry.Policy{Attempts: c.Attempts, Initial: c.RetryInitial, Max: c.RetryMax},
+		Version: serviceVersion(), Logger: log.With("pid", os.Getpid())}
+	for _, p := range partners {
+		o.Partners = append(o.Partners, p.ID)
+	}
+	return o
+}
+
+func firstOf(s ...string) string {
+	for _, v := range s {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
