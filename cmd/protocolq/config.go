@@ -106,7 +106,7 @@ func (c *Config) workerSettings() []setting {
 		span(&c.Patience, time.Second, year, setting{name: "patience", fallback: "24h", usage: "how long a submitted query without a deadline is tried"}),
 		span(&c.Lease, time.Second, 10*time.Minute, setting{name: "lease", fallback: "12s", usage: "after how long without a sign of life a call is taken over"}),
 		choice(&c.AfterCrash, []string{"rerun", "fail"}, setting{name: "after-crash", fallback: "rerun", usage: "what becomes of the call of a worker that died: asked again, or told as unknown"}),
-		list(&c.ReplyAllow, setting{name: "reply-allow", fallback: "_INBOX,protocol.reply.", usage: "prefixes of subjects that may be replied to"}),
+		list(&c.ReplyAllow, setting{name: "reply-allow", fallback: "_INBOX,{prefix}.reply.", usage: "prefixes of subjects that may be replied to; {prefix} is that of prefix"}),
 		span(&c.Grace, 0, 10*time.Minute, setting{name: "grace", fallback: "15s", usage: "how long a signal leaves for what is in flight"}),
 		count(&c.Attempts, 1, 100, setting{name: "attempts", fallback: "5", usage: "calls for one question at most"}),
 		span(&c.RetryInitial, time.Millisecond, time.Minute, setting{name: "retry-initial", fallback: "100ms", usage: "middle of the first wait between two attempts; it grows from there"}),

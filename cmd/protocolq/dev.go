@@ -93,15 +93,3 @@ func devFault(err error) error {
 	return &exitError{Code: exitOther, Err: fmt.Errorf("dev: %w", err),
 		Hint: "an address in use? --nats-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 take any free port"}
 }
-
-func parseFaults(list []string) ([]simulator.Fault, error) {
-	var faults []simulator.Fault
-	for _, text := range list {
-		fault, err := simulator.ParseFault(text)
-		if err != nil {
-			return nil, usageError("--fault: %w", err)
-		}
-		faults = append(faults, fault)
-	}
-	return faults, nil
-}

@@ -103,12 +103,8 @@ func (f *simulatorFlags) options(c *cobra.Command, cfg *Config) (simulator.Optio
 	must(err)
 	o := simulator.Options{Seed: f.seed, Latency: f.latency, Jitter: f.jitter, AccountParam: cfg.AccountParam,
 		Logger: newLogger(c.ErrOrStderr(), level, cfg.LogFormat)}
-	for _, text := range f.faults {
-		fault, err := simulator.ParseFault(text)
-		if err != nil {
-			return o, usageError("--fault: %w", err)
-		}
-		o.Faults = append(o.Faults, fault)
+	if o.Faults, err = parseFaults(f.faults); err != nil {
+		return o, err
 	}
 	if cfg.Partner == "" {
 		o.Partners = practiceAskers(practicePartners())
@@ -148,4 +144,17 @@ func faultList() string {
 	}
 	_ = t.Flush()
 	return b.String()
+}
+
+// parseFaults reads what --fault was given.
+func parseFaults(list []string) ([]simulator.Fault, error) {
+	var faults []simulator.Fault
+	for _, text := range list {
+		fault, err := simulator.ParseFault(text)
+		if err != nil {
+			return nil, usageError("--fault: %w", err)
+		}
+		faults = append(faults, fault)
+	}
+	return faults, nil
 }

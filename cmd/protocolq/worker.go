@@ -6,6 +6,7 @@ import (
 
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,12 +34,10 @@ variable over file. Keys are only ever given by their file.`,
 	}
 	set.addFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := set.load(c.Flags(), cfg.conflicts); err != nil {
+		var partners []gateway.Partner
+		readKeys := func() (err error) { partners, err = cfg.partners(); return err }
+		if err := set.load(c.Flags(), cfg.conflicts, cfg.checkGateway, readKeys); err != nil {
 			return err
-		}
-		partners, err := cfg.partners()
-		if err != nil {
-			return &exitError{Code: exitUsage, Err: err}
 		}
 		level, err := cfg.level()
 		must(err)
@@ -107,7 +106,7 @@ func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) ga
 }
 
 func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner, log *slog.Logger) worker.Options {
-	o := worker.Options{Names: names, DefaultPartner: c.Partner, ReplyAllow: c.ReplyAllow,
+	o := worker.Options{Names: names, DefaultPartner: c.Partner, ReplyAllow: c.replyAllow(),
 		OwnInboxes: []string{workerInbox, replyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
 		Cooldown: c.Cooldown, MinAge: c.MinAge, AskPatience: c.AskPatience, Patience: c.Patience, Lease: c.Lease, Grace: c.Grace,
 		AfterCrash: dedupe.AfterCrash(c.AfterCrash), Retry: retry.Policy{Attempts: c.Attempts, Initial: c.RetryInitial, Max: c.RetryMax},
@@ -116,6 +115,15 @@ func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner,
 		o.Partners = append(o.Partners, p.ID)
 	}
 	return o
+}
+
+// replyAllow is the allow-list with the prefix filled in.
+func (c *Config) replyAllow() []string {
+	list := make([]string, 0, len(c.ReplyAllow))
+	for _, p := range c.ReplyAllow {
+		list = append(list, strings.ReplaceAll(p, "{prefix}", c.Prefix))
+	}
+	return list
 }
 
 func firstOf(s ...string) string {

@@ -1,0 +1,199 @@
+// protocolq demo: a file of queries through everything, a table, the end.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+)
+
+const (
+	demoLatency  = 50 * time.Millisecond // long enough that equal questions meet in flight
+	demoPatience = 8 * time.Second       // how long an asker of the demo waits
+)
+
+func newDemo() *cobra.Command {
+	cfg := &Config{}
+	practiceConfig(cfg)
+	set := newSettings(cfg.table(), "log-level", "log-format")
+	c := &cobra.Command{
+		Use:   "demo [FILE]",
+		Short: "Send a file of queries through everything, in one process",
+		Long: `Runs an embedded NATS server, two workers and the practice gateway, asks all queries of a file at the
+same moment from as many connections as the file names, and shows every answer. It needs nothing and leaves
+nothing behind. Without FILE it has queries of its own.
+
+FILE has one JSON object a line: "from" names the asking connection, "query" is a message as it
+goes over NATS, "encoding" may be "json" instead of msgpack, and "raw" is sent as it is, in place of a query.
+
+Exit codes: 0 all were answered and nothing was asked twice · 1 otherwise · 2 a line that cannot be read`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	set.addFlags(c.Flags())
+	must(c.Flags().Set("log-level", "error")) // the table is the show
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := set.load(c.Flags()); err != nil {
+			return err
+		}
+		lines, err := readDemo(args)
+		if err != nil {
+			return &exitError{Code: exitUsage, Err: err}
+		}
+		return runDemo(c, cfg, lines)
+	}
+	return c
+}
+
+func runDemo(c *cobra.Command, cfg *Config, lines []demoLine) error {
+	level, err := cfg.level()
+	must(err)
+	log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
+	begun := time.Now()
+	h, err := openHouse(c.Context(), houseOptions{Config: cfg, Simulator: simulator.Options{Seed: 1, Latency: demoLatency}, Logger: log})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "NATS with JetStream, 2 workers and the practice gateway are up in this process after %s.\n", roundly(time.Since(begun)))
+	shows, err := askAll(c.Context(), h, lines, log)
+	if err == nil {
+		err = tellDemo(out, shows, h.sim.Stats())
+	}
+	if cerr := h.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// demoShow is one asked line and what came back.
+type demoShow struct {
+	demoLine
+	result messages.Result
+	took   time.Duration
+	err    error
+}
+
+// askAll asks every line at the same moment, each over its own asker's connection.
+func askAll(ctx context.Context, h *house, lines []demoLine, log *slog.Logger) ([]demoShow, error) {
+	conns := map[string]*nats.Conn{}
+	for _, l := range lines {
+		if conns[l.from] != nil {
+			continue
+		}
+		nc, err := connectNATS(natsOptions{Servers: []string{h.URLs()["nats"]}, Name: l.from, Logger: log})
+		if err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+		defer nc.Close()
+		conns[l.from] = nc
+	}
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	shows := make([]demoShow, len(lines))
+	start := make(chan struct{})
+	var asking sync.WaitGroup
+	for i, l := range lines {
+		asking.Go(func() {
+			<-start
+			begun := time.Now()
+			r, err := askRaw(ctx, conns[l.from], l)
+			shows[i] = demoShow{demoLine: l, result: r, took: time.Since(begun), err: err}
+		})
+	}
+	close(start)
+	asking.Wait()
+	return shows, nil
+}
+
+func askRaw(ctx context.Context, nc *nats.Conn, l demoLine) (messages.Result, error) {
+	reply, err := nc.RequestMsgWithContext(ctx, l.message)
+	if err != nil {
+		return messages.Result{}, err
+	}
+	r, _, err := messages.DecodeResult(reply.Data, reply.Header.Get(messages.HeaderContentType))
+	return r, err
+}
+
+// tellDemo prints the table and the sums; it is an error when a promise was not kept.
+func tellDemo(w io.Writer, shows []demoShow, gate simulator.Stats) error {
+	fmt.Fprintf(w, "%d queries were asked at the same moment:\n\n", len(shows))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ASKER\tPARTNER\tACCOUNT\tOUTCOME\tDEBIT\tREFUND\tCODE\tANSWER WAS\tCALLS\tTIME")
+	answered := 0
+	for _, s := range shows {
+		if s.err != nil {
+			fmt.Fprintf(t, "%s\t%s\t%s\tno answer: %s\n", printable(s.from), tail(s.query.Partner), s.account(), printable(s.err.Error()))
+			continue
+		}
+		answered++
+		r := s.result
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.from), tail(r.Partner), s.account(), r.Outcome, yesNo(r.ChargeAgent),
+			yesNo(r.RefundCharge), printable(r.Code), r.Source, calls(r.Attempts), roundly(s.took))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	twice := gate.Overlapping + gate.AfterConclusive
+	fmt.Fprintf(w, "\n%d asked, %d answered, %d gateway calls, %d asked twice\n", len(shows), answered, gate.Calls, twice)
+	if answered < len(shows) || twice > 0 {
+		return &exitError{Code: exitOther}
+	}
+	return nil
+}
+
+// tail is the end of a partner id, enough to tell two apart.
+func tail(id string) string {
+	if len(id) < 4 {
+		return ""
+	}
+	return "…" + id[len(id)-4:]
+}
+
+func calls(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// account is what the line asks about, masked.
+func (l demoLine) account() string {
+	if l.query.UserEmail != "" {
+		return messages.MaskEmail(l.query.UserEmail)
+	}
+	if l.query.AccountNo != "" {
+		return messages.MaskAccount(l.query.AccountNo)
+	}
+	return "(unreadable)"
+}
+
+// openDemo opens the file of queries, or the built-in one.
+func openDemo(args []string) (data []byte, name string, err error) {
+	if len(args) == 0 {
+		return builtInDemo, "built-in queries", nil
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return nil, "", fmt.Errorf("read queries: %w", err)
+	}
+	defer f.Close()
+	data, err = io.ReadAll(io.LimitReader(f, maxDemoFile+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("read queries: %w", err)
+	}
+	if len(data) > maxDemoFile {
+		return nil, "", fmt.Errorf("read queries: %s is larger than %d bytes", args[0], maxDemoFile)
+	}
+	return data, args[0], nil
+}
