@@ -25,7 +25,8 @@ type frontDoor struct {
 	w       *Worker
 	storing chan *storing // in the order of publishing; read by run
 	late    atomic.Int64  // stores that are being tried again
-	drained chan struct{} // closed by run when storing is closed and empty
+	quit    chan struct{} // closed by finish: nothing more comes in
+	drained chan struct{} // closed by run when all that came in is settled
 }
 
 // storing is a request on its way into the stream.
@@ -45,11 +46,11 @@ const (
 )
 
 func newFrontDoor(w *Worker) *frontDoor {
-	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), drained: make(chan struct{})}
+	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), quit: make(chan struct{}), drained: make(chan struct{})}
 }
 
-// open adds the service; the returned func closes it and waits until every
-// request that came in is stored or told that it is not.
+// open adds the service; the returned func ends it, after which nothing more
+// comes in. What did come in is settled by finish.
 func (d *frontDoor) open() (func(), error) {
 	o := &d.w.o
 	svc, err := micro.AddService(o.Reply, micro.Config{Name: messages.ServiceName, Version: o.Version,
@@ -57,7 +58,6 @@ func (d *frontDoor) open() (func(), error) {
 		QueueGroup:  messages.QueueGroup, Metadata: map[string]string{"owner": d.w.owner},
 		StatsHandler: func(*micro.Endpoint) any { return d.w.Stats() }})
 	if err != nil {
-		close(d.storing)
 		return func() {}, fmt.Errorf("open the front door: %w", err)
 	}
 	handle := micro.HandlerFunc(d.serve)
@@ -76,10 +76,15 @@ func (d *frontDoor) open() (func(), error) {
 			case <-time.After(publishTimeout):
 			}
 		}
-		close(d.storing)
-		<-d.drained
 	}
 	return stop, err
+}
+
+// finish waits until every request that came in is stored, or its asker told
+// that it is not. Called once, whether the door was opened or not.
+func (d *frontDoor) finish() {
+	close(d.quit)
+	<-d.drained
 }
 
 // serve handles one message; it does not block.
@@ -137,18 +142,31 @@ func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encod
 
 // run awaits the acknowledgements in the order of publishing.
 func (d *frontDoor) run(context.Context) {
-	for s := range d.storing {
+	for {
 		select {
-		case <-s.ack.Ok():
-			d.stored(s)
-		case err := <-s.ack.Err():
-			d.again(s, err)
+		case s := <-d.storing:
+			d.await(s)
+			continue
+		case <-d.quit:
 		}
+		break
+	}
+	for len(d.storing) > 0 {
+		d.await(<-d.storing)
 	}
 	for d.late.Load() > 0 {
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	close(d.drained)
+}
+
+func (d *frontDoor) await(s *storing) {
+	select {
+	case <-s.ack.Ok():
+		d.stored(s)
+	case err := <-s.ack.Err():
+		d.again(s, err)
+	}
 }
 
 func (d *frontDoor) stored(s *storing) {
@@ -160,10 +178,12 @@ func (d *frontDoor) stored(s *storing) {
 // again stores a request whose acknowledgement failed or did not come, with the
 // same Msg-Id, so that it is stored once.
 func (d *frontDoor) again(s *storing, cause error) {
-	if full(cause) || d.late.Add(1) > mostLate {
-		if !full(cause) {
-			d.late.Add(-1)
-		}
+	if full(cause) {
+		d.overloaded(s)
+		return
+	}
+	if d.late.Add(1) > mostLate {
+		d.late.Add(-1)
 		d.overloaded(s)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
 )
@@ -86,9 +87,12 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		case p.isDurable(j.to):
 			p.publishDurable(ctx, j)
 		default:
-			if p.publish(j) {
-				sent = append(sent, j)
+			if err := p.publish(j); err != nil {
+				p.w.log.Error("reply not sent", "err", err)
+				p.done(j, true)
+				continue
 			}
+			sent = append(sent, j)
 		}
 	}
 	for len(sent) > 0 && ctx.Err() == nil {
@@ -97,7 +101,7 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		}
 		for _, j := range sent { // what was in the socket may be lost: a second reply harms nobody
 			if j.to != "" {
-				p.publish(j)
+				_ = p.publish(j)
 			}
 		}
 	}
@@ -126,19 +130,18 @@ func (p *replier) message(j *job) (*nats.Msg, error) {
 	return &nats.Msg{Subject: j.to, Data: body, Header: headersFor(&j.r, j.encoding, j.trace)}, nil
 }
 
-// publish sends a core reply; false means that it never can be.
-func (p *replier) publish(j *job) bool {
+// publish sends a core reply. An error means that it never can be sent; that the
+// connection is away is told by flush.
+func (p *replier) publish(j *job) error {
 	m, err := p.message(j)
-	if err == nil {
-		err = p.w.o.Reply.PublishMsg(m)
+	if err != nil {
+		return err
 	}
-	switch {
-	case err == nil, errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
-		return true // flush tells
+	err = p.w.o.Reply.PublishMsg(m)
+	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) {
+		return nil
 	}
-	p.w.log.Error("reply not sent", "err", err)
-	p.done(j, true)
-	return false
+	return err
 }
 
 // flush waits until the server has all that was published; it pauses after an error.
@@ -261,7 +264,7 @@ func (p *replier) drain(ctx context.Context) {
 func (w *Worker) send(to string, r messages.Result, encoding messages.Encoding, trace string) {
 	j := &job{to: to, r: r, encoding: encoding, trace: trace}
 	if w.replier.isDurable(to) {
-		j.token = r.ID
+		j.token = nuid.Next() // never the asker's id: asked again, it must be told again
 		w.replier.add(j)
 		return
 	}

@@ -117,6 +117,7 @@ func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
 		for _, c := range open {
 			c()
 		}
+		w.front.finish()
 	}
 	for _, name := range []string{messages.ConsumerAsked, messages.ConsumerSubmitted} {
 		c, err := w.consume(ctx, name)

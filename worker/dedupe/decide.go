@@ -56,7 +56,8 @@ func judge(e *Entry, w wish, now time.Time) (v Verdict, ok bool) {
 	r := &e.Record
 	done := e.answerLives(now)
 	claimed := r.Phase == Running || r.Phase == Suspect
-	if e.Seq != 0 && (done || claimed) && !bytes.Equal(r.Question, w.question) {
+	p := e.keptLives(now)
+	if e.Seq != 0 && (done || claimed || p != nil) && !bytes.Equal(r.Question, w.question) {
 		return Verdict{Kind: Conflict}, true
 	}
 	if done && r.Once {
@@ -66,7 +67,7 @@ func judge(e *Entry, w wish, now time.Time) (v Verdict, ok bool) {
 	} else if done && !r.Failed && w.accepts(e.Time) {
 		return e.verdict(w), true
 	}
-	if p := e.keptLives(now); p != nil && w.accepts(time.UnixMilli(p.AtMs)) {
+	if p != nil && w.accepts(time.UnixMilli(p.AtMs)) {
 		return p.verdict(w), true
 	}
 	if done && r.Failed && !r.Once {

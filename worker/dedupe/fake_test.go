@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -30,15 +31,26 @@ type fakeStore struct {
 	before func(rec *dedupe.Record) error
 	lose   func(rec *dedupe.Record) bool
 	puts   []string // phase of each record stored
+	most   int      // records it has room for; 0: no bound
+
+	mute  int           // so many reads are never answered
+	blind int           // so many reads fail
+	freed chan struct{} // closed by free: they end after all
 }
+
+// free ends the reads that were never answered.
+func (s *fakeStore) free() { close(s.freed) }
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{entries: map[string]dedupe.Entry{}, ends: map[string]time.Time{}}
+	return &fakeStore{entries: map[string]dedupe.Entry{}, ends: map[string]time.Time{}, freed: make(chan struct{})}
 }
 
-func (s *fakeStore) Put(_ context.Context, key string, rec *dedupe.Record, expect uint64, ttl time.Duration) (uint64, error) {
+func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, expect uint64, ttl time.Duration) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	if s.before != nil {
 		if err := s.before(rec); err != nil {
 			return 0, err
@@ -47,9 +59,13 @@ func (s *fakeStore) Put(_ context.Context, key string, rec *dedupe.Record, expec
 	if s.now(key).Seq != expect {
 		return 0, dedupe.ErrConflict
 	}
+	if s.most > 0 && len(s.entries) >= s.most && s.entries[key].Seq == 0 {
+		return 0, dedupe.ErrFull
+	}
 	s.seq++
 	e := dedupe.Entry{Key: key, Seq: s.seq, Time: time.Now(), Record: *rec}
-	s.entries[key], s.ends[key] = e, time.Now().Add(ttl)
+	seconds := time.Duration(math.Ceil(max(ttl.Seconds(), 1)))
+	s.entries[key], s.ends[key] = e, time.Now().Add(seconds*time.Second)
 	s.puts = append(s.puts, string(rec.Phase))
 	if !s.deaf {
 		for _, hear := range s.hear {
@@ -62,9 +78,23 @@ func (s *fakeStore) Put(_ context.Context, key string, rec *dedupe.Record, expec
 	return s.seq, nil
 }
 
-func (s *fakeStore) Get(_ context.Context, key string) (dedupe.Entry, error) {
+func (s *fakeStore) Get(ctx context.Context, key string) (dedupe.Entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.blind > 0 {
+		s.blind--
+		return dedupe.Entry{}, errLost
+	}
+	if s.mute > 0 {
+		s.mute--
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-s.freed:
+		}
+		s.mu.Lock()
+		return dedupe.Entry{}, errLost
+	}
 	return s.now(key), nil
 }
 

@@ -5,6 +5,7 @@ package dedupe
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -14,9 +15,9 @@ type flight[Q any] struct {
 	key    string
 	entry  *Entry // newest revision known; nil: nothing heard of
 	asks   []*Ask[Q]
-	runner *Ask[Q] // the ask that set off the run ran
-	ran    string  // the run of this process that ended last; "" before
-	lost   string  // the run of a claim whose acknowledgement did not come
+	runner *Ask[Q]  // the ask that set off the run ran
+	ran    string   // the run of this process that ended last; "" before
+	lost   []string // the runs of claims whose acknowledgements did not come
 	wake   chan struct{}
 }
 
@@ -38,7 +39,7 @@ func (g *Group[Q]) fly(f *flight[Q]) {
 			return
 		}
 		s := g.o.decide(e, time.Since(e.seen), g.o.Clock())
-		if e.Record.Phase == Running && e.Record.Run == f.lost {
+		if e.Record.Phase == Running && slices.Contains(f.lost, e.Record.Run) {
 			s = step{act: actClaim, expect: e.Seq} // that claim did arrive, and nothing ran under it
 		}
 		if s.act == actWait {

@@ -82,7 +82,7 @@ func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) erro
 				return errors.Join(perr, err)
 			}
 		}
-		e, gerr := l.store.Get(ctx, l.key)
+		e, gerr := read(ctx, l.store, l.key)
 		switch {
 		case gerr != nil:
 		case e.Seq == 0:
@@ -92,6 +92,8 @@ func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) erro
 		case e.Seq != l.seq && sameWrite(&e.Record, next):
 			l.seq, l.rec = e.Seq, *next
 			return nil
+		case e.Record.Phase == Done:
+			return ErrFenced // given up by another, who has told so under this very run
 		default:
 			l.seq = e.Seq // own renewal whose acknowledgement was lost, or marked suspect
 		}
@@ -108,7 +110,11 @@ func sameWrite(stored, next *Record) bool {
 // the time to store his answer.
 func pause(ctx context.Context, round int) error {
 	limit := min(20*time.Millisecond<<min(round, 5), 400*time.Millisecond)
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(limit))) + time.Millisecond)
+	return wait(ctx, time.Duration(rand.Int64N(int64(limit)))+time.Millisecond)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -128,10 +128,12 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	defer cancel()
 	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, runningTTL)
 	if err != nil {
-		found, gerr := g.o.Store.Get(g.work, f.key)
+		found, gerr := read(g.work, g.o.Store, f.key)
 		if gerr != nil || found.Seq == 0 || found.Record.Run != rec.Run {
 			g.stats.Lost.Add(1)
-			f.lost = rec.Run
+			if gerr != nil || !errors.Is(err, ErrConflict) {
+				f.lost = append(f.lost[max(0, len(f.lost)-mostLost+1):], rec.Run)
+			}
 			return nil, err
 		}
 		seq = found.Seq
@@ -141,6 +143,9 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	g.own(f, seq, &rec)
 	return l, nil
 }
+
+// mostLost bounds the claims of a flight that are remembered as maybe arrived.
+const mostLost = 8
 
 // wanted reports whether anybody in this process still waits for the key.
 func (g *Group[Q]) wanted(f *flight[Q]) bool {
@@ -153,7 +158,7 @@ func (g *Group[Q]) wanted(f *flight[Q]) bool {
 // perform runs the work under the lease and stores what came of it.
 func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	out, err := g.runOnce(l, first.Query)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.work), storePatience)
+	ctx, cancel := g.last()
 	defer cancel()
 	if err != nil {
 		g.release(ctx, f, l, err)
@@ -162,13 +167,10 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	rec := l.rec
 	rec.Phase, rec.Answer, rec.KeepMs, rec.Failed, rec.Journal = Done, out.Answer, out.Keep.Milliseconds(), out.Failed, nil
 	rec.Deaths = 0
-	ttl := out.Keep
 	if !out.Failed {
 		rec.Prev = nil
-	} else if rec.Prev != nil {
-		ttl = max(ttl, time.UnixMilli(rec.Prev.AtMs+rec.Prev.KeepMs).Sub(g.o.Clock()))
 	}
-	if err := l.write(ctx, &rec, wholeSeconds(ttl)); err != nil {
+	if err := l.write(ctx, &rec, g.outlive(out.Keep, &rec)); err != nil {
 		g.stats.Fenced.Add(1)
 		g.o.Logger.Warn("answer not stored: the key is held by another", "run", rec.Run, "err", err)
 		g.refresh(f)
@@ -177,6 +179,22 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	g.do.Stored(ctx, first.Query, &rec)
 	f.ran, f.runner = rec.Run, first
 	g.own(f, l.seq, &rec)
+}
+
+// last is the context of what must still be stored after a run: it outlives the
+// work, but not for long.
+func (g *Group[Q]) last() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.work), storePatience)
+	stop := context.AfterFunc(g.work, func() { _ = wait(ctx, lastWords); cancel() })
+	return ctx, func() { stop(); cancel() }
+}
+
+// outlive is how long a record is kept: ttl, or for as long as the answer before it is served.
+func (g *Group[Q]) outlive(ttl time.Duration, rec *Record) time.Duration {
+	if p := rec.Prev; p != nil {
+		ttl = max(ttl, time.UnixMilli(p.AtMs+p.KeepMs).Sub(g.o.Clock()))
+	}
+	return wholeSeconds(ttl)
 }
 
 // runOnce runs the work and turns a panic into an error.
@@ -205,11 +223,7 @@ func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause er
 	if errors.Is(cause, errPanic) {
 		rec.Deaths++
 	}
-	ttl := releasedTTL
-	if rec.Prev != nil {
-		ttl = max(ttl, time.UnixMilli(rec.Prev.AtMs+rec.Prev.KeepMs).Sub(g.o.Clock()))
-	}
-	if err := l.write(ctx, &rec, wholeSeconds(ttl)); err != nil {
+	if err := l.write(ctx, &rec, g.outlive(releasedTTL, &rec)); err != nil {
 		g.o.Logger.Warn("key not released", "run", rec.Run, "err", err)
 		return
 	}
@@ -228,7 +242,7 @@ func (g *Group[Q]) giveUp(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	out := g.do.GaveUp(first.Query, rec.Run, rec.Deaths)
 	rec.Phase, rec.Owner, rec.Answer, rec.KeepMs, rec.Failed = Done, g.o.Owner, out.Answer, out.Keep.Milliseconds(), true
 	rec.Once = rec.Deaths < g.o.MaxDeaths
-	if err := g.put(f, &rec, s.expect, wholeSeconds(out.Keep)); err != nil {
+	if err := g.put(f, &rec, s.expect, g.outlive(out.Keep, &rec)); err != nil {
 		return err
 	}
 	g.do.Stored(g.work, first.Query, &rec)

@@ -22,6 +22,16 @@ type Store interface {
 	Get(ctx context.Context, key string) (Entry, error)
 }
 
+// readPatience bounds a read: an answer that is lost must not hold a key.
+const readPatience = time.Second
+
+// read is Get with an end.
+func read(ctx context.Context, s Store, key string) (Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	return s.Get(ctx, key)
+}
+
 // Errors of a Store.
 var (
 	// ErrConflict: the key's sequence was not the expected one.
