@@ -1,0 +1,294 @@
+//go:build unix
+
+// End to end: the real program as processes of its own, a NATS server over sockets, and the practice gateway's call log as
+// the only witness of what was asked.
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/gateway/simulator"
+)
+
+// process is the program, run as a user would. The test's end kills it, and shows what it said if the test failed.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	out   *transcript
+	err   *transcript
+	ended chan struct{} // closed when it has ended
+}
+
+// transcript keeps what a process writes. The process's copier writes, the test reads.
+type transcript struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (s *transcript) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data.Write(b)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data.String()
+}
+
+// launch starts the program with args, in an environment that holds none of its settings but env.
+func launch(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command("protocolq", args...), out: &transcript{}, err: &transcript{}, ended: make(chan struct{})}
+	home := t.TempDir()
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = home, p.out, p.err
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home}, env...)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", args[0], err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.ended) }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		if said := p.err.String(); strings.Contains(said, "DATA RACE") || strings.Contains(said, "panic:") || strings.Contains(said, "panic in a run") {
+			t.Errorf("%s raced or panicked", args[0])
+		}
+		if t.Failed() {
+			t.Logf("--- protocolq %s (pid %d)\n%s%s", strings.Join(args, " "), p.cmd.Process.Pid, p.out, lastLines(p.err.String(), 60))
+		}
+	})
+	return p
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("signal %v: %v", s, err)
+	}
+}
+
+// exit waits for the end and gives the exit code.
+func (p *process) exit(within time.Duration) int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(within):
+		p.t.Fatalf("%v has not ended within %v", p.cmd.Args, within)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// alive is false once the process has ended.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// eventually polls ok until it is true; this is real time, as the other processes' is.
+func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !ok(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", within, what)
+		}
+	}
+}
+
+// urls reads the JSON object that a staying command prints first.
+func (p *process) urls(within time.Duration) map[string]string {
+	p.t.Helper()
+	var line string
+	eventually(p.t, within, "the line of URLs", func() bool {
+		var whole bool
+		line, _, whole = strings.Cut(p.out.String(), "\n")
+		return whole || !p.alive()
+	})
+	var urls map[string]string
+	if err := json.Unmarshal([]byte(line), &urls); err != nil {
+		p.t.Fatalf("first line %q: %v", line, err)
+	}
+	return urls
+}
+
+// stand is what a fleet needs: a NATS server with its streams, and the practice gateway.
+type stand struct {
+	t            *testing.T
+	nats         string
+	gateway, log string // URLs of the practice gateway and of its call log
+	keys         string // directory of <partner>.key
+	own          []string
+}
+
+// standOptions say what is not as usual.
+type standOptions struct {
+	Simulator []string // more arguments of the practice gateway
+	Provision []string // more arguments of provision
+	Worker    []string // more arguments of every worker
+}
+
+func newStand(t *testing.T, o standOptions) *stand {
+	t.Helper()
+	server, err := startEmbedded(embedOptions{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	s := &stand{t: t, nats: server.URL(), keys: t.TempDir(), own: o.Worker}
+	provision := launch(t, nil, append([]string{"provision", "--nats", s.nats}, o.Provision...)...)
+	s.practice(o.Simulator...)
+	if code := provision.exit(30 * time.Second); code != exitOK {
+		t.Fatalf("provision: exit code %d", code)
+	}
+	return s
+}
+
+// practice starts the practice gateway.
+func (s *stand) practice(args ...string) *process {
+	s.t.Helper()
+	p := launch(s.t, nil, append([]string{"simulator", "--listen", "127.0.0.1:0", "-o", "json", "--write-keys", s.keys}, args...)...)
+	urls := p.urls(20 * time.Second)
+	s.gateway, s.log = urls["gateway"], urls["gateway_log"]
+	return p
+}
+
+// begin starts a worker and does not wait for it.
+func (s *stand) begin(args ...string) *process {
+	s.t.Helper()
+	partner := practiceSet[0].id
+	all := append([]string{"worker", "--nats", s.nats, "--gateway-url", s.gateway, "--unsafe-gateway",
+		"--partner", partner, "--key-file", filepath.Join(s.keys, partner+".key")}, s.own...)
+	return launch(s.t, nil, append(all, args...)...)
+}
+
+// ready waits until a worker's doors are open.
+func (p *process) ready() *process {
+	p.t.Helper()
+	eventually(p.t, 30*time.Second, "worker ready", func() bool {
+		return strings.Contains(p.err.String(), `"worker ready"`) || !p.alive()
+	})
+	if !p.alive() {
+		p.t.Fatal("the worker ended before it was ready")
+	}
+	return p
+}
+
+// workers starts n workers and waits until all are ready.
+func (s *stand) workers(n int, args ...string) []*process {
+	s.t.Helper()
+	list := make([]*process, n)
+	for i := range list {
+		list[i] = s.begin(args...)
+	}
+	for _, p := range list {
+		p.ready()
+	}
+	return list
+}
+
+func (s *stand) connect(options ...nats.Option) *nats.Conn {
+	s.t.Helper()
+	nc, err := nats.Connect(s.nats, append(options, nats.Name("e2e asker"))...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(nc.Close)
+	return nc
+}
+
+// fetch reads a page of the call log.
+func (s *stand) fetch(page string) []byte {
+	s.t.Helper()
+	answer, err := http.Get(s.log + page)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %s, %v", page, answer.Status, err)
+	}
+	return body
+}
+
+// stats are the call log's sums.
+func (s *stand) stats() (sums simulator.Stats) {
+	s.t.Helper()
+	if err := json.Unmarshal(s.fetch("/stats"), &sums); err != nil {
+		s.t.Fatal(err)
+	}
+	return sums
+}
+
+// calls are all calls that have ended.
+func (s *stand) calls() (list []simulator.Call) {
+	s.t.Helper()
+	lines := json.NewDecoder(bytes.NewReader(s.fetch("/calls")))
+	for {
+		var c simulator.Call
+		switch err := lines.Decode(&c); err {
+		case nil:
+			list = append(list, c)
+		case io.EOF:
+			return list
+		default:
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// settled waits until no call is in flight, then gives the sums.
+func (s *stand) settled() simulator.Stats {
+	s.t.Helper()
+	eventually(s.t, 20*time.Second, "no call in flight", func() bool { return s.stats().InFlight == 0 })
+	return s.stats()
+}
+
+// askedOnce fails unless no key was asked beyond its first conclusive answer, nor twice at once.
+func (s *stand) askedOnce() simulator.Stats {
+	s.t.Helper()
+	sums := s.settled()
+	if sums.Doubles != 0 || sums.AfterConclusive != 0 || sums.Overlapping != 0 || sums.Untracked != 0 || sums.Dropped != 0 {
+		s.t.Errorf("asked more than once: %d doubles, %d after a conclusive answer, %d overlapping (untracked %d, dropped %d)",
+			sums.Doubles, sums.AfterConclusive, sums.Overlapping, sums.Untracked, sums.Dropped)
+	}
+	return sums
+}
+
+// stop sends SIGTERM and wants the end with 0; it gives the time that took.
+func (p *process) stop(within time.Duration) time.Duration {
+	p.t.Helper()
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	if code := p.exit(within); code != exitOK {
+		p.t.Errorf("%s ended with %d after SIGTERM", p.cmd.Args[1], code)
+	}
+	return time.Since(began)
+}
+
+// person makes an account that plays part; equal n, equal account.
+func person(part string, n any) string { return fmt.Sprintf("%s+%v@example.com", part, n) }
