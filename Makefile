@@ -1,0 +1,40 @@
+# What can be done here. `make` alone prints the list; the machine needs Go and make, and a C compiler for the race detector.
+
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),v0.0.0)
+# Without a C compiler the tests run all the same, only without the race detector.
+RACE    := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
+LINT    := v2.15.0
+# The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
+STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
+
+.PHONY: help build test demo dev fuzz bench lint clean
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+build: ## bin/protocolq, stripped, with its version
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -ldflags '-s -w -X main.version=$(VERSION)' -o $(or $(OUT),bin/protocolq) ./cmd/protocolq
+
+test: ## vet, then every test under the race detector
+	go vet ./...
+	go test $(RACE) -timeout 10m $(TESTFLAGS) ./...
+
+demo: ## a file of queries through the whole pipeline, everything embedded
+	go run ./cmd/protocolq demo
+
+dev: ## the same pipeline, which stays until Ctrl-C
+	go run ./cmd/protocolq dev
+
+fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
+	.ci/fuzz $(or $(FUZZTIME),20s)
+
+bench: ## every benchmark, six times, as benchstat reads it
+	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m ./...
+
+lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinned golangci-lint
+	$< run ./...
+
+bin/lint/$(LINT)/golangci-lint:
+	GOBIN=$(CURDIR)/bin/lint/$(LINT) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
+
+clean: ## what was built
+	rm -rf bin
