@@ -184,21 +184,3 @@ func TestConflicts(t *testing.T) {
 		t.Errorf("a good one: %v", err)
 	}
 }
-
-// TestSettingsTable keeps the table that the README shows. Run with -update after a change.
-func TestSettingsTable(t *testing.T) {
-	golden := filepath.Join("testdata", "settings.md")
-	got := settingsTable((&Config{}).table())
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("testdata/settings.md (-want +got):\n%s", diff)
-	}
-}
