@@ -167,6 +167,13 @@ func newStand(t *testing.T, o standOptions) *stand {
 	return s
 }
 
+// in is the stand for a subtest: its connections and failures are the subtest's.
+func (s *stand) in(t *testing.T) *stand {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 // practice starts the practice gateway.
 func (s *stand) practice(args ...string) *process {
 	s.t.Helper()

@@ -1,0 +1,151 @@
+//go:build unix
+
+// Workers that die or freeze in mid-call: somebody else answers, and what comes too late changes nothing.
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker"
+)
+
+// stored waits until the stream of requests holds n, so that all of them would outlive a front door.
+func (s *stand) stored(n uint64) {
+	s.t.Helper()
+	js, err := jetstream.New(s.connect())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	names, err := messages.NewNames(messages.DefaultPrefix)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, 20*time.Second, fmt.Sprintf("%d requests stored", n), func() bool {
+		stream, err := js.Stream(s.t.Context(), names.Stream(messages.Requests))
+		return err == nil && stream.CachedInfo().State.Msgs >= n
+	})
+}
+
+// left is what the gateway writes down of a call whose caller has gone.
+const left = "client-left"
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	const keys, askers = 45, 3
+	const lease, ackWait, call = 4 * time.Second, 3 * time.Second, 1500 * time.Millisecond
+	s := newStand(t, standOptions{Simulator: []string{"--latency", call.String()}, Provision: []string{"--ack-wait", ackWait.String()},
+		Worker: []string{"--lease", lease.String(), "--call-timeout", "3s"}})
+	fleet := s.workers(3)
+	c := newCrowd(s)
+	for i := range keys * askers {
+		c.ask(messages.Query{UserEmail: person(parts[i%keys%len(parts)], i%keys)})
+	}
+	eventually(t, 20*time.Second, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
+	s.stored(keys * askers)
+	fleet[1].signal(syscall.SIGKILL)
+	killed := time.Now()
+	bound := max(lease, ackWait) + 4*time.Second + call
+	all := everybody(t, 2*bound, c)
+	took := time.Since(killed)
+	t.Logf("answered %v after the kill; bound %v", took.Round(time.Millisecond), bound)
+	if took > bound {
+		t.Errorf("the last answer came %v after the kill", took)
+	}
+	sums, lost := s.settled(), 0
+	calls := callsOf(s.calls())
+	for key, list := range calls {
+		n := 0
+		for i, one := range list {
+			if one.Answer == left {
+				n++
+			}
+			if i > 0 && one.Started < list[i-1].Ended && list[i-1].Answer != left {
+				t.Errorf("%s: two calls at once: %+v", key, list)
+			}
+		}
+		if lost += n; n > 1 || len(list) != n+1 {
+			t.Errorf("%s: asked %d times, %d of them cut by the kill: %+v", key, len(list), n, list)
+		}
+	}
+	if lost == 0 || lost == keys {
+		t.Fatalf("the kill cut %d of %d calls: not the test that was meant", lost, keys)
+	}
+	if sums.Doubles != 0 || sums.AfterConclusive != 0 || int(sums.Calls) != keys+lost {
+		t.Errorf("%d calls for %d keys of which %d were cut: %+v", sums.Calls, keys, lost, sums)
+	}
+	for _, a := range all {
+		if r := a.answers[0]; r.Outcome != outcomes[partOf(a.q.UserEmail)] {
+			t.Errorf("%s: told %s %s", a.q.UserEmail, r.Outcome, r.Code)
+		}
+	}
+	t.Logf("%d keys, %d calls cut by the kill, %d calls in all; %v", keys, lost, sums.Calls, told(all))
+}
+
+// TestFreeze stops a worker while its call is under way. Its answer would be not_signed; the one who takes over hears signed.
+func TestFreeze(t *testing.T) {
+	t.Parallel()
+	const lease = 2 * time.Second
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "700ms"}, Provision: []string{"--ack-wait", "2s"},
+		Worker: []string{"--lease", lease.String(), "--call-timeout", "1500ms"}})
+	frozen := s.workers(1)[0]
+	c := newCrowd(s)
+	question := messages.Query{UserEmail: person("not-signed-1", "frozen"), Key: "the same request"}
+	for range 5 {
+		c.ask(question)
+	}
+	s.stored(5)
+	eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	frozen.signal(syscall.SIGSTOP)
+	stopped := time.Now()
+	s.workers(1)
+	before := everybody(t, 40*time.Second, c)
+	t.Logf("answered %v after the freeze", time.Since(stopped).Round(time.Millisecond))
+	frozen.signal(syscall.SIGCONT)
+	eventually(t, 20*time.Second, "the late answer refused", func() bool { return s.fenced() > 0 })
+	for range 10 { // some at the one that was frozen
+		c.ask(question)
+	}
+	everybody(t, 20*time.Second, c)
+	frozen.stop(20 * time.Second) // what it still told its own askers is told by now
+	if err := c.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	all := everybody(t, time.Second, c)
+	run := before[0].answers[0].Run
+	for _, a := range all {
+		if r := a.answers[0]; r.Outcome != messages.Signed || r.Run != run {
+			t.Errorf("told %s of run %s, want signed of run %s", r.Outcome, r.Run, run)
+		}
+	}
+	s.settled()
+	calls := s.calls()
+	if len(calls) != 2 || calls[0].Answer != "not-signed-1" && calls[0].Answer != "not-signed" {
+		t.Errorf("the gateway saw %+v", calls)
+	}
+	if strings.Contains(frozen.err.String(), `"level":"ERROR"`) {
+		t.Error("the frozen worker ended with errors")
+	}
+}
+
+// fenced adds up the answers that came too late to be stored, as the workers tell the service's STATS.
+func (s *stand) fenced() (n uint64) {
+	for _, data := range s.service("STATS") {
+		var stats struct {
+			Endpoints []struct{ Data worker.Stats }
+		}
+		if err := json.Unmarshal(data, &stats); err != nil {
+			s.t.Fatal(err)
+		}
+		n += stats.Endpoints[0].Data.Fenced
+	}
+	return n
+}

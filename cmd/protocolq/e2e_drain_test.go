@@ -1,0 +1,77 @@
+//go:build unix
+
+// A rolling restart of the whole fleet under load: nobody is left without an answer, nothing is asked twice.
+
+package main
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"protocolq/messages"
+)
+
+// steadily asks at a steady rate until stop is called, which gives how many it asked. Every third asks what was asked
+// a moment before.
+func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ...string) (stop func() int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	n := 0
+	running.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+				account := n
+				if n%3 == 2 {
+					account = n - 40 // mostly still in flight, sometimes answered
+				}
+				c.ask(messages.Query{UserEmail: person(parts[(account+len(parts)*40)%len(parts)], name+strconv.Itoa(account))})
+				n++
+			}
+		}
+	})
+	return func() int { cancel(); running.Wait(); return n }
+}
+
+func TestRollingRestart(t *testing.T) {
+	const grace = 10 * time.Second
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: []string{"--grace", grace.String()}})
+	fleet := s.workers(3)
+	crowds := []*crowd{newCrowd(s), newCrowd(s)}
+	var stops []func() int
+	for i, c := range crowds {
+		stops = append(stops, steadily(t, c, strconv.Itoa(i)+"x", 5*time.Millisecond, "signed", "not-signed", "debit-only", "system-error-1", "signed"))
+	}
+	eventually(t, 20*time.Second, "calls under way", func() bool { return s.stats().InFlight >= 20 })
+	for i, old := range fleet {
+		began := s.stats()
+		took := old.stop(grace + 5*time.Second)
+		s.workers(1)
+		// The next goes only when the new one has its share of the work.
+		eventually(t, 20*time.Second, "calls after the restart", func() bool { return s.stats().Calls > began.Calls+200 })
+		t.Logf("worker %d drained in %v with %d calls under way", i+1, took.Round(time.Millisecond), began.InFlight)
+		if took >= grace {
+			t.Errorf("worker %d took %v to drain, its grace is %v", i+1, took, grace)
+		}
+	}
+	asks := 0
+	for _, stop := range stops {
+		asks += stop()
+	}
+	all := everybody(t, 20*time.Second, crowds...)
+	sums := s.askedOnce()
+	counts, nobody := told(all), 0
+	for _, a := range all {
+		nobody += a.nobody
+	}
+	if len(all) != asks || counts["unknown"]+counts["refused"] != 0 {
+		t.Errorf("%d of %d asks answered, %v", len(all), asks, counts)
+	}
+	t.Logf("%d asks, %d accounts, %d calls, %d times nobody listened; p50 %v, p99 %v; %v", asks, sums.Accounts, sums.Calls, nobody, percentile(all, 50), percentile(all, 99), counts)
+}
