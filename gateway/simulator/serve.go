@@ -100,7 +100,7 @@ func (s *Simulator) handle(w *pipeWriter, r *http.Request) {
 	defer func() {
 		cut := recover()
 		_ = r.Body.Close()
-		if cut != nil && cut != http.ErrAbortHandler {
+		if cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // what was thrown, never wrapped
 			panic(cut)
 		}
 		if cut != nil {
