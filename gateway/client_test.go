@@ -254,7 +254,7 @@ func TestFenceStopsTheCall(t *testing.T) {
 	c, s := pair(t)
 	lost := errors.New("lease lost")
 	answer, _, err := c.Ask(t.Context(), email("signed"), func() error { return lost })
-	if err != lost || answer.Status != "" || len(s.Calls()) != 0 {
+	if !errors.Is(err, lost) || answer.Status != "" || len(s.Calls()) != 0 {
 		t.Errorf("%+v, %v, %d calls", answer, err, len(s.Calls()))
 	}
 }

@@ -329,7 +329,7 @@ func TestFenceHoldsTheFirstByte(t *testing.T) {
 			}
 			return nil
 		})
-		if err != lost || asked != 2 || report.Reused != kept {
+		if !errors.Is(err, lost) || asked != 2 || report.Reused != kept {
 			t.Errorf("%v, asked %d times, %+v", err, asked, report)
 		}
 		if n := <-received; n != 0 {
