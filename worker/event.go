@@ -108,12 +108,12 @@ func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bo
 		}
 		select {
 		case <-ctx.Done():
-			w.log.Error(what+" not published", "err", err)
+			w.log.Error("not published", "what", what, "err", err)
 			return false
 		case <-time.After(100 * time.Millisecond):
 		}
 		if full(err) {
-			w.log.Error(what+" not published", "err", err)
+			w.log.Error("not published", "what", what, "err", err)
 			return false
 		}
 	}

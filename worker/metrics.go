@@ -36,7 +36,7 @@ func newMetrics() *metrics {
 }
 
 // run counts the attempts of one run and what came of it.
-func (m *metrics) run(attempts []Attempt, r messages.Result, err error) {
+func (m *metrics) run(attempts []Attempt, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range attempts {

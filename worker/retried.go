@@ -78,7 +78,7 @@ func (t *Turn) renew(ctx context.Context, attempt int) error {
 func counted(m *metrics, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
 		r, err := next(ctx, t)
-		m.run(t.Attempts, r, err)
+		m.run(t.Attempts, err)
 		return r, err
 	}
 }
