@@ -139,7 +139,7 @@ func TestCloseReleases(t *testing.T) {
 			if n == 1 {
 				return dedupe.Outcome{}, wait(ctx, time.Hour)
 			}
-			return dedupe.Outcome{Answer: []byte("second"), Keep: time.Minute}, nil
+			return dedupe.Outcome{Answer: []byte("second"), Keep: time.Minute}, wait(ctx, time.Second)
 		}
 		dropped := f.ask(0, "k")
 		settle(0)
@@ -149,9 +149,9 @@ func TestCloseReleases(t *testing.T) {
 		if err := f.groups[0].Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			f.t.Errorf("closed with %v, want the deadline", err)
 		}
-		settle(0)
+		settle(time.Second)
 		f.want(dropped, dedupe.GivenBack, "", 0, 3*time.Second)
-		f.want(other, dedupe.Answered, "second", dedupe.Asked, 3*time.Second)
+		f.want(other, dedupe.Answered, "second", dedupe.Asked, 4*time.Second)
 		if want := []string{"running", "released", "running", "done"}; !slices.Equal(f.store.phases(), want) {
 			f.t.Errorf("stored %v, want %v", f.store.phases(), want)
 		}
