@@ -1,0 +1,153 @@
+//go:build unix
+
+// How a worker starts: NATS that is not there yet, and settings that cannot be.
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"protocolq/messages"
+)
+
+// line is one line of a worker's log.
+type line struct {
+	Time       time.Time
+	Level      string
+	Msg        string
+	Connection string
+	Hint       string
+}
+
+// said gives the log's lines.
+func (p *process) said() (list []line) {
+	p.t.Helper()
+	for s := bufio.NewScanner(strings.NewReader(p.err.String())); s.Scan(); {
+		var l line
+		if json.Unmarshal(s.Bytes(), &l) != nil {
+			continue // the last one may be half there
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// TestNATSComesLater: the worker says so, tries less and less often, and serves when the server and its streams are there.
+func TestNATSComesLater(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := &stand{t: t, nats: "nats://" + address, keys: t.TempDir()}
+	s.practice()
+	w := s.begin()
+	eventually(t, 20*time.Second, "a word about the missing server", func() bool { return len(w.said()) > 0 })
+	watch := time.Now()
+	eventually(t, 20*time.Second, "three seconds", func() bool { return time.Since(watch) > 3*time.Second })
+	var tries []time.Time
+	for _, l := range w.said() {
+		if strings.Contains(l.Msg, "not reached") && l.Connection == "protocolq worker" {
+			tries = append(tries, l.Time)
+		}
+	}
+	if n := len(w.said()); n >= 20 {
+		t.Errorf("%d lines in 3 s", n)
+	}
+	if len(tries) < 3 {
+		t.Fatalf("it told of %d tries", len(tries))
+	}
+	first, last := tries[1].Sub(tries[0]), tries[len(tries)-1].Sub(tries[len(tries)-2])
+	if last < first*3/2 {
+		t.Errorf("the waits do not grow: %v", tries)
+	}
+
+	server, err := startEmbedded(embedOptions{Listen: address, Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	eventually(t, 20*time.Second, "a word about the missing streams", func() bool { return strings.Contains(w.err.String(), "run protocolq provision") })
+	if code := launch(t, nil, "provision", "--nats", s.nats).exit(20 * time.Second); code != exitOK {
+		t.Fatalf("provision: exit code %d", code)
+	}
+	w.ready()
+	if r := s.answer(messages.Query{UserEmail: person("signed", "late")}); r.Outcome != messages.Signed {
+		t.Errorf("answered %+v", r)
+	}
+}
+
+// TestBadSettings: all faults at once, each by its name, whichever way it was given.
+func TestBadSettings(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "settings.yaml")
+	if err := os.WriteFile(file, []byte("window: soon\ncolour: red\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := launch(t, []string{"PROTOCOLQ_ATTEMPTS=many", "PROTOCOLQ_CHARSET=utf-7"}, "worker", "--config", file, "--nats", "nats://user:hunter22@somewhere",
+		"--partner", "2088", "--sign-type", "ROT13", "--gateway-url", "nowhere", "--prefix", "a..b", "--slots", "0", "--after-crash", "maybe",
+		"--log-level", "loud", "--lease", "1ms")
+	if code := w.exit(20 * time.Second); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	said := w.err.String()
+	for _, name := range []string{"window", "colour", "ATTEMPTS", "CHARSET", "nats", "partner", "sign-type", "gateway-url", "prefix", "slots",
+		"after-crash", "log-level", "lease"} {
+		if !strings.Contains(said, name) {
+			t.Errorf("no word about %s in\n%s", name, said)
+		}
+	}
+	if strings.Contains(said, "hunter22") || w.out.String() != "" {
+		t.Errorf("a password, or something on stdout %q, in\n%s", w.out, said)
+	}
+}
+
+// TestBadKeyFiles: what is wrong with the file, and nothing of what it holds.
+func TestBadKeyFiles(t *testing.T) {
+	t.Parallel()
+	const secret = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3y" // 33, one too many
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ signType, content, want string }{
+		"too-long": {"MD5", secret, "32"},
+		"empty":    {"MD5", "", "empty"},
+		"not-rsa":  {"RSA", secret, "key"},
+		"not-pem":  {"RSA2", "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n", "key"},
+		"not-dsa":  {"DSA", secret, "key"},
+		"missing":  {"MD5", "none", "no such file"},
+		"itself":   {"MD5", "none", "give the path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, name)
+			switch {
+			case name == "itself":
+				path = secret[:32]
+			case c.content != "none":
+				if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w := launch(t, nil, "worker", "--partner", practiceSet[0].id, "--sign-type", c.signType, "--key-file", path)
+			if code := w.exit(20 * time.Second); code != exitUsage {
+				t.Errorf("exit code %d", code)
+			}
+			said := w.err.String()
+			if !strings.Contains(said, "key-file") || !strings.Contains(said, c.want) {
+				t.Errorf("said %q, want key-file and %q", said, c.want)
+			}
+			if strings.Contains(said, secret[:12]) {
+				t.Errorf("shows the key: %q", said)
+			}
+		})
+	}
+}
