@@ -14,7 +14,12 @@ const (
 	HeaderRun     = "Protocol-Run"      // the run that answered
 	HeaderOutcome = "Protocol-Outcome"  // of a reply or an event
 	HeaderReason  = "Protocol-Reason"   // why a dead letter is dead
-	HeaderStored  = "Protocol-Stored"   // when the front door stored it, unix milliseconds
+	HeaderStored  = "Protocol-Stored"   // when it was first stored, unix milliseconds
+
+	HeaderNotBefore = "Protocol-Not-Before" // of a waiting query: when it is asked again, unix milliseconds
+	HeaderTries     = "Protocol-Tries"      // how often it was tried
+	HeaderLastCode  = "Protocol-Last-Code"  // what came of it last
+	HeaderRedriven  = "Protocol-Redriven"   // how often a dead letter was sent again
 )
 
 // Values of HeaderDoor.

@@ -22,10 +22,11 @@ func Kinds() []Kind {
 	return []Kind{Requests, Waiting, State, Partners, Replies, Events, Log, Dead}
 }
 
-// The durable consumers of Requests. A backlog of the second never holds up an asker who awaits.
+// The durable consumers: two of Requests, so that a backlog of the second never holds up an asker who awaits, and one of Waiting.
 const (
 	ConsumerAsked     = "asked"
 	ConsumerSubmitted = "submitted"
+	ConsumerWaiting   = "waiting" // the one of Waiting
 )
 
 // Stream is the name of a stream: the prefix in capitals with _ for each dot, then the kind.
@@ -54,13 +55,15 @@ func (n Names) Captures(k Kind) []string {
 	return nil
 }
 
-// Filter lists the subjects a consumer of Requests reads; nil for any other name.
+// Filter lists the subjects a consumer reads; nil for a name that is none.
 func (n Names) Filter(consumer string) []string {
 	switch consumer {
 	case ConsumerAsked:
 		return []string{n.requestAll}
 	case ConsumerSubmitted:
 		return []string{n.submit, n.submitAll}
+	case ConsumerWaiting:
+		return n.Captures(Waiting)
 	}
 	return nil
 }

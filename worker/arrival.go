@@ -22,9 +22,12 @@ type arrival struct {
 	door     string // messages.DoorQuery or DoorSubmit
 	replyTo  string // checked; "" when it is told by its event alone
 	stored   time.Time
-	trace    string // traceparent
+	until    time.Time // when its asker stops waiting
+	trace    string    // traceparent
 	msg      jetstream.Msg
 	again    bool // delivered before: whoever had it may have died
+	waiting  bool // comes from the stream of waiting queries
+	tries    uint64
 	taken    time.Time
 	bytes    int
 }
@@ -38,13 +41,15 @@ type taken struct {
 	room     sync.Cond  // signalled when there may be room
 	asks     map[*arrival]struct{}
 	bytes    int
+	waiting  int // how many of them come from the stream of waiting queries
 	closed   bool
 	most     int
 	mostSize int
+	mostWait int
 }
 
-func newTaken(most, mostBytes int) *taken {
-	t := &taken{asks: map[*arrival]struct{}{}, most: most, mostSize: mostBytes}
+func newTaken(most, mostBytes, mostWait int) *taken {
+	t := &taken{asks: map[*arrival]struct{}{}, most: most, mostSize: mostBytes, mostWait: mostWait}
 	t.room.L = &t.mu
 	t.every.Store(int64(time.Second))
 	return t
@@ -61,10 +66,28 @@ func (t *taken) enter(a *arrival) bool {
 	if t.closed {
 		return false
 	}
+	t.add(a)
+	return true
+}
+
+// enterWaiting takes in a waiting query if there is room for one more of them.
+// They never fill the house: whoever awaits comes first.
+func (t *taken) enterWaiting(a *arrival) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || t.waiting >= t.mostWait || len(t.asks) >= t.most || t.bytes+a.bytes > t.mostSize {
+		return false
+	}
+	t.waiting++
+	t.add(a)
+	return true
+}
+
+// add keeps a; the caller holds mu.
+func (t *taken) add(a *arrival) {
 	a.taken = time.Now()
 	t.asks[a] = struct{}{}
 	t.bytes += a.bytes
-	return true
 }
 
 // leave lets a go; the caller acknowledges it or gives it back.
@@ -74,6 +97,9 @@ func (t *taken) leave(a *arrival) {
 	if _, in := t.asks[a]; in {
 		delete(t.asks, a)
 		t.bytes -= a.bytes
+		if a.waiting {
+			t.waiting--
+		}
 		t.room.Signal()
 	}
 }

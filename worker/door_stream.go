@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,14 +20,13 @@ import (
 // this process while another is idle.
 const pullSize = 256
 
-// consume begins to take from a durable consumer; the returned func stops it
-// and waits until all that it had taken was given back.
-func (w *Worker) consume(ctx context.Context, name string) (func(), error) {
-	stream := w.o.Names.Stream(messages.Requests)
+// consume begins to take from a durable consumer of a stream; the returned func
+// stops it and waits until all that it had taken was given back.
+func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, take jetstream.MessageHandler) (func(), error) {
 	var c jetstream.Consumer
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		var err error
-		if c, err = w.js.Consumer(ctx, stream, name); err == nil {
+		if c, err = w.js.Consumer(ctx, w.o.Names.Stream(kind), name); err == nil {
 			break
 		}
 		w.log.Warn("consumer is not there yet", "consumer", name, "err", err, "retry_in", wait, "hint", "run protocolq provision")
@@ -37,9 +37,9 @@ func (w *Worker) consume(ctx context.Context, name string) (func(), error) {
 		}
 	}
 	w.taken.every.Store(int64(c.CachedInfo().Config.AckWait / 3))
-	consuming, err := c.Consume(w.take, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
+	consuming, err := c.Consume(take, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
 		jetstream.PullHeartbeat(2*time.Second), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			w.log.Warn("consumer", "consumer", name, "err", err)
+			w.log.Warn("consumer in trouble", "consumer", name, "err", err)
 		}))
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", name, err)
@@ -56,41 +56,84 @@ func (w *Worker) consume(ctx context.Context, name string) (func(), error) {
 // take hands one stored query to its key's flight. It blocks while the house is
 // full, which keeps the consumer from pulling more.
 func (w *Worker) take(msg jetstream.Msg) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		w.log.Error("message without metadata", "err", err)
+	a, in, ok := w.arrive(msg)
+	if !ok {
 		return
 	}
-	a := &arrival{msg: msg, stored: meta.Timestamp, again: meta.NumDelivered > 1, bytes: len(msg.Data()) + 512}
-	head := msg.Headers()
-	in := &inbound{data: msg.Data(), head: head, subject: msg.Subject(), msg: msg}
-	if a.door = head.Get(messages.HeaderDoor); a.door == messages.DoorQuery && w.isRequest(msg.Subject()) {
-		a.token, in.id, in.partner = head.Get(messages.HeaderMsgID), head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
-		in.subject, in.natsReply = head.Get(messages.HeaderSubject), head.Get(messages.HeaderReplyTo)
-	} else {
+	if a.door == messages.DoorSubmit {
 		w.metrics.Submitted.Add(1)
-		a.door = messages.DoorSubmit
-		a.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
-		in.id = firstOf(head.Get(messages.HeaderMsgID), a.token)
 	}
-	in.token = a.token
 	if a.again {
 		w.metrics.Redelivered.Add(1)
 	}
-	q, encoding, refusal := w.read(in)
-	if refusal != nil {
-		w.refuse(in, encoding, refusal)
+	if !w.admit(a, in) {
 		return
 	}
-	a.q, a.encoding, a.trace = q, encoding, traceOf(head)
-	a.replyTo = firstOf(q.ReplyTo, in.natsReply)
 	if !w.taken.enter(a) {
 		_ = msg.Nak()
 		return
 	}
-	ask := w.ask(q, a.stored, a.door)
+	w.join(a)
+}
+
+// arrive reads what the stream says about a message: who asked, by what door, when.
+func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		w.log.Error("message without metadata", "err", err)
+		return nil, nil, false
+	}
+	head := msg.Headers()
+	a := &arrival{msg: msg, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered,
+		bytes: len(msg.Data()) + 512, door: messages.DoorSubmit, trace: traceOf(head)}
+	in := &inbound{data: msg.Data(), head: head, subject: msg.Subject(), msg: msg}
+	switch {
+	case strings.HasPrefix(msg.Subject(), w.o.Names.Wait("")):
+		a.waiting = true
+		a.token, a.door = head.Get(messages.HeaderToken), head.Get(messages.HeaderDoor)
+		a.stored = millis(head.Get(messages.HeaderStored), meta.Timestamp)
+	case w.isRequest(msg.Subject()):
+		a.token, a.door = head.Get(messages.HeaderMsgID), messages.DoorQuery
+	default:
+		a.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
+		in.id = firstOf(head.Get(messages.HeaderMsgID), a.token)
+	}
+	if a.waiting || a.door == messages.DoorQuery { // written by ourselves, with what the message itself does not say
+		in.id, in.partner = head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
+		in.subject, in.natsReply = head.Get(messages.HeaderSubject), head.Get(messages.HeaderReplyTo)
+	}
+	in.token = a.token
+	return a, in, true
+}
+
+// admit decodes and checks the query; one that is not right is refused and
+// acknowledged.
+func (w *Worker) admit(a *arrival, in *inbound) bool {
+	q, encoding, refusal := w.read(in)
+	if refusal != nil {
+		w.refuse(in, encoding, refusal)
+		return false
+	}
+	a.q, a.encoding = q, encoding
+	a.replyTo = firstOf(q.ReplyTo, in.natsReply)
+	return true
+}
+
+// join hands the ask to its key's flight.
+func (w *Worker) join(a *arrival) {
+	ask := w.ask(a.q, a.stored, a.door)
+	a.until = ask.Until
 	ask.Tell = func(v dedupe.Verdict) { w.answer(a, v) }
-	w.group.Join(q.KeyToken(), ask)
+	w.group.Join(a.q.KeyToken(), ask)
+}
+
+// millis reads unix milliseconds from a header of our own.
+func millis(s string, otherwise time.Time) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return time.UnixMilli(n)
 }
 
 func (w *Worker) isRequest(subject string) bool {
@@ -98,35 +141,36 @@ func (w *Worker) isRequest(subject string) bool {
 	return ok
 }
 
-// answer turns a verdict into a reply on its way, or gives the ask back.
+// answer turns a verdict into a reply on its way, lets the query wait for a
+// better time, or gives it back.
 func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
 	if v.Kind == dedupe.GivenBack {
 		w.taken.leave(a)
 		_ = a.msg.Nak()
 		return
 	}
-	if v.Kind == dedupe.Overloaded && a.door == messages.DoorSubmit {
-		w.taken.leave(a)
-		_ = a.msg.NakWithDelay(storeCheck)
+	j := &job{to: a.replyTo, r: w.result(&a.q, &v), encoding: a.encoding, trace: a.trace, token: a.token, msg: a.msg, a: a,
+		event: v.Kind == dedupe.Answered && a.again && !a.waiting && !v.Mine}
+	if delay, ok := w.mayWait(a, &v, &j.r); ok {
+		j.wait = delay
+		w.replier.add(j)
 		return
 	}
-	j := &job{to: a.replyTo, r: w.result(&a.q, &v), encoding: a.encoding, trace: a.trace, token: a.token, msg: a.msg, a: a,
-		event: v.Kind == dedupe.Answered && a.again && !v.Mine}
 	w.metrics.reply(&j.r)
-	if reason := letterFor(a, &v); reason != "" {
-		j.letter = &letter{reason: reason, why: j.r.Message, token: a.token, subject: a.msg.Subject(), data: a.msg.Data(), head: a.msg.Headers()}
+	if reason := letterFor(a, &v, &j.r); reason != "" {
+		j.letter = w.letterOf(a, reason, j.r)
 	}
 	w.replier.add(j)
 }
 
 // letterFor is the reason of the dead letter that goes with an answer; "" none. An
 // asker who awaited and left needs none.
-func letterFor(a *arrival, v *dedupe.Verdict) string {
+func letterFor(a *arrival, v *dedupe.Verdict, r *messages.Result) string {
 	switch {
-	case v.Kind == dedupe.Expired && (a.door == messages.DoorSubmit || a.q.ReplyTo != ""):
-		return messages.DeadExpired
 	case v.Failed && v.Deaths >= maxDeaths:
 		return messages.DeadPoison
+	case a.patient() && (v.Kind == dedupe.Expired || comesAgain(v, r)):
+		return messages.DeadExpired
 	}
 	return ""
 }
@@ -154,6 +198,8 @@ func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
 		r.Outcome, r.Code = messages.Refused, messages.KeyConflict
 	case dedupe.Expired:
 		r.Code, r.Retryable = messages.DeadlinePassed, true
+	case dedupe.Held:
+		r.Code, r.Retryable, r.RetryAfterMs = v.Reason, true, max(v.RetryAfter.Milliseconds(), 1)
 	default:
 		w.metrics.Overloaded.Add(1)
 		r.Code, r.Retryable, r.RetryAfterMs = messages.Overloaded, true, storeCheck.Milliseconds()

@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -70,6 +71,16 @@ type letter struct {
 	subject string // where it was found
 	data    []byte
 	head    nats.Header
+
+	// What is known of an ask, as opposed to a message that could not be read.
+	tries    uint64
+	code     string
+	stored   time.Time
+	id       string
+	partner  string
+	door     string
+	replyTo  string
+	encoding messages.Encoding
 }
 
 // bury publishes a dead letter: the message as it was, with the reason, so that
@@ -83,17 +94,31 @@ func (w *Worker) bury(ctx context.Context, l *letter) bool {
 	if len(l.data) > messages.MaxMessage {
 		m.Data = l.data[:messages.MaxMessage]
 	}
-	for _, name := range []string{messages.HeaderContentType, messages.HeaderID, messages.HeaderPartner, messages.HeaderDoor, messages.HeaderReplyTo} {
-		if v := l.head.Get(name); v != "" {
-			m.Header[name] = []string{v}
-		}
-	}
+	m.Header = l.headers(m.Header)
 	if l.token != "" {
 		m.Header[messages.HeaderToken] = []string{l.token}
 		m.Header[messages.HeaderMsgID] = []string{l.token + "/" + l.reason}
 	}
 	w.log.Warn("dead letter", "reason", l.reason, "token", l.token, "why", l.why)
 	return w.publishSurely(ctx, "dead letter", m)
+}
+
+// headers adds to h what is needed to see why the letter is dead and to ask again.
+func (l *letter) headers(h nats.Header) nats.Header {
+	say := map[string]string{
+		messages.HeaderContentType: string(l.encoding), messages.HeaderID: l.id, messages.HeaderPartner: l.partner,
+		messages.HeaderDoor: l.door, messages.HeaderReplyTo: l.replyTo, messages.HeaderLastCode: l.code,
+	}
+	if l.tries > 0 {
+		say[messages.HeaderTries] = strconv.FormatUint(l.tries, 10)
+		say[messages.HeaderStored] = strconv.FormatInt(l.stored.UnixMilli(), 10)
+	}
+	for name, v := range say {
+		if v = firstOf(v, l.head.Get(name)); v != "" {
+			h[name] = []string{v}
+		}
+	}
+	return h
 }
 
 // publishSurely publishes into a stream, some seconds long; it reports whether

@@ -27,6 +27,7 @@ type job struct {
 	a        *arrival      // leaves the house afterwards; may be nil
 	event    bool          // tell the run's event again: who stored the answer may have died before he did
 	letter   *letter       // a dead letter that goes with it
+	wait     time.Duration // not answered: tried again after this
 	ack      jetstream.PubAckFuture
 }
 
@@ -80,6 +81,10 @@ func (p *replier) run(ctx context.Context) {
 func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 	sent := make([]*job, 0, len(batch))
 	for _, j := range batch {
+		if j.wait > 0 {
+			p.postpone(j)
+			continue
+		}
 		p.before(ctx, j)
 		switch {
 		case j.to == "":
@@ -196,7 +201,27 @@ func (p *replier) publishDurable(ctx context.Context, j *job) {
 	p.durable <- j
 }
 
-// runDurable acknowledges asks whose durable reply is stored.
+// postpone lets an ask wait: one that waits already is handed back to the server
+// until then, any other is written into the stream of waiting queries first.
+func (p *replier) postpone(j *job) {
+	if j.a.waiting {
+		p.w.taken.leave(j.a)
+		if err := j.msg.NakWithDelay(j.wait); err != nil {
+			p.w.log.Debug("hand back", "err", err)
+		}
+		p.left.Done()
+		return
+	}
+	var err error
+	if j.ack, err = p.w.js.PublishMsgAsync(p.w.waitingMessage(j)); err != nil {
+		p.retryLater(j, err)
+		return
+	}
+	p.durable <- j
+}
+
+// runDurable acknowledges asks whose durable reply, or whose place among the
+// waiting, is stored.
 func (p *replier) runDurable(ctx context.Context) {
 	for {
 		select {
@@ -216,32 +241,34 @@ func (p *replier) runDurable(ctx context.Context) {
 	}
 }
 
-// refused deals with a durable reply that was not stored: without room it
-// becomes a dead letter; otherwise the ask comes again and is answered from memory.
+// refused deals with a message that was not stored: a reply without room becomes
+// a dead letter; otherwise the ask comes again and is answered from memory.
 func (p *replier) refused(ctx context.Context, j *job, err error) {
-	if full(err) {
+	if full(err) && j.wait == 0 {
 		p.w.log.Error("stream of replies is full", "hint", "its readers are behind, or it needs more room")
-		if p.w.bury(ctx, p.letterOf(j)) {
+		l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
+		if j.a != nil {
+			l = p.w.letterOf(j.a, messages.DeadReplyFull, j.r)
+			l.why = "the stream of replies is full"
+		}
+		if p.w.bury(ctx, l) {
 			p.done(j, true)
 			return
 		}
 	}
-	p.w.log.Warn("durable reply not stored", "err", err)
+	p.retryLater(j, err)
+}
+
+// retryLater hands an ask back to the server for a moment.
+func (p *replier) retryLater(j *job, err error) {
+	p.w.log.Warn("not stored: tried again", "waiting", j.wait > 0, "err", err)
 	if j.a != nil {
 		p.w.taken.leave(j.a)
 	}
 	if j.msg != nil {
-		_ = j.msg.NakWithDelay(time.Second)
+		_ = j.msg.NakWithDelay(jittered(time.Second))
 	}
 	p.left.Done()
-}
-
-func (p *replier) letterOf(j *job) *letter {
-	l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
-	if j.msg != nil {
-		l.data, l.head, l.subject = j.msg.Data(), j.msg.Headers(), j.msg.Subject()
-	}
-	return l
 }
 
 // drain waits until every reply is out, and every acknowledgement with it.

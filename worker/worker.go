@@ -60,7 +60,7 @@ func New(o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.taken = newTaken(o.Parked, o.ParkedBytes)
+	w.taken = newTaken(o.Parked, o.ParkedBytes, max(o.Slots/4, 1))
 	w.replier = newReplier(w, replies)
 	w.front = newFrontDoor(w)
 	return w, nil
@@ -119,8 +119,16 @@ func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
 		}
 		w.front.finish()
 	}
-	for _, name := range []string{messages.ConsumerAsked, messages.ConsumerSubmitted} {
-		c, err := w.consume(ctx, name)
+	for _, d := range []struct {
+		kind     messages.Kind
+		consumer string
+		take     jetstream.MessageHandler
+	}{
+		{messages.Requests, messages.ConsumerAsked, w.take},
+		{messages.Requests, messages.ConsumerSubmitted, w.take},
+		{messages.Waiting, messages.ConsumerWaiting, w.takeWaiting},
+	} {
+		c, err := w.consume(ctx, d.kind, d.consumer, d.take)
 		if err != nil {
 			return closeDoors, err
 		}

@@ -16,6 +16,7 @@ const (
 	Conflict                   // the key stands for another question
 	Expired                    // the asker's time ended first
 	Overloaded                 // no new claim is made at present
+	Held                       // this query is not admitted at present; Reason says why
 	GivenBack                  // this process is closing: let another one serve it
 )
 
@@ -40,6 +41,9 @@ type Verdict struct {
 	At     time.Time // when the answer was stored, by the store's clock
 	Until  time.Time // when it stops being served, by the store's clock
 	Mine   bool      // this process stored it
+
+	Reason     string        // Held: what Work.Admit said
+	RetryAfter time.Duration // Held: when it may be admitted
 }
 
 // wish is the part of an ask that decides.

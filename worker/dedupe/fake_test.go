@@ -30,8 +30,9 @@ type fakeStore struct {
 	// before may refuse a Put, and lose may lose its acknowledgement; nil: neither.
 	before func(rec *dedupe.Record) error
 	lose   func(rec *dedupe.Record) bool
-	puts   []string // phase of each record stored
-	most   int      // records it has room for; 0: no bound
+	stored func(was, is *dedupe.Entry) // witnesses each change; may be nil
+	puts   []string                    // phase of each record stored
+	most   int                         // records it has room for; 0: no bound
 
 	mute  int           // so many reads are never answered
 	blind int           // so many reads fail
@@ -65,6 +66,9 @@ func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, exp
 	s.seq++
 	e := dedupe.Entry{Key: key, Seq: s.seq, Time: time.Now(), Record: *rec}
 	seconds := time.Duration(math.Ceil(max(ttl.Seconds(), 1)))
+	if was := s.now(key); s.stored != nil {
+		s.stored(&was, &e)
+	}
 	s.entries[key], s.ends[key] = e, time.Now().Add(seconds*time.Second)
 	s.puts = append(s.puts, string(rec.Phase))
 	if !s.deaf {

@@ -108,7 +108,7 @@ func (g *Group[Q]) await(f *flight[Q], limit time.Duration) {
 	defer t.Stop()
 	select {
 	case <-f.wake:
-	case <-g.closed:
+	case <-g.intake.Done():
 	case <-t.C:
 		if limit > g.o.Poll {
 			g.stats.Polls.Add(1)

@@ -79,6 +79,12 @@ type Work[Q any] struct {
 	// Run does the work under a lease. An error means that nothing came of it:
 	// the key is released, and claimed again if anybody still waits.
 	Run func(ctx context.Context, l *Lease, q Q) (Outcome, error)
+	// Admit is asked before a claim is made, and may wait for as long as its
+	// context lets it. A query that is not admitted makes no claim: all who wait
+	// for it are told that they are Held, for reason and as long as after. The
+	// returned func, if any, is called when the run has ended or was not begun.
+	// Nil: all are admitted.
+	Admit func(ctx context.Context, q Q) (leave func(), reason string, after time.Duration)
 	// GaveUp makes the answer for those who waited for a key that is given up.
 	GaveUp func(q Q, run string, deaths int) Outcome
 	// Stored is told of each answer that this process has stored, before any
@@ -94,7 +100,8 @@ type Group[Q any] struct {
 	slots  chan struct{}
 	work   context.Context // ends when unfinished work is to be dropped
 	abort  context.CancelFunc
-	closed chan struct{} // closed when no new work may begin
+	intake context.Context // ends when no new work may begin
+	shut   context.CancelFunc
 
 	refuse atomic.Bool  // no new claim is made
 	parked atomic.Int64 // asks not yet told
@@ -125,12 +132,16 @@ func New[Q any](o Options, do Work[Q]) (*Group[Q], error) {
 		return nil, fmt.Errorf("dedupe: after crash %q, must be %q or %q", o.AfterCrash, Rerun, Fail)
 	}
 	o.defaults()
+	if do.Admit == nil {
+		do.Admit = func(context.Context, Q) (func(), string, time.Duration) { return nil, "", 0 }
+	}
 	if do.Stored == nil {
 		do.Stored = func(context.Context, Q, *Record) {}
 	}
-	g := &Group[Q]{o: o, do: do, slots: make(chan struct{}, o.Slots), closed: make(chan struct{}),
+	g := &Group[Q]{o: o, do: do, slots: make(chan struct{}, o.Slots),
 		flights: map[string]*flight[Q]{}, heard: newMemory(o.Memory)}
 	g.work, g.abort = context.WithCancel(context.Background())
+	g.intake, g.shut = context.WithCancel(g.work)
 	return g, nil
 }
 
@@ -249,11 +260,9 @@ func (g *Group[Q]) Stats() *Stats { return &g.stats }
 // are released. On return no goroutine of the group runs.
 func (g *Group[Q]) Close(ctx context.Context) error {
 	g.mu.Lock()
-	if !g.ended {
-		g.ended = true
-		close(g.closed)
-	}
+	g.ended = true
 	g.mu.Unlock()
+	g.shut()
 	finished := make(chan struct{})
 	go func() { g.wg.Wait(); close(finished) }()
 	defer g.abort()

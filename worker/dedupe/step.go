@@ -26,7 +26,11 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 		g.tellAll(f, Verdict{Kind: Overloaded})
 		return nil
 	}
-	if !g.enter(f) {
+	leave, admitted := g.admit(f, first)
+	if leave != nil {
+		defer leave()
+	}
+	if !admitted || !g.enter(f) {
 		return nil
 	}
 	defer func() { <-g.slots }()
@@ -39,6 +43,18 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	}
 	g.perform(f, l, first)
 	return nil
+}
+
+// admit asks whether the query may be run now, for as long as its asker waits.
+func (g *Group[Q]) admit(f *flight[Q], first *Ask[Q]) (leave func(), admitted bool) {
+	ctx, cancel := context.WithTimeout(g.intake, g.patience(f))
+	defer cancel()
+	leave, reason, after := g.do.Admit(ctx, first.Query)
+	if reason != "" {
+		g.tellAll(f, Verdict{Kind: Held, Reason: reason, RetryAfter: after})
+		return leave, false
+	}
+	return leave, ctx.Err() == nil
 }
 
 // enter takes a slot. It returns false when something else came first: news of
@@ -55,7 +71,7 @@ func (g *Group[Q]) enter(f *flight[Q]) bool {
 	case g.slots <- struct{}{}:
 		return true
 	case <-f.wake:
-	case <-g.closed:
+	case <-g.intake.Done():
 	case <-t.C:
 	}
 	return false

@@ -51,6 +51,12 @@ func Streams(o Options) []jetstream.StreamConfig {
 		{Name: n.Stream(messages.Requests), Subjects: n.Captures(messages.Requests),
 			Description: "queries that wait for their answer", Retention: jetstream.WorkQueuePolicy,
 			Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute},
+		{Name: n.Stream(messages.Waiting), Subjects: n.Captures(messages.Waiting),
+			Description: "submitted queries that wait for a cool-down or a halted partner", Retention: jetstream.WorkQueuePolicy,
+			Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute},
+		{Name: n.Stream(messages.Partners), Subjects: n.Captures(messages.Partners),
+			Description: "what the fleet shares about a partner", Discard: jetstream.DiscardNew, MaxBytes: 16 * mib,
+			MaxMsgsPerSubject: 1, AllowDirect: true},
 		{Name: n.Stream(messages.State), Subjects: n.Captures(messages.State),
 			Description: "one record per key", Discard: jetstream.DiscardNew, MaxBytes: o.StateBytes,
 			MaxMsgsPerSubject: 1, AllowMsgTTL: true, AllowDirect: true,
@@ -71,21 +77,29 @@ func Streams(o Options) []jetstream.StreamConfig {
 	return all
 }
 
-// Consumers declares the consumers of the request stream. A backlog of
-// submitted queries has a consumer of its own, so that it never holds up an
-// asker who waits.
-func Consumers(o Options) []jetstream.ConsumerConfig {
+// Consumer is a durable consumer and the stream that it reads.
+type Consumer struct {
+	Stream string
+	Config jetstream.ConsumerConfig
+}
+
+// Consumers declares the consumers. A backlog of submitted queries has one of
+// its own, so that it never holds up an asker who waits; queries that wait have
+// no bound on how many are out at once, because each is held back by the server
+// until its time has come.
+func Consumers(o Options) []Consumer {
 	o.defaults()
-	both := []jetstream.ConsumerConfig{
-		{Durable: messages.ConsumerAsked, FilterSubjects: o.Names.Filter(messages.ConsumerAsked)},
-		{Durable: messages.ConsumerSubmitted, FilterSubjects: o.Names.Filter(messages.ConsumerSubmitted)},
+	all := []Consumer{
+		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerAsked, MaxAckPending: 50_000}},
+		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: 50_000}},
+		{o.Names.Stream(messages.Waiting), jetstream.ConsumerConfig{Durable: messages.ConsumerWaiting, MaxAckPending: -1}},
 	}
-	for i := range both {
-		c := &both[i]
-		c.AckPolicy, c.AckWait, c.MaxDeliver = jetstream.AckExplicitPolicy, o.AckWait, -1
-		c.MaxAckPending, c.MaxWaiting = 50_000, 2048
+	for i := range all {
+		c := &all[i].Config
+		c.FilterSubjects = o.Names.Filter(c.Durable)
+		c.AckPolicy, c.AckWait, c.MaxDeliver, c.MaxWaiting = jetstream.AckExplicitPolicy, o.AckWait, -1, 2048
 	}
-	return both
+	return all
 }
 
 // Report says what Apply found and did, one line per stream and consumer.
@@ -139,11 +153,10 @@ func Apply(ctx context.Context, js jetstream.JetStream, o Options) (Report, erro
 		}
 		r.Items = append(r.Items, item)
 	}
-	stream := o.Names.Stream(messages.Requests)
 	for _, want := range Consumers(o) {
-		item, err := applyConsumer(ctx, js, stream, want, o.Update)
+		item, err := applyConsumer(ctx, js, want.Stream, want.Config, o.Update)
 		if err != nil {
-			return r, fmt.Errorf("consumer %s of %s: %w", want.Durable, stream, err)
+			return r, fmt.Errorf("consumer %s of %s: %w", want.Config.Durable, want.Stream, err)
 		}
 		r.Items = append(r.Items, item)
 	}

@@ -1,0 +1,131 @@
+// A submitted query's whole life: it waits out failures, is asked again, and ends with an answer or a dead letter.
+
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/worker"
+)
+
+// submit stores a query whose reply goes to protocol.reply.test.
+func (f *fleet) submit(q messages.Query) {
+	f.t.Helper()
+	q.ReplyTo = "protocol.reply.test"
+	body, err := q.Encode(messages.MsgPack)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := f.js.Publish(f.t.Context(), f.names.Submit(), body); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// reply waits for the next durable reply.
+func (f *fleet) reply(c jetstream.Consumer) messages.Result {
+	f.t.Helper()
+	m, err := c.Next(jetstream.FetchMaxWait(15 * time.Second))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_ = m.Ack()
+	r, _, err := messages.DecodeResult(m.Data(), m.Headers().Get(messages.HeaderContentType))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+func (f *fleet) replies() jetstream.Consumer {
+	f.t.Helper()
+	c, err := f.js.CreateConsumer(f.t.Context(), f.names.Stream(messages.Replies), jetstream.ConsumerConfig{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c
+}
+
+func (f *fleet) waiting() uint64 {
+	f.t.Helper()
+	s, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Waiting))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}
+
+func cooldown(d time.Duration) func(*worker.Options) {
+	return func(o *worker.Options) { o.Cooldown = d }
+}
+
+// The gateway fails for seven calls, which is one run and two attempts: the query waits out one
+// cool-down and is answered then, while an awaiting asker is told at once.
+func TestSubmittedQueryWaitsOutACoolDown(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start(cooldown(time.Second))
+	f.start(cooldown(time.Second))
+	c := f.replies()
+	q := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com"}
+	f.submit(q)
+	within(t, 5*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+	if r := f.ask(messages.Query{UserEmail: q.UserEmail}); r.Outcome != messages.Unknown || r.Code != "SYSTEM_ERROR" || r.RetryAfterMs <= 0 {
+		t.Errorf("awaiting in the cool-down: %+v", r)
+	}
+	if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" || r.Attempts != 3 {
+		t.Errorf("the patient asker was told %+v", r)
+	}
+	within(t, 5*time.Second, "nothing waits", func() bool { return f.waiting() == 0 })
+	f.wantCalls(8)
+	f.wantRest()
+}
+
+// What has no answer within its deadline ends with unknown and a dead letter that says why.
+func TestPatienceEnds(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start(cooldown(time.Second))
+	c := f.replies()
+	f.submit(messages.Query{ID: "late", UserEmail: "system-error@example.com", DeadlineMs: time.Now().Add(2500 * time.Millisecond).UnixMilli()})
+	r := f.reply(c)
+	if r.Outcome != messages.Unknown || r.ID != "late" {
+		t.Errorf("told %+v", r)
+	}
+	dead, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Dead), jetstream.ConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := dead.Next(jetstream.FetchMaxWait(5 * time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := m.Headers()
+	q, _, err := messages.DecodeQuery(m.Data(), h.Get(messages.HeaderContentType))
+	if m.Subject() != "protocol.dead.expired" || err != nil || q.UserEmail != "system-error@example.com" || h.Get(messages.HeaderTries) == "" ||
+		h.Get(messages.HeaderDoor) != messages.DoorSubmit || h.Get(messages.HeaderReplyTo) != "protocol.reply.test" || h.Get(messages.HeaderStored) == "" {
+		t.Errorf("%s %v %v", m.Subject(), h, err)
+	}
+	if f.waiting() != 0 {
+		t.Error("it still waits")
+	}
+}
+
+// A client's own headers cannot make a submitted query look like one that waits.
+func TestWaitingCannotBeForged(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	c := f.replies()
+	body, _ := messages.Query{ID: "forged", UserEmail: "signed@example.com", ReplyTo: "protocol.reply.test"}.Encode(messages.MsgPack)
+	_, err := f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Submit(), Data: body, Header: nats.Header{
+		messages.HeaderNotBefore: {"1"}, messages.HeaderStored: {"1"}, messages.HeaderReplyTo: {"protocol.state.x"}, messages.HeaderToken: {"t"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := f.reply(c); r.Outcome != messages.Signed {
+		t.Errorf("%+v", r)
+	}
+}
