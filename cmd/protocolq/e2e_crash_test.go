@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"protocolq/messages"
 	"protocolq/worker"
 )
@@ -21,18 +19,7 @@ import (
 // stored waits until the stream of requests holds n, so that all of them would outlive a front door.
 func (s *stand) stored(n uint64) {
 	s.t.Helper()
-	js, err := jetstream.New(s.connect())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	names, err := messages.NewNames(messages.DefaultPrefix)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	eventually(s.t, 20*time.Second, fmt.Sprintf("%d requests stored", n), func() bool {
-		stream, err := js.Stream(s.t.Context(), names.Stream(messages.Requests))
-		return err == nil && stream.CachedInfo().State.Msgs >= n
-	})
+	eventually(s.t, 20*time.Second, fmt.Sprintf("%d requests stored", n), func() bool { return s.messages(messages.Requests) >= n })
 }
 
 // left is what the gateway writes down of a call whose caller has gone.

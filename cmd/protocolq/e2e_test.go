@@ -21,8 +21,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/simulator"
+	"protocolq/messages"
 )
 
 // process is the program, run as a user would. The test's end kills it, and shows what it said if the test failed.
@@ -225,6 +227,26 @@ func (s *stand) connect(options ...nats.Option) *nats.Conn {
 	}
 	s.t.Cleanup(nc.Close)
 	return nc
+}
+
+// messages counts what a stream holds.
+func (s *stand) messages(kind messages.Kind) uint64 {
+	s.t.Helper()
+	nc := s.connect()
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	names, err := messages.NewNames(messages.DefaultPrefix)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	stream, err := js.Stream(s.t.Context(), names.Stream(kind))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stream.CachedInfo().State.Msgs
 }
 
 // fetch reads a page of the call log.
