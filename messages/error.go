@@ -2,6 +2,8 @@
 
 package messages
 
+import "slices"
+
 // Error is the refusal of a message by its bytes or its fields. What could be read before the fault is in ID, Key, Partner and ReplyTo, each only where it was
 // right by itself, so that a refused Result can be addressed.
 type Error struct {
@@ -14,6 +16,15 @@ type Error struct {
 
 // Error is the code, the field and the reason in one line.
 func (e *Error) Error() string { return e.Code + ": " + e.Message() }
+
+// Brief is the error for a log: the code and, when it is a Query's own, the field. Nothing in it was written by the asker, who may have put his data
+// anywhere, also where a name belongs.
+func (e *Error) Brief() string {
+	if slices.Contains(queryFields[:], e.Field) {
+		return e.Code + " in " + e.Field
+	}
+	return e.Code
+}
 
 // Message is the field and the reason, as they go into Result.Message.
 func (e *Error) Message() string {

@@ -29,7 +29,7 @@ func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, t
 		if c, err = w.js.Consumer(ctx, w.o.Names.Stream(kind), name); err == nil {
 			break
 		}
-		w.log.Warn("consumer is not there yet", "consumer", name, "err", err, "retry_in", wait, "hint", "run protocolq provision")
+		w.log.Warn("consumer is not there yet", "consumer", name, "err", err, "retry_in", wait.String(), "hint", "run protocolq provision")
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for consumer %s: %w", name, ctx.Err())

@@ -66,7 +66,8 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 // letter is a message that could not be answered.
 type letter struct {
 	reason  string // one of messages.Dead…
-	why     string
+	why     string // in the letter
+	brief   string // in the log, where nothing may stand that the asker wrote
 	token   string // identity of the ask; "" of a message that was in no stream
 	subject string // where it was found
 	data    []byte
@@ -99,7 +100,7 @@ func (w *Worker) bury(ctx context.Context, l *letter) bool {
 		m.Header[messages.HeaderToken] = []string{l.token}
 		m.Header[messages.HeaderMsgID] = []string{l.token + "/" + l.reason}
 	}
-	w.log.Warn("dead letter", "reason", l.reason, "token", l.token, "why", l.why)
+	w.log.Warn("dead letter", "reason", l.reason, "token", l.token, "why", firstOf(l.brief, l.code))
 	return w.publishSurely(ctx, "dead letter", m)
 }
 

@@ -78,13 +78,13 @@ func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Err
 	r := e.Result()
 	r.ID = firstOf(r.ID, in.id, in.head.Get(messages.HeaderMsgID))
 	to := w.refusalPlace(in, e)
-	w.log.Info("query refused", "code", e.Code, "field", e.Field, "reason", e.Reason, "told", to != "")
+	w.log.Info("query refused", "why", e.Brief(), "told", to != "")
 	j := &job{to: to, r: r, encoding: encoding, trace: in.trace(), token: in.token, msg: in.msg}
 	if j.encoding == "" {
 		j.encoding = messages.MsgPack
 	}
 	if to == "" {
-		j.letter = &letter{reason: reasonFor(e), why: e.Error(), token: in.token, subject: in.subject, data: in.data, head: in.head}
+		j.letter = &letter{reason: reasonFor(e), why: e.Error(), brief: e.Brief(), token: in.token, subject: in.subject, data: in.data, head: in.head}
 	} else {
 		w.metrics.reply(&r)
 	}

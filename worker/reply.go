@@ -28,6 +28,7 @@ type job struct {
 	event    bool          // tell the run's event again: who stored the answer may have died before he did
 	letter   *letter       // a dead letter that goes with it
 	wait     time.Duration // not answered: tried again after this
+	sent     *nats.Msg     // as it was published
 	ack      jetstream.PubAckFuture
 }
 
@@ -92,12 +93,7 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		case p.isDurable(j.to):
 			p.publishDurable(ctx, j)
 		default:
-			if err := p.publish(j); err != nil {
-				p.w.log.Error("reply not sent", "err", err)
-				p.done(j, true)
-				continue
-			}
-			sent = append(sent, j)
+			p.sendCore(j, &sent)
 		}
 	}
 	for len(sent) > 0 && ctx.Err() == nil {
@@ -105,8 +101,8 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 			break
 		}
 		for _, j := range sent { // what was in the socket may be lost: a second reply harms nobody
-			if j.to != "" {
-				_ = p.publish(j)
+			if j.sent != nil {
+				_ = p.publish(j.sent)
 			}
 		}
 	}
@@ -135,14 +131,26 @@ func (p *replier) message(j *job) (*nats.Msg, error) {
 	return &nats.Msg{Subject: j.to, Data: body, Header: headersFor(&j.r, j.encoding, j.trace)}, nil
 }
 
-// publish sends a core reply. An error means that it never can be sent; that the
-// connection is away is told by flush.
-func (p *replier) publish(j *job) error {
+// sendCore publishes a reply. One that cannot be written never can, and is done
+// with; when the connection is closed for good another worker must answer.
+func (p *replier) sendCore(j *job, sent *[]*job) {
 	m, err := p.message(j)
 	if err != nil {
-		return err
+		p.w.log.Error("reply not encoded", "err", err)
+		p.done(j, true)
+		return
 	}
-	err = p.w.o.Reply.PublishMsg(m)
+	if err := p.publish(m); err != nil {
+		p.retryLater(j, err)
+		return
+	}
+	j.sent = m
+	*sent = append(*sent, j)
+}
+
+// publish sends a core reply. That the connection is away for a while is told by flush.
+func (p *replier) publish(m *nats.Msg) error {
+	err := p.w.o.Reply.PublishMsg(m)
 	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) {
 		return nil
 	}

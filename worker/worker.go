@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"golang.org/x/sync/errgroup"
@@ -94,7 +95,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err == nil {
 		w.log.Info("worker ready", "owner", w.owner, "partners", len(w.o.Partners), "slots", w.o.Slots)
 		w.o.Ready()
-		<-ctx.Done()
+		err = w.serve(ctx)
 		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
 	}
 	closeDoors()
@@ -106,6 +107,19 @@ func (w *Worker) Run(ctx context.Context) error {
 	_ = tasks.Wait()
 	w.log.Info("worker stopped")
 	return err
+}
+
+// serve waits until ctx ends, or until a connection is closed for good: then
+// nothing can be told any more.
+func (w *Worker) serve(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-w.o.NATS.StatusChanged(nats.CLOSED):
+		return errors.New("the main connection to NATS is closed")
+	case <-w.o.Reply.StatusChanged(nats.CLOSED):
+		return errors.New("the reply connection to NATS is closed")
+	}
 }
 
 // openDoors opens all ways in; closeDoors closes those that were opened, after
@@ -149,6 +163,7 @@ func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
 // awaitStreams waits until the streams are there and the server's time is known.
 func (w *Worker) awaitStreams(ctx context.Context) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		w.awaitConnection(ctx)
 		err := w.checkStore(ctx)
 		if err == nil {
 			return nil
@@ -160,10 +175,21 @@ func (w *Worker) awaitStreams(ctx context.Context) error {
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			hint = "run protocolq provision"
 		}
-		w.log.Warn("streams are not there yet", "err", err, "retry_in", wait, "hint", hint)
+		w.log.Warn("streams are not there yet", "err", err, "retry_in", wait.String(), "hint", hint)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
+		}
+	}
+}
+
+// awaitConnection waits until the main connection stands; the connection itself
+// tells that it does not.
+func (w *Worker) awaitConnection(ctx context.Context) {
+	for !w.o.NATS.IsConnected() && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

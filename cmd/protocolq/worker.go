@@ -81,7 +81,13 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, log *sl
 	}
 	defer replies.Close()
 	o := cfg.workerOptions(names, partners, log)
-	o.NATS, o.Reply, o.Gateway, o.Ready = main, replies, client, ready
+	served := false
+	o.NATS, o.Reply, o.Gateway = main, replies, client
+	o.Ready = func() {
+		if served = true; ready != nil {
+			ready()
+		}
+	}
 	w, err := worker.New(o)
 	if err != nil {
 		return &exitError{Code: exitUsage, Err: err}
@@ -94,6 +100,9 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, log *sl
 	done()
 	<-ended
 	if err != nil && ctx.Err() != nil {
+		if !served {
+			return nil // nothing was begun
+		}
 		log.Warn("stopped before all was done: the rest of the fleet takes over", "err", err)
 		return nil
 	}
