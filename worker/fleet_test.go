@@ -37,6 +37,7 @@ const (
 // fleet is one server, one gateway and the workers that a test adds.
 type fleet struct {
 	t       *testing.T
+	set     setup
 	srv     *server.Server
 	names   messages.Names
 	gateway *simulator.Simulator
@@ -45,29 +46,34 @@ type fleet struct {
 	js      jetstream.JetStream
 }
 
-func newFleet(t *testing.T, o simulator.Options) *fleet {
+// setup is what a test may want otherwise.
+type setup struct {
+	server    server.Options
+	provision provision.Options
+	bare      bool          // nothing is provisioned
+	asker     []nats.Option // of the asker's connection, which also provisions
+}
+
+func newFleet(t *testing.T, o simulator.Options, change ...func(*setup)) *fleet {
 	t.Helper()
 	names, err := messages.NewNames(messages.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
+	set := setup{server: server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true},
+		provision: provision.Options{Names: names, AckWait: 2 * time.Second}}
+	for _, c := range change {
+		c(&set)
 	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("server not ready")
-	}
-	f := &fleet{t: t, srv: srv, names: names}
-	f.nc = f.connect("asker")
+	f := &fleet{t: t, set: set, names: names}
+	f.serve()
+	t.Cleanup(func() { f.srv.Shutdown(); f.srv.WaitForShutdown() })
+	f.nc = f.connect("asker", set.asker...)
 	if f.js, err = jetstream.New(f.nc); err != nil {
 		t.Fatal(err)
 	}
-	r, err := provision.Apply(t.Context(), f.js, provision.Options{Names: names, AckWait: 2 * time.Second})
-	if err != nil || r.Differs() {
-		t.Fatalf("provision: %v %+v", err, r)
+	if !set.bare {
+		f.provision()
 	}
 	key := mustKey(t)
 	o.Partners = []simulator.Partner{{ID: partner, Key: key}, {ID: partner2, Key: key, Charset: mustCharset(t, "gbk")}}
@@ -80,9 +86,38 @@ func newFleet(t *testing.T, o simulator.Options) *fleet {
 	return f
 }
 
-func (f *fleet) connect(name string) *nats.Conn {
+// serve starts the server.
+func (f *fleet) serve() {
 	f.t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(f.srv), nats.Name(name), nats.ReconnectBufSize(-1))
+	o := f.set.server
+	srv, err := server.NewServer(&o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(10 * time.Second) {
+		f.t.Fatal("server not ready")
+	}
+	f.srv = srv
+}
+
+func (f *fleet) provision() {
+	f.t.Helper()
+	r, err := provision.Apply(f.t.Context(), f.js, f.set.provision)
+	if err != nil || r.Differs() {
+		f.t.Fatalf("provision: %v %+v", err, r)
+	}
+}
+
+func (f *fleet) connect(name string, more ...nats.Option) *nats.Conn {
+	f.t.Helper()
+	url, o := "", []nats.Option{nats.Name(name), nats.ReconnectBufSize(-1), nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond)}
+	if f.set.server.DontListen {
+		o = append(o, nats.InProcessServer(f.srv))
+	} else {
+		url = f.srv.ClientURL()
+	}
+	nc, err := nats.Connect(url, append(o, more...)...)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -111,11 +146,31 @@ func mustCharset(t *testing.T, name string) mapi.Charset {
 // member is a running worker.
 type member struct {
 	*worker.Worker
-	stop func() error // ends it and returns what Run returned
+	o     worker.Options
+	ready chan struct{}
+	stop  func() error // ends it and returns what Run returned
+	dies  bool         // Run may return an error
 }
 
 // start runs a worker until the test, or its stop, ends it.
 func (f *fleet) start(change ...func(*worker.Options)) *member {
+	f.t.Helper()
+	m := f.begin(change...)
+	within(f.t, 10*time.Second, "worker ready", m.isReady)
+	return m
+}
+
+func (m *member) isReady() bool {
+	select {
+	case <-m.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin is start without waiting until the worker is ready.
+func (f *fleet) begin(change ...func(*worker.Options)) *member {
 	f.t.Helper()
 	key := mustKey(f.t)
 	client, err := gateway.New(gateway.Options{URL: f.url, UnsafeHost: true, Timeout: 2 * time.Second,
@@ -123,35 +178,32 @@ func (f *fleet) start(change ...func(*worker.Options)) *member {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	ready := make(chan struct{})
-	o := worker.Options{NATS: f.connect("worker"), Reply: f.connect("replies"), Gateway: client, Names: f.names,
+	m := &member{ready: make(chan struct{})}
+	m.o = worker.Options{Gateway: client, Names: f.names,
 		Partners: []string{partner, partner2}, DefaultPartner: partner, Lease: 4 * time.Second,
-		Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(ready) }}
+		Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(m.ready) }}
 	if testing.Verbose() {
-		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		m.o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}
 	for _, c := range change {
-		c(&o)
+		c(&m.o)
 	}
-	w, err := worker.New(o)
-	if err != nil {
+	if m.o.NATS == nil {
+		m.o.NATS, m.o.Reply = f.connect("worker"), f.connect("replies")
+	}
+	if m.Worker, err = worker.New(m.o); err != nil {
 		f.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
-	select {
-	case <-ready:
-	case err := <-ended:
-		f.t.Fatalf("worker ended before it was ready: %v", err)
-	}
-	stop := sync.OnceValue(func() error { cancel(); defer client.Close(); return <-ended })
+	go func() { ended <- m.Run(ctx) }()
+	m.stop = sync.OnceValue(func() error { cancel(); defer client.Close(); return <-ended })
 	f.t.Cleanup(func() {
-		if err := stop(); err != nil {
+		if err := m.stop(); err != nil && !m.dies {
 			f.t.Errorf("worker: %v", err)
 		}
 	})
-	return &member{Worker: w, stop: stop}
+	return m
 }
 
 // ask sends q and returns the reply.
