@@ -38,6 +38,7 @@ type asked struct {
 	took    time.Duration
 	answers []messages.Result // more than one only where the same was told again
 	nobody  int               // how often nobody listened, so that it was sent again
+	full    int               // the same for a full house
 }
 
 func newCrowd(s *stand) *crowd {
@@ -101,12 +102,9 @@ func (c *crowd) hear(m *nats.Msg) {
 		return
 	}
 	a := c.asks[n]
-	if len(m.Data) == 0 && m.Header.Get("Status") == "503" { // no responders: all that may be asked again, with the same id
-		if a.nobody++; a.nobody > 1000 {
-			c.strange = append(c.strange, "nobody listens")
-			return
-		}
-		time.AfterFunc(20*time.Millisecond, func() { _ = c.send(n, a.q) })
+	if len(m.Data) == 0 && m.Header.Get("Status") == "503" { // no responders
+		a.nobody++
+		c.again(n, 20*time.Millisecond)
 		return
 	}
 	r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
@@ -114,11 +112,26 @@ func (c *crowd) hear(m *nats.Msg) {
 		c.strange = append(c.strange, fmt.Sprintf("id %q, want %q: %v", r.ID, a.q.ID, err))
 		return
 	}
+	if r.Code == messages.Overloaded {
+		a.full++
+		c.again(n, time.Duration(r.RetryAfterMs)*time.Millisecond)
+		return
+	}
 	if len(a.answers) == 0 {
 		a.took = time.Since(a.sent)
 		c.waiting--
 	}
 	a.answers = append(a.answers, r)
+}
+
+// again sends an ask once more with the same id, as an asker does who was not let in; nobody else asks twice. The caller holds mu.
+func (c *crowd) again(n int, after time.Duration) {
+	a := c.asks[n]
+	if a.nobody+a.full > 1000 {
+		c.strange = append(c.strange, "never let in: "+a.q.ID)
+		return
+	}
+	time.AfterFunc(after, func() { _ = c.send(n, a.q) })
 }
 
 // unanswered counts the asks that wait.
@@ -203,13 +216,19 @@ func percentile(all []*asked, p int) time.Duration {
 	return took[min(len(took)*p/100, len(took)-1)].Round(time.Millisecond)
 }
 
-// told counts the answers by outcome and source.
+// told counts the answers by outcome and source, and how often somebody was not let in at first.
 func told(all []*asked) map[string]int {
 	counts := map[string]int{}
 	for _, a := range all {
 		r := a.answers[0]
 		counts[string(r.Outcome)]++
 		counts[string(r.Source)]++
+		if a.nobody > 0 {
+			counts["nobody listened"]++
+		}
+		if a.full > 0 {
+			counts["overloaded"]++
+		}
 	}
 	return counts
 }

@@ -60,7 +60,8 @@ func launch(t *testing.T, env []string, args ...string) *process {
 	p := &process{t: t, cmd: exec.Command("protocolq", args...), out: &transcript{}, err: &transcript{}, ended: make(chan struct{})}
 	home := t.TempDir()
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = home, p.out, p.err
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home}, env...)
+	// Under the race detector a process would sleep a second at its end.
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "GORACE=atexit_sleep_ms=0"}, env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", args[0], err)
 	}
