@@ -1,0 +1,279 @@
+// One walk over the fields of a line, which writes or reads them: MessagePack maps of short names, nothing that is zero.
+
+package querylog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// codec is in one of two states: writing appends to out; reading takes from the
+// entries of the map that is open. The first fault stays in err.
+type codec struct {
+	writing bool
+	out     []byte // writing
+	entries int    // writing: of the map that is open
+
+	in   reader  // reading
+	open []entry // reading: what the map that is open holds
+	err  error
+}
+
+// entry is one name of a map, with where its value begins.
+type entry struct {
+	name string
+	at   int
+	used bool
+}
+
+func newReading(data []byte) (*codec, error) {
+	if len(data) > MaxLine {
+		return nil, fmt.Errorf("%d bytes, at most %d", len(data), MaxLine)
+	}
+	return &codec{in: reader{data: data}}, nil
+}
+
+// end reports the first fault, and bytes that follow the line.
+func (c *codec) end() error {
+	if c.err == nil && c.in.pos != len(c.in.data) {
+		c.err = errors.New("more bytes follow the line")
+	}
+	return c.err
+}
+
+func (c *codec) fault(name string, err error) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%s: %w", name, err)
+	}
+}
+
+// object writes or reads one map, whose fields walk visits.
+func (c *codec) object(walk func()) {
+	outer, entries := c.open, c.entries
+	defer func() { c.open, c.entries = outer, entries }()
+	if c.writing {
+		head := len(c.out)
+		c.out, c.entries = append(c.out, 0xde, 0, 0), 0
+		walk()
+		c.out[head+1], c.out[head+2] = byte(c.entries>>8), byte(c.entries)
+		return
+	}
+	if c.err != nil {
+		return
+	}
+	if c.open, c.err = c.in.mapping(); c.err != nil {
+		return
+	}
+	end := c.in.pos
+	walk()
+	c.in.pos = end
+}
+
+// name begins a field. It reports whether there is a value to write or to read;
+// reading goes on at that value.
+func (c *codec) name(name string, zero bool) bool {
+	if c.writing {
+		if !zero {
+			c.entries++
+			c.out = packText(c.out, name)
+		}
+		return !zero
+	}
+	if c.err != nil {
+		return false
+	}
+	for i := range c.open {
+		if c.open[i].name == name {
+			c.in.pos = c.open[i].at
+			return true
+		}
+	}
+	return false
+}
+
+func (c *codec) text(name string, v *string, most int) {
+	if !c.name(name, *v == "") {
+		return
+	}
+	if c.writing {
+		c.out = packText(c.out, clean(*v, most))
+		return
+	}
+	s, err := c.in.text()
+	if err == nil && clean(s, most) != s {
+		err = fmt.Errorf("%d bytes, or not plain text", len(s))
+	}
+	if err != nil {
+		c.fault(name, err)
+		return
+	}
+	*v = strings.Clone(s)
+}
+
+func (c *codec) integer(name string, v *int64) {
+	if !c.name(name, *v == 0) {
+		return
+	}
+	if c.writing {
+		c.out = packInt(c.out, *v)
+		return
+	}
+	n, err := c.in.integer()
+	if err != nil {
+		c.fault(name, err)
+		return
+	}
+	*v = n
+}
+
+// time keeps milliseconds; the zero time is left out.
+func (c *codec) time(name string, t *time.Time) {
+	var n int64
+	if !t.IsZero() {
+		n = t.UnixMilli()
+	}
+	c.integer(name, &n)
+	if c.writing || n == 0 {
+		return
+	}
+	if *t = time.UnixMilli(n).UTC(); t.Before(earliest) || !t.Before(latest) {
+		c.fault(name, errors.New("a time out of range"))
+	}
+}
+
+// span keeps microseconds.
+func (c *codec) span(name string, d *time.Duration) {
+	n := d.Microseconds()
+	c.integer(name, &n)
+	if n < 0 || n > math.MaxInt64/1000 {
+		c.fault(name, errors.New("a duration out of range"))
+		return
+	}
+	*d = time.Duration(n) * time.Microsecond
+}
+
+func (c *codec) count(name string, v *int) {
+	n := int64(*v)
+	c.integer(name, &n)
+	if n < 0 || n > math.MaxInt32 {
+		c.fault(name, errors.New("a count out of range"))
+		return
+	}
+	*v = int(n)
+}
+
+func (c *codec) flag(name string, v *bool) {
+	if !c.name(name, !*v) {
+		return
+	}
+	if c.writing {
+		c.out = append(c.out, 0xc3)
+		return
+	}
+	b, err := c.in.flag()
+	if err != nil {
+		c.fault(name, err)
+		return
+	}
+	*v = b
+}
+
+// maybe is a flag that may be missing.
+func (c *codec) maybe(name string, v **bool) {
+	if !c.name(name, *v == nil) {
+		return
+	}
+	if c.writing {
+		c.out = append(c.out, 0xc2)
+		if **v {
+			c.out[len(c.out)-1] = 0xc3
+		}
+		return
+	}
+	b, err := c.in.flag()
+	if err != nil {
+		c.fault(name, err)
+		return
+	}
+	*v = &b
+}
+
+// masked is a map of its own: mask, look-up id and the version of the key that made it.
+func (c *codec) masked(name string, m *Masked) {
+	if !c.name(name, m.IsZero()) {
+		return
+	}
+	c.object(func() {
+		c.text("m", &m.mask, maxMask)
+		c.text("v", &m.version, maxWord)
+		c.lookUp("h", &m.id)
+	})
+}
+
+func (c *codec) lookUp(name string, id *LookUp) {
+	if !c.name(name, *id == LookUp{}) {
+		return
+	}
+	if c.writing {
+		c.out = append(append(c.out, 0xc4, byte(len(id))), id[:]...)
+		return
+	}
+	b, err := c.in.binary()
+	if err == nil && len(b) != len(id) {
+		err = fmt.Errorf("%d bytes, not %d", len(b), len(id))
+	}
+	if err != nil {
+		c.fault(name, err)
+		return
+	}
+	copy(id[:], b)
+}
+
+func (c *codec) attempts(name string, list *[]Attempt) {
+	if !c.name(name, len(*list) == 0) {
+		return
+	}
+	if c.writing {
+		c.out = packHead(c.out, len(*list))
+	} else {
+		*list = make([]Attempt, c.list(MaxAttempts))
+	}
+	for i := range *list {
+		c.object(func() { (*list)[i].fields(c) })
+	}
+}
+
+// list reads the head of a list and gives its length.
+func (c *codec) list(most int) int {
+	if c.err != nil {
+		return 0
+	}
+	n, err := c.in.list()
+	if err == nil && n > most {
+		err = fmt.Errorf("%d entries, at most %d", n, most)
+	}
+	if err != nil {
+		c.fault("list", err)
+		return 0
+	}
+	return n
+}
+
+// clean is s as a database takes it: valid UTF-8 without NUL, cut to most bytes
+// between two characters.
+func clean(s string, most int) string {
+	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	}
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}

@@ -1,0 +1,108 @@
+// The names that lines have on the wire: one list for both ways, so that writing and reading cannot differ.
+
+package querylog
+
+import "strings"
+
+// Bounds of texts in bytes. Longer ones are cut when written and refused when read.
+const (
+	maxID      = 128
+	maxWord    = 64
+	maxSubject = 255
+	maxMask    = 64
+)
+
+// fields lists what a run's line holds. The names are never given another meaning; new ones are added.
+func (r *Run) fields(c *codec) {
+	c.text("run", &r.ID, maxID)
+	c.time("at", &r.At)
+	c.time("done", &r.AnsweredAt)
+	c.masked("key", &r.Key)
+	c.text("par", &r.Partner, maxWord)
+	c.masked("mail", &r.Email)
+	c.masked("acc", &r.Account)
+	c.text("out", &r.Outcome, maxWord)
+	c.text("code", &r.Code, maxWord)
+	c.text("class", &r.Class, maxWord)
+	c.maybe("debit", &r.Debit)
+	c.maybe("refund", &r.Refund)
+	c.text("ver", &r.Verified, maxWord)
+	c.text("by", &r.Worker, maxID)
+	c.count("deaths", &r.Deaths)
+	c.attempts("calls", &r.Attempts)
+}
+
+func (a *Attempt) fields(c *codec) {
+	c.time("at", &a.At)
+	c.span("dns", &a.DNS)
+	c.span("conn", &a.Connect)
+	c.span("tls", &a.TLS)
+	c.span("first", &a.FirstByte)
+	c.span("body", &a.Body)
+	c.span("all", &a.Total)
+	c.text("code", &a.Code, maxWord)
+	c.text("class", &a.Class, maxWord)
+	c.count("http", &a.HTTPStatus)
+	c.count("size", &a.Bytes)
+	c.flag("reused", &a.Reused)
+	c.flag("cut", &a.Cut)
+}
+
+func (a *Ask) fields(c *codec) {
+	if c.writing {
+		// What nobody needs to the letter and might be personal does not leave the process.
+		b := *a
+		b.Subject, b.Reply, b.Trace = shownSubject(a.Subject, a.Partner), ReplyPrefix(a.Reply), traceID(a.Trace)
+		a = &b
+	}
+	c.text("tok", &a.Token, maxID)
+	c.time("at", &a.At)
+	c.time("done", &a.AnsweredAt)
+	c.text("id", &a.Request.text, maxRequest)
+	c.text("run", &a.Run, maxID)
+	c.masked("key", &a.Key)
+	c.text("par", &a.Partner, maxWord)
+	c.masked("mail", &a.Email)
+	c.masked("acc", &a.Account)
+	c.text("src", &a.Source, maxWord)
+	c.text("door", &a.Door, maxWord)
+	c.text("sub", &a.Subject, maxSubject)
+	c.text("rep", &a.Reply, maxSubject)
+	c.text("out", &a.Outcome, maxWord)
+	c.text("code", &a.Code, maxWord)
+	c.text("trace", &a.Trace, maxWord)
+}
+
+// shownSubject is subject with each token that may name a person as ***. The
+// partner's own token has 16 digits like an account and is none.
+func shownSubject(subject, partner string) string {
+	tokens := strings.Split(subject, ".")
+	for i, t := range tokens {
+		if t != partner && personal(t) {
+			tokens[i] = hidden
+		}
+	}
+	return strings.Join(tokens, ".")
+}
+
+// ReplyPrefix is what tells where an answer went and not to whom: the first
+// token of an inbox, the first two of any other subject.
+func ReplyPrefix(subject string) string {
+	tokens := strings.Split(subject, ".")
+	keep := 2
+	if strings.HasPrefix(subject, "_") {
+		keep = 1
+	}
+	return shownSubject(strings.Join(tokens[:min(keep, len(tokens))], "."), "")
+}
+
+// traceID takes the trace id out of a traceparent.
+func traceID(s string) string {
+	if len(s) == 55 {
+		s = s[3:35]
+	}
+	if len(s) != 32 || strings.Trim(s, "0123456789abcdef") != "" {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,237 @@
+// The two kinds of lines of the query log: a run of the gateway, and one ask for its answer.
+
+// Package querylog is what is written down of every query, and how it comes
+// into a database.
+//
+//	worker ── Run, Ask (masked) ──► stream LOG ── Recorder ──► a Writer, which is a database
+//
+// A worker makes lines, publishes them to the stream LOG and is done: it never
+// waits for the database. The Recorder reads the stream, writes whole batches
+// and acknowledges after the commit, so that the stream holds what a database
+// that is away has not got. A line may come twice; a Writer keeps the first.
+//
+// A line has no field that could hold a raw e-mail address, account number or
+// key: those are a Masked, which only a Hasher makes.
+//
+//	line, err := querylog.Run{
+//		ID: run, At: claimed, Key: h.Key(q.KeyToken()), Partner: q.Partner,
+//		Email: h.Email(q.UserEmail), Account: h.Account(q.AccountNo),
+//		Outcome: "signed", AnsweredAt: now, Attempts: attempts,
+//	}.Encode()
+package querylog
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Bounds of one line. They keep a slip in one process from becoming a row that
+// no database takes.
+const (
+	MaxLine     = 64 << 10 // bytes of one message
+	MaxAttempts = 128      // calls of one run
+	MaxAsks     = 500      // asks in one message
+)
+
+// Line is one message for the stream LOG.
+type Line struct {
+	MsgID string // the Nats-Msg-Id: the same line sent twice is stored once
+	Data  []byte
+}
+
+// Run is one run of a key: its calls of the gateway and what they came to.
+type Run struct {
+	// ID is the identity of the run, and of its row.
+	ID string
+	// At is when the run began. It must be the same whoever tells of the run, so
+	// take it from the key's record, not from the clock: PostgreSQL keeps a row
+	// in the month of its At, and an ID is found twice only within a month.
+	At         time.Time
+	AnsweredAt time.Time // when the answer was stored
+	Key        Masked    // of the key token
+	Partner    string
+	Email      Masked
+	Account    Masked
+	Outcome    string
+	Code       string
+	Class      string // of the code
+	Debit      *bool  // charge_agent; nil when not told
+	Refund     *bool  // refund_charge
+	Verified   string
+	Worker     string // who stored the answer
+	Deaths     int    // holders of the key that fell silent before: takeovers
+	Attempts   []Attempt
+}
+
+// Attempt is one call of the gateway.
+type Attempt struct {
+	At                                        time.Time
+	DNS, Connect, TLS, FirstByte, Body, Total time.Duration // microseconds are kept
+	Code, Class                               string        // of what came back; Class is empty for an answer
+	HTTPStatus, Bytes                         int
+	Reused                                    bool // on a connection that was there
+	// Cut is true of a call whose worker died or froze: when it began is known,
+	// what came of it is not.
+	Cut bool
+}
+
+// Ask is one asker's query and what he was told.
+type Ask struct {
+	// Token is the ask token, the identity of the arrival and of its row.
+	Token string
+	// At is when the ask arrived: of a stored ask, its time in the stream. As
+	// with Run.At it must not differ between two tellings.
+	At         time.Time
+	AnsweredAt time.Time
+	Request    RequestID // the asker's own id
+	Run        string    // whose answer he was told; "" when there was none
+	Key        Masked
+	Partner    string
+	Email      Masked
+	Account    Masked
+	Source     string // asked, joined, remembered; "" when there was no run
+	Door       string // query, submit
+	Subject    string // it came by; tokens that may be personal are left out of the line
+	Reply      string // subject it was answered on; the line keeps its first tokens only
+	Outcome    string
+	Code       string
+	Trace      string // a traceparent or a trace id of 32 hex digits
+}
+
+// Batch is what comes into a database at once.
+type Batch struct {
+	Runs []Run
+	Asks []Ask
+	// Rejected are messages of the stream that are no lines: that they were there
+	// is kept, what they held is not.
+	Rejected []Rejected
+}
+
+// Rejected is a message of the stream that could not be read or stored.
+type Rejected struct {
+	At      time.Time // when the stream got it
+	Stream  uint64    // its sequence in the stream
+	Subject string
+	Size    int
+	Reason  string
+}
+
+// Rows is how many rows the batch makes.
+func (b *Batch) Rows() int { return len(b.Runs) + len(b.Asks) + len(b.Rejected) }
+
+// Encode makes the line of a run.
+func (r Run) Encode() (Line, error) {
+	if err := checkIdentity("run", r.ID, r.At); err != nil {
+		return Line{}, err
+	}
+	if len(r.Attempts) > MaxAttempts {
+		return Line{}, fmt.Errorf("encode run %s: %d attempts, at most %d", r.ID, len(r.Attempts), MaxAttempts)
+	}
+	c := &codec{writing: true}
+	c.object(func() { r.fields(c) })
+	if len(c.out) > MaxLine {
+		return Line{}, fmt.Errorf("encode run %s: %d bytes, at most %d", r.ID, len(c.out), MaxLine)
+	}
+	return Line{MsgID: r.ID, Data: c.out}, nil
+}
+
+// Encode makes the line of one ask.
+func (a Ask) Encode() (Line, error) {
+	lines, err := EncodeAsks([]Ask{a})
+	if err != nil {
+		return Line{}, err
+	}
+	return lines[0], nil
+}
+
+// EncodeAsks makes as few lines of many asks as the bounds of a message allow.
+// An ask that cannot be encoded is left out and told in the error; the lines of
+// the others are good.
+func EncodeAsks(asks []Ask) ([]Line, error) {
+	var lines []Line
+	var faults []error
+	var list [][]byte
+	var first string
+	size := 0
+	flush := func() {
+		if len(list) > 0 {
+			lines = append(lines, Line{MsgID: first, Data: packList(list)})
+			list, size = list[:0], 0
+		}
+	}
+	for i := range asks {
+		a := &asks[i]
+		if err := checkIdentity("ask", a.Token, a.At); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		c := &codec{writing: true}
+		c.object(func() { a.fields(c) })
+		if len(list) == MaxAsks || size+len(c.out)+8 > MaxLine {
+			flush()
+		}
+		if len(list) == 0 {
+			first = a.Token
+		}
+		list = append(list, c.out)
+		size += len(c.out)
+	}
+	flush()
+	return lines, errors.Join(faults...)
+}
+
+// The years a line may be of. They keep a clock that was never set from making
+// partitions and hours that nobody looks at.
+var (
+	earliest = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func checkIdentity(kind, id string, at time.Time) error {
+	switch {
+	case id == "" || len(id) > maxID || clean(id, maxID) != id:
+		return fmt.Errorf("encode %s: its identity must be 1 to %d bytes of text, not %.80q", kind, maxID, id)
+	case at.Before(earliest) || !at.Before(latest):
+		return fmt.Errorf("encode %s %s: its time %s is out of range", kind, id, at.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// DecodeRun reads a run's line, strictly: it was made by Encode or is refused.
+// Names it does not know are passed over, as a newer worker may send more.
+func DecodeRun(data []byte) (Run, error) {
+	c, err := newReading(data)
+	if err != nil {
+		return Run{}, fmt.Errorf("read run: %w", err)
+	}
+	var r Run
+	c.object(func() { r.fields(c) })
+	if err := c.end(); err != nil {
+		return Run{}, fmt.Errorf("read run: %w", err)
+	}
+	return r, checkIdentity("run", r.ID, r.At)
+}
+
+// DecodeAsks reads the line of one or more asks, with the same strictness.
+func DecodeAsks(data []byte) ([]Ask, error) {
+	c, err := newReading(data)
+	if err != nil {
+		return nil, fmt.Errorf("read asks: %w", err)
+	}
+	n := c.list(MaxAsks)
+	asks := make([]Ask, n)
+	for i := range asks {
+		c.object(func() { asks[i].fields(c) })
+		if c.err == nil {
+			c.err = checkIdentity("ask", asks[i].Token, asks[i].At)
+		}
+	}
+	if err := c.end(); err != nil {
+		return nil, fmt.Errorf("read asks: %w", err)
+	}
+	if n == 0 {
+		return nil, errors.New("read asks: there is none")
+	}
+	return asks, nil
+}

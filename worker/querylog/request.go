@@ -1,0 +1,62 @@
+// The asker's own id of a request: shown as he gave it, unless it may name a person.
+
+package querylog
+
+import (
+	"regexp"
+	"strings"
+
+	"protocolq/messages"
+)
+
+// maxRequest has room for an id of 128 bytes, or for a mask and a look-up id.
+const maxRequest = 160
+
+// RequestID is an asker's id as the log holds it and finds it. Askers make their
+// own ids, and some make them of e-mail addresses.
+type RequestID struct{ text string }
+
+// String is the id itself or, of one that may name a person, its mask with a
+// look-up id: "a***@b***.com~" and 32 hex digits.
+func (r RequestID) String() string { return r.text }
+
+// Request is an id as the log may hold it.
+func (h *Hasher) Request(id string) RequestID {
+	if id = clean(id, maxID); !personal(id) {
+		return RequestID{text: id}
+	}
+	return h.current.request(id)
+}
+
+// Requests are the spellings under which an id may be in the log, one for each
+// key where it is hashed. Without a Hasher (nil) only a harmless id can be found.
+func (h *Hasher) Requests(id string) []string {
+	if id = clean(id, maxID); h == nil || !personal(id) {
+		return []string{id}
+	}
+	all := []string{h.current.request(id).text}
+	for _, k := range h.older {
+		all = append(all, k.request(id).text)
+	}
+	return all
+}
+
+func (k key) request(id string) RequestID {
+	mask := hidden
+	if strings.Contains(id, "@") {
+		mask = messages.MaskEmail(id)
+	}
+	return RequestID{text: clean(mask, maxMask) + "~" + k.sum("request", id).String()}
+}
+
+// hidden stands for text that may name a person.
+const hidden = "***"
+
+// A login or an account number inside a longer text: an @ in any of its
+// spellings, 16 digits or more in a row, or a Chinese mobile number.
+var (
+	anAt     = regexp.MustCompile(`@|＠|﹫|(?i:%40|=40)`)
+	anNumber = regexp.MustCompile(`[0-9]{16}|(?:^|[^0-9])1[3-9][0-9]{9}(?:[^0-9]|$)|\+[0-9]`)
+)
+
+func personal(s string) bool { return anAt.MatchString(s) || anNumber.MatchString(s) }
