@@ -1,0 +1,349 @@
+// Asking, with workers that answer, are away, drop, die, delay and babble.
+
+package ask_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+const partner = "2088001122334455"
+
+var question = messages.Query{UserEmail: "zhang@example.com"}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestAskAndBeAnswered(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc := connect(t, srv, nats.CustomInboxPrefix("_INBOX_booking"))
+	q := question
+	q.Partner, q.ID = partner, "mine"
+	tests := []struct {
+		name    string
+		o       ask.Options
+		q       messages.Query
+		subject string
+	}{
+		{"plain", ask.Options{}, question, "protocol.query"},
+		{"of a partner", ask.Options{}, q, "protocol.query." + partner},
+		{"other prefix, JSON", ask.Options{Prefix: "test.a", Encoding: messages.JSON}, q, "test.a.query." + partner},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			worker := play(t, connect(t, srv), tt.subject, func(_ int, in taken) { in.reply(t, signed) })
+			r, err := newClient(t, nc, tt.o).Ask(within(t, 10*time.Second), tt.q)
+			if err != nil || r.Outcome != messages.Signed {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			came := worker.all()
+			if len(came) != 1 {
+				t.Fatalf("asked %d times", len(came))
+			}
+			in := came[0]
+			if in.q.ID == "" || in.q.ID != r.ID || tt.q.ID != "" && r.ID != tt.q.ID {
+				t.Errorf("asked with id %q, answered with %q", in.q.ID, r.ID)
+			}
+			if in.q.DeadlineMs != 0 {
+				t.Error("told the deadline of the context unasked")
+			}
+			if !strings.HasPrefix(in.msg.Reply, "_INBOX_booking.") {
+				t.Errorf("inbox %s is not below the connection's prefix", in.msg.Reply)
+			}
+			if want := tt.o.Encoding; want != "" && in.msg.Header.Get(messages.HeaderContentType) != string(want) {
+				t.Errorf("written as %s", in.msg.Header.Get(messages.HeaderContentType))
+			}
+		})
+	}
+}
+
+// Every outcome but two kinds of unknown is an answer, told at once.
+func TestWhatIsAnAnswer(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc := connect(t, srv)
+	var r messages.Result
+	worker := play(t, connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, r) })
+	late := question
+	late.DeadlineMs = time.Now().UnixMilli()
+	for _, tt := range []struct {
+		q messages.Query
+		r messages.Result
+	}{
+		{question, messages.Result{Outcome: messages.NotSigned, Code: "NO_SIGN_CUSTOMER"}},
+		{question, messages.Result{Outcome: messages.Refused, Code: messages.KeyConflict}},
+		{question, messages.Result{Outcome: messages.Accepted}},
+		{question, messages.Result{Outcome: messages.Unknown, Code: messages.CoolingDown, Retryable: true, RetryAfterMs: 1}},
+		{question, messages.Result{Outcome: messages.Unknown, Code: messages.Crashed, Retryable: true}},
+		{late, messages.Result{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true}},
+		{question, messages.Result{Outcome: messages.Unknown, Code: messages.Overloaded, Retryable: true, RetryAfterMs: 3_600_000}}, // beyond the deadline
+	} {
+		r = tt.r
+		before := len(worker.all())
+		got, err := newClient(t, nc, quick).Ask(within(t, 10*time.Second), tt.q)
+		if err != nil || got.Outcome != tt.r.Outcome || got.Code != tt.r.Code || got.RetryAfterMs != tt.r.RetryAfterMs {
+			t.Errorf("answered %+v: %+v, %v", tt.r, got, err)
+		}
+		if n := len(worker.all()) - before; n != 1 {
+			t.Errorf("%s: asked %d times", tt.r.Code, n)
+		}
+	}
+}
+
+// A worker that takes the query and dies costs a time-out; the next try is the same message, and waits longer.
+func TestWorkersThatDropAreAskedAgain(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	worker := play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+		if n == 5 {
+			in.reply(t, signed)
+		}
+	})
+	o := ask.Options{Try: 20 * time.Millisecond, MaxTry: 60 * time.Millisecond}
+	if r, err := newClient(t, connect(t, srv), o).Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.Signed {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	came := worker.all()
+	for i, least := range []time.Duration{20, 40, 60, 60} {
+		if gap := came[i+1].at.Sub(came[i].at); gap < (least-5)*time.Millisecond {
+			t.Errorf("try %d came after %v, want %v ms", i+2, gap, int(least))
+		}
+		if !bytes.Equal(came[i].msg.Data, came[i+1].msg.Data) || came[i].q.ID == "" {
+			t.Errorf("try %d is another question: %+v, %+v", i+2, came[i].q, came[i+1].q)
+		}
+	}
+}
+
+func TestAnAnswerToAnEarlierTryCounts(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	var first taken
+	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+		switch n {
+		case 1:
+			first = in
+		case 3:
+			first.reply(t, signed)
+		}
+	})
+	if r, err := newClient(t, connect(t, srv), quick).Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.Signed {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+func TestNobodyListensYet(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc, worker := connect(t, srv), connect(t, srv)
+	_, err := newClient(t, nc, ask.Options{}).Ask(within(t, 100*time.Millisecond), question)
+	if !errors.Is(err, nats.ErrNoResponders) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want the deadline and that nobody listens", err)
+	}
+	before := nc.Stats().OutMsgs
+	answers := make(chan error, 1)
+	go func() {
+		_, err := newClient(t, nc, quick).Ask(within(t, 10*time.Second), question)
+		answers <- err
+	}()
+	eventually(t, "two tries", func() bool { return nc.Stats().OutMsgs >= before+2 })
+	play(t, worker, "protocol.query", func(_ int, in taken) { in.reply(t, signed) })
+	if err := <-answers; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSilenceIsNotTakenForAbsence(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	play(t, connect(t, srv), "protocol.query", func(int, taken) {})
+	_, err := newClient(t, connect(t, srv), quick).Ask(within(t, 200*time.Millisecond), question)
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("error %v, want the deadline only", err)
+	}
+}
+
+// OVERLOADED is asked again after the time it says; DEADLINE without a deadline of the asker's own, too.
+func TestAskedAgainByCode(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	for _, r := range []messages.Result{
+		{Outcome: messages.Unknown, Code: messages.Overloaded, Retryable: true, RetryAfterMs: 40},
+		{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true},
+	} {
+		nc := connect(t, srv)
+		worker := play(t, nc, "protocol.query", func(n int, in taken) {
+			if n < 3 {
+				in.reply(t, r)
+				return
+			}
+			in.reply(t, signed)
+		})
+		o := quick
+		o.Try = time.Hour
+		if got, err := newClient(t, connect(t, srv), o).Ask(within(t, 10*time.Second), question); err != nil || got.Outcome != messages.Signed {
+			t.Errorf("%s: %+v, %v", r.Code, got, err)
+		}
+		came := worker.all()
+		if len(came) != 3 {
+			t.Fatalf("%s: asked %d times", r.Code, len(came))
+		}
+		if gap := came[2].at.Sub(came[0].at); gap < 2*time.Duration(r.RetryAfterMs-5)*time.Millisecond {
+			t.Errorf("%s: the third try came after %v", r.Code, gap)
+		}
+		nc.Close()
+	}
+}
+
+// The connection breaks while a query is under way, which is then asked again as soon as it is back.
+func TestConnectionLost(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	line := &cord{srv: srv}
+	nc, err := nats.Connect("", nats.InProcessServer(line), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(time.Millisecond, time.Millisecond), nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	arrived := make(chan int, 10)
+	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+		if n > 1 {
+			in.reply(t, signed)
+		}
+		arrived <- n
+	})
+	o := quick
+	o.Try = time.Hour // only the reconnection can make the second try
+	answers := make(chan error, 1)
+	go func() {
+		_, err := newClient(t, nc, o).Ask(within(t, 20*time.Second), question)
+		answers <- err
+	}()
+	<-arrived
+	line.cut()
+	eventually(t, "the break is noticed", func() bool { return !nc.IsConnected() })
+	_, err = newClient(t, nc, quick).Ask(within(t, 50*time.Millisecond), question)
+	if !errors.Is(err, nats.ErrDisconnected) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want that the connection is away", err)
+	}
+	line.mend()
+	if err := <-answers; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatCannotBeAsked(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc := connect(t, srv)
+	play(t, connect(t, srv), "protocol.query", func(_ int, in taken) {
+		if err := in.msg.Respond([]byte(`{"stream":"Q","seq":1}`)); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := ask.Ask(within(t, 10*time.Second), nc, question); !errors.Is(err, ask.ErrMalformed) {
+		t.Errorf("a stream on the subject: error %v", err)
+	}
+	play(t, connect(t, srv), "protocol.query."+partner, func(_ int, in taken) { in.q.ID = "another's"; in.reply(t, signed) })
+	q := question
+	q.Partner = partner
+	if _, err := ask.Ask(within(t, 10*time.Second), nc, q); !errors.Is(err, ask.ErrMalformed) {
+		t.Errorf("the answer to another question: error %v", err)
+	}
+	r, err := ask.Ask(within(t, 10*time.Second), nc, messages.Query{ID: "x", UserEmail: "nobody"})
+	if err != nil || r.Outcome != messages.Refused || r.Code != messages.BadRequest || r.ID != "x" {
+		t.Errorf("a wrong login: %+v, %v", r, err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ask.Ask(gone, nc, question); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: error %v", err)
+	}
+	answers := make(chan error, 1)
+	silent := play(t, connect(t, srv), "quiet.query", func(int, taken) {})
+	go func() {
+		_, err := newClient(t, nc, ask.Options{Prefix: "quiet"}).Ask(within(t, 10*time.Second), question)
+		answers <- err
+	}()
+	eventually(t, "it is asked", func() bool { return len(silent.all()) == 1 })
+	nc.Close()
+	if err := <-answers; !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("closed meanwhile: error %v", err)
+	}
+	if _, err := ask.Ask(within(t, 10*time.Second), nc, question); !errors.Is(err, nats.ErrConnectionClosed) {
+		t.Errorf("closed before: error %v", err)
+	}
+}
+
+func TestWrongOptions(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{}))
+	for _, o := range []ask.Options{{Prefix: "a.*"}, {Encoding: "text/plain"}, {Submitter: "a.b"}} {
+		if _, err := ask.New(nc, o); err == nil {
+			t.Errorf("%+v is taken", o)
+		}
+	}
+	if _, err := ask.New(nil, ask.Options{}); !errors.Is(err, nats.ErrInvalidConnection) {
+		t.Errorf("no connection: error %v", err)
+	}
+}
+
+// What the server forbids is only told to the connection; whoever asks must still learn of it.
+func TestForbidden(t *testing.T) {
+	user := &server.User{Username: "u", Password: "p", Permissions: &server.Permissions{
+		Publish: &server.SubjectPermission{Allow: []string{"other"}}}}
+	nc := connect(t, startServer(t, server.Options{Users: []*server.User{user}}), nats.UserInfo("u", "p"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if _, err := newClient(t, nc, quick).Ask(within(t, 200*time.Millisecond), question); !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("error %v, want the permission", err)
+	}
+}
+
+func TestDeadlineIsToldWhenAskedTo(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	worker := play(t, connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, signed) })
+	o := quick
+	o.Deadline = true
+	ctx := within(t, 10*time.Second)
+	if _, err := newClient(t, connect(t, srv), o).Ask(ctx, question); err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ctx.Deadline()
+	if got := worker.all()[0].q.DeadlineMs; got != end.UnixMilli() {
+		t.Errorf("told %d, want %d", got, end.UnixMilli())
+	}
+}
+
+// Many at once over one connection; nothing is left behind, here or on the server.
+func TestManyAtOnceLeaveNothing(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc := connect(t, srv)
+	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+		if n%3 != 0 {
+			in.reply(t, signed)
+		}
+	})
+	c := newClient(t, nc, quick)
+	subscriptions, goroutines := srv.NumSubscriptions(), runtime.NumGoroutine()
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if i%10 == 0 {
+				cancel()
+			}
+			if r, err := c.Ask(ctx, question); err == nil && r.Outcome != messages.Signed || err != nil && i%10 != 0 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
+	}
+	wg.Wait()
+	eventually(t, "no subscription and no goroutine left", func() bool {
+		return srv.NumSubscriptions() <= subscriptions && runtime.NumGoroutine() <= goroutines
+	})
+}

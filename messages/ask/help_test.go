@@ -1,0 +1,166 @@
+// A real server in the test's process, and stand-ins for the workers that do as each test says.
+
+package ask_test
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+// quick are Options whose times suit a test.
+var quick = ask.Options{Try: 50 * time.Millisecond, MaxTry: 100 * time.Millisecond, Pause: 10 * time.Millisecond, MaxPause: 20 * time.Millisecond}
+
+func startServer(t testing.TB, o server.Options) *server.Server {
+	t.Helper()
+	o.DontListen, o.NoLog, o.NoSigs = true, true, true
+	if o.JetStream {
+		o.StoreDir = t.TempDir()
+	}
+	srv, err := server.NewServer(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("server not ready")
+	}
+	return srv
+}
+
+func connect(t testing.TB, srv *server.Server, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect("", append([]nats.Option{nats.InProcessServer(srv)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func newClient(t testing.TB, nc *nats.Conn, o ask.Options) *ask.Client {
+	t.Helper()
+	c, err := ask.New(nc, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// taken is a query as a stand-in took it.
+type taken struct {
+	msg *nats.Msg
+	q   messages.Query
+	at  time.Time
+}
+
+// standIn plays a worker: handle answers the n-th message (from 1); it keeps what came.
+type standIn struct {
+	mu   sync.Mutex // guards came
+	came []taken
+}
+
+func play(t testing.TB, nc *nats.Conn, subject string, handle func(n int, in taken)) *standIn {
+	t.Helper()
+	s := &standIn{}
+	_, err := nc.Subscribe(subject, func(m *nats.Msg) {
+		q, _, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType))
+		if err != nil {
+			t.Errorf("query: %v", err)
+			return
+		}
+		in := taken{msg: m, q: q, at: time.Now()}
+		s.mu.Lock()
+		s.came = append(s.came, in)
+		n := len(s.came)
+		s.mu.Unlock()
+		handle(n, in)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *standIn) all() []taken {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]taken(nil), s.came...)
+}
+
+// reply answers as a worker does, in the encoding of the question.
+func (in taken) reply(t testing.TB, r messages.Result) {
+	r.ID = in.q.ID
+	_, encoding, err := messages.DecodeQuery(in.msg.Data, in.msg.Header.Get(messages.HeaderContentType))
+	if err != nil {
+		t.Error(err)
+	}
+	data, err := r.Encode(encoding)
+	if err != nil {
+		t.Error(err)
+	}
+	m := nats.NewMsg(in.msg.Reply)
+	m.Data = data
+	m.Header.Set(messages.HeaderContentType, string(encoding))
+	if err := in.msg.RespondMsg(m); err != nil {
+		t.Error(err)
+	}
+}
+
+var signed = messages.Result{Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false), Source: messages.Asked, Attempts: 1}
+
+// eventually polls ok until it is true.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// cord gives connections to a server, and cuts them.
+type cord struct {
+	srv *server.Server
+
+	mu   sync.Mutex // guards what follows
+	last net.Conn
+	down bool
+}
+
+func (c *cord) InProcessConn() (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return nil, net.ErrClosed
+	}
+	var err error
+	c.last, err = c.srv.InProcessConn()
+	return c.last, err
+}
+
+// cut breaks the connection; until mend it cannot be made again.
+func (c *cord) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = true
+	_ = c.last.Close()
+}
+
+func (c *cord) mend() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = false
+}

@@ -1,0 +1,88 @@
+// Submit: ask and go, once the stream keeps the question.
+
+package ask
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// Ack says where a submitted query is kept.
+type Ack struct {
+	ID        string // the query's, given or made
+	Stream    string
+	Sequence  uint64
+	Duplicate bool // a message with this id was stored before, within the stream's window of ten minutes
+}
+
+// unavailable is the code of a stream's refusal that passes, such as that of a full one.
+const unavailable = 503
+
+// Submit submits with the default Options.
+func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
+	c, err := New(nc, Options{})
+	if err != nil {
+		return Ack{}, err
+	}
+	return c.Submit(ctx, q)
+}
+
+// Submit stores q and returns the stream's acknowledgement: from then on it is answered, on q.ReplyTo or by its event.
+// The message id is q's id (a new one where q has none), so that it is stored once however often it has to be sent;
+// two queries of one id within ten minutes are one, told by Ack.Duplicate.
+//
+// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room.
+// The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no stream takes the subject; a
+// *jetstream.APIError), or else a *messages.Error for a query that no worker would take, ErrMalformed,
+// nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
+func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
+	q = identified(q)
+	if err := q.Check(); err != nil {
+		return Ack{}, fmt.Errorf("submit: %w", err)
+	}
+	subject := c.names.Submit()
+	if q.Partner != "" {
+		subject = c.names.SubmitOf(q.Partner, c.o.Submitter)
+	}
+	m, err := c.message(subject, q)
+	if err != nil {
+		return Ack{}, fmt.Errorf("submit: %w", err)
+	}
+	m.Header[messages.HeaderMsgID] = []string{q.ID}
+	var a jetstream.PubAck
+	err = c.until(ctx, m, func(reply *nats.Msg) heard {
+		var h heard
+		a, h = c.acknowledged(reply)
+		return h
+	})
+	if err != nil {
+		return Ack{}, fmt.Errorf("submit to %s: %w", subject, err)
+	}
+	return Ack{ID: q.ID, Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
+}
+
+// acknowledged reads a stream's word.
+func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
+	var word struct {
+		Error *jetstream.APIError `json:"error"`
+		jetstream.PubAck
+	}
+	err := json.Unmarshal(reply.Data, &word)
+	switch {
+	case err != nil:
+		return word.PubAck, heard{err: fmt.Errorf("%w: %w", ErrMalformed, err)}
+	case word.Error != nil && word.Error.Code == unavailable: // full, or without a leader: passes
+		return word.PubAck, heard{again: jittered(c.o.Pause), err: word.Error}
+	case word.Error != nil:
+		return word.PubAck, heard{err: word.Error}
+	case word.Stream == "":
+		return word.PubAck, heard{err: fmt.Errorf("%w: it names no stream", ErrMalformed)}
+	}
+	return word.PubAck, heard{}
+}

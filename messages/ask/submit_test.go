@@ -1,0 +1,132 @@
+// Submitting, to a real stream and to stand-ins whose acknowledgements get lost.
+
+package ask_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+func newStream(t *testing.T, nc *nats.Conn, c jetstream.StreamConfig) jetstream.Stream {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.CreateStream(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSubmitIsStoredOnce(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	q := question
+	q.ID, q.ReplyTo = "mine", "protocol.reply.me"
+	for i, want := range []ask.Ack{
+		{ID: "mine", Stream: "REQUESTS", Sequence: 1},
+		{ID: "mine", Stream: "REQUESTS", Sequence: 1, Duplicate: true},
+	} {
+		if got, err := ask.Submit(within(t, 10*time.Second), nc, q); err != nil || got != want {
+			t.Errorf("%d: %+v, %v", i, got, err)
+		}
+	}
+	q.ID, q.Partner = "", partner
+	o := quick
+	o.Submitter = "booking"
+	got, err := newClient(t, nc, o).Submit(within(t, 10*time.Second), q)
+	if err != nil || got.ID == "" || got.Sequence != 2 || got.Duplicate {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	m, err := stream.GetMsg(t.Context(), 2)
+	if err != nil || m.Subject != "protocol.submit."+partner+".booking" || m.Header.Get(messages.HeaderMsgID) != got.ID {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if stored, _, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType)); err != nil || stored.ID != got.ID || stored.ReplyTo != q.ReplyTo {
+		t.Errorf("%+v, %v", stored, err)
+	}
+}
+
+// A stream that refuses for want of room is tried until there is some.
+func TestSubmitWaitsForRoom(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	c := newClient(t, nc, quick)
+	if _, err := c.Submit(within(t, 10*time.Second), question); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Submit(within(t, 100*time.Millisecond), question)
+	if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != 10077 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("full: error %v", err)
+	}
+	stored := make(chan error, 1)
+	go func() {
+		_, err := c.Submit(within(t, 10*time.Second), question)
+		stored <- err
+	}()
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-stored; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSubmitErrors(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{}))
+	c := newClient(t, nc, quick)
+	if _, err := newClient(t, nc, ask.Options{}).Submit(within(t, 100*time.Millisecond), question); !errors.Is(err, nats.ErrNoResponders) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no stream: error %v", err)
+	}
+	refusal, ok := errors.AsType[*messages.Error](func() error { _, err := c.Submit(t.Context(), messages.Query{}); return err }())
+	if !ok || refusal.Field != "user_email" {
+		t.Errorf("an empty query: %v", refusal)
+	}
+	for word, right := range map[string]func(error) bool{
+		`hello`:     func(err error) bool { return errors.Is(err, ask.ErrMalformed) },
+		`{"seq":1}`: func(err error) bool { return errors.Is(err, ask.ErrMalformed) },
+		`{"error":{"code":400,"err_code":10054,"description":"too large"}}`: func(err error) bool {
+			api, ok := errors.AsType[*jetstream.APIError](err)
+			return ok && api.ErrorCode == 10054
+		},
+	} {
+		sub, err := nc.Subscribe("protocol.submit", func(m *nats.Msg) { _ = m.Respond([]byte(word)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Submit(within(t, 10*time.Second), question); !right(err) {
+			t.Errorf("%s: error %v", word, err)
+		}
+		_ = sub.Unsubscribe()
+	}
+}
+
+// A lost acknowledgement is asked for again under the same message id.
+func TestSubmitAgainAfterALostAcknowledgement(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
+		if n == 3 {
+			_ = in.msg.Respond([]byte(`{"stream":"REQUESTS","seq":7,"duplicate":true}`))
+		}
+	})
+	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), question)
+	if err != nil || got.Sequence != 7 || !got.Duplicate {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, in := range stream.all() {
+		if id := in.msg.Header.Get(messages.HeaderMsgID); id == "" || id != got.ID || in.q.ID != id {
+			t.Errorf("message id %q, query id %q, told %q", id, in.q.ID, got.ID)
+		}
+	}
+}
