@@ -210,7 +210,7 @@ func checkCreds(path string) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(data, []byte("NKEY SEED-----")) {
+	if !bytes.Contains(data, []byte("NKEY SEED-----")) && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("SU")) {
 		return fmt.Errorf("%s is not a NATS credentials file", path)
 	}
 	return nil

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -61,7 +62,11 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 		options = append(options, nats.IgnoreAuthErrorAbort())
 	}
 	if o.Creds != "" {
-		options = append(options, nats.UserCredentials(o.Creds))
+		login, err := loginBy(o.Creds)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, login)
 	}
 	if o.Inbox != "" {
 		options = append(options, nats.CustomInboxPrefix(o.Inbox))
@@ -75,6 +80,22 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 		o.Logger.Warn("nats not there yet, trying on", "servers", o.Servers)
 	}
 	return nc, nil
+}
+
+// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its users itself.
+func loginBy(path string) (nats.Option, error) {
+	data, err := readBounded(path, maxKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read NATS credentials: %w", err)
+	}
+	if bytes.Contains(data, []byte("NATS USER JWT-----")) {
+		return nats.UserCredentials(path), nil
+	}
+	login, err := nats.NkeyOptionFromSeed(path)
+	if err != nil {
+		return nil, fmt.Errorf("read nkey seed %s: %w", path, err)
+	}
+	return login, nil
 }
 
 // reconnectDelay is the wait before a round over all servers, counted from 1. The jitter keeps a fleet from
