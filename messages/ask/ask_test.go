@@ -172,6 +172,24 @@ func TestSilenceIsNotTakenForAbsence(t *testing.T) {
 	}
 }
 
+// First nobody listens, then somebody takes the query and says nothing: what was in the way last is the silence.
+func TestWhatWasInTheWayLast(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	nc, worker := connect(t, srv), connect(t, srv)
+	o := quick
+	o.Try = time.Hour
+	answers := make(chan error, 1)
+	go func() {
+		_, err := newClient(t, nc, o).Ask(within(t, time.Second), question)
+		answers <- err
+	}()
+	eventually(t, "two tries", func() bool { return nc.Stats().OutMsgs >= 2 })
+	play(t, worker, "protocol.query", func(int, taken) {})
+	if err := <-answers; !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("error %v, want the deadline only", err)
+	}
+}
+
 // OVERLOADED is asked again after the time it says; DEADLINE without a deadline of the asker's own, too.
 func TestAskedAgainByCode(t *testing.T) {
 	srv := startServer(t, server.Options{})
