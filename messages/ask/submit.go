@@ -38,6 +38,7 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 // two queries of one id within ten minutes are one, told by Ack.Duplicate.
 //
 // Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room.
+// An error then does not say that q is not stored: to be sure, submit it again with the same id.
 // The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no stream takes the subject; a
 // *jetstream.APIError), or else a *messages.Error for a query that no worker would take, ErrMalformed,
 // nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
