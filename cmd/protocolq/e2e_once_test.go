@@ -46,7 +46,9 @@ func TestOneKey(t *testing.T) {
 	if sums := s.askedOnce(); sums.Calls != 1 || sums.Conclusive != 1 {
 		t.Errorf("%d askers made %d calls", askers, sums.Calls)
 	}
-	t.Logf("%d askers, 1 call: p50 %v, p99 %v; %v", askers, percentile(all, 50), percentile(all, 99), counts)
+	call := s.calls()[0]
+	t.Logf("%d askers, 1 call, begun after %v: p50 %v, p99 %v; %v", askers,
+		time.UnixMicro(call.Started).Sub(all[0].sent).Round(time.Millisecond), percentile(all, 50), percentile(all, 99), counts)
 }
 
 // outcomes are what the parts of the mixed test come to.
