@@ -26,12 +26,14 @@ var floors = map[string]struct {
 	http    bool // may speak HTTP
 }{
 	"messages":          {imports: []string{msgpack}},
+	"messages/ask":      {imports: []string{natsGo, "protocolq/messages"}}, // what Go callers use
 	"gateway/mapi":      {imports: []string{"golang.org/x/text"}},
 	"gateway":           {imports: []string{"protocolq/gateway/mapi"}, http: true},
 	"gateway/simulator": {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
 	"worker/retry":      {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/dedupe":     {imports: []string{natsGo, msgpack}},
 	"worker/provision":  {imports: []string{natsGo, "protocolq/messages"}},
+	"worker/querylog":   {imports: []string{"protocolq/messages"}}, // for its masks
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", msgpack, "golang.org/x/sync/errgroup",
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe"}},
 }
