@@ -3,7 +3,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,8 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // load resolves all settings from a command line and a file, with the environment of the test.
 func load(t *testing.T, file string, args ...string) (*Config, *settings, error) {
