@@ -1,0 +1,109 @@
+// The maintained counters: what one new row adds to the sums of its hour and partner.
+
+package database
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Names of counters. Those that end with : are followed by a word or a bucket.
+const (
+	countAsks     = "ask"
+	countOutcome  = "outcome:"
+	countSource   = "source:"
+	countCode     = "code:" // of asks
+	countTook     = "took:" // of asks, by bucket
+	countRuns     = "run"
+	countCalls    = "call"
+	countCut      = "cut" // calls whose worker died
+	countCallCode = "call_code:"
+	countCallTook = "call_took:"
+	countRejected = "rejected"
+)
+
+type counter struct {
+	hour          int64
+	partner, name string
+}
+
+type counts map[counter]int64
+
+type sum struct {
+	counter
+	n int64
+}
+
+// hourOf counts hours since 1970.
+func hourOf(ms int64) int64 { return ms / time.Hour.Milliseconds() }
+
+func (c counts) ask(a *askRow) {
+	add := c.adder(a.At, a.Partner)
+	add(countAsks, 1)
+	add(countOutcome+a.Outcome, 1)
+	if a.Source != "" {
+		add(countSource+a.Source, 1)
+	}
+	if a.Code != "" {
+		add(countCode+a.Code, 1)
+	}
+	add(countTook+strconv.Itoa(bucketOf(took(a.At, a.AnsweredAt)*1000)), 1)
+}
+
+func (c counts) run(r *runRow) {
+	add := c.adder(r.At, r.Partner)
+	add(countRuns, 1)
+	for _, a := range r.Attempts {
+		add(countCalls, 1)
+		if a.Cut {
+			add(countCut, 1)
+			continue // what came of it, and when, nobody knows
+		}
+		if a.Code != "" {
+			add(countCallCode+a.Code, 1)
+		}
+		add(countCallTook+strconv.Itoa(bucketOf(a.Total.Microseconds())), 1)
+	}
+}
+
+func (c counts) rejected(r *rejectedRow) { c.adder(r.At, "")(countRejected, 1) }
+
+func (c counts) adder(at time.Time, partner string) func(string, int64) {
+	hour := hourOf(at.UnixMilli())
+	return func(name string, n int64) { c[counter{hour, partner, name}] += n }
+}
+
+// sorted: all writers take the rows in one order, so that none waits in a circle.
+func (c counts) sorted() []sum {
+	list := make([]sum, 0, len(c))
+	for k, n := range c {
+		list = append(list, sum{k, n})
+	}
+	slices.SortFunc(list, func(a, b sum) int {
+		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.partner, b.partner), cmp.Compare(a.name, b.name))
+	})
+	return list
+}
+
+// Buckets of times: four to a doubling, so that a percentile read from them is
+// within an eighth of the truth, and a busy hour has some tens of rows.
+
+func bucketOf(us int64) int {
+	if us < 4 {
+		return int(max(us, 0))
+	}
+	shift := bits.Len64(uint64(us)) - 3
+	return shift*4 + int(us>>shift)
+}
+
+// bucketStart is the least time of a bucket in microseconds.
+func bucketStart(b int) int64 {
+	if b < 8 {
+		return int64(b)
+	}
+	shift := b/4 - 1
+	return int64(b-shift*4) << shift
+}

@@ -1,0 +1,150 @@
+// A query log in a database, SQLite or PostgreSQL by its URL: how it is opened, and what its errors mean.
+
+// Package database keeps the query log in SQLite, for one machine, or in
+// PostgreSQL, for a fleet. Both hold the same tables and answer the same
+// questions; a conformance suite holds them to it.
+//
+//	asks      one row for every ask, by its token
+//	runs      one row for every run of the gateway, by its id, with every call
+//	counters  sums by hour and partner, kept in the transaction of the rows
+//	rejected  messages that were no lines
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// ErrNotThere: there is no query log at that place, or it is not of this
+// program's version. A Recorder makes it; who only reads does not.
+var ErrNotThere = errors.New("no query log there")
+
+// Options say which database, and what for.
+type Options struct {
+	// URL is sqlite:///absolute/path, sqlite:relative/path, or postgres://user@host/name?….
+	// It may hold no password: PostgreSQL's come from PGPASSFILE or PGPASSWORD.
+	URL string
+	// ReadOnly never makes or changes anything.
+	ReadOnly bool
+}
+
+// DB is an open query log. It is safe for concurrent use.
+type DB struct {
+	write *sql.DB // SQLite: one connection, as it has one writer at a time; nil when ReadOnly
+	read  *sql.DB
+	kind  kind
+	place string // the URL, fit to be shown
+}
+
+// kind is what differs between the databases.
+type kind interface {
+	// rebind makes a statement with ? for each argument one of this database.
+	rebind(statement string) string
+	// write stores a batch in one transaction.
+	write(ctx context.Context, db *sql.DB, b *rows) (Written, error)
+	// prune deletes what is older than before, up to about limit rows, and reports whether more is left.
+	prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error)
+	// migrations are the statements of each version, the first is version 1.
+	migrations() []string
+	// lock keeps other migrations out until the transaction ends.
+	lock(ctx context.Context, tx *sql.Tx) error
+	// classify says which kind of error it is.
+	classify(err error) error
+}
+
+// CheckURL reports what is wrong with a URL, without opening anything.
+func CheckURL(text string) error {
+	scheme, _, _ := strings.Cut(text, ":")
+	switch scheme {
+	case "sqlite":
+		if sqlitePath(text) == "" {
+			return errors.New("names no file: write sqlite:///absolute/path or sqlite:relative/path")
+		}
+		return nil
+	case "postgres", "postgresql":
+		u, err := url.Parse(text)
+		if err != nil {
+			return errors.New("is not a URL such as postgres://user@host/name") // its own words may show a password
+		}
+		_, password := u.User.Password()
+		// A password here ends up in process lists and logs.
+		if password || u.Query().Has("password") || u.Query().Has("sslpassword") {
+			return errors.New("must hold no password: give it by PGPASSFILE or PGPASSWORD")
+		}
+		return nil
+	}
+	return errors.New("must begin with sqlite: or postgres:")
+}
+
+// Open opens the database and, unless ReadOnly, brings its tables up to date.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if err := CheckURL(o.URL); err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	open := openPostgres
+	if strings.HasPrefix(o.URL, "sqlite:") {
+		open = openSQLite
+	}
+	db, err := open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.URL, err)
+	}
+	db.place = o.URL
+	begin := db.migrate
+	if o.ReadOnly {
+		begin = db.checkVersion
+	}
+	if err := begin(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.URL, err), db.Close())
+	}
+	return db, nil
+}
+
+// String is where the log is; it holds no password.
+func (db *DB) String() string { return db.place }
+
+// Ping reports whether the database can be reached.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Close closes all connections.
+func (db *DB) Close() error {
+	var faults []error
+	for _, pool := range []*sql.DB{db.write, db.read} {
+		if pool != nil {
+			faults = append(faults, pool.Close())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// within runs do in a transaction that ends with it.
+func within(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// ignoreDone: a transaction that its connection's end has ended needs no rollback.
+func ignoreDone(err error) error {
+	if err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return fmt.Errorf("roll back: %w", err)
+}

@@ -1,0 +1,117 @@
+// The tables' versions: embedded statements, forward only, one recorder at a time.
+
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+	"time"
+
+	"protocolq/worker/querylog"
+)
+
+// readMigrations gives the embedded files of a database in their order.
+func readMigrations(kind string) []string {
+	names, err := fs.Glob(migrationFiles, "migrations/"+kind+"_*.sql")
+	if err != nil || len(names) == 0 {
+		panic("no migrations of " + kind) // they are part of the program
+	}
+	sort.Strings(names)
+	var all []string
+	for _, name := range names {
+		text, err := fs.ReadFile(migrationFiles, name)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, string(text))
+	}
+	return all
+}
+
+const makeVersions = `CREATE TABLE IF NOT EXISTS schema_version (
+	version INTEGER NOT NULL PRIMARY KEY,
+	at_ms   BIGINT  NOT NULL
+)`
+
+// migrate brings the tables up to this program's version, in one transaction
+// which a second recorder that starts at the same time waits for.
+func (db *DB) migrate(ctx context.Context) error {
+	list := db.kind.migrations()
+	step := func() error {
+		return within(ctx, db.write, func(tx *sql.Tx) error {
+			if err := db.kind.lock(ctx, tx); err != nil {
+				return fmt.Errorf("wait for other migrations: %w", err)
+			}
+			if _, err := tx.ExecContext(ctx, makeVersions); err != nil {
+				return fmt.Errorf("make the table of versions: %w", err)
+			}
+			have, err := version(ctx, tx)
+			if err != nil {
+				return err
+			}
+			for v := have + 1; v <= len(list); v++ {
+				if _, err := tx.ExecContext(ctx, list[v-1]); err != nil {
+					return fmt.Errorf("migrate to version %d: %w", v, err)
+				}
+				if _, err := tx.ExecContext(ctx, db.kind.rebind("INSERT INTO schema_version (version, at_ms) VALUES (?, ?)"), v, time.Now().UnixMilli()); err != nil {
+					return fmt.Errorf("note version %d: %w", v, err)
+				}
+			}
+			return newer(have, len(list))
+		})
+	}
+	for {
+		err := step()
+		if err == nil || !errors.Is(db.kind.classify(err), querylog.ErrTryAgain) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// checkVersion is for who only reads.
+func (db *DB) checkVersion(ctx context.Context) error {
+	have, err := version(ctx, db.read)
+	want := len(db.kind.migrations())
+	switch {
+	case err != nil && isMissing(err):
+		return ErrNotThere
+	case err != nil:
+		return err
+	case have < want:
+		return fmt.Errorf("its tables are of version %d and this program's of %d: start its recorder first: %w", have, want, ErrNotThere)
+	}
+	return newer(have, want)
+}
+
+// newer refuses tables that a later program made: it may mean something else by them.
+func newer(have, want int) error {
+	if have > want {
+		return fmt.Errorf("its tables are of version %d, this program knows %d: use the newer program", have, want)
+	}
+	return nil
+}
+
+func version(ctx context.Context, q interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) (v int, err error) {
+	if err := q.QueryRowContext(ctx, "SELECT COALESCE(MAX(version), 0) FROM schema_version").Scan(&v); err != nil {
+		return 0, fmt.Errorf("read the tables' version: %w", err)
+	}
+	return v, nil
+}
+
+// isMissing: the table of versions is not there.
+func isMissing(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "no such table") || strings.Contains(text, "does not exist")
+}
