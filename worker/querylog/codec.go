@@ -27,7 +27,6 @@ type codec struct {
 type entry struct {
 	name string
 	at   int
-	used bool
 }
 
 func newReading(data []byte) (*codec, error) {
