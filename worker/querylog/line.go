@@ -87,7 +87,7 @@ type Ask struct {
 	Request    RequestID // the asker's own id
 	Run        string    // whose answer he was told; "" when there was none
 	Key        Masked
-	Partner    string
+	Partner    string // one of the fleet's; "" of any other, or strangers would make sums without end
 	Email      Masked
 	Account    Masked
 	Source     string // asked, joined, remembered; "" when there was no run

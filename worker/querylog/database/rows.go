@@ -72,6 +72,18 @@ func rowsOf(b *querylog.Batch) *rows {
 	return r
 }
 
+// partners are those of the asks, sorted.
+func (r *rows) partners() []string {
+	var list []string
+	for _, a := range r.asks {
+		if !slices.Contains(list, a.Partner) {
+			list = append(list, a.Partner)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 func (r runRow) values() []any {
 	return []any{r.ID, r.At.UnixMilli(), took(r.At, r.AnsweredAt), r.Partner, lookUp(r.Key), r.Email.String(), lookUp(r.Email), r.Account.String(), lookUp(r.Account),
 		hashVersion(r.Key, r.Email, r.Account), r.Outcome, r.Code, r.Class, r.Debit, r.Refund, r.Verified, r.Worker, r.Deaths, r.calls}

@@ -121,6 +121,10 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 		if w.Rejected, err = insertEach(ctx, tx, rejectedInsert, len(b.rejected), func(i int) []any { return b.rejected[i].values() }, func(i int) { sums.rejected(&b.rejected[i]) }); err != nil {
 			return fmt.Errorf("insert rejected: %w", err)
 		}
+		partners := b.partners()
+		if _, err := insertEach(ctx, tx, "INSERT INTO partners (partner) VALUES (?) ON CONFLICT DO NOTHING", len(partners), func(i int) []any { return []any{partners[i]} }, func(int) {}); err != nil {
+			return fmt.Errorf("insert partners: %w", err)
+		}
 		list := sums.sorted()
 		_, err = insertEach(ctx, tx, "INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO UPDATE SET n = n + excluded.n",
 			len(list), func(i int) []any { return []any{list[i].hour, list[i].partner, list[i].name, list[i].n} }, func(int) {})

@@ -69,6 +69,11 @@ CREATE TABLE counters (
 	PRIMARY KEY (hour, partner, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Every partner there is an ask of: few, and looked up for each list.
+CREATE TABLE partners (
+	partner TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- Messages of the stream that were no lines: that they were there, not what they held.
 CREATE TABLE rejected (
 	at_ms   INTEGER NOT NULL,

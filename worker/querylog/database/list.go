@@ -1,0 +1,141 @@
+// Reading: pages of asks, newest first, by keys and not by offsets, so that the last page costs what the first does.
+
+package database
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Ask is one row of the list, with what may be shown.
+type Ask struct {
+	Token       string `json:"token"`
+	AtMs        int64  `json:"at_ms"`
+	TookMs      int64  `json:"took_ms"`
+	ID          string `json:"id"` // the asker's own; hashed when it may name a person
+	Run         string `json:"run,omitempty"`
+	Partner     string `json:"partner,omitempty"`
+	KeyID       string `json:"key_id,omitempty"`
+	Email       string `json:"email,omitempty"` // masked
+	EmailID     string `json:"email_id,omitempty"`
+	Account     string `json:"account,omitempty"` // masked
+	AccountID   string `json:"account_id,omitempty"`
+	HashVersion string `json:"hash_version,omitempty"`
+	Source      string `json:"source,omitempty"`
+	Door        string `json:"door,omitempty"`
+	Subject     string `json:"subject,omitempty"`
+	Reply       string `json:"reply,omitempty"`
+	Outcome     string `json:"outcome"`
+	Code        string `json:"code,omitempty"`
+	Trace       string `json:"trace,omitempty"`
+}
+
+// Page is part of a list. Next is where it goes on, the zero Cursor at the end.
+type Page struct {
+	Asks []Ask
+	Next Cursor
+}
+
+// MaxPage bounds the asks of one page.
+const MaxPage = 1000
+
+// maxBranches bounds one statement; SQLite takes 500 and each costs a look-up.
+const maxBranches = 100
+
+// List gives up to limit asks that f wants, the newest after the cursor first.
+func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page, error) {
+	if err := f.Check(); err != nil {
+		return Page{}, fmt.Errorf("list: %w", err)
+	}
+	limit = min(max(limit, 1), MaxPage)
+	var partners []string
+	if f.Partner == "" && (f.Outcome != "" || f.Code != "") {
+		var err error
+		if partners, err = db.Partners(ctx); err != nil {
+			return Page{}, err
+		}
+		if len(partners) == 0 {
+			return Page{}, nil
+		}
+	}
+	common := f.common(after)
+	var all []Ask
+	for part := range slices.Chunk(f.branches(partners), maxBranches) {
+		asks, err := db.newest(ctx, part, common, limit+1)
+		if err != nil {
+			return Page{}, fmt.Errorf("list: %w", err)
+		}
+		all = append(all, asks...)
+	}
+	slices.SortFunc(all, func(a, b Ask) int {
+		return -cmp.Or(cmp.Compare(a.AtMs, b.AtMs), strings.Compare(a.Token, b.Token))
+	})
+	if len(all) <= limit {
+		return Page{Asks: all}, nil
+	}
+	last := all[limit-1]
+	return Page{Asks: all[:limit:limit], Next: Cursor{last.AtMs, last.Token}}, nil
+}
+
+// newest reads the newest asks of each branch, all branches in one statement.
+func (db *DB) newest(ctx context.Context, branches []where, common *where, limit int) ([]Ask, error) {
+	var parts []string
+	var args []any
+	for _, b := range branches {
+		w := where{parts: append(b.parts, common.parts...), args: append(b.args, common.args...)}
+		parts = append(parts, "SELECT * FROM (SELECT "+askColumns+" FROM asks"+w.String()+" ORDER BY at_ms DESC, token DESC LIMIT ?) AS b")
+		args = append(append(args, w.args...), limit)
+	}
+	return db.asks(ctx, strings.Join(parts, " UNION ALL "), args...)
+}
+
+func (db *DB) asks(ctx context.Context, statement string, args ...any) ([]Ask, error) {
+	result, err := db.read.QueryContext(ctx, db.kind.rebind(statement), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	var list []Ask
+	for result.Next() {
+		var a Ask
+		var slow int
+		var key, email, account []byte
+		if err := result.Scan(&a.Token, &a.AtMs, &a.TookMs, &slow, &a.ID, &a.Run, &a.Partner, &key, &a.Email, &email, &a.Account, &account,
+			&a.HashVersion, &a.Source, &a.Door, &a.Subject, &a.Reply, &a.Outcome, &a.Code, &a.Trace); err != nil {
+			return nil, err
+		}
+		a.KeyID, a.EmailID, a.AccountID = hex.EncodeToString(key), hex.EncodeToString(email), hex.EncodeToString(account)
+		list = append(list, a)
+	}
+	return list, result.Err()
+}
+
+// Partners are those of all asks, sorted; "" is that of an ask whose partner is
+// none of the fleet's.
+func (db *DB) Partners(ctx context.Context) ([]string, error) {
+	result, err := db.read.QueryContext(ctx, "SELECT partner FROM partners ORDER BY partner")
+	if err != nil {
+		return nil, fmt.Errorf("list partners: %w", err)
+	}
+	defer result.Close()
+	var list []string
+	for result.Next() {
+		var p string
+		if err := result.Scan(&p); err != nil {
+			return nil, fmt.Errorf("list partners: %w", err)
+		}
+		list = append(list, p)
+	}
+	if err := result.Err(); err != nil {
+		return nil, fmt.Errorf("list partners: %w", err)
+	}
+	return list, nil
+}
+
+// At is when the ask arrived.
+func (a *Ask) At() time.Time { return time.UnixMilli(a.AtMs) }
