@@ -31,12 +31,13 @@ var floors = map[string]struct {
 	"gateway":                  {imports: []string{"protocolq/gateway/mapi"}, http: true},
 	"gateway/simulator":        {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
+	"worker/limit":             {},
 	"worker/dedupe":            {imports: []string{natsGo, msgpack}},
 	"worker/provision":         {imports: []string{natsGo, "protocolq/messages"}},
 	"worker/querylog":          {imports: []string{"protocolq/messages"}}, // for its masks
 	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", msgpack, "golang.org/x/sync/errgroup",
-		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe"}},
+		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/limit"}},
 }
 
 func TestFloors(t *testing.T) {

@@ -1,0 +1,240 @@
+// Limits over several processes in exact times, on records in memory.
+
+package limit_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/worker/limit"
+)
+
+// records are shared records in memory; writes counts the changes that went through.
+type records struct {
+	mu     sync.Mutex
+	data   map[string][]byte
+	seq    map[string]uint64
+	writes int
+}
+
+func newRecords() *records { return &records{data: map[string][]byte{}, seq: map[string]uint64{}} }
+
+func (r *records) Get(ctx context.Context, name string) ([]byte, uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.data[name], r.seq[name], ctx.Err()
+}
+
+func (r *records) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seq[name] != expect {
+		return 0, limit.ErrConflict
+	}
+	r.data[name], r.writes = data, r.writes+1
+	r.seq[name]++
+	return r.seq[name], ctx.Err()
+}
+
+// Three processes that all want more than there is begin together exactly as
+// many calls as the rate allows, and not more in any second.
+func TestRateOverThreeProcesses(t *testing.T) {
+	for _, perSecond := range []float64{0.5, 7, 100, 5000} {
+		t.Run(fmt.Sprint(perSecond), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shared := newRecords()
+				ctx, cancel := context.WithCancel(t.Context())
+				var mu sync.Mutex
+				perSec := map[int]int{}
+				begun := time.Now()
+				var wg sync.WaitGroup
+				for range 3 {
+					l := limit.NewRate(shared, "rate", perSecond, time.Now)
+					for range 20 {
+						wg.Go(func() {
+							for {
+								if _, err := l.Wait(ctx, time.Hour); err != nil {
+									return
+								}
+								mu.Lock()
+								perSec[int(time.Since(begun)/time.Second)]++
+								mu.Unlock()
+							}
+						})
+					}
+				}
+				const seconds = 20
+				time.Sleep(seconds * time.Second)
+				cancel()
+				wg.Wait()
+				total := 0
+				for s, n := range perSec {
+					if s < seconds {
+						total += n
+					}
+					if float64(n) > perSecond*1.05+1 {
+						t.Errorf("%d calls in second %d", n, s)
+					}
+				}
+				want := perSecond * seconds
+				if float64(total) < want*0.95-1 || float64(total) > want*1.05+1 {
+					t.Errorf("%d calls in %d s, want %.0f within 5 %%", total, seconds, want)
+				}
+				if most := seconds*11 + 3; perSecond > 10 && shared.writes > most {
+					t.Errorf("%d writes, want at most %d: ten a second and not one per call", shared.writes, most)
+				}
+			})
+		})
+	}
+}
+
+func TestRateTakesNothingTooFarAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewRate(newRecords(), "rate", 0.1, time.Now)
+		if after, err := l.Wait(t.Context(), time.Second); after != 0 || err != nil {
+			t.Errorf("the first call waits %v, %v", after, err)
+		}
+		for range 3 {
+			if after, err := l.Wait(t.Context(), time.Second); after != 10*time.Second || err != nil {
+				t.Errorf("the next one would be in %v, %v; want 10 s", after, err)
+			}
+		}
+	})
+}
+
+// worker calls as often as it may, each call taking d.
+func callers(ctx context.Context, wg *sync.WaitGroup, s *limit.Share, n int, d time.Duration, under, most, made *atomic.Int64) {
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			_ = s.Renew(ctx)
+			wait(ctx, limit.ShareEvery)
+		}
+	})
+	for range n {
+		wg.Go(func() {
+			for {
+				leave, err := s.Enter(ctx)
+				if err != nil {
+					return
+				}
+				now := under.Add(1)
+				for {
+					if m := most.Load(); now <= m || most.CompareAndSwap(m, now) {
+						break
+					}
+				}
+				made.Add(1)
+				wait(ctx, d)
+				under.Add(-1)
+				leave()
+			}
+		})
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+func TestShareOverThreeProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := newRecords()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		var under, most atomic.Int64
+		made := make([]atomic.Int64, 3)
+		for i := range made {
+			callers(ctx, &wg, limit.NewShare(shared, "calls", fmt.Sprint(i), 30, time.Now), 40, 100*time.Millisecond, &under, &most, &made[i])
+		}
+		time.Sleep(20 * time.Second)
+		cancel()
+		wg.Wait()
+		if most.Load() > 30 {
+			t.Errorf("%d calls at once, at most 30 may be", most.Load())
+		}
+		total := made[0].Load() + made[1].Load() + made[2].Load()
+		if total < 30*200*95/100 { // 30 at once, ten a second each, 20 s
+			t.Errorf("%d calls, want 6000 within 5 %%", total)
+		}
+		for i := range made {
+			if made[i].Load() < total/10 {
+				t.Errorf("process %d made %d of %d calls", i, made[i].Load(), total)
+			}
+		}
+	})
+}
+
+// What a dead process held is free again after its time, and not before.
+func TestShareOfTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := newRecords()
+		dead := limit.NewShare(shared, "calls", "dead", 1, time.Now)
+		if _, err := dead.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		alive := limit.NewShare(shared, "calls", "alive", 1, time.Now)
+		leave, err := alive.Enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after := time.Since(begun); after < 10*time.Second || after > 10100*time.Millisecond {
+			t.Errorf("entered after %v, want just after 10 s", after)
+		}
+		leave()
+	})
+}
+
+func TestShareWaitsNoLongerThanItsAsker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := limit.NewShare(newRecords(), "calls", "a", 1, time.Now)
+		if _, err := s.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		begun := time.Now()
+		if _, err := s.Enter(ctx); err == nil || time.Since(begun) != 3*time.Second {
+			t.Errorf("%v after %v, want the deadline after 3 s", err, time.Since(begun))
+		}
+	})
+}
+
+func TestBudget(t *testing.T) {
+	b := limit.NewBudget(10)
+	for i := range 10 {
+		if !b.Retry() {
+			t.Fatalf("retry %d refused", i+1)
+		}
+	}
+	if b.Retry() {
+		t.Error("an eleventh retry")
+	}
+	for range 9 {
+		b.Called()
+	}
+	if b.Retry() {
+		t.Error("a retry after nine calls")
+	}
+	b.Called()
+	b.Called() // floating point: the tenth may fall short by a hair
+	if !b.Retry() {
+		t.Error("no retry after eleven calls")
+	}
+	for range 10_000 {
+		b.Called()
+	}
+	if b.Left() != 10 {
+		t.Errorf("%.1f saved up, want 10", b.Left())
+	}
+}

@@ -1,0 +1,102 @@
+// A rate that holds over the fleet: time is handed out in batches from one shared record.
+
+package limit
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Rate lets calls begin no faster than so many a second over all processes that
+// share its record. The record holds the instant from which on time is free;
+// a process reserves a stretch of it, and each call takes the next instant of
+// the stretch. Safe for concurrent use.
+type Rate struct {
+	records   Records
+	name      string
+	perSecond float64
+	clock     func() time.Time
+	batch     int
+
+	turn chan struct{} // holds one token: who has it may use what follows, and reserve
+	next time.Time     // first instant of the stretch that is not taken
+	left int           // how many instants it still has
+}
+
+type rateRecord struct {
+	FreeFromUs int64 `json:"free_from_us"` // unix µs
+}
+
+// reserveFor is how much time a batch covers: short, because what a process has
+// reserved and does not use is lost to the others.
+const reserveFor = 100 * time.Millisecond
+
+// NewRate makes a Rate of perSecond calls, by a clock that the fleet shares.
+func NewRate(r Records, name string, perSecond float64, clock func() time.Time) *Rate {
+	return &Rate{records: r, name: name, perSecond: perSecond, clock: clock, turn: make(chan struct{}, 1),
+		batch: max(1, int(math.Round(perSecond*reserveFor.Seconds())))}
+}
+
+// Wait waits until a call may begin. When that would be later than most from
+// now, it takes nothing and returns how long it would have been.
+func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duration, err error) {
+	at, err := l.take(ctx, most)
+	if err != nil {
+		return 0, err
+	}
+	wait := at.Sub(l.clock())
+	if wait > most {
+		return wait, nil
+	}
+	return 0, sleep(ctx, wait)
+}
+
+// take takes the next instant, or looks at it without taking it when it is too far away.
+func (l *Rate) take(ctx context.Context, most time.Duration) (time.Time, error) {
+	if err := acquire(ctx, l.turn); err != nil {
+		return time.Time{}, err
+	}
+	defer release(l.turn)
+	step := time.Duration(float64(time.Second) / l.perSecond)
+	now := l.clock()
+	if l.left > 0 && l.next.Before(now.Add(-reserveFor)) {
+		l.left = 0 // an old stretch would let a burst through
+	}
+	if l.left == 0 {
+		start, taken, err := l.reserve(ctx, step, now.Add(most))
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !taken {
+			return start, nil
+		}
+		l.next, l.left = start, l.batch
+	}
+	at := l.next
+	l.next, l.left = l.next.Add(step), l.left-1
+	return at, nil
+}
+
+// reserve takes a stretch of time from the shared record, unless it begins after latest.
+func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time) (start time.Time, taken bool, err error) {
+	err = change(ctx, l.records, l.name, func(r *rateRecord) bool {
+		now := l.clock()
+		start = time.UnixMicro(r.FreeFromUs)
+		if start.Before(now) || start.After(now.Add(maxAhead)) {
+			start = now // nobody reserves that far ahead: a clock was wrong
+		}
+		if taken = !start.After(latest); taken {
+			r.FreeFromUs = start.Add(time.Duration(l.batch) * step).UnixMicro()
+		}
+		return taken
+	})
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("reserve calls: %w", err)
+	}
+	return start, taken, nil
+}
+
+// maxAhead is farther ahead than time is ever reserved.
+const maxAhead = 10 * time.Minute
