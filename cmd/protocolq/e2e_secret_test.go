@@ -112,9 +112,11 @@ func canaryRubbish(t *testing.T, s *stand) {
 	for _, body := range []string{
 		`{"v":1,"user_email":"` + canaryName + ` @` + canaryDomain + `"}`,
 		`{"v":1,"account_no":"` + canaryAccounts[0] + `x"}`,
+		`{"v":1,"` + email + `":1}`, // his data where a name belongs
+		`{"v":1,"` + email + `":1,"` + email + `":2}`,
 		`{"v":1,"user_email":"` + email + `","user_email":"` + email + `"}`,
 		`{"v":1,"user_email":"` + email + `","biz_type":"` + canaryAccounts[0] + `"}`,
-		`{"v":1,"user_email":"` + email + `","reply_to":"some.where"}`,
+		`{"v":1,"user_email":"` + email + `","reply_to":"` + canaryName + `.` + canaryDomain + `"}`,
 		`{"v":1,"user_email":"` + email,
 		email,
 	} {

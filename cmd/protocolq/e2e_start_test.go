@@ -65,6 +65,9 @@ func TestNATSComesLater(t *testing.T) {
 	if n := len(w.said()); n >= 20 {
 		t.Errorf("%d lines in 3 s", n)
 	}
+	if strings.Contains(w.err.String(), "streams") {
+		t.Error("it speaks of streams while there is no server")
+	}
 	if len(tries) < 3 {
 		t.Fatalf("it told of %d tries", len(tries))
 	}
