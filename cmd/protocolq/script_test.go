@@ -34,17 +34,20 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second longer under the race detector
 			e.Setenv("CONTROL", "\x1b[31m\u202e\r") // what a stranger may send
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":   scriptCode,
-			"up":     scriptUp,
-			"get":    scriptGet,
-			"nats":   scriptNATS,
-			"answer": scriptAnswer,
-			"silent": scriptSilent,
-			"stream": scriptStream,
+			"code":    scriptCode,
+			"up":      scriptUp,
+			"get":     scriptGet,
+			"nats":    scriptNATS,
+			"answer":  scriptAnswer,
+			"silent":  scriptSilent,
+			"stream":  scriptStream,
+			"letters": scriptLetters,
+			"reply":   scriptReply,
 		},
 	})
 }
