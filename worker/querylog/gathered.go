@@ -1,0 +1,123 @@
+// Messages in hand: the batch they make, and what becomes of them.
+
+package querylog
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// gathered is a batch with the messages it was made of.
+type gathered struct {
+	batch Batch
+	msgs  []jetstream.Msg
+	made  []made // what each message made, in the order of msgs
+}
+
+// made counts the rows of one message, which lie together in the batch.
+type made struct {
+	runs, asks int
+	fault      error // it was no line
+}
+
+// add reads a message into the batch. One that is no line becomes a rejected row.
+func (g *gathered) add(msg jetstream.Msg) {
+	var m made
+	switch {
+	case strings.HasSuffix(msg.Subject(), ".run"):
+		var run Run
+		if run, m.fault = DecodeRun(msg.Data()); m.fault == nil {
+			g.batch.Runs, m.runs = append(g.batch.Runs, run), 1
+		}
+	case strings.HasSuffix(msg.Subject(), ".ask"):
+		var asks []Ask
+		if asks, m.fault = DecodeAsks(msg.Data()); m.fault == nil {
+			g.batch.Asks, m.asks = append(g.batch.Asks, asks...), len(asks)
+		}
+	default:
+		m.fault = errors.New("no line goes by this subject")
+	}
+	if m.fault != nil {
+		g.batch.Rejected = append(g.batch.Rejected, rejection(msg, m.fault))
+	}
+	g.msgs, g.made = append(g.msgs, msg), append(g.made, m)
+}
+
+// rejection says that msg was there, and nothing of what it held. The words of
+// fault are ours.
+func rejection(msg jetstream.Msg, fault error) Rejected {
+	r := Rejected{At: time.Now(), Subject: shownSubject(clean(msg.Subject(), maxSubject), ""), Size: len(msg.Data()), Reason: reason(fault)}
+	if meta, err := msg.Metadata(); err == nil {
+		r.At, r.Stream = meta.Timestamp, meta.Sequence.Stream
+	}
+	return r
+}
+
+// reason is what may be kept of a fault: not what a database quotes of a row.
+func reason(fault error) string {
+	if errors.Is(fault, ErrUnstorable) {
+		return "the database will not take it"
+	}
+	return clean(fault.Error(), maxSubject)
+}
+
+// rejected is the single message of g as a rejected row.
+func (g *gathered) rejected(fault error) *gathered {
+	return &gathered{msgs: g.msgs, made: []made{{fault: fault}}, batch: Batch{Rejected: []Rejected{rejection(g.msgs[0], fault)}}}
+}
+
+// hopeless: even that a line was rejected cannot be stored, so it is no fault of lines.
+func (g *gathered) hopeless() bool { return len(g.batch.Runs)+len(g.batch.Asks) == 0 }
+
+// halves splits between two messages.
+func (g *gathered) halves() (*gathered, *gathered) {
+	one, other := &gathered{}, &gathered{}
+	runs, asks, rejected := 0, 0, 0
+	for i, m := range g.made {
+		to := one
+		if i >= len(g.made)/2 {
+			to = other
+		}
+		to.msgs, to.made = append(to.msgs, g.msgs[i]), append(to.made, m)
+		to.batch.Runs = append(to.batch.Runs, g.batch.Runs[runs:runs+m.runs]...)
+		to.batch.Asks = append(to.batch.Asks, g.batch.Asks[asks:asks+m.asks]...)
+		runs, asks = runs+m.runs, asks+m.asks
+		if m.fault != nil {
+			to.batch.Rejected = append(to.batch.Rejected, g.batch.Rejected[rejected])
+			rejected++
+		}
+	}
+	return one, other
+}
+
+// with is what is left of two halves.
+func (g *gathered) with(other *gathered) *gathered {
+	return &gathered{msgs: append(g.msgs[:len(g.msgs):len(g.msgs)], other.msgs...)}
+}
+
+// acknowledge takes the messages out of the stream. A lost word has the line
+// delivered again, which changes nothing.
+func (g *gathered) acknowledge(log *slog.Logger) {
+	for i, msg := range g.msgs {
+		if fault := g.made[i].fault; fault != nil {
+			log.Error("message rejected", "subject", shownSubject(msg.Subject(), ""), "size", len(msg.Data()), "reason", reason(fault))
+			_ = msg.TermWithReason("rejected: " + reason(fault))
+			continue
+		}
+		_ = msg.Ack()
+	}
+}
+
+// giveBack returns the messages to the stream for whoever can write them, and
+// not at once: a database that is away stays so for a moment.
+func (g *gathered) giveBack() {
+	for _, msg := range g.msgs {
+		_ = msg.NakWithDelay(giveBackDelay)
+	}
+}
+
+const giveBackDelay = time.Second

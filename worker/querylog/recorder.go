@@ -1,0 +1,291 @@
+// The recorder: takes lines from the stream, writes them in batches, and acknowledges what is on the disk.
+
+package querylog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// Consumer is the name of the recorders' durable consumer of the stream LOG.
+// Several recorders share it.
+const Consumer = "recorder"
+
+// Options say what a Recorder works with. The zero value of a setting is its
+// default; parts without one are needed.
+type Options struct {
+	NATS     *nats.Conn     // needed
+	Names    messages.Names // needed
+	Database Writer         // needed
+	Logger   *slog.Logger   // discarded when nil
+	Ready    func()         // called once when the stream is being read; may be nil
+
+	Rows   int           // 2,000: a batch is written when it has that many
+	Linger time.Duration // 50 ms: or when its first line has waited that long
+	Write  time.Duration // 30 s: how long one batch may take
+}
+
+func (o *Options) defaults() error {
+	if o.NATS == nil || o.Database == nil || o.Names.Prefix() == "" {
+		return errors.New("recorder: NATS, Names and Database are needed")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Rows <= 0 {
+		o.Rows = 2000
+	}
+	if o.Linger <= 0 {
+		o.Linger = 50 * time.Millisecond
+	}
+	if o.Write <= 0 {
+		o.Write = 30 * time.Second
+	}
+	return nil
+}
+
+// Recorder reads the stream LOG. Several may run, here and elsewhere.
+type Recorder struct {
+	o     Options
+	js    jetstream.JetStream
+	log   *slog.Logger
+	stats stats
+	// Only Run's goroutine uses these: what the operator has heard of a database
+	// that is away, and how long it is left alone next time.
+	told  trouble
+	delay time.Duration
+}
+
+// stats are written by Run and read by anybody.
+type stats struct {
+	rows, known, rejected, failures atomic.Int64
+	down                            atomic.Bool
+}
+
+// Stats is what a Recorder has done since it began.
+type Stats struct {
+	Rows     int64 `json:"rows"`     // written, new
+	Known    int64 `json:"known"`    // delivered again, left as they were
+	Rejected int64 `json:"rejected"` // messages that were no lines, or that the database would never take
+	Failures int64 `json:"failures"` // batches that could not be written, each tried again
+	Down     bool  `json:"down"`     // the database is away: the stream holds the lines
+}
+
+// New makes a Recorder; Run starts it.
+func New(o Options) (*Recorder, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(o.NATS)
+	if err != nil {
+		return nil, fmt.Errorf("recorder: %w", err)
+	}
+	return &Recorder{o: o, js: js, log: o.Logger}, nil
+}
+
+// Stats may be called at any time.
+func (r *Recorder) Stats() Stats {
+	return Stats{Rows: r.stats.rows.Load(), Known: r.stats.known.Load(), Rejected: r.stats.rejected.Load(),
+		Failures: r.stats.failures.Load(), Down: r.stats.down.Load()}
+}
+
+// Run records until ctx ends. What it holds then is written once more if that
+// goes quickly, else given back to the stream.
+func (r *Recorder) Run(ctx context.Context) error {
+	consumer, err := r.bind(ctx)
+	if err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	if r.o.Ready != nil {
+		r.o.Ready()
+	}
+	r.log.Info("recorder ready", "stream", r.stream())
+	for ctx.Err() == nil {
+		// Nothing is fetched for a database that is away: it stays in the stream,
+		// where another recorder finds it.
+		if r.stats.down.Load() && !r.wait(ctx) {
+			break
+		}
+		if err := r.fetch(ctx, consumer); err != nil && ctx.Err() == nil {
+			r.log.Warn("stream not read, trying on", "err", err)
+			pause(ctx, time.Second)
+		}
+	}
+	_ = r.o.NATS.FlushTimeout(time.Second) // the last acknowledgements; a lost one has its line delivered again
+	s := r.Stats()
+	r.log.Info("recorder ended", "rows", s.Rows, "known", s.Known, "rejected", s.Rejected)
+	return nil
+}
+
+func (r *Recorder) stream() string { return r.o.Names.Stream(messages.Log) }
+
+// bind waits for the consumer: while leaders move, the server knows it not for seconds.
+func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
+	for tries := 0; ; tries++ {
+		within, cancel := context.WithTimeout(ctx, 5*time.Second)
+		c, err := r.js.Consumer(within, r.stream(), Consumer)
+		cancel()
+		if err == nil {
+			return c, nil
+		}
+		if r.o.NATS.IsClosed() {
+			return nil, fmt.Errorf("find the consumer %s of %s: %w", Consumer, r.stream(), err)
+		}
+		if tries%20 == 1 {
+			r.log.Warn("consumer not found, trying on", "stream", r.stream(), "consumer", Consumer, "err", err,
+				"hint", "'protocolq provision' makes it")
+		}
+		if !pause(ctx, 500*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Bounds of one fetch: messages, and how long the server holds an empty one.
+const (
+	fetchMessages = 1000
+	fetchWait     = 5 * time.Second
+)
+
+// fetch takes messages as they come and writes them in batches until the fetch
+// is over; the next messages arrive while a batch is written.
+func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
+	within, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	fetched, err := consumer.Fetch(fetchMessages, jetstream.FetchContext(within))
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	b := &gathered{}
+	var linger <-chan time.Time
+	for open := true; open; {
+		select {
+		case msg, ok := <-fetched.Messages():
+			if open = ok; !ok {
+				break
+			}
+			if len(b.msgs) == 0 {
+				linger = time.After(r.o.Linger)
+			}
+			b.add(msg)
+			if b.batch.Rows() < r.o.Rows {
+				continue
+			}
+		case <-linger:
+		}
+		r.store(ctx, b)
+		b, linger = &gathered{}, nil
+	}
+	if err := fetched.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	return nil
+}
+
+// store writes what was gathered and acknowledges it. What cannot be written is
+// given back to the stream.
+func (r *Recorder) store(ctx context.Context, b *gathered) {
+	if len(b.msgs) == 0 {
+		return
+	}
+	if r.stats.down.Load() { // found out while this batch came in
+		b.giveBack()
+		return
+	}
+	// A batch that is in hand when the end comes is still written.
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Write)
+	defer cancel()
+	rest, err := r.write(within, b)
+	if err != nil {
+		r.stats.failures.Add(1)
+		r.stats.down.Store(true)
+		r.told.begin(r.log, err)
+		rest.giveBack()
+	}
+}
+
+// write writes b, in halves where a row is one that the database will never
+// take, so that this row alone is rejected. It acknowledges what is written and
+// returns what is not.
+func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err error) {
+	var w Written
+	for tries := 0; ; tries++ {
+		w, err = r.o.Database.Write(ctx, b.batch)
+		if !errors.Is(err, ErrTryAgain) || tries == 20 || !pause(ctx, time.Duration(tries)*10*time.Millisecond) {
+			break
+		}
+	}
+	if err == nil {
+		r.stats.rows.Add(int64(w.Rows()))
+		r.stats.known.Add(int64(b.batch.Rows() - w.Rows()))
+		r.stats.rejected.Add(int64(w.Rejected))
+		r.told.end(r.log)
+		r.delay = 0
+		b.acknowledge(r.log)
+		return nil, nil
+	}
+	if !errors.Is(err, ErrUnstorable) || b.hopeless() {
+		return b, err
+	}
+	if len(b.msgs) == 1 {
+		r.log.Error("line not storable, rejected", "subject", b.msgs[0].Subject(), "err", err)
+		return r.write(ctx, b.rejected(err))
+	}
+	one, other := b.halves()
+	if rest, err = r.write(ctx, one); err != nil {
+		return rest.with(other), err
+	}
+	return r.write(ctx, other)
+}
+
+// Waits before a database that failed is tried again.
+const (
+	firstDelay = 250 * time.Millisecond
+	lastDelay  = 5 * time.Second
+)
+
+// wait pauses until the database is there again, longer each time until a batch
+// is written: one that answers may still be full. It returns false when ctx ended first.
+func (r *Recorder) wait(ctx context.Context) bool {
+	for {
+		r.delay = min(max(2*r.delay, firstDelay), lastDelay)
+		if !pause(ctx, r.delay) {
+			return false
+		}
+		within, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := r.o.Database.Ping(within)
+		cancel()
+		if err == nil {
+			r.stats.down.Store(false)
+			return true
+		}
+		r.told.again(r.log, err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
