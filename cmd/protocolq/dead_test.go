@@ -73,6 +73,7 @@ var personal = []string{"canary", "holder", "7777", "6666", "5555"}
 type deadHouse struct {
 	t   *testing.T
 	url string
+	nc  *nats.Conn
 	js  jetstream.JetStream
 }
 
@@ -83,19 +84,25 @@ func newDeadHouse(t *testing.T) *deadHouse {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	nc, err := nats.Connect(e.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	h := &deadHouse{t: t, url: e.URL()}
-	if h.js, err = jetstream.New(nc); err != nil {
-		t.Fatal(err)
-	}
+	h := connectDeadHouse(t, e.URL())
 	if _, err := provision.Apply(t.Context(), h.js, provision.Options{Names: deadNames(t)}); err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+func connectDeadHouse(t *testing.T, url string) *deadHouse {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &deadHouse{t: t, url: url, nc: nc, js: js}
 }
 
 func deadNames(t *testing.T) messages.Names {
