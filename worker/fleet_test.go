@@ -43,6 +43,7 @@ type fleet struct {
 	gateway *simulator.Simulator
 	url     string
 	nc      *nats.Conn // the asker's connection
+	tries   int        // how often an asker asks again when no answer comes
 	js      jetstream.JetStream
 }
 
@@ -221,7 +222,10 @@ func (f *fleet) try(q messages.Query) (messages.Result, error) {
 	if err != nil {
 		return messages.Result{}, err
 	}
-	m, err := f.nc.Request(f.names.Query(), body, 20*time.Second)
+	m, err := f.nc.Request(f.names.Query(), body, 20*time.Second/time.Duration(1+f.tries))
+	for try := 0; err != nil && try < f.tries; try++ { // what is sent while the server is away may be lost: asked again
+		m, err = f.nc.Request(f.names.Query(), body, 20*time.Second/time.Duration(1+f.tries))
+	}
 	if err != nil {
 		return messages.Result{}, fmt.Errorf("ask %s: %w", q.UserEmail, err)
 	}
