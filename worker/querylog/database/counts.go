@@ -88,22 +88,26 @@ func (c counts) sorted() []sum {
 	return list
 }
 
-// Buckets of times: four to a doubling, so that a percentile read from them is
+// Buckets of times: eight to a doubling, so that a percentile read from them is
 // within an eighth of the truth, and a busy hour has some tens of rows.
+const (
+	perDoubling = 8
+	maxBucket   = 64 * perDoubling
+)
 
 func bucketOf(us int64) int {
-	if us < 4 {
+	if us < perDoubling {
 		return int(max(us, 0))
 	}
-	shift := bits.Len64(uint64(us)) - 3
-	return shift*4 + int(us>>shift)
+	shift := bits.Len64(uint64(us)) - 4
+	return shift*perDoubling + int(us>>shift)
 }
 
 // bucketStart is the least time of a bucket in microseconds.
 func bucketStart(b int) int64 {
-	if b < 8 {
+	if b < 2*perDoubling {
 		return int64(b)
 	}
-	shift := b/4 - 1
-	return int64(b-shift*4) << shift
+	shift := b/perDoubling - 1
+	return int64(b-shift*perDoubling) << shift
 }

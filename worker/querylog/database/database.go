@@ -23,6 +23,9 @@ import (
 // program's version. A Recorder makes it; who only reads does not.
 var ErrNotThere = errors.New("no query log there")
 
+// ErrNewer: the tables were made by a later program than this.
+var ErrNewer = errors.New("made by a newer program")
+
 // Options say which database, and what for.
 type Options struct {
 	// URL is sqlite:///absolute/path, sqlite:relative/path, or postgres://user@host/name?….
@@ -48,6 +51,8 @@ type kind interface {
 	write(ctx context.Context, db *sql.DB, b *rows) (Written, error)
 	// prune deletes what is older than before, up to about limit rows, and reports whether more is left.
 	prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error)
+	// scrub takes out of files what deleted rows leave there, as far as the database lets us.
+	scrub(ctx context.Context, db *sql.DB) error
 	// migrations are the statements of each version, the first is version 1.
 	migrations() []string
 	// lock keeps other migrations out until the transaction ends.

@@ -96,7 +96,7 @@ func (db *DB) checkVersion(ctx context.Context) error {
 // newer refuses tables that a later program made: it may mean something else by them.
 func newer(have, want int) error {
 	if have > want {
-		return fmt.Errorf("its tables are of version %d, this program knows %d: use the newer program", have, want)
+		return fmt.Errorf("its tables are of version %d, this program knows %d: %w", have, want, ErrNewer)
 	}
 	return nil
 }

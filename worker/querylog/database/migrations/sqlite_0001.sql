@@ -68,6 +68,7 @@ CREATE TABLE counters (
 	n       INTEGER NOT NULL,
 	PRIMARY KEY (hour, partner, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX counters_name ON counters (name, partner, hour, n);
 
 -- Every partner there is an ask of: few, and looked up for each list.
 CREATE TABLE partners (

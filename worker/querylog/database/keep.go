@@ -1,0 +1,96 @@
+// What leaves the log: rows that are too old, and a person who is to be forgotten.
+
+package database
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"protocolq/worker/querylog"
+)
+
+// pruneBatch is how many rows of a table go at once; between two batches the
+// writers have their turn.
+const (
+	pruneBatch = 1000
+	prunePause = 50 * time.Millisecond
+	pruneEvery = time.Hour
+)
+
+// Prune deletes all that is older than before, and gives the number of rows.
+// Writers wait for one small batch at most. PostgreSQL drops whole months and
+// does not count their rows.
+func (db *DB) Prune(ctx context.Context, before time.Time) (deleted int64, err error) {
+	for {
+		n, more, err := db.kind.prune(ctx, db.write, before.UnixMilli(), pruneBatch)
+		deleted += n
+		if err != nil {
+			return deleted, fmt.Errorf("prune: %w", db.kind.classify(err))
+		}
+		if !more {
+			return deleted, nil
+		}
+		if !pause(ctx, prunePause) {
+			return deleted, ctx.Err()
+		}
+	}
+}
+
+// Keep prunes what is older than retention, now and every hour, until ctx ends.
+// A database that is away is tried again the next time. A retention of 0 keeps all.
+func (db *DB) Keep(ctx context.Context, retention time.Duration, log *slog.Logger) {
+	for retention > 0 {
+		n, err := db.Prune(ctx, time.Now().Add(-retention))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			log.Warn("old rows not pruned, tried again later", "err", err)
+		case n > 0:
+			log.Info("old rows pruned", "rows", n)
+		}
+		if !pause(ctx, pruneEvery) {
+			return
+		}
+	}
+	<-ctx.Done()
+}
+
+// Person is somebody in the log: the look-up ids of a login, of an account, or of both.
+type Person struct {
+	Emails, Accounts []querylog.LookUp
+}
+
+// Forget deletes every row of a person: those with his login and those with his
+// account. The sums stay, as nobody is in them. It gives the number of rows.
+func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
+	if db.write == nil {
+		return 0, fmt.Errorf("forget: %s is open for reading only", db.place)
+	}
+	for _, table := range []string{"asks", "runs"} {
+		for column, list := range map[string][]querylog.LookUp{"email_id": p.Emails, "account_id": p.Accounts} {
+			for _, id := range list {
+				n, err := changed(db.write.ExecContext(ctx, db.kind.rebind("DELETE FROM "+table+" WHERE "+column+" = ?"), id[:]))
+				if err != nil {
+					return deleted, fmt.Errorf("forget: %w", db.kind.classify(err))
+				}
+				deleted += n
+			}
+		}
+	}
+	if err := db.kind.scrub(ctx, db.write); err != nil {
+		return deleted, fmt.Errorf("forget: %w", err)
+	}
+	return deleted, nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,209 @@
+// Sums by hour and partner, read from the maintained counters: no row is counted.
+
+package database
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Sums are what happened in one hour for one partner, or in all of a span.
+type Sums struct {
+	HourMs     int64            `json:"hour_ms,omitempty"` // when the hour began
+	Partner    string           `json:"partner,omitempty"`
+	Asked      int64            `json:"asked"`
+	Runs       int64            `json:"runs"`
+	Called     int64            `json:"called"` // calls of the gateway
+	Cut        int64            `json:"cut"`    // of these, by a worker's death
+	Joined     int64            `json:"joined"`
+	Remembered int64            `json:"remembered"`
+	Outcomes   map[string]int64 `json:"outcomes"`             // of asks
+	Codes      map[string]int64 `json:"codes,omitempty"`      // of asks
+	CallCodes  map[string]int64 `json:"call_codes,omitempty"` // of calls
+	Ask        Percentiles      `json:"ask"`
+	Call       Percentiles      `json:"call"`
+	Rejected   int64            `json:"rejected,omitempty"` // messages that were no lines
+
+	asks, calls histogram
+}
+
+// Saved is how many asks cost no call of their own.
+func (s *Sums) Saved() int64 { return s.Joined + s.Remembered }
+
+// Percentiles of times in milliseconds, within an eighth; 0 where nothing was timed.
+type Percentiles struct {
+	P50 float64 `json:"p50_ms"`
+	P95 float64 `json:"p95_ms"`
+	P99 float64 `json:"p99_ms"`
+}
+
+// Stats are the sums of a span, whole hours each.
+type Stats struct {
+	Hours []Sums `json:"hours"` // by hour and partner, oldest first
+	Total Sums   `json:"total"`
+}
+
+// Stats sums up the hours that begin from since and before until, of one
+// partner or, with "", of all.
+func (db *DB) Stats(ctx context.Context, since, until time.Time, partner string) (Stats, error) {
+	statement := "SELECT hour, partner, name, n FROM counters WHERE hour >= ? AND hour < ?"
+	args := []any{hourOf(since.UnixMilli()), hourOf(until.Add(time.Hour - 1).UnixMilli())}
+	if partner != "" {
+		statement, args = statement+" AND partner = ?", append(args, partner)
+	}
+	result, err := db.read.QueryContext(ctx, db.kind.rebind(statement), args...)
+	if err != nil {
+		return Stats{}, fmt.Errorf("stats: %w", err)
+	}
+	defer result.Close()
+	type place struct {
+		hour    int64
+		partner string
+	}
+	sums, total := map[place]*Sums{}, newSums()
+	for result.Next() {
+		var at place
+		var name string
+		var n int64
+		if err := result.Scan(&at.hour, &at.partner, &name, &n); err != nil {
+			return Stats{}, fmt.Errorf("stats: %w", err)
+		}
+		if sums[at] == nil {
+			sums[at] = newSums()
+			sums[at].HourMs, sums[at].Partner = at.hour*time.Hour.Milliseconds(), at.partner
+		}
+		sums[at].add(name, n)
+		total.add(name, n)
+	}
+	if err := result.Err(); err != nil {
+		return Stats{}, fmt.Errorf("stats: %w", err)
+	}
+	s := Stats{Hours: make([]Sums, 0, len(sums))}
+	for _, one := range sums {
+		s.Hours = append(s.Hours, *one.done())
+	}
+	slices.SortFunc(s.Hours, func(a, b Sums) int {
+		return cmp.Or(cmp.Compare(a.HourMs, b.HourMs), strings.Compare(a.Partner, b.Partner))
+	})
+	s.Total = *total.done()
+	return s, nil
+}
+
+func newSums() *Sums {
+	return &Sums{Outcomes: map[string]int64{}, Codes: map[string]int64{}, CallCodes: map[string]int64{}, asks: histogram{}, calls: histogram{}}
+}
+
+// add takes in one counter; names it does not know are a later version's.
+func (s *Sums) add(name string, n int64) {
+	kind, word, isWord := strings.Cut(name, ":")
+	if isWord {
+		kind += ":"
+	}
+	switch kind {
+	case countAsks:
+		s.Asked += n
+	case countRuns:
+		s.Runs += n
+	case countCalls:
+		s.Called += n
+	case countCut:
+		s.Cut += n
+	case countRejected:
+		s.Rejected += n
+	case countOutcome:
+		s.Outcomes[word] += n
+	case countCode:
+		s.Codes[word] += n
+	case countCallCode:
+		s.CallCodes[word] += n
+	case countSource:
+		switch word {
+		case "joined":
+			s.Joined += n
+		case "remembered":
+			s.Remembered += n
+		}
+	case countTook:
+		s.asks.add(word, n)
+	case countCallTook:
+		s.calls.add(word, n)
+	}
+}
+
+func (s *Sums) done() *Sums {
+	s.Ask, s.Call = s.asks.percentiles(), s.calls.percentiles()
+	return s
+}
+
+// histogram counts by bucket.
+type histogram map[int]int64
+
+func (h histogram) add(bucket string, n int64) {
+	if b, err := strconv.Atoi(bucket); err == nil && 0 <= b && b < maxBucket {
+		h[b] += n
+	}
+}
+
+func (h histogram) percentiles() Percentiles {
+	return Percentiles{P50: h.at(0.50), P95: h.at(0.95), P99: h.at(0.99)}
+}
+
+// at is the time below which that share lies, in milliseconds: taken to be
+// spread evenly within its bucket.
+func (h histogram) at(share float64) float64 {
+	var all int64
+	for _, n := range h {
+		all += n
+	}
+	wanted := share * float64(all)
+	for _, b := range slices.Sorted(maps.Keys(h)) {
+		n := float64(h[b])
+		if wanted <= n && n > 0 {
+			from, to := float64(bucketStart(b)), float64(bucketStart(b+1))
+			return (from + (to-from)*wanted/n) / 1000
+		}
+		wanted -= n
+	}
+	return 0
+}
+
+// Count is how many asks f wants, by the counters. ok is false where these do
+// not know: a person, an id, what is slow, or two words at once. about is true
+// where the span is not of whole hours, which the counters are of.
+func (db *DB) Count(ctx context.Context, f Filter) (n int64, about, ok bool, err error) {
+	person := len(f.Emails)+len(f.Accounts)+len(f.Keys)+len(f.Requests) > 0
+	if person || f.Run != "" || f.Slow > 0 || f.Outcome != "" && f.Code != "" {
+		return 0, false, false, nil
+	}
+	name := countAsks
+	switch {
+	case f.Outcome != "":
+		name = countOutcome + f.Outcome
+	case f.Code != "":
+		name = countCode + f.Code
+	}
+	w := &where{}
+	w.add("name = ?", name)
+	if f.Partner != "" {
+		w.add("partner = ?", f.Partner)
+	}
+	if !f.Since.IsZero() {
+		w.add("hour >= ?", hourOf(f.Since.UnixMilli()))
+		about = f.Since.UnixMilli()%time.Hour.Milliseconds() != 0
+	}
+	if !f.Until.IsZero() {
+		w.add("hour < ?", hourOf(f.Until.Add(time.Hour-1).UnixMilli()))
+		about = about || f.Until.UnixMilli()%time.Hour.Milliseconds() != 0
+	}
+	row := db.read.QueryRowContext(ctx, db.kind.rebind("SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM counters"+w.String()), w.args...)
+	if err := row.Scan(&n); err != nil {
+		return 0, false, false, fmt.Errorf("count: %w", err)
+	}
+	return n, about, true, nil
+}
