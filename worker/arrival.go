@@ -20,6 +20,7 @@ type arrival struct {
 	encoding messages.Encoding
 	token    string // the ask token: identity of this arrival in what is published for it
 	door     string // messages.DoorQuery or DoorSubmit
+	subject  string // where its asker sent it to
 	replyTo  string // checked; "" when it is told by its event alone
 	stored   time.Time
 	until    time.Time // when its asker stops waiting

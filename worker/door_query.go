@@ -92,24 +92,33 @@ func (d *frontDoor) serve(req micro.Request) {
 	w := d.w
 	w.metrics.Queries.Add(1)
 	head := nats.Header(req.Headers())
-	in := inbound{data: req.Data(), head: head, subject: req.Subject(), natsReply: req.Reply()}
+	in := inbound{data: req.Data(), head: head, subject: req.Subject(), natsReply: req.Reply(), door: messages.DoorQuery}
 	q, encoding, refusal := w.read(&in)
 	if refusal != nil {
 		w.refuse(&in, encoding, refusal)
 		return
 	}
-	if q.ReplyTo == "" && in.natsReply != "" {
-		if v, ok := w.group.Remembered(q.KeyToken(), w.ask(q, w.clock.Now(), messages.DoorQuery)); ok {
-			r := w.result(&q, &v)
-			w.metrics.reply(&r)
-			w.send(in.natsReply, r, encoding, in.trace())
-			return
-		}
+	if !d.remembered(&q, in.natsReply, encoding, in.trace()) {
+		d.store(&in, q, encoding)
 	}
-	d.store(&in, q, encoding)
 }
 
-// store publishes the request; run sees to its acknowledgement.
+// remembered answers an awaiting asker from memory, if that is possible.
+func (d *frontDoor) remembered(q *messages.Query, to string, encoding messages.Encoding, trace string) bool {
+	w := d.w
+	if q.ReplyTo != "" || to == "" {
+		return false
+	}
+	v, ok := w.group.Remembered(q.KeyToken(), w.ask(*q, w.clock.Now(), messages.DoorQuery))
+	if ok {
+		r := w.result(q, &v)
+		w.metrics.reply(&r)
+		w.send(to, r, encoding, trace)
+	}
+	return ok
+}
+
+// store queues the request; run publishes it and sees to its acknowledgement.
 func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encoding) {
 	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, encoding: encoding}
 	token := nuid.Next()
@@ -131,42 +140,62 @@ func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encod
 		d.overloaded(s)
 		return
 	}
-	ack, err := d.w.js.PublishMsgAsync(s.msg)
-	if err != nil {
-		d.again(s, err)
-		return
-	}
-	s.ack = ack
 	d.storing <- s
 }
 
-// run awaits the acknowledgements in the order of publishing.
-func (d *frontDoor) run(context.Context) {
-	for {
-		select {
-		case s := <-d.storing:
-			d.await(s)
-			continue
-		case <-d.quit:
-		}
-		break
+// publish sends a request into the stream, unless its answer has become known while it waited for its turn. It
+// reports whether an acknowledgement is to come.
+func (d *frontDoor) publish(s *storing) bool {
+	if d.remembered(&s.q, s.to, s.encoding, s.msg.Header.Get(messages.Traceparent)) {
+		return false
 	}
-	for len(d.storing) > 0 {
-		d.await(<-d.storing)
+	var err error
+	if s.ack, err = d.w.js.PublishMsgAsync(s.msg); err != nil {
+		d.again(s, err)
+	}
+	return err == nil
+}
+
+// window is how many requests are on their way into the stream at once. The server stores all that it
+// has got before it acknowledges or delivers any of it (one fsync each), so more would make everybody wait.
+const window = 256
+
+// run publishes requests in the order in which they came and awaits their acknowledgements.
+func (d *frontDoor) run(context.Context) {
+	var out []*storing // on their way, the oldest first
+	for open := true; open || len(out) > 0 || len(d.storing) > 0; {
+		var next <-chan *storing
+		var ok <-chan *jetstream.PubAck
+		var failed <-chan error
+		quit := d.quit
+		if len(out) < window {
+			next = d.storing
+		}
+		if len(out) > 0 {
+			ok, failed = out[0].ack.Ok(), out[0].ack.Err()
+		}
+		if !open {
+			quit = nil
+		}
+		select {
+		case s := <-next:
+			if d.publish(s) {
+				out = append(out, s)
+			}
+		case <-ok:
+			d.stored(out[0])
+			out = out[1:]
+		case err := <-failed:
+			d.again(out[0], err)
+			out = out[1:]
+		case <-quit:
+			open = false
+		}
 	}
 	for d.late.Load() > 0 {
 		<-time.After(10 * time.Millisecond)
 	}
 	close(d.drained)
-}
-
-func (d *frontDoor) await(s *storing) {
-	select {
-	case <-s.ack.Ok():
-		d.stored(s)
-	case err := <-s.ack.Err():
-		d.again(s, err)
-	}
 }
 
 func (d *frontDoor) stored(s *storing) {

@@ -102,7 +102,7 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 		in.id, in.partner = head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
 		in.subject, in.natsReply = head.Get(messages.HeaderSubject), head.Get(messages.HeaderReplyTo)
 	}
-	in.token = a.token
+	in.token, in.door, a.subject = a.token, a.door, in.subject
 	return a, in, true
 }
 
@@ -167,7 +167,7 @@ func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
 // asker who awaited and left needs none.
 func letterFor(a *arrival, v *dedupe.Verdict, r *messages.Result) string {
 	switch {
-	case v.Failed && v.Deaths >= maxDeaths:
+	case v.Failed && v.Deaths >= maxDeaths && v.Source != dedupe.Remembered:
 		return messages.DeadPoison
 	case a.patient() && (v.Kind == dedupe.Expired || comesAgain(v, r)):
 		return messages.DeadExpired

@@ -85,12 +85,13 @@ func (w *Worker) waitingMessage(j *job) *nats.Msg {
 		messages.HeaderStored:      {strconv.FormatInt(a.stored.UnixMilli(), 10)},
 		messages.HeaderNotBefore:   {strconv.FormatInt(w.clock.Now().Add(j.wait).UnixMilli(), 10)},
 		messages.HeaderLastCode:    {j.r.Code},
+		messages.HeaderSubject:     {a.subject},
 	}}
+	if n := a.msg.Headers().Get(messages.HeaderRedriven); n != "" {
+		m.Header[messages.HeaderRedriven] = []string{n}
+	}
 	if a.replyTo != "" {
 		m.Header[messages.HeaderReplyTo] = []string{a.replyTo}
-	}
-	if subject := firstOf(a.msg.Headers().Get(messages.HeaderSubject), a.msg.Subject()); subject != "" {
-		m.Header[messages.HeaderSubject] = []string{subject}
 	}
 	if a.trace != "" {
 		m.Header[messages.Traceparent] = []string{a.trace}
@@ -100,7 +101,7 @@ func (w *Worker) waitingMessage(j *job) *nats.Msg {
 
 // letterOf is the dead letter of an ask: the message as it was, and why.
 func (w *Worker) letterOf(a *arrival, reason string, r messages.Result) *letter {
-	return &letter{reason: reason, why: firstOf(r.Message, r.Code), token: a.token, data: a.msg.Data(), head: a.msg.Headers(),
-		subject: firstOf(a.msg.Headers().Get(messages.HeaderSubject), a.msg.Subject()),
-		tries:   a.tries, code: r.Code, stored: a.stored, id: a.q.ID, partner: a.q.Partner, door: a.door, replyTo: a.replyTo, encoding: a.encoding}
+	return &letter{reason: reason, why: firstOf(r.Message, r.Code), token: a.token, data: a.msg.Data(), subject: a.subject,
+		redriven: a.msg.Headers().Get(messages.HeaderRedriven), tries: a.tries, code: r.Code, stored: a.stored,
+		id: a.q.ID, partner: a.q.Partner, door: a.door, replyTo: a.replyTo, encoding: a.encoding}
 }

@@ -65,13 +65,13 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 
 // letter is a message that could not be answered.
 type letter struct {
-	reason  string // one of messages.Dead…
-	why     string // in the letter
-	brief   string // in the log, where nothing may stand that the asker wrote
-	token   string // identity of the ask; "" of a message that was in no stream
-	subject string // where it was found
-	data    []byte
-	head    nats.Header
+	reason   string // one of messages.Dead…
+	why      string // in the letter
+	brief    string // in the log, where nothing may stand that the asker wrote
+	token    string // identity of the ask; "" of a message that was in no stream
+	subject  string // where it was found
+	data     []byte
+	redriven string // how often it was sent again before
 
 	// What is known of an ask, as opposed to a message that could not be read.
 	tries    uint64
@@ -105,17 +105,21 @@ func (w *Worker) bury(ctx context.Context, l *letter) bool {
 }
 
 // headers adds to h what is needed to see why the letter is dead and to ask again.
+// All of it is what the worker knows: an asker's own headers could say anything.
 func (l *letter) headers(h nats.Header) nats.Header {
 	say := map[string]string{
 		messages.HeaderContentType: string(l.encoding), messages.HeaderID: l.id, messages.HeaderPartner: l.partner,
 		messages.HeaderDoor: l.door, messages.HeaderReplyTo: l.replyTo, messages.HeaderLastCode: l.code,
+	}
+	if n, err := strconv.Atoi(l.redriven); err == nil {
+		say[messages.HeaderRedriven] = strconv.Itoa(n)
 	}
 	if l.tries > 0 {
 		say[messages.HeaderTries] = strconv.FormatUint(l.tries, 10)
 		say[messages.HeaderStored] = strconv.FormatInt(l.stored.UnixMilli(), 10)
 	}
 	for name, v := range say {
-		if v = firstOf(v, l.head.Get(name)); v != "" {
+		if v != "" {
 			h[name] = []string{v}
 		}
 	}
@@ -132,13 +136,13 @@ func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bo
 		if err == nil {
 			return true
 		}
-		select {
-		case <-ctx.Done():
-			w.log.Error("not published", "what", what, "err", err)
-			return false
-		case <-time.After(100 * time.Millisecond):
+		if !full(err) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
 		}
-		if full(err) {
+		if full(err) || ctx.Err() != nil {
 			w.log.Error("not published", "what", what, "err", err)
 			return false
 		}

@@ -5,6 +5,9 @@ package worker
 import (
 	"errors"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,6 +25,7 @@ type inbound struct {
 	id        string // stands in for a query without an id
 	partner   string // the same for its partner
 	token     string // identity of the ask, when it came out of a stream
+	door      string // messages.DoorQuery or DoorSubmit
 	msg       jetstream.Msg
 }
 
@@ -38,12 +42,9 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 		}
 		return q, encoding, refusal
 	}
-	q.ID = firstOf(q.ID, in.id, in.head.Get(messages.HeaderMsgID), nuid.Next())
+	q.ID = firstOf(q.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)), nuid.Next())
 	refuse := func(code, field, reason string) (messages.Query, messages.Encoding, *messages.Error) {
 		return q, encoding, &messages.Error{Code: code, Field: field, Reason: reason, ID: q.ID, Key: q.Key, Partner: q.Partner, ReplyTo: q.ReplyTo}
-	}
-	if len(q.ID) > 128 {
-		q.ID = q.ID[:128]
 	}
 	if p, ok := w.o.Names.PartnerOf(in.subject); ok && p != "" {
 		if q.Partner != "" && q.Partner != p {
@@ -76,7 +77,7 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Error) {
 	w.metrics.Refused.Add(1)
 	r := e.Result()
-	r.ID = firstOf(r.ID, in.id, in.head.Get(messages.HeaderMsgID))
+	r.ID = firstOf(r.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)))
 	to := w.refusalPlace(in, e)
 	w.log.Info("query refused", "why", e.Brief(), "told", to != "")
 	j := &job{to: to, r: r, encoding: encoding, trace: in.trace(), token: in.token, msg: in.msg}
@@ -84,11 +85,21 @@ func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Err
 		j.encoding = messages.MsgPack
 	}
 	if to == "" {
-		j.letter = &letter{reason: reasonFor(e), why: e.Error(), brief: e.Brief(), token: in.token, subject: in.subject, data: in.data, head: in.head}
+		j.letter = &letter{reason: reasonFor(e), why: e.Error(), brief: e.Brief(), token: in.token, subject: in.subject, data: in.data,
+			redriven: in.head.Get(messages.HeaderRedriven), id: r.ID, partner: e.Partner, door: in.door, encoding: encoding}
 	} else {
 		w.metrics.reply(&r)
 	}
 	w.replier.add(j)
+}
+
+// usableID is a message's id in a header when it can be told back, else "". An
+// asker may put anything there.
+func usableID(id string) string {
+	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > 128 || strings.ContainsFunc(id, unicode.IsControl) {
+		return ""
+	}
+	return id
 }
 
 // refusalPlace is where a refusal may be sent: the sender's reply subject, or

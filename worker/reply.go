@@ -40,6 +40,7 @@ type replier struct {
 	js      jetstream.JetStream // on the reply connection
 	wake    chan struct{}
 	durable chan *job // published, their acknowledgements outstanding
+	chores  chan *job // with something to be published before them
 	left    sync.WaitGroup
 
 	mu    sync.Mutex // guards queue
@@ -47,12 +48,24 @@ type replier struct {
 }
 
 func newReplier(w *Worker, js jetstream.JetStream) *replier {
-	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing)}
+	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing)}
 }
 
 // add queues a job; it does not block.
 func (p *replier) add(j *job) {
 	p.left.Add(1)
+	if !j.event && j.letter == nil {
+		p.enqueue(j)
+		return
+	}
+	select {
+	case p.chores <- j:
+	default: // dead letters cannot be written at present: later
+		p.retryLater(j, errors.New("too many dead letters at once"))
+	}
+}
+
+func (p *replier) enqueue(j *job) {
 	p.mu.Lock()
 	p.queue = append(p.queue, j)
 	p.mu.Unlock()
@@ -86,7 +99,6 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 			p.postpone(j)
 			continue
 		}
-		p.before(ctx, j)
 		switch {
 		case j.to == "":
 			sent = append(sent, j)
@@ -111,14 +123,23 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 	}
 }
 
-// before does what must be done before the reply: the event of a run whose
-// owner may have died, the dead letter.
-func (p *replier) before(ctx context.Context, j *job) {
-	if j.event {
-		p.w.event(ctx, &j.a.q, &j.r)
-	}
-	if j.letter != nil {
-		p.w.bury(ctx, j.letter)
+// runChores does what must be done before a reply: the event of a run whose
+// owner may have died, the dead letter. It has a goroutine of its own, so that a
+// stream in trouble holds up nobody else's reply.
+func (p *replier) runChores(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-p.chores:
+			if j.event {
+				p.w.event(ctx, &j.a.q, &j.r)
+			}
+			if j.letter != nil {
+				p.w.bury(ctx, j.letter)
+			}
+			p.enqueue(j)
+		}
 	}
 }
 

@@ -88,7 +88,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer func() { _ = watch.Unsubscribe() }()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.watchStore, w.replier.run, w.replier.runDurable, w.taken.keepAlive, w.front.run} {
+	for _, task := range []func(context.Context){w.watchStore, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

@@ -57,6 +57,9 @@ func (h *house) open(ctx context.Context, o *houseOptions) error {
 	if o.Workers <= 0 {
 		o.Workers = 2
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	data := o.Data
 	if data != "" {
 		data = filepath.Join(data, "nats")

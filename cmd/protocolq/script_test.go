@@ -88,7 +88,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir, cmd.Stderr = ts.MkAbs("."), os.Stderr
-	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "GORACE=atexit_sleep_ms=0", "TMPDIR=" + ts.Getenv("TMPDIR")}
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

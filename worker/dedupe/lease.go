@@ -85,7 +85,9 @@ func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) erro
 		e, gerr := read(ctx, l.store, l.key)
 		switch {
 		case gerr != nil:
-		case e.Seq == 0:
+		case e.Seq == 0 && l.Check() != nil:
+			return ErrFenced // another may have come to an answer, and its time has ended
+		case e.Seq == 0: // the stream was made anew
 			l.seq = 0
 		case e.Record.Run != l.rec.Run:
 			return ErrFenced

@@ -38,6 +38,10 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 		return nil
 	}
 	l, err := g.claim(f, first, e, s)
+	if errors.Is(err, ErrFull) { // to try again would keep its askers waiting in silence
+		g.tellAll(f, Verdict{Kind: Overloaded})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,6 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 		LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
 	if s.act == actTake {
 		rec.Deaths, rec.Journal = e.Record.Deaths+1, e.Record.Journal
-		g.stats.Takeovers.Add(1)
 	} else if e.Record.Phase == Released {
 		rec.Deaths = e.Record.Deaths
 	}
@@ -156,6 +159,9 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	}
 	l.seq = seq
 	g.stats.Claims.Add(1)
+	if s.act == actTake {
+		g.stats.Takeovers.Add(1)
+	}
 	g.own(f, seq, &rec)
 	return l, nil
 }
