@@ -5,8 +5,11 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,6 +32,7 @@ type job struct {
 	letter   *letter       // a dead letter that goes with it
 	wait     time.Duration // not answered: tried again after this
 	sent     *nats.Msg     // as it was published
+	missed   int           // how often nobody listened where it was sent
 	ack      jetstream.PubAckFuture
 }
 
@@ -42,13 +46,20 @@ type replier struct {
 	durable chan *job // published, their acknowledgements outstanding
 	chores  chan *job // with something to be published before them
 	left    sync.WaitGroup
+	unheard chan *nats.Msg // what the server says of replies that nobody listened to
+	inbox   string         // where it says so: inbox.<place in the batch>
+	closing atomic.Bool    // nothing is sent again any more
 
 	mu    sync.Mutex // guards queue
 	queue []*job
 }
 
+// mostBatch bounds what is sent in one round trip, and with it unheard.
+const mostBatch = 4096
+
 func newReplier(w *Worker, js jetstream.JetStream) *replier {
-	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing)}
+	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing),
+		unheard: make(chan *nats.Msg, mostBatch), inbox: w.o.Reply.NewInbox()}
 }
 
 // add queues a job; it does not block.
@@ -78,6 +89,12 @@ func (p *replier) enqueue(j *job) {
 // run sends job after job, in batches: one round trip to the server tells for
 // all of a batch that they are out, and only then they are acknowledged.
 func (p *replier) run(ctx context.Context) {
+	sub, err := p.w.o.Reply.ChanSubscribe(p.inbox+".*", p.unheard)
+	if err != nil {
+		p.w.log.Error("replies that nobody hears will not be noticed", "err", err)
+	} else {
+		defer func() { _ = sub.Unsubscribe() }()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,7 +105,9 @@ func (p *replier) run(ctx context.Context) {
 		batch := p.queue
 		p.queue = nil
 		p.mu.Unlock()
-		p.sendBatch(ctx, batch)
+		for b := range slices.Chunk(batch, mostBatch) {
+			p.sendBatch(ctx, b)
+		}
 	}
 }
 
@@ -118,30 +137,52 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 			}
 		}
 	}
-	for _, j := range sent {
+	unheard := p.notHeard()
+	for i, j := range sent {
+		if unheard[strconv.Itoa(i)] && j.msg != nil && j.missed < mostMissed {
+			p.sendAgain(j)
+			continue
+		}
 		p.done(j, ctx.Err() == nil)
 	}
 }
 
-// runChores does what must be done before a reply: the event of a run whose
-// owner may have died, the dead letter. It has a goroutine of its own, so that a
-// stream in trouble holds up nobody else's reply.
-func (p *replier) runChores(ctx context.Context) {
+// notHeard collects which replies of the batch reached nobody, by their place in
+// it. The server says so before it answers the flush.
+func (p *replier) notHeard() map[string]bool {
+	var places map[string]bool
 	for {
 		select {
-		case <-ctx.Done():
-			return
-		case j := <-p.chores:
-			if j.event {
-				p.w.event(ctx, &j.a.q, &j.r)
+		case m := <-p.unheard:
+			if place, ok := strings.CutPrefix(m.Subject, p.inbox+"."); ok && len(m.Data) == 0 {
+				if places == nil {
+					places = map[string]bool{}
+				}
+				places[place] = true
 			}
-			if j.letter != nil {
-				p.w.bury(ctx, j.letter)
-			}
-			p.enqueue(j)
+		default:
+			return places
 		}
 	}
 }
+
+// sendAgain sends a stored ask's reply again after a while: after a server's
+// restart the worker may be back before the asker listens again. An asker who is
+// not there after some seconds has left.
+func (p *replier) sendAgain(j *job) {
+	if p.closing.Load() {
+		p.done(j, false) // another worker does
+		return
+	}
+	j.missed++
+	time.AfterFunc(missedWait<<j.missed, func() { p.enqueue(j) })
+}
+
+// A reply that nobody hears is sent again after 200 ms, 400 ms, … 3.2 s.
+const (
+	missedWait = 100 * time.Millisecond
+	mostMissed = 5
+)
 
 // message encodes the reply.
 func (p *replier) message(j *job) (*nats.Msg, error) {
@@ -161,6 +202,7 @@ func (p *replier) sendCore(j *job, sent *[]*job) {
 		p.done(j, true)
 		return
 	}
+	m.Reply = p.inbox + "." + strconv.Itoa(len(*sent))
 	if err := p.publish(m); err != nil {
 		p.retryLater(j, err)
 		return
@@ -211,97 +253,9 @@ func (p *replier) done(j *job, told bool) {
 	p.left.Done()
 }
 
-// isDurable tells a reply that goes into the stream of replies.
-func (p *replier) isDurable(subject string) bool {
-	return strings.HasPrefix(subject, p.w.o.Names.Reply())
-}
-
-// publishDurable publishes a reply into the stream; runDurable sees to its acknowledgement.
-func (p *replier) publishDurable(ctx context.Context, j *job) {
-	m, err := p.message(j)
-	if err == nil {
-		m.Header[messages.HeaderMsgID] = []string{j.token}
-		j.ack, err = p.js.PublishMsgAsync(m)
-	}
-	if err != nil {
-		p.refused(ctx, j, err)
-		return
-	}
-	p.durable <- j
-}
-
-// postpone lets an ask wait: one that waits already is handed back to the server
-// until then, any other is written into the stream of waiting queries first.
-func (p *replier) postpone(j *job) {
-	if j.a.waiting {
-		p.w.taken.leave(j.a)
-		if err := j.msg.NakWithDelay(j.wait); err != nil {
-			p.w.log.Debug("hand back", "err", err)
-		}
-		p.left.Done()
-		return
-	}
-	var err error
-	if j.ack, err = p.w.js.PublishMsgAsync(p.w.waitingMessage(j)); err != nil {
-		p.retryLater(j, err)
-		return
-	}
-	p.durable <- j
-}
-
-// runDurable acknowledges asks whose durable reply, or whose place among the
-// waiting, is stored.
-func (p *replier) runDurable(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case j := <-p.durable:
-			select {
-			case <-j.ack.Ok():
-				p.done(j, true)
-			case err := <-j.ack.Err():
-				p.refused(ctx, j, err)
-			case <-ctx.Done():
-				p.done(j, false)
-				return
-			}
-		}
-	}
-}
-
-// refused deals with a message that was not stored: a reply without room becomes
-// a dead letter; otherwise the ask comes again and is answered from memory.
-func (p *replier) refused(ctx context.Context, j *job, err error) {
-	if full(err) && j.wait == 0 {
-		p.w.log.Error("stream of replies is full", "hint", "its readers are behind, or it needs more room")
-		l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
-		if j.a != nil {
-			l = p.w.letterOf(j.a, messages.DeadReplyFull, j.r)
-			l.why = "the stream of replies is full"
-		}
-		if p.w.bury(ctx, l) {
-			p.done(j, true)
-			return
-		}
-	}
-	p.retryLater(j, err)
-}
-
-// retryLater hands an ask back to the server for a moment.
-func (p *replier) retryLater(j *job, err error) {
-	p.w.log.Warn("not stored: tried again", "waiting", j.wait > 0, "err", err)
-	if j.a != nil {
-		p.w.taken.leave(j.a)
-	}
-	if j.msg != nil {
-		_ = j.msg.NakWithDelay(jittered(time.Second))
-	}
-	p.left.Done()
-}
-
 // drain waits until every reply is out, and every acknowledgement with it.
 func (p *replier) drain(ctx context.Context) {
+	p.closing.Store(true)
 	out := make(chan struct{})
 	go func() { p.left.Wait(); close(out) }()
 	select {

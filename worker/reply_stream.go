@@ -1,0 +1,120 @@
+// What goes into a stream with a reply, before it or in its place: durable replies, waiting, dead letters, events.
+
+package worker
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"protocolq/messages"
+)
+
+// runChores does what must be done before a reply: the event of a run whose
+// owner may have died, the dead letter. It has a goroutine of its own, so that a
+// stream in trouble holds up nobody else's reply.
+func (p *replier) runChores(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-p.chores:
+			if j.event {
+				p.w.event(ctx, &j.a.q, &j.r)
+			}
+			if j.letter != nil {
+				p.w.bury(ctx, j.letter)
+			}
+			p.enqueue(j)
+		}
+	}
+}
+
+// isDurable tells a reply that goes into the stream of replies.
+func (p *replier) isDurable(subject string) bool {
+	return strings.HasPrefix(subject, p.w.o.Names.Reply())
+}
+
+// publishDurable publishes a reply into the stream; runDurable sees to its acknowledgement.
+func (p *replier) publishDurable(ctx context.Context, j *job) {
+	m, err := p.message(j)
+	if err == nil {
+		m.Header[messages.HeaderMsgID] = []string{j.token}
+		j.ack, err = p.js.PublishMsgAsync(m)
+	}
+	if err != nil {
+		p.refused(ctx, j, err)
+		return
+	}
+	p.durable <- j
+}
+
+// postpone lets an ask wait: one that waits already is handed back to the server
+// until then, any other is written into the stream of waiting queries first.
+func (p *replier) postpone(j *job) {
+	if j.a.waiting {
+		p.w.taken.leave(j.a)
+		if err := j.msg.NakWithDelay(j.wait); err != nil {
+			p.w.log.Debug("hand back", "err", err)
+		}
+		p.left.Done()
+		return
+	}
+	var err error
+	if j.ack, err = p.w.js.PublishMsgAsync(p.w.waitingMessage(j)); err != nil {
+		p.retryLater(j, err)
+		return
+	}
+	p.durable <- j
+}
+
+// runDurable acknowledges asks whose durable reply, or whose place among the
+// waiting, is stored.
+func (p *replier) runDurable(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-p.durable:
+			select {
+			case <-j.ack.Ok():
+				p.done(j, true)
+			case err := <-j.ack.Err():
+				p.refused(ctx, j, err)
+			case <-ctx.Done():
+				p.done(j, false)
+				return
+			}
+		}
+	}
+}
+
+// refused deals with a message that was not stored: a reply without room becomes
+// a dead letter; otherwise the ask comes again and is answered from memory.
+func (p *replier) refused(ctx context.Context, j *job, err error) {
+	if full(err) && j.wait == 0 {
+		p.w.log.Error("stream of replies is full", "hint", "its readers are behind, or it needs more room")
+		l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
+		if j.a != nil {
+			l = p.w.letterOf(j.a, messages.DeadReplyFull, j.r)
+			l.why = "the stream of replies is full"
+		}
+		if p.w.bury(ctx, l) {
+			p.done(j, true)
+			return
+		}
+	}
+	p.retryLater(j, err)
+}
+
+// retryLater hands an ask back to the server for a moment.
+func (p *replier) retryLater(j *job, err error) {
+	p.w.log.Warn("not stored: tried again", "waiting", j.wait > 0, "err", err)
+	if j.a != nil {
+		p.w.taken.leave(j.a)
+	}
+	if j.msg != nil {
+		_ = j.msg.NakWithDelay(jittered(time.Second))
+	}
+	p.left.Done()
+}
