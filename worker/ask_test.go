@@ -81,6 +81,7 @@ func TestDeadlinePassed(t *testing.T) {
 
 // One slot, taken by a slow call: who waits behind it is told at his deadline, not after it.
 func TestDeadlineWhileTheHouseIsBusy(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})
 	f.start(func(o *worker.Options) { o.Slots = 1 })
 	slow := f.wave(1, 1)

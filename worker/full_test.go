@@ -114,6 +114,7 @@ func TestRepliesFull(t *testing.T) {
 
 // A full house turns away at the front door at once, and takes the rest when there is room.
 func TestHouseFull(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 500 * time.Millisecond})
 	f.start(func(o *worker.Options) { o.Parked = 5 })
 	inside := f.wave(5, 5)

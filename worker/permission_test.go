@@ -76,6 +76,7 @@ func (g *guarded) worker(o *worker.Options) {
 }
 
 func TestLeastPermissions(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t, simulator.Options{Latency: 20 * time.Millisecond})
 	g.start(g.worker)
 	leaving := g.start(g.worker)
@@ -120,6 +121,7 @@ func TestLeastPermissions(t *testing.T) {
 
 // Also without the check of reply subjects: the reply connection itself reaches none of these, and may not listen to what others are told.
 func TestReplyUserReachesNothingElse(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t, simulator.Options{})
 	reply := g.as("reply", "_INBOX_wr")
 	forbidden := []string{"protocol.state.AAAA", "protocol.request.AAAA", "protocol.submit", "protocol.query", "protocol.changed.AAAA", "protocol.event.p.signed",
