@@ -59,7 +59,7 @@ func TestConformanceOfStream(t *testing.T) {
 	for name, check := range conformance {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			check(&subject{t: t, store: store, small: small, late: 600 * time.Millisecond,
+			check(&subject{t: t, store: store, small: small, late: 3 * time.Second,
 				pause: func(d time.Duration) { <-time.After(d) },
 				watch: func(g *dedupe.Group[string]) { watchStream(t, store, g) }}, keyOf(name))
 		})

@@ -64,6 +64,29 @@ func TestGivenUpHolderChangesNothing(t *testing.T) {
 	}
 }
 
+// The same when the answer of the key that was given up has ended meanwhile: an
+// absent record is nobody's to go on from once the lease has lapsed.
+func TestHolderOfAnEndedKeyChangesNothing(t *testing.T) {
+	bubble(t, 2, dedupe.Options{AfterCrash: dedupe.Fail}, func(f *fleet) {
+		f.work = func(ctx context.Context, l *dedupe.Lease, n int) (dedupe.Outcome, error) {
+			if n > 1 {
+				return dedupe.Outcome{Answer: []byte("second"), Keep: time.Minute}, nil
+			}
+			return dedupe.Outcome{Answer: []byte("zombie"), Keep: time.Minute}, wait(ctx, time.Minute)
+		}
+		holder := f.ask(0, "k")
+		settle(0)
+		other := f.ask(1, "k")
+		settle(70 * time.Second) // the answer is kept from 14 s to 44 s
+		f.want(other, dedupe.Answered, "gave up run1 after 1", dedupe.Joined, 14*time.Second)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if string(holder.Answer) != "second" || holder.Run == "run1" || f.runs != 2 {
+			f.t.Errorf("the holder's asker was told %q of %s with %d runs, want second of a new run", holder.Answer, holder.Run, f.runs)
+		}
+	})
+}
+
 // A read whose answer is lost must not hold a flight, nor its asks, for ever.
 func TestReadThatIsNeverAnswered(t *testing.T) {
 	for _, phase := range []dedupe.Phase{dedupe.Running, dedupe.Done} { // of the claim, of the answer

@@ -40,7 +40,7 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	// A simulation in which nothing happens proves nothing.
-	for _, what := range []string{"asked", "died", "frozen", "panicked", "failed", "released", "takeover", "gave up", "refresh", "over suspect", "fenced", "conflict"} {
+	for _, what := range []string{"asked", "died", "frozen", "late", "lapsed", "panicked", "failed", "released", "takeover", "gave up", "refresh", "over suspect", "fenced", "conflict"} {
 		if sum[what] == 0 && *oneSeed == 0 && !t.Failed() {
 			t.Errorf("in no seed: %s", what)
 		}
@@ -330,7 +330,12 @@ func (p *proc) run(ctx context.Context, l *dedupe.Lease, q simQuery) (dedupe.Out
 				return dedupe.Outcome{}, err
 			}
 		}
+		if w.chance(0.05) {
+			w.saw("late")
+			time.Sleep(w.between(5*time.Second, 25*time.Second)) // frozen before the request leaves
+		}
 		if err := l.Check(); err != nil {
+			w.saw("lapsed")
 			return dedupe.Outcome{}, err
 		}
 		again, err := p.call(ctx, l, q)
