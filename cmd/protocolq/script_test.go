@@ -39,15 +39,17 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    scriptCode,
-			"up":      scriptUp,
-			"get":     scriptGet,
-			"nats":    scriptNATS,
-			"answer":  scriptAnswer,
-			"silent":  scriptSilent,
-			"stream":  scriptStream,
-			"letters": scriptLetters,
-			"reply":   scriptReply,
+			"code":     scriptCode,
+			"up":       scriptUp,
+			"get":      scriptGet,
+			"nats":     scriptNATS,
+			"answer":   scriptAnswer,
+			"silent":   scriptSilent,
+			"stream":   scriptStream,
+			"letters":  scriptLetters,
+			"reply":    scriptReply,
+			"lines":    scriptLines,
+			"recorded": scriptRecorded,
 		},
 	})
 }
