@@ -24,7 +24,8 @@ type place func(t testing.TB) string
 
 // places are all the kinds there are.
 var places = map[string]place{
-	"sqlite": func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "sub", "log.db") },
+	"sqlite":   func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "sub", "log.db") },
+	"postgres": postgresPlace,
 }
 
 // onEach runs a test on every kind of database.

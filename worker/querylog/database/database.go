@@ -57,6 +57,8 @@ type kind interface {
 	migrations() []string
 	// lock keeps other migrations out until the transaction ends.
 	lock(ctx context.Context, tx *sql.Tx) error
+	// missing reports that a table is not there.
+	missing(err error) bool
 	// classify says which kind of error it is.
 	classify(err error) error
 }

@@ -4,6 +4,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"time"
@@ -93,4 +94,35 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+type pruning struct {
+	before int64
+	limit  int
+}
+
+// pruneRows deletes the oldest rows of each table, each a batch in a transaction
+// of its own, so that a writer never waits long.
+func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pruning) (deleted int64, more bool, err error) {
+	for _, statement := range []string{
+		"DELETE FROM asks WHERE at_ms < ? AND (at_ms, token) IN (SELECT at_ms, token FROM asks WHERE at_ms < ? ORDER BY at_ms, token LIMIT ?)",
+		"DELETE FROM runs WHERE at_ms < ? AND id IN (SELECT id FROM runs WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+		"DELETE FROM rejected WHERE at_ms < ? AND (at_ms, stream) IN (SELECT at_ms, stream FROM rejected WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+	} {
+		n, err := changed(db.ExecContext(ctx, rebind(statement), p.before, p.before, p.limit))
+		if err != nil {
+			return deleted, false, err
+		}
+		deleted += n
+		more = more || n == int64(p.limit)
+	}
+	n, err := changed(db.ExecContext(ctx, rebind("DELETE FROM counters WHERE (hour, partner, name) IN (SELECT hour, partner, name FROM counters WHERE hour < ? ORDER BY hour LIMIT ?)"), hourOf(p.before), p.limit))
+	return deleted, more || n == int64(p.limit), err
+}
+
+func changed(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"sort"
-	"strings"
 	"time"
 
 	"protocolq/worker/querylog"
@@ -83,7 +82,7 @@ func (db *DB) checkVersion(ctx context.Context) error {
 	have, err := version(ctx, db.read)
 	want := len(db.kind.migrations())
 	switch {
-	case err != nil && isMissing(err):
+	case err != nil && db.kind.missing(err):
 		return ErrNotThere
 	case err != nil:
 		return err
@@ -108,10 +107,4 @@ func version(ctx context.Context, q interface {
 		return 0, fmt.Errorf("read the tables' version: %w", err)
 	}
 	return v, nil
-}
-
-// isMissing: the table of versions is not there.
-func isMissing(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "no such table") || strings.Contains(text, "does not exist")
 }

@@ -1,10 +1,125 @@
+// PostgreSQL: how it is reached, and what its errors mean.
+
 package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // soon
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"protocolq/worker/querylog"
 )
 
-func openPostgres(context.Context, Options) (*DB, error) { return nil, errors.New("not yet") }
+type postgresKind struct {
+	mu     sync.Mutex
+	months map[month]bool // guarded by mu: parts known to be there
+}
+
+func openPostgres(_ context.Context, o Options) (*DB, error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, errors.New("read the URL, PGPASSFILE and the other PG… variables: one of them is not as it should be") // its own words may quote a password
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	set := func(name, value string) {
+		if _, said := config.RuntimeParams[name]; !said {
+			config.RuntimeParams[name] = value
+		}
+	}
+	set("application_name", "protocolq")
+	if o.ReadOnly {
+		set("default_transaction_read_only", "on")
+	}
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		// A commit must be on the disk before the line leaves the stream, whatever the role's default.
+		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+		return err
+	}))
+	pool.SetMaxOpenConns(4)
+	pool.SetConnMaxLifetime(5 * time.Minute) // after a failover the name may lead elsewhere
+	db := &DB{kind: &postgresKind{months: map[month]bool{}}, read: pool}
+	if !o.ReadOnly {
+		db.write = pool
+	}
+	return db, nil
+}
+
+// rebind numbers the marks: no statement of ours has a ? in a text.
+func (*postgresKind) rebind(statement string) string {
+	var b strings.Builder
+	n := 0
+	for part := range strings.SplitSeq(statement, "?") {
+		if n > 0 {
+			b.WriteString("$" + strconv.Itoa(n))
+		}
+		b.WriteString(part)
+		n++
+	}
+	return b.String()
+}
+
+func (*postgresKind) migrations() []string { return readMigrations("postgres") }
+
+// Advisory locks of ours: any two numbers that nobody else in the database uses.
+const (
+	lockMigrations = 0x70726f746f636f6c
+	lockMonths     = lockMigrations + 1
+)
+
+func (*postgresKind) lock(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lockMigrations)
+	return err
+}
+
+func (*postgresKind) scrub(context.Context, *sql.DB) error { return nil } // vacuum is the server's
+
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// States that are decided by: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	stateCheck        = "23514" // also: no part for the row
+	stateSerialize    = "40001"
+	stateDeadlock     = "40P01"
+	stateLockTimeout  = "55P03"
+	stateNoTable      = "42P01"
+	classData         = "22"
+	classConstraint   = "23"
+	classProgramLimit = "54"
+)
+
+func (k *postgresKind) missing(err error) bool { return sqlState(err) == stateNoTable }
+
+func (k *postgresKind) classify(err error) error {
+	state := sqlState(err)
+	switch {
+	case state == "":
+		return err
+	case state == stateCheck:
+		// The month's part was dropped after we saw it: look again.
+		k.mu.Lock()
+		clear(k.months)
+		k.mu.Unlock()
+		return fmt.Errorf("%w: %w", querylog.ErrTryAgain, err)
+	case state == stateSerialize || state == stateDeadlock || state == stateLockTimeout:
+		return fmt.Errorf("%w: %w", querylog.ErrTryAgain, err)
+	case strings.HasPrefix(state, classData) || strings.HasPrefix(state, classConstraint) || strings.HasPrefix(state, classProgramLimit):
+		return fmt.Errorf("%w: %w", querylog.ErrUnstorable, err)
+	}
+	return err
+}

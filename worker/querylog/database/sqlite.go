@@ -172,33 +172,13 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 	return inserted, nil
 }
 
-// prune deletes the oldest rows of each table, a batch in a transaction of its
-// own, so that a writer never waits long.
-func (sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error) {
-	for _, statement := range []string{
-		"DELETE FROM asks WHERE (at_ms, token) IN (SELECT at_ms, token FROM asks WHERE at_ms < ? ORDER BY at_ms, token LIMIT ?)",
-		"DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-		"DELETE FROM rejected WHERE (at_ms, stream) IN (SELECT at_ms, stream FROM rejected WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-	} {
-		n, err := changed(db.ExecContext(ctx, statement, before, limit))
-		if err != nil {
-			return deleted, false, fmt.Errorf("prune: %w", err)
-		}
-		deleted += n
-		more = more || n == int64(limit)
-	}
-	n, err := changed(db.ExecContext(ctx, "DELETE FROM counters WHERE (hour, partner, name) IN (SELECT hour, partner, name FROM counters WHERE hour < ? LIMIT ?)", hourOf(before), limit))
-	if err != nil {
-		return deleted, false, fmt.Errorf("prune counters: %w", err)
-	}
-	return deleted, more || n == int64(limit), nil
+func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error) {
+	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
 }
 
-func changed(result sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+func (sqliteKind) missing(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
 }
 
 // scrub empties the write-ahead log, where deleted rows would stay for a while;
