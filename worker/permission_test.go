@@ -24,7 +24,8 @@ var users = map[string]server.Permissions{
 		"$JS.API.STREAM.INFO.PROTOCOL_STATE", "$JS.API.DIRECT.GET.PROTOCOL_STATE.protocol.state.*",
 		"$JS.API.CONSUMER.INFO.PROTOCOL_REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_REQUESTS.*", "$JS.ACK.PROTOCOL_REQUESTS.>",
 		"$JS.API.CONSUMER.INFO.PROTOCOL_WAITING.*", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_WAITING.*", "$JS.ACK.PROTOCOL_WAITING.>",
-	}, []string{"protocol.changed.*", "_INBOX_wk.>"}),
+		"protocol.partner.*.*", "$JS.API.DIRECT.GET.PROTOCOL_PARTNERS.protocol.partner.*.*",
+	}, []string{"protocol.changed.*", "protocol.changed.*.*", "_INBOX_wk.>"}),
 	"reply": rights([]string{"_INBOX_rq.>", "protocol.reply.>"}, []string{
 		"protocol.query workers", "protocol.query.* workers", "_INBOX_wr.>",
 		"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>", "$SRV.STATS", "$SRV.STATS.>"}),
