@@ -55,12 +55,28 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 		w.log.Error("event not encoded", "run", r.Run, "err", err)
 		return
 	}
-	w.publishSurely(ctx, "event", &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: nats.Header{
+	m := &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: nats.Header{
 		messages.HeaderMsgID:       {r.Run},
 		messages.HeaderContentType: {string(messages.JSON)},
 		messages.HeaderOutcome:     {string(r.Outcome)},
 		messages.HeaderRun:         {r.Run},
-	}})
+	}}
+	if w.o.CloudEvents {
+		w.cloudEvent(m.Header, q.Partner, r)
+	}
+	w.publishSurely(ctx, "event", m)
+}
+
+// cloudEvent adds the headers of CloudEvents 1.0 in its binary mode.
+func (w *Worker) cloudEvent(h nats.Header, partner string, r *messages.Result) {
+	h["ce-specversion"] = []string{"1.0"}
+	h["ce-id"] = []string{r.Run}
+	h["ce-source"] = []string{"/protocolq/" + w.o.Names.Prefix()}
+	h["ce-type"] = []string{"protocolq.run." + string(r.Outcome)}
+	h["ce-subject"] = []string{partner}
+	if r.AskedAtMs > 0 {
+		h["ce-time"] = []string{time.UnixMilli(r.AskedAtMs).UTC().Format(time.RFC3339Nano)}
+	}
 }
 
 // letter is a message that could not be answered.

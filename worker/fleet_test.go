@@ -182,7 +182,7 @@ func (f *fleet) begin(change ...func(*worker.Options)) *member {
 	m := &member{ready: make(chan struct{})}
 	m.o = worker.Options{Gateway: client, Names: f.names,
 		Partners: []string{partner, partner2}, DefaultPartner: partner, Lease: 4 * time.Second,
-		Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(m.ready) }}
+		RetryBudget: 1000, Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(m.ready) }}
 	if testing.Verbose() {
 		m.o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	}

@@ -20,11 +20,9 @@ package worker
 
 import (
 	"context"
-	"log/slog"
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
-	"protocolq/worker/retry"
 )
 
 // Turn is one run for one key: what is asked, and the lease to ask it under.
@@ -38,8 +36,8 @@ type Turn struct {
 // the key is given back; a refusal and a failure of the gateway are answers.
 type Handler func(ctx context.Context, t *Turn) (messages.Result, error)
 
-// handler is what is done once per key: ask the gateway, try again while that
-// may help, and write one line about it.
-func handler(gateway Asker, policy retry.Policy, m *metrics, log *slog.Logger) Handler {
-	return logged(log, counted(m, retried(policy, asked(gateway))))
+// handler is what is done once per key: ask the gateway at the partner's pace,
+// try again while that may help and the budget lasts, and write one line about it.
+func (w *Worker) handler() Handler {
+	return logged(w.log, counted(w.metrics, w.guard.noted(retried(w.o.Retry, w.budget, w.guard.paced(asked(w.o.Gateway))))))
 }

@@ -43,6 +43,9 @@ type Options struct {
 	Grace       time.Duration // 15 s: how long runs under way may take after Run's ctx has ended
 	AfterCrash  dedupe.AfterCrash
 	Retry       retry.Policy
+	RetryBudget int               // 10: retries at once, beyond one per ten calls
+	Limits      map[string]Limits // by partner, over the whole fleet; none where there is no entry
+	CloudEvents bool              // events carry the CloudEvents headers, too
 
 	Version string       // of the program, for service info; "0.0.0"
 	Ready   func()       // called once when all doors are open; may be nil
@@ -82,6 +85,7 @@ func (o *Options) defaults() {
 	orDefault(&o.Patience, 24*time.Hour)
 	orDefault(&o.Lease, 12*time.Second)
 	orDefault(&o.Grace, 15*time.Second)
+	orDefault(&o.RetryBudget, 10)
 	if o.ReplyAllow == nil {
 		o.ReplyAllow = o.Names.DefaultReplies()
 	}

@@ -15,28 +15,35 @@ import (
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/limit"
 	"protocolq/worker/retry"
 )
 
 // errUnwanted: everybody who waited has left, so the gateway is left alone.
 var errUnwanted = errors.New("nobody waits for the answer any more")
 
-// retried tries next again while its error is temporary. Each further attempt
+// retried tries next again while its error is temporary and the budget lasts. Each further attempt
 // is written down in the key's record before it is made; the renewal is also
 // what finds out that somebody else holds the key by now.
-func retried(p retry.Policy, next Handler) Handler {
+func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
 		var r messages.Result
+		var last error
 		_, err := p.Do(ctx, func(ctx context.Context, n int) (bool, error) {
 			if n > 1 {
 				if err := t.renew(ctx, n); err != nil {
 					return false, err
 				}
 			}
+			budget.Called()
 			var err error
 			r, err = next(ctx, t)
+			if errors.Is(err, errNoTurn) {
+				return false, last
+			}
+			last = err
 			gerr, ok := errors.AsType[*gateway.Error](err)
-			return ok && gerr.Class == mapi.Temp, err
+			return ok && gerr.Class == mapi.Temp && (n >= p.Most() || budget.Retry()), err
 		}, func(wait time.Duration, failed int) error {
 			if time.Until(t.Lease.Deadline()) > wait {
 				return nil

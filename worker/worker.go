@@ -17,6 +17,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/limit"
 )
 
 // Worker is one member of the fleet.
@@ -29,6 +30,8 @@ type Worker struct {
 	group   *dedupe.Group[messages.Query]
 	records *dedupe.Stream
 	handle  Handler
+	guard   *guard
+	budget  *limit.Budget
 	metrics *metrics
 	clock   clock
 	fill    atomic.Int64 // thousandths of the record stream's room in use
@@ -54,10 +57,11 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
-	w.handle = handler(o.Gateway, o.Retry, w.metrics, w.log)
+	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
+	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
 		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},
-		dedupe.Work[messages.Query]{Run: w.run, GaveUp: w.gaveUp, Stored: w.stored})
+		dedupe.Work[messages.Query]{Run: w.run, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.guard.admit})
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +91,13 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = watch.Unsubscribe() }()
+	halts, err := w.guard.watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = halts.Unsubscribe() }()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.watchStore, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
+	for _, task := range []func(context.Context){w.watchStore, w.guard.tend, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

@@ -47,6 +47,11 @@ type Config struct {
 	ReplyAllow  []string
 	Grace       time.Duration
 
+	Rate        int // calls a second of the default partner, over the fleet; 0 is no limit
+	Concurrency int // calls under way of the default partner, over the fleet; 0 is no limit
+	RetryBudget int
+	CloudEvents bool
+
 	Attempts     int
 	RetryInitial time.Duration
 	RetryMax     time.Duration
@@ -72,8 +77,8 @@ func (c *Config) table() []setting {
 func (c *Config) natsSettings() []setting {
 	return []setting{
 		checked(list(&c.NATS, setting{name: "nats", fallback: "nats://127.0.0.1:4222", usage: "NATS servers, URLs with commas between"}), c.checkNATS),
-		checked(text(&c.NATSCreds, setting{name: "nats-creds", kind: "file", usage: "NATS credentials file of the main connection"}), func() error { return checkCreds(c.NATSCreds) }),
-		checked(text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: "file", usage: "NATS credentials file of the connection that replies, whose user may publish replies only"}), func() error { return checkCreds(c.NATSReplyCreds) }),
+		checked(text(&c.NATSCreds, setting{name: "nats-creds", kind: "file", usage: "NATS credentials file, or nkey seed, of the main connection"}), func() error { return checkCreds(c.NATSCreds) }),
+		checked(text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: "file", usage: "NATS credentials file, or nkey seed, of the connection that replies, whose user may publish replies only"}), func() error { return checkCreds(c.NATSReplyCreds) }),
 		checked(text(&c.Prefix, setting{name: "prefix", kind: "subject", fallback: "protocol", usage: "first tokens of every subject; in capitals, of every stream's name"}), c.checkPrefix),
 	}
 }
@@ -89,7 +94,7 @@ func (c *Config) gatewaySettings() []setting {
 		checked(text(&c.Charset, setting{name: "charset", kind: "name", fallback: "utf-8", usage: "_input_charset: utf-8, gbk or gb2312"}), c.checkCharset),
 		text(&c.KeyFile, setting{name: "key-file", kind: "file", usage: "the partner's signing key"}),
 		text(&c.AlipayPublicKeyFile, setting{name: "alipay-public-key-file", kind: "file", usage: "the gateway's public key, to verify signed answers (RSA, RSA2, DSA)"}),
-		{name: "partners", kind: "list", usage: "several partners, file only: id, sign_type, charset, key_file, public_key_file of each", node: c.parsePartners},
+		{name: "partners", kind: "list", usage: "several partners, file only: id, sign_type, charset, key_file, public_key_file, rate, concurrency of each", node: c.parsePartners},
 		span(&c.CallTimeout, 100*time.Millisecond, time.Minute, setting{name: "call-timeout", fallback: "8s", usage: "how long one call of the gateway may take in all"}),
 	}
 }
@@ -110,6 +115,10 @@ func (c *Config) workerSettings() []setting {
 		span(&c.Grace, 0, 10*time.Minute, setting{name: "grace", fallback: "15s", usage: "how long a signal leaves for what is in flight"}),
 		count(&c.Attempts, 1, 100, setting{name: "attempts", fallback: "5", usage: "calls for one question at most"}),
 		span(&c.RetryInitial, time.Millisecond, time.Minute, setting{name: "retry-initial", fallback: "100ms", usage: "middle of the first wait between two attempts; it grows from there"}),
+		count(&c.RetryBudget, 1, 1_000_000, setting{name: "retry-budget", fallback: "10", usage: "second and further attempts at once, beyond one for every ten calls, in one worker"}),
+		count(&c.Rate, 0, 100_000, setting{name: "rate", fallback: "0", usage: "calls a second for one partner, over the whole fleet; 0 is no limit"}),
+		count(&c.Concurrency, 0, 100_000, setting{name: "concurrency", fallback: "0", usage: "calls in flight for one partner, over the whole fleet; 0 is no limit"}),
+		toggle(&c.CloudEvents, setting{name: "cloud-events", usage: "events carry the headers of CloudEvents 1.0, too"}),
 		span(&c.RetryMax, time.Millisecond, 10*time.Minute, setting{name: "retry-max", fallback: "2.5s", usage: "middle of the longest wait between two attempts"}),
 	}
 }

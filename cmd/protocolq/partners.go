@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"protocolq/gateway"
 	"protocolq/gateway/mapi"
+	"protocolq/worker"
 )
 
 // PartnerConfig is one partner as settings say it. Its keys are files.
@@ -20,9 +22,11 @@ type PartnerConfig struct {
 	Charset       string // default utf-8
 	KeyFile       string
 	PublicKeyFile string // the gateway's public key; "" when answers are not verified
+	Rate          string // calls a second over the fleet; "": the setting rate
+	Concurrency   string // calls in flight over the fleet; "": the setting concurrency
 }
 
-var partnerKeys = []string{"id", "sign_type", "charset", "key_file", "public_key_file"}
+var partnerKeys = []string{"id", "sign_type", "charset", "key_file", "public_key_file", "rate", "concurrency"}
 
 // parsePartners reads the list `partners` of the settings file.
 func (c *Config) parsePartners(n *yaml.Node) error {
@@ -52,7 +56,7 @@ func parsePartner(n *yaml.Node) (PartnerConfig, error) {
 	}
 	values, faults := mapping(n, partnerKeys, func(line int) string { return fmt.Sprintf("line %d", line) })
 	fields := map[string]*string{"id": &p.ID, "sign_type": &p.SignType, "charset": &p.Charset,
-		"key_file": &p.KeyFile, "public_key_file": &p.PublicKeyFile}
+		"key_file": &p.KeyFile, "public_key_file": &p.PublicKeyFile, "rate": &p.Rate, "concurrency": &p.Concurrency}
 	for _, key := range partnerKeys {
 		if values[key] == nil {
 			continue
@@ -69,7 +73,31 @@ func parsePartner(n *yaml.Node) (PartnerConfig, error) {
 	if p.KeyFile == "" {
 		faults = append(faults, fmt.Errorf("line %d: key_file is needed", n.Line))
 	}
+	for key, text := range map[string]string{"rate": p.Rate, "concurrency": p.Concurrency} {
+		if n, err := strconv.Atoi(text); text != "" && (err != nil || n < 0 || n > 100_000) {
+			faults = append(faults, fmt.Errorf("line %d: %s must be a whole number up to 100000, not %q", values[key].Line, key, text))
+		}
+	}
 	return p, joined("; ", faults)
+}
+
+// limits are those of each partner; what a partner's own entry leaves out is the setting's.
+func (c *Config) limits(partners []gateway.Partner) map[string]worker.Limits {
+	list := map[string]worker.Limits{}
+	for _, p := range partners {
+		list[p.ID] = worker.Limits{Rate: c.Rate, Concurrency: c.Concurrency}
+	}
+	for _, p := range c.Partners {
+		own := list[p.ID]
+		if n, err := strconv.Atoi(p.Rate); err == nil {
+			own.Rate = n
+		}
+		if n, err := strconv.Atoi(p.Concurrency); err == nil {
+			own.Concurrency = n
+		}
+		list[p.ID] = own
+	}
+	return list
 }
 
 // joined makes one line of several faults, because they share one setting's name.
@@ -94,7 +122,7 @@ func (c *Config) partners() ([]gateway.Partner, error) {
 	}
 	spelled := c.checkPartner() == nil && c.checkSignType() == nil && c.checkCharset() == nil // else told already
 	if c.Partner != "" && c.KeyFile != "" && spelled {
-		take(PartnerConfig{c.Partner, c.SignType, c.Charset, c.KeyFile, c.AlipayPublicKeyFile}, "key-file", "alipay-public-key-file")
+		take(PartnerConfig{ID: c.Partner, SignType: c.SignType, Charset: c.Charset, KeyFile: c.KeyFile, PublicKeyFile: c.AlipayPublicKeyFile}, "key-file", "alipay-public-key-file")
 	}
 	for _, p := range c.Partners {
 		if p.ID == c.Partner && c.KeyFile != "" {

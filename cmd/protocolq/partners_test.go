@@ -62,7 +62,7 @@ func TestDefaultPartnerComesFirst(t *testing.T) {
 	}
 	c := Config{Partner: practiceSet[1].id, SignType: "MD5", Charset: "utf-8"}
 	for _, p := range practiceSet {
-		c.Partners = append(c.Partners, PartnerConfig{p.id, "MD5", p.charset, filepath.Join(dir, p.id+".key"), ""})
+		c.Partners = append(c.Partners, PartnerConfig{ID: p.id, SignType: "MD5", Charset: p.charset, KeyFile: filepath.Join(dir, p.id+".key")})
 	}
 	list, err := c.partners()
 	if err != nil || len(list) != 2 || list[0].ID != practiceSet[1].id || list[0].Charset.String() != "gbk" {

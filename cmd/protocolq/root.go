@@ -46,7 +46,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		}
 	}
 	add("ask", newQuery(), newSubmit())
-	add("run", newDemo(), newDev(), newWorker(), newRecorder(), newProvision(), newDead(), newLog(), newSimulator())
+	add("run", newDemo(), newDev(), newWorker(), newRecorder(), newProvision(), newDead(), newPartner(), newLog(), newSimulator())
 	add("look", newCall(), newForm(), newSign(), newVerify())
 	root.AddCommand(newVersion())
 	root.CompletionOptions.HiddenDefaultCmd = false

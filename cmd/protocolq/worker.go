@@ -119,7 +119,7 @@ func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner,
 		OwnInboxes: []string{workerInbox, replyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
 		Cooldown: c.Cooldown, MinAge: c.MinAge, AskPatience: c.AskPatience, Patience: c.Patience, Lease: c.Lease, Grace: c.Grace,
 		AfterCrash: dedupe.AfterCrash(c.AfterCrash), Retry: retry.Policy{Attempts: c.Attempts, Initial: c.RetryInitial, Max: c.RetryMax},
-		Version: serviceVersion(), Logger: log.With("pid", os.Getpid())}
+		RetryBudget: c.RetryBudget, Limits: c.limits(partners), CloudEvents: c.CloudEvents, Version: serviceVersion(), Logger: log.With("pid", os.Getpid())}
 	for _, p := range partners {
 		o.Partners = append(o.Partners, p.ID)
 	}

@@ -54,7 +54,7 @@ func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, err
 			return Cancelled, errors.Join(ctx.Err(), err)
 		case !again:
 			return Useless, err
-		case n >= p.attempts():
+		case n >= p.Most():
 			return GaveUp, err
 		}
 		wait := waits.NextBackOff()
@@ -69,7 +69,8 @@ func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, err
 	}
 }
 
-func (p Policy) attempts() int {
+// Most is how many tries there are in all.
+func (p Policy) Most() int {
 	if p.Attempts <= 0 {
 		return 5
 	}

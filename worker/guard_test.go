@@ -1,0 +1,180 @@
+// What keeps the fleet from harm at the gateway: halts, limits, the budget of retries.
+
+package worker_test
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/worker"
+)
+
+// Five faults of the partner's settings over three keys halt the partner over all workers; the
+// other partner goes on, and an operator's word opens it again.
+func TestPartnerHalt(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	first := f.start()
+	f.start()
+	for i := range 5 {
+		if r := f.ask(messages.Query{UserEmail: email("illegal-sign", i)}); r.Code != "ILLEGAL_SIGN" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	halted := func() bool {
+		r := f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())})
+		return r.Code == messages.PartnerHalted
+	}
+	// Each worker counts what it has seen itself: some more faults may be needed until one has seen five.
+	within(t, 10*time.Second, "the partner is halted", func() bool {
+		f.ask(messages.Query{UserEmail: email("illegal-sign", time.Now().UnixNano())})
+		return halted()
+	})
+	for range 10 {
+		if !halted() {
+			t.Fatal("asked for again while halted")
+		}
+	}
+	r := f.ask(messages.Query{UserEmail: "signed+h@example.com"})
+	if r.Outcome != messages.Unknown || !r.Retryable || r.RetryAfterMs <= 0 || r.RetryAfterMs > 60_000 {
+		t.Errorf("an awaiting asker is told %+v", r)
+	}
+	if r := f.ask(messages.Query{Partner: partner2, UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("the other partner: %+v", r)
+	}
+	f.submit(messages.Query{ID: "patient", UserEmail: "signed+p@example.com"})
+	within(t, 5*time.Second, "a submitted query waits", func() bool { return f.waiting() == 1 })
+	f.setHalt(worker.Halt{})
+	within(t, 5*time.Second, "asked for again", func() bool { return !halted() })
+	if first.Stats().Outcomes["unknown"] == 0 {
+		t.Error("the first worker told nobody")
+	}
+}
+
+// setHalt writes the halt record as an operator does.
+func (f *fleet) setHalt(h worker.Halt) {
+	f.t.Helper()
+	records := worker.NewPartnerRecords(f.js, f.names)
+	_, seq, err := records.Get(f.t.Context(), partner+"."+worker.HaltRecord)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	data, err := json.Marshal(h)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := records.Put(f.t.Context(), partner+"."+worker.HaltRecord, data, seq); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// One strange query asked again and again halts nobody, and neither do faults with good answers between.
+func TestOneStrangeQueryHaltsNobody(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start(cooldown(time.Second))
+	for i := range 8 {
+		f.ask(messages.Query{UserEmail: "illegal-sign@example.com", Key: string(rune('a' + i%2))})
+		if i%4 == 3 {
+			f.ask(messages.Query{UserEmail: email("illegal-sign", i)})
+			if r := f.ask(messages.Query{UserEmail: email("signed", i)}); r.Outcome != messages.Signed {
+				t.Fatalf("%+v", r)
+			}
+		}
+	}
+}
+
+// A probe that succeeds opens the partner again: here its time has come already.
+func TestProbeReopens(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(time.Hour).UnixMilli()})
+	within(t, 5*time.Second, "halted", func() bool {
+		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
+	})
+	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().UnixMilli()})
+	within(t, 5*time.Second, "open again", func() bool {
+		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Outcome == messages.Signed
+	})
+	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator})
+	within(t, 5*time.Second, "halted by the operator, without probes", func() bool {
+		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
+	})
+}
+
+// Three workers together keep to the partner's rate and concurrency.
+func TestLimitsOverTheFleet(t *testing.T) {
+	f := newFleet(t, simulator.Options{Latency: 50 * time.Millisecond})
+	for range 3 {
+		f.start(func(o *worker.Options) { o.Limits = map[string]worker.Limits{partner: {Rate: 100, Concurrency: 4}} })
+	}
+	begun := time.Now()
+	var wg sync.WaitGroup
+	const asks = 120
+	for i := range asks {
+		wg.Go(func() {
+			if r, err := f.try(messages.Query{UserEmail: email("signed", i)}); err != nil || r.Outcome != messages.Signed {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+	wg.Wait()
+	// 4 at once of 50 ms each are 80 a second.
+	if took := time.Since(begun); took < asks*time.Second/80-100*time.Millisecond {
+		t.Errorf("%d calls took %v", asks, took)
+	}
+	if most := f.mostAtOnce(); most > 4 {
+		t.Errorf("%d calls at once, want at most 4", most)
+	}
+	f.wantCalls(asks)
+}
+
+// mostAtOnce is the largest number of calls under way at one instant, by the gateway's log.
+func (f *fleet) mostAtOnce() int {
+	most := 0
+	calls := f.gateway.Calls()
+	for _, c := range calls {
+		n := 0
+		for _, o := range calls {
+			if o.Started <= c.Started && c.Started < o.Ended {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// An outage costs one call per key and a few retries, not five calls per key.
+func TestRetryBudget(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start(func(o *worker.Options) { o.RetryBudget = 10 })
+	const keys = 40
+	for i := range keys {
+		if r := f.ask(messages.Query{UserEmail: email("system-error", i)}); r.Code != "SYSTEM_ERROR" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if most := keys*11/10 + 10 + 1; f.calls() > most || f.calls() < keys+10 {
+		t.Errorf("%d calls for %d keys, want from %d to %d", f.calls(), keys, keys+10, most)
+	}
+}
+
+func TestCloudEvents(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start(func(o *worker.Options) { o.CloudEvents = true })
+	events, err := f.nc.SubscribeSync("protocol.event.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.ask(messages.Query{UserEmail: "signed@example.com"})
+	m, err := events.NextMsg(5 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := m.Header; h.Get("ce-specversion") != "1.0" || h.Get("ce-id") != r.Run || h.Get("ce-type") != "protocolq.run.signed" || h.Get("ce-subject") != partner {
+		t.Errorf("%v", h)
+	}
+}
