@@ -113,6 +113,7 @@ func (p *replier) run(ctx context.Context) {
 
 func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 	sent := make([]*job, 0, len(batch))
+	before := p.w.o.Reply.Stats().Reconnects
 	for _, j := range batch {
 		if j.wait > 0 {
 			p.postpone(j)
@@ -128,10 +129,15 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		}
 	}
 	for len(sent) > 0 && ctx.Err() == nil {
-		if err := p.flush(ctx); err == nil {
+		err := p.flush(ctx)
+		now := p.w.o.Reply.Stats().Reconnects
+		if err == nil && now == before {
 			break
 		}
-		for _, j := range sent { // what was in the socket may be lost: a second reply harms nobody
+		// What was published before the connection came back is lost, though the flush went through: a
+		// second reply harms nobody.
+		before = now
+		for _, j := range sent {
 			if j.sent != nil {
 				_ = p.publish(j.sent)
 			}
@@ -211,7 +217,7 @@ func (p *replier) sendCore(j *job, sent *[]*job) {
 	*sent = append(*sent, j)
 }
 
-// publish sends a core reply. That the connection is away for a while is told by flush.
+// publish sends a core reply. That the connection is or was away is told by flush, or by the number of reconnects.
 func (p *replier) publish(m *nats.Msg) error {
 	err := p.w.o.Reply.PublishMsg(m)
 	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) {
