@@ -26,10 +26,11 @@ func (m *member) die() {
 }
 
 func quick(after dedupe.AfterCrash) func(*worker.Options) {
-	return func(o *worker.Options) { o.Lease, o.AfterCrash, o.Grace = 2*time.Second, after, time.Second }
+	return func(o *worker.Options) { o.Lease, o.AfterCrash, o.Grace = 1500*time.Millisecond, after, time.Second }
 }
 
 func TestWorkerDiesOverItsCalls(t *testing.T) {
+	t.Parallel()
 	const keys, askers = 10, 30
 	tests := []struct {
 		after   dedupe.AfterCrash
@@ -43,7 +44,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.after), func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, simulator.Options{Latency: time.Second})
+			f := newFleet(t, simulator.Options{Latency: 900 * time.Millisecond}, func(s *setup) { s.provision.AckWait = time.Second })
 			victim := f.start(quick(tt.after))
 			answers := f.wave(askers, keys)
 			within(t, 5*time.Second, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
@@ -51,7 +52,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			begun := time.Now()
 			victim.die()
 			wantAll(t, answers(), tt.outcome, tt.code)
-			// AckWait 2 s, then lease 2 s and grace 2 s, the call 1 s; and what two cores need.
+			// AckWait 1 s, then lease 1.5 s and grace 2 s, the call 0.9 s; and what two busy cores need.
 			if d := time.Since(begun); d > 10*time.Second {
 				t.Errorf("answered %v after the death", d)
 			}

@@ -18,7 +18,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("sim.seed", 0, "run the simulation with this seed only, many times over")
-	seeds   = flag.Uint64("sim.seeds", 300, "run the simulation with so many seeds")
+	seeds   = flag.Uint64("sim.seeds", 200, "run the simulation with so many seeds")
 )
 
 // A seed draws the faults; which goroutine comes first is the scheduler's, so a
