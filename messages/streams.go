@@ -22,11 +22,12 @@ func Kinds() []Kind {
 	return []Kind{Requests, Waiting, State, Partners, Replies, Events, Log, Dead}
 }
 
-// The durable consumers: two of Requests, so that a backlog of the second never holds up an asker who awaits, and one of Waiting.
+// The durable consumers: two of Requests, so that a backlog of the second never holds up an asker who awaits, one of Waiting and one of Log.
 const (
 	ConsumerAsked     = "asked"
 	ConsumerSubmitted = "submitted"
-	ConsumerWaiting   = "waiting" // the one of Waiting
+	ConsumerWaiting   = "waiting"  // the one of Waiting
+	ConsumerRecorder  = "recorder" // the one of Log
 )
 
 // Stream is the name of a stream: the prefix in capitals with _ for each dot, then the kind.
@@ -64,6 +65,8 @@ func (n Names) Filter(consumer string) []string {
 		return []string{n.submit, n.submitAll}
 	case ConsumerWaiting:
 		return n.Captures(Waiting)
+	case ConsumerRecorder:
+		return n.Captures(Log)
 	}
 	return nil
 }

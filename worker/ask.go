@@ -19,12 +19,21 @@ type Asker interface {
 	Ask(ctx context.Context, q gateway.Query, fence func() error) (gateway.Answer, gateway.Report, error)
 }
 
-// Attempt is what is written down of one call.
+// Attempt is what is written down of one call; times in microseconds.
 type Attempt struct {
-	AtMs  int64  `msgpack:"at_ms"`  // when it began, unix milliseconds
-	DurMs int64  `msgpack:"dur_ms"` // how long it took
-	Code  string `msgpack:"code,omitempty"`
-	Class string `msgpack:"class,omitempty"` // what may be done about the code; empty for an answer
+	AtUs       int64  `msgpack:"at"` // when it began, unix µs
+	DNS        int64  `msgpack:"dns,omitempty"`
+	Connect    int64  `msgpack:"connect,omitempty"`
+	TLS        int64  `msgpack:"tls,omitempty"`
+	FirstByte  int64  `msgpack:"first,omitempty"`
+	Body       int64  `msgpack:"body,omitempty"`
+	Total      int64  `msgpack:"total,omitempty"`
+	Code       string `msgpack:"code,omitempty"`
+	Class      string `msgpack:"class,omitempty"` // what may be done about the code; empty for an answer
+	HTTPStatus int    `msgpack:"http,omitempty"`
+	Bytes      int    `msgpack:"bytes,omitempty"`
+	Reused     bool   `msgpack:"reused,omitempty"` // on a connection that was there
+	Cut        bool   `msgpack:"cut,omitempty"`    // its worker died: what came of it is not known
 }
 
 // asked makes one call under the turn's lease. A call without an answer is a
@@ -56,17 +65,22 @@ func isGateway(err error) bool {
 
 // note adds an attempt to the turn, unless nothing was sent.
 func (t *Turn) note(report gateway.Report, code string, err error) {
-	at := Attempt{AtMs: report.At.UnixMilli(), DurMs: report.Total.Milliseconds(), Code: code}
+	at := Attempt{AtUs: report.At.UnixMicro(), DNS: report.DNS.Microseconds(), Connect: report.Connect.Microseconds(),
+		TLS: report.TLS.Microseconds(), FirstByte: report.FirstByte.Microseconds(), Body: report.Body.Microseconds(),
+		Total: report.Total.Microseconds(), Code: code, HTTPStatus: report.HTTPStatus, Bytes: report.Bytes, Reused: report.Reused}
 	if gerr, ok := errors.AsType[*gateway.Error](err); ok {
-		at.Code, at.Class = gerr.Code, gerr.Class.String()
+		at.Code, at.Class = clipped(gerr.Code), gerr.Class.String()
 	} else if err != nil {
 		return
 	}
 	if report.At.IsZero() {
-		at.AtMs = time.Now().UnixMilli()
+		at.AtUs = time.Now().UnixMicro()
 	}
 	t.Attempts = append(t.Attempts, at)
 }
+
+// clipped bounds a code, which the gateway may have made up.
+func clipped(code string) string { return code[:min(len(code), 64)] }
 
 // ResultOf says in a message's words what the gateway answered, or why it did
 // not. Only the gateway's own word makes "not signed"; a failure is "unknown".

@@ -98,13 +98,13 @@ func (d *frontDoor) serve(req micro.Request) {
 		w.refuse(&in, encoding, refusal)
 		return
 	}
-	if !d.remembered(&q, in.natsReply, encoding, in.trace()) {
+	if !d.remembered(&q, in.natsReply, in.subject, encoding, in.trace()) {
 		d.store(&in, q, encoding)
 	}
 }
 
 // remembered answers an awaiting asker from memory, if that is possible.
-func (d *frontDoor) remembered(q *messages.Query, to string, encoding messages.Encoding, trace string) bool {
+func (d *frontDoor) remembered(q *messages.Query, to, subject string, encoding messages.Encoding, trace string) bool {
 	w := d.w
 	if q.ReplyTo != "" || to == "" {
 		return false
@@ -114,6 +114,11 @@ func (d *frontDoor) remembered(q *messages.Query, to string, encoding messages.E
 		r := w.result(q, &v)
 		w.metrics.reply(&r)
 		w.send(to, r, encoding, trace)
+		if w.book != nil {
+			line := w.book.askLine(q, &r)
+			line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = nuid.Next(), w.clock.Now(), messages.DoorQuery, subject, to, trace
+			w.book.answered(line)
+		}
 	}
 	return ok
 }
@@ -146,7 +151,7 @@ func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encod
 // publish sends a request into the stream, unless its answer has become known while it waited for its turn. It
 // reports whether an acknowledgement is to come.
 func (d *frontDoor) publish(s *storing) bool {
-	if d.remembered(&s.q, s.to, s.encoding, s.msg.Header.Get(messages.Traceparent)) {
+	if d.remembered(&s.q, s.to, s.msg.Header.Get(messages.HeaderSubject), s.encoding, s.msg.Header.Get(messages.Traceparent)) {
 		return false
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -32,8 +33,8 @@ type Event struct {
 	ExpiresAtMs  int64  `json:"expires_at_ms,omitempty"`
 }
 
-// stored tells the event of a run whose answer this worker has just stored,
-// before anybody is replied to.
+// stored writes the run whose answer this worker has just stored into the query
+// log and tells its event, before anybody is replied to.
 func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Record) {
 	r, _, err := messages.DecodeResult(rec.Answer, string(messages.MsgPack))
 	if err != nil {
@@ -41,7 +42,10 @@ func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Recor
 		return
 	}
 	r.Run = rec.Run
+	var told sync.WaitGroup
+	told.Go(func() { w.book.run(ctx, &q, rec, &r) })
 	w.event(ctx, &q, &r)
+	told.Wait()
 }
 
 // event publishes the event of a run; told again it is dropped by its Msg-Id. An

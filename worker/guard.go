@@ -54,6 +54,9 @@ func (g *guard) admit(ctx context.Context, q messages.Query) (leave func(), reas
 	if after, halted := g.halts.check(ctx, q.Partner); halted {
 		return nil, messages.PartnerHalted, after
 	}
+	if g.w.book != nil && g.w.book.full.Load() {
+		return nil, messages.Overloaded, storeCheck
+	}
 	if s := g.shares[q.Partner]; s != nil {
 		var err error
 		if leave, err = s.Enter(ctx); err != nil {

@@ -30,6 +30,7 @@ type Turn struct {
 	Query    messages.Query
 	Lease    *dedupe.Lease
 	Attempts []Attempt // made so far, the last one last
+	Before   []Attempt // of holders that died over the key, the last one cut
 }
 
 // Handler answers the query of a turn. An error means there is no answer and

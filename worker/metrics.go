@@ -41,9 +41,10 @@ func (m *metrics) run(attempts []Attempt, err error) {
 	defer m.mu.Unlock()
 	for _, a := range attempts {
 		m.calls++
-		m.sumMs += a.DurMs
+		ms := a.Total / 1000
+		m.sumMs += ms
 		i := 0
-		for i < len(bounds) && a.DurMs > bounds[i] {
+		for i < len(bounds) && ms > bounds[i] {
 			i++
 		}
 		m.buckets[i]++
@@ -94,6 +95,9 @@ type Stats struct {
 	Parked      int               `json:"parked"`
 	InFlight    int               `json:"in_flight"`
 	StoreFill   float64           `json:"store_fill"` // share of the record stream's bytes in use
+	LogFull     bool              `json:"log_full"`   // the query log takes no lines: no new calls
+	LogLost     uint64            `json:"log_lost"`   // lines of answers from memory that were dropped
+	RetryBudget float64           `json:"retry_budget"`
 	UptimeMs    int64             `json:"uptime_ms"`
 }
 
@@ -113,6 +117,10 @@ func (w *Worker) Stats() Stats {
 		Claims: g.Claims.Load(), Takeovers: g.Takeovers.Load(), Fenced: g.Fenced.Load(), Released: g.Released.Load(),
 		Parked: w.group.Parked(), InFlight: w.group.InFlight(), StoreFill: float64(w.fill.Load()) / 1000,
 		UptimeMs: time.Since(w.begun).Milliseconds()}
+	s.RetryBudget = w.budget.Left()
+	if w.book != nil {
+		s.LogFull, s.LogLost = w.book.full.Load(), w.book.lost.Load()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.Outcomes, s.Sources, s.Codes = clone(m.outcomes), clone(m.sources), clone(m.codes)

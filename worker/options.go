@@ -13,6 +13,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/querylog"
 	"protocolq/worker/retry"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	RetryBudget int               // 10: retries at once, beyond one per ten calls
 	Limits      map[string]Limits // by partner, over the whole fleet; none where there is no entry
 	CloudEvents bool              // events carry the CloudEvents headers, too
+
+	LogHasher *querylog.Hasher // masks what the query log holds, equal in the fleet; nil: no query log is written
 
 	Version string       // of the program, for service info; "0.0.0"
 	Ready   func()       // called once when all doors are open; may be nil

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
+	"protocolq/worker/dedupe"
 )
 
 // job is one reply on its way, with what happens after it.
@@ -29,6 +30,7 @@ type job struct {
 	msg      jetstream.Msg // acknowledged afterwards; nil: nothing is
 	a        *arrival      // leaves the house afterwards; may be nil
 	event    bool          // tell the run's event again: who stored the answer may have died before he did
+	record   *dedupe.Record
 	letter   *letter       // a dead letter that goes with it
 	wait     time.Duration // not answered: tried again after this
 	sent     *nats.Msg     // as it was published
@@ -43,8 +45,9 @@ type replier struct {
 	w       *Worker
 	js      jetstream.JetStream // on the reply connection
 	wake    chan struct{}
-	durable chan *job // published, their acknowledgements outstanding
-	chores  chan *job // with something to be published before them
+	durable chan *job   // published, their acknowledgements outstanding
+	chores  chan *job   // with something to be published before them
+	logging chan []*job // told, their lines not written yet
 	left    sync.WaitGroup
 	unheard chan *nats.Msg // what the server says of replies that nobody listened to
 	inbox   string         // where it says so: inbox.<place in the batch>
@@ -58,7 +61,7 @@ type replier struct {
 const mostBatch = 4096
 
 func newReplier(w *Worker, js jetstream.JetStream) *replier {
-	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing),
+	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing), logging: make(chan []*job, 256),
 		unheard: make(chan *nats.Msg, mostBatch), inbox: w.o.Reply.NewInbox()}
 }
 
@@ -144,13 +147,15 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		}
 	}
 	unheard := p.notHeard()
+	told := sent[:0:0]
 	for i, j := range sent {
 		if unheard[strconv.Itoa(i)] && j.msg != nil && j.missed < mostMissed {
 			p.sendAgain(j)
 			continue
 		}
-		p.done(j, ctx.Err() == nil)
+		told = append(told, j)
 	}
+	p.log(ctx, told)
 }
 
 // notHeard collects which replies of the batch reached nobody, by their place in

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"protocolq/messages"
+	"protocolq/worker/querylog"
 )
 
 // runChores does what must be done before a reply: the event of a run whose
@@ -21,6 +22,9 @@ func (p *replier) runChores(ctx context.Context) {
 		case j := <-p.chores:
 			if j.event {
 				p.w.event(ctx, &j.a.q, &j.r)
+				if j.record != nil {
+					p.w.book.run(ctx, &j.a.q, j.record, &j.r)
+				}
 			}
 			if j.letter != nil {
 				p.w.bury(ctx, j.letter)
@@ -78,12 +82,57 @@ func (p *replier) runDurable(ctx context.Context) {
 		case j := <-p.durable:
 			select {
 			case <-j.ack.Ok():
-				p.done(j, true)
+				p.log(ctx, []*job{j})
 			case err := <-j.ack.Err():
 				p.refused(ctx, j, err)
 			case <-ctx.Done():
 				p.done(j, false)
 				return
+			}
+		}
+	}
+}
+
+// log hands jobs that are told to whoever writes their lines; without a query log
+// they are done with at once.
+func (p *replier) log(ctx context.Context, told []*job) {
+	if len(told) == 0 {
+		return
+	}
+	if p.w.book == nil {
+		for _, j := range told {
+			p.done(j, ctx.Err() == nil)
+		}
+		return
+	}
+	p.logging <- told // bounded: a full log fills the house, which then takes in no more
+}
+
+// runLog writes the lines of asks that were told, as many as have come together,
+// and acknowledges them.
+func (p *replier) runLog(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case told := <-p.logging:
+			for more := true; more && len(told) < querylog.MaxAsks; {
+				select {
+				case next := <-p.logging:
+					told = append(told, next...)
+				default:
+					more = false
+				}
+			}
+			lines := make([]querylog.Ask, 0, len(told))
+			for _, j := range told {
+				if j.a != nil && j.wait == 0 {
+					lines = append(lines, p.w.book.stored(j))
+				}
+			}
+			p.w.book.asks(ctx, lines)
+			for _, j := range told {
+				p.done(j, ctx.Err() == nil)
 			}
 		}
 	}

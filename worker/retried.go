@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -62,7 +63,7 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 		r = ResultOf(gateway.Answer{}, err)
 		r.Attempts = len(t.Attempts)
 		if n := len(t.Attempts); n > 0 {
-			r.AskedAtMs = t.Attempts[n-1].AtMs
+			r.AskedAtMs = t.Attempts[n-1].AtUs / 1000
 		}
 		return r, nil
 	}
@@ -74,11 +75,20 @@ func (t *Turn) renew(ctx context.Context, attempt int) error {
 	if !t.Lease.Wanted() {
 		return errUnwanted
 	}
-	journal, err := msgpack.Marshal(t.Attempts)
+	journal, err := t.journal()
 	if err != nil {
-		return fmt.Errorf("write attempts down: %w", err)
+		return err
 	}
 	return t.Lease.Renew(ctx, attempt, journal)
+}
+
+// journal is the calls so far, as the key's record keeps them.
+func (t *Turn) journal() ([]byte, error) {
+	journal, err := msgpack.Marshal(append(slices.Clip(t.Before), t.Attempts...))
+	if err != nil {
+		return nil, fmt.Errorf("write attempts down: %w", err)
+	}
+	return journal, nil
 }
 
 // counted counts runs, attempts and how long they took.

@@ -14,11 +14,23 @@ import (
 
 // run does the work for a key under its lease.
 func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (dedupe.Outcome, error) {
-	r, err := w.handle(ctx, &Turn{Query: q, Lease: l})
+	t := &Turn{Query: q, Lease: l}
+	if dead := l.Before(); dead != nil {
+		var err error
+		if t.Before, err = attemptsOf(dead); err != nil {
+			w.log.Error("attempts of a dead holder not understood", "run", dead.Run, "err", err)
+		}
+		t.Before = append(t.Before, Attempt{AtUs: dead.BegunMs * 1000, Cut: true})
+	}
+	r, err := w.handle(ctx, t)
 	if err != nil {
 		return dedupe.Outcome{}, err
 	}
-	return w.outcome(&q, r)
+	o, err := w.outcome(&q, r)
+	if err == nil {
+		o.Journal, err = t.journal()
+	}
+	return o, err
 }
 
 // gaveUp is what those hear whose key lost its holder and is not asked again.

@@ -31,6 +31,7 @@ type Worker struct {
 	records *dedupe.Stream
 	handle  Handler
 	guard   *guard
+	book    *book
 	budget  *limit.Budget
 	metrics *metrics
 	clock   clock
@@ -57,6 +58,7 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
+	w.book = newBook(w)
 	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
 	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
@@ -97,7 +99,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer func() { _ = halts.Unsubscribe() }()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.watchStore, w.guard.tend, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
+	for _, task := range []func(context.Context){w.watchStore, w.guard.tend, w.book.keep, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

@@ -37,7 +37,7 @@ var floors = map[string]struct {
 	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages"}}, // the masks, and the stream that the recorder reads
 	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", msgpack, "golang.org/x/sync/errgroup",
-		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/limit"}},
+		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/limit", "protocolq/worker/querylog"}},
 }
 
 func TestFloors(t *testing.T) {

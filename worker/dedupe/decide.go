@@ -41,6 +41,7 @@ type Verdict struct {
 	At     time.Time // when the answer was stored, by the store's clock
 	Until  time.Time // when it stops being served, by the store's clock
 	Mine   bool      // this process stored it
+	Record *Record   // whose answer it is, not to be changed; nil for an answer from before the record's
 
 	Reason     string        // Held: what Work.Admit said
 	RetryAfter time.Duration // Held: when it may be admitted
@@ -98,7 +99,7 @@ func (w wish) source(t time.Time) Source {
 func (e *Entry) verdict(w wish) Verdict {
 	r := &e.Record
 	return Verdict{Kind: Answered, Source: w.source(e.Time), Run: r.Run, Answer: r.Answer, Failed: r.Failed,
-		Deaths: r.Deaths, At: e.Time, Until: e.Time.Add(ms(r.KeepMs))}
+		Record: r, Deaths: r.Deaths, At: e.Time, Until: e.Time.Add(ms(r.KeepMs))}
 }
 
 func (p *Kept) verdict(w wish) Verdict {

@@ -37,9 +37,10 @@ const (
 
 // Outcome is what a run came to.
 type Outcome struct {
-	Answer []byte
-	Keep   time.Duration // how long it is served
-	Failed bool          // it says nothing conclusive: Keep is a cool-down
+	Answer  []byte
+	Keep    time.Duration // how long it is served
+	Failed  bool          // it says nothing conclusive: Keep is a cool-down
+	Journal []byte        // what is kept beside it of how it came about
 }
 
 // Ask is one asker's wish at a key. Q is what the work needs to know.

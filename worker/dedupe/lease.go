@@ -14,6 +14,8 @@ import (
 // work.
 type Lease struct {
 	store  Store
+	clock  func() time.Time // the store\'s
+	before *Record
 	key    string
 	rec    Record // as last written
 	seq    uint64
@@ -24,9 +26,9 @@ type Lease struct {
 // Run is the identity of the work done under the lease.
 func (l *Lease) Run() string { return l.rec.Run }
 
-// Journal is what the run before wrote down, when this lease was taken over
-// from a holder that fell silent; else nil.
-func (l *Lease) Journal() []byte { return l.rec.Journal }
+// Before is the record of the holder that fell silent, when this lease was taken
+// over from one; else nil. It is not to be changed.
+func (l *Lease) Before() *Record { return l.before }
 
 // Wanted reports whether anybody in this process still waits for the answer.
 func (l *Lease) Wanted() bool { return l.wanted == nil || l.wanted() }
@@ -57,7 +59,7 @@ func (l *Lease) Check() error {
 // that another process holds the key: stop.
 func (l *Lease) Renew(ctx context.Context, attempt int, journal []byte) error {
 	next := l.rec
-	next.Attempt, next.Journal, next.Phase = attempt, journal, Running
+	next.Attempt, next.Journal, next.Phase, next.BegunMs = attempt, journal, Running, l.clock().UnixMilli()
 	since := time.Now()
 	if err := l.write(ctx, &next, runningTTL); err != nil {
 		return err

@@ -27,7 +27,8 @@ type Record struct {
 	Run      string `msgpack:"run"`                // identity of the work, and of its answer
 	Owner    string `msgpack:"owner"`              // the process that wrote the claim
 	Attempt  int    `msgpack:"attempt,omitempty"`  // 1-based, of the run
-	Journal  []byte `msgpack:"journal,omitempty"`  // what the run wrote down before this attempt; opaque
+	BegunMs  int64  `msgpack:"begun_ms,omitempty"` // unix ms of the store's clock when this attempt was about to begin
+	Journal  []byte `msgpack:"journal,omitempty"`  // what the run wrote down of the attempts before, or of all when done; opaque
 	Deaths   int    `msgpack:"deaths,omitempty"`   // holders that fell silent or panicked
 	LeaseMs  int64  `msgpack:"lease_ms,omitempty"` // how long a silent holder is believed alive
 	Question []byte `msgpack:"question,omitempty"` // hash of what was asked under the key

@@ -136,13 +136,13 @@ func (g *Group[Q]) own(f *flight[Q], seq uint64, rec *Record) {
 // it is ours only if the store holds our own run.
 func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease, error) {
 	rec := Record{Phase: Running, Run: g.o.NewRun(), Owner: g.o.Owner, Attempt: 1,
-		LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
+		BegunMs: g.o.Clock().UnixMilli(), LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
 	if s.act == actTake {
-		rec.Deaths, rec.Journal = e.Record.Deaths+1, e.Record.Journal
+		rec.Deaths = e.Record.Deaths + 1
 	} else if e.Record.Phase == Released {
 		rec.Deaths = e.Record.Deaths
 	}
-	l := &Lease{store: g.o.Store, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
+	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
 	ctx, cancel := context.WithTimeout(g.work, g.o.Lease/4)
 	defer cancel()
 	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, runningTTL)
@@ -158,6 +158,9 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 		seq = found.Seq
 	}
 	l.seq = seq
+	if s.act == actTake {
+		l.before = &e.Record
+	}
 	g.stats.Claims.Add(1)
 	if s.act == actTake {
 		g.stats.Takeovers.Add(1)
@@ -187,8 +190,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		return
 	}
 	rec := l.rec
-	rec.Phase, rec.Answer, rec.KeepMs, rec.Failed, rec.Journal = Done, out.Answer, out.Keep.Milliseconds(), out.Failed, nil
-	rec.Deaths = 0
+	rec.Phase, rec.Answer, rec.KeepMs, rec.Failed, rec.Journal = Done, out.Answer, out.Keep.Milliseconds(), out.Failed, out.Journal
 	if !out.Failed {
 		rec.Prev = nil
 	}

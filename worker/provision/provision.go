@@ -68,6 +68,9 @@ func Streams(o Options) []jetstream.StreamConfig {
 		{Name: n.Stream(messages.Events), Subjects: n.Captures(messages.Events),
 			Description: "one event per run of the gateway, personal fields masked", Discard: jetstream.DiscardOld,
 			MaxBytes: 256 * mib, MaxAge: 7 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
+		{Name: n.Stream(messages.Log), Subjects: n.Captures(messages.Log),
+			Description: "lines of the query log that no recorder has taken yet", Retention: jetstream.WorkQueuePolicy,
+			Discard: jetstream.DiscardNew, MaxBytes: 512 * mib, Duplicates: 10 * time.Minute},
 		{Name: n.Stream(messages.Dead), Subjects: n.Captures(messages.Dead),
 			Description: "what could not be answered, with the reason", Discard: jetstream.DiscardNew,
 			MaxBytes: 64 * mib, MaxAge: 90 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
@@ -94,6 +97,7 @@ func Consumers(o Options) []Consumer {
 		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerAsked, MaxAckPending: 50_000}},
 		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: 50_000}},
 		{o.Names.Stream(messages.Waiting), jetstream.ConsumerConfig{Durable: messages.ConsumerWaiting, MaxAckPending: -1}},
+		{o.Names.Stream(messages.Log), jetstream.ConsumerConfig{Durable: messages.ConsumerRecorder, MaxAckPending: 20_000}},
 	}
 	for i := range all {
 		c := &all[i].Config

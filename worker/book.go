@@ -1,0 +1,191 @@
+// The query log's lines: one for each run before it is told, one for each ask before it is acknowledged.
+
+package worker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+	"protocolq/worker/querylog"
+)
+
+// book publishes the lines of the query log into the stream LOG. A nil book
+// writes nothing: the log is off.
+type book struct {
+	w      *Worker
+	hasher *querylog.Hasher
+	full   atomic.Bool // the stream refuses lines: no new call is made until it takes them again
+
+	mu         sync.Mutex // guards remembered
+	remembered []querylog.Ask
+	lost       atomic.Uint64 // lines of answers from memory that were dropped
+}
+
+// Answers from memory are written in batches of so many, or as old.
+const (
+	bookEvery  = 100 * time.Millisecond
+	mostWaited = 10_000 // lines of answers from memory that wait at once
+)
+
+func newBook(w *Worker) *book {
+	if w.o.LogHasher == nil {
+		return nil
+	}
+	return &book{w: w, hasher: w.o.LogHasher}
+}
+
+// run writes the line of a run whose answer is stored. It tries until ctx ends:
+// nothing is told that is not written down.
+func (b *book) run(ctx context.Context, q *messages.Query, rec *dedupe.Record, r *messages.Result) {
+	if b == nil {
+		return
+	}
+	line, err := b.runLine(q, rec, r).Encode()
+	if err != nil {
+		b.w.log.Error("run not logged", "run", rec.Run, "err", err)
+		return
+	}
+	b.publish(ctx, b.w.o.Names.LogRun(), line)
+}
+
+func (b *book) runLine(q *messages.Query, rec *dedupe.Record, r *messages.Result) querylog.Run {
+	run := querylog.Run{ID: rec.Run, At: time.UnixMilli(rec.BegunMs), AnsweredAt: time.UnixMilli(r.ExpiresAtMs - rec.KeepMs),
+		Key: b.hasher.Key(q.KeyToken()), Partner: q.Partner, Email: b.hasher.Email(q.UserEmail), Account: b.hasher.Account(q.AccountNo),
+		Outcome: string(r.Outcome), Code: r.Code, Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified,
+		Worker: rec.Owner, Deaths: rec.Deaths}
+	attempts, err := attemptsOf(rec)
+	if err != nil {
+		b.w.log.Error("attempts not understood", "run", rec.Run, "err", err)
+	}
+	if r.Code == messages.Crashed { // given up: the holder's last call was under way
+		attempts = append(attempts, Attempt{AtUs: rec.BegunMs * 1000, Cut: true})
+	}
+	for i, a := range attempts[max(0, len(attempts)-querylog.MaxAttempts):] {
+		if i == 0 {
+			run.At = time.UnixMicro(a.AtUs)
+		}
+		run.Attempts = append(run.Attempts, a.line())
+	}
+	if n := len(run.Attempts); n > 0 {
+		run.Class = run.Attempts[n-1].Class
+	}
+	return run
+}
+
+// attemptsOf reads the calls that a record tells of.
+func attemptsOf(rec *dedupe.Record) ([]Attempt, error) {
+	var attempts []Attempt
+	if len(rec.Journal) == 0 {
+		return nil, nil
+	}
+	return attempts, msgpack.Unmarshal(rec.Journal, &attempts)
+}
+
+// asks writes the lines of asks that were told their answer, before they are
+// acknowledged.
+func (b *book) asks(ctx context.Context, asks []querylog.Ask) {
+	if b == nil || len(asks) == 0 {
+		return
+	}
+	lines, err := querylog.EncodeAsks(asks)
+	if err != nil {
+		b.w.log.Error("ask not logged", "err", err)
+	}
+	for _, line := range lines {
+		b.publish(ctx, b.w.o.Names.LogAsk(), line)
+	}
+}
+
+// publish brings a line into the stream. While the stream is full or away it
+// says so, once, and no new call is made.
+func (b *book) publish(ctx context.Context, subject string, line querylog.Line) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		try, cancel := context.WithTimeout(ctx, publishTimeout)
+		_, err := b.w.js.PublishMsg(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
+		cancel()
+		if err == nil {
+			if b.full.Swap(false) {
+				b.w.log.Info("query log is written again")
+			}
+			return
+		}
+		if !b.full.Swap(true) {
+			b.w.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// answered keeps the line of an answer from memory until the next batch. When
+// batches do not get away it drops the line and counts it.
+func (b *book) answered(a querylog.Ask) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.remembered) >= mostWaited {
+		b.lost.Add(1)
+		return
+	}
+	b.remembered = append(b.remembered, a)
+}
+
+// keep writes the lines of answers from memory, until ctx ends and then once more.
+func (b *book) keep(ctx context.Context) {
+	if b == nil {
+		return
+	}
+	tick := time.NewTicker(bookEvery)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-tick.C:
+		}
+		b.mu.Lock()
+		asks := b.remembered
+		b.remembered = nil
+		b.mu.Unlock()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+		b.asks(last, asks)
+		cancel()
+	}
+}
+
+// askLine is the line of one ask and what it was told.
+func (b *book) askLine(q *messages.Query, r *messages.Result) querylog.Ask {
+	if b == nil {
+		return querylog.Ask{}
+	}
+	return querylog.Ask{AnsweredAt: time.UnixMilli(r.AnsweredAtMs), Request: b.hasher.Request(r.ID), Run: r.Run, Key: b.hasher.Key(q.KeyToken()),
+		Partner: q.Partner, Email: b.hasher.Email(q.UserEmail), Account: b.hasher.Account(q.AccountNo), Source: string(r.Source),
+		Outcome: string(r.Outcome), Code: r.Code}
+}
+
+// stored completes the line of an ask that came out of a stream.
+func (b *book) stored(j *job) querylog.Ask {
+	line := b.askLine(&j.a.q, &j.r)
+	line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = j.token, j.a.stored, j.a.door, j.a.subject, j.to, j.trace
+	return line
+}
+
+// line is an attempt in the log's words.
+func (a Attempt) line() querylog.Attempt {
+	us := func(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+	return querylog.Attempt{At: time.UnixMicro(a.AtUs), DNS: us(a.DNS), Connect: us(a.Connect), TLS: us(a.TLS), FirstByte: us(a.FirstByte),
+		Body: us(a.Body), Total: us(a.Total), Code: a.Code, Class: a.Class, HTTPStatus: a.HTTPStatus, Bytes: a.Bytes, Reused: a.Reused, Cut: a.Cut}
+}

@@ -1,0 +1,27 @@
+// That what cannot even become a dead letter holds up nobody.
+
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+)
+
+// Messages that nobody can be told of, with no room for their dead letters, hold up nobody's reply.
+func TestDeadLettersFull(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	f.bound(messages.Dead, 1)
+	for range 50 {
+		if err := f.nc.Publish(f.names.Query(), []byte("garbage")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed || time.Since(begun) > time.Second {
+		t.Errorf("told %s after %v", refusal(r), time.Since(begun))
+	}
+}
