@@ -1,3 +1,5 @@
+//go:build unix
+
 // A real PostgreSQL for the tests: the one that PROTOCOLQ_TEST_POSTGRES names, or a cluster made for them where its programs are.
 
 package database_test
@@ -237,12 +239,4 @@ func postgresPlace(t testing.TB) string {
 		u.User = url.User(u.User.Username())
 	}
 	return u.String()
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.cluster != nil {
-		shared.cluster.remove()
-	}
-	os.Exit(code)
 }

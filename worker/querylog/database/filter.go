@@ -176,10 +176,10 @@ func (f *Filter) words(each func(string, []any)) {
 // outcomes are all there can be (package messages, Outcome), and none at all.
 var outcomes = []any{"signed", "not_signed", "abnormal", "refused", "accepted", "unknown", ""}
 
-// slower are the classes of slowness from d up, to over a year.
+// slower are the classes of slowness from d up.
 func slower(d time.Duration) []any {
 	var list []any
-	for s := slowness(d.Milliseconds()); s <= 27; s++ {
+	for s := slowness(d.Milliseconds()); s <= slowest; s++ {
 		list = append(list, s)
 	}
 	return list

@@ -108,9 +108,12 @@ func took(from, to time.Time) int64 {
 	return max(to.Sub(from).Milliseconds(), 0)
 }
 
+// slowest is the last class of slowness: over a minute.
+const slowest = 8
+
 // slowness sorts times by their order: 0 is under half a second, and each
 // doubling is one more. An index over it finds the slow ones among very many.
-func slowness(ms int64) int { return bits.Len64(uint64(ms / 500)) }
+func slowness(ms int64) int { return min(bits.Len64(uint64(ms/500)), slowest) }
 
 // lookUp is NULL where there is none.
 func lookUp(m querylog.Masked) []byte {

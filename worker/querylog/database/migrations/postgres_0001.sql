@@ -5,7 +5,7 @@ CREATE TABLE asks (
 	token        TEXT COLLATE "C" NOT NULL, -- identity
 	at_ms        BIGINT   NOT NULL, -- arrived, unix milliseconds
 	took_ms      BIGINT   NOT NULL, -- until answered
-	slow         SMALLINT NOT NULL, -- 0 under half a second, then one more for each doubling
+	slow         SMALLINT NOT NULL, -- 0 under half a second, then one more for each doubling, up to 8
 	request      TEXT COLLATE "C" NOT NULL, -- the asker's own id, hashed when it may name a person
 	run          TEXT COLLATE "C" NOT NULL, -- whose answer he was told
 	partner      TEXT COLLATE "C" NOT NULL,

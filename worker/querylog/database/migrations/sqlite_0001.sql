@@ -5,7 +5,7 @@ CREATE TABLE asks (
 	token        TEXT    NOT NULL, -- identity
 	at_ms        INTEGER NOT NULL, -- arrived
 	took_ms      INTEGER NOT NULL, -- until answered
-	slow         INTEGER NOT NULL, -- 0 under half a second, then one more for each doubling
+	slow         INTEGER NOT NULL, -- 0 under half a second, then one more for each doubling, up to 8
 	request      TEXT    NOT NULL, -- the asker's own id, hashed when it may name a person
 	run          TEXT    NOT NULL, -- whose answer he was told
 	partner      TEXT    NOT NULL,
