@@ -86,17 +86,19 @@ type Ask struct {
 	AnsweredAt time.Time
 	Request    RequestID // the asker's own id
 	Run        string    // whose answer he was told; "" when there was none
-	Key        Masked
-	Partner    string // one of the fleet's; "" of any other, or strangers would make sums without end
-	Email      Masked
-	Account    Masked
-	Source     string // asked, joined, remembered; "" when there was no run
-	Door       string // query, submit
-	Subject    string // it came by; tokens that may be personal are left out of the line
-	Reply      string // subject it was answered on; the line keeps its first tokens only
-	Outcome    string
-	Code       string
-	Trace      string // a traceparent or a trace id of 32 hex digits
+	// Key is that of a key the asker gave; leave it zero for one derived from the
+	// question, as the e-mail and the account find that.
+	Key     Masked
+	Partner string // one of the fleet's; "" of any other, or strangers would make sums without end
+	Email   Masked
+	Account Masked
+	Source  string // asked, joined, remembered; "" when there was no run
+	Door    string // query, submit
+	Subject string // it came by; tokens that may be personal are left out of the line
+	Reply   string // subject it was answered on; the line keeps its first tokens only
+	Outcome string
+	Code    string
+	Trace   string // a traceparent or a trace id of 32 hex digits
 }
 
 // Batch is what comes into a database at once.

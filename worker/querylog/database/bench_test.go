@@ -36,6 +36,10 @@ func (tr *traffic) batch(rows int) (b querylog.Batch) {
 		partner := fmt.Sprintf("208800000000000%d", tr.rand.IntN(3))
 		email := tr.h.Email(fmt.Sprintf("person%d@example.com", person))
 		key := tr.h.Key(fmt.Sprint("key", person))
+		var given querylog.Masked // one in four gives a key
+		if tr.rand.IntN(4) == 0 {
+			given = key
+		}
 		outcome, code := "signed", ""
 		switch n := tr.rand.IntN(1000); {
 		case n < 300:
@@ -50,7 +54,7 @@ func (tr *traffic) batch(rows int) (b querylog.Batch) {
 			Verified: "verified", Worker: "worker-1", Attempts: []querylog.Attempt{{At: tr.at, FirstByte: took / 2, Body: took / 10, Total: took, HTTPStatus: 200, Bytes: 400, Reused: true, Code: code}}})
 		for i := range 2 {
 			b.Asks = append(b.Asks, querylog.Ask{Token: fmt.Sprintf("A%dxxxxxxxxxx%010d", tr.rand.IntN(4), tr.serial*2+i), At: tr.at, AnsweredAt: tr.at.Add(took), Run: run,
-				Request: tr.h.Request(fmt.Sprintf("booking-%08x", tr.rand.Uint32())), Key: key, Partner: partner, Email: email, Outcome: outcome, Code: code,
+				Request: tr.h.Request(fmt.Sprintf("booking-%08x", tr.rand.Uint32())), Key: given, Partner: partner, Email: email, Outcome: outcome, Code: code,
 				Source: []string{"asked", "joined"}[i], Door: "query", Subject: "protocol.query." + partner, Reply: "_INBOX", Trace: fmt.Sprintf("%032x", tr.rand.Uint64())})
 		}
 	}

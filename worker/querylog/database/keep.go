@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"protocolq/worker/querylog"
@@ -64,23 +65,66 @@ type Person struct {
 
 // Forget deletes every row of a person: those with his login and those with his
 // account. The sums stay, as nobody is in them. It gives the number of rows.
+//
+// The runs have no index by person, which would cost every insert: they are all
+// looked through, some seconds for millions, while others go on writing.
 func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	if db.write == nil {
 		return 0, fmt.Errorf("forget: %s is open for reading only", db.place)
 	}
-	for _, table := range []string{"asks", "runs"} {
-		for column, list := range map[string][]querylog.LookUp{"email_id": p.Emails, "account_id": p.Accounts} {
-			for _, id := range list {
-				n, err := changed(db.write.ExecContext(ctx, db.kind.rebind("DELETE FROM "+table+" WHERE "+column+" = ?"), id[:]))
+	for column, list := range map[string][]querylog.LookUp{"email_id": p.Emails, "account_id": p.Accounts} {
+		for _, id := range list {
+			for table, identity := range map[string]string{"asks": "token", "runs": "id"} {
+				n, err := db.forget(ctx, table, identity, where{parts: []string{column + " = ?"}, args: []any{id[:]}})
+				deleted += n
 				if err != nil {
 					return deleted, fmt.Errorf("forget: %w", db.kind.classify(err))
 				}
-				deleted += n
 			}
 		}
 	}
 	if err := db.kind.scrub(ctx, db.write); err != nil {
 		return deleted, fmt.Errorf("forget: %w", err)
+	}
+	return deleted, nil
+}
+
+// forget looks up what a table holds of a person, then deletes it row by row.
+func (db *DB) forget(ctx context.Context, table, identity string, w where) (deleted int64, err error) {
+	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+identity+" FROM "+table+w.String()), w.args...)
+	if err != nil {
+		return 0, err
+	}
+	defer result.Close()
+	type row struct {
+		at int64
+		id string
+	}
+	var found []row
+	for result.Next() {
+		var r row
+		if err := result.Scan(&r.at, &r.id); err != nil {
+			return 0, err
+		}
+		found = append(found, r)
+	}
+	if err := result.Err(); err != nil {
+		return 0, err
+	}
+	for part := range slices.Chunk(found, pruneBatch) {
+		err := within(ctx, db.write, func(tx *sql.Tx) error {
+			for _, r := range part {
+				n, err := changed(tx.ExecContext(ctx, db.kind.rebind("DELETE FROM "+table+" WHERE at_ms = ? AND "+identity+" = ?"), r.at, r.id))
+				if err != nil {
+					return err
+				}
+				deleted += n
+			}
+			return nil
+		})
+		if err != nil {
+			return deleted, err
+		}
 	}
 	return deleted, nil
 }

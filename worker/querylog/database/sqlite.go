@@ -36,9 +36,9 @@ var sqlitePragmas = []string{
 	"busy_timeout(10000)", // another process writes or makes the tables
 	"journal_mode(WAL)",
 	"synchronous(FULL)",
-	"cache_size(-65536)", // KiB
-	"wal_autocheckpoint(4000)",
-	"secure_delete(on)", // who is forgotten is not left in free pages
+	"cache_size(-65536)",        // KiB
+	"wal_autocheckpoint(32000)", // pages: those of the look-up ids are changed again and again, and written back once
+	"secure_delete(on)",         // who is forgotten is not left in free pages
 }
 
 func openSQLite(_ context.Context, o Options) (*DB, error) {

@@ -56,8 +56,6 @@ CREATE TABLE runs (
 ) PARTITION BY RANGE (at_ms);
 CREATE INDEX runs_id ON runs (id);
 CREATE INDEX runs_at ON runs (at_ms);
-CREATE INDEX runs_email ON runs (email_id) WHERE email_id IS NOT NULL;
-CREATE INDEX runs_account ON runs (account_id) WHERE account_id IS NOT NULL;
 
 -- Sums by hour (since 1970) and partner, kept with every row. Room in each page, as the rows of the hour are changed all the time.
 CREATE TABLE counters (

@@ -57,8 +57,6 @@ CREATE TABLE runs (
 	calls        TEXT    NOT NULL  -- JSON: every call with its phases
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_at ON runs (at_ms);
-CREATE INDEX runs_email ON runs (email_id) WHERE email_id IS NOT NULL;
-CREATE INDEX runs_account ON runs (account_id) WHERE account_id IS NOT NULL;
 
 -- Sums by hour (since 1970) and partner, kept with every row, so that nobody ever counts rows.
 CREATE TABLE counters (
