@@ -11,6 +11,7 @@ import (
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/failpoint"
 )
 
 // Asker makes one signed call. fence is checked just before the request's bytes
@@ -43,6 +44,7 @@ func asked(g Asker) Handler {
 		within, cancel := context.WithDeadline(ctx, t.Lease.Deadline())
 		defer cancel()
 		q := t.Query
+		failpoint.Soon("after-send")
 		a, report, err := g.Ask(within, gateway.Query{Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}, t.Lease.Check)
 		if err != nil && ctx.Err() == nil && within.Err() != nil && !isGateway(err) && !errors.Is(err, dedupe.ErrLapsed) {
 			// The lease's time ended, not the caller's: the call was under way and got no answer.

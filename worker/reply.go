@@ -18,6 +18,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/failpoint"
 )
 
 // job is one reply on its way, with what happens after it.
@@ -155,6 +156,7 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		}
 		told = append(told, j)
 	}
+	failpoint.Hit("after-reply")
 	p.log(ctx, told)
 }
 
@@ -252,6 +254,7 @@ func (p *replier) done(j *job, told bool) {
 	}
 	if j.msg != nil {
 		var err error
+		failpoint.Hit("before-ack")
 		if told {
 			err = j.msg.Ack()
 		} else {

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"protocolq/worker/failpoint"
 )
 
 // step takes one step for the key. An error means that the store refused or
@@ -145,6 +147,7 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
 	ctx, cancel := context.WithTimeout(g.work, g.o.Lease/4)
 	defer cancel()
+	failpoint.Hit("before-claim")
 	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, runningTTL)
 	if err != nil {
 		found, gerr := read(g.work, g.o.Store, f.key)
@@ -182,7 +185,9 @@ func (g *Group[Q]) wanted(f *flight[Q]) bool {
 
 // perform runs the work under the lease and stores what came of it.
 func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
+	failpoint.Hit("after-claim")
 	out, err := g.runOnce(l, first.Query)
+	failpoint.Hit("after-answer")
 	ctx, cancel := g.last()
 	defer cancel()
 	if err != nil {
@@ -200,6 +205,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		g.refresh(f)
 		return
 	}
+	failpoint.Hit("after-store")
 	g.do.Stored(ctx, first.Query, &rec)
 	f.ran, f.runner = rec.Run, first
 	g.own(f, l.seq, &rec)

@@ -1,0 +1,16 @@
+//go:build !failpoint
+
+// As it is shipped: nothing.
+
+// Package failpoint marks the steps at which the torture chamber (cmd/chaos) kills or stops a worker. In the program as it is
+// shipped every call is empty; with the build tag failpoint the variable PROTOCOLQ_FAILPOINT says what happens where:
+//
+//	before-claim:3        the third time a worker is about to claim a key, it dies by SIGKILL
+//	after-claim:1:stop    the first time it has claimed one, it stops as by SIGSTOP, until a SIGCONT
+package failpoint
+
+// Hit marks a step.
+func Hit(string) {}
+
+// Soon marks a step that is taken a moment later, inside a call that is about to begin.
+func Soon(string) {}
