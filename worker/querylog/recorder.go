@@ -60,9 +60,9 @@ type Recorder struct {
 	log   *slog.Logger
 	stats stats
 	// Only Run's goroutine uses these: what the operator has heard of a database
-	// that is away, and how long it is left alone next time.
-	told  trouble
-	delay time.Duration
+	// or a stream that is away, and how long the database is left alone next time.
+	database, intake trouble
+	delay            time.Duration
 }
 
 // stats are written by Run and read by anybody.
@@ -89,7 +89,10 @@ func New(o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recorder: %w", err)
 	}
-	return &Recorder{o: o, js: js, log: o.Logger}, nil
+	return &Recorder{o: o, js: js, log: o.Logger,
+		database: trouble{begun: "database not written, the stream holds the lines", still: "database still not written, the stream holds the lines", over: "database written again"},
+		intake:   trouble{begun: "stream not read, trying on", still: "stream still not read, trying on", over: "stream read again"},
+	}, nil
 }
 
 // Stats may be called at any time.
@@ -115,8 +118,11 @@ func (r *Recorder) Run(ctx context.Context) error {
 		if r.stats.down.Load() && !r.wait(ctx) {
 			break
 		}
-		if err := r.fetch(ctx, consumer); err != nil && ctx.Err() == nil {
-			r.log.Warn("stream not read, trying on", "err", err)
+		switch err := r.fetch(ctx, consumer); {
+		case err == nil:
+			r.intake.end(r.log)
+		case ctx.Err() == nil:
+			r.intake.begin(r.log, err)
 			pause(ctx, time.Second)
 		}
 	}
@@ -208,7 +214,7 @@ func (r *Recorder) store(ctx context.Context, b *gathered) {
 	if err != nil {
 		r.stats.failures.Add(1)
 		r.stats.down.Store(true)
-		r.told.begin(r.log, err)
+		r.database.begin(r.log, err)
 		rest.giveBack()
 	}
 }
@@ -228,7 +234,7 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 		r.stats.rows.Add(int64(w.Rows()))
 		r.stats.known.Add(int64(b.batch.Rows() - w.Rows()))
 		r.stats.rejected.Add(int64(w.Rejected))
-		r.told.end(r.log)
+		r.database.end(r.log)
 		r.delay = 0
 		b.acknowledge(r.log)
 		return nil, nil
@@ -268,7 +274,7 @@ func (r *Recorder) wait(ctx context.Context) bool {
 			r.stats.down.Store(false)
 			return true
 		}
-		r.told.again(r.log, err)
+		r.database.again(r.log, err)
 	}
 }
 

@@ -1,14 +1,17 @@
-// A database that is away, told to the operator: at once, then ever more rarely, and when it is over.
+// What is away, told to the operator: at once, then ever more rarely, and when it is over.
 
 package querylog
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
 
-// trouble is one time of the database being away. Its zero value is none.
+// trouble is one time of something being away. It is over as long as since is zero.
 type trouble struct {
+	begun, still, over string // what is told
+
 	since time.Time
 	next  time.Time
 	wait  time.Duration
@@ -27,8 +30,8 @@ func (t *trouble) begin(log *slog.Logger, err error) {
 		return
 	}
 	now := time.Now()
-	*t = trouble{since: now, wait: firstTold, next: now.Add(firstTold)}
-	log.Error("database not written, the stream holds the lines", "err", err)
+	t.since, t.wait, t.next = now, firstTold, now.Add(firstTold)
+	log.LogAttrs(context.Background(), slog.LevelError, t.begun, slog.Any("err", err))
 }
 
 func (t *trouble) again(log *slog.Logger, err error) {
@@ -38,13 +41,13 @@ func (t *trouble) again(log *slog.Logger, err error) {
 	}
 	t.wait = min(2*t.wait, lastTold)
 	t.next = now.Add(t.wait)
-	log.Error("database still not written, the stream holds the lines", "since", t.since.UTC().Format(time.RFC3339), "err", err)
+	log.LogAttrs(context.Background(), slog.LevelError, t.still, slog.String("since", t.since.UTC().Format(time.RFC3339)), slog.Any("err", err))
 }
 
 // end tells that it is over, once.
 func (t *trouble) end(log *slog.Logger) {
 	if !t.since.IsZero() {
-		log.Info("database written again", "away", time.Since(t.since).Round(time.Millisecond))
-		*t = trouble{}
+		log.LogAttrs(context.Background(), slog.LevelInfo, t.over, slog.Duration("away", time.Since(t.since).Round(time.Millisecond)))
+		t.since = time.Time{}
 	}
 }

@@ -223,3 +223,24 @@ func reads(tr *traffic, seen querylog.Batch) map[string]reading {
 		},
 	}
 }
+
+// BenchmarkCatchUp is how fast a recorder empties a stream that has waited for its database, lines of one row each.
+func BenchmarkCatchUp(b *testing.B) {
+	const rows = 30_000
+	for name, place := range benchPlaces(b) {
+		b.Run(name, func(b *testing.B) {
+			runs := 0
+			for b.Loop() {
+				b.StopTimer()
+				d, db := newDesk(b), openBench(b, place)
+				d.publish(rows)
+				b.StartTimer()
+				_, stop := d.record(db, 0)
+				d.empty()
+				stop()
+				runs++
+			}
+			b.ReportMetric(float64(runs*rows)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

@@ -7,11 +7,13 @@ package database_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,7 +30,7 @@ import (
 
 // desk is a NATS server on a socket with the stream of lines, and what was published into it.
 type desk struct {
-	t     *testing.T
+	t     testing.TB
 	url   string
 	nc    *nats.Conn
 	js    jetstream.JetStream
@@ -36,7 +38,7 @@ type desk struct {
 	b     querylog.Batch // all that was published
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 	if err != nil {
@@ -117,7 +119,7 @@ func (d *desk) empty() {
 	eventually(d.t, "the stream is empty", func() bool { return d.left() == 0 })
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); !ok(); <-time.After(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -322,6 +324,43 @@ func TestDatabaseKilled(t *testing.T) {
 	if s := r.Stats(); s.Failures == 0 || s.Rejected != 0 {
 		t.Errorf("%+v", s)
 	}
+	d.check(db)
+}
+
+// TestFailover makes the server take no rows while it still answers, as one does that has become a standby; when another
+// is to be written to, or the same again, the connections that lead to the old one must not be kept.
+func TestFailover(t *testing.T) {
+	url := postgresPlace(t)
+	d, db := newDesk(t), open(t, url)
+	r, stop := d.record(db, 100)
+	d.publish(300)
+	d.empty()
+	base, err := sharedURL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := sql.Open("pgx", base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	path, _, _ := strings.Cut(url, "?")
+	name := path[strings.LastIndex(path, "/")+1:]
+	for _, statement := range []string{
+		"ALTER DATABASE " + name + " SET default_transaction_read_only = on",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'",
+	} {
+		if _, err := admin.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.publish(300)
+	eventually(t, "no rows are taken", func() bool { return r.Stats().Failures > 2 })
+	if _, err := admin.ExecContext(t.Context(), "ALTER DATABASE "+name+" SET default_transaction_read_only = off"); err != nil {
+		t.Fatal(err)
+	}
+	d.empty()
+	stop()
 	d.check(db)
 }
 

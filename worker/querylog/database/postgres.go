@@ -98,12 +98,16 @@ const (
 	stateDeadlock     = "40P01"
 	stateLockTimeout  = "55P03"
 	stateNoTable      = "42P01"
+	stateReadOnly     = "25006"
 	classData         = "22"
 	classConstraint   = "23"
 	classProgramLimit = "54"
 )
 
 func (k *postgresKind) missing(err error) bool { return sqlState(err) == stateNoTable }
+
+// moved: a server that was made a standby goes on answering, and takes no rows.
+func (k *postgresKind) moved(err error) bool { return sqlState(err) == stateReadOnly }
 
 func (k *postgresKind) classify(err error) error {
 	state := sqlState(err)

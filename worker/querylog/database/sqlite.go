@@ -176,6 +176,8 @@ func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit i
 	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
 }
 
+func (sqliteKind) moved(error) bool { return false }
+
 func (sqliteKind) missing(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqlite3.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")

@@ -22,6 +22,11 @@ func (db *DB) Write(ctx context.Context, b querylog.Batch) (Written, error) {
 	}
 	w, err := db.kind.write(ctx, db.write, rowsOf(&b))
 	if err != nil {
+		if db.kind.moved(err) {
+			// What is idle leads to the same place: the next connection looks anew.
+			db.write.SetMaxIdleConns(0)
+			db.write.SetMaxIdleConns(2)
+		}
 		return Written{}, fmt.Errorf("write: %w", db.kind.classify(err))
 	}
 	return w, nil
