@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"protocolq/messages"
@@ -164,6 +165,16 @@ func (b *book) keep(ctx context.Context) {
 		b.asks(last, asks)
 		cancel()
 	}
+}
+
+// refused keeps the line of a message that was not right. Who it was about is not
+// known, or not to be trusted.
+func (b *book) refused(in *inbound, e *messages.Error, r *messages.Result) {
+	if b == nil {
+		return
+	}
+	b.answered(querylog.Ask{Token: firstOf(in.token, nuid.Next()), At: b.w.clock.Now(), AnsweredAt: b.w.clock.Now(), Request: b.hasher.Request(r.ID),
+		Door: in.door, Subject: in.subject, Reply: in.natsReply, Outcome: string(r.Outcome), Code: e.Code, Trace: in.trace()})
 }
 
 // askLine is the line of one ask and what it was told.

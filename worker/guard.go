@@ -156,7 +156,7 @@ func (g *guard) tend(ctx context.Context) {
 				g.w.log.Warn("share of calls not renewed", "partner", p, "err", err)
 			}
 		}
-		if n%5 == 0 {
+		if n%20 == 0 {
 			if err := g.halts.refresh(within); err != nil && ctx.Err() == nil {
 				g.w.log.Warn("halts not read", "err", err)
 			}

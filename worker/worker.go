@@ -59,7 +59,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
 	w.book = newBook(w)
-	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
+	w.budget, w.guard = limit.NewBudget(o.RetryBudget, o.Slots), newGuard(w)
 	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
 		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},

@@ -16,6 +16,7 @@ import (
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
+	"protocolq/worker/querylog/database"
 )
 
 const (
@@ -68,7 +69,13 @@ func runDemo(c *cobra.Command, cfg *Config, lines []demoLine) error {
 	fmt.Fprintf(out, "NATS with JetStream, 2 workers and the practice gateway are up in this process after %s.\n", roundly(time.Since(begun)))
 	shows, err := askAll(c.Context(), h, lines, log)
 	if err == nil {
-		err = tellDemo(out, shows, h.sim.Stats())
+		err = tellAnswers(out, shows)
+	}
+	if err == nil {
+		err = tellLog(c.Context(), out, h.database, len(shows))
+	}
+	if err == nil {
+		err = tellSums(out, shows, h.sim.Stats())
 	}
 	if cerr := h.Close(); err == nil {
 		err = cerr
@@ -125,24 +132,55 @@ func askRaw(ctx context.Context, nc *nats.Conn, l demoLine) (messages.Result, er
 	return r, err
 }
 
-// tellDemo prints the table and the sums; it is an error when a promise was not kept.
-func tellDemo(w io.Writer, shows []demoShow, gate simulator.Stats) error {
+// tellLog shows what the query log holds of it, once the recorder has written it all.
+func tellLog(ctx context.Context, w io.Writer, url string, asks int) error {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	db, err := database.Open(ctx, database.Options{URL: url, ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("query log: %w", err)
+	}
+	defer db.Close()
+	for {
+		s, err := db.Stats(ctx, time.Now().Add(-2*time.Hour), time.Now().Add(time.Hour), "")
+		if err == nil && s.Total.Asked >= int64(asks) || ctx.Err() != nil {
+			fmt.Fprint(w, "\nWhat the query log says of it (protocolq log stats; log list and log show tell of each):\n\n")
+			return tellStats(w, &s, time.Local)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// tellAnswers prints a table of every answer.
+func tellAnswers(w io.Writer, shows []demoShow) error {
 	fmt.Fprintf(w, "%d queries were asked at the same moment:\n\n", len(shows))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ASKER\tPARTNER\tACCOUNT\tOUTCOME\tDEBIT\tREFUND\tCODE\tANSWER WAS\tCALLS\tTIME")
-	answered := 0
 	for _, s := range shows {
 		if s.err != nil {
 			fmt.Fprintf(t, "%s\t%s\t%s\tno answer: %s\n", printable(s.from), tail(s.query.Partner), s.account(), printable(s.err.Error()))
 			continue
 		}
-		answered++
 		r := s.result
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(s.from), tail(r.Partner), s.account(), r.Outcome, yesNo(r.ChargeAgent),
 			yesNo(r.RefundCharge), printable(r.Code), r.Source, calls(r.Attempts), roundly(s.took))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
+// tellSums prints the last line; it is an error when a promise was not kept.
+func tellSums(w io.Writer, shows []demoShow, gate simulator.Stats) error {
+	answered := 0
+	for _, s := range shows {
+		if s.err == nil {
+			answered++
+		}
 	}
 	twice := gate.Overlapping + gate.AfterConclusive
 	fmt.Fprintf(w, "\n%d asked, %d answered, %d gateway calls, %d asked twice\n", len(shows), answered, gate.Calls, twice)

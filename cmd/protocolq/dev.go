@@ -82,7 +82,7 @@ func runDev(c *cobra.Command, cfg *Config, f *devFlags) error {
 	if err != nil {
 		return devFault(err)
 	}
-	if err := tellURLs(c.OutOrStdout(), *f.out, h.URLs(), []string{"nats", "gateway", "gateway_log"}); err != nil {
+	if err := tellURLs(c.OutOrStdout(), *f.out, h.URLs(), []string{"nats", "gateway", "gateway_log", "database"}); err != nil {
 		return err
 	}
 	<-c.Context().Done()

@@ -41,7 +41,7 @@ func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ..
 
 func TestRollingRestart(t *testing.T) {
 	const grace = 10 * time.Second
-	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: []string{"--grace", grace.String()}})
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: []string{"--grace", grace.String(), "--retry-budget", "100000"}})
 	fleet := s.workers(3)
 	crowds := []*crowd{newCrowd(s), newCrowd(s)}
 	var stops []func() int

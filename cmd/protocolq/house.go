@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +20,7 @@ import (
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker/provision"
+	"protocolq/worker/querylog"
 )
 
 // houseOptions say what to run. The zero value of a field is its default.
@@ -33,6 +36,10 @@ type houseOptions struct {
 
 // house is all of it, running.
 type house struct {
+	dir        string // where the query log is
+	temporary  bool   // dir is removed at the end
+	database   string // the query log's URL
+	hasher     *querylog.Hasher
 	nats       *embedded
 	sim        *simulator.Simulator
 	gate, log  net.Listener
@@ -68,15 +75,19 @@ func (h *house) open(ctx context.Context, o *houseOptions) error {
 	if h.nats, err = startEmbedded(embedOptions{Listen: o.NATSListen, Data: data, Logger: o.Logger}); err != nil {
 		return err
 	}
+	o.Config.NATS = []string{h.nats.URL()}
 	if err := h.provision(ctx, o.Config.Prefix); err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h.stop = stop
+	if err := h.openLog(background, o); err != nil {
+		return err
+	}
 	if err := h.openGateway(background, o); err != nil {
 		return err
 	}
-	o.Config.NATS, o.Config.GatewayURL, o.Config.UnsafeGateway = []string{h.URLs()["nats"]}, h.URLs()["gateway"], true
+	o.Config.GatewayURL, o.Config.UnsafeGateway = h.URLs()["gateway"], true
 	return h.openWorkers(ctx, background, o)
 }
 
@@ -98,6 +109,52 @@ func (h *house) provision(ctx context.Context, prefix string) error {
 	defer cancel()
 	if _, err := provision.Apply(ctx, js, provision.Options{Names: names, Update: true}); err != nil {
 		return fmt.Errorf("provision: %w", err)
+	}
+	return nil
+}
+
+// openLog makes the key of the query log, if there is none, and runs a recorder into SQLite.
+func (h *house) openLog(ctx context.Context, o *houseOptions) (err error) {
+	if h.dir = o.Data; h.dir == "" {
+		if h.dir, err = os.MkdirTemp("", "protocolq-log-"); err != nil {
+			return fmt.Errorf("make a directory for the query log: %w", err)
+		}
+		h.temporary = true
+	}
+	path, err := filepath.Abs(h.dir)
+	if err != nil {
+		return fmt.Errorf("query log: %w", err)
+	}
+	rec := &recordConfig{Database: "sqlite://" + filepath.Join(path, "log.db"), LogHMACKeyFile: filepath.Join(path, "log-hmac.key"), LogRetention: 400 * day}
+	if err := makeKey(rec.LogHMACKeyFile); err != nil {
+		return err
+	}
+	if h.hasher, err = rec.hasher(); err != nil {
+		return &exitError{Code: exitUsage, Err: err}
+	}
+	h.database = rec.Database
+	ready, ended := make(chan struct{}), make(chan struct{})
+	h.running.Go(func() {
+		h.fail(record(ctx, o.Config, rec, o.Logger, func() { close(ready) }))
+		close(ended)
+	})
+	select {
+	case <-ready:
+		return nil
+	case <-ended:
+		return errors.New("the recorder ended before it was ready")
+	}
+}
+
+// makeKey makes a key file of 32 random bytes in hex, unless there is one.
+func makeKey(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if err := os.WriteFile(path, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("make the query log's key: %w", err)
 	}
 	return nil
 }
@@ -125,7 +182,7 @@ func (h *house) openWorkers(ctx, background context.Context, o *houseOptions) er
 	ended := make(chan struct{}, o.Workers)
 	for range o.Workers {
 		h.workers.Go(func() {
-			h.fail(serve(working, o.Config, practicePartners(), o.Logger, func() { ready <- struct{}{} }))
+			h.fail(serve(working, o.Config, practicePartners(), h.hasher, o.Logger, func() { ready <- struct{}{} }))
 			ended <- struct{}{}
 		})
 	}
@@ -156,6 +213,7 @@ func (h *house) URLs() map[string]string {
 		"nats":        h.nats.URL(),
 		"gateway":     "http://" + h.gate.Addr().String() + simulator.Path,
 		"gateway_log": "http://" + h.log.Addr().String(),
+		"database":    h.database,
 	}
 }
 
@@ -176,6 +234,9 @@ func (h *house) Close() error {
 	}
 	if h.nats != nil {
 		h.nats.Close()
+	}
+	if h.temporary {
+		_ = os.RemoveAll(h.dir)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,12 +14,13 @@ import (
 	"protocolq/messages"
 	"protocolq/worker"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/querylog"
 	"protocolq/worker/retry"
 )
 
 func newWorker() *cobra.Command {
-	cfg := &Config{}
-	set := newSettings(cfg.table())
+	cfg, rec := &Config{}, &recordConfig{}
+	set := newSettings(append(cfg.table(), rec.settings()...), append(cfg.names(), "log-hmac-key-file")...)
 	c := &cobra.Command{
 		Use:   "worker",
 		Short: "Answer queries, as one of a fleet",
@@ -46,7 +47,12 @@ variable over file. Keys are only ever given by their file.`,
 			log.Warn("replies leave with the rights of the main connection: only our own check keeps them from its subjects",
 				"hint", "set nats-reply-creds to a user that may publish replies only")
 		}
-		return serve(c.Context(), cfg, partners, log, nil)
+		hasher, err := rec.hasher()
+		must(err) // load has read it
+		if hasher == nil {
+			log.Warn("no query log is written", "hint", "set log-hmac-key-file, the same in the whole fleet, and run a recorder")
+		}
+		return serve(c.Context(), cfg, partners, hasher, log, nil)
 	}
 	return c
 }
@@ -59,7 +65,7 @@ const (
 )
 
 // serve runs one worker until ctx ends. ready, which may be nil, is called when its doors are open.
-func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, log *slog.Logger, ready func()) error {
+func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher *querylog.Hasher, log *slog.Logger, ready func()) error {
 	names, err := messages.NewNames(cfg.Prefix)
 	if err != nil {
 		return &exitError{Code: exitUsage, Err: err}
@@ -82,7 +88,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, log *sl
 	defer replies.Close()
 	o := cfg.workerOptions(names, partners, log)
 	served := false
-	o.NATS, o.Reply, o.Gateway = main, replies, client
+	o.NATS, o.Reply, o.Gateway, o.LogHasher = main, replies, client, hasher
 	o.Ready = func() {
 		if served = true; ready != nil {
 			ready()
@@ -124,6 +130,15 @@ func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner,
 		o.Partners = append(o.Partners, p.ID)
 	}
 	return o
+}
+
+// names are those of all settings of c.
+func (c *Config) names() []string {
+	var names []string
+	for _, s := range c.table() {
+		names = append(names, s.name)
+	}
+	return names
 }
 
 // replyAllow is the allow-list with the prefix filled in.

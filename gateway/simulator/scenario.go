@@ -31,7 +31,7 @@
 //
 // Where both are given the e-mail's part counts, if it has one. Any other account plays
 // one of signed, debit-only, refund-only, not-signed, no-sign-customer and abnormal
-// (70, 8, 7, 6, 6 and 3 of a hundred) by a hash of the seed and the account.
+// (70, 8, 7, 6, 6 and 3 of a hundred) by a hash of the seed and the account, in any case.
 
 package simulator
 
@@ -121,7 +121,7 @@ func (s *Simulator) sceneOf(q question, index uint64) scene {
 }
 
 func (s *Simulator) mixed(key string) string {
-	n := draw(s.options.Seed, 0, "mix", key) % 100
+	n := draw(s.options.Seed, 0, "mix", strings.ToLower(key)) % 100
 	for _, m := range mix {
 		if n < m.upTo {
 			return m.name

@@ -46,7 +46,7 @@ type member struct {
 // How long a share is held without being renewed, and how often it is.
 const (
 	shareTTL   = 10 * time.Second
-	ShareEvery = time.Second
+	ShareEvery = 250 * time.Millisecond
 	shareRetry = 50 * time.Millisecond
 )
 
@@ -158,13 +158,14 @@ func (s *Share) Renew(ctx context.Context) error {
 
 // write sets this process's share to want, or to what the others leave of it.
 func (s *Share) write(ctx context.Context, want int, growing bool) error {
-	var have, target int
+	var have, target, used int
 	// What is given back is given back here first: nobody may take it while the record says that it is free.
 	s.mu.Lock()
 	if want < s.have {
 		s.have = max(s.used, want)
 		want = s.have
 	}
+	used = s.used
 	s.mu.Unlock()
 	err := change(ctx, s.records, s.name, func(r *shareRecord) bool {
 		now := s.clock()
@@ -183,7 +184,9 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 			if _, in := r.Members[s.owner]; !in {
 				members++
 			}
-			target = min(have, max(1, s.most/members))
+			fair := max(1, s.most/members)
+			have = min(have, max(used, fair)) // more than its part only while it is in use
+			target = min(have, fair)
 		}
 		if r.Members == nil {
 			r.Members = map[string]member{}
