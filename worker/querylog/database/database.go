@@ -57,6 +57,8 @@ type kind interface {
 	migrations() []string
 	// lock keeps other migrations out until the transaction ends.
 	lock(ctx context.Context, tx *sql.Tx) error
+	// person is from where, and in which order, asks are read by a look-up id.
+	person() (from, order string)
 	// moved reports that another server is the one to write to by now.
 	moved(err error) bool
 	// missing reports that a table is not there.

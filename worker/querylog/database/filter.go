@@ -131,7 +131,7 @@ func (f *Filter) branches(partners []string) []where {
 	each("account_id = ?", ids(f.Accounts))
 	each("key_id = ?", ids(f.Keys))
 	each("request = ? AND request <> ''", texts(f.Requests))
-	few := len(f.Emails)+len(f.Accounts)+len(f.Keys)+len(f.Requests) > 0 || f.Run != ""
+	few := f.person() || f.Run != ""
 	if f.Partner != "" {
 		partners = []string{f.Partner}
 	}
@@ -161,6 +161,11 @@ func (f *Filter) branches(partners []string) []where {
 		each("outcome = ?", outcomes)
 	}
 	return list
+}
+
+// person reports that one look-up id or asker's id is wanted.
+func (f *Filter) person() bool {
+	return len(f.Emails)+len(f.Accounts)+len(f.Keys)+len(f.Requests) > 0
 }
 
 // words adds outcome and code where they are no index's business.

@@ -74,8 +74,9 @@ func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	}
 	for column, list := range map[string][]querylog.LookUp{"email_id": p.Emails, "account_id": p.Accounts} {
 		for _, id := range list {
-			for table, identity := range map[string]string{"asks": "token", "runs": "id"} {
-				n, err := db.forget(ctx, table, identity, where{parts: []string{column + " = ?"}, args: []any{id[:]}})
+			asks, _ := db.kind.person()
+			for _, t := range []forgetting{{"asks", asks, "token"}, {"runs", "runs", "id"}} {
+				n, err := db.forget(ctx, t, where{parts: []string{column + " = ?"}, args: []any{id[:]}})
 				deleted += n
 				if err != nil {
 					return deleted, fmt.Errorf("forget: %w", db.kind.classify(err))
@@ -89,9 +90,12 @@ func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	return deleted, nil
 }
 
+// forgetting is a table, from where its rows are found by person, and what identifies them.
+type forgetting struct{ table, from, identity string }
+
 // forget looks up what a table holds of a person, then deletes it row by row.
-func (db *DB) forget(ctx context.Context, table, identity string, w where) (deleted int64, err error) {
-	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+identity+" FROM "+table+w.String()), w.args...)
+func (db *DB) forget(ctx context.Context, t forgetting, w where) (deleted int64, err error) {
+	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+t.identity+" FROM "+t.from+w.String()), w.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -114,7 +118,7 @@ func (db *DB) forget(ctx context.Context, table, identity string, w where) (dele
 	for part := range slices.Chunk(found, pruneBatch) {
 		err := within(ctx, db.write, func(tx *sql.Tx) error {
 			for _, r := range part {
-				n, err := changed(tx.ExecContext(ctx, db.kind.rebind("DELETE FROM "+table+" WHERE at_ms = ? AND "+identity+" = ?"), r.at, r.id))
+				n, err := changed(tx.ExecContext(ctx, db.kind.rebind("DELETE FROM "+t.table+" WHERE at_ms = ? AND "+t.identity+" = ?"), r.at, r.id))
 				if err != nil {
 					return err
 				}

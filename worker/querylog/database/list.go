@@ -64,9 +64,10 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 		}
 	}
 	common := f.common(after)
+	s := db.shape(&f, limit+1)
 	var all []Ask
 	for part := range slices.Chunk(f.branches(partners), maxBranches) {
-		asks, err := db.newest(ctx, part, common, limit+1)
+		asks, err := db.newest(ctx, part, common, s)
 		if err != nil {
 			return Page{}, fmt.Errorf("list: %w", err)
 		}
@@ -82,16 +83,36 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 	return Page{Asks: all[:limit:limit], Next: Cursor{last.AtMs, last.Token}}, nil
 }
 
+// newestFirst is the order of a list.
+const newestFirst = "at_ms DESC, token DESC"
+
+type shape struct {
+	from, order string
+	limit       int
+}
+
+func (db *DB) shape(f *Filter, limit int) shape {
+	s := shape{"asks", newestFirst, limit}
+	if f.person() {
+		s.from, s.order = db.kind.person()
+	}
+	return s
+}
+
 // newest reads the newest asks of each branch, all branches in one statement.
-func (db *DB) newest(ctx context.Context, branches []where, common *where, limit int) ([]Ask, error) {
+func (db *DB) newest(ctx context.Context, branches []where, common *where, s shape) ([]Ask, error) {
+	statement, args := union(branches, common, s)
+	return db.asks(ctx, statement, args...)
+}
+
+func union(branches []where, common *where, s shape) (statement string, args []any) {
 	var parts []string
-	var args []any
 	for _, b := range branches {
 		w := where{parts: append(b.parts, common.parts...), args: append(b.args, common.args...)}
-		parts = append(parts, "SELECT * FROM (SELECT "+askColumns+" FROM asks"+w.String()+" ORDER BY at_ms DESC, token DESC LIMIT ?) AS b")
-		args = append(append(args, w.args...), limit)
+		parts = append(parts, "SELECT * FROM (SELECT "+askColumns+" FROM "+s.from+w.String()+" ORDER BY "+s.order+" LIMIT ?) AS b")
+		args = append(append(args, w.args...), s.limit)
 	}
-	return db.asks(ctx, strings.Join(parts, " UNION ALL "), args...)
+	return strings.Join(parts, " UNION ALL "), args
 }
 
 func (db *DB) asks(ctx context.Context, statement string, args ...any) ([]Ask, error) {

@@ -104,6 +104,8 @@ const (
 	classProgramLimit = "54"
 )
 
+func (*postgresKind) person() (from, order string) { return "asks", newestFirst }
+
 func (k *postgresKind) missing(err error) bool { return sqlState(err) == stateNoTable }
 
 // moved: a server that was made a standby goes on answering, and takes no rows.

@@ -84,6 +84,20 @@ func (r *rows) partners() []string {
 	return list
 }
 
+// dayOf counts days since 1970.
+func dayOf(ms int64) int64 { return ms / (24 * time.Hour).Milliseconds() }
+
+// days are those of the asks.
+func (r *rows) days() []int64 {
+	var list []int64
+	for _, a := range r.asks { // in the order of time
+		if d := dayOf(a.At.UnixMilli()); len(list) == 0 || list[len(list)-1] != d {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 func (r runRow) values() []any {
 	return []any{r.ID, r.At.UnixMilli(), took(r.At, r.AnsweredAt), r.Partner, lookUp(r.Key), r.Email.String(), lookUp(r.Email), r.Account.String(), lookUp(r.Account),
 		hashVersion(r.Key, r.Email, r.Account), r.Outcome, r.Code, r.Class, r.Debit, r.Refund, r.Verified, r.Worker, r.Deaths, r.calls}

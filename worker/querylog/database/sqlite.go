@@ -115,7 +115,7 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 		if w.Runs, err = insertEach(ctx, tx, runInsert, len(b.runs), func(i int) []any { return b.runs[i].values() }, func(i int) { sums.run(&b.runs[i]) }); err != nil {
 			return fmt.Errorf("insert runs: %w", err)
 		}
-		if w.Asks, err = insertEach(ctx, tx, askInsert, len(b.asks), func(i int) []any { return b.asks[i].values() }, func(i int) { sums.ask(&b.asks[i]) }); err != nil {
+		if w.Asks, err = insertEach(ctx, tx, askInsert, len(b.asks), func(i int) []any { return append(b.asks[i].values(), dayOf(b.asks[i].At.UnixMilli())) }, func(i int) { sums.ask(&b.asks[i]) }); err != nil {
 			return fmt.Errorf("insert asks: %w", err)
 		}
 		if w.Rejected, err = insertEach(ctx, tx, rejectedInsert, len(b.rejected), func(i int) []any { return b.rejected[i].values() }, func(i int) { sums.rejected(&b.rejected[i]) }); err != nil {
@@ -124,6 +124,10 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 		partners := b.partners()
 		if _, err := insertEach(ctx, tx, "INSERT INTO partners (partner) VALUES (?) ON CONFLICT DO NOTHING", len(partners), func(i int) []any { return []any{partners[i]} }, func(int) {}); err != nil {
 			return fmt.Errorf("insert partners: %w", err)
+		}
+		days := b.days()
+		if _, err := insertEach(ctx, tx, "INSERT INTO days (day) VALUES (?) ON CONFLICT DO NOTHING", len(days), func(i int) []any { return []any{days[i]} }, func(int) {}); err != nil {
+			return fmt.Errorf("insert days: %w", err)
 		}
 		list := sums.sorted()
 		_, err = insertEach(ctx, tx, "INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO UPDATE SET n = n + excluded.n",
@@ -141,7 +145,7 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 
 var (
 	runInsert      = "INSERT INTO runs (" + runColumns + ") VALUES (" + marks(runColumns) + ") ON CONFLICT DO NOTHING"
-	askInsert      = "INSERT INTO asks (" + askColumns + ") VALUES (" + marks(askColumns) + ") ON CONFLICT DO NOTHING"
+	askInsert      = "INSERT INTO asks (" + askColumns + ", day) VALUES (" + marks(askColumns) + ", ?) ON CONFLICT DO NOTHING"
 	rejectedInsert = "INSERT INTO rejected (" + rejectedColumns + ") VALUES (" + marks(rejectedColumns) + ") ON CONFLICT DO NOTHING"
 )
 
@@ -173,7 +177,16 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 }
 
 func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error) {
+	if _, err := db.ExecContext(ctx, "DELETE FROM days WHERE day < ?", dayOf(before)); err != nil {
+		return 0, false, err
+	}
 	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
+}
+
+// person: the look-up indexes begin with the day, see the tables. Within a day
+// they are in order, so that a page ends the search as soon as it is full.
+func (sqliteKind) person() (from, order string) {
+	return "days CROSS JOIN asks ON asks.day = days.day", "days.day DESC, at_ms DESC, token DESC"
 }
 
 func (sqliteKind) moved(error) bool { return false }

@@ -177,8 +177,7 @@ func (h histogram) at(share float64) float64 {
 // not know: a person, an id, what is slow, or two words at once. about is true
 // where the span is not of whole hours, which the counters are of.
 func (db *DB) Count(ctx context.Context, f Filter) (n int64, about, ok bool, err error) {
-	person := len(f.Emails)+len(f.Accounts)+len(f.Keys)+len(f.Requests) > 0
-	if person || f.Run != "" || f.Slow > 0 || f.Outcome != "" && f.Code != "" {
+	if f.person() || f.Run != "" || f.Slow > 0 || f.Outcome != "" && f.Code != "" {
 		return 0, false, false, nil
 	}
 	name := countAsks

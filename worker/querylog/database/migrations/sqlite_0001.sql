@@ -4,6 +4,7 @@
 CREATE TABLE asks (
 	token        TEXT    NOT NULL, -- identity
 	at_ms        INTEGER NOT NULL, -- arrived
+	day          INTEGER NOT NULL, -- of at_ms, counted from 1970
 	took_ms      INTEGER NOT NULL, -- until answered
 	slow         INTEGER NOT NULL, -- 0 under half a second, then one more for each doubling, up to 8
 	request      TEXT    NOT NULL, -- the asker's own id, hashed when it may name a person
@@ -28,11 +29,18 @@ CREATE UNIQUE INDEX asks_token ON asks (token);
 CREATE INDEX asks_outcome ON asks (partner, outcome, at_ms, token);
 CREATE INDEX asks_code ON asks (partner, code, at_ms, token) WHERE code <> '';
 CREATE INDEX asks_slow ON asks (slow, at_ms, token) WHERE slow > 0;
-CREATE INDEX asks_request ON asks (request, at_ms, token) WHERE request <> '';
 CREATE INDEX asks_run ON asks (run, at_ms, token) WHERE run <> '';
-CREATE INDEX asks_key ON asks (key_id, at_ms, token) WHERE key_id IS NOT NULL;
-CREATE INDEX asks_email ON asks (email_id, at_ms, token) WHERE email_id IS NOT NULL;
-CREATE INDEX asks_account ON asks (account_id, at_ms, token) WHERE account_id IS NOT NULL;
+-- What is looked up at random is sorted by day first: a batch then changes the few pages of its day and not a page a row
+-- (measured at 5 million rows: that halved the rate). A look-up goes through the days, the newest first.
+CREATE INDEX asks_request ON asks (day, request, at_ms, token) WHERE request <> '';
+CREATE INDEX asks_key ON asks (day, key_id, at_ms, token) WHERE key_id IS NOT NULL;
+CREATE INDEX asks_email ON asks (day, email_id, at_ms, token) WHERE email_id IS NOT NULL;
+CREATE INDEX asks_account ON asks (day, account_id, at_ms, token) WHERE account_id IS NOT NULL;
+
+-- The days there are asks of.
+CREATE TABLE days (
+	day INTEGER NOT NULL PRIMARY KEY
+) STRICT;
 
 -- One row for every run of the gateway.
 CREATE TABLE runs (
