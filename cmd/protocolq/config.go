@@ -162,18 +162,34 @@ func (c *Config) conflicts() error {
 	fault(c.MinAge > c.Freshness, "min-age", "must not be longer than freshness (%s), not %s", short(c.Freshness), short(c.MinAge))
 	fault(c.RetryInitial > c.RetryMax, "retry-initial", "must not be longer than retry-max (%s), not %s", short(c.RetryMax), short(c.RetryInitial))
 	fault(len(c.ReplyAllow) == 0, "reply-allow", "must allow at least one prefix, or no asker can be answered")
-	return errors.Join(append(faults, c.checkPartners())...)
+	return errors.Join(append(faults, c.checkPartners(), c.checkReplies())...)
 }
 
 // checkPartners reports when there is nobody to sign for, or nothing to sign with.
 func (c *Config) checkPartners() error {
+	var faults []error
 	if c.Partner == "" && len(c.Partners) == 0 {
-		return &settingError{Setting: "partner", Err: errors.New("is needed" + howToSay("partner"))}
+		faults = append(faults, &settingError{Setting: "partner", Err: errors.New("is needed" + howToSay("partner"))})
 	}
-	if c.Partner != "" && c.KeyFile == "" && !c.listed(c.Partner) {
-		return &settingError{Setting: "key-file", Err: fmt.Errorf("is needed for partner %s%s", c.Partner, howToSay("key-file"))}
+	if c.KeyFile == "" && !c.listed(c.Partner) && (c.Partner != "" || len(c.Partners) == 0) {
+		faults = append(faults, &settingError{Setting: "key-file", Err: errors.New("is needed, the partner's signing key" + howToSay("key-file"))})
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// checkReplies reports prefixes that replies must not be allowed to go to.
+func (c *Config) checkReplies() error {
+	names, err := messages.NewNames(c.Prefix)
+	if err != nil {
+		return nil // told already
+	}
+	var faults []error
+	for _, p := range c.replyAllow() {
+		if err := names.CheckAllowed(p); err != nil {
+			faults = append(faults, &settingError{Setting: "reply-allow", Err: err})
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (c *Config) listed(id string) bool {
@@ -196,15 +212,16 @@ func (c *Config) checkNATS() error {
 		return errors.New("needs at least one URL")
 	}
 	for _, server := range c.NATS {
-		if strings.Contains(server, "://") {
-			u, err := url.Parse(server)
-			// A password in a URL ends up in process lists and logs.
-			if err == nil && u.User != nil {
-				return errors.New("must hold no user or password; use nats-creds")
-			}
-			if err != nil || u.Host == "" {
-				return errors.New("is not a list of URLs such as nats://host:4222")
-			}
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		u, err := url.Parse(server)
+		// A password in a URL ends up in process lists and logs.
+		if err == nil && u.User != nil {
+			return errors.New("must hold no user or password; use nats-creds")
+		}
+		if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(u.Host, "[") {
+			return errors.New("is not a list of URLs such as nats://host:4222")
 		}
 	}
 	return nil

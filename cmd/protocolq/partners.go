@@ -121,6 +121,11 @@ func (c *Config) partners() ([]gateway.Partner, error) {
 		list, faults = append(list, made), append(faults, err)
 	}
 	spelled := c.checkPartner() == nil && c.checkSignType() == nil && c.checkCharset() == nil // else told already
+	if c.KeyFile != "" && !spelled {                                                          // what is wrong with the file itself can still be told
+		if _, err := loadKey(mapi.MD5, c.KeyFile, func(mapi.SignType, []byte) (struct{}, error) { return struct{}{}, nil }); err != nil {
+			faults = append(faults, &settingError{Setting: "key-file", Err: err})
+		}
+	}
 	if c.Partner != "" && c.KeyFile != "" && spelled {
 		take(PartnerConfig{ID: c.Partner, SignType: c.SignType, Charset: c.Charset, KeyFile: c.KeyFile, PublicKeyFile: c.AlipayPublicKeyFile}, "key-file", "alipay-public-key-file")
 	}
