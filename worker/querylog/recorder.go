@@ -89,10 +89,7 @@ func New(o Options) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recorder: %w", err)
 	}
-	return &Recorder{o: o, js: js, log: o.Logger,
-		database: trouble{begun: "database not written, the stream holds the lines", still: "database still not written, the stream holds the lines", over: "database written again"},
-		intake:   trouble{begun: "stream not read, trying on", still: "stream still not read, trying on", over: "stream read again"},
-	}, nil
+	return &Recorder{o: o, js: js, log: o.Logger, database: trouble{what: "database"}, intake: trouble{what: "stream"}}, nil
 }
 
 // Stats may be called at any time.

@@ -304,7 +304,7 @@ func TestRecorderHolds(t *testing.T) {
 	if n := len(m.ids()); n != 3000 {
 		t.Errorf("%d rows", n)
 	}
-	if n := strings.Count(log.String(), `"level":"ERROR"`); n != 1 || !strings.Contains(log.String(), "database written again") {
+	if n := strings.Count(log.String(), `"level":"ERROR"`); n != 1 || !strings.Contains(log.String(), "recorder goes on") {
 		t.Errorf("told %d times:\n%s", n, log.String())
 	}
 }

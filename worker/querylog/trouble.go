@@ -3,14 +3,13 @@
 package querylog
 
 import (
-	"context"
 	"log/slog"
 	"time"
 )
 
 // trouble is one time of something being away. It is over as long as since is zero.
 type trouble struct {
-	begun, still, over string // what is told
+	what string // is away: database, or stream
 
 	since time.Time
 	next  time.Time
@@ -31,7 +30,7 @@ func (t *trouble) begin(log *slog.Logger, err error) {
 	}
 	now := time.Now()
 	t.since, t.wait, t.next = now, firstTold, now.Add(firstTold)
-	log.LogAttrs(context.Background(), slog.LevelError, t.begun, slog.Any("err", err))
+	log.Error("recorder held up, lines wait in the stream", "by", t.what, "err", err)
 }
 
 func (t *trouble) again(log *slog.Logger, err error) {
@@ -41,13 +40,13 @@ func (t *trouble) again(log *slog.Logger, err error) {
 	}
 	t.wait = min(2*t.wait, lastTold)
 	t.next = now.Add(t.wait)
-	log.LogAttrs(context.Background(), slog.LevelError, t.still, slog.String("since", t.since.UTC().Format(time.RFC3339)), slog.Any("err", err))
+	log.Error("recorder still held up, lines wait in the stream", "by", t.what, "since", t.since.UTC().Format(time.RFC3339), "err", err)
 }
 
 // end tells that it is over, once.
 func (t *trouble) end(log *slog.Logger) {
 	if !t.since.IsZero() {
-		log.LogAttrs(context.Background(), slog.LevelInfo, t.over, slog.Duration("away", time.Since(t.since).Round(time.Millisecond)))
+		log.Info("recorder goes on", "held_up_by", t.what, "for", time.Since(t.since).Round(time.Millisecond))
 		t.since = time.Time{}
 	}
 }

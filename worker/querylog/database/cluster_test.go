@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -189,10 +188,6 @@ var shared struct {
 func sharedURL() (string, error) {
 	shared.once.Do(func() {
 		if shared.url = os.Getenv("PROTOCOLQ_TEST_POSTGRES"); shared.url != "" {
-			return
-		}
-		if runtime.GOOS == "windows" {
-			shared.err = errNoPostgres
 			return
 		}
 		shared.cluster, shared.err = newCluster("fsync=off", "max_connections=100")

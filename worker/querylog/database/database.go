@@ -19,11 +19,11 @@ import (
 	"strings"
 )
 
-// ErrNotThere: there is no query log at that place, or it is not of this
+// ErrNotThere says that there is no query log at that place, or it is not of this
 // program's version. A Recorder makes it; who only reads does not.
 var ErrNotThere = errors.New("no query log there")
 
-// ErrNewer: the tables were made by a later program than this.
+// ErrNewer says that the tables were made by a later program than this.
 var ErrNewer = errors.New("made by a newer program")
 
 // Options say which database, and what for.
@@ -88,7 +88,7 @@ func CheckURL(text string) error {
 		}
 		return nil
 	}
-	return errors.New("must begin with sqlite: or postgres:")
+	return errors.New("must begin with sqlite: or postgres://")
 }
 
 // Open opens the database and, unless ReadOnly, brings its tables up to date.

@@ -67,19 +67,6 @@ func (w *where) add(condition string, args ...any) {
 	w.args = append(w.args, args...)
 }
 
-// one adds column IN (…) over what of names one thing.
-func (w *where) one(column string, values []any) {
-	if len(values) == 0 {
-		return
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")
-	if len(values) == 1 {
-		w.add(column+" = ?", values...)
-	} else {
-		w.add(column+" IN ("+marks+")", values...)
-	}
-}
-
 func (w *where) String() string {
 	if len(w.parts) == 0 {
 		return ""

@@ -45,7 +45,7 @@ type Story struct {
 // maxStories bounds the runs shown for an id that was asked with again and again.
 const maxStories = 20
 
-// ErrUnknownID: neither a run nor an ask has this id.
+// ErrUnknownID says that neither a run nor an ask has this id.
 var ErrUnknownID = errors.New("no run and no ask has this id")
 
 // Show tells what is behind an id: that of a run, of an ask, or the asker's own

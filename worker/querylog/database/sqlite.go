@@ -41,7 +41,7 @@ var sqlitePragmas = []string{
 	"secure_delete(on)",         // who is forgotten is not left in free pages
 }
 
-func openSQLite(_ context.Context, o Options) (*DB, error) {
+func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	path := sqlitePath(o.URL)
 	if _, err := os.Stat(path); o.ReadOnly && errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNotThere
@@ -57,7 +57,7 @@ func openSQLite(_ context.Context, o Options) (*DB, error) {
 		}
 		db.write.SetMaxOpenConns(1)
 		// The file is made with the writer's settings before anybody reads.
-		if err := db.write.Ping(); err != nil {
+		if err := db.write.PingContext(ctx); err != nil {
 			return nil, errors.Join(err, db.write.Close())
 		}
 	}
