@@ -36,7 +36,7 @@ const (
 
 // fleet is one server, one gateway and the workers that a test adds.
 type fleet struct {
-	t       *testing.T
+	t       testing.TB
 	set     setup
 	srv     *server.Server
 	names   messages.Names
@@ -55,7 +55,7 @@ type setup struct {
 	asker     []nats.Option // of the asker's connection, which also provisions
 }
 
-func newFleet(t *testing.T, o simulator.Options, change ...func(*setup)) *fleet {
+func newFleet(t testing.TB, o simulator.Options, change ...func(*setup)) *fleet {
 	t.Helper()
 	names, err := messages.NewNames(messages.DefaultPrefix)
 	if err != nil {
@@ -126,7 +126,7 @@ func (f *fleet) connect(name string, more ...nats.Option) *nats.Conn {
 	return nc
 }
 
-func mustKey(t *testing.T) mapi.Key {
+func mustKey(t testing.TB) mapi.Key {
 	t.Helper()
 	key, err := mapi.ParseKey(mapi.MD5, []byte(md5Key))
 	if err != nil {
@@ -135,7 +135,7 @@ func mustKey(t *testing.T) mapi.Key {
 	return key
 }
 
-func mustCharset(t *testing.T, name string) mapi.Charset {
+func mustCharset(t testing.TB, name string) mapi.Charset {
 	t.Helper()
 	cs, err := mapi.ParseCharset(name)
 	if err != nil {
@@ -244,7 +244,7 @@ func (f *fleet) wantCalls(n int) {
 }
 
 // within waits until ok is true; this is real time, as the server's is.
-func within(t *testing.T, d time.Duration, what string, ok func() bool) {
+func within(t testing.TB, d time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(d); !ok(); {
 		if time.Now().After(end) {
