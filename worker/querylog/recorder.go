@@ -18,7 +18,7 @@ import (
 
 // Consumer is the name of the recorders' durable consumer of the stream LOG.
 // Several recorders share it.
-const Consumer = "recorder"
+const Consumer = messages.ConsumerRecorder
 
 // Options say what a Recorder works with. The zero value of a setting is its
 // default; parts without one are needed.
