@@ -4,9 +4,11 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,14 +22,52 @@ import (
 // this process while another is idle.
 const pullSize = 256
 
-// consume begins to take from a durable consumer of a stream; the returned func
-// stops it and waits until all that it had taken was given back.
+// consume takes from a durable consumer of a stream, and begins again when the
+// consumer was deleted and made anew. The returned func stops it and waits until
+// all that it had taken was given back.
 func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, take jetstream.MessageHandler) (func(), error) {
-	var c jetstream.Consumer
+	ctx, stop := context.WithCancel(ctx)
+	c, err := w.begin(ctx, kind, name, take)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				c.Drain() // Stop would leave buffered messages to their AckWait
+				select {
+				case <-c.Closed():
+				case <-time.After(publishTimeout):
+				}
+				return
+			case <-c.Closed():
+			}
+			w.log.Warn("consumer is gone, looked for again", "consumer", name)
+			next, err := w.begin(ctx, kind, name, take)
+			if err != nil {
+				return // closing
+			}
+			c = next
+		}
+	}()
+	return func() { stop(); <-ended }, nil
+}
+
+// mostSilence is after how many heartbeats missed in a row a consumer is looked for
+// again: it may have been made anew without a word to us.
+const mostSilence = 5
+
+// begin waits until the consumer is there and begins to take from it.
+func (w *Worker) begin(ctx context.Context, kind messages.Kind, name string, take jetstream.MessageHandler) (jetstream.ConsumeContext, error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		var err error
-		if c, err = w.js.Consumer(ctx, w.o.Names.Stream(kind), name); err == nil {
-			break
+		c, err := w.js.Consumer(ctx, w.o.Names.Stream(kind), name)
+		if err == nil {
+			w.taken.every.Store(int64(c.CachedInfo().Config.AckWait / 3))
+			return w.pull(c, name, take)
 		}
 		w.log.Warn("consumer is not there yet", "consumer", name, "err", err, "retry_in", wait.String(), "hint", "run protocolq provision")
 		select {
@@ -36,21 +76,25 @@ func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, t
 		case <-time.After(wait):
 		}
 	}
-	w.taken.every.Store(int64(c.CachedInfo().Config.AckWait / 3))
-	consuming, err := c.Consume(take, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
-		jetstream.PullHeartbeat(2*time.Second), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+}
+
+func (w *Worker) pull(c jetstream.Consumer, name string, take jetstream.MessageHandler) (jetstream.ConsumeContext, error) {
+	var silent atomic.Int32
+	heard := func(m jetstream.Msg) {
+		silent.Store(0)
+		take(m)
+	}
+	consuming, err := c.Consume(heard, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(2*time.Second), jetstream.ConsumeErrHandler(func(cc jetstream.ConsumeContext, err error) {
 			w.log.Warn("consumer in trouble", "consumer", name, "err", err)
+			if errors.Is(err, jetstream.ErrNoHeartbeat) && silent.Add(1) >= mostSilence && w.o.NATS.IsConnected() {
+				cc.Stop()
+			}
 		}))
 	if err != nil {
 		return nil, fmt.Errorf("consume %s: %w", name, err)
 	}
-	return func() {
-		consuming.Drain() // Stop would leave buffered messages to their AckWait
-		select {
-		case <-consuming.Closed():
-		case <-time.After(publishTimeout):
-		}
-	}, nil
+	return consuming, nil
 }
 
 // take hands one stored query to its key's flight. It blocks while the house is

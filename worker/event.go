@@ -42,9 +42,14 @@ func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Recor
 		return
 	}
 	r.Run = rec.Run
+	w.tellRun(ctx, &q, rec, &r)
+}
+
+// tellRun writes a run into the query log and tells its event.
+func (w *Worker) tellRun(ctx context.Context, q *messages.Query, rec *dedupe.Record, r *messages.Result) {
 	var told sync.WaitGroup
-	told.Go(func() { w.book.run(ctx, &q, rec, &r) })
-	w.event(ctx, &q, &r)
+	told.Go(func() { w.book.run(ctx, q, rec, r) })
+	w.event(ctx, q, r)
 	told.Wait()
 }
 

@@ -46,23 +46,24 @@ type replier struct {
 	w       *Worker
 	js      jetstream.JetStream // on the reply connection
 	wake    chan struct{}
-	durable chan *job   // published, their acknowledgements outstanding
-	chores  chan *job   // with something to be published before them
-	logging chan []*job // told, their lines not written yet
+	durable chan *job     // published, their acknowledgements outstanding
+	chores  chan *job     // with something to be published before them
+	toLog   chan struct{} // signalled when told has more
 	left    sync.WaitGroup
 	unheard chan *nats.Msg // what the server says of replies that nobody listened to
 	inbox   string         // where it says so: inbox.<place in the batch>
 	closing atomic.Bool    // nothing is sent again any more
 
-	mu    sync.Mutex // guards queue
+	mu    sync.Mutex // guards what follows
 	queue []*job
+	told  []*job // their lines are not written yet
 }
 
 // mostBatch bounds what is sent in one round trip, and with it unheard.
 const mostBatch = 4096
 
 func newReplier(w *Worker, js jetstream.JetStream) *replier {
-	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing), logging: make(chan []*job, 256),
+	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing), toLog: make(chan struct{}, 1),
 		unheard: make(chan *nats.Msg, mostBatch), inbox: w.o.Reply.NewInbox()}
 }
 

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,19 +94,26 @@ func (p *replier) runDurable(ctx context.Context) {
 	}
 }
 
-// log hands jobs that are told to whoever writes their lines; without a query log
-// they are done with at once.
+// log hands jobs that are told to whoever writes their lines; without a query
+// log, and of what was in no stream, they are done with at once. It does not
+// block: while the log is full its asks stay in the house, which bounds them.
 func (p *replier) log(ctx context.Context, told []*job) {
-	if len(told) == 0 {
-		return
+	p.mu.Lock()
+	for _, j := range told {
+		if p.w.book != nil && j.a != nil {
+			p.told = append(p.told, j)
+		}
 	}
-	if p.w.book == nil {
-		for _, j := range told {
+	p.mu.Unlock()
+	for _, j := range told {
+		if p.w.book == nil || j.a == nil {
 			p.done(j, ctx.Err() == nil)
 		}
-		return
 	}
-	p.logging <- told // bounded: a full log fills the house, which then takes in no more
+	select {
+	case p.toLog <- struct{}{}:
+	default:
+	}
 }
 
 // runLog writes the lines of asks that were told, as many as have come together,
@@ -115,23 +123,21 @@ func (p *replier) runLog(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case told := <-p.logging:
-			for more := true; more && len(told) < querylog.MaxAsks; {
-				select {
-				case next := <-p.logging:
-					told = append(told, next...)
-				default:
-					more = false
-				}
-			}
-			lines := make([]querylog.Ask, 0, len(told))
-			for _, j := range told {
-				if j.a != nil && j.wait == 0 {
+		case <-p.toLog:
+		}
+		p.mu.Lock()
+		told := p.told
+		p.told = nil
+		p.mu.Unlock()
+		for some := range slices.Chunk(told, querylog.MaxAsks) {
+			lines := make([]querylog.Ask, 0, len(some))
+			for _, j := range some {
+				if j.wait == 0 { // one that waits is told another time
 					lines = append(lines, p.w.book.stored(j))
 				}
 			}
 			p.w.book.asks(ctx, lines)
-			for _, j := range told {
+			for _, j := range some {
 				p.done(j, ctx.Err() == nil)
 			}
 		}

@@ -31,12 +31,11 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 		var r messages.Result
 		var last error
 		_, err := p.Do(ctx, func(ctx context.Context, n int) (bool, error) {
-			if n > 1 {
-				if err := t.renew(ctx, n); err != nil {
-					return false, err
-				}
+			if n == 1 {
+				budget.Called()
+			} else if err := t.renew(ctx, n); err != nil {
+				return false, err
 			}
-			budget.Called()
 			var err error
 			r, err = next(ctx, t)
 			if errors.Is(err, errNoTurn) {

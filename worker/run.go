@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +25,7 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 	}
 	r, err := w.handle(ctx, t)
 	if err != nil {
+		w.abandoned(ctx, t, err)
 		return dedupe.Outcome{}, err
 	}
 	o, err := w.outcome(&q, r)
@@ -31,6 +33,27 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 		o.Journal, err = t.journal()
 	}
 	return o, err
+}
+
+// abandoned writes down a run that made calls and came to nothing: its askers have
+// left, or this worker is ending. The calls of a fenced run are written down, as
+// cut, by whoever took its key over.
+func (w *Worker) abandoned(ctx context.Context, t *Turn, cause error) {
+	if len(t.Attempts) == 0 || errors.Is(cause, dedupe.ErrFenced) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	journal, err := t.journal()
+	if err != nil {
+		w.log.Error("abandoned run not logged", "run", t.Lease.Run(), "err", err)
+		return
+	}
+	last := t.Attempts[len(t.Attempts)-1]
+	rec := &dedupe.Record{Run: t.Lease.Run(), Owner: w.owner, BegunMs: t.Attempts[0].AtUs / 1000, Journal: journal}
+	r := messages.Result{Run: rec.Run, Outcome: messages.Unknown, Code: last.Code, Attempts: len(t.Attempts),
+		AskedAtMs: last.AtUs / 1000, ExpiresAtMs: w.clock.Now().UnixMilli()}
+	w.tellRun(ctx, &t.Query, rec, &r)
 }
 
 // gaveUp is what those hear whose key lost its holder and is not asked again.

@@ -15,15 +15,28 @@ type flight[Q any] struct {
 	key    string
 	entry  *Entry // newest revision known; nil: nothing heard of
 	asks   []*Ask[Q]
-	runner *Ask[Q]  // the ask that set off the run ran
-	ran    string   // the run of this process that ended last; "" before
-	lost   []string // the runs of claims whose acknowledgements did not come
-	wake   chan struct{}
+	runner *Ask[Q]            // the ask that set off the run ran
+	ran    string             // the run of this process that ended last; "" before
+	lost   []string           // the runs of claims whose acknowledgements did not come
+	wake   chan struct{}      // something has changed: an ask has come, or news
+	news   chan struct{}      // a newer revision was heard of
+	hold   context.CancelFunc // ends the wait to be admitted; nil when there is none
 }
 
-func (f *flight[Q]) nudge() {
+func (f *flight[Q]) nudge() { signal(f.wake) }
+
+// hear wakes the flight for a newer revision. The caller holds Group.mu.
+func (f *flight[Q]) hear() {
+	signal(f.news)
+	signal(f.wake)
+	if f.hold != nil {
+		f.hold()
+	}
+}
+
+func signal(c chan struct{}) {
 	select {
-	case f.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -67,6 +80,10 @@ func (g *Group[Q]) settle(f *flight[Q]) (first *Ask[Q], e *Entry, waiting bool) 
 		f.entry = &Entry{Key: f.key}
 	}
 	e = f.entry
+	select { // what is heard of from here on is news
+	case <-f.news:
+	default:
+	}
 	told := make([]func(), 0, len(f.asks))
 	rest := f.asks[:0]
 	for _, a := range f.asks {

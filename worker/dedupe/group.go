@@ -184,7 +184,7 @@ func (g *Group[Q]) Join(key string, a *Ask[Q]) {
 	case g.ended:
 		v, known = Verdict{Kind: GivenBack}, true
 	case f == nil:
-		f = &flight[Q]{key: key, entry: e, wake: make(chan struct{}, 1)}
+		f = &flight[Q]{key: key, entry: e, wake: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 		g.flights[key] = f
 		g.wg.Add(1)
 		go g.fly(f)
@@ -239,7 +239,7 @@ func (g *Group[Q]) learn(e *Entry) {
 	f := g.flights[e.Key]
 	if f != nil && (f.entry == nil || f.entry.Seq < e.Seq) {
 		f.entry = e
-		f.nudge()
+		f.hear()
 	}
 }
 

@@ -51,12 +51,24 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	return nil
 }
 
-// admit asks whether the query may be run now, for as long as its asker waits.
+// admit asks whether the query may be run now, for as long as its asker waits
+// and nothing new is heard of its key.
 func (g *Group[Q]) admit(f *flight[Q], first *Ask[Q]) (leave func(), admitted bool) {
 	ctx, cancel := context.WithTimeout(g.intake, g.patience(f))
 	defer cancel()
+	g.mu.Lock()
+	f.hold = cancel
+	if len(f.news) > 0 {
+		cancel()
+	}
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		f.hold = nil
+	}()
 	leave, reason, after := g.do.Admit(ctx, first.Query)
-	if reason != "" {
+	if reason != "" && ctx.Err() == nil {
 		g.tellAll(f, Verdict{Kind: Held, Reason: reason, RetryAfter: after})
 		return leave, false
 	}
@@ -71,16 +83,23 @@ func (g *Group[Q]) enter(f *flight[Q]) bool {
 		return true
 	default:
 	}
-	t := time.NewTimer(g.patience(f))
-	defer t.Stop()
-	select {
-	case g.slots <- struct{}{}:
-		return true
-	case <-f.wake:
-	case <-g.intake.Done():
-	case <-t.C:
+	for {
+		t := time.NewTimer(g.patience(f))
+		select {
+		case g.slots <- struct{}{}:
+			t.Stop()
+			return true
+		case <-f.wake: // another ask has come, whose patience may be shorter
+			t.Stop()
+			if len(f.news) == 0 {
+				continue
+			}
+		case <-g.intake.Done():
+			t.Stop()
+		case <-t.C:
+		}
+		return false
 	}
-	return false
 }
 
 // current reports whether e is still the newest revision and first still waits:

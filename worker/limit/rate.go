@@ -42,21 +42,21 @@ func NewRate(r Records, name string, perSecond float64, clock func() time.Time) 
 // Wait waits until a call may begin. When that would be later than most from
 // now, it takes nothing and returns how long it would have been.
 func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duration, err error) {
-	at, err := l.take(ctx, most)
+	at, taken, err := l.take(ctx, most)
 	if err != nil {
 		return 0, err
 	}
 	wait := at.Sub(l.clock())
-	if wait > most {
-		return wait, nil
+	if !taken {
+		return max(wait, time.Millisecond), nil
 	}
 	return 0, sleep(ctx, wait)
 }
 
 // take takes the next instant, or looks at it without taking it when it is too far away.
-func (l *Rate) take(ctx context.Context, most time.Duration) (time.Time, error) {
+func (l *Rate) take(ctx context.Context, most time.Duration) (at time.Time, taken bool, err error) {
 	if err := acquire(ctx, l.turn); err != nil {
-		return time.Time{}, err
+		return time.Time{}, false, err
 	}
 	defer release(l.turn)
 	step := time.Duration(float64(time.Second) / l.perSecond)
@@ -65,18 +65,15 @@ func (l *Rate) take(ctx context.Context, most time.Duration) (time.Time, error) 
 		l.left = 0 // an old stretch would let a burst through
 	}
 	if l.left == 0 {
-		start, taken, err := l.reserve(ctx, step, now.Add(most))
-		if err != nil {
-			return time.Time{}, err
-		}
-		if !taken {
-			return start, nil
+		start, reserved, err := l.reserve(ctx, step, now.Add(most))
+		if err != nil || !reserved {
+			return start, false, err
 		}
 		l.next, l.left = start, l.batch
 	}
-	at := l.next
+	at = l.next
 	l.next, l.left = l.next.Add(step), l.left-1
-	return at, nil
+	return at, true, nil
 }
 
 // reserve takes a stretch of time from the shared record, unless it begins after latest.
