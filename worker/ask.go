@@ -73,6 +73,11 @@ func (t *Turn) note(report gateway.Report, code string, err error) {
 	if gerr, ok := errors.AsType[*gateway.Error](err); ok {
 		at.Code, at.Class = clipped(gerr.Code), gerr.Class.String()
 	} else if err != nil {
+		// Not the gateway's word: the fence stopped it before a byte left, or it was cut on the way.
+		if t.open = !errors.Is(err, dedupe.ErrLapsed); t.open {
+			at.Cut = true
+			t.Attempts = append(t.Attempts, at)
+		}
 		return
 	}
 	if report.At.IsZero() {

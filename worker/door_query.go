@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,11 +23,12 @@ import (
 
 // frontDoor serves protocol.query as a NATS service on the reply connection.
 type frontDoor struct {
-	w       *Worker
-	storing chan *storing // in the order of publishing; read by run
-	late    atomic.Int64  // stores that are being tried again
-	quit    chan struct{} // closed by finish: nothing more comes in
-	drained chan struct{} // closed by run when all that came in is settled
+	w        *Worker
+	storing  chan *storing // in the order of publishing; read by run
+	late     atomic.Int64  // stores that are being tried again, each in a goroutine of retrying
+	retrying sync.WaitGroup
+	quit     chan struct{} // closed by finish: nothing more comes in
+	drained  chan struct{} // closed by run when all that came in is settled
 }
 
 // storing is a request on its way into the stream.
@@ -51,14 +53,14 @@ func newFrontDoor(w *Worker) *frontDoor {
 
 // open adds the service; the returned func ends it, after which nothing more
 // comes in. What did come in is settled by finish.
-func (d *frontDoor) open() (func(), error) {
+func (d *frontDoor) open() (func(context.Context), error) {
 	o := &d.w.o
 	svc, err := micro.AddService(o.Reply, micro.Config{Name: messages.ServiceName, Version: o.Version,
 		Description: "has this account signed the agreement for automatic debit and refund?",
 		QueueGroup:  messages.QueueGroup, Metadata: map[string]string{"owner": d.w.owner},
 		StatsHandler: func(*micro.Endpoint) any { return d.w.Stats() }})
 	if err != nil {
-		return func() {}, fmt.Errorf("open the front door: %w", err)
+		return func(context.Context) {}, fmt.Errorf("open the front door: %w", err)
 	}
 	handle := micro.HandlerFunc(d.serve)
 	// The house bounds itself: limits of the subscription would drop asks silently.
@@ -66,14 +68,14 @@ func (d *frontDoor) open() (func(), error) {
 	err = errors.Join(
 		svc.AddEndpoint("query", handle, micro.WithEndpointSubject(o.Names.Query()), unbounded),
 		svc.AddEndpoint("query-partner", handle, micro.WithEndpointSubject(o.Names.QueryAll()), unbounded))
-	stop := func() {
+	stop := func(ctx context.Context) {
 		_ = svc.Stop()
-		_ = o.Reply.FlushTimeout(publishTimeout)
+		_ = o.Reply.FlushWithContext(ctx)
 		served := make(chan struct{})
 		if o.Reply.Barrier(func() { close(served) }) == nil {
 			select { // all that had come in has gone through serve
 			case <-served:
-			case <-time.After(publishTimeout):
+			case <-ctx.Done():
 			}
 		}
 	}
@@ -82,9 +84,12 @@ func (d *frontDoor) open() (func(), error) {
 
 // finish waits until every request that came in is stored, or its asker told
 // that it is not. Called once, whether the door was opened or not.
-func (d *frontDoor) finish() {
+func (d *frontDoor) finish(ctx context.Context) {
 	close(d.quit)
-	<-d.drained
+	select {
+	case <-d.drained:
+	case <-ctx.Done():
+	}
 }
 
 // serve handles one message; it does not block.
@@ -150,13 +155,13 @@ func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encod
 
 // publish sends a request into the stream, unless its answer has become known while it waited for its turn. It
 // reports whether an acknowledgement is to come.
-func (d *frontDoor) publish(s *storing) bool {
+func (d *frontDoor) publish(ctx context.Context, s *storing) bool {
 	if d.remembered(&s.q, s.to, s.msg.Header.Get(messages.HeaderSubject), s.encoding, s.msg.Header.Get(messages.Traceparent)) {
 		return false
 	}
 	var err error
 	if s.ack, err = d.w.js.PublishMsgAsync(s.msg); err != nil {
-		d.again(s, err)
+		d.again(ctx, s, err)
 	}
 	return err == nil
 }
@@ -166,7 +171,9 @@ func (d *frontDoor) publish(s *storing) bool {
 const window = 256
 
 // run publishes requests in the order in which they came and awaits their acknowledgements.
-func (d *frontDoor) run(context.Context) {
+func (d *frontDoor) run(ctx context.Context) {
+	defer close(d.drained)
+	defer d.retrying.Wait()
 	var out []*storing // on their way, the oldest first
 	for open := true; open || len(out) > 0 || len(d.storing) > 0; {
 		var next <-chan *storing
@@ -184,23 +191,21 @@ func (d *frontDoor) run(context.Context) {
 		}
 		select {
 		case s := <-next:
-			if d.publish(s) {
+			if d.publish(ctx, s) {
 				out = append(out, s)
 			}
 		case <-ok:
 			d.stored(out[0])
 			out = out[1:]
 		case err := <-failed:
-			d.again(out[0], err)
+			d.again(ctx, out[0], err)
 			out = out[1:]
 		case <-quit:
 			open = false
+		case <-ctx.Done():
+			return
 		}
 	}
-	for d.late.Load() > 0 {
-		<-time.After(10 * time.Millisecond)
-	}
-	close(d.drained)
 }
 
 func (d *frontDoor) stored(s *storing) {
@@ -211,7 +216,7 @@ func (d *frontDoor) stored(s *storing) {
 
 // again stores a request whose acknowledgement failed or did not come, with the
 // same Msg-Id, so that it is stored once.
-func (d *frontDoor) again(s *storing, cause error) {
+func (d *frontDoor) again(ctx context.Context, s *storing, cause error) {
 	if full(cause) {
 		d.overloaded(s)
 		return
@@ -221,9 +226,9 @@ func (d *frontDoor) again(s *storing, cause error) {
 		d.overloaded(s)
 		return
 	}
-	go func() {
+	d.retrying.Go(func() {
 		defer d.late.Add(-1)
-		ctx, cancel := context.WithTimeout(context.Background(), storePatience)
+		ctx, cancel := context.WithTimeout(ctx, storePatience)
 		defer cancel()
 		for ctx.Err() == nil {
 			_, err := d.w.js.PublishMsg(ctx, s.msg)
@@ -241,7 +246,7 @@ func (d *frontDoor) again(s *storing, cause error) {
 		}
 		d.w.log.Warn("query not stored", "err", cause)
 		d.overloaded(s)
-	}()
+	})
 }
 
 func full(err error) bool {

@@ -25,7 +25,7 @@ const pullSize = 256
 // consume takes from a durable consumer of a stream, and begins again when the
 // consumer was deleted and made anew. The returned func stops it and waits until
 // all that it had taken was given back.
-func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, take jetstream.MessageHandler) (func(), error) {
+func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, take jetstream.MessageHandler) (func(context.Context), error) {
 	ctx, stop := context.WithCancel(ctx)
 	c, err := w.begin(ctx, kind, name, take)
 	if err != nil {
@@ -39,10 +39,7 @@ func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, t
 			select {
 			case <-ctx.Done():
 				c.Drain() // Stop would leave buffered messages to their AckWait
-				select {
-				case <-c.Closed():
-				case <-time.After(publishTimeout):
-				}
+				<-c.Closed()
 				return
 			case <-c.Closed():
 			}
@@ -54,7 +51,13 @@ func (w *Worker) consume(ctx context.Context, kind messages.Kind, name string, t
 			c = next
 		}
 	}()
-	return func() { stop(); <-ended }, nil
+	return func(ctx context.Context) {
+		stop()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+	}, nil
 }
 
 // mostSilence is after how many heartbeats missed in a row a consumer is looked for
@@ -194,7 +197,7 @@ func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
 		return
 	}
 	j := &job{to: a.replyTo, r: w.result(&a.q, &v), encoding: a.encoding, trace: a.trace, token: a.token, msg: a.msg, a: a,
-		event: v.Kind == dedupe.Answered && a.again && !a.waiting && !v.Mine, record: v.Record}
+		event: v.Kind == dedupe.Answered && a.again && !v.Mine, record: v.Record}
 	if delay, ok := w.mayWait(a, &v, &j.r); ok {
 		j.wait = delay
 		w.replier.add(j)

@@ -30,6 +30,7 @@ type Turn struct {
 	Query    messages.Query
 	Lease    *dedupe.Lease
 	Attempts []Attempt // made so far, the last one last
+	open     bool      // a call was cut: what it came to is not known
 	Before   []Attempt // of holders that died over the key, the last one cut
 }
 

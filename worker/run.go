@@ -25,6 +25,9 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 	}
 	r, err := w.handle(ctx, t)
 	if err != nil {
+		if t.open { // it is written down, as cut, by whoever takes the key over
+			return dedupe.Outcome{}, errors.Join(dedupe.ErrOpen, err)
+		}
 		w.abandoned(ctx, t, err)
 		return dedupe.Outcome{}, err
 	}

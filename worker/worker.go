@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,9 +110,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = w.serve(ctx)
 		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
 	}
-	closeDoors()
 	grace, cancel := context.WithTimeout(work, w.o.Grace)
 	defer cancel()
+	closeDoors(grace)
 	err = errors.Join(err, w.group.Close(grace))
 	w.replier.drain(grace)
 	stop()
@@ -134,15 +135,19 @@ func (w *Worker) serve(ctx context.Context) error {
 }
 
 // openDoors opens all ways in; closeDoors closes those that were opened, after
-// which no ask is taken in any more.
-func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
-	var open []func()
-	closeDoors = func() {
+// which no ask is taken in any more. It is done when its context ends.
+func (w *Worker) openDoors(ctx context.Context) (closeDoors func(context.Context), err error) {
+	var consumers []func(context.Context)
+	front := func(context.Context) {}
+	closeDoors = func(ctx context.Context) {
 		w.taken.close() // what the consumers still hold is given back at once
-		for _, c := range open {
-			c()
+		front(ctx)      // first: what it has stored may still be taken by others
+		var closing sync.WaitGroup
+		for _, c := range consumers {
+			closing.Go(func() { c(ctx) })
 		}
-		w.front.finish()
+		closing.Wait()
+		w.front.finish(ctx)
 	}
 	for _, d := range []struct {
 		kind     messages.Kind
@@ -157,14 +162,11 @@ func (w *Worker) openDoors(ctx context.Context) (closeDoors func(), err error) {
 		if err != nil {
 			return closeDoors, err
 		}
-		open = append(open, c)
+		consumers = append(consumers, c)
 	}
-	c, err := w.front.open()
-	if err != nil {
+	if front, err = w.front.open(); err != nil {
 		return closeDoors, err
 	}
-	// The front door closes first: what it has stored may still be taken by others.
-	open = append([]func(){c}, open...)
 	if err := w.o.Reply.FlushTimeout(publishTimeout); err != nil {
 		return closeDoors, fmt.Errorf("open the front door: %w", err)
 	}

@@ -21,7 +21,9 @@ import (
 
 const (
 	demoLatency  = 50 * time.Millisecond // long enough that equal questions meet in flight
-	demoPatience = 8 * time.Second       // how long an asker of the demo waits
+	demoPatience = 10 * time.Second      // how long an asker of the demo waits
+	demoEach     = 2 * time.Millisecond  // and for each query of the file so much longer
+	demoGrace    = time.Second           // what is not answered then is not waited for
 )
 
 func newDemo() *cobra.Command {
@@ -61,6 +63,7 @@ func runDemo(c *cobra.Command, cfg *Config, lines []demoLine) error {
 	must(err)
 	log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
 	begun := time.Now()
+	cfg.Grace = demoGrace
 	h, err := openHouse(c.Context(), houseOptions{Config: cfg, Simulator: simulator.Options{Seed: 1, Latency: demoLatency}, Logger: log})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
@@ -105,7 +108,7 @@ func askAll(ctx context.Context, h *house, lines []demoLine, log *slog.Logger) (
 		defer nc.Close()
 		conns[l.from] = nc
 	}
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	ctx, cancel := context.WithTimeout(ctx, demoPatience+time.Duration(len(lines))*demoEach)
 	defer cancel()
 	shows := make([]demoShow, len(lines))
 	start := make(chan struct{})

@@ -2,7 +2,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,8 +48,7 @@ Then, in another terminal:
 	set.addFlags(c.Flags())
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		check := func() error { return keptData(f.data) }
-		if err := set.load(c.Flags(), check); err != nil {
+		if err := set.load(c.Flags(), f.check); err != nil {
 			return err
 		}
 		return runDev(c, cfg, f)
@@ -89,7 +90,24 @@ func runDev(c *cobra.Command, cfg *Config, f *devFlags) error {
 	return h.Close()
 }
 
+// check tells what can be told before anything is started.
+func (f *devFlags) check() error {
+	faults := []error{keptData(f.data)}
+	for name, address := range map[string]string{"nats-listen": f.natsListen, "gateway-listen": f.gatewayListen} {
+		if _, _, err := splitListen(address); err != nil {
+			faults = append(faults, &settingError{Setting: name, Err: err})
+		}
+	}
+	if f.workers < 1 || f.workers > 64 {
+		faults = append(faults, &settingError{Setting: "workers", Err: fmt.Errorf("must be from 1 to 64, not %d", f.workers)})
+	}
+	return errors.Join(faults...)
+}
+
 func devFault(err error) error {
-	return &exitError{Code: exitOther, Err: fmt.Errorf("dev: %w", err),
-		Hint: "an address in use? --nats-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 take any free port"}
+	end := &exitError{Code: exitOther, Err: fmt.Errorf("dev: %w", err)}
+	if strings.Contains(err.Error(), "address already in use") {
+		end.Hint = "--nats-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 take any free port"
+	}
+	return end
 }

@@ -47,8 +47,8 @@ func startEmbedded(o embedOptions) (*embedded, error) {
 	}
 	e := &embedded{data: o.Data}
 	if e.data == "" {
-		if e.data, err = os.MkdirTemp("", "protocolq-"); err != nil {
-			return nil, fmt.Errorf("make a directory for the streams: %w", err)
+		if e.data, err = makeTemporary("protocolq-"); err != nil {
+			return nil, err
 		}
 		e.temporary = true
 	}
@@ -135,7 +135,7 @@ func (e *embedded) Close() {
 		e.unlock()
 	}
 	if e.temporary {
-		_ = os.RemoveAll(e.data)
+		dropTemporary(e.data)
 	}
 }
 

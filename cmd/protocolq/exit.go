@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // The exit codes, a contract with scripts.
@@ -62,6 +63,9 @@ func report(w io.Writer, err error, reached bool, hint string) int {
 		if !reached {
 			end.Code = exitUsage
 		}
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return end.Code // whoever read has gone: there is nobody to tell
 	}
 	if end.Code == exitUsage && end.Hint == "" {
 		end.Hint = hint

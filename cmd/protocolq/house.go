@@ -61,7 +61,7 @@ func openHouse(ctx context.Context, o houseOptions) (*house, error) {
 }
 
 func (h *house) open(ctx context.Context, o *houseOptions) error {
-	if o.Workers <= 0 {
+	if o.Workers == 0 {
 		o.Workers = 2
 	}
 	if o.Logger == nil {
@@ -116,8 +116,8 @@ func (h *house) provision(ctx context.Context, prefix string) error {
 // openLog makes the key of the query log, if there is none, and runs a recorder into SQLite.
 func (h *house) openLog(ctx context.Context, o *houseOptions) (err error) {
 	if h.dir = o.Data; h.dir == "" {
-		if h.dir, err = os.MkdirTemp("", "protocolq-log-"); err != nil {
-			return fmt.Errorf("make a directory for the query log: %w", err)
+		if h.dir, err = makeTemporary("protocolq-log-"); err != nil {
+			return err
 		}
 		h.temporary = true
 	}
@@ -236,7 +236,7 @@ func (h *house) Close() error {
 		h.nats.Close()
 	}
 	if h.temporary {
-		_ = os.RemoveAll(h.dir)
+		dropTemporary(h.dir)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,6 +12,9 @@ import (
 // program exits 130: whoever signals twice no longer wants to wait for the drain.
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
+	// A reader that went away (| head) is an error of the write, not the end of us: there is
+	// something to put away first.
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -22,6 +25,7 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 			return
 		}
 		<-signals
+		removeTemporary()
 		os.Exit(exitSignalled)
 	}()
 	return ctx, cancel

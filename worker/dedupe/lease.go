@@ -30,7 +30,8 @@ func (l *Lease) Run() string { return l.rec.Run }
 // over from one; else nil. It is not to be changed.
 func (l *Lease) Before() *Record { return l.before }
 
-// Wanted reports whether anybody in this process still waits for the answer.
+// Wanted reports whether anybody in this process still waits for the answer and a
+// further attempt may be made for him.
 func (l *Lease) Wanted() bool { return l.wanted == nil || l.wanted() }
 
 // margin is the part of a lease that is not used: it must cover the way of the

@@ -194,8 +194,12 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 // mostLost bounds the claims of a flight that are remembered as maybe arrived.
 const mostLost = 8
 
-// wanted reports whether anybody in this process still waits for the key.
+// wanted reports whether anybody in this process still waits for the key, and
+// may: when the group is closing nothing new is begun.
 func (g *Group[Q]) wanted(f *flight[Q]) bool {
+	if g.intake.Err() != nil {
+		return false
+	}
 	now := g.o.Clock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -262,6 +266,10 @@ var errPanic = errors.New("dedupe: the run panicked")
 // release gives the key back at once: nothing that was begun can still come to
 // an answer.
 func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause error) {
+	if errors.Is(cause, ErrOpen) {
+		g.o.Logger.Warn("key not released: its call was cut", "run", l.rec.Run)
+		return
+	}
 	if errors.Is(cause, ErrFenced) {
 		g.stats.Fenced.Add(1)
 		g.refresh(f)

@@ -46,4 +46,7 @@ var (
 	ErrFenced = errors.New("dedupe: the key is held by another process")
 	// ErrLapsed: the lease has no time left for what it was asked for.
 	ErrLapsed = errors.New("dedupe: the lease has no time left")
+	// ErrOpen, returned by a run: what it began may still come to an end, so its
+	// key is not released. Whoever takes it over waits as for a dead holder.
+	ErrOpen = errors.New("dedupe: something begun has not ended")
 )

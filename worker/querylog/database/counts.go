@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,17 @@ func (c counts) sorted() []sum {
 		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.partner, b.partner), cmp.Compare(a.name, b.name))
 	})
 	return list
+}
+
+// byDay are the sums that a list's count is made of, by day: day in the place of the hour.
+func (c counts) byDay() []sum {
+	days := counts{}
+	for k, n := range c {
+		if k.name == countAsks || strings.HasPrefix(k.name, countOutcome) || strings.HasPrefix(k.name, countCode) {
+			days[counter{k.hour / 24, k.partner, k.name}] += n
+		}
+	}
+	return days.sorted()
 }
 
 // Buckets of times: eight to a doubling, so that a percentile read from them is

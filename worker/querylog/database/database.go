@@ -59,6 +59,8 @@ type kind interface {
 	lock(ctx context.Context, tx *sql.Tx) error
 	// person is from where, and in which order, asks are read by a look-up id.
 	person() (from, order string)
+	// windows are the spans in which a list of several branches is read.
+	windows(ctx context.Context, db *sql.DB) ([]window, error)
 	// moved reports that another server is the one to write to by now.
 	moved(err error) bool
 	// missing reports that a table is not there.

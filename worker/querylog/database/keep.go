@@ -164,6 +164,9 @@ func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pr
 		deleted += n
 		more = more || n == int64(p.limit)
 	}
+	if _, err := db.ExecContext(ctx, rebind("DELETE FROM counters_day WHERE day < ?"), dayOf(p.before)); err != nil {
+		return deleted, false, err
+	}
 	n, err := changed(db.ExecContext(ctx, rebind("DELETE FROM counters WHERE (hour, partner, name) IN (SELECT hour, partner, name FROM counters WHERE hour < ? ORDER BY hour LIMIT ?)"), hourOf(p.before), p.limit))
 	return deleted, more || n == int64(p.limit), err
 }

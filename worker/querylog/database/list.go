@@ -63,15 +63,9 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 			return Page{}, nil
 		}
 	}
-	common := f.common(after)
-	s := db.shape(&f, limit+1)
-	var all []Ask
-	for part := range slices.Chunk(f.branches(partners), maxBranches) {
-		asks, err := db.newest(ctx, part, common, s)
-		if err != nil {
-			return Page{}, fmt.Errorf("list: %w", err)
-		}
-		all = append(all, asks...)
+	all, err := db.collect(ctx, &f, after, f.branches(partners), limit+1)
+	if err != nil {
+		return Page{}, fmt.Errorf("list: %w", err)
 	}
 	slices.SortFunc(all, func(a, b Ask) int {
 		return -cmp.Or(cmp.Compare(a.AtMs, b.AtMs), strings.Compare(a.Token, b.Token))
@@ -81,6 +75,53 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 	}
 	last := all[limit-1]
 	return Page{Asks: all[:limit:limit], Next: Cursor{last.AtMs, last.Token}}, nil
+}
+
+// collect reads enough of the newest asks of each branch.
+func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []where, enough int) (all []Ask, err error) {
+	windows := []window{{}}
+	if len(branches) > 1 {
+		if windows, err = db.kind.windows(ctx, db.read); err != nil {
+			return nil, err
+		}
+	}
+	common, s := f.common(after), db.shape(f, enough)
+	for _, w := range windows {
+		if !f.meets(w, after) {
+			continue
+		}
+		within := w.narrow(common)
+		for part := range slices.Chunk(branches, maxBranches) {
+			asks, err := db.newest(ctx, part, within, s)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, asks...)
+		}
+		if len(all) >= enough { // the windows further on are older than all of these
+			break
+		}
+	}
+	return all, nil
+}
+
+// window is a span of time that a list is read in, newest first; its zero value is all of time.
+type window struct{ from, until int64 }
+
+// narrow adds the window as plain numbers: the planner then knows which part of a table it is about.
+func (w window) narrow(common *where) *where {
+	if w == (window{}) {
+		return common
+	}
+	return &where{parts: append(slices.Clone(common.parts), fmt.Sprintf("at_ms >= %d AND at_ms < %d", w.from, w.until)), args: common.args}
+}
+
+// meets reports whether any ask that f wants after the cursor can be in the window.
+func (f *Filter) meets(w window, after Cursor) bool {
+	return w == window{} ||
+		(f.Since.IsZero() || f.Since.UnixMilli() < w.until) &&
+			(f.Until.IsZero() || f.Until.UnixMilli() > w.from) &&
+			(after == Cursor{} || after.atMs >= w.from)
 }
 
 // newestFirst is the order of a list.

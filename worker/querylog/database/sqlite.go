@@ -129,11 +129,14 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 		if _, err := insertEach(ctx, tx, "INSERT INTO days (day) VALUES (?) ON CONFLICT DO NOTHING", len(days), func(i int) []any { return []any{days[i]} }, func(int) {}); err != nil {
 			return fmt.Errorf("insert days: %w", err)
 		}
-		list := sums.sorted()
-		_, err = insertEach(ctx, tx, "INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO UPDATE SET n = n + excluded.n",
-			len(list), func(i int) []any { return []any{list[i].hour, list[i].partner, list[i].name, list[i].n} }, func(int) {})
-		if err != nil {
-			return fmt.Errorf("add to counters: %w", err)
+		for statement, list := range map[string][]sum{
+			"INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO UPDATE SET n = n + excluded.n":   sums.sorted(),
+			"INSERT INTO counters_day (day, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (name, partner, day) DO UPDATE SET n = n + excluded.n": sums.byDay(),
+		} {
+			_, err := insertEach(ctx, tx, statement, len(list), func(i int) []any { return []any{list[i].hour, list[i].partner, list[i].name, list[i].n} }, func(int) {})
+			if err != nil {
+				return fmt.Errorf("add to counters: %w", err)
+			}
 		}
 		return nil
 	})
@@ -188,6 +191,8 @@ func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit i
 func (sqliteKind) person() (from, order string) {
 	return "days CROSS JOIN asks ON asks.day = days.day", "days.day DESC, at_ms DESC, token DESC"
 }
+
+func (sqliteKind) windows(context.Context, *sql.DB) ([]window, error) { return []window{{}}, nil }
 
 func (sqliteKind) moved(error) bool { return false }
 

@@ -172,37 +172,3 @@ func (h histogram) at(share float64) float64 {
 	}
 	return 0
 }
-
-// Count is how many asks f wants, by the counters. ok is false where these do
-// not know: a person, an id, what is slow, or two words at once. about is true
-// where the span is not of whole hours, which the counters are of.
-func (db *DB) Count(ctx context.Context, f Filter) (n int64, about, ok bool, err error) {
-	if f.person() || f.Run != "" || f.Slow > 0 || f.Outcome != "" && f.Code != "" {
-		return 0, false, false, nil
-	}
-	name := countAsks
-	switch {
-	case f.Outcome != "":
-		name = countOutcome + f.Outcome
-	case f.Code != "":
-		name = countCode + f.Code
-	}
-	w := &where{}
-	w.add("name = ?", name)
-	if f.Partner != "" {
-		w.add("partner = ?", f.Partner)
-	}
-	if !f.Since.IsZero() {
-		w.add("hour >= ?", hourOf(f.Since.UnixMilli()))
-		about = f.Since.UnixMilli()%time.Hour.Milliseconds() != 0
-	}
-	if !f.Until.IsZero() {
-		w.add("hour < ?", hourOf(f.Until.Add(time.Hour-1).UnixMilli()))
-		about = about || f.Until.UnixMilli()%time.Hour.Milliseconds() != 0
-	}
-	row := db.read.QueryRowContext(ctx, db.kind.rebind("SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM counters"+w.String()), w.args...)
-	if err := row.Scan(&n); err != nil {
-		return 0, false, false, fmt.Errorf("count: %w", err)
-	}
-	return n, about, true, nil
-}

@@ -65,7 +65,15 @@ CREATE TABLE counters (
 	n       BIGINT NOT NULL,
 	PRIMARY KEY (hour, partner, name)
 ) WITH (fillfactor = 50);
-CREATE INDEX counters_name ON counters (name, partner, hour);
+
+-- The same by day, without the times: what a list's count adds up.
+CREATE TABLE counters_day (
+	name    TEXT COLLATE "C" NOT NULL,
+	partner TEXT COLLATE "C" NOT NULL,
+	day     BIGINT NOT NULL,
+	n       BIGINT NOT NULL,
+	PRIMARY KEY (name, partner, day)
+) WITH (fillfactor = 50);
 
 -- Every partner there is an ask of.
 CREATE TABLE partners (

@@ -74,7 +74,15 @@ CREATE TABLE counters (
 	n       INTEGER NOT NULL,
 	PRIMARY KEY (hour, partner, name)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX counters_name ON counters (name, partner, hour, n);
+
+-- The same by day, without the times: what a list's count adds up.
+CREATE TABLE counters_day (
+	name    TEXT    NOT NULL,
+	partner TEXT    NOT NULL,
+	day     INTEGER NOT NULL,
+	n       INTEGER NOT NULL,
+	PRIMARY KEY (name, partner, day)
+) STRICT, WITHOUT ROWID;
 
 -- Every partner there is an ask of: few, and looked up for each list.
 CREATE TABLE partners (
