@@ -257,8 +257,9 @@ func TestPages(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		b := many()
-		for i := range b.Asks { // many at the same instant: only the token tells them apart
-			b.Asks[i].At = began.Add(time.Duration(i/20) * time.Minute)
+		for i := range b.Asks { // many at the same instant, where only the token tells them apart; three months
+			b.Asks[i].At = began.AddDate(0, 0, i/20*20)
+			b.Asks[i].AnsweredAt = b.Asks[i].At.Add(time.Second)
 		}
 		write(t, db, b)
 		for name, f := range map[string]database.Filter{"all": {}, "partner": {Partner: partnerA}, "outcome": {Outcome: "signed"}, "code": {Code: "NO_SIGN_CUSTOMER"}, "slow": {Slow: time.Second}} {
