@@ -1,0 +1,168 @@
+//go:build unix
+
+// The streams as witnesses: the records of the keys, the durable replies, the dead letters, and what must not be published.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/dedupe"
+)
+
+// observer listens to what the streams republish while the harm is done.
+type observer struct {
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	names messages.Names
+
+	mu      sync.Mutex // guards all below
+	written []written
+	escaped []string
+}
+
+func observe(urls string) (*observer, error) {
+	names, err := messages.NewNames(messages.DefaultPrefix)
+	if err != nil {
+		return nil, err
+	}
+	o := &observer{names: names}
+	o.nc, err = nats.Connect(urls, nats.Name("chaos observer"), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(10*time.Millisecond, 10*time.Millisecond))
+	if err != nil {
+		return nil, fmt.Errorf("connect observer: %w", err)
+	}
+	if o.js, err = jetstream.New(o.nc); err != nil {
+		return nil, err
+	}
+	sub, err := o.nc.Subscribe(names.ChangedAll(), func(m *nats.Msg) {
+		at, _ := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+		var seq uint64
+		_, _ = fmt.Sscan(m.Header.Get(jetstream.SequenceHeader), &seq)
+		o.note(m.Subject, seq, at, m.Data)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen to changes: %w", err)
+	}
+	return o, sub.SetPendingLimits(-1, -1)
+}
+
+// note keeps one state of a record.
+func (o *observer) note(subject string, seq uint64, at time.Time, body []byte) {
+	r, err := dedupe.DecodeRecord(body)
+	if err != nil {
+		return
+	}
+	w := written{Key: subject[strings.LastIndexByte(subject, '.')+1:], Phase: string(r.Phase), Run: r.Run, Seq: seq, At: at.UnixMicro()}
+	if r.Phase == dedupe.Done {
+		a, _, err := messages.DecodeResult(r.Answer, string(messages.MsgPack))
+		w.Conclusive = err == nil && a.Outcome.Conclusive()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.written = append(o.written, w)
+}
+
+// guard watches a subject on which no result may ever be seen.
+func (o *observer) guard(subject string) error {
+	_, err := o.nc.Subscribe(subject, func(m *nats.Msg) {
+		if _, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType)); err == nil {
+			o.mu.Lock()
+			o.escaped = append(o.escaped, m.Subject)
+			o.mu.Unlock()
+		}
+	})
+	return err
+}
+
+// each calls f for every message that a stream holds.
+func (o *observer) each(ctx context.Context, kind messages.Kind, f func(jetstream.Msg)) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	stream, err := o.js.Stream(ctx, o.names.Stream(kind))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", kind, err)
+	}
+	left := stream.CachedInfo().State.Msgs
+	if left == 0 {
+		return nil
+	}
+	c, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", kind, err)
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", kind, err)
+	}
+	defer messages.Stop()
+	for {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read %s: %w", kind, err)
+		}
+		f(m)
+		if meta, err := m.Metadata(); err != nil || meta.NumPending == 0 {
+			return err
+		}
+	}
+}
+
+// count is how many messages a stream holds, 0 where there is none.
+func (o *observer) count(ctx context.Context, kind messages.Kind) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	stream, err := o.js.Stream(ctx, o.names.Stream(kind))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return stream.CachedInfo().State.Msgs, nil
+}
+
+// testify adds what the streams hold, and what was seen, to t.
+func (o *observer) testify(ctx context.Context, t *testimony) error {
+	err := o.each(ctx, messages.State, func(m jetstream.Msg) {
+		if meta, err := m.Metadata(); err == nil {
+			o.note(m.Subject(), meta.Sequence.Stream, meta.Timestamp, m.Data())
+		}
+	})
+	err = errors.Join(err, o.each(ctx, messages.Replies, func(m jetstream.Msg) {
+		r, _, err := messages.DecodeResult(m.Data(), m.Headers().Get(messages.HeaderContentType))
+		meta, merr := m.Metadata()
+		if err == nil && merr == nil {
+			t.reply(r, meta.Timestamp.UnixMicro())
+		}
+	}))
+	err = errors.Join(err, o.each(ctx, messages.Dead, func(m jetstream.Msg) {
+		t.Dead[m.Headers().Get(messages.HeaderID)] = m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
+	}))
+	for _, kind := range []messages.Kind{messages.Requests, messages.Waiting} {
+		n, cerr := o.count(ctx, kind)
+		t.Left, err = t.Left+n, errors.Join(err, cerr)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t.Written, t.Escaped = append(t.Written, o.written...), append(t.Escaped, o.escaped...)
+	return err
+}
+
+// reply is a durable reply that was found.
+func (t *testimony) reply(r messages.Result, at int64) {
+	if a := t.Asks[r.ID]; a != nil {
+		a.Told = append(a.Told, telling{At: at, Outcome: string(r.Outcome), Code: r.Code, Run: r.Run})
+	}
+}
