@@ -3,6 +3,7 @@
 package messages
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,6 +28,16 @@ func MaskEmail(s string) string {
 		masked += domain[dot:]
 	}
 	return masked
+}
+
+var emails = regexp.MustCompile(`[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]*`)
+
+// MaskText shows a text that somebody else wrote, such as a key or an id, with whatever looks like an e-mail address in it masked.
+func MaskText(s string) string {
+	if !strings.Contains(s, "@") {
+		return s
+	}
+	return emails.ReplaceAllStringFunc(s, MaskEmail)
 }
 
 // first is the first character, * for one that cannot be shown, "" of nothing.

@@ -162,4 +162,5 @@ const (
 	DeadReplyFull    = "reply_full"    // the stream of durable replies took no more
 	DeadPoison       = "poison"        // its workers died three times
 	DeadExpired      = "expired"       // no answer within its deadline or the patience
+	DeadCrashed      = "crashed"       // its worker died in the call, and after-crash says not to ask again
 )

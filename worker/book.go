@@ -92,22 +92,25 @@ func attemptsOf(rec *dedupe.Record) ([]Attempt, error) {
 
 // asks writes the lines of asks that were told their answer, before they are
 // acknowledged.
-func (b *book) asks(ctx context.Context, asks []querylog.Ask) {
+func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 	if b == nil || len(asks) == 0 {
-		return
+		return true
 	}
 	lines, err := querylog.EncodeAsks(asks)
 	if err != nil {
 		b.w.log.Error("ask not logged", "err", err)
 	}
 	for _, line := range lines {
-		b.publish(ctx, b.w.o.Names.LogAsk(), line)
+		if !b.publish(ctx, b.w.o.Names.LogAsk(), line) {
+			return false
+		}
 	}
+	return true
 }
 
-// publish brings a line into the stream. While the stream is full or away it
-// says so, once, and no new call is made.
-func (b *book) publish(ctx context.Context, subject string, line querylog.Line) {
+// publish brings a line into the stream; false means that ctx ended first. While
+// the stream is full or away it says so, once, and no new call is made.
+func (b *book) publish(ctx context.Context, subject string, line querylog.Line) bool {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, publishTimeout)
 		_, err := b.w.js.PublishMsg(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
@@ -116,14 +119,14 @@ func (b *book) publish(ctx context.Context, subject string, line querylog.Line) 
 			if b.full.Swap(false) {
 				b.w.log.Info("query log is written again")
 			}
-			return
+			return true
 		}
 		if !b.full.Swap(true) {
 			b.w.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-time.After(wait):
 		}
 	}
@@ -162,7 +165,9 @@ func (b *book) keep(ctx context.Context) {
 		b.remembered = nil
 		b.mu.Unlock()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-		b.asks(last, asks)
+		if !b.asks(last, asks) {
+			b.lost.Add(uint64(len(asks)))
+		}
 		cancel()
 	}
 }

@@ -216,6 +216,8 @@ func letterFor(a *arrival, v *dedupe.Verdict, r *messages.Result) string {
 	switch {
 	case v.Failed && v.Deaths >= maxDeaths && v.Source != dedupe.Remembered:
 		return messages.DeadPoison
+	case a.patient() && v.Failed && r.Code == messages.Crashed && v.Source != dedupe.Remembered:
+		return messages.DeadCrashed
 	case a.patient() && (v.Kind == dedupe.Expired || comesAgain(v, r)):
 		return messages.DeadExpired
 	}

@@ -20,7 +20,7 @@ import (
 type Event struct {
 	V            int    `json:"v"` // 1
 	Run          string `json:"run"`
-	Key          string `json:"key,omitempty"` // as given by the asker
+	Key          string `json:"key,omitempty"` // as given by the asker; e-mails in it masked
 	Partner      string `json:"partner"`
 	UserEmail    string `json:"user_email,omitempty"` // masked
 	AccountNo    string `json:"account_no,omitempty"` // masked
@@ -56,7 +56,7 @@ func (w *Worker) tellRun(ctx context.Context, q *messages.Query, rec *dedupe.Rec
 // event publishes the event of a run; told again it is dropped by its Msg-Id. An
 // event that cannot be told does not keep anybody from his answer.
 func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Result) {
-	body, err := json.Marshal(Event{V: messages.Version, Run: r.Run, Key: q.Key, Partner: q.Partner,
+	body, err := json.Marshal(Event{V: messages.Version, Run: r.Run, Key: messages.MaskText(q.Key), Partner: q.Partner,
 		UserEmail: messages.MaskEmail(q.UserEmail), AccountNo: messages.MaskAccount(q.AccountNo), Outcome: string(r.Outcome),
 		ChargeAgent: r.ChargeAgent, RefundCharge: r.RefundCharge, Code: r.Code, Attempts: r.Attempts,
 		AskedAtMs: r.AskedAtMs, ExpiresAtMs: r.ExpiresAtMs})

@@ -88,7 +88,7 @@ func readLetter(names messages.Names, s storedLetter) deadLetter {
 	} else {
 		l.fill(q, encoding)
 	}
-	l.ID = emails.ReplaceAllStringFunc(l.id, messages.MaskEmail)
+	l.ID = messages.MaskText(l.id)
 	return l
 }
 
@@ -101,7 +101,7 @@ func (l *deadLetter) fill(q messages.Query, encoding messages.Encoding) {
 	if l.Partner == "" {
 		l.Partner = q.Partner
 	}
-	l.Key = emails.ReplaceAllStringFunc(q.Key, messages.MaskEmail)
+	l.Key = messages.MaskText(q.Key)
 	l.UserEmail, l.AccountNo = messages.MaskEmail(q.UserEmail), messages.MaskAccount(q.AccountNo)
 	l.ReplyTo, l.MaxAgeMs, l.DeadlineMs, l.Meta = q.ReplyTo, q.MaxAgeMs, q.DeadlineMs, len(q.Meta)
 }
@@ -125,13 +125,10 @@ func number(h nats.Header, name string) int64 {
 	return n
 }
 
-var (
-	emails = regexp.MustCompile(`[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]*`)
-	digits = regexp.MustCompile(`\+?\d[\d-]{5,}\d`)
-)
+var digits = regexp.MustCompile(`\+?\d[\d-]{5,}\d`)
 
 // scrubbed is a text of ours that may quote an asker's, with what may be personal masked.
 func scrubbed(s string) string {
-	s = emails.ReplaceAllStringFunc(s, messages.MaskEmail)
+	s = messages.MaskText(s)
 	return digits.ReplaceAllStringFunc(s, func(number string) string { return messages.MaskAccount(strings.ReplaceAll(number, "-", "")) })
 }

@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"answer":   scriptAnswer,
 			"silent":   scriptSilent,
 			"stream":   scriptStream,
+			"publish":  scriptPublish,
 			"letters":  scriptLetters,
 			"reply":    scriptReply,
 			"lines":    scriptLines,
@@ -161,6 +162,13 @@ func scriptSilent(ts *testscript.TestScript, _ bool, args []string) {
 	nc := scriptConnect(ts)
 	_, err := nc.Subscribe(args[0], func(*nats.Msg) {})
 	ts.Check(err)
+	ts.Check(nc.Flush())
+}
+
+// scriptPublish is `publish SUBJECT BODY`: what a client of somebody else's may send.
+func scriptPublish(ts *testscript.TestScript, _ bool, args []string) {
+	nc := scriptConnect(ts)
+	ts.Check(nc.Publish(args[0], []byte(args[1])))
 	ts.Check(nc.Flush())
 }
 

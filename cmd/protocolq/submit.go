@@ -67,6 +67,9 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	if f.deadline > 0 {
 		q.DeadlineMs = time.Now().Add(f.deadline).UnixMilli()
 	}
+	if err := q.Check(); err != nil { // stored, it would only become a dead letter that nobody is told of
+		return &exitError{Code: exitRefused, Err: err}
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	names, err := messages.NewNames(cfg.Prefix)

@@ -22,8 +22,7 @@ const (
 	defaultSlots  = 256
 	defaultDeaths = 3
 	defaultMemory = 32 << 20
-	storePatience = 2 * time.Minute
-	lastWords     = 2 * time.Second // what is left of it once the work is dropped
+	lastWords     = 2 * time.Second // what is left to store once the work is dropped
 )
 
 // AfterCrash says what becomes of a key whose holder died over it.

@@ -223,8 +223,10 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		rec.Prev = nil
 	}
 	if err := l.write(ctx, &rec, g.outlive(out.Keep, &rec)); err != nil {
-		g.stats.Fenced.Add(1)
-		g.o.Logger.Warn("answer not stored: the key is held by another", "run", rec.Run, "err", err)
+		if errors.Is(err, ErrFenced) {
+			g.stats.Fenced.Add(1)
+		}
+		g.o.Logger.Warn("answer not stored", "run", rec.Run, "err", err)
 		g.refresh(f)
 		return
 	}
@@ -235,9 +237,10 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 }
 
 // last is the context of what must still be stored after a run: it outlives the
-// work, but not for long.
+// work, but not for long. While the work goes on there is no end to it: an answer that was paid
+// for is not thrown away because the store is away.
 func (g *Group[Q]) last() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.work), storePatience)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(g.work))
 	stop := context.AfterFunc(g.work, func() { _ = wait(ctx, lastWords); cancel() })
 	return ctx, func() { stop(); cancel() }
 }
