@@ -62,6 +62,9 @@ func (b *book) runLine(q *messages.Query, rec *dedupe.Record, r *messages.Result
 		Key: b.hasher.Key(q.KeyToken()), Partner: q.Partner, Email: b.hasher.Email(q.UserEmail), Account: b.hasher.Account(q.AccountNo),
 		Outcome: string(r.Outcome), Code: r.Code, Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified,
 		Worker: rec.Owner, Deaths: rec.Deaths}
+	if rec.Once { // kept for longer than it is an answer
+		run.AnsweredAt = b.w.clock.Now()
+	}
 	attempts, err := attemptsOf(rec)
 	if err != nil {
 		b.w.log.Error("attempts not understood", "run", rec.Run, "err", err)

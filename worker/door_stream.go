@@ -242,6 +242,9 @@ func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
 		r.Run, r.Source = v.Run, sources[v.Source]
 		if v.Failed && r.Outcome == messages.Unknown {
 			r.RetryAfterMs = max(v.Until.Sub(w.clock.Now()).Milliseconds(), 1)
+			if v.Record != nil && v.Record.Once { // final for this ask; a new one is asked at once
+				r.RetryAfterMs = retryAfter.Milliseconds()
+			}
 		}
 	case dedupe.Conflict:
 		r.Outcome, r.Code = messages.Refused, messages.KeyConflict

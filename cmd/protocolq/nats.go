@@ -29,7 +29,7 @@ type natsOptions struct {
 // then double until the last, so that a missing one costs nothing.
 const (
 	firstReconnectWait = 250 * time.Millisecond
-	lastReconnectWait  = 5 * time.Second
+	lastReconnectWait  = time.Second // well below the grace in which an owner may still store its answer
 )
 
 // connectNATS connects. With Wait it returns at once and tries for ever; what is published before

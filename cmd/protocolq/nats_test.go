@@ -15,7 +15,7 @@ import (
 )
 
 func TestReconnectDelayGrows(t *testing.T) {
-	for attempts, want := range map[int]time.Duration{1: 250 * time.Millisecond, 2: 500 * time.Millisecond, 5: 4 * time.Second, 6: 5 * time.Second, 1000: 5 * time.Second} {
+	for attempts, want := range map[int]time.Duration{1: 250 * time.Millisecond, 2: 500 * time.Millisecond, 3: time.Second, 6: time.Second, 1000: time.Second} {
 		for range 100 {
 			if got := reconnectDelay(attempts); got < want/2 || got > want {
 				t.Fatalf("after %d rounds the wait is %s, want %s to %s", attempts, got, want/2, want)

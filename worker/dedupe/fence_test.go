@@ -72,12 +72,12 @@ func TestHolderOfAnEndedKeyChangesNothing(t *testing.T) {
 			if n > 1 {
 				return dedupe.Outcome{Answer: []byte("second"), Keep: time.Minute}, nil
 			}
-			return dedupe.Outcome{Answer: []byte("zombie"), Keep: time.Minute}, wait(ctx, time.Minute)
+			return dedupe.Outcome{Answer: []byte("zombie"), Keep: time.Minute}, wait(ctx, 11*time.Minute)
 		}
 		holder := f.ask(0, "k")
 		settle(0)
 		other := f.ask(1, "k")
-		settle(70 * time.Second) // the answer is kept from 14 s to 44 s
+		settle(12 * time.Minute) // the answer is kept from 14 s on, for ten minutes
 		f.want(other, dedupe.Answered, "gave up run1 after 1", dedupe.Joined, 14*time.Second)
 		f.mu.Lock()
 		defer f.mu.Unlock()

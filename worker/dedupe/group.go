@@ -16,6 +16,7 @@ import (
 const (
 	runningTTL    = 24 * time.Hour
 	releasedTTL   = time.Minute
+	finalTTL      = 10 * time.Minute // what is final for those who had asked before: longer than any redelivery takes
 	defaultLease  = 12 * time.Second
 	defaultGrace  = 2 * time.Second
 	defaultPoll   = 2 * time.Second

@@ -302,7 +302,10 @@ func (g *Group[Q]) giveUp(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	out := g.do.GaveUp(first.Query, rec.Run, rec.Deaths)
 	rec.Phase, rec.Owner, rec.Answer, rec.KeepMs, rec.Failed = Done, g.o.Owner, out.Answer, out.Keep.Milliseconds(), true
 	rec.Once = rec.Deaths < g.o.MaxDeaths
-	if err := g.put(f, &rec, s.expect, g.outlive(out.Keep, &rec)); err != nil {
+	if rec.Once { // those who asked before may be delivered again after any cool-down, and nobody else is served it
+		rec.KeepMs = max(rec.KeepMs, finalTTL.Milliseconds())
+	}
+	if err := g.put(f, &rec, s.expect, g.outlive(ms(rec.KeepMs), &rec)); err != nil {
 		return err
 	}
 	g.do.Stored(g.work, first.Query, &rec)
