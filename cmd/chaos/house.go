@@ -279,9 +279,8 @@ func (h *house) quiet(ctx context.Context) error {
 	}
 	end := time.Now().Add(settle)
 	for {
-		left := testimony{Asks: map[string]*asked{}, Dead: map[string]string{}}
-		err := h.seen.testify(ctx, &left)
-		if err == nil && left.Left == 0 || time.Now().After(end) || ctx.Err() != nil {
+		left, err := h.seen.left(ctx)
+		if err == nil && left == 0 || time.Now().After(end) || ctx.Err() != nil {
 			return err
 		}
 		if err := pause(ctx, 300*time.Millisecond); err != nil {

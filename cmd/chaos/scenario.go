@@ -39,11 +39,13 @@ func scenarios() []scenario {
 		{name: "freezes", about: "SIGSTOP past the lease, then SIGCONT", bounds: bounds{Excused: true, Thawed: true, Recovery: recovery}, least: 12 * time.Second, harm: freezes},
 		{name: "fence", about: "SIGSTOP between claim and call", plan: plan{Armed: true}, bounds: lost, least: 14 * time.Second, harm: fence},
 		{name: "rolling", about: "SIGTERM, one worker after the other", harm: rolling},
-		{name: "server", about: "kill -9 of the one NATS server, away for less and more than a lease", least: 14 * time.Second, harm: serverDeaths},
+		{name: "server", about: "kill -9 of the one NATS server, away for less and more than a lease", least: 16 * time.Second, harm: serverDeaths},
 		{name: "cluster", about: "kill -9 of each of three NATS servers", plan: plan{Servers: 3}, least: 12 * time.Second, harm: serverDeaths},
 		{name: "partition", about: "a worker cut off from NATS past its lease", plan: plan{Cuttable: true}, bounds: lost, least: 14 * time.Second, harm: partition},
 		{name: "gateway", about: "the gateway away, then only failing, then lying", plan: plan{Proxied: true}, bounds: bounds{Failing: true, Unknown: true}, least: 12 * time.Second, harm: gatewayTrouble},
 		{name: "wiped", about: "streams deleted and provisioned again", bounds: bounds{Wiped: true}, least: 12 * time.Second, harm: wipe, after: askAgain},
+		{name: "hostile", about: "bombs, reply subjects that are attacks, one key asked 10,000 times at once", bounds: bounds{Unknown: true}, harm: hostile, after: unasked},
+		{name: "poison", about: "a key that kills whoever touches it", plan: plan{Armed: true, Workers: -1, Rate: 0.5, Keys: 0.01}, bounds: bounds{Excused: true, Unknown: true}, harm: poison, after: buried},
 	}
 }
 
@@ -171,7 +173,7 @@ func serverDeaths(ctx context.Context, h *house, long time.Duration) error {
 	away := []time.Duration{500 * time.Millisecond, lease + 1500*time.Millisecond, 2 * time.Second}
 	end := time.Now().Add(long)
 	for n := 0; n < len(h.cluster.servers) || time.Now().Before(end); n++ {
-		if err := pause(ctx, time.Duration(800+h.rng.IntN(700))*time.Millisecond); err != nil {
+		if err := pause(ctx, time.Duration(2500+h.rng.IntN(1000))*time.Millisecond); err != nil {
 			return err
 		}
 		s := h.cluster.servers[n%len(h.cluster.servers)]

@@ -104,7 +104,7 @@ var errUnanswered = errors.New("asked again with the same id, and still unanswer
 
 // connect is a connection of the chamber's own.
 func (h *house) connect() (*nats.Conn, jetstream.JetStream, error) {
-	nc, err := nats.Connect(h.cluster.urls(), nats.Name("chaos"))
+	nc, err := nats.Connect(h.cluster.urls(), nats.Name("chaos"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // what a server refuses is no harm
 	if err != nil {
 		return nil, nil, err
 	}

@@ -133,6 +133,15 @@ func (o *observer) count(ctx context.Context, kind messages.Kind) (uint64, error
 	return stream.CachedInfo().State.Msgs, nil
 }
 
+// left is how many queries still wait in the streams.
+func (o *observer) left(ctx context.Context) (sum uint64, err error) {
+	for _, kind := range []messages.Kind{messages.Requests, messages.Waiting} {
+		n, cerr := o.count(ctx, kind)
+		sum, err = sum+n, errors.Join(err, cerr)
+	}
+	return sum, err
+}
+
 // testify adds what the streams hold, and what was seen, to t.
 func (o *observer) testify(ctx context.Context, t *testimony) error {
 	err := o.each(ctx, messages.State, func(m jetstream.Msg) {
@@ -150,10 +159,8 @@ func (o *observer) testify(ctx context.Context, t *testimony) error {
 	err = errors.Join(err, o.each(ctx, messages.Dead, func(m jetstream.Msg) {
 		t.Dead[m.Headers().Get(messages.HeaderID)] = m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
 	}))
-	for _, kind := range []messages.Kind{messages.Requests, messages.Waiting} {
-		n, cerr := o.count(ctx, kind)
-		t.Left, err = t.Left+n, errors.Join(err, cerr)
-	}
+	left, lerr := o.left(ctx)
+	t.Left, err = left, errors.Join(err, lerr)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t.Written, t.Escaped = append(t.Written, o.written...), append(t.Escaped, o.escaped...)

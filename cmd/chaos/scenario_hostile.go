@@ -1,0 +1,218 @@
+//go:build unix
+
+// Harm by what is sent: bombs, poison, reply subjects that are an attack, and one key that everybody asks for.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+)
+
+// rubbish is what the doors must survive. Each kills a decoder that believes what it reads, or is too large, or is no query.
+var rubbish = []string{
+	"", "\x81\xa1a\xdd\xff\xff\xff\xff", "\x81\xa1a\xdf\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", "{", "[[[[[[[[[[[[", "null", "\x81\xa1v\x02", `{"v":1,"v":1}`,
+	`{"v":1,"user_email":["a"]}`, `{"v":1,"user_email":"signed+rubbish@example.com","deadline_ms":-1}`, "\xc1", "\x81\xa1v\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+}
+
+// attacks are reply subjects that must never be published to.
+var attacks = []string{
+	"protocol.state.victim", "protocol.request.victim", "protocol.query.victim", "protocol.submit.victim", "protocol.changed.victim", "protocol.event.victim.signed",
+	"protocol.dead.victim", "protocol.partner.victim.rate", "$JS.API.STREAM.DELETE.PROTOCOL_EVENTS", "$JS.API.STREAM.PURGE.PROTOCOL_STATE", "$KV.bucket.victim",
+	"elsewhere.victim", "_R_.victim", "_GR_.victim",
+}
+
+// hostile sends all of it while others ask.
+func hostile(ctx context.Context, h *house, long time.Duration) error {
+	nc, _, err := h.connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for _, s := range attacks {
+		if err := h.seen.guard(s); err != nil {
+			return err
+		}
+	}
+	if err := h.seen.nc.Flush(); err != nil {
+		return err
+	}
+	h.did("bombs", fmt.Sprintf("%d of each of %d", 20, len(rubbish)+2))
+	bombs := append([]string{string(make([]byte, 64<<10+1)), nested(60 << 10)}, rubbish...)
+	for range 20 {
+		for _, i := range h.rng.Perm(len(bombs)) {
+			_, err := nc.Request("protocol.query", []byte(bombs[i]), 2*time.Second)
+			if err != nil {
+				h.amiss("bomb %d was not answered: %v", i, err)
+			}
+			if err := nc.Publish("protocol.submit", []byte(bombs[i])); err != nil {
+				return err
+			}
+		}
+	}
+	h.did("attacks", fmt.Sprintf("%d reply subjects, by both doors", len(attacks)))
+	for i, s := range attacks {
+		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("attack-%d", i), UserEmail: fmt.Sprintf("signed+attack%d@example.com", i)}
+		if err := assault(nc, q, s); err != nil {
+			return err
+		}
+	}
+	if err := hotKey(ctx, h); err != nil {
+		return err
+	}
+	return pause(ctx, long/4)
+}
+
+// assault sends a query thrice: with the NATS reply subject to, and with to in the query, by both doors.
+func assault(nc *nats.Conn, q messages.Query, to string) error {
+	plain, err := q.Encode(messages.MsgPack)
+	if err != nil {
+		return err
+	}
+	q.ReplyTo = to
+	inside, err := q.Encode(messages.MsgPack)
+	if err != nil {
+		return err
+	}
+	head := nats.Header{messages.HeaderContentType: {string(messages.MsgPack)}, messages.HeaderReplyTo: {to}}
+	for _, m := range []*nats.Msg{
+		{Subject: "protocol.query", Reply: to, Data: plain, Header: head},
+		{Subject: "protocol.query", Data: inside, Header: head},
+		{Subject: "protocol.submit", Data: inside, Header: head},
+	} {
+		if err := nc.PublishMsg(m); err != nil {
+			return err
+		}
+	}
+	return nc.Flush()
+}
+
+// nested is a deep msgpack array.
+func nested(depth int) string {
+	b := make([]byte, depth)
+	for i := range b {
+		b[i] = 0x91
+	}
+	return string(b)
+}
+
+const hotAsks = 10_000
+
+// hotKey lets ten thousand ask about one account at once. All must hear the same, by one call (the gateway's log says).
+func hotKey(ctx context.Context, h *house) error {
+	nc, _, err := h.connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	inbox := nc.NewInbox()
+	var mu sync.Mutex
+	runs, full := map[string]int{}, 0
+	sub, err := nc.Subscribe(inbox, func(m *nats.Msg) {
+		r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && r.Code == messages.Overloaded {
+			full++
+			return
+		}
+		runs[r.Run+string(r.Outcome)]++
+	})
+	if err == nil {
+		err = sub.SetPendingLimits(-1, -1)
+	}
+	if err != nil {
+		return err
+	}
+	h.did("hot key", fmt.Sprintf("%d asks at once", hotAsks))
+	for i := range hotAsks {
+		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("hot-%d", i), Key: "hot", UserEmail: fmt.Sprintf("signed+hot%d@example.com", h.seed)}
+		body, err := q.Encode(messages.MsgPack)
+		if err != nil {
+			return err
+		}
+		m := &nats.Msg{Subject: "protocol.query", Reply: inbox, Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack)}}}
+		if err := nc.PublishMsg(m); err != nil {
+			return err
+		}
+	}
+	err = eventually(ctx, 30*time.Second, "the hot key's answers", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		n := full
+		for _, told := range runs {
+			n += told
+		}
+		return n >= hotAsks
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if err != nil || len(runs) != 1 {
+		h.amiss("hot key: %d asks were answered by %d runs, %d overloaded (%v)", hotAsks, len(runs), full, err)
+	}
+	if full > 0 {
+		fmt.Printf("           hot key: %d were told OVERLOADED\n", full)
+	}
+	return nil
+}
+
+// unasked looks for calls on behalf of those who attacked: their queries are refused before any call.
+func unasked(ctx context.Context, h *house) error {
+	t, err := h.gather(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range t.Calls {
+		if strings.Contains(c.Key, "+attack") || strings.Contains(c.Key, "+rubbish") {
+			h.amiss("the gateway was asked for %s", c.Key)
+		}
+	}
+	return nil
+}
+
+// poison lets every worker that asks about one key die in the call, three times: the fourth must say so, and live.
+func poison(ctx context.Context, h *house, long time.Duration) error {
+	const places = 3
+	for i := range places {
+		if err := h.work(ctx, i, "after-send:1"); err != nil {
+			return err
+		}
+	}
+	dead := map[int]bool{}
+	err := eventually(ctx, 60*time.Second, "three workers die over one key", func() bool {
+		for i, p := range h.workers {
+			if !p.alive() && !dead[i] {
+				dead[i] = true
+				h.did(killed, p.name+" in the call")
+			}
+		}
+		return len(dead) == places
+	})
+	for i := range places {
+		err = errors.Join(err, h.work(ctx, i, ""))
+	}
+	return errors.Join(err, pause(ctx, long/4))
+}
+
+// buried wants the dead letter of the key that killed three.
+func buried(ctx context.Context, h *house) error {
+	t, err := h.gather(ctx)
+	if err != nil {
+		return err
+	}
+	for _, reason := range t.Dead {
+		if reason == "poison" {
+			return nil
+		}
+	}
+	h.amiss("no dead letter says poison")
+	return nil
+}
