@@ -76,6 +76,30 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 	w.publishSurely(ctx, "event", m)
 }
 
+// retold says whether the run of an answer that another worker stored is to be told
+// again by this one: that worker may have died before it did. Once per run is
+// enough, and only while the streams still drop what was told already.
+func (w *Worker) retold(v *dedupe.Verdict) bool {
+	if v.Kind != dedupe.Answered || v.Mine || v.Record == nil || w.clock.Now().Sub(v.At) > retellFor {
+		return false
+	}
+	w.retoldMu.Lock()
+	defer w.retoldMu.Unlock()
+	if w.retoldRuns[v.Run] {
+		return false
+	}
+	if len(w.retoldRuns) >= mostRetold {
+		clear(w.retoldRuns)
+	}
+	w.retoldRuns[v.Run] = true
+	return true
+}
+
+const (
+	retellFor  = 5 * time.Minute // below the streams' window of duplicates
+	mostRetold = 4096
+)
+
 // cloudEvent adds the headers of CloudEvents 1.0 in its binary mode.
 func (w *Worker) cloudEvent(h nats.Header, partner string, r *messages.Result) {
 	h["ce-specversion"] = []string{"1.0"}

@@ -150,7 +150,7 @@ func (f *fleet) mostAtOnce() int {
 // An outage costs one call per key and a few retries, not five calls per key.
 func TestRetryBudget(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
-	f.start(func(o *worker.Options) { o.RetryBudget, o.Slots = 10, 1 })
+	f.start(func(o *worker.Options) { o.RetryBudget = 10 })
 	const keys = 40
 	for i := range keys {
 		if r := f.ask(messages.Query{UserEmail: email("system-error", i)}); r.Code != "SYSTEM_ERROR" {

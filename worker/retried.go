@@ -31,13 +31,16 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 		var r messages.Result
 		var last error
 		_, err := p.Do(ctx, func(ctx context.Context, n int) (bool, error) {
-			if n == 1 {
-				budget.Called()
-			} else if err := t.renew(ctx, n); err != nil {
-				return false, err
+			if n > 1 {
+				if err := t.renew(ctx, n); err != nil {
+					return false, err
+				}
 			}
 			var err error
 			r, err = next(ctx, t)
+			if n == 1 {
+				budget.Called()
+			}
 			if errors.Is(err, errNoTurn) {
 				return false, last
 			}

@@ -40,6 +40,9 @@ type Worker struct {
 	front   *frontDoor
 	taken   *taken
 	replier *replier
+
+	retoldMu   sync.Mutex      // guards retoldRuns
+	retoldRuns map[string]bool // runs of other workers that this one has told again
 }
 
 // New puts a worker together. It starts nothing.
@@ -48,7 +51,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	o.defaults()
-	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics()}
+	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics(), retoldRuns: map[string]bool{}}
 	var err error
 	if w.js, err = jetstream.New(o.NATS, jetstream.WithPublishAsyncMaxPending(o.Storing+1024),
 		jetstream.WithPublishAsyncTimeout(publishTimeout)); err != nil {
@@ -60,7 +63,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
 	w.book = newBook(w)
-	w.budget, w.guard = limit.NewBudget(o.RetryBudget, o.Slots), newGuard(w)
+	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
 	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
 		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},

@@ -167,22 +167,10 @@ func (g *Group[Q]) refresh(f *flight[Q]) {
 		g.heard.drop(f.key)
 		fallthrough
 	default:
-		g.backdate(&e)
 		if e.Seq != 0 {
 			g.learn(&e)
 		}
 		f.entry = &e
-	}
-}
-
-// backdate lets a claim that was not heard of count as seen since it was written,
-// by the store's own clock: its holder may have died long before this process
-// looked. Only an age that a living process may well have is believed; a clock
-// that jumped costs a lease's wait, not a second call.
-func (g *Group[Q]) backdate(e *Entry) {
-	age := g.o.Clock().Sub(e.Time)
-	if e.Record.Phase == Running && age > 0 && age < 10*ms(e.Record.LeaseMs) {
-		e.seen = e.seen.Add(-age)
 	}
 }
 

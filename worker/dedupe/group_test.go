@@ -115,21 +115,6 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
-// A process that never heard of the claim counts its age by the store's clock, so
-// that it does not wait a whole lease for a holder that died long ago.
-func TestTakeoverOfAnUnheardClaim(t *testing.T) {
-	bubble(t, 1, dedupe.Options{}, func(f *fleet) {
-		f.store.deaf = true
-		f.ghost("k", 0)
-		f.store.deaf = false
-		settle(10 * time.Second)
-		got := f.ask(0, "k")
-		settle(20 * time.Second)
-		// lease 12 s less the 10 s that are over, grace 2 s, work 1 s
-		f.want(got, dedupe.Answered, "answer 1", dedupe.Asked, 5*time.Second)
-	})
-}
-
 func TestAfterCrashFail(t *testing.T) {
 	bubble(t, 2, dedupe.Options{AfterCrash: dedupe.Fail}, func(f *fleet) {
 		f.ghost("k", 0)

@@ -5,8 +5,8 @@ package limit
 import "sync"
 
 // Budget lets a process try again only a tenth as often as it tries at all, and
-// some times beyond. It fills up with calls, but not far: what was saved in good times
-// must not be spent on an outage. Safe for concurrent use.
+// some times beyond. It is full at the start and never fuller: what was saved in good
+// times must not be spent on an outage. Safe for concurrent use.
 type Budget struct {
 	mu     sync.Mutex // guards tokens
 	tokens float64
@@ -16,14 +16,13 @@ type Budget struct {
 // perCall is what each call puts into the budget; a retry takes 1.
 const perCall = 0.1
 
-// NewBudget makes a budget of tokens retries at the start. atOnce is how many calls
-// may be under way: their part can be saved, since all of them may have begun
-// before the first one fails.
-func NewBudget(tokens, atOnce int) *Budget {
-	return &Budget{tokens: float64(tokens), full: float64(tokens) + perCall*float64(atOnce)}
+// NewBudget makes a budget that allows for tokens retries at once.
+func NewBudget(tokens int) *Budget {
+	return &Budget{tokens: float64(tokens), full: float64(tokens)}
 }
 
-// Called puts a call's part into the budget.
+// Called puts a call's part into the budget. Say so when the call has ended: many
+// that begin at once would fill it to the brim before the first of them fails.
 func (b *Budget) Called() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -158,14 +158,13 @@ func (s *Share) Renew(ctx context.Context) error {
 
 // write sets this process's share to want, or to what the others leave of it.
 func (s *Share) write(ctx context.Context, want int, growing bool) error {
-	var have, target, used int
+	var have, target int
 	// What is given back is given back here first: nobody may take it while the record says that it is free.
 	s.mu.Lock()
 	if want < s.have {
 		s.have = max(s.used, want)
 		want = s.have
 	}
-	used = s.used
 	s.mu.Unlock()
 	err := change(ctx, s.records, s.name, func(r *shareRecord) bool {
 		now := s.clock()
@@ -185,7 +184,7 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 				members++
 			}
 			fair := max(1, s.most/members)
-			have = min(have, max(used, fair)) // more than its part only while it is in use
+			have = s.atMost(have, fair) // more than its part only while it is in use
 			target = min(have, fair)
 		}
 		if r.Members == nil {
@@ -207,4 +206,13 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 	s.have, s.target = have, target
 	s.hand()
 	return nil
+}
+
+// atMost lowers the share to fair, or to what is in use, before the record says so.
+func (s *Share) atMost(have, fair int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	have = min(have, max(s.used, fair))
+	s.have = min(s.have, have)
+	return have
 }
