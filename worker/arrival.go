@@ -28,6 +28,7 @@ type arrival struct {
 	msg      jetstream.Msg
 	again    bool // delivered before: whoever had it may have died
 	waiting  bool // comes from the stream of waiting queries
+	counted  bool // among those of them that are in the house
 	tries    uint64
 	taken    time.Time
 	bytes    int
@@ -80,6 +81,7 @@ func (t *taken) enterWaiting(a *arrival) bool {
 		return false
 	}
 	t.waiting++
+	a.counted = true
 	t.add(a)
 	return true
 }
@@ -98,10 +100,10 @@ func (t *taken) leave(a *arrival) {
 	if _, in := t.asks[a]; in {
 		delete(t.asks, a)
 		t.bytes -= a.bytes
-		if a.waiting {
+		if a.counted {
 			t.waiting--
 		}
-		t.room.Signal()
+		t.room.Broadcast() // two consumers wait, for rooms of different sizes
 	}
 }
 

@@ -63,7 +63,12 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 	if !w.admit(a, in) {
 		return
 	}
-	if !w.taken.enterWaiting(a) {
+	if expired := !w.clock.Now().Before(w.ask(a.q, a.stored, a.door).Until); expired {
+		if !w.taken.enter(a) { // it only wants its last word
+			_ = msg.Nak()
+			return
+		}
+	} else if !w.taken.enterWaiting(a) {
 		// A backlog that comes due at once is spread over a whole cool-down: in shorter rounds 100,000 of
 		// them would cost more than asking does.
 		_ = msg.NakWithDelay(w.o.Cooldown/2 + jittered(w.o.Cooldown/2))
@@ -102,6 +107,15 @@ func (w *Worker) waitingMessage(j *job) *nats.Msg {
 // letterOf is the dead letter of an ask: the message as it was, and why.
 func (w *Worker) letterOf(a *arrival, reason string, r messages.Result) *letter {
 	return &letter{reason: reason, why: firstOf(r.Message, r.Code), token: a.token, data: a.msg.Data(), subject: a.subject,
-		redriven: a.msg.Headers().Get(messages.HeaderRedriven), tries: a.tries, code: r.Code, stored: a.stored,
+		redriven: a.msg.Headers().Get(messages.HeaderRedriven), tries: a.tries, code: lastCode(a, r.Code), stored: a.stored,
 		id: a.q.ID, partner: a.q.Partner, door: a.door, replyTo: a.replyTo, encoding: a.encoding}
+}
+
+// lastCode is what came of the query last: for one whose time ended while it
+// waited, what was written down before.
+func lastCode(a *arrival, code string) string {
+	if a.waiting && code == messages.DeadlinePassed {
+		return firstOf(a.msg.Headers().Get(messages.HeaderLastCode), code)
+	}
+	return code
 }

@@ -278,6 +278,9 @@ func (p *replier) drain(ctx context.Context) {
 	case <-ctx.Done():
 		p.w.log.Warn("replies left unsent: their asks are delivered again", "err", ctx.Err())
 	}
+	if !p.w.o.NATS.IsConnected() {
+		return // what is not acknowledged is delivered again
+	}
 	flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
 	if err := p.w.o.NATS.FlushWithContext(flushing); err != nil {

@@ -167,7 +167,7 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	ctx, cancel := context.WithTimeout(g.work, g.o.Lease/4)
 	defer cancel()
 	failpoint.Hit("before-claim")
-	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, runningTTL)
+	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, g.outlive(runningTTL, &rec))
 	if err != nil {
 		found, gerr := read(g.work, g.o.Store, f.key)
 		if gerr != nil || found.Seq == 0 || found.Record.Run != rec.Run {
