@@ -71,14 +71,35 @@ func (f *fleet) setHalt(h worker.Halt) {
 	}
 }
 
-// One strange query asked again and again halts nobody, and neither do faults with good answers between.
-func TestOneStrangeQueryHaltsNobody(t *testing.T) {
+// Two strange queries, asked again and again, halt nobody: six faults within a minute, over two keys.
+func TestTwoStrangeQueriesHaltNobody(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	f.start(cooldown(time.Second))
-	for i := range 8 {
-		f.ask(messages.Query{UserEmail: "illegal-sign@example.com", Key: string(rune('a' + i%2))})
+	for range 3 {
+		for _, key := range []string{"a", "b"} {
+			within(t, 5*time.Second, "the cool-down is over", func() bool {
+				r := f.ask(messages.Query{UserEmail: "illegal-sign@example.com", Key: key})
+				if r.Code != "ILLEGAL_SIGN" {
+					t.Fatalf("%+v", r)
+				}
+				return r.Source == messages.Asked
+			})
+		}
+	}
+	f.wantCalls(6)
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("halted by two queries: %+v", r)
+	}
+}
+
+// Good answers between the faults keep a partner from being halted.
+func TestFaultsWithGoodAnswersBetweenHaltNobody(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	for i := range 12 {
+		f.ask(messages.Query{UserEmail: email("illegal-sign", i)})
 		if i%4 == 3 {
-			f.ask(messages.Query{UserEmail: email("illegal-sign", i)})
 			if r := f.ask(messages.Query{UserEmail: email("signed", i)}); r.Outcome != messages.Signed {
 				t.Fatalf("%+v", r)
 			}
@@ -127,6 +148,30 @@ func TestLimitsOverTheFleet(t *testing.T) {
 	}
 	if most := f.mostAtOnce(); most > 4 {
 		t.Errorf("%d calls at once, want at most 4", most)
+	}
+	f.wantCalls(asks)
+}
+
+// Three workers together keep to the partner's rate, all of it, when they could do more.
+func TestRateOverTheFleet(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	for range 3 {
+		f.start(func(o *worker.Options) { o.Limits = map[string]worker.Limits{partner: {Rate: 20}} })
+	}
+	begun := time.Now()
+	var wg sync.WaitGroup
+	const asks = 80
+	for i := range asks {
+		wg.Go(func() {
+			if r, err := f.try(messages.Query{UserEmail: email("signed", i)}); err != nil || r.Outcome != messages.Signed {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(begun); took < 3600*time.Millisecond || took > 6*time.Second {
+		t.Errorf("%d calls at 20 a second took %v, want about 4 s", asks, took)
 	}
 	f.wantCalls(asks)
 }
