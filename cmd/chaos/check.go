@@ -28,7 +28,7 @@ type bounds struct {
 const (
 	storing = 500_000   // from the gateway's answer to its record
 	thawing = 1_000_000 // from SIGCONT to a request that had passed the fence before
-	leaving = 50_000    // from a fault to the arrival of a request that had left before
+	leaving = 50_000    // of a message on its way
 )
 
 // verdict is one row of the table.
@@ -142,6 +142,9 @@ func wiresOf(calls []simulator.Call) wires {
 // then nobody can know what came of it.
 func (w wires) inDoubt(c simulator.Call, faults []fault) bool {
 	return slices.ContainsFunc(faults, func(f fault) bool {
+		if f.severs() && (between(f.At, c) || f.Until != 0 && between(f.Until, c)) {
+			return true // the answer may have been on the way that was cut
+		}
 		if !f.excuses() || c.Started > f.At+leaving || f.At > c.Ended+storing {
 			return false
 		}
@@ -149,10 +152,14 @@ func (w wires) inDoubt(c simulator.Call, faults []fault) bool {
 	})
 }
 
+// between reports whether the way to the gateway was cut at a moment when c, or its answer, was on it.
+func between(at int64, c simulator.Call) bool { return c.Started <= at && at <= c.Ended+leaving }
+
 // further looks at a call of an account that was called before.
 func (v *verdict) further(t *testimony, b bounds, w wires, before []simulator.Call, c simulator.Call) {
 	last := before[len(before)-1]
-	conclusive := slices.ContainsFunc(before, func(p simulator.Call) bool { return p.Conclusive })
+	// An answer that nobody may have heard does not count.
+	conclusive := slices.ContainsFunc(before, func(p simulator.Call) bool { return p.Conclusive && !(b.Excused && w.inDoubt(p, t.Faults)) })
 	beside := slices.ContainsFunc(before, func(p simulator.Call) bool { return p.Ended > c.Started })
 	// A worker that stopped between its last look at the fence and the request's departure sends it when it wakes.
 	thawed := slices.ContainsFunc(t.Faults, func(f fault) bool {

@@ -114,6 +114,18 @@ func TestThawedCallsAreCountedApart(t *testing.T) {
 	}
 }
 
+func TestAnAnswerLostOnItsWayMayBeAskedForAgain(t *testing.T) {
+	saw := sound()
+	saw.Calls = append(saw.Calls, simulator.Call{Partner: partner, Key: "signed+1@example.com", Started: 4 * second, Ended: 5 * second, Conclusive: true, Conn: 1})
+	if v := judge(saw, bounds{Excused: true, Failing: true}); v.Doubles != 1 {
+		t.Errorf("%d doubles", v.Doubles)
+	}
+	saw.Faults = append(saw.Faults, fault{At: 2*second - 20, Kind: outage, Until: 3 * second})
+	if v := judge(saw, bounds{Excused: true, Failing: true}); v.Doubles != 0 || v.Reruns != 2 {
+		t.Errorf("%d doubles, %d reruns", v.Doubles, v.Reruns)
+	}
+}
+
 func TestScenariosAreNamedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range scenarios() {

@@ -339,6 +339,12 @@ func (h *house) fenced() (n uint64) {
 	}
 }
 
+// razed ends everything and forgets it, so that the house can be built again.
+func (h *house) razed() {
+	h.raze()
+	h.seen, h.way, h.line, h.cluster, h.workers, h.askers, h.gateways = nil, nil, nil, nil, nil, nil, nil
+}
+
 // raze ends everything.
 func (h *house) raze() {
 	if h.seen != nil {

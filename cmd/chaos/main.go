@@ -143,7 +143,12 @@ func (f *flags) one(ctx context.Context, s scenario, prog programs, dir string, 
 	defer cancel()
 	t, err := h.torture(ctx, s, max(f.long, s.least))
 	h.raze()
-	if err == nil {
+	if s.tidy != nil {
+		s.tidy(h)
+	}
+	if err == nil && s.alone != nil {
+		r.Broken = append(r.Broken, h.surplus...)
+	} else if err == nil {
 		r.verdict, r.faults = judge(t, s.bounds), len(t.Faults)
 	}
 	if err != nil {
@@ -185,10 +190,12 @@ func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (*t
 		return nil, fmt.Errorf("make house: %w", err)
 	}
 	if s.alone != nil {
-		if err := s.alone(ctx, h); err != nil {
-			return nil, err
+		return &testimony{}, s.alone(ctx, h)
+	}
+	if s.prepare != nil {
+		if err := s.prepare(ctx, h); err != nil {
+			return nil, fmt.Errorf("prepare: %w", err)
 		}
-		return h.gather(ctx)
 	}
 	if err := h.build(ctx); err != nil {
 		return nil, fmt.Errorf("build house: %w", err)

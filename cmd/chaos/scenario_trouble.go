@@ -34,7 +34,7 @@ func gatewayTrouble(ctx context.Context, h *house, long time.Duration) error {
 	}{
 		{outage, h.way.sever},
 		{storm, func() { h.way.lead(failing.address) }},
-		{"lies", func() { h.way.lead(lying.address) }},
+		{lies, func() { h.way.lead(lying.address) }},
 	} {
 		if err := pause(ctx, each/4); err != nil {
 			return err

@@ -61,6 +61,7 @@ const (
 	termed  = "SIGTERM"   // a worker was asked to end
 	downed  = "server -9" // a NATS server
 	outage  = "outage"    // no gateway
+	lies    = "lies"      // a gateway that says what must not be believed
 	storm   = "storm"     // a gateway that only fails
 	wiped   = "wiped"     // a stream deleted, and provisioned again
 	full    = "disk full"
@@ -69,6 +70,9 @@ const (
 // excuses says that the fault leaves the calls that its worker had under way in doubt: nobody can know whether they came
 // to an answer.
 func (f fault) excuses() bool { return f.Kind == killed || f.Kind == stopped || f.Kind == cutOff }
+
+// severs says that the connections to the gateway were cut, with the answers on them.
+func (f fault) severs() bool { return f.Kind == outage || f.Kind == storm || f.Kind == lies }
 
 // written is one state of a key's record.
 type written struct {
