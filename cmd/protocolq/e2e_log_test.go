@@ -1,0 +1,101 @@
+//go:build unix
+
+// The query log end to end: the database holds, row by row, what the gateway saw and what the askers were told.
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/worker/querylog/database"
+)
+
+func TestLogIsWhatHappened(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	p, s, _ := dev(t, "--data", data, "--latency", "20ms", "--fault", "system-error:0.1", "--retry-budget", "1000", "--log-level", "warn")
+	c := newCrowd(s)
+	const asks = 600
+	for i := range asks {
+		part := []string{"signed", "not-signed", "debit-only", "no-sign-customer", "abnormal", "illegal-sign"}[i%6]
+		c.ask(messages.Query{ID: fmt.Sprintf("ask-%d", i), UserEmail: person(part, fmt.Sprint("log", i%200))})
+	}
+	eventually(t, 30*time.Second, "all are answered", func() bool { return c.unanswered() == 0 })
+	s.settled()
+	db, err := database.Open(t.Context(), database.Options{URL: "sqlite://" + filepath.Join(data, "log.db"), ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	eventually(t, 30*time.Second, "all asks are in the log", func() bool {
+		sums, err := db.Stats(t.Context(), time.Now().Add(-2*time.Hour), time.Now().Add(time.Hour), "")
+		return err == nil && sums.Total.Asked == asks
+	})
+	runs := map[string]bool{}
+	rows := askRows(t, db)
+	for _, a := range c.asks {
+		row, told := rows[a.q.ID], a.answers[0]
+		if row.Run != told.Run || row.Outcome != string(told.Outcome) || row.Code != told.Code || row.Source != string(told.Source) || row.Door != messages.DoorQuery {
+			t.Errorf("%s was told %+v, the log says %+v", a.q.ID, told, row)
+		}
+		runs[told.Run] = true
+	}
+	if len(rows) != asks {
+		t.Errorf("%d asks in the log, want %d", len(rows), asks)
+	}
+	// The gateway's calls, one by one: every call is an attempt of some run at that time, and no attempt is without a call.
+	attempts := 0
+	byCode := map[string]uint64{}
+	for run := range runs {
+		stories, err := db.Show(t.Context(), run, nil)
+		if err != nil || len(stories) != 1 || stories[0].Run == nil {
+			t.Fatalf("run %s: %d stories, %v", run, len(stories), err)
+		}
+		for _, call := range stories[0].Run.Calls {
+			attempts++
+			byCode[call.Code]++
+			if call.TotalUs < 20_000 || call.Cut {
+				t.Errorf("run %s: %+v", run, call)
+			}
+		}
+	}
+	calls := s.calls()
+	if attempts != len(calls) {
+		t.Errorf("%d attempts in the log, the gateway saw %d calls", attempts, len(calls))
+	}
+	sums := s.stats()
+	for code, logged := range map[string]string{"SYSTEM_ERROR": "system-error", "ILLEGAL_SIGN": "illegal-sign"} {
+		if seen := sums.By[code] + sums.By[logged]; byCode[code] != seen {
+			t.Errorf("%d attempts with %s in the log, the gateway answered so %d times: %v", byCode[code], code, seen, sums.By)
+		}
+	}
+	p.stop(20 * time.Second)
+}
+
+// askRows reads every ask of the log, page by page, by the asker's id.
+func askRows(t *testing.T, db *database.DB) map[string]database.Ask {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	rows := map[string]database.Ask{}
+	var after database.Cursor
+	for {
+		page, err := db.List(ctx, database.Filter{}, after, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range page.Asks {
+			if before, twice := rows[a.ID]; twice {
+				t.Errorf("%s is in the log twice: %+v and %+v", a.ID, before, a)
+			}
+			rows[a.ID] = a
+		}
+		if after = page.Next; after.String() == "" {
+			return rows
+		}
+	}
+}
