@@ -129,3 +129,38 @@ func TestWaitingCannotBeForged(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A backlog of one partner's waiting queries delays nobody who asks for another.
+func TestBacklogDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	f.start()
+	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator})
+	const backlog = 3000
+	for i := range backlog {
+		body, err := messages.Query{UserEmail: email("signed", i)}.Encode(messages.MsgPack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.js.PublishAsync(f.names.Submit(), body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// While they come in, and when all of them wait.
+	slowest := time.Duration(0)
+	for i := range 50 {
+		begun := time.Now()
+		if r := f.ask(messages.Query{Partner: partner2, UserEmail: email("signed", i)}); r.Outcome != messages.Signed {
+			t.Fatalf("%+v", r)
+		}
+		slowest = max(slowest, time.Since(begun))
+		if i == 25 {
+			within(t, 30*time.Second, "all of them wait", func() bool { return f.waiting() == backlog })
+		}
+	}
+	if slowest > 2*time.Second {
+		t.Errorf("the slowest asker of another partner waited %v", slowest)
+	}
+	f.wantCalls(50)
+}
