@@ -12,7 +12,7 @@
 // worker that holds askers of the key replies to its own (reply.go), then
 // acknowledges.
 //
-//	ask ──► front door ──► stream ──► join by key ──► Handler ──► store ──► event ──► reply ──► ack
+//	ask ──► front door ──► stream ──► join by key ──► Handler ──► store ──► log, event ──► reply ──► log ──► ack
 //
 // Nothing is told that is not stored, and nothing is acknowledged that is not
 // told.

@@ -22,7 +22,7 @@ func TestReadme(t *testing.T) {
 	if n := strings.Count(readme, "\n"); n > 200 {
 		t.Errorf("the README has %d lines, at most 200 are read", n)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(settingsTable((&Config{}).table())), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(settingsTable(append((&Config{}).table(), (&recordConfig{}).settings()...))), "\n") {
 		if !strings.Contains(readme, line+"\n") {
 			t.Errorf("the README's settings table lacks the line\n%s", line)
 		}

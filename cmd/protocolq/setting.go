@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -102,7 +103,7 @@ func (s *settings) load(fs *pflag.FlagSet, more ...func() error) error {
 	if path == "" {
 		path = os.Getenv("PROTOCOLQ_CONFIG")
 	}
-	file, faults := readConfigFile(path, s.all)
+	file, faults := readConfigFile(path, s.known())
 	for _, set := range s.list {
 		faults = append(faults, s.take(set, fs, file))
 	}
@@ -113,6 +114,14 @@ func (s *settings) load(fs *pflag.FlagSet, more ...func() error) error {
 		return &exitError{Code: exitUsage, Err: err}
 	}
 	return nil
+}
+
+// known are all settings that a file may hold: one file serves every command.
+func (s *settings) known() []setting {
+	if indexSetting(s.all, "database") >= 0 {
+		return s.all
+	}
+	return append(slices.Clip(s.all), (&recordConfig{}).settings()...)
 }
 
 // take finds the value of one setting, parses and checks it.
