@@ -31,8 +31,8 @@ bench: ## every benchmark, six times, as benchstat reads it
 	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m ./...
 
 # Seeds are fixed, so that a red run can be repeated. CHAOS=long takes one at random and goes on for CHAOS_FOR, each round by the next.
-chaos: ## real processes killed, frozen and cut off, about 3 minutes; CHAOS=long for hours
-	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 8s)
+chaos: ## real processes killed, frozen and cut off, about 4 minutes; CHAOS=long for hours
+	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 7s)
 
 lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinned golangci-lint
 	$< run ./...

@@ -247,7 +247,7 @@ func (v *verdict) recovery(t *testimony) {
 		return
 	}
 	slices.Sort(took)
-	v.P50, v.P99 = took[len(took)/2], took[len(took)*99/100]
+	v.P50, v.P99 = took[len(took)/2], took[(len(took)-1)*99/100]
 }
 
 // hold names every bound that is broken.

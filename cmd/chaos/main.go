@@ -141,15 +141,13 @@ func (f *flags) one(ctx context.Context, s scenario, prog programs, dir string, 
 	r := row{name: s.name, seed: seed}
 	ctx, cancel := context.WithTimeout(ctx, 4*settle+2*f.long+s.least+time.Minute)
 	defer cancel()
-	t, err := h.torture(ctx, s, max(f.long, s.least))
+	t, v, err := h.torture(ctx, s, max(f.long, s.least))
 	h.raze()
 	if s.tidy != nil {
 		s.tidy(h)
 	}
-	if err == nil && s.alone != nil {
-		r.Broken = append(r.Broken, h.surplus...)
-	} else if err == nil {
-		r.verdict, r.faults = judge(t, s.bounds), len(t.Faults)
+	if r.verdict, r.faults = v, len(h.harm); t != nil {
+		r.verdict = judge(t, s.bounds)
 	}
 	if err != nil {
 		r.Broken = append(r.Broken, "the chamber itself: "+err.Error())
@@ -184,35 +182,36 @@ func keepTestimony(dir string, t *testimony) {
 	}
 }
 
-// torture builds the house, lets it be asked and harmed, and gathers what was seen.
-func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (*testimony, error) {
+// torture builds the house, lets it be asked and harmed, and gathers what was seen; what does everything alone judges itself.
+func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (t *testimony, v verdict, err error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make house: %w", err)
+		return nil, v, fmt.Errorf("make house: %w", err)
 	}
 	if s.alone != nil {
-		return &testimony{}, s.alone(ctx, h)
+		v, err := s.alone(ctx, h)
+		return nil, v, err
 	}
 	if s.prepare != nil {
 		if err := s.prepare(ctx, h); err != nil {
-			return nil, fmt.Errorf("prepare: %w", err)
+			return nil, v, fmt.Errorf("prepare: %w", err)
 		}
 	}
 	if err := h.build(ctx); err != nil {
-		return nil, fmt.Errorf("build house: %w", err)
+		return nil, v, fmt.Errorf("build house: %w", err)
 	}
 	if err := h.load(ctx, long); err != nil {
-		return nil, err
+		return nil, v, err
 	}
-	err := s.harm(ctx, h, long)
-	if err != nil {
-		return nil, fmt.Errorf("do harm: %w", err)
+	if err := s.harm(ctx, h, long); err != nil {
+		return nil, v, fmt.Errorf("do harm: %w", err)
 	}
 	err = h.quiet(ctx)
 	if err == nil && s.after != nil {
 		err = errors.Join(s.after(ctx, h), h.quiet(ctx))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("wait for quiet: %w", err)
+		return nil, v, fmt.Errorf("wait for quiet: %w", err)
 	}
-	return h.gather(ctx)
+	t, err = h.gather(ctx)
+	return t, v, err
 }

@@ -26,8 +26,8 @@ type scenario struct {
 	harm func(ctx context.Context, h *house, long time.Duration) error
 	// after looks at the house when all is quiet; may be nil.
 	after func(ctx context.Context, h *house) error
-	// alone does everything itself, with a house that is not built and no askers, and says itself what is amiss; instead of harm.
-	alone func(ctx context.Context, h *house) error
+	// alone does everything itself, with a house that is not built and no askers, and judges itself; instead of harm.
+	alone func(ctx context.Context, h *house) (verdict, error)
 }
 
 // recovery is the bound on the p99 from a worker's death to the answers of those who waited.
