@@ -21,6 +21,7 @@ type bounds struct {
 	Failing  bool          // the gateway fails, so that a call without an answer is followed by another
 	Wiped    bool          // the records were deleted: what was asked before may be asked again, once
 	Unknown  bool          // answers that settle nothing are to be expected
+	Back     time.Duration // from the gateway's return until every answer settles something; 0: not held to one
 	Recovery time.Duration // p99 from a worker's death to the answers of those who waited; 0: not held to one
 }
 
@@ -45,6 +46,7 @@ type verdict struct {
 	TwiceTold                        int // durable replies beyond the first of an ask
 	Escaped                          int
 	P50, P99                         time.Duration // from a fault to the answers of those who waited
+	Back                             time.Duration // from the gateway's return to the last answer that settles nothing
 	Broken                           []string
 	Offences                         []string // the calls that are behind Broken
 }
@@ -57,6 +59,7 @@ func judge(t *testimony, b bounds) verdict {
 	v.calls(t, b)
 	v.records(t)
 	v.recovery(t)
+	v.back(t)
 	v.hold(t, b)
 	return v
 }
@@ -250,6 +253,23 @@ func (v *verdict) recovery(t *testimony) {
 	v.P50, v.P99 = took[len(took)/2], took[(len(took)-1)*99/100]
 }
 
+// back measures for how long the gateway's trouble went on in the answers when it was over.
+func (v *verdict) back(t *testimony) {
+	mended := int64(0)
+	for _, f := range t.Faults {
+		if f.severs() {
+			mended = max(mended, f.Until)
+		}
+	}
+	for _, a := range t.Asks {
+		for _, told := range a.Told {
+			if told.Outcome == "unknown" && mended > 0 {
+				v.Back = max(v.Back, time.Duration(told.At-mended)*time.Microsecond)
+			}
+		}
+	}
+}
+
 // hold names every bound that is broken.
 func (v *verdict) hold(t *testimony, b bounds) {
 	zero := func(n int, what string) {
@@ -293,6 +313,9 @@ func (v *verdict) hold(t *testimony, b bounds) {
 	}
 	if b.Recovery > 0 && v.P99 > b.Recovery {
 		v.Broken = append(v.Broken, fmt.Sprintf("p99 %v after a fault, at most %v", v.P99.Round(time.Millisecond), b.Recovery))
+	}
+	if b.Back > 0 && v.Back > b.Back {
+		v.Broken = append(v.Broken, fmt.Sprintf("the gateway's trouble went on in the answers for %v after its end, at most %v", v.Back.Round(time.Millisecond), b.Back))
 	}
 	v.Broken = append(v.Broken, t.Surplus...)
 }

@@ -126,6 +126,15 @@ func TestAnAnswerLostOnItsWayMayBeAskedForAgain(t *testing.T) {
 	}
 }
 
+func TestTheGatewaysTroubleEnds(t *testing.T) {
+	saw := sound()
+	saw.Faults = append(saw.Faults, fault{At: 12 * second, Until: 13 * second, Kind: storm})
+	saw.Asks["c"].Told[0] = telling{At: 75 * second, Outcome: "unknown"}
+	if v := judge(saw, bounds{Excused: true, Unknown: true, Back: time.Minute}); v.Back != 62*time.Second || len(v.Broken) != 1 {
+		t.Errorf("back after %v, broken: %v", v.Back, v.Broken)
+	}
+}
+
 func TestScenariosAreNamedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range scenarios() {

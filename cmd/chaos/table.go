@@ -7,6 +7,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -24,25 +25,29 @@ type row struct {
 func printTable(w io.Writer, rows []row) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(t, "| scenario\t| seed\t| faults\t| asked\t| lost\t| unanswered\t| unknown\t| calls / keys\t| overlapping (thawed)\t| doubles\t| repeats\t| reruns ≤ under way\t| writes refused\t| false no\t| untold, split\t| escaped\t| p50, p99 after a fault\t| bounds\t|")
-	fmt.Fprintln(t, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
+	fmt.Fprintln(t, "| scenario\t| seed\t| faults\t| asked\t| lost\t| unanswered\t| unknown\t| calls / keys\t| overlapping (thawed)\t| doubles\t| repeats\t| reruns ≤ under way\t| writes refused\t| false no\t| untold, split\t| escaped\t| p50, p99 after a fault\t| gateway back\t| bounds\t|")
+	fmt.Fprintln(t, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
 	for _, r := range rows {
 		word := "held"
 		if len(r.Broken) > 0 {
 			word = fmt.Sprintf("BROKEN: %d", len(r.Broken))
 		}
-		fmt.Fprintf(t, "| %s\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d / %d\t| %d (%d)\t| %d\t| %d\t| %d ≤ %d\t| %d\t| %d\t| %d, %d\t| %d\t| %s\t| %s\t|\n",
+		fmt.Fprintf(t, "| %s\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d\t| %d / %d\t| %d (%d)\t| %d\t| %d\t| %d ≤ %d\t| %d\t| %d\t| %d, %d\t| %d\t| %s\t| %s\t| %s\t|\n",
 			r.name, r.seed, r.faults, r.Asked, r.Lost, r.Unanswered, r.Unknown, r.Calls, r.Keys, r.Overlapping, r.FrozenCalls, r.Doubles, r.Repeats,
-			r.Reruns, r.InFlight, r.Refused, r.FalseNo, r.Untold, r.Split, r.Escaped, times(r.P50, r.P99), word)
+			r.Reruns, r.InFlight, r.Refused, r.FalseNo, r.Untold, r.Split, r.Escaped, times(r.P50, r.P99), times(r.Back), word)
 	}
 	_ = t.Flush() // to a terminal or a file of the caller's
 	fmt.Fprintln(w)
 }
 
-// times writes two durations, or a dash where nothing was measured.
-func times(p50, p99 time.Duration) string {
-	if p99 == 0 {
+// times writes durations, or a dash where nothing was measured.
+func times(all ...time.Duration) string {
+	if all[len(all)-1] == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.1f s, %.1f s", p50.Seconds(), p99.Seconds())
+	words := make([]string, len(all))
+	for i, d := range all {
+		words[i] = fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return strings.Join(words, ", ")
 }
