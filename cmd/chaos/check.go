@@ -176,12 +176,12 @@ func (v *verdict) further(t *testimony, b bounds, w wires, before []simulator.Ca
 	case beside:
 		v.Overlapping++
 		v.offence("overlapping", last, c)
+	case b.Failing && !conclusive && !last.Conclusive: // the next attempt
 	case excused || renewed:
 		v.Reruns++
 	case conclusive && c.Conclusive:
 		v.Doubles++
 		v.offence("double", last, c)
-	case b.Failing && !conclusive: // the next attempt
 	default:
 		v.Repeats++
 		v.offence("repeat", last, c)

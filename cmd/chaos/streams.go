@@ -83,38 +83,48 @@ func (o *observer) guard(subject string) error {
 	return err
 }
 
-// each calls f for every message that a stream holds.
-func (o *observer) each(ctx context.Context, kind messages.Kind, f func(jetstream.Msg)) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// each calls f for every message that a stream holds. A cluster whose leaders move swallows requests: it is asked again.
+func (o *observer) each(ctx context.Context, kind messages.Kind, f func(jetstream.Msg)) (err error) {
+	for range 5 {
+		var all []jetstream.Msg
+		if all, err = o.all(ctx, kind); err == nil {
+			for _, m := range all {
+				f(m)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("read %s: %w", kind, err)
+}
+
+// all reads a stream from its beginning to its end, in one try.
+func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream.Msg, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	stream, err := o.js.Stream(ctx, o.names.Stream(kind))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return fmt.Errorf("look at %s: %w", kind, err)
-	}
-	left := stream.CachedInfo().State.Msgs
-	if left == 0 {
-		return nil
+	if err != nil || stream.CachedInfo().State.Msgs == 0 {
+		return nil, err
 	}
 	c, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", kind, err)
+		return nil, err
 	}
-	messages, err := c.Messages()
+	held, err := c.Messages()
 	if err != nil {
-		return fmt.Errorf("read %s: %w", kind, err)
+		return nil, err
 	}
-	defer messages.Stop()
+	defer held.Stop()
 	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+		m, err := held.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return fmt.Errorf("read %s: %w", kind, err)
+			return nil, err
 		}
-		f(m)
+		all = append(all, m)
 		if meta, err := m.Metadata(); err != nil || meta.NumPending == 0 {
-			return err
+			return all, err
 		}
 	}
 }
@@ -136,10 +146,18 @@ func (o *observer) count(ctx context.Context, kind messages.Kind) (uint64, error
 // left is how many queries still wait in the streams.
 func (o *observer) left(ctx context.Context) (sum uint64, err error) {
 	for _, kind := range []messages.Kind{messages.Requests, messages.Waiting} {
-		n, cerr := o.count(ctx, kind)
-		sum, err = sum+n, errors.Join(err, cerr)
+		var n uint64
+		for range 5 {
+			if n, err = o.count(ctx, kind); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return 0, fmt.Errorf("look at %s: %w", kind, err)
+		}
+		sum += n
 	}
-	return sum, err
+	return sum, nil
 }
 
 // testify adds what the streams hold, and what was seen, to t.
