@@ -269,8 +269,8 @@ func (w *Worker) ask(q messages.Query, stored time.Time, door string) *dedupe.As
 		a.MaxAge = max(time.Duration(*q.MaxAgeMs)*time.Millisecond, w.o.MinAge)
 	}
 	switch {
-	case q.DeadlineMs > 0:
-		a.Until = time.UnixMilli(q.DeadlineMs)
+	case q.DeadlineMs > 0: // a slip of a digit must not keep a query for a century
+		a.Until = time.UnixMilli(min(q.DeadlineMs, stored.Add(w.o.Patience).UnixMilli()))
 	case door == messages.DoorQuery && q.ReplyTo == "":
 		a.Until = stored.Add(w.o.AskPatience)
 	default:

@@ -164,3 +164,15 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 	}
 	f.wantCalls(50)
 }
+
+// A deadline farther away than the patience is the patience.
+func TestDeadlineEndsWithPatience(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start(cooldown(time.Second), func(o *worker.Options) { o.Patience = 2500 * time.Millisecond })
+	c := f.replies()
+	f.submit(messages.Query{ID: "century", UserEmail: "system-error@example.com", DeadlineMs: time.Now().AddDate(100, 0, 0).UnixMilli()})
+	if r := f.reply(c); r.Outcome != messages.Unknown || r.ID != "century" {
+		t.Errorf("told %+v", r)
+	}
+}
