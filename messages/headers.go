@@ -10,7 +10,6 @@ const (
 	HeaderDoor    = "Protocol-Door"     // by which door it came in: DoorQuery or DoorSubmit
 	HeaderSubject = "Protocol-Subject"  // the subject it came in on
 	HeaderToken   = "Protocol-Token"    // the ask token
-	HeaderKey     = "Protocol-Key"      // the derived key token, only on streams that askers cannot read
 	HeaderRun     = "Protocol-Run"      // the run that answered
 	HeaderOutcome = "Protocol-Outcome"  // of a reply or an event
 	HeaderReason  = "Protocol-Reason"   // why a dead letter is dead
@@ -35,5 +34,4 @@ const (
 	HeaderServiceError     = "Nats-Service-Error"      // NATS services: the message of an error reply
 	HeaderServiceErrorCode = "Nats-Service-Error-Code" // NATS services: its code
 	Traceparent            = "traceparent"             // W3C trace context, carried through
-	Tracestate             = "tracestate"
 )
