@@ -250,7 +250,7 @@ func (v *verdict) recovery(t *testimony) {
 		return
 	}
 	slices.Sort(took)
-	v.P50, v.P99 = took[len(took)/2], took[(len(took)-1)*99/100]
+	v.P50, v.P99 = took[len(took)/2], took[len(took)*99/100]
 }
 
 // back measures for how long the gateway's trouble went on in the answers when it was over.
