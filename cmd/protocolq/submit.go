@@ -91,6 +91,9 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	return s.print(c, *f.out)
 }
 
+// beingStored is the code of a stream in a cluster that has got a message with this id and waits for most of its servers.
+const beingStored = jetstream.ErrorCode(10158)
+
 // store publishes q and waits for the stream's word. A lost word is asked for again with the same
 // message id, so the question is stored once however often it is sent.
 func store(ctx context.Context, nc *nats.Conn, subject string, q messages.Query) (*jetstream.PubAck, error) {
@@ -106,10 +109,17 @@ func store(ctx context.Context, nc *nats.Conn, subject string, q messages.Query)
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		ack, err := js.PublishMsg(try, msg, jetstream.WithMsgID(q.ID))
 		cancel()
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			continue
+		again := errors.Is(err, context.DeadlineExceeded)
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == beingStored {
+			again = true
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
 		}
-		return ack, err
+		if !again || ctx.Err() != nil {
+			return ack, err
+		}
 	}
 }
 

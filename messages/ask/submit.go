@@ -21,8 +21,12 @@ type Ack struct {
 	Duplicate bool // a message with this id was stored before, within the stream's window of ten minutes
 }
 
-// unavailable is the code of a stream's refusal that passes, such as that of a full one.
-const unavailable = 503
+// Refusals of a stream that pass: unavailable is the code of those such as a full one's; beingStored tells of a message id that
+// a cluster has got and not yet stored on most of its servers, as when the first try was sent while its leaders changed.
+const (
+	unavailable = 503
+	beingStored = jetstream.ErrorCode(10158)
+)
 
 // Submit submits with the default Options.
 func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
@@ -78,7 +82,7 @@ func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 	switch {
 	case err != nil:
 		return word.PubAck, heard{err: fmt.Errorf("%w: %w", ErrMalformed, err)}
-	case word.Error != nil && word.Error.Code == unavailable: // full, or without a leader: passes
+	case word.Error != nil && (word.Error.Code == unavailable || word.Error.ErrorCode == beingStored):
 		return word.PubAck, heard{again: jittered(c.o.Pause), err: word.Error}
 	case word.Error != nil:
 		return word.PubAck, heard{err: word.Error}

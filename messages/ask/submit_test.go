@@ -137,3 +137,19 @@ func TestSubmitAgainAfterALostAcknowledgement(t *testing.T) {
 		}
 	}
 }
+
+// A cluster whose leaders move says of a second try that the first is being stored: no refusal, it is asked for again.
+func TestSubmitWhileTheFirstTryIsBeingStored(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
+		word := `{"stream":"REQUESTS","seq":7,"duplicate":true}`
+		if n < 3 {
+			word = `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
+		}
+		_ = in.msg.Respond([]byte(word))
+	})
+	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), question)
+	if err != nil || got.Sequence != 7 || len(stream.all()) != 3 {
+		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
+	}
+}
