@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +21,13 @@ type Rate struct {
 	clock     func() time.Time
 	batch     int
 
+	waiting atomic.Int64 // who waits for the turn, or has it
+	pace    atomic.Int64 // nanoseconds from one call of this process to the next while more wait, a running mean
+
 	turn chan struct{} // holds one token: who has it may use what follows, and reserve
 	next time.Time     // first instant of the stretch that is not taken
 	left int           // how many instants it still has
+	last time.Time     // when the last call was let go
 }
 
 type rateRecord struct {
@@ -35,14 +40,31 @@ const reserveFor = 100 * time.Millisecond
 
 // NewRate makes a Rate of perSecond calls, by a clock that the fleet shares.
 func NewRate(r Records, name string, perSecond float64, clock func() time.Time) *Rate {
-	return &Rate{records: r, name: name, perSecond: perSecond, clock: clock, turn: make(chan struct{}, 1),
+	l := &Rate{records: r, name: name, perSecond: perSecond, clock: clock, turn: make(chan struct{}, 1),
 		batch: max(1, int(math.Round(perSecond*reserveFor.Seconds())))}
+	l.pace.Store(int64(l.step()))
+	return l
 }
 
+func (l *Rate) step() time.Duration { return time.Duration(float64(time.Second) / l.perSecond) }
+
 // Wait waits until a call may begin. When that would be later than most from
-// now, it takes nothing and returns how long it would have been.
+// now, it takes nothing and returns how long it would have been. Who leaves
+// before his instant, because ctx ended, leaves it to the next.
 func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duration, err error) {
-	at, taken, err := l.take(ctx, most)
+	ahead := l.waiting.Add(1) - 1
+	defer l.waiting.Add(-1)
+	if after = time.Duration(ahead * l.pace.Load()); after > most {
+		return after, nil
+	}
+	latest := l.clock().Add(most)
+	queue, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	if err := acquire(queue, l.turn); err != nil {
+		return max(after, time.Millisecond), ctx.Err()
+	}
+	defer release(l.turn)
+	at, taken, err := l.take(ctx, latest)
 	if err != nil {
 		return 0, err
 	}
@@ -50,29 +72,37 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 	if !taken {
 		return max(wait, time.Millisecond), nil
 	}
-	return 0, sleep(ctx, wait)
+	if err := sleep(ctx, wait); err != nil {
+		l.next, l.left = at, l.left+1
+		return 0, err
+	}
+	l.let(ahead > 0)
+	return 0, nil
 }
 
-// take takes the next instant, or looks at it without taking it when it is too far away.
-func (l *Rate) take(ctx context.Context, most time.Duration) (at time.Time, taken bool, err error) {
-	if err := acquire(ctx, l.turn); err != nil {
-		return time.Time{}, false, err
-	}
-	defer release(l.turn)
-	step := time.Duration(float64(time.Second) / l.perSecond)
+// let notes that a call is let go, and how fast they go where it had waited behind another; the caller has the turn.
+func (l *Rate) let(waited bool) {
 	now := l.clock()
-	if l.left > 0 && l.next.Before(now.Add(-reserveFor)) {
+	if took := now.Sub(l.last); waited && took > 0 {
+		l.pace.Store((7*l.pace.Load() + int64(min(took, time.Minute))) / 8)
+	}
+	l.last = now
+}
+
+// take takes the next instant, or looks at it without taking it when it is later than latest; the caller has the turn.
+func (l *Rate) take(ctx context.Context, latest time.Time) (at time.Time, taken bool, err error) {
+	if l.left > 0 && l.next.Before(l.clock().Add(-reserveFor)) {
 		l.left = 0 // an old stretch would let a burst through
 	}
 	if l.left == 0 {
-		start, reserved, err := l.reserve(ctx, step, now.Add(most))
+		start, reserved, err := l.reserve(ctx, l.step(), latest)
 		if err != nil || !reserved {
 			return start, false, err
 		}
 		l.next, l.left = start, l.batch
 	}
 	at = l.next
-	l.next, l.left = l.next.Add(step), l.left-1
+	l.next, l.left = l.next.Add(l.step()), l.left-1
 	return at, true, nil
 }
 

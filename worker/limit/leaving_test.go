@@ -1,0 +1,70 @@
+// Who leaves before his turn must not take it along: what a fleet may ask is never wasted.
+
+package limit_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/worker/limit"
+)
+
+// Two of three who wait hear their answer from elsewhere before their turn has come, as happens when the same keys are
+// asked for at several workers. The rate must be used all the same, and not by more.
+func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const perSecond, seconds = 20, 30
+		shared := newRecords()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var begun atomic.Int64
+		for range 3 {
+			l := limit.NewRate(shared, "rate", perSecond, time.Now)
+			for n := range 60 {
+				go func() {
+					for ctx.Err() == nil {
+						patience := time.Hour
+						if n%3 > 0 {
+							patience = time.Duration(50+10*n) * time.Millisecond
+						}
+						within, leave := context.WithTimeout(ctx, patience)
+						if after, err := l.Wait(within, time.Hour); err == nil && after == 0 {
+							begun.Add(1)
+						}
+						leave()
+					}
+				}()
+			}
+		}
+		time.Sleep(seconds * time.Second)
+		if got := float64(begun.Load()); got < perSecond*seconds*0.95 || got > perSecond*(seconds+1)*1.05 {
+			t.Errorf("%.0f calls begun in %d s, want %d within 5 %%", got, seconds, perSecond*seconds)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// Who would wait too long is told so at once, also behind others of his own process.
+func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewRate(newRecords(), "rate", 10, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 100 {
+			go func() { _, _ = l.Wait(ctx, time.Hour) }()
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if after, err := l.Wait(t.Context(), 2*time.Second); after < 8*time.Second || after > 12*time.Second || err != nil {
+			t.Errorf("told %v, %v; about 10 s are right", after, err)
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("told after %v", took)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
