@@ -23,6 +23,7 @@ type bounds struct {
 	Unknown  bool          // answers that settle nothing are to be expected
 	Back     time.Duration // from the gateway's return until every answer settles something; 0: not held to one
 	Recovery time.Duration // p99 from a worker's death to the answers of those who waited; 0: not held to one
+	Load     *loadBounds   // what the gateway may be asked; nil: not held to any
 }
 
 // Slack, in microseconds, for what lies between an event and its witness on a busy machine.
@@ -49,6 +50,7 @@ type verdict struct {
 	Back                             time.Duration // from the gateway's return to the last answer that settles nothing
 	Broken                           []string
 	Offences                         []string // the calls that are behind Broken
+	Figures                          []figure // what has no column of its own
 }
 
 // judge holds the testimony against the promises.
@@ -61,6 +63,7 @@ func judge(t *testimony, b bounds) verdict {
 	v.recovery(t)
 	v.back(t)
 	v.hold(t, b)
+	v.load(t, b.Load)
 	return v
 }
 

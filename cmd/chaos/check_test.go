@@ -13,8 +13,6 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-const second = int64(1_000_000)
-
 // sound is a testimony in which every promise is held: two accounts, three asks, a worker killed between.
 func sound() *testimony {
 	return &testimony{

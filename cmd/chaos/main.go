@@ -212,6 +212,8 @@ func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (t 
 	if err != nil {
 		return nil, v, fmt.Errorf("wait for quiet: %w", err)
 	}
-	t, err = h.gather(ctx)
+	if t, err = h.gather(ctx); err == nil && s.witness != nil {
+		err = s.witness(ctx, h, t)
+	}
 	return t, v, err
 }

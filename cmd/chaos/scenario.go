@@ -26,12 +26,17 @@ type scenario struct {
 	harm func(ctx context.Context, h *house, long time.Duration) error
 	// after looks at the house when all is quiet; may be nil.
 	after func(ctx context.Context, h *house) error
+	// witness adds to the testimony what a witness of this scenario alone saw; may be nil.
+	witness func(ctx context.Context, h *house, t *testimony) error
 	// alone does everything itself, with a house that is not built and no askers, and judges itself; instead of harm.
 	alone func(ctx context.Context, h *house) (verdict, error)
 }
 
 // recovery is the bound on the p99 from a worker's death to the answers of those who waited.
 const recovery = max(lease, ackWait) + 4*time.Second
+
+// cooldown is how long a key rests that has no answer, as the workers are told.
+const cooldown = 2 * time.Second
 
 func scenarios() []scenario {
 	lost := bounds{Excused: true, Recovery: recovery}
@@ -49,6 +54,7 @@ func scenarios() []scenario {
 		{name: "wiped", about: "streams deleted and provisioned again", bounds: bounds{Wiped: true}, least: 12 * time.Second, harm: wipe, after: askAgain},
 		{name: "hostile", about: "bombs, reply subjects that are attacks, one key asked 10,000 times at once", bounds: bounds{Unknown: true}, harm: hostile, after: unasked},
 		{name: "poison", about: "a key that kills whoever touches it", plan: plan{Armed: true, Workers: -1, Rate: 0.5, Keys: 0.01}, bounds: bounds{Excused: true, Unknown: true}, harm: poison, after: buried},
+		outageScenario(),
 	}, diskScenarios()...)
 }
 

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -37,7 +38,26 @@ func printTable(w io.Writer, rows []row) {
 			r.Reruns, r.InFlight, r.Refused, r.FalseNo, r.Untold, r.Split, r.Escaped, times(r.P50, r.P99), times(r.Back), word)
 	}
 	_ = t.Flush() // to a terminal or a file of the caller's
+	printFigures(w, rows)
 	fmt.Fprintln(w)
+}
+
+// figure is something measured in one scenario that has no column of its own.
+type figure struct {
+	what, value, bound string // bound is "" where the figure is held to none
+}
+
+// printFigures writes what the scenarios measured besides, a line each.
+func printFigures(w io.Writer, rows []row) {
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	head := "\n| scenario\t| figure\t| measured\t| bound\t|\n| ---\t| ---\t| ---\t| ---\t|\n"
+	for _, r := range rows {
+		for _, f := range r.Figures {
+			fmt.Fprintf(t, "%s| %s\t| %s\t| %s\t| %s\t|\n", head, r.name, f.what, f.value, cmp.Or(f.bound, "–"))
+			head = ""
+		}
+	}
+	_ = t.Flush()
 }
 
 // times writes durations, or a dash where nothing was measured.
