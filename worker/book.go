@@ -116,7 +116,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 func (b *book) publish(ctx context.Context, subject string, line querylog.Line) bool {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, publishTimeout)
-		_, err := b.w.js.PublishMsg(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
+		_, err := b.w.to.Publish(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
 		cancel()
 		if err == nil {
 			if b.full.Swap(false) {

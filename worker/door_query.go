@@ -24,7 +24,8 @@ import (
 // frontDoor serves protocol.query as a NATS service on the reply connection.
 type frontDoor struct {
 	w        *Worker
-	storing  chan *storing // in the order of publishing; read by run
+	storing  chan *storing // read by run
+	settled  chan *storing // acknowledged or not, see storing.err; read by run
 	late     atomic.Int64  // stores that are being tried again, each in a goroutine of retrying
 	retrying sync.WaitGroup
 	quit     chan struct{} // closed by finish: nothing more comes in
@@ -34,7 +35,7 @@ type frontDoor struct {
 // storing is a request on its way into the stream.
 type storing struct {
 	msg      *nats.Msg
-	ack      jetstream.PubAckFuture
+	err      error  // why it was not acknowledged
 	to       string // where the asker awaits; "" nowhere
 	accepted bool   // tell him that it is stored: the answer goes elsewhere
 	q        messages.Query
@@ -48,7 +49,7 @@ const (
 )
 
 func newFrontDoor(w *Worker) *frontDoor {
-	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), quit: make(chan struct{}), drained: make(chan struct{})}
+	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), settled: make(chan *storing, window), quit: make(chan struct{}), drained: make(chan struct{})}
 }
 
 // open adds the service; the returned func ends it, after which nothing more
@@ -159,8 +160,11 @@ func (d *frontDoor) publish(ctx context.Context, s *storing) bool {
 	if d.remembered(&s.q, s.to, s.msg.Header.Get(messages.HeaderSubject), s.encoding, s.msg.Header.Get(messages.Traceparent)) {
 		return false
 	}
-	var err error
-	if s.ack, err = d.w.js.PublishMsgAsync(s.msg); err != nil {
+	err := d.w.to.Go(s.msg, publishTimeout, func(_ uint64, err error) {
+		s.err = err
+		d.settled <- s
+	})
+	if err != nil {
 		d.again(ctx, s, err)
 	}
 	return err == nil
@@ -170,21 +174,16 @@ func (d *frontDoor) publish(ctx context.Context, s *storing) bool {
 // has got before it acknowledges or delivers any of it (one fsync each), so more would make everybody wait.
 const window = 256
 
-// run publishes requests in the order in which they came and awaits their acknowledgements.
+// run publishes requests in the order in which they came and sees to their acknowledgements.
 func (d *frontDoor) run(ctx context.Context) {
 	defer close(d.drained)
 	defer d.retrying.Wait()
-	var out []*storing // on their way, the oldest first
-	for open := true; open || len(out) > 0 || len(d.storing) > 0; {
+	out := 0 // on their way
+	for open := true; open || out > 0 || len(d.storing) > 0; {
 		var next <-chan *storing
-		var ok <-chan *jetstream.PubAck
-		var failed <-chan error
 		quit := d.quit
-		if len(out) < window {
+		if out < window {
 			next = d.storing
-		}
-		if len(out) > 0 {
-			ok, failed = out[0].ack.Ok(), out[0].ack.Err()
 		}
 		if !open {
 			quit = nil
@@ -192,14 +191,15 @@ func (d *frontDoor) run(ctx context.Context) {
 		select {
 		case s := <-next:
 			if d.publish(ctx, s) {
-				out = append(out, s)
+				out++
 			}
-		case <-ok:
-			d.stored(out[0])
-			out = out[1:]
-		case err := <-failed:
-			d.again(ctx, out[0], err)
-			out = out[1:]
+		case s := <-d.settled:
+			out--
+			if s.err != nil {
+				d.again(ctx, s, s.err)
+				break
+			}
+			d.stored(s)
 		case <-quit:
 			open = false
 		case <-ctx.Done():
@@ -231,7 +231,7 @@ func (d *frontDoor) again(ctx context.Context, s *storing, cause error) {
 		ctx, cancel := context.WithTimeout(ctx, storePatience)
 		defer cancel()
 		for ctx.Err() == nil {
-			_, err := d.w.js.PublishMsg(ctx, s.msg)
+			_, err := d.w.to.Publish(ctx, s.msg)
 			if err == nil {
 				d.stored(s)
 				return

@@ -181,7 +181,7 @@ func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bo
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	for {
-		_, err := w.js.PublishMsg(ctx, m)
+		_, err := w.to.Publish(ctx, m)
 		if err == nil {
 			return true
 		}

@@ -19,6 +19,7 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/failpoint"
+	"protocolq/worker/publish"
 )
 
 // job is one reply on its way, with what happens after it.
@@ -36,7 +37,7 @@ type job struct {
 	wait     time.Duration // not answered: tried again after this
 	sent     *nats.Msg     // as it was published
 	missed   int           // how often nobody listened where it was sent
-	ack      jetstream.PubAckFuture
+	refusal  error         // why it is not in its stream
 }
 
 // replier sends what the flights have answered. Its queue is bounded by the
@@ -44,9 +45,9 @@ type job struct {
 // consumer waits for.
 type replier struct {
 	w       *Worker
-	js      jetstream.JetStream // on the reply connection
+	to      *publish.Publisher // into streams, on the reply connection
 	wake    chan struct{}
-	durable chan *job     // published, their acknowledgements outstanding
+	settle  chan struct{} // signalled when settled has more
 	chores  chan *job     // with something to be published before them
 	toLog   chan struct{} // signalled when told has more
 	left    sync.WaitGroup
@@ -54,16 +55,17 @@ type replier struct {
 	inbox   string         // where it says so: inbox.<place in the batch>
 	closing atomic.Bool    // nothing is sent again any more
 
-	mu    sync.Mutex // guards what follows
-	queue []*job
-	told  []*job // their lines are not written yet
+	mu      sync.Mutex // guards what follows
+	queue   []*job
+	settled []*job // what was published into a stream is there, or not: see job.refusal
+	told    []*job // their lines are not written yet
 }
 
 // mostBatch bounds what is sent in one round trip, and with it unheard.
 const mostBatch = 4096
 
-func newReplier(w *Worker, js jetstream.JetStream) *replier {
-	return &replier{w: w, js: js, wake: make(chan struct{}, 1), durable: make(chan *job, w.o.Storing), chores: make(chan *job, w.o.Storing), toLog: make(chan struct{}, 1),
+func newReplier(w *Worker) *replier {
+	return &replier{w: w, to: publish.New(w.o.Reply), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1), chores: make(chan *job, w.o.Storing), toLog: make(chan struct{}, 1),
 		unheard: make(chan *nats.Msg, mostBatch), inbox: w.o.Reply.NewInbox()}
 }
 

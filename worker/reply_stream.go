@@ -40,18 +40,28 @@ func (p *replier) isDurable(subject string) bool {
 	return strings.HasPrefix(subject, p.w.o.Names.Reply())
 }
 
-// publishDurable publishes a reply into the stream; runDurable sees to its acknowledgement.
+// publishDurable publishes a reply into the stream; runDurable sees to what comes of it.
 func (p *replier) publishDurable(ctx context.Context, j *job) {
 	m, err := p.message(j)
 	if err == nil {
 		m.Header[messages.HeaderMsgID] = []string{j.token}
-		j.ack, err = p.js.PublishMsgAsync(m)
+		err = p.to.Go(m, publishTimeout, func(_ uint64, err error) { p.inStream(j, err) })
 	}
 	if err != nil {
 		p.refused(ctx, j, err)
-		return
 	}
-	p.durable <- j
+}
+
+// inStream hands a job whose message is stored, or is not, to runDurable. It does not block.
+func (p *replier) inStream(j *job, refusal error) {
+	j.refusal = refusal
+	p.mu.Lock()
+	p.settled = append(p.settled, j)
+	p.mu.Unlock()
+	select {
+	case p.settle <- struct{}{}:
+	default:
+	}
 }
 
 // postpone lets an ask wait: one that waits already is handed back to the server
@@ -65,12 +75,10 @@ func (p *replier) postpone(j *job) {
 		p.left.Done()
 		return
 	}
-	var err error
-	if j.ack, err = p.w.js.PublishMsgAsync(p.w.waitingMessage(j)); err != nil {
+	err := p.w.to.Go(p.w.waitingMessage(j), publishTimeout, func(_ uint64, err error) { p.inStream(j, err) })
+	if err != nil {
 		p.retryLater(j, err)
-		return
 	}
-	p.durable <- j
 }
 
 // runDurable acknowledges asks whose durable reply, or whose place among the
@@ -80,17 +88,21 @@ func (p *replier) runDurable(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case j := <-p.durable:
-			select {
-			case <-j.ack.Ok():
-				p.log(ctx, []*job{j})
-			case err := <-j.ack.Err():
-				p.refused(ctx, j, err)
-			case <-ctx.Done():
-				p.done(j, false)
-				return
-			}
+		case <-p.settle:
 		}
+		p.mu.Lock()
+		settled := p.settled
+		p.settled = nil
+		p.mu.Unlock()
+		stored := settled[:0]
+		for _, j := range settled {
+			if j.refusal != nil {
+				p.refused(ctx, j, j.refusal)
+				continue
+			}
+			stored = append(stored, j)
+		}
+		p.log(ctx, stored)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/limit"
+	"protocolq/worker/publish"
 )
 
 // Worker is one member of the fleet.
@@ -27,7 +28,8 @@ type Worker struct {
 	owner   string // this process: unique in the fleet and in time
 	begun   time.Time
 	log     *slog.Logger
-	js      jetstream.JetStream // on the main connection
+	js      jetstream.JetStream // on the main connection: streams and consumers
+	to      *publish.Publisher  // into streams, on the main connection
 	group   *dedupe.Group[messages.Query]
 	records *dedupe.Stream
 	handle  Handler
@@ -53,15 +55,11 @@ func New(o Options) (*Worker, error) {
 	o.defaults()
 	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics(), retoldRuns: map[string]bool{}}
 	var err error
-	if w.js, err = jetstream.New(o.NATS, jetstream.WithPublishAsyncMaxPending(o.Storing+1024),
-		jetstream.WithPublishAsyncTimeout(publishTimeout)); err != nil {
+	if w.js, err = jetstream.New(o.NATS); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	replies, err := jetstream.New(o.Reply, jetstream.WithPublishAsyncMaxPending(o.Storing), jetstream.WithPublishAsyncTimeout(publishTimeout))
-	if err != nil {
-		return nil, fmt.Errorf("worker: %w", err)
-	}
-	w.records = dedupe.NewStream(w.js, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
+	w.to = publish.New(o.NATS)
+	w.records = dedupe.NewStream(o.NATS, w.to, o.Names.Stream(messages.State), o.Names.State(""), o.Names.Changed(""))
 	w.book = newBook(w)
 	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
 	w.handle = w.handler()
@@ -72,7 +70,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	w.taken = newTaken(o.Parked, o.ParkedBytes, max(o.Slots/4, 1))
-	w.replier = newReplier(w, replies)
+	w.replier = newReplier(w)
 	w.front = newFrontDoor(w)
 	return w, nil
 }
@@ -103,7 +101,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer func() { _ = halts.Unsubscribe() }()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.watchStore, w.guard.tend, w.book.keep, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
+	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.guard.tend, w.book.keep, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

@@ -24,17 +24,23 @@ const (
 // Stream is a [Store] on a JetStream stream with one message per subject,
 // per-message TTL, direct get, and RePublish.
 type Stream struct {
-	js       jetstream.JetStream
 	nc       *nats.Conn
+	to       Publisher
 	state    string // subject of a record without its key, with the dot
 	changed  string // the same of the republished ones
 	directTo string // direct-get API subject without the record's subject
 }
 
+// Publisher stores a message in its stream and gives its sequence there. What the
+// server answers instead is a [jetstream.APIError].
+type Publisher interface {
+	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
+}
+
 // NewStream makes a Store of the stream name whose records have the subjects
 // state+key and are republished to changed+key (both end with a dot).
-func NewStream(js jetstream.JetStream, name, state, changed string) *Stream {
-	return &Stream{js: js, nc: js.Conn(), state: state, changed: changed, directTo: "$JS.API.DIRECT.GET." + name + "."}
+func NewStream(nc *nats.Conn, to Publisher, name, state, changed string) *Stream {
+	return &Stream{nc: nc, to: to, state: state, changed: changed, directTo: "$JS.API.DIRECT.GET." + name + "."}
 }
 
 // Put implements [Store].
@@ -47,9 +53,9 @@ func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
 		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(ttl)/time.Second), 10)},
 	}}
-	ack, err := s.js.PublishMsg(ctx, m)
+	seq, err := s.to.Publish(ctx, m)
 	if err == nil {
-		return ack.Sequence, nil
+		return seq, nil
 	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {

@@ -17,12 +17,14 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/provision"
+	"protocolq/worker/publish"
 )
 
 // newStream makes a store on a server of its own, with so much room; 0: the default.
 func newStream(t *testing.T, prefix string, room int64) *dedupe.Stream {
 	t.Helper()
-	return dedupe.NewStream(newJetStream(t, prefix, room), strings.ToUpper(prefix)+"_STATE", prefix+".state.", prefix+".changed.")
+	nc := newJetStream(t, prefix, room).Conn()
+	return dedupe.NewStream(nc, publish.New(nc), strings.ToUpper(prefix)+"_STATE", prefix+".state.", prefix+".changed.")
 }
 
 func newJetStream(t *testing.T, prefix string, room int64) jetstream.JetStream {
@@ -67,7 +69,7 @@ func watchStream(t *testing.T, s *dedupe.Stream, g *dedupe.Group[string]) {
 // What is no record is an error, never an absent key: that would be claimed.
 func TestDamagedRecord(t *testing.T) {
 	js := newJetStream(t, "damaged", 0)
-	s := dedupe.NewStream(js, "DAMAGED_STATE", "damaged.state.", "damaged.changed.")
+	s := dedupe.NewStream(js.Conn(), publish.New(js.Conn()), "DAMAGED_STATE", "damaged.state.", "damaged.changed.")
 	for name, body := range map[string]string{"empty": "", "garbage": "garbage", "phase": "\x81\xa5phase\xa4gone", "large": strings.Repeat("x", 65<<10)} {
 		if _, err := js.Publish(t.Context(), "damaged.state."+name, []byte(body)); err != nil {
 			t.Fatal(err)
