@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -286,19 +285,4 @@ func firstOf(s ...string) string {
 		}
 	}
 	return ""
-}
-
-// errorCode is the status a NATS service reply carries for an outcome that is no answer.
-func errorCode(r *messages.Result) (code string, failed bool) {
-	switch {
-	case r.Outcome == messages.Refused && r.Code == messages.KeyConflict:
-		return strconv.Itoa(409), true
-	case r.Outcome == messages.Refused && (r.Code == messages.NotAllowed || r.Code == messages.ReplyRefused):
-		return strconv.Itoa(403), true
-	case r.Outcome == messages.Refused:
-		return strconv.Itoa(400), true
-	case r.Outcome == messages.Unknown:
-		return strconv.Itoa(503), true
-	}
-	return "", false
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
@@ -226,63 +225,3 @@ func letterFor(a *arrival, v *dedupe.Verdict, r *messages.Result) string {
 
 // maxDeaths is how many holders may die over a key before it is given up.
 const maxDeaths = 3
-
-// result is the answer to one ask, from what its key came to.
-func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
-	r := messages.Result{Outcome: messages.Unknown}
-	switch v.Kind {
-	case dedupe.Answered:
-		stored, _, err := messages.DecodeResult(v.Answer, string(messages.MsgPack))
-		if err != nil {
-			w.log.Error("stored answer not understood", "run", v.Run, "err", err)
-			r.Code, r.Retryable = messages.Crashed, true
-			break
-		}
-		r = stored
-		r.Run, r.Source = v.Run, sources[v.Source]
-		if v.Failed && r.Outcome == messages.Unknown {
-			r.RetryAfterMs = max(v.Until.Sub(w.clock.Now()).Milliseconds(), 1)
-			if v.Record != nil && v.Record.Once { // final for this ask; a new one is asked at once
-				r.RetryAfterMs = retryAfter.Milliseconds()
-			}
-		}
-	case dedupe.Conflict:
-		r.Outcome, r.Code = messages.Refused, messages.KeyConflict
-	case dedupe.Expired:
-		r.Code, r.Retryable = messages.DeadlinePassed, true
-	case dedupe.Held:
-		r.Code, r.Retryable, r.RetryAfterMs = v.Reason, true, max(v.RetryAfter.Milliseconds(), 1)
-	default:
-		w.metrics.Overloaded.Add(1)
-		r.Code, r.Retryable, r.RetryAfterMs = messages.Overloaded, true, storeCheck.Milliseconds()
-	}
-	return addressed(r, q)
-}
-
-var sources = map[dedupe.Source]messages.Source{dedupe.Asked: messages.Asked, dedupe.Joined: messages.Joined, dedupe.Remembered: messages.Remembered}
-
-// addressed fills in what belongs to the ask and not to the answer.
-func addressed(r messages.Result, q *messages.Query) messages.Result {
-	r.V, r.ID, r.Key, r.Partner, r.Meta = messages.Version, q.ID, q.Key, q.Partner, q.Meta
-	if r.Message == "" {
-		r.Message = messages.Message(r.Code)
-	}
-	r.AnsweredAtMs = time.Now().UnixMilli()
-	return r
-}
-
-// headersFor are those of a reply.
-func headersFor(r *messages.Result, encoding messages.Encoding, trace string) nats.Header {
-	h := nats.Header{messages.HeaderContentType: {string(encoding)}, messages.HeaderOutcome: {string(r.Outcome)}}
-	if r.Run != "" {
-		h[messages.HeaderRun] = []string{r.Run}
-	}
-	if code, failed := errorCode(r); failed {
-		h[messages.HeaderServiceErrorCode] = []string{code}
-		h[messages.HeaderServiceError] = []string{firstOf(r.Code, string(r.Outcome))}
-	}
-	if trace != "" {
-		h[messages.Traceparent] = []string{trace}
-	}
-	return h
-}

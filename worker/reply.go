@@ -206,7 +206,7 @@ func (p *replier) message(j *job) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &nats.Msg{Subject: j.to, Data: body, Header: headersFor(&j.r, j.encoding, j.trace)}, nil
+	return &nats.Msg{Subject: j.to, Data: body, Header: headersFor(&j.r, j.encoding, j.trace, p.isDurable(j.to))}, nil
 }
 
 // sendCore publishes a reply. One that cannot be written never can, and is done

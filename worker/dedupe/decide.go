@@ -4,6 +4,7 @@ package dedupe
 
 import (
 	"bytes"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,9 @@ type Verdict struct {
 	Until  time.Time // when it stops being served, by the store's clock
 	Mine   bool      // this process stored it
 	Record *Record   // whose answer it is, not to be changed; nil for an answer from before the record's
+	// Memo keeps what the first reader made of Answer for all others in this process, for
+	// as long as the answer is remembered; nil for an answer from before the record's.
+	Memo *atomic.Value
 
 	Reason     string        // Held: what Work.Admit said
 	RetryAfter time.Duration // Held: when it may be admitted
@@ -99,7 +103,7 @@ func (w wish) source(t time.Time) Source {
 func (e *Entry) verdict(w wish) Verdict {
 	r := &e.Record
 	return Verdict{Kind: Answered, Source: w.source(e.Time), Run: r.Run, Answer: r.Answer, Failed: r.Failed,
-		Record: r, Deaths: r.Deaths, At: e.Time, Until: e.Time.Add(ms(r.KeepMs))}
+		Record: r, Memo: e.memo, Deaths: r.Deaths, At: e.Time, Until: e.Time.Add(ms(r.KeepMs))}
 }
 
 func (p *Kept) verdict(w wish) Verdict {

@@ -235,6 +235,9 @@ func (g *Group[Q]) learn(e *Entry) {
 	if known := g.heard.get(e.Key); known != nil && known.Seq >= e.Seq {
 		return
 	}
+	if e.Record.Phase == Done {
+		e.memo = new(atomic.Value)
+	}
 	g.heard.put(e)
 	f := g.flights[e.Key]
 	if f != nil && (f.entry == nil || f.entry.Seq < e.Seq) {

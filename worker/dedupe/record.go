@@ -5,6 +5,7 @@ package dedupe
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -57,6 +58,8 @@ type Entry struct {
 	Seq    uint64    // the fencing token; 0 means absent
 	Time   time.Time // the store's clock when it was written
 	Record Record
+	// memo is for whoever reads the answer, see Verdict.Memo; made when the entry is taken in.
+	memo *atomic.Value
 	// seen is when this process first heard of this revision, on its own
 	// monotonic clock.
 	seen time.Time
