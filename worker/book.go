@@ -25,9 +25,13 @@ type book struct {
 	hasher *querylog.Hasher
 	full   atomic.Bool // the stream refuses lines: no new call is made until it takes them again
 
-	mu         sync.Mutex // guards remembered
+	more chan struct{} // signalled when runs has more
+
+	mu         sync.Mutex // guards what follows
 	remembered []querylog.Ask
-	lost       atomic.Uint64 // lines of answers from memory that were dropped
+	runs       []runLine       // to be written by writeRuns
+	masked     map[named]masks // of those who were asked about lately: a hot key is masked once
+	lost       atomic.Uint64   // lines of answers from memory that were dropped
 }
 
 // Answers from memory are written in batches of so many, or as old.
@@ -40,7 +44,34 @@ func newBook(w *Worker) *book {
 	if w.o.LogHasher == nil {
 		return nil
 	}
-	return &book{w: w, hasher: w.o.LogHasher}
+	return &book{w: w, hasher: w.o.LogHasher, masked: map[named]masks{}, more: make(chan struct{}, 1)}
+}
+
+// named is whom a query is about, raw; it stays in this process.
+type named struct{ key, partner, email, account string }
+
+// masks are the same as a line may hold them.
+type masks struct{ key, email, account querylog.Masked }
+
+const mostMasked = 8192
+
+// mask gives what a line says of whom q is about.
+func (b *book) mask(q *messages.Query) masks {
+	n := named{q.Key, q.Partner, q.UserEmail, q.AccountNo}
+	b.mu.Lock()
+	m, known := b.masked[n]
+	b.mu.Unlock()
+	if known {
+		return m
+	}
+	m = masks{b.hasher.Key(q.KeyToken()), b.hasher.Email(q.UserEmail), b.hasher.Account(q.AccountNo)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.masked) >= mostMasked {
+		clear(b.masked)
+	}
+	b.masked[n] = m
+	return m
 }
 
 // run writes the line of a run whose answer is stored. It tries until ctx ends:
@@ -54,12 +85,61 @@ func (b *book) run(ctx context.Context, q *messages.Query, rec *dedupe.Record, r
 		b.w.log.Error("run not logged", "run", rec.Run, "err", err)
 		return
 	}
-	b.publish(ctx, b.w.o.Names.LogRun(), line)
+	written := make(chan struct{})
+	b.mu.Lock()
+	b.runs = append(b.runs, runLine{line, written})
+	b.mu.Unlock()
+	select {
+	case b.more <- struct{}{}:
+	default:
+	}
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+// runLine is a run's line, and who waits for it to be in the stream.
+type runLine struct {
+	line    querylog.Line
+	written chan struct{}
+}
+
+// writeRuns writes the lines of runs until ctx ends. Those that come together while the last ones
+// are on their way go into one message: a disk is synced once for all of them.
+func (b *book) writeRuns(ctx context.Context) {
+	if b == nil {
+		return
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.more:
+		}
+		b.mu.Lock()
+		runs := b.runs
+		b.runs = nil
+		b.mu.Unlock()
+		lines := make([]querylog.Line, len(runs))
+		for i := range runs {
+			lines[i] = runs[i].line
+		}
+		for _, line := range querylog.JoinRuns(lines) {
+			if !b.publish(ctx, b.w.o.Names.LogRun(), line) {
+				return
+			}
+		}
+		for i := range runs {
+			close(runs[i].written)
+		}
+	}
 }
 
 func (b *book) runLine(q *messages.Query, rec *dedupe.Record, r *messages.Result) querylog.Run {
+	who := b.mask(q)
 	run := querylog.Run{ID: rec.Run, At: time.UnixMilli(rec.BegunMs), AnsweredAt: time.UnixMilli(r.ExpiresAtMs - rec.KeepMs),
-		Key: b.hasher.Key(q.KeyToken()), Partner: q.Partner, Email: b.hasher.Email(q.UserEmail), Account: b.hasher.Account(q.AccountNo),
+		Key: who.key, Partner: q.Partner, Email: who.email, Account: who.account,
 		Outcome: string(r.Outcome), Code: r.Code, Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified,
 		Worker: rec.Owner, Deaths: rec.Deaths}
 	if rec.Once { // kept for longer than it is an answer
@@ -190,8 +270,9 @@ func (b *book) askLine(q *messages.Query, r *messages.Result) querylog.Ask {
 	if b == nil {
 		return querylog.Ask{}
 	}
-	return querylog.Ask{AnsweredAt: time.UnixMilli(r.AnsweredAtMs), Request: b.hasher.Request(r.ID), Run: r.Run, Key: b.hasher.Key(q.KeyToken()),
-		Partner: q.Partner, Email: b.hasher.Email(q.UserEmail), Account: b.hasher.Account(q.AccountNo), Source: string(r.Source),
+	who := b.mask(q)
+	return querylog.Ask{AnsweredAt: time.UnixMilli(r.AnsweredAtMs), Request: b.hasher.Request(r.ID), Run: r.Run, Key: who.key,
+		Partner: q.Partner, Email: who.email, Account: who.account, Source: string(r.Source),
 		Outcome: string(r.Outcome), Code: r.Code}
 }
 

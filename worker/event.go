@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,24 +44,24 @@ func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Recor
 	w.tellRun(ctx, &q, rec, &r)
 }
 
-// tellRun writes a run into the query log and tells its event.
+// tellRun writes a run into the query log and tells its event; both are stored when it
+// returns. Told again, they are dropped by their identity.
 func (w *Worker) tellRun(ctx context.Context, q *messages.Query, rec *dedupe.Record, r *messages.Result) {
-	var told sync.WaitGroup
-	told.Go(func() { w.book.run(ctx, q, rec, r) })
-	w.event(ctx, q, r)
-	told.Wait()
+	told := w.event(ctx, q, r)
+	w.book.run(ctx, q, rec, r)
+	told()
 }
 
-// event publishes the event of a run; told again it is dropped by its Msg-Id. An
-// event that cannot be told does not keep anybody from his answer.
-func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Result) {
+// event publishes the event of a run; told waits until it is stored. An event that cannot be
+// told does not keep anybody from his answer for long.
+func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Result) (told func()) {
 	body, err := json.Marshal(Event{V: messages.Version, Run: r.Run, Key: messages.MaskText(q.Key), Partner: q.Partner,
 		UserEmail: messages.MaskEmail(q.UserEmail), AccountNo: messages.MaskAccount(q.AccountNo), Outcome: string(r.Outcome),
 		ChargeAgent: r.ChargeAgent, RefundCharge: r.RefundCharge, Code: r.Code, Attempts: r.Attempts,
 		AskedAtMs: r.AskedAtMs, ExpiresAtMs: r.ExpiresAtMs})
 	if err != nil {
 		w.log.Error("event not encoded", "run", r.Run, "err", err)
-		return
+		return func() {}
 	}
 	m := &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: nats.Header{
 		messages.HeaderMsgID:       {r.Run},
@@ -73,7 +72,20 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 	if w.o.CloudEvents {
 		w.cloudEvent(m.Header, q.Partner, r)
 	}
-	w.publishSurely(ctx, "event", m)
+	stored := make(chan error, 1)
+	if err := w.to.Go(m, publishTimeout, func(_ uint64, err error) { stored <- err }); err != nil {
+		stored <- err
+	}
+	return func() {
+		select {
+		case err = <-stored:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			w.publishSurely(ctx, "event", m)
+		}
+	}
 }
 
 // retold says whether the run of an answer that another worker stored is to be told

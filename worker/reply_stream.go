@@ -22,10 +22,11 @@ func (p *replier) runChores(ctx context.Context) {
 			return
 		case j := <-p.chores:
 			if j.event {
-				p.w.event(ctx, &j.a.q, &j.r)
+				told := p.w.event(ctx, &j.a.q, &j.r)
 				if j.record != nil {
 					p.w.book.run(ctx, &j.a.q, j.record, &j.r)
 				}
+				told()
 			}
 			if j.letter != nil {
 				p.w.bury(ctx, j.letter)

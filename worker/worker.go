@@ -101,7 +101,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer func() { _ = halts.Unsubscribe() }()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.guard.tend, w.book.keep, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
+	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.guard.tend, w.book.keep, w.book.writeRuns, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

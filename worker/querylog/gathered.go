@@ -29,9 +29,9 @@ func (g *gathered) add(msg jetstream.Msg) {
 	var m made
 	switch {
 	case strings.HasSuffix(msg.Subject(), ".run"):
-		var run Run
-		if run, m.fault = DecodeRun(msg.Data()); m.fault == nil {
-			g.batch.Runs, m.runs = append(g.batch.Runs, run), 1
+		var runs []Run
+		if runs, m.fault = DecodeRuns(msg.Data()); m.fault == nil {
+			g.batch.Runs, m.runs = append(g.batch.Runs, runs...), len(runs)
 		}
 	case strings.HasSuffix(msg.Subject(), ".ask"):
 		var asks []Ask

@@ -23,6 +23,7 @@ package querylog
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 )
 
@@ -32,6 +33,7 @@ const (
 	MaxLine     = 64 << 10 // bytes of one message
 	MaxAttempts = 128      // calls of one run
 	MaxAsks     = 500      // asks in one message
+	MaxRuns     = 500      // runs in one message
 )
 
 // Line is one message for the stream LOG.
@@ -158,7 +160,7 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 	size := 0
 	flush := func() {
 		if len(list) > 0 {
-			lines = append(lines, Line{MsgID: first, Data: packList(list)})
+			lines = append(lines, joined(first, list))
 			list, size = list[:0], 0
 		}
 	}
@@ -181,6 +183,37 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 	}
 	flush()
 	return lines, errors.Join(faults...)
+}
+
+// JoinRuns makes as few lines of many runs' lines as the bounds of a message allow.
+func JoinRuns(runs []Line) []Line {
+	if len(runs) == 1 {
+		return runs
+	}
+	var lines []Line
+	var list [][]byte
+	size := 0
+	for i, r := range runs {
+		list = append(list, r.Data)
+		size += len(r.Data)
+		if i+1 == len(runs) || len(list) == MaxRuns || size+len(runs[i+1].Data)+8 > MaxLine {
+			lines = append(lines, joined(runs[i+1-len(list)].MsgID, list))
+			list, size = list[:0], 0
+		}
+	}
+	return lines
+}
+
+// joined is one line of many. Its identity is that of all it holds: with the first one's, the
+// server would drop the others where the first was told before, alone or in other company.
+func joined(first string, list [][]byte) Line {
+	l := Line{MsgID: first, Data: packList(list)}
+	if len(list) > 1 {
+		sum := fnv.New64a()
+		_, _ = sum.Write(l.Data)
+		l.MsgID = fmt.Sprintf("%s~%016x", first, sum.Sum64())
+	}
+	return l
 }
 
 // The years a line may be of. They keep a clock that was never set from making
@@ -213,6 +246,33 @@ func DecodeRun(data []byte) (Run, error) {
 		return Run{}, fmt.Errorf("read run: %w", err)
 	}
 	return r, checkIdentity("run", r.ID, r.At)
+}
+
+// DecodeRuns reads the line of one or more runs, with the same strictness.
+func DecodeRuns(data []byte) ([]Run, error) {
+	if len(data) > 0 && data[0] != listHead {
+		r, err := DecodeRun(data)
+		return []Run{r}, err
+	}
+	c, err := newReading(data)
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	n := c.list(MaxRuns)
+	runs := make([]Run, n)
+	for i := range runs {
+		c.object(func() { runs[i].fields(c) })
+		if c.err == nil {
+			c.err = checkIdentity("run", runs[i].ID, runs[i].At)
+		}
+	}
+	if err := c.end(); err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	if n == 0 {
+		return nil, errors.New("read runs: there is none")
+	}
+	return runs, nil
 }
 
 // DecodeAsks reads the line of one or more asks, with the same strictness.

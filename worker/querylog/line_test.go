@@ -132,13 +132,78 @@ func TestAsksAreManyInALine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got[0].Token != line.MsgID || got[0].Token != asks[n].Token {
+		if !strings.HasPrefix(line.MsgID, got[0].Token+"~") || got[0].Token != asks[n].Token {
 			t.Errorf("line %s begins with %s, want %s", line.MsgID, got[0].Token, asks[n].Token)
 		}
 		n += len(got)
 	}
 	if n != 1200 || len(lines) < 2 {
 		t.Errorf("%d asks in %d lines", n, len(lines))
+	}
+}
+
+func TestRunsAreManyInALine(t *testing.T) {
+	h := hasher(t)
+	var runs []querylog.Line
+	for i := range 1200 {
+		r := fullRun(h)
+		r.ID = fmt.Sprint("run-", i)
+		line, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, line)
+	}
+	n := 0
+	lines := querylog.JoinRuns(runs)
+	for _, line := range lines {
+		if len(line.Data) > querylog.MaxLine {
+			t.Errorf("a line of %d bytes", len(line.Data))
+		}
+		got, err := querylog.DecodeRuns(line.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range got {
+			if want := fmt.Sprint("run-", n+i); r.ID != want || r.Outcome == "" {
+				t.Fatalf("run %s, want %s", r.ID, want)
+			}
+		}
+		n += len(got)
+	}
+	if n != 1200 || len(lines) < 3 {
+		t.Errorf("%d runs in %d lines", n, len(lines))
+	}
+	if one := querylog.JoinRuns(runs[:1]); len(one) != 1 || one[0].MsgID != "run-0" || !bytes.Equal(one[0].Data, runs[0].Data) {
+		t.Errorf("a run alone became %q", one)
+	}
+	if got := querylog.JoinRuns(nil); got != nil {
+		t.Errorf("no run became %q", got)
+	}
+	if _, err := querylog.DecodeRuns([]byte{0xdc, 0, 0}); err == nil {
+		t.Error("a list of none was read")
+	}
+}
+
+// The server drops a line whose identity it has seen: two batches that begin alike must differ in it.
+func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
+	h := hasher(t)
+	ids := map[string]bool{}
+	for _, tokens := range [][]string{{"A"}, {"A", "B"}, {"A", "C"}, {"A", "B", "C"}} {
+		var asks []querylog.Ask
+		for _, token := range tokens {
+			asks = append(asks, fullAsk(h, token))
+		}
+		for range 2 { // the same batch again keeps its identity
+			lines, err := querylog.EncodeAsks(asks)
+			if err != nil || len(lines) != 1 {
+				t.Fatal(lines, err)
+			}
+			ids[lines[0].MsgID] = true
+		}
+	}
+	if len(ids) != 4 {
+		t.Errorf("4 batches have the identities %v", ids)
 	}
 }
 

@@ -39,7 +39,10 @@ func packInt(b []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
 }
 
-func packHead(b []byte, n int) []byte { return append(b, 0xdc, byte(n>>8), byte(n)) }
+// listHead begins a list as we write it.
+const listHead = 0xdc
+
+func packHead(b []byte, n int) []byte { return append(b, listHead, byte(n>>8), byte(n)) }
 
 func packList(list [][]byte) []byte {
 	size := 3
