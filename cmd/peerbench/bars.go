@@ -1,0 +1,129 @@
+// Bars: what protocolq has to reach beside its alternatives, each with the figure that says whether it does.
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// bar is one row of the table. A figure above its limit is good where atLeast is set, one below it elsewhere.
+type bar struct {
+	measure string
+	limit   float64
+	atLeast bool
+	unit    string // "x" of another contestant, ms, MB, calls
+	figure  func(*results) (values []float64)
+}
+
+const mine = "protocolq"
+
+// bars are in the order of the table.
+var bars = []bar{
+	{"unique keys, 1 worker, answers/s ÷ micro-kv", 0.75, true, "x", beside(loaded("unique", 1), "micro-kv", "per_second")},
+	{"unique keys, 2 workers, answers/s ÷ micro-kv", 0.75, true, "x", beside(loaded("unique", 2), "micro-kv", "per_second")},
+	{"unique keys, 1 worker, answers/s ÷ bare", 0.5, true, "x", beside(loaded("unique", 1), "bare", "per_second")},
+	{"unique keys, 2 workers, answers/s ÷ bare", 0.5, true, "x", beside(loaded("unique", 2), "bare", "per_second")},
+	{"unique keys, 1 worker, worker CPU per answer ÷ micro-kv", 1.5, false, "x", beside(loaded("unique", 1), "micro-kv", "worker_cpu_us_per_answer")},
+	{"zipf, 1 worker, answers/s ÷ bare-cache", 0.85, true, "x", beside(loaded("zipf", 1), "bare-cache", "per_second")},
+	{"zipf, 2 workers, answers/s ÷ bare-cache", 1.2, true, "x", beside(loaded("zipf", 2), "bare-cache", "per_second")},
+	{"one key, 1 worker, answers/s ÷ bare-cache", 0.85, true, "x", beside(loaded("same", 1), "bare-cache", "per_second")},
+	{"calls beyond the first for a key, the most in any run", 0, false, "calls", worst("dup_calls")},
+	{"queries without an answer, the most in any run", 0, false, "queries", worst("unanswered")},
+	{"one asker, unique keys, p50 ÷ bare", 2, false, "x", beside(place{dist: "unique", workers: 1, c: 1, servers: 1}, "bare", "p50_ms")},
+	{"submitted and durably replied ÷ own awaiting door, answers/s", 0.7, true, "x", func(r *results) []float64 {
+		at := r.at[loaded("unique", 1)]
+		return ratios(at[mine+"-submit"], at[mine], "per_second")
+	}},
+	{"cluster of three, sync_interval always, unique keys, answers/s", 2000, true, "/s", func(r *results) []float64 {
+		return figures(r.at[place{dist: "unique", workers: 1, c: 512, servers: 3, sync: "always"}][mine], "per_second")
+	}},
+	{"one server, sync_interval always ÷ default, answers/s", 0, true, "x", func(r *results) []float64 {
+		return ratios(r.at[place{dist: "unique", workers: 1, c: 512, servers: 1, sync: "always"}][mine], r.at[loaded("unique", 1)][mine], "per_second")
+	}},
+	{"idle worker, RSS in MB", 30, false, "MB", func(r *results) []float64 { return figures(r.at[loaded("unique", 1)][mine], "worker_idle_rss_mb") }},
+	{"worker with 1,000,000 remembered keys in the stream, RSS in MB", 64, false, "MB", func(r *results) []float64 { return figures(r.at[remembering(1e6)][mine], "worker_filled_rss_mb") }},
+	{"answers/s with 1,000,000 remembered keys ÷ 10,000", 0.85, true, "x", growth("per_second")},
+	{"p99 with 1,000,000 remembered keys ÷ 10,000", 1.15, false, "x", growth("p99_ms")},
+	{"worker start to first answer, ms", 300, false, "ms", func(r *results) []float64 { return figures(r.at[loaded("unique", 1)][mine], "start_ms") }},
+	{"worker stop when idle, ms", 200, false, "ms", func(r *results) []float64 { return figures(r.at[loaded("unique", 1)][mine], "stop_ms") }},
+}
+
+// loaded is the place of most bars: 512 askers, a gateway without latency, one server as it comes.
+func loaded(dist string, workers float64) place {
+	return place{dist: dist, workers: workers, c: 512, servers: 1}
+}
+
+func remembering(keys float64) place {
+	p := loaded("unique", 1)
+	p.remembered = keys
+	return p
+}
+
+func beside(p place, other, figure string) func(*results) []float64 {
+	return func(r *results) []float64 { return ratios(r.at[p][mine], r.at[p][other], figure) }
+}
+
+func growth(figure string) func(*results) []float64 {
+	return func(r *results) []float64 {
+		return ratios(r.at[remembering(1e6)][mine], r.at[remembering(1e4)][mine], figure)
+	}
+}
+
+// worst is the largest figure of any run of protocolq, by either door: of what must not be, one is too many and a median says nothing.
+func worst(figure string) func(*results) []float64 {
+	return func(r *results) []float64 {
+		var v []float64
+		for _, at := range r.at {
+			for _, ct := range []string{mine, mine + "-submit"} {
+				for _, line := range at[ct] {
+					v = append(v, line.number(figure))
+				}
+			}
+		}
+		return largest(v)
+	}
+}
+
+// reached says yes, no, or that nothing was measured.
+func (b bar) reached(value float64) bool {
+	if b.atLeast {
+		return value >= b.limit
+	}
+	return value <= b.limit
+}
+
+// writeBars prints the table and returns how many bars were measured and how many of them reached.
+func writeBars(w io.Writer, res *results) (measured, reached int) {
+	fmt.Fprint(w, "| measure | bar | median | worst to best round | rounds | reached |\n|---|---:|---:|---:|---:|---|\n")
+	for _, b := range bars {
+		sign, verdict := "≤", "no"
+		if b.atLeast {
+			sign = "≥"
+		}
+		v := b.figure(res)
+		m, ok := median(v)
+		if !ok {
+			fmt.Fprintf(w, "| %s | %s %s | | | 0 | not measured |\n", b.measure, sign, b.say(b.limit))
+			continue
+		}
+		measured++
+		if b.reached(m) {
+			verdict = "yes"
+			reached++
+		}
+		low, high := limits(v)
+		if !b.atLeast {
+			low, high = high, low
+		}
+		fmt.Fprintf(w, "| %s | %s %s | %s | %s to %s | %d | %s |\n", b.measure, sign, b.say(b.limit), b.say(m), b.say(low), b.say(high), len(v), verdict)
+	}
+	return measured, reached
+}
+
+// say prints a figure as its unit asks.
+func (b bar) say(v float64) string {
+	if b.unit == "x" {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}

@@ -1,0 +1,170 @@
+// A cell from its start to its line: processes, warm-up, measurement, stop.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"protocolq/cmd/peerbench/payload"
+)
+
+const grace = 8 * time.Second // a worker that has not stopped after this is killed and counted
+
+// runCell starts a world of its own for one contestant, asks it, and ends all it started.
+func runCell(ctx context.Context, o *options) (*result, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	ct, err := o.pick()
+	if err != nil {
+		return nil, err
+	}
+	if err := build(ctx); err != nil {
+		return nil, err
+	}
+	w, err := newWorld(ctx, o, ct)
+	defer w.close()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	for i := range o.workers {
+		if err := w.launch(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	cl, err := newClient(w.nc, ct, o)
+	if err != nil {
+		return nil, err
+	}
+	startMs, err := w.ready(cl, began)
+	if err != nil {
+		return nil, err
+	}
+	idle := w.largest((*proc).rss)
+	w.warm(cl)
+	filled, err := w.remember(cl)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.gateway.reset(); err != nil {
+		return nil, err
+	}
+	r, err := w.measure(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	r.Contestant, r.Dist, r.C, r.Workers, r.Ingest, r.ReplyBy = o.contestant, o.dist, o.c, o.workers, ct.ingest, ct.replyBy
+	r.Servers, r.Sync, r.Remembered, r.LatencyMs, r.ErrorRate = o.servers, o.sync, o.remembered, float64(o.latency)/1e6, o.errorRate
+	r.StartMs, r.IdleRSS, r.FilledRSS = startMs, idle, filled
+	r.StopMs, r.Killed = w.stopWorkers()
+	return r, nil
+}
+
+// ready waits for a first good answer and for every worker's connection.
+func (w *world) ready(cl *client, began time.Time) (ms float64, err error) {
+	allFail := w.o.errorRate >= 1 || w.o.httpErrors >= 1
+	for deadline := time.Now().Add(30 * time.Second); ms == 0; time.Sleep(5 * time.Millisecond) {
+		if err := w.alive(); err != nil {
+			return 0, err
+		}
+		out := w.askWarm(cl, "p", 500*time.Millisecond)
+		switch {
+		case out.kind == answered && (out.ok || allFail):
+			ms = float64(time.Since(began).Microseconds()) / 1e3
+		case time.Now().After(deadline):
+			return 0, fmt.Errorf("no worker gave a good answer in 30 s (last: %v %s); its log ends: %s", out.kind, out.note, w.workers[0].tail())
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); !w.allConnected(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return 0, errors.New("not every worker connected")
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	return ms, nil
+}
+
+// askWarm asks for a key that the measurement does not use.
+func (w *world) askWarm(cl *client, prefix string, timeout time.Duration) outcome {
+	k := payload.Key(w.warmKey.Add(1))
+	return cl.ask(prefix+k, k, timeout)
+}
+
+func (w *world) warm(cl *client) {
+	var wg sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(w.o.warm))
+	for range min(w.o.c, w.o.warm) {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				w.askWarm(cl, "w", w.o.timeout)
+			}
+		})
+	}
+	wg.Wait()
+	time.Sleep(300 * time.Millisecond)
+}
+
+// measure is the load between two readings of every account.
+func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
+	workers, beside, servers, gw, self := cpu(w.workers...), cpu(w.beside...), cpu(w.servers...), w.gateway.cpu(), selfCPU()
+	restarted := w.killLater(ctx)
+	r := load(cl, w.o)
+	if err := <-restarted; err != nil {
+		return nil, err
+	}
+	r.WorkerCPU, r.BesideCPU, r.NatsCPU = cpu(w.workers...)-workers, cpu(w.beside...)-beside, cpu(w.servers...)-servers
+	r.GatewayCPU, r.BenchCPU = w.gateway.cpu()-gw, selfCPU()-self
+	r.WorkerRSS = w.largest((*proc).peakRSS)
+	if err := w.alive(); err != nil {
+		return nil, err
+	}
+	if w.o.killAt > 0 {
+		r.WorkerCPU = 0 // the stopped process took its account along
+	}
+	if r.Answered > 0 {
+		r.WorkerUs = 1e6 * r.WorkerCPU / float64(r.Answered)
+	}
+	time.Sleep(200*time.Millisecond + w.o.latency) // calls whose askers have left are calls, too
+	st, err := w.gateway.stats()
+	r.add(&st)
+	return r, err
+}
+
+// killLater stops the first worker and starts it again, where that was asked for; the channel tells when it is done.
+func (w *world) killLater(ctx context.Context) <-chan error {
+	done := make(chan error, 1)
+	if w.o.killAt <= 0 {
+		done <- nil
+		return done
+	}
+	time.AfterFunc(w.o.killAt, func() {
+		wait := time.Duration(0)
+		if w.o.killTerm {
+			wait = grace
+		}
+		w.workers[0].stop(wait)
+		done <- w.launch(ctx, 0)
+	})
+	return done
+}
+
+// stopWorkers tells all at once, and returns how long the slowest took and how many had to be killed.
+func (w *world) stopWorkers() (ms float64, killed int) {
+	began := time.Now()
+	for _, p := range w.workers {
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+	}
+	for _, p := range w.workers {
+		if !p.stop(grace) {
+			killed++
+		}
+	}
+	return float64(time.Since(began).Microseconds()) / 1e3, killed
+}

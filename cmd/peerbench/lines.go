@@ -1,0 +1,135 @@
+// Lines: the file of results, read back, and what is computed over its rounds.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// row is one line of a file. It stays a map, so that lines of an older or newer bench can be read, too.
+type row map[string]any
+
+func (r row) number(k string) float64 { v, _ := r[k].(float64); return v }
+func (r row) text(k string) string    { v, _ := r[k].(string); return v }
+
+// readLines reads a file; a line that is none, such as the last one of a run that was killed, is left out.
+func readLines(path string) (rows []row, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		var r row
+		if json.Unmarshal(s.Bytes(), &r) == nil && r != nil {
+			rows = append(rows, r)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return rows, fmt.Errorf("read %s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// place is what a line was measured under.
+type place struct {
+	dist                                     string
+	workers, c, latency, servers, remembered float64
+	sync                                     string
+}
+
+func placeOf(r row) place {
+	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"), max(r.number("servers"), 1), r.number("remembered"), r.text("sync")}
+}
+
+// results are the good lines by place and contestant; failed ones are counted.
+type results struct {
+	at     map[place]map[string][]row
+	order  []string // contestants as they came first, sorted
+	failed int
+}
+
+func gather(rows []row, tag string) *results {
+	res := &results{at: map[place]map[string][]row{}}
+	for _, r := range rows {
+		if r.text("tag") != tag {
+			continue
+		}
+		if r["failed"] != nil {
+			res.failed++
+			continue
+		}
+		derive(r)
+		p, ct := placeOf(r), r.text("contestant")
+		if res.at[p] == nil {
+			res.at[p] = map[string][]row{}
+		}
+		res.at[p][ct] = append(res.at[p][ct], r)
+		if !slices.Contains(res.order, ct) {
+			res.order = append(res.order, ct)
+		}
+	}
+	slices.Sort(res.order)
+	return res
+}
+
+// derive adds what follows from a line's own figures.
+func derive(r row) {
+	issued, answered := r.number("issued"), r.number("answered")
+	r["unanswered"] = issued - answered + r.number("refused")
+	if issued > 0 {
+		r["no_answer_pct"] = 100 * r.number("unanswered") / issued
+	}
+	if answered > 0 {
+		r["nats_us"], r["recorder_us"] = 1e6*r.number("nats_cpu_s")/answered, 1e6*r.number("recorder_cpu_s")/answered
+	}
+}
+
+// median of an even number of figures is the mean of the two in the middle; none give no median.
+func median(v []float64) (m float64, ok bool) {
+	if len(v) == 0 {
+		return 0, false
+	}
+	v = slices.Sorted(slices.Values(v))
+	half := len(v) / 2
+	if len(v)%2 == 1 {
+		return v[half], true
+	}
+	return (v[half-1] + v[half]) / 2, true
+}
+
+// figures reads one figure of each line.
+func figures(rows []row, name string) (v []float64) {
+	for _, r := range rows {
+		v = append(v, r.number(name))
+	}
+	return v
+}
+
+// ratios divides a figure by another line's of the same round: only within a round was the machine the same.
+func ratios(over, under []row, figure string) (v []float64) {
+	for _, a := range over {
+		for _, b := range under {
+			if a.number("round") == b.number("round") && b.number(figure) > 0 {
+				v = append(v, a.number(figure)/b.number(figure))
+			}
+		}
+	}
+	return v
+}
+
+// limits are the smallest and the largest of some figures.
+func limits(v []float64) (low, high float64) { return slices.Min(v), slices.Max(v) }
+
+// largest is the largest figure alone, or nothing.
+func largest(v []float64) []float64 {
+	if len(v) == 0 {
+		return nil
+	}
+	return []float64{slices.Max(v)}
+}

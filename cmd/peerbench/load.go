@@ -1,0 +1,123 @@
+// Load: the callers, each of which asks, waits for the answer and asks again.
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"protocolq/cmd/peerbench/payload"
+)
+
+// tally is what one caller saw; nobody else writes it.
+type tally struct {
+	lat     []float64 // ms
+	kinds   [kinds]int
+	refused int
+	note    string
+	asked   map[uint64]struct{}
+	last    time.Time
+}
+
+func (t *tally) add(out outcome, began time.Time) {
+	now := time.Now()
+	t.kinds[out.kind]++
+	if out.kind != answered {
+		if out.note != "" {
+			t.note = out.note
+		}
+		return
+	}
+	t.lat = append(t.lat, float64(now.Sub(began).Nanoseconds())/1e6)
+	t.last = now
+	if !out.ok {
+		t.refused++
+		t.note = out.note
+	}
+}
+
+// keysOf gives the key numbers of one caller: i counts the queries of all callers.
+func keysOf(o *options, caller int) func(i int64) uint64 {
+	switch o.dist {
+	case "unique":
+		return func(i int64) uint64 { return uint64(i) }
+	case "zipf":
+		z := rand.NewZipf(rand.New(rand.NewPCG(uint64(caller), o.seed)), o.zipfS, 1, uint64(o.keys-1))
+		return func(int64) uint64 { return z.Uint64() }
+	}
+	return func(int64) uint64 { return 0 }
+}
+
+// load sends the queries and gathers the outcomes.
+func load(cl *client, o *options) *result {
+	base := rand.New(rand.NewPCG(o.seed, 0)).Uint64N(100_000_000_000)
+	var next atomic.Int64
+	tallies := make([]tally, o.c)
+	var wg sync.WaitGroup
+	t0 := time.Now()
+	for caller := range o.c {
+		t := &tallies[caller]
+		t.asked = map[uint64]struct{}{}
+		key := keysOf(o, caller)
+		wg.Go(func() {
+			for {
+				i := next.Add(1) - 1
+				if i >= int64(o.n) || time.Since(t0) > o.maxTime {
+					return
+				}
+				k := key(i)
+				t.asked[k] = struct{}{}
+				began := time.Now()
+				t.add(cl.ask(strconv.FormatInt(i, 10), payload.Key(base+k), o.timeout), began)
+			}
+		})
+	}
+	wg.Wait()
+	return sum(tallies, t0, time.Since(t0))
+}
+
+// sum puts the callers' tallies together.
+func sum(tallies []tally, t0 time.Time, wall time.Duration) *result {
+	r := &result{Wall: wall.Seconds()}
+	var lat []float64
+	last := t0
+	asked := map[uint64]struct{}{}
+	for i := range tallies {
+		t := &tallies[i]
+		lat = append(lat, t.lat...)
+		for k := range t.asked {
+			asked[k] = struct{}{}
+		}
+		for _, n := range t.kinds {
+			r.Issued += n
+		}
+		r.Answered += t.kinds[answered]
+		r.Timeouts += t.kinds[timedOut]
+		r.BadReply += t.kinds[badReply]
+		r.OtherErr += t.kinds[otherErr]
+		r.Refused += t.refused
+		if t.note != "" {
+			r.Example = t.note
+		}
+		if t.last.After(last) {
+			last = t.last
+		}
+	}
+	r.AskedKeys = len(asked)
+	r.Seconds = last.Sub(t0).Seconds()
+	r.Throughput = float64(r.Answered) / r.Wall
+	slices.Sort(lat)
+	r.P50, r.P99, r.P999, r.Max = quantile(lat, .5), quantile(lat, .99), quantile(lat, .999), quantile(lat, 1)
+	return r
+}
+
+// quantile reads the sorted list; 0 when it is empty.
+func quantile(sorted []float64, q float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}

@@ -1,0 +1,218 @@
+// Command kv is a nats.go micro service. A key's lock and then its result live in a
+// JetStream KV bucket: Create takes the lock (one winner over all processes),
+// the winner calls the gateway and updates the entry with the result, the
+// others wait for that update on one watcher a process. File storage, so
+// results survive the processes.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"flag"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
+	"github.com/vmihailenco/msgpack/v5"
+	"golang.org/x/sync/singleflight"
+
+	"protocolq/cmd/peerbench/payload"
+	"protocolq/cmd/peerbench/peer"
+)
+
+const (
+	locked byte = 'L'
+	result byte = 'R'
+	stale       = 40 * time.Second // a lock older than this is taken over
+)
+
+type store struct {
+	kv jetstream.KeyValue
+
+	mu    sync.Mutex
+	wait  map[string][]chan []byte
+	local map[string][]byte // results that the watcher brought
+}
+
+func (s *store) watch(w jetstream.KeyWatcher) {
+	for e := range w.Updates() {
+		if e == nil {
+			continue
+		}
+		v := e.Value()
+		s.mu.Lock()
+		switch {
+		case e.Operation() != jetstream.KeyValuePut:
+			delete(s.local, e.Key())
+		case len(v) > 0 && v[0] == result:
+			s.local[e.Key()] = v[1:]
+			for _, ch := range s.wait[e.Key()] {
+				ch <- v[1:]
+			}
+			delete(s.wait, e.Key())
+		}
+		s.mu.Unlock()
+	}
+}
+
+// await returns a channel that gets the key's result, or the result at once.
+func (s *store) await(key string) (<-chan []byte, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v, ok := s.local[key]; ok {
+		return nil, v
+	}
+	ch := make(chan []byte, 1)
+	s.wait[key] = append(s.wait[key], ch)
+	return ch, nil
+}
+
+func (s *store) lookup(key string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.local[key]
+	return v, ok
+}
+
+// do returns the stored result of key, or makes it.
+func (s *store) do(ctx context.Context, key string, f func() payload.Result) (payload.Result, error) {
+	decode := func(b []byte) (payload.Result, error) {
+		var r payload.Result
+		return r, msgpack.Unmarshal(b, &r)
+	}
+	for {
+		rev, err := s.kv.Create(ctx, key, []byte{locked})
+		if errors.Is(err, jetstream.ErrKeyExists) {
+			ch, v := s.await(key)
+			if v != nil {
+				return decode(v)
+			}
+			e, err := s.kv.Get(ctx, key)
+			if errors.Is(err, jetstream.ErrKeyNotFound) {
+				continue
+			}
+			if err != nil {
+				return payload.Result{}, err
+			}
+			if v := e.Value(); len(v) > 0 && v[0] == result {
+				return decode(v[1:])
+			}
+			if time.Since(e.Created()) < stale {
+				select {
+				case v := <-ch:
+					return decode(v)
+				case <-ctx.Done():
+					return payload.Result{}, ctx.Err()
+				case <-time.After(time.Second): // look again: the owner may have died
+					continue
+				}
+			}
+			if rev, err = s.kv.Update(ctx, key, []byte{locked}, e.Revision()); err != nil {
+				continue
+			}
+		} else if err != nil {
+			return payload.Result{}, err
+		}
+		r := f()
+		if !r.OK() { // free the key for a later try
+			return r, s.kv.Delete(ctx, key, jetstream.LastRevision(rev))
+		}
+		b, err := msgpack.Marshal(&r)
+		if err != nil {
+			return r, err
+		}
+		_, err = s.kv.Update(ctx, key, append([]byte{result}, b...), rev)
+		return r, err
+	}
+}
+
+// keyOf makes a bucket key, which cannot hold an @, of an address.
+func keyOf(email string) string {
+	sum := sha256.Sum256([]byte(email))
+	return base32.StdEncoding.EncodeToString(sum[:])[:26]
+}
+
+func main() {
+	mem := flag.Bool("memory", false, "keep the bucket in memory")
+	f := peer.Parse()
+	nc, err := nats.Connect(f.NATS, nats.Name("kv"))
+	peer.Must(err)
+	s := open(nc, *mem)
+	var flying sync.WaitGroup
+	svc, err := micro.AddService(nc, micro.Config{
+		Name: "protocol-query", Version: "1.0.0", QueueGroup: "workers",
+	})
+	peer.Must(err)
+	peer.Must(svc.AddEndpoint("query", s.handler(f, &flying),
+		micro.WithEndpointSubject("protocol.query"), micro.WithEndpointPendingLimits(-1, -1)))
+	peer.Must(nc.Flush())
+	peer.Wait()
+	_ = svc.Stop() // drains the subscription; then answer the requests that are here
+	time.Sleep(20 * time.Millisecond)
+	flying.Wait()
+	_ = nc.Flush()
+	nc.Close()
+}
+
+// open makes the bucket and follows it.
+func open(nc *nats.Conn, mem bool) *store {
+	js, err := jetstream.New(nc)
+	peer.Must(err)
+	ctx := context.Background()
+	st := jetstream.FileStorage
+	if mem {
+		st = jetstream.MemoryStorage
+	}
+	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: "protocol-query", TTL: 10 * time.Minute, Storage: st,
+	})
+	peer.Must(err)
+	w, err := kv.WatchAll(ctx)
+	peer.Must(err)
+	s := &store{kv: kv, wait: map[string][]chan []byte{}, local: map[string][]byte{}}
+	go s.watch(w)
+	return s
+}
+
+// handler answers from what the watcher brought, else through the bucket.
+func (s *store) handler(f *peer.Flags, flying *sync.WaitGroup) micro.HandlerFunc {
+	client, sem := f.Client(), make(chan struct{}, f.Concurrency)
+	var group singleflight.Group
+	answer := func(q payload.Query) (r payload.Result, err error) {
+		key := keyOf(q.UserEmail)
+		if b, ok := s.lookup(key); ok {
+			return r, msgpack.Unmarshal(b, &r)
+		}
+		v, err, _ := group.Do(key, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			return s.do(ctx, key, func() payload.Result {
+				return peer.Call(client, sem, f.Tries, q.UserEmail)
+			})
+		})
+		r, _ = v.(payload.Result)
+		return r, err
+	}
+	return func(m micro.Request) {
+		q, err := payload.DecodeRequest(m.Data())
+		if err != nil {
+			_ = m.Error("400", err.Error(), nil)
+			return
+		}
+		flying.Go(func() {
+			r, err := answer(q)
+			if err != nil {
+				_ = m.Error("500", err.Error(), nil)
+				return
+			}
+			r.ID = q.ID
+			if b, err := payload.EncodeReply(&r); err == nil {
+				_ = m.Respond(b)
+			}
+		})
+	}
+}

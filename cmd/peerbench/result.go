@@ -1,0 +1,66 @@
+// Result: what one cell gave, the line that is printed.
+package main
+
+// result is one line. Latencies are those of right answers, as their askers saw them.
+type result struct {
+	Contestant string  `json:"contestant"`
+	Dist       string  `json:"dist"`
+	LatencyMs  float64 `json:"gw_latency_ms"`
+	ErrorRate  float64 `json:"error_rate"`
+	C          int     `json:"c"`
+	Workers    int     `json:"workers"`
+	Servers    int     `json:"servers"`
+	Sync       string  `json:"sync,omitempty"`
+	Remembered int     `json:"remembered,omitempty"`
+	Ingest     string  `json:"ingest"`
+	ReplyBy    string  `json:"reply_by,omitempty"`
+
+	Issued     int     `json:"issued"`
+	Answered   int     `json:"answered"`
+	Refused    int     `json:"refused"`   // of the answered: no conclusive outcome
+	BadReply   int     `json:"bad_reply"` // an answer that is no reply to the request
+	Timeouts   int     `json:"timeouts"`  // no answer in time
+	OtherErr   int     `json:"other_errors"`
+	Example    string  `json:"error_example,omitempty"`
+	Seconds    float64 `json:"seconds"` // first request to last answer
+	Wall       float64 `json:"wall_s"`  // first request to the end of the last one
+	Throughput float64 `json:"per_second"`
+	P50        float64 `json:"p50_ms"`
+	P99        float64 `json:"p99_ms"`
+	P999       float64 `json:"p999_ms"`
+	Max        float64 `json:"max_ms"`
+
+	AskedKeys   int     `json:"asked_keys"`
+	Calls       int     `json:"gw_calls"`
+	CallsPerKey float64 `json:"calls_per_key"` // less the injected failures
+	Dup         int     `json:"dup_calls"`
+	MaxPerKey   int     `json:"max_calls_one_key"`
+	Overlap     int     `json:"overlapping_calls"`
+	MaxOverlap  int     `json:"max_overlap"`
+	Injected    int     `json:"injected_failures"`
+	BadSign     int     `json:"bad_sign"`
+	BadParams   int     `json:"bad_params"`
+	BadExample  string  `json:"bad_call_example,omitempty"`
+
+	WorkerCPU  float64 `json:"worker_cpu_s"`
+	WorkerUs   float64 `json:"worker_cpu_us_per_answer"`
+	IdleRSS    float64 `json:"worker_idle_rss_mb"` // largest worker, before any load
+	FilledRSS  float64 `json:"worker_filled_rss_mb,omitempty"`
+	WorkerRSS  float64 `json:"worker_peak_rss_mb"`
+	BesideCPU  float64 `json:"recorder_cpu_s,omitempty"`
+	NatsCPU    float64 `json:"nats_cpu_s"`
+	GatewayCPU float64 `json:"gateway_cpu_s"`
+	BenchCPU   float64 `json:"bench_cpu_s"`
+	StartMs    float64 `json:"start_ms"` // first worker: process start to first answer
+	StopMs     float64 `json:"stop_ms"`  // SIGTERM to exit, slowest worker, nothing in flight
+	Killed     int     `json:"killed,omitempty"`
+}
+
+// add takes what the gateway counted.
+func (r *result) add(st *gatewayStats) {
+	r.Calls, r.Dup, r.MaxPerKey, r.Overlap, r.MaxOverlap = st.Calls, st.Dup, st.MaxPerKey, st.Overlap, st.MaxOverlap
+	r.Injected, r.BadSign, r.BadParams, r.BadExample = st.Injected, st.BadSign, st.BadParams, st.BadExample
+	if st.Distinct > 0 {
+		r.CallsPerKey = float64(st.Calls-st.Injected) / float64(st.Distinct)
+	}
+}
