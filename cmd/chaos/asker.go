@@ -28,9 +28,12 @@ type line struct {
 	ID      string `json:"id"`
 	Door    string `json:"door,omitempty"` // query or submit
 	Email   string `json:"email,omitempty"`
+	Account string `json:"account,omitempty"`
+	Key     string `json:"key,omitempty"`
 	Outcome string `json:"outcome,omitempty"`
 	Code    string `json:"code,omitempty"`
 	Run     string `json:"run,omitempty"`
+	Source  string `json:"source,omitempty"`
 	Err     string `json:"err,omitempty"`
 }
 
@@ -105,28 +108,43 @@ func (a *asker) question(n int, rng *rand.Rand) messages.Query {
 	if account%2 == 1 {
 		q.Key = fmt.Sprintf("order-%d-%d", a.seed, account)
 	}
+	if account%3 == 1 {
+		q.AccountNo = fmt.Sprintf("%s%08d", canaryAccount, account)
+	}
 	return q
 }
+
+// Canaries: what everybody's e-mail and account has in it, so that it is found where it must not be.
+const (
+	canaryName    = "canaryperson"
+	canaryDomain  = "canaryhouse.example"
+	canaryAccount = "208877770000"
+)
 
 // accountOf names the n-th account of a seed; its first word is the part it plays at the practice gateway.
 func accountOf(seed uint64, n int) string {
 	parts := []string{"signed", "signed", "not-signed", "signed", "debit-only", "no-sign-customer", "signed", "abnormal", "refund-only", "not-signed"}
-	return fmt.Sprintf("%s+%d.%d@example.com", parts[n%len(parts)], seed, n)
+	return emailOf(parts[n%len(parts)], fmt.Sprintf("%d.%d", seed, n))
+}
+
+// emailOf is the address of somebody who plays a part.
+func emailOf(part, who string) string {
+	return part + "+" + canaryName + who + "@" + canaryDomain
 }
 
 func (a *asker) one(ctx context.Context, q messages.Query, byQuery bool) {
 	if byQuery {
-		a.write(line{What: "sent", ID: q.ID, Door: messages.DoorQuery, Email: q.UserEmail})
+		a.write(line{What: "sent", ID: q.ID, Door: messages.DoorQuery, Email: q.UserEmail, Account: q.AccountNo, Key: q.Key})
 		r, err := a.client.Ask(ctx, q)
 		if err != nil {
 			a.write(line{What: "gave-up", ID: q.ID, Err: err.Error()})
 			return
 		}
-		a.write(line{What: "told", ID: q.ID, Outcome: string(r.Outcome), Code: r.Code, Run: r.Run})
+		a.write(line{What: "told", ID: q.ID, Outcome: string(r.Outcome), Code: r.Code, Run: r.Run, Source: string(r.Source)})
 		return
 	}
 	q.ReplyTo = "protocol.reply.chaos." + q.ID
-	a.write(line{What: "sent", ID: q.ID, Door: messages.DoorSubmit, Email: q.UserEmail})
+	a.write(line{What: "sent", ID: q.ID, Door: messages.DoorSubmit, Email: q.UserEmail, Account: q.AccountNo, Key: q.Key})
 	if _, err := a.client.Submit(ctx, q); err != nil {
 		a.write(line{What: "gave-up", ID: q.ID, Err: err.Error()})
 		return

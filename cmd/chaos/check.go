@@ -23,6 +23,8 @@ type bounds struct {
 	Unknown  bool          // answers that settle nothing are to be expected
 	Back     time.Duration // from the gateway's return until every answer settles something; 0: not held to one
 	Recovery time.Duration // p99 from a worker's death to the answers of those who waited; 0: not held to one
+	Window   time.Duration // how long an answer is remembered; 0: longer than the scenario lasts
+	Lies     bool          // the gateway lies, and must be seen to
 	Load     *loadBounds   // what the gateway may be asked; nil: not held to any
 }
 
@@ -43,6 +45,7 @@ type verdict struct {
 	Repeats                          int // further calls that nothing explains
 	Refused                          uint64
 	FalseNo, FalseYes                int
+	Unfounded                        int // answers told that the gateway never gave
 	Untold, Split, Overwritten       int // answers told and not written; runs with two answers; conclusive records replaced
 	TwiceTold                        int // durable replies beyond the first of an ask
 	Escaped                          int
@@ -55,15 +58,21 @@ type verdict struct {
 
 // judge holds the testimony against the promises.
 func judge(t *testimony, b bounds) verdict {
-	v := verdict{Refused: t.Fenced, Escaped: len(t.Escaped)}
+	v := verdict{Refused: t.Fenced, Escaped: len(t.Escaped), Figures: slices.Clone(t.Figures)}
 	slices.SortFunc(t.Faults, func(x, y fault) int { return cmp.Compare(x.At, y.At) })
 	v.answers(t)
 	v.calls(t, b)
-	v.records(t)
+	v.records(t, b.Window)
 	v.recovery(t)
 	v.back(t)
 	v.hold(t, b)
 	v.load(t, b.Load)
+	v.log(t)
+	v.rest(t)
+	v.lied(t, b.Lies)
+	if t.Looked > 0 {
+		v.figure("looked through for secrets and people", fmt.Sprintf("%.1f MB, %d found", float64(t.Looked)/1e6, len(t.Leaks)), "0 found")
+	}
 	return v
 }
 
@@ -83,6 +92,12 @@ func truth(email string) string {
 
 // answers looks at what every ask came to.
 func (v *verdict) answers(t *testimony) {
+	given := map[string]bool{}
+	for _, c := range t.Calls {
+		// A code names no account, so that nobody can tell that it was given for another.
+		code := c.Fault == "other-account" && (strings.HasPrefix(c.Key, "abnormal") || strings.HasPrefix(c.Key, "no-sign-customer"))
+		given[c.Partner+" "+c.Key] = given[c.Partner+" "+c.Key] || c.Conclusive || code
+	}
 	for _, a := range t.Asks {
 		v.Asked++
 		switch {
@@ -97,6 +112,9 @@ func (v *verdict) answers(t *testimony) {
 		}
 		for _, told := range a.Told {
 			is := truth(a.Email)
+			if told.settles() && !given[a.account()] {
+				v.Unfounded++
+			}
 			switch told.Outcome {
 			case "unknown", "refused":
 				v.Unknown++
@@ -173,7 +191,9 @@ func (v *verdict) further(t *testimony, b bounds, w wires, before []simulator.Ca
 	})
 	excused := b.Excused && w.inDoubt(last, t.Faults)
 	renewed := b.Wiped && slices.ContainsFunc(t.Faults, func(f fault) bool { return f.Kind == wiped && last.Started <= f.At && f.At <= c.Started })
+	forgotten := b.Window > 0 && c.Started >= last.Ended+b.Window.Microseconds()
 	switch {
+	case forgotten && !beside:
 	case thawed && b.Thawed && (beside || conclusive && !excused):
 		v.FrozenCalls++
 	case beside:
@@ -200,19 +220,20 @@ func (v *verdict) offence(what string, last, c simulator.Call) {
 const clock = "15:04:05.000"
 
 // records looks at what was written, and whether what was told is among it.
-func (v *verdict) records(t *testimony) {
+func (v *verdict) records(t *testimony, window time.Duration) {
 	slices.SortFunc(t.Written, func(x, y written) int { return cmp.Compare(x.Seq, y.Seq) })
-	done, settled := map[string]bool{}, map[string]string{}
+	done, settled := map[string]bool{}, map[string]written{}
 	for _, w := range t.Written {
 		if w.Phase != "done" {
 			continue
 		}
 		done[w.Run] = true
-		if run := settled[w.Key]; run != "" && run != w.Run {
+		before, is := settled[w.Key]
+		if is && before.Run != w.Run && (window == 0 || w.At < before.At+window.Microseconds()) {
 			v.Overwritten++
 		}
 		if w.Conclusive {
-			settled[w.Key] = w.Run
+			settled[w.Key] = w
 		}
 	}
 	said := map[string]string{}
@@ -290,6 +311,7 @@ func (v *verdict) hold(t *testimony, b bounds) {
 	zero(v.Repeats, "further calls that no fault explains")
 	zero(v.FalseNo, `false "not signed"`)
 	zero(v.FalseYes, "other false answers")
+	zero(v.Unfounded, "answers told that the gateway never gave")
 	zero(v.Untold, "answers told that are not written down")
 	zero(v.Split, "runs with two answers")
 	if !b.Wiped {
@@ -297,6 +319,7 @@ func (v *verdict) hold(t *testimony, b bounds) {
 		zero(v.TwiceTold, "durable replies beyond the first")
 	}
 	zero(v.Escaped, "results published where they must not be: "+strings.Join(t.Escaped, " "))
+	zero(len(t.Leaks), "places where a secret or a person is seen: "+strings.Join(t.Leaks[:min(len(t.Leaks), 5)], "; "))
 	zero(len(t.Panics), "processes panicked: "+strings.Join(t.Panics, " "))
 	zero(int(t.Left), "messages left in the streams")
 	if v.Reruns > v.InFlight && !b.Wiped {

@@ -21,6 +21,7 @@ type loadBounds struct {
 	Goodput     time.Duration // from the gateway's return until the askers are served as before; 0: there is no storm
 	Rate        float64       // calls a second over all workers; 0: any
 	Concurrency int           // calls under way over all workers; 0: any
+	Call        time.Duration // one call, as the gateway sees it; 0: any
 }
 
 const (
@@ -33,6 +34,7 @@ const (
 	reached      = 0.85 // of a limit, to say that it was one
 	goodBucket   = second
 	second       = int64(1_000_000)
+	leastFaults  = 20
 	leastStormed = 50 // calls below which a storm was none
 )
 
@@ -50,6 +52,9 @@ func (v *verdict) load(t *testimony, b *loadBounds) {
 	}
 	if b.Concurrency > 0 {
 		v.concurrency(t.Calls, b.Concurrency)
+	}
+	if b.Call > 0 {
+		v.longest(t.Calls, b.Call)
 	}
 }
 
@@ -180,6 +185,42 @@ func (v *verdict) concurrency(calls []simulator.Call, allowed int) {
 	}
 	if float64(most) < float64(allowed)*reached {
 		v.breaks("at most %d calls under way, never the %d that are allowed: nothing is proved", most, allowed)
+	}
+}
+
+// longest looks for the call that was held on to the longest.
+func (v *verdict) longest(calls []simulator.Call, allowed time.Duration) {
+	most, left := time.Duration(0), 0
+	for _, c := range calls {
+		most = max(most, time.Duration(c.Ended-c.Started)*time.Microsecond)
+		if c.Fault != "" {
+			left++
+		}
+	}
+	v.figure("calls that met a fault; the longest call", fmt.Sprintf("%d of %d; %v", left, len(calls), most.Round(time.Millisecond)), allowed.String())
+	if most > allowed {
+		v.breaks("a call of %v, at most %v", most.Round(time.Millisecond), allowed)
+	}
+	if left < leastFaults {
+		v.breaks("only %d calls met a fault: nothing is proved", left)
+	}
+}
+
+// lied counts how many answers were false, and that none of them was believed (answers and records count that).
+func (v *verdict) lied(t *testimony, lies bool) {
+	if !lies {
+		return
+	}
+	untrue, kinds := 0, map[string]bool{}
+	for _, c := range t.Calls {
+		if c.Fault != "" {
+			untrue++
+			kinds[c.Fault] = true
+		}
+	}
+	v.figure("false answers by the gateway; believed", fmt.Sprintf("%d of %d kinds; %d", untrue, len(kinds), v.FalseNo+v.FalseYes+v.Unfounded), "0")
+	if untrue < leastFaults || len(kinds) < 12 {
+		v.breaks("only %d false answers of %d kinds: nothing is proved", untrue, len(kinds))
 	}
 }
 

@@ -72,6 +72,7 @@ func TestEveryBrokenPromiseIsSeen(t *testing.T) {
 		{"further calls", func(t *testimony) { t.Faults[0].Kind = downed }},
 		{`false "not signed"`, func(t *testimony) { t.Asks["a"].Told[0].Outcome = "not_signed" }},
 		{"other false answers", func(t *testimony) { t.Asks["c"].Told[0].Outcome = "signed" }},
+		{"never gave", func(t *testimony) { t.Calls[2].Conclusive = false }},
 		{"not written down", func(t *testimony) { t.Asks["a"].Told[0].Run = "r9" }},
 		{"two answers", func(t *testimony) { t.Asks["a"].Told[0].Outcome = "abnormal" }},
 		{"records replaced", func(t *testimony) {
@@ -121,6 +122,22 @@ func TestAnAnswerLostOnItsWayMayBeAskedForAgain(t *testing.T) {
 	saw.Faults = append(saw.Faults, fault{At: 2*second - 20, Kind: outage, Until: 3 * second})
 	if v := judge(saw, bounds{Excused: true, Failing: true}); v.Doubles != 0 || v.Reruns != 1 {
 		t.Errorf("%d doubles, %d reruns", v.Doubles, v.Reruns)
+	}
+}
+
+func TestWhatIsForgottenMayBeAskedAgain(t *testing.T) {
+	saw := sound()
+	saw.Calls = append(saw.Calls, simulator.Call{Partner: partner, Key: "signed+1@example.com", Started: 6 * second, Ended: 7 * second, Conclusive: true, Conn: 1})
+	saw.Written = append(saw.Written, written{Key: "k1", Seq: 7, At: 7 * second, Phase: "done", Run: "r7", Conclusive: true})
+	saw.Written[1].At = 2 * second
+	if v := judge(saw, bounds{Excused: true, Window: 3 * time.Second}); len(v.Broken) != 0 {
+		t.Errorf("four seconds later: %v", v.Broken)
+	}
+	if v := judge(saw, bounds{Excused: true, Window: 5 * time.Second}); v.Doubles != 1 || v.Overwritten != 0 {
+		t.Errorf("within the window: %d doubles, %d overwritten", v.Doubles, v.Overwritten)
+	}
+	if v := judge(saw, bounds{Excused: true, Window: 6 * time.Second}); v.Overwritten != 1 {
+		t.Errorf("within the window: %d overwritten", v.Overwritten)
 	}
 }
 

@@ -215,5 +215,8 @@ func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (t 
 	if t, err = h.gather(ctx); err == nil && s.witness != nil {
 		err = s.witness(ctx, h, t)
 	}
+	if err == nil {
+		err = errors.Join(h.rested(ctx, t), h.search(ctx, t))
+	}
 	return t, v, err
 }

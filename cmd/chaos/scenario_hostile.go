@@ -20,7 +20,7 @@ import (
 // rubbish is what the doors must survive. Each kills a decoder that believes what it reads, or is too large, or is no query.
 var rubbish = []string{
 	"", "\x81\xa1a\xdd\xff\xff\xff\xff", "\x81\xa1a\xdf\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", "{", "[[[[[[[[[[[[", "null", "\x81\xa1v\x02", `{"v":1,"v":1}`,
-	`{"v":1,"user_email":["a"]}`, `{"v":1,"user_email":"signed+rubbish@example.com","deadline_ms":-1}`, "\xc1", "\x81\xa1v\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+	`{"v":1,"user_email":["a"]}`, `{"v":1,"user_email":"signed+rubbish@` + canaryDomain + `","deadline_ms":-1}`, "\xc1", "\x81\xa1v\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
 }
 
 // attacks are reply subjects that must never be published to.
@@ -60,7 +60,7 @@ func hostile(ctx context.Context, h *house, long time.Duration) error {
 	}
 	h.did("attacks", fmt.Sprintf("%d reply subjects, by both doors", len(attacks)))
 	for i, s := range attacks {
-		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("attack-%d", i), UserEmail: fmt.Sprintf("signed+attack%d@example.com", i)}
+		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("attack-%d", i), UserEmail: emailOf("signed", fmt.Sprintf("attack%d", i))}
 		if err := assault(nc, q, s); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func hotKey(ctx context.Context, h *house) error {
 	}
 	h.did("hot key", fmt.Sprintf("%d asks at once", hotAsks))
 	for i := range hotAsks {
-		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("hot-%d", i), Key: "hot", UserEmail: fmt.Sprintf("signed+hot%d@example.com", h.seed)}
+		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("hot-%d", i), Key: "hot", UserEmail: emailOf("signed", fmt.Sprintf("hot%d", h.seed))}
 		body, err := q.Encode(messages.MsgPack)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func unasked(ctx context.Context, h *house) error {
 		return err
 	}
 	for _, c := range t.Calls {
-		if strings.Contains(c.Key, "+attack") || strings.Contains(c.Key, "+rubbish") {
+		if strings.Contains(c.Key, "attack") || strings.Contains(c.Key, "+rubbish") {
 			h.amiss("the gateway was asked for %s", c.Key)
 		}
 	}

@@ -85,7 +85,8 @@ func askAgain(ctx context.Context, h *house) error {
 			if a.Acked == 0 || len(a.Told) > 0 {
 				continue
 			}
-			q := messages.Query{ID: a.ID, UserEmail: a.Email, ReplyTo: "protocol.reply.chaos." + a.ID}
+			q := a.query()
+			q.Partner, q.ID, q.ReplyTo = "", a.ID, "protocol.reply.chaos."+a.ID
 			if _, err := ask.Submit(ctx, h.seen.nc, q); err != nil {
 				return err
 			}

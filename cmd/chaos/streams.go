@@ -188,6 +188,6 @@ func (o *observer) testify(ctx context.Context, t *testimony) error {
 // reply is a durable reply that was found.
 func (t *testimony) reply(r messages.Result, at int64) {
 	if a := t.Asks[r.ID]; a != nil {
-		a.Told = append(a.Told, telling{At: at, Outcome: string(r.Outcome), Code: r.Code, Run: r.Run})
+		a.Told = append(a.Told, telling{At: at, Outcome: string(r.Outcome), Code: r.Code, Run: r.Run, Source: string(r.Source)})
 	}
 }

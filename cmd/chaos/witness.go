@@ -12,8 +12,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"protocolq/gateway/simulator"
+	"protocolq/messages"
 )
 
 // testimony is what the witnesses of one scenario saw. Times are unix microseconds.
@@ -28,21 +30,37 @@ type testimony struct {
 	Escaped []string          // subjects on which a result was seen that must not be there
 	Panics  []string          // processes that panicked
 	Surplus []string          // anything else that must not be, in words
+	Log     *queryLog         // what the recorder wrote; nil where there was none
+	Leaks   []string          // where a secret, a person or an account was seen that must not be
+	Looked  int64             // bytes that were looked through for them
+	Figures []figure          `json:"-"` // what a scenario measured itself
+	Rests   []rest            // what the workers held when all was quiet, a new one last
 }
 
 // asked is one ask and what came of it.
 type asked struct {
 	ID, Door, Email string
+	Account, Key    string
 	Sent            int64
 	Acked           int64 // submitted only: when the stream had it
 	Told            []telling
 	GaveUp          string // why the asker stopped asking
 }
 
+// query is what was asked, as the key's record and the gateway know it.
+func (a *asked) query() messages.Query {
+	return messages.Query{Partner: partner, UserEmail: a.Email, AccountNo: a.Account, Key: a.Key}
+}
+
+// account is how the gateway's log names it.
+func (a *asked) account() string {
+	return partner + " " + strings.Trim(a.Email+" "+a.Account, " ")
+}
+
 // telling is one answer to an ask.
 type telling struct {
-	At                 int64
-	Outcome, Code, Run string
+	At                         int64
+	Outcome, Code, Run, Source string
 }
 
 // fault is one harm done.
@@ -106,11 +124,11 @@ func (t *testimony) take(l line) {
 	}
 	switch l.What {
 	case "sent":
-		a.Door, a.Email, a.Sent = l.Door, l.Email, l.At
+		a.Door, a.Email, a.Account, a.Key, a.Sent = l.Door, l.Email, l.Account, l.Key, l.At
 	case "acked":
 		a.Acked = l.At
 	case "told":
-		a.Told = append(a.Told, telling{At: l.At, Outcome: l.Outcome, Code: l.Code, Run: l.Run})
+		a.Told = append(a.Told, telling{At: l.At, Outcome: l.Outcome, Code: l.Code, Run: l.Run, Source: l.Source})
 	case "gave-up":
 		a.GaveUp = l.Err
 	}
