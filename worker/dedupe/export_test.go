@@ -2,7 +2,10 @@
 
 package dedupe
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // Judge is judge for a reader of the entry at a time of the test's choice.
 func Judge[Q any](e Entry, a *Ask[Q], now time.Time) (Verdict, bool) { return judge(&e, a.wish(), now) }
@@ -20,3 +23,20 @@ type kindOfAct = act
 
 // Encode is how a record is stored.
 func (r *Record) Encode() ([]byte, error) { return r.encode() }
+
+// CheckLease is Check for a lease that was claimed ago on the monotonic clock, since when the machine's wall clock has been set
+// forward by jump. No test can set a machine's clock, a bubble's time has one clock only, and time.Time offers no way to part
+// the two: ok is false when it looks different inside.
+func CheckLease(lease, ago, jump time.Duration) (err error, ok bool) {
+	type parts struct { // of a time.Time with a monotonic reading: seconds stand above the lowest 30 bits of the first
+		wall uint64
+		ext  int64
+		_    *time.Location
+	}
+	now := time.Now()
+	since := now.Add(-ago)
+	(*parts)(unsafe.Pointer(&since)).wall -= uint64(int64(jump/time.Second)) << 30
+	ok = now.Sub(since) == ago && now.Round(0).Sub(since.Round(0)) == ago+jump
+	l := &Lease{since: since, rec: Record{LeaseMs: lease.Milliseconds()}}
+	return l.Check(), ok
+}

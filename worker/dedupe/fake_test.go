@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,7 +26,8 @@ type fakeStore struct {
 	entries map[string]dedupe.Entry
 	ends    map[string]time.Time
 	hear    []func(dedupe.Entry)
-	deaf    bool // changes are not told: republished messages are lost
+	deaf    bool         // changes are not told: republished messages are lost
+	ahead   atomic.Int64 // nanoseconds: how far its clock has been set forward
 
 	// before may refuse a Put, and lose may lose its acknowledgement; nil: neither.
 	before func(rec *dedupe.Record) error
@@ -64,7 +66,7 @@ func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, exp
 		return 0, dedupe.ErrFull
 	}
 	s.seq++
-	e := dedupe.Entry{Key: key, Seq: s.seq, Time: time.Now(), Record: *rec}
+	e := dedupe.Entry{Key: key, Seq: s.seq, Time: time.Now().Add(time.Duration(s.ahead.Load())), Record: *rec}
 	seconds := time.Duration(math.Ceil(max(ttl.Seconds(), 1)))
 	if was := s.now(key); s.stored != nil {
 		s.stored(&was, &e)
