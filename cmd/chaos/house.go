@@ -27,6 +27,7 @@ type plan struct {
 	Armed     bool     // workers with failpoints
 	Proxied   bool     // the gateway is reached through a proxy
 	Cuttable  bool     // the first worker reaches NATS through a proxy
+	Parted    bool     // servers reach each other through proxies, and each worker and asker knows one server only
 	Workers   int      // 3; -1: none at first
 	Worker    []string // more of their arguments
 	Simulator []string // more arguments of the practice gateway
@@ -104,7 +105,7 @@ func (h *house) build(ctx context.Context) (err error) {
 	if h.Store == "" {
 		h.Store = h.dir
 	}
-	if h.cluster, err = newCluster(h.dir, h.prog.nats, h.Store, h.Sync, h.Servers); err != nil {
+	if h.cluster, err = newCluster(h.dir, h.prog.nats, h.plan); err != nil {
 		return err
 	}
 	if err := h.cluster.up(ctx); err != nil {
@@ -113,7 +114,7 @@ func (h *house) build(ctx context.Context) (err error) {
 	if err := h.provision(ctx); err != nil {
 		return err
 	}
-	if h.seen, err = observe(h.cluster.urls()); err != nil {
+	if h.seen, err = observe(h.near(h.Servers - 1)); err != nil {
 		return err
 	}
 	if _, err := h.practice(ctx, h.Simulator...); err != nil {
@@ -188,7 +189,7 @@ func (h *house) work(ctx context.Context, place int, failpoint string) error {
 		h.inspect(p)
 	}
 	h.made++
-	urls, address := h.cluster.urls(), h.gateways[0].address
+	urls, address := h.near(place), h.gateways[0].address
 	if h.line != nil && place == 0 {
 		urls = "nats://" + h.line.address()
 	}
@@ -208,6 +209,14 @@ func (h *house) work(ctx context.Context, place int, failpoint string) error {
 	p, err := start(ctx, h.dir, fmt.Sprintf("worker-%d.%d", place+1, h.made), env, program, args...)
 	h.workers[place] = p
 	return err
+}
+
+// near is what the client of a place is given: all servers, or the one that is on its side when they are parted.
+func (h *house) near(place int) string {
+	if h.Parted {
+		return h.cluster.servers[place%len(h.cluster.servers)].url
+	}
+	return h.cluster.urls()
 }
 
 // ready waits until the doors of all workers that live are open.
@@ -235,7 +244,7 @@ func (h *house) load(ctx context.Context, long time.Duration) error {
 	begin := time.Now().UnixMicro()
 	for i := range 2 {
 		name := string(rune('a' + i))
-		p, err := start(ctx, h.dir, "asker-"+name, nil, h.prog.self, "asker", "-name", name, "-nats", h.cluster.urls(), "-seed", fmt.Sprint(h.seed),
+		p, err := start(ctx, h.dir, "asker-"+name, nil, h.prog.self, "asker", "-name", name, "-nats", h.near(i), "-seed", fmt.Sprint(h.seed),
 			"-begin", fmt.Sprint(begin), "-for", long.String(), "-settle", settle.String(), "-rate", fmt.Sprint(h.Rate), "-keys", fmt.Sprint(h.Keys),
 			"-doors", h.Doors, "-out", filepath.Join(h.dir, name+".jsonl"))
 		if err != nil {
@@ -360,6 +369,7 @@ func (h *house) raze() {
 		all = append(all, g.process)
 	}
 	if h.cluster != nil {
+		h.cluster.close()
 		for _, s := range h.cluster.servers {
 			all = append(all, s.running)
 		}

@@ -1,15 +1,22 @@
 //go:build unix
 
-// A way between two processes that can be cut, and that can be made to lead elsewhere.
+// A way between two processes that can be cut, held up in one direction, and made to lead elsewhere.
 
 package main
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"sync"
+)
+
+// direction is one of the two in which bytes go: from who has called, or back to him.
+type direction int
+
+const (
+	there direction = iota
+	back
 )
 
 // proxy passes TCP connections on.
@@ -17,8 +24,10 @@ type proxy struct {
 	listener net.Listener
 
 	mu    sync.Mutex // guards all below
+	moved *sync.Cond // something below has changed
 	to    string
 	cut   bool
+	held  [2]bool // by direction
 	conns map[net.Conn]bool
 }
 
@@ -29,6 +38,7 @@ func newProxy(to string) (*proxy, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	p := &proxy{listener: l, to: to, conns: map[net.Conn]bool{}}
+	p.moved = sync.NewCond(&p.mu)
 	go p.serve()
 	return p, nil
 }
@@ -63,9 +73,29 @@ func (p *proxy) pass(in net.Conn) {
 	}
 	defer p.forget(in, out)
 	one := make(chan struct{}, 2)
-	go func() { _, _ = io.Copy(out, in); one <- struct{}{} }()
-	go func() { _, _ = io.Copy(in, out); one <- struct{}{} }()
+	go func() { p.flow(out, in, there); one <- struct{}{} }()
+	go func() { p.flow(in, out, back); one <- struct{}{} }()
 	<-one // what one side has ended, the other has no use for
+}
+
+// flow copies one direction of a connection. What is held up arrives late, as TCP loses nothing within a connection.
+func (p *proxy) flow(to, from net.Conn, d direction) {
+	for b := make([]byte, 32<<10); ; {
+		n, err := from.Read(b)
+		p.mu.Lock()
+		for p.held[d] && !p.cut {
+			p.moved.Wait()
+		}
+		p.mu.Unlock()
+		if n > 0 {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func (p *proxy) keep(conns ...net.Conn) bool {
@@ -93,6 +123,14 @@ func (p *proxy) sever() {
 	for c := range p.conns {
 		_ = c.Close()
 	}
+	p.moved.Broadcast()
+}
+
+// hold keeps what goes in a direction until heal; the other goes on, and nobody's connection ends.
+func (p *proxy) hold(d direction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held[d] = true
 }
 
 func (p *proxy) heal() { p.lead("") }
@@ -101,7 +139,8 @@ func (p *proxy) heal() { p.lead("") }
 func (p *proxy) lead(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut = false
+	p.cut, p.held = false, [2]bool{}
+	p.moved.Broadcast()
 	if to == "" || to == p.to {
 		return
 	}

@@ -144,7 +144,9 @@ func (h *house) cut(ctx context.Context, sync string) (accepted, left int, err e
 
 // survivors starts a server on what the disk had, and counts the queries that it still has.
 func (h *house) survivors(ctx context.Context, store string) (int, error) {
-	c, err := newCluster(h.dir, h.prog.nats, store, "always", 1)
+	p := h.plan
+	p.Store, p.Sync = store, "always"
+	c, err := newCluster(h.dir, h.prog.nats, p)
 	if err != nil {
 		return 0, err
 	}

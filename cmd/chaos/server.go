@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type cluster struct {
 	dir     string
 	program string
 	servers []*server
+	ways    [][]*proxy // from one server to another, where the plan parts them
 }
 
 // freePorts gives ports that nobody listens on at present.
@@ -42,27 +44,25 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// newCluster writes the settings of n servers, whose streams lie below store; sync is sync_interval, "" the server's default.
-func newCluster(dir, program, store, sync string, n int) (*cluster, error) {
+// newCluster writes the settings of the servers of a plan.
+func newCluster(dir, program string, p plan) (*cluster, error) {
+	n := p.Servers
 	ports, err := freePorts(2 * n)
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{dir: dir, program: program}
-	var routes []string
-	for i := range n {
-		routes = append(routes, fmt.Sprintf("%q", fmt.Sprintf("nats-route://127.0.0.1:%d", ports[n+i])))
-	}
-	if sync != "" {
-		sync = "sync_interval: " + sync
-	}
 	for i := range n {
 		s := &server{name: fmt.Sprintf("nats-%d", i+1), url: fmt.Sprintf("nats://127.0.0.1:%d", ports[i])}
 		s.settings = filepath.Join(dir, s.name+".conf")
-		text := fmt.Sprintf("server_name: %s\nlisten: \"127.0.0.1:%d\"\nping_interval: \"10s\"\nmax_payload: 131072\njetstream { store_dir: %q, max_file_store: 4GB, %s }\n",
-			s.name, ports[i], filepath.Join(store, s.name), sync)
+		text := fmt.Sprintf("server_name: %s\nlisten: \"127.0.0.1:%d\"\nping_interval: \"10s\"\nmax_payload: 131072\njetstream { store_dir: %q, max_file_store: 4GB, sync_interval: %s }\n",
+			s.name, ports[i], filepath.Join(p.Store, s.name), p.Sync)
 		if n > 1 {
-			text += fmt.Sprintf("cluster { name: chaos, listen: \"127.0.0.1:%d\", routes: [%s] }\n", ports[n+i], strings.Join(routes, ", "))
+			routes, err := c.routes(i, ports[n:], p.Parted)
+			if err != nil {
+				return nil, err
+			}
+			text += routes
 		}
 		if err := os.WriteFile(s.settings, []byte(text), 0o600); err != nil {
 			return nil, fmt.Errorf("write settings of %s: %w", s.name, err)
@@ -70,6 +70,40 @@ func newCluster(dir, program, store, sync string, n int) (*cluster, error) {
 		c.servers = append(c.servers, s)
 	}
 	return c, nil
+}
+
+// routes are the settings of one server's ways to all. Where they are to be cut they lead through proxies, and no server tells
+// another an address at which a third could be reached beside them.
+func (c *cluster) routes(of int, ports []int, parted bool) (string, error) {
+	var routes []string
+	ways := make([]*proxy, len(ports))
+	for to, port := range ports {
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		if parted && to != of {
+			way, err := newProxy(address)
+			if err != nil {
+				return "", err
+			}
+			ways[to], address = way, way.address()
+		}
+		routes = append(routes, strconv.Quote("nats-route://"+address))
+	}
+	told := ""
+	if parted {
+		c.ways = append(c.ways, ways)
+		told = fmt.Sprintf("no_advertise: true, advertise: \"127.0.0.1:%d\", ", of+1) // nobody listens there
+	}
+	return fmt.Sprintf("cluster { name: chaos, listen: \"127.0.0.1:%d\", %sroutes: [%s] }\n", ports[of], told, strings.Join(routes, ", ")), nil
+}
+
+// each calls f for every way of a server to another: out is the direction in which the server speaks on it.
+func (c *cluster) each(of int, f func(way *proxy, out direction)) {
+	for i := range c.ways {
+		if i != of {
+			f(c.ways[of][i], there)
+			f(c.ways[i][of], back)
+		}
+	}
 }
 
 // start starts one of the servers.
@@ -94,6 +128,17 @@ func (c *cluster) up(ctx context.Context) error {
 		m, err := nc.Request("$JS.API.INFO", nil, time.Second)
 		return err == nil && !strings.Contains(string(m.Data), `"error"`)
 	})
+}
+
+// close ends the ways between the servers.
+func (c *cluster) close() {
+	for _, ways := range c.ways {
+		for _, way := range ways {
+			if way != nil {
+				way.close()
+			}
+		}
+	}
 }
 
 // urls is what clients are given.
