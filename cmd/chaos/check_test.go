@@ -158,7 +158,12 @@ func TestScenariosAreNamedOnce(t *testing.T) {
 		}
 		seen[s.name] = true
 	}
-	if _, err := choose("kills,nonsense"); err == nil {
+	if _, err := choose("kills,nonsense", true); err == nil {
 		t.Error("a scenario that is none is taken")
+	}
+	short, _ := choose("", false)
+	all, _ := choose("", true)
+	if many, err := choose("many", false); err != nil || len(many) != 1 || len(short) >= len(all) {
+		t.Errorf("%d scenarios in all, %d in the short run, %v", len(all), len(short), err)
 	}
 }

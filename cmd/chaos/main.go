@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,7 +55,7 @@ func chaos(ctx context.Context) int {
 	flag.BoolVar(&f.keep, "keep", false, "keep the houses, as is done with those in which a bound was broken")
 	flag.Usage = usage
 	flag.Parse()
-	chosen, err := choose(f.names)
+	chosen, err := choose(f.names, f.total > 0)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 2
@@ -91,10 +92,10 @@ func usage() {
 	}
 }
 
-// choose finds scenarios by their names.
-func choose(names string) (list []scenario, err error) {
+// choose finds scenarios by their names; without names it takes all, those of the long run only in it.
+func choose(names string, long bool) (list []scenario, err error) {
 	if names == "" {
-		return scenarios(), nil
+		return slices.DeleteFunc(scenarios(), func(s scenario) bool { return s.long && !long }), nil
 	}
 	known := map[string]scenario{}
 	for _, s := range scenarios() {

@@ -33,7 +33,7 @@ type rest struct {
 // rested waits until the consumers have nothing pending, takes the gateways away, with whose connections their goroutines end,
 // and looks at the workers beside a new one that has answered a little. At last each is ended by SIGQUIT, which makes it say what its goroutines do.
 func (h *house) rested(ctx context.Context, t *testimony) error {
-	if err := h.seen.idle(ctx); err != nil {
+	if err := h.seen.idle(ctx, restWithin); err != nil {
 		t.Surplus = append(t.Surplus, "consumers not back to rest: "+err.Error())
 	}
 	var old []*process
@@ -53,7 +53,7 @@ func (h *house) rested(ctx context.Context, t *testimony) error {
 		return err
 	}
 	fresh := h.workers[len(h.workers)-1]
-	if err := errors.Join(h.ready(ctx), h.warm(ctx), h.seen.idle(ctx)); err != nil {
+	if err := errors.Join(h.ready(ctx), h.warm(ctx), h.seen.idle(ctx, settle)); err != nil {
 		return err
 	}
 	for _, g := range h.gateways {
@@ -157,9 +157,9 @@ func goroutines(p *process) (int, error) {
 }
 
 // idle waits until no consumer of the workers has anything pending.
-func (o *observer) idle(ctx context.Context) error {
+func (o *observer) idle(ctx context.Context, within time.Duration) error {
 	held := ""
-	err := eventually(ctx, restWithin, "nothing pending", func() bool {
+	err := eventually(ctx, within, "nothing pending", func() bool {
 		held = ""
 		for kind, name := range map[messages.Kind]string{messages.Requests: messages.ConsumerAsked, messages.Waiting: messages.ConsumerWaiting} {
 			held += o.pending(ctx, kind, name)

@@ -19,6 +19,7 @@ type scenario struct {
 	bounds bounds
 	least  time.Duration // how long the load must last for the harm to be done
 	root   bool          // only root can do it
+	long   bool          // only in the long run, or when it is named
 	// prepare is done before the house is built, tidy when it is razed; may be nil.
 	prepare func(ctx context.Context, h *house) error
 	tidy    func(h *house)
@@ -41,7 +42,7 @@ const cooldown = 2 * time.Second
 func scenarios() []scenario {
 	lost := bounds{Excused: true, Recovery: recovery}
 	return append([]scenario{
-		{name: "kills", about: "kill -9 of a worker at random", bounds: lost, harm: kills},
+		recorded(scenario{name: "kills", about: "kill -9 of a worker at random", bounds: lost, harm: kills}),
 		{name: "fail", about: "the same, with after_crash: fail", plan: plan{Worker: []string{"--after-crash", "fail"}, Doors: "submit"}, bounds: bounds{Unknown: true, Recovery: recovery}, harm: kills},
 		{name: "steps", about: "kill -9 at each step of a run", plan: plan{Armed: true}, bounds: lost, least: 20 * time.Second, harm: steps},
 		{name: "freezes", about: "SIGSTOP past the lease, then SIGCONT", bounds: bounds{Excused: true, Thawed: true, Recovery: recovery}, least: 12 * time.Second, harm: freezes},
@@ -50,11 +51,15 @@ func scenarios() []scenario {
 		{name: "server", about: "kill -9 of the one NATS server, away for less and more than a lease", least: 16 * time.Second, harm: serverDeaths},
 		{name: "cluster", about: "kill -9 of each of three NATS servers", plan: plan{Servers: 3}, least: 12 * time.Second, harm: serverDeaths},
 		{name: "partition", about: "a worker cut off from NATS past its lease", plan: plan{Cuttable: true}, bounds: lost, least: 14 * time.Second, harm: partition},
-		{name: "gateway", about: "the gateway away, then only failing, then lying", plan: plan{Proxied: true}, bounds: bounds{Excused: true, Failing: true, Unknown: true, Back: time.Minute}, least: 12 * time.Second, harm: gatewayTrouble},
+		recorded(scenario{name: "gateway", about: "the gateway away, then only failing, then lying", plan: plan{Proxied: true}, bounds: bounds{Excused: true, Failing: true, Unknown: true, Back: time.Minute}, least: 12 * time.Second, harm: gatewayTrouble}),
 		{name: "wiped", about: "streams deleted and provisioned again", bounds: bounds{Wiped: true}, least: 12 * time.Second, harm: wipe, after: askAgain},
-		{name: "hostile", about: "bombs, reply subjects that are attacks, one key asked 10,000 times at once", bounds: bounds{Unknown: true}, harm: hostile, after: unasked},
+		hostileScenario(),
 		{name: "poison", about: "a key that kills whoever touches it", plan: plan{Armed: true, Workers: -1, Rate: 0.5, Keys: 0.01}, bounds: bounds{Excused: true, Unknown: true}, harm: poison, after: buried},
 		outageScenario(),
+		slowScenario(),
+		lyingScenario(),
+		shuffledScenario(),
+		manyScenario(),
 	}, append(networkScenarios(), diskScenarios()...)...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,8 +31,43 @@ var attacks = []string{
 	"elsewhere.victim", "_R_.victim", "_GR_.victim",
 }
 
+// mistyped are sound messages whose values are of other types than a query's.
+var mistyped = []string{
+	"\x81\xa1v\xa11", "\x81\xa1v\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00", "\x82\xa1v\x01\xaauser_email\x2a", "\x82\xa1v\x01\xaauser_email\x91\xa1a", "\x82\xa1v\x01\xaauser_email\x81\xa1a\x01",
+	"\x82\xa1v\x01\xaaaccount_no\xcf\x1c\xfc\x2a\x60\x00\x00\x00\x00", "\x82\xa1v\x01\xa4meta\xc3", "\x82\xa1v\x01\xa4meta\x81\x01\x02", "\x82\xa1v\x01\xa2id\xc4\x01a", "\x93\x01\x02\x03", "\x2a", "\xc0", "\xa5hello",
+	`[1,2]`, `"text"`, `7`, `{"v":"1"}`, `{"v":1.5}`, `{"v":1,"max_age_ms":"1"}`, `{"v":1,"meta":["a"]}`, `{"v":1,"user_email":{"a":1}}`,
+}
+
+const randoms = 100
+
+func hostileScenario() scenario {
+	f := &figures{}
+	return scenario{name: "hostile", about: "bombs, reply subjects that are attacks, one key asked 10,000 times at once", bounds: bounds{Unknown: true},
+		harm:  func(ctx context.Context, h *house, long time.Duration) error { return hostile(ctx, h, long, f) },
+		after: unasked, witness: f.tell}
+}
+
+// figures are what a scenario measures itself.
+type figures struct{ list []figure }
+
+func (f *figures) add(what, value, bound string) { f.list = append(f.list, figure{what, value, bound}) }
+
+func (f *figures) tell(_ context.Context, _ *house, t *testimony) error {
+	t.Figures = append(t.Figures, f.list...)
+	return nil
+}
+
+// rubbishOf is up to 4 KiB that the seed makes.
+func (h *house) rubbishOf() string {
+	b := make([]byte, 1+h.rng.IntN(4<<10))
+	for i := range b {
+		b[i] = byte(h.rng.UintN(256))
+	}
+	return string(b)
+}
+
 // hostile sends all of it while others ask.
-func hostile(ctx context.Context, h *house, long time.Duration) error {
+func hostile(ctx context.Context, h *house, long time.Duration, f *figures) error {
 	nc, _, err := h.connect()
 	if err != nil {
 		return err
@@ -45,9 +81,12 @@ func hostile(ctx context.Context, h *house, long time.Duration) error {
 	if err := h.seen.nc.Flush(); err != nil {
 		return err
 	}
-	h.did("bombs", fmt.Sprintf("%d of each of %d", 20, len(rubbish)+2))
-	bombs := append([]string{string(make([]byte, 64<<10+1)), nested(60 << 10)}, rubbish...)
-	for range 20 {
+	bombs := slices.Concat([]string{string(make([]byte, 64<<10+1)), nested(60 << 10)}, rubbish, mistyped)
+	for range randoms {
+		bombs = append(bombs, h.rubbishOf())
+	}
+	h.did("bombs", fmt.Sprintf("%d of each of %d", 4, len(bombs)))
+	for range 4 {
 		for _, i := range h.rng.Perm(len(bombs)) {
 			_, err := nc.Request("protocol.query", []byte(bombs[i]), 2*time.Second)
 			if err != nil {
@@ -65,7 +104,7 @@ func hostile(ctx context.Context, h *house, long time.Duration) error {
 			return err
 		}
 	}
-	if err := hotKey(ctx, h); err != nil {
+	if err := hotKey(ctx, h, f); err != nil {
 		return err
 	}
 	return pause(ctx, long/4)
@@ -104,10 +143,14 @@ func nested(depth int) string {
 	return string(b)
 }
 
-const hotAsks = 10_000
+// How many ask for one key at once, and how long the slowest of a hundred may wait: the call itself takes up to 0.4 s.
+const (
+	hotAsks  = 10_000
+	hotBound = 3 * time.Second
+)
 
 // hotKey lets ten thousand ask about one account at once. All must hear the same, by one call (the gateway's log says).
-func hotKey(ctx context.Context, h *house) error {
+func hotKey(ctx context.Context, h *house, f *figures) error {
 	nc, _, err := h.connect()
 	if err != nil {
 		return err
@@ -116,6 +159,7 @@ func hotKey(ctx context.Context, h *house) error {
 	inbox := nc.NewInbox()
 	var mu sync.Mutex
 	runs, full := map[string]int{}, 0
+	sent, took := [hotAsks]time.Time{}, []time.Duration(nil)
 	sub, err := nc.Subscribe(inbox, func(m *nats.Msg) {
 		r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
 		mu.Lock()
@@ -125,6 +169,10 @@ func hotKey(ctx context.Context, h *house) error {
 			return
 		}
 		runs[r.Run+string(r.Outcome)]++
+		var i int
+		if _, err := fmt.Sscanf(r.ID, "hot-%d", &i); err == nil && i < hotAsks {
+			took = append(took, time.Since(sent[i]))
+		}
 	})
 	if err == nil {
 		err = sub.SetPendingLimits(-1, -1)
@@ -140,6 +188,9 @@ func hotKey(ctx context.Context, h *house) error {
 			return err
 		}
 		m := &nats.Msg{Subject: "protocol.query", Reply: inbox, Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack)}}}
+		mu.Lock()
+		sent[i] = time.Now()
+		mu.Unlock()
 		if err := nc.PublishMsg(m); err != nil {
 			return err
 		}
@@ -157,6 +208,14 @@ func hotKey(ctx context.Context, h *house) error {
 	defer mu.Unlock()
 	if err != nil || len(runs) != 1 {
 		h.amiss("hot key: %d asks were answered by %d runs, %d overloaded (%v)", hotAsks, len(runs), full, err)
+	}
+	if len(took) > 0 {
+		slices.Sort(took)
+		p99 := took[len(took)*99/100]
+		f.add("hot key, 10,000 asks at once: p50, p99 of the answers", fmt.Sprintf("%v, %v", took[len(took)/2].Round(time.Millisecond), p99.Round(time.Millisecond)), hotBound.String())
+		if p99 > hotBound {
+			h.amiss("hot key: p99 %v, at most %v", p99, hotBound)
+		}
 	}
 	if full > 0 {
 		fmt.Printf("           hot key: %d were told OVERLOADED\n", full)
