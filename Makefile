@@ -7,7 +7,7 @@ LINT    := v2.15.0
 # The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
-.PHONY: help build test demo dev fuzz bench chaos lint clean
+.PHONY: help build test demo dev fuzz bench peerbench chaos lint clean
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -29,6 +29,13 @@ fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
 
 bench: ## every benchmark, six times, as benchstat reads it
 	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m ./...
+
+# What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another file begins anew.
+peerbench: PEERBENCH_OUT ?= $(CURDIR)/bin/peerbench.jsonl
+peerbench: ## protocolq beside its alternatives, about 15 minutes; ROUNDS=1 for 4
+	@mkdir -p $(dir $(PEERBENCH_OUT))
+	cd cmd/peerbench && go run . rounds -plan bars,durable,growth,duplicates -rounds $(or $(ROUNDS),5) -max 1500ms -out $(PEERBENCH_OUT)
+	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)
 
 # Seeds are fixed, so that a red run can be repeated. CHAOS=long takes one at random and goes on for CHAOS_FOR, each round by the next.
 chaos: ## real processes killed, frozen and cut off, about 4 minutes; CHAOS=long for hours

@@ -3,7 +3,10 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,7 +25,7 @@ func build(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"build", "-o", bin, "./programs/..."},
 		{"build", "-o", bin + "nats-server", "github.com/nats-io/nats-server/v2"},
-		{"build", "-C", "../..", "-trimpath", "-ldflags", "-s -w", "-o", bin + "protocolq", "./cmd/protocolq"},
+		{"build", "-C", "../..", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bin + "protocolq", "./cmd/protocolq"},
 	} {
 		c := exec.CommandContext(ctx, "go", args...)
 		c.Stderr = os.Stderr
@@ -32,4 +35,18 @@ func build(ctx context.Context) error {
 		}
 	}
 	return os.Setenv("PEERBENCH_BUILT", "1")
+}
+
+// fingerprint tells one build of protocolq from another: what was measured of the one says nothing of the other.
+func fingerprint(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12], nil
 }

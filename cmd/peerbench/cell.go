@@ -48,7 +48,7 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	}
 	idle := w.largest((*proc).rss)
 	w.warm(cl)
-	filled, err := w.remember(cl)
+	filled, err := w.remember(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -54,14 +54,16 @@ type results struct {
 	failed int
 }
 
+// gather takes the lines with a tag, of the build of protocolq that was measured last. A run that failed and was run again did not fail.
 func gather(rows []row, tag string) *results {
 	res := &results{at: map[place]map[string][]row{}}
+	failed := map[string]bool{}
 	for _, r := range rows {
-		if r.text("tag") != tag {
+		if r.text("tag") != tag || r.text("build") != rows[len(rows)-1].text("build") {
 			continue
 		}
+		failed[r.text("cell")] = r["failed"] != nil
 		if r["failed"] != nil {
-			res.failed++
 			continue
 		}
 		derive(r)
@@ -72,6 +74,11 @@ func gather(rows []row, tag string) *results {
 		res.at[p][ct] = append(res.at[p][ct], r)
 		if !slices.Contains(res.order, ct) {
 			res.order = append(res.order, ct)
+		}
+	}
+	for _, bad := range failed {
+		if bad {
+			res.failed++
 		}
 	}
 	slices.Sort(res.order)

@@ -56,7 +56,7 @@ func parseRounds(args []string) (*schedule, error) {
 	f.DurationVar(&s.max, "max", 2*time.Second, "sending time of a run")
 	f.StringVar(&s.extra, "extra", "", "more flags of cell, with every contestant")
 	f.StringVar(&s.tag, "tag", "", "goes into each line")
-	f.StringVar(&s.out, "out", "results.jsonl", "file; what stands in it is not run again")
+	f.StringVar(&s.out, "out", "results.jsonl", "file; what stands in it, of this build of protocolq, is not run again")
 	var names []string
 	f.Func("external", "`NAME and flags` of one more contestant, such as 'mine -worker-cmd \"…\"'; may be repeated", func(v string) error {
 		words := cmdline.Split(v)
@@ -91,6 +91,10 @@ func list(s string) []string {
 }
 
 func (s *schedule) run(ctx context.Context) error {
+	build, err := fingerprint("bin/protocolq")
+	if err != nil {
+		return err
+	}
 	done, err := finished(s.out)
 	if err != nil {
 		return err
@@ -107,7 +111,7 @@ func (s *schedule) run(ctx context.Context) error {
 				continue
 			}
 			for _, name := range s.order(round, c) {
-				id := strings.Join([]string{s.tag, fmt.Sprint(round), c.String(), name}, "/")
+				id := strings.Join([]string{s.tag, build, fmt.Sprint(round), c.String(), name}, "/")
 				if done[id] {
 					continue
 				}
@@ -119,7 +123,7 @@ func (s *schedule) run(ctx context.Context) error {
 					failed++
 				}
 				fmt.Fprintf(os.Stderr, "round %d/%d  %-28s %-18s %s\n", round+1, s.rounds, c, name, progress(line, err))
-				line["cell"], line["round"], line["tag"] = id, round, s.tag
+				line["cell"], line["round"], line["tag"], line["build"] = id, round, s.tag, build
 				if err := json.NewEncoder(f).Encode(line); err != nil {
 					return err
 				}
