@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -66,6 +67,7 @@ func (w *world) remember(ctx context.Context) (mb float64, err error) {
 		return 0, fmt.Errorf("%d of %d remembered answers are in the stream", info.State.Msgs, w.o.remembered)
 	}
 	time.Sleep(2 * time.Second) // the workers read what was stored
+	syscall.Sync()              // what the filling wrote is on the disk before anything is measured
 	return w.largest((*proc).rss), nil
 }
 
