@@ -65,19 +65,19 @@ func TestRefuses(t *testing.T) {
 
 func TestCountsByKey(t *testing.T) {
 	s := newServer()
-	for _, n := range []uint64{1, 1, 1, 2} {
+	for _, n := range []uint64{1, 1, 1, 2, 2, 3} {
 		if got := call(t, s, func(p url.Values) { p.Set("user_email", payload.Key(n)) }); !strings.Contains(got, "<user_id>"+payload.UserID(payload.Key(n))+"</user_id>") {
 			t.Error(got)
 		}
 	}
-	if st := counted(t, s); st.Calls != 4 || st.Distinct != 2 || st.Dup != 2 || st.DupKeys != 1 || st.MaxPerKey != 3 || st.Overlap != 0 {
+	if st := counted(t, s); st.Calls != 6 || st.Distinct != 3 || st.Dup != 3 || st.DupKeys != 2 || st.MaxPerKey != 3 || st.Overlap != 0 {
 		t.Errorf("counted %+v", st)
 	}
 	s.errorRate = 1
 	if got := call(t, s, func(url.Values) {}); !strings.Contains(got, "SYSTEM_ERROR") {
 		t.Error(got)
 	}
-	if st := counted(t, s); st.Injected != 1 || st.Dup != 2 {
+	if st := counted(t, s); st.Injected != 1 || st.Dup != 3 {
 		t.Errorf("an injected failure is no second answer: %+v", st)
 	}
 	s.reset(nil, nil)
