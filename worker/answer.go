@@ -47,15 +47,18 @@ func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
 var sources = map[dedupe.Source]messages.Source{dedupe.Asked: messages.Asked, dedupe.Joined: messages.Joined, dedupe.Remembered: messages.Remembered}
 
 // answerOf reads the answer of a verdict, or finds that it was read before: what is
-// remembered is told to many.
+// remembered once is likely to be told to many.
 func answerOf(v *dedupe.Verdict) (messages.Result, error) {
+	if r, ok := v.Read.(*messages.Result); ok {
+		return *r, nil
+	}
 	if v.Memo != nil {
 		if known, ok := v.Memo.Load().(*messages.Result); ok {
 			return *known, nil
 		}
 	}
 	r, _, err := messages.DecodeResult(v.Answer, string(messages.MsgPack))
-	if err == nil && v.Memo != nil {
+	if err == nil && v.Memo != nil && v.Source == dedupe.Remembered {
 		v.Memo.Store(&r)
 	}
 	return r, err

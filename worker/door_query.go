@@ -39,6 +39,8 @@ type storing struct {
 	accepted bool   // tell him that it is stored: the answer goes elsewhere
 	q        messages.Query
 	encoding messages.Encoding
+	subject  string // it came by
+	trace    string
 }
 
 const (
@@ -128,24 +130,27 @@ func (d *frontDoor) remembered(q *messages.Query, to, subject string, encoding m
 	return ok
 }
 
-// store queues the request; run publishes it and sees to its acknowledgement.
+// store queues the request; run publishes it and sees to its acknowledgement. Its headers say
+// what the message itself does not: each costs the server and two workers their time.
 func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encoding) {
-	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, encoding: encoding}
+	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, encoding: encoding, subject: in.subject, trace: in.trace()}
 	token := nuid.Next()
-	s.msg = &nats.Msg{Subject: d.w.o.Names.Request(q.KeyToken()), Data: in.data, Header: nats.Header{
-		messages.HeaderMsgID:       {token},
-		messages.HeaderContentType: {string(encoding)},
-		messages.HeaderDoor:        {messages.DoorQuery},
-		messages.HeaderSubject:     {in.subject},
-		messages.HeaderID:          {q.ID},
-		messages.HeaderPartner:     {q.Partner},
-	}}
-	if to := firstOf(q.ReplyTo, in.natsReply); to != "" {
-		s.msg.Header[messages.HeaderReplyTo] = []string{to}
+	head := nats.Header{messages.HeaderMsgID: {token}}
+	for _, h := range [...]struct {
+		name, value string
+		needed      bool
+	}{
+		{messages.HeaderReplyTo, firstOf(q.ReplyTo, in.natsReply), true},
+		{messages.HeaderSubject, in.subject, in.subject != d.w.o.Names.Query()},
+		{messages.HeaderID, q.ID, !in.named},
+		{messages.HeaderPartner, q.Partner, !in.partnered},
+		{messages.Traceparent, s.trace, true},
+	} {
+		if h.needed && h.value != "" {
+			head[h.name] = []string{h.value}
+		}
 	}
-	if t := in.trace(); t != "" {
-		s.msg.Header[messages.Traceparent] = []string{t}
-	}
+	s.msg = &nats.Msg{Subject: d.w.o.Names.Request(q.KeyToken()), Data: in.data, Header: head}
 	if len(d.storing) == cap(d.storing) || d.w.taken.full() {
 		d.overloaded(s)
 		return
@@ -156,7 +161,7 @@ func (d *frontDoor) store(in *inbound, q messages.Query, encoding messages.Encod
 // publish sends a request into the stream, unless its answer has become known while it waited for its turn. It
 // reports whether an acknowledgement is to come.
 func (d *frontDoor) publish(ctx context.Context, s *storing) bool {
-	if d.remembered(&s.q, s.to, s.msg.Header.Get(messages.HeaderSubject), s.encoding, s.msg.Header.Get(messages.Traceparent)) {
+	if d.remembered(&s.q, s.to, s.subject, s.encoding, s.trace) {
 		return false
 	}
 	err := d.w.to.Go(s.msg, publishTimeout, func(_ uint64, err error) {

@@ -146,7 +146,7 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 	}
 	if a.waiting || a.door == messages.DoorQuery { // written by ourselves, with what the message itself does not say
 		in.id, in.partner = head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
-		in.subject, in.natsReply = head.Get(messages.HeaderSubject), head.Get(messages.HeaderReplyTo)
+		in.subject, in.natsReply = firstOf(head.Get(messages.HeaderSubject), w.o.Names.Query()), head.Get(messages.HeaderReplyTo)
 	}
 	in.token, in.door, a.subject = a.token, a.door, in.subject
 	return a, in, true

@@ -34,14 +34,15 @@ type Event struct {
 
 // stored writes the run whose answer this worker has just stored into the query
 // log and tells its event, before anybody is replied to.
-func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Record) {
-	r, _, err := messages.DecodeResult(rec.Answer, string(messages.MsgPack))
-	if err != nil {
-		w.log.Error("own answer not understood", "run", rec.Run, "err", err)
+func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Record, read any) {
+	r, ok := read.(*messages.Result)
+	if !ok {
+		w.log.Error("own answer not known", "run", rec.Run)
 		return
 	}
-	r.Run = rec.Run
-	w.tellRun(ctx, &q, rec, &r)
+	told := *r
+	told.Run = rec.Run
+	w.tellRun(ctx, &q, rec, &told)
 }
 
 // tellRun writes a run into the query log and tells its event; both are stored when it

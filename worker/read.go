@@ -27,6 +27,8 @@ type inbound struct {
 	token     string // identity of the ask, when it came out of a stream
 	door      string // messages.DoorQuery or DoorSubmit
 	msg       jetstream.Msg
+
+	named, partnered bool // the message itself says the id, the partner; set by read
 }
 
 func (in *inbound) trace() string { return traceOf(in.head) }
@@ -42,6 +44,7 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 		}
 		return q, encoding, refusal
 	}
+	in.named, in.partnered = q.ID != "", q.Partner != ""
 	q.ID = firstOf(q.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)), nuid.Next())
 	refuse := func(code, field, reason string) (messages.Query, messages.Encoding, *messages.Error) {
 		return q, encoding, &messages.Error{Code: code, Field: field, Reason: reason, ID: q.ID, Key: q.Key, Partner: q.Partner, ReplyTo: q.ReplyTo}

@@ -134,9 +134,9 @@ func TestWaitingCannotBeForged(t *testing.T) {
 func TestBacklogDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
+	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator}) // known to the workers before the first query comes
 	f.start()
 	f.start()
-	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator})
 	const backlog = 3000
 	for i := range backlog {
 		body, err := messages.Query{UserEmail: email("signed", i)}.Encode(messages.MsgPack)

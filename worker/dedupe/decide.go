@@ -43,8 +43,9 @@ type Verdict struct {
 	Until  time.Time // when it stops being served, by the store's clock
 	Mine   bool      // this process stored it
 	Record *Record   // whose answer it is, not to be changed; nil for an answer from before the record's
-	// Memo keeps what the first reader made of Answer for all others in this process, for
-	// as long as the answer is remembered; nil for an answer from before the record's.
+	Read   any       // Outcome.Read of a run of this process that has just ended; nil of any other
+	// Memo keeps what a reader made of Answer for all others in this process, for as
+	// long as the answer is remembered; nil for an answer from before the record's.
 	Memo *atomic.Value
 
 	Reason     string        // Held: what Work.Admit said

@@ -17,6 +17,7 @@ type flight[Q any] struct {
 	asks   []*Ask[Q]
 	runner *Ask[Q]            // the ask that set off the run ran
 	ran    string             // the run of this process that ended last; "" before
+	read   any                // Outcome.Read of that
 	lost   []string           // the runs of claims whose acknowledgements did not come
 	wake   chan struct{}      // something has changed: an ask has come, or news
 	news   chan struct{}      // a newer revision was heard of
@@ -41,10 +42,40 @@ func signal(c chan struct{}) {
 	}
 }
 
+// begin hands a flight to a pilot that is free, or to a new one.
+func (g *Group[Q]) begin(f *flight[Q]) {
+	select {
+	case g.pilots <- f:
+	default:
+		g.wg.Add(1)
+		go g.pilot(f)
+	}
+}
+
+// pilot flies f and then, for a while, whatever begins: a goroutine that has been through a call
+// has grown the stack that the next one needs.
+func (g *Group[Q]) pilot(f *flight[Q]) {
+	defer g.wg.Done()
+	rest := time.NewTimer(pilotRest)
+	defer rest.Stop()
+	for {
+		g.fly(f)
+		rest.Reset(pilotRest)
+		select {
+		case f = <-g.pilots:
+		case <-rest.C:
+			return
+		case <-g.intake.Done():
+			return
+		}
+	}
+}
+
+const pilotRest = 100 * time.Millisecond
+
 // fly serves a key until nobody here waits for it: tell what can be told, then
 // take the next step for the rest.
 func (g *Group[Q]) fly(f *flight[Q]) {
-	defer g.wg.Done()
 	conflicts := 0
 	for {
 		first, e, waiting := g.settle(f)
@@ -96,7 +127,7 @@ func (g *Group[Q]) settle(f *flight[Q]) (first *Ask[Q], e *Entry, waiting bool) 
 			continue
 		}
 		if v.Run != "" && v.Run == f.ran {
-			v.Mine = true
+			v.Mine, v.Read = true, f.read
 			if a == f.runner {
 				v.Source = Asked
 			}

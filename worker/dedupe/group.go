@@ -22,7 +22,7 @@ const (
 	defaultPoll   = 2 * time.Second
 	defaultSlots  = 256
 	defaultDeaths = 3
-	defaultMemory = 32 << 20
+	defaultMemory = 16 << 20
 	lastWords     = 2 * time.Second // what is left to store once the work is dropped
 )
 
@@ -41,6 +41,7 @@ type Outcome struct {
 	Keep    time.Duration // how long it is served
 	Failed  bool          // it says nothing conclusive: Keep is a cool-down
 	Journal []byte        // what is kept beside it of how it came about
+	Read    any           // what a reader would make of Answer, for those in this process; not stored
 }
 
 // Ask is one asker's wish at a key. Q is what the work needs to know.
@@ -70,7 +71,7 @@ type Options struct {
 	Slots      int              // 256: runs at once
 	MaxDeaths  int              // 3: holders lost before a key is given up
 	AfterCrash AfterCrash       // Rerun
-	Memory     int              // 32 MiB of entries heard of
+	Memory     int              // 16 MiB of entries heard of
 	Logger     *slog.Logger     // discarded when nil
 }
 
@@ -90,7 +91,7 @@ type Work[Q any] struct {
 	GaveUp func(q Q, run string, deaths int) Outcome
 	// Stored is told of each answer that this process has stored, before any
 	// asker is. Nil: nobody is.
-	Stored func(ctx context.Context, q Q, rec *Record)
+	Stored func(ctx context.Context, q Q, rec *Record, read any)
 }
 
 // Group joins the asks of this process by key. All methods are safe for
@@ -112,7 +113,8 @@ type Group[Q any] struct {
 	flights map[string]*flight[Q]
 	heard   *memory
 	ended   bool
-	wg      sync.WaitGroup
+	pilots  chan *flight[Q] // taken from by those that are free
+	wg      sync.WaitGroup  // of pilots
 }
 
 // Stats are counters since the start, each monotonic.
@@ -137,10 +139,10 @@ func New[Q any](o Options, do Work[Q]) (*Group[Q], error) {
 		do.Admit = func(context.Context, Q) (func(), string, time.Duration) { return nil, "", 0 }
 	}
 	if do.Stored == nil {
-		do.Stored = func(context.Context, Q, *Record) {}
+		do.Stored = func(context.Context, Q, *Record, any) {}
 	}
 	g := &Group[Q]{o: o, do: do, slots: make(chan struct{}, o.Slots),
-		flights: map[string]*flight[Q]{}, heard: newMemory(o.Memory)}
+		flights: map[string]*flight[Q]{}, heard: newMemory(o.Memory), pilots: make(chan *flight[Q])}
 	g.work, g.abort = context.WithCancel(context.Background())
 	g.intake, g.shut = context.WithCancel(g.work)
 	return g, nil
@@ -186,8 +188,7 @@ func (g *Group[Q]) Join(key string, a *Ask[Q]) {
 	case f == nil:
 		f = &flight[Q]{key: key, entry: e, wake: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 		g.flights[key] = f
-		g.wg.Add(1)
-		go g.fly(f)
+		g.begin(f)
 	}
 	if !known {
 		f.asks = append(f.asks, a)

@@ -24,9 +24,9 @@ const (
 
 // Record is the state of one key as it is stored, a msgpack map.
 type Record struct {
+	Owner    string `msgpack:"owner"` // the process that wrote the claim; first, see written
 	Phase    Phase  `msgpack:"phase"`
 	Run      string `msgpack:"run"`                // identity of the work, and of its answer
-	Owner    string `msgpack:"owner"`              // the process that wrote the claim
 	Attempt  int    `msgpack:"attempt,omitempty"`  // 1-based, of the run
 	BegunMs  int64  `msgpack:"begun_ms,omitempty"` // unix ms of the store's clock when this attempt was about to begin
 	Journal  []byte `msgpack:"journal,omitempty"`  // what the run wrote down of the attempts before, or of all when done; opaque
@@ -78,6 +78,17 @@ func (r *Record) encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
 	return b, nil
+}
+
+// written reports whether an encoded record names owner, without decoding it.
+func written(b []byte, owner string) bool {
+	const name = "\xa5owner" // after the head of a map of less than 16 names
+	if len(b) < len(name)+2 || string(b[1:len(name)+1]) != name {
+		return false
+	}
+	b = b[len(name)+1:]
+	n := int(b[0] & 0x1f)
+	return b[0]&0xe0 == 0xa0 && len(b) > n && string(b[1:n+1]) == owner
 }
 
 // DecodeRecord reads a stored record. Only processes of the fleet may write

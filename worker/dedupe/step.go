@@ -231,9 +231,9 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		return
 	}
 	failpoint.Hit("after-store")
-	g.do.Stored(ctx, first.Query, &rec)
-	f.ran, f.runner = rec.Run, first
-	g.own(f, l.seq, &rec)
+	f.ran, f.runner, f.read = rec.Run, first, out.Read
+	g.own(f, l.seq, &rec) // who asks from now on need not wait for what is told beside
+	g.do.Stored(ctx, first.Query, &rec, out.Read)
 }
 
 // last is the context of what must still be stored after a run: it outlives the
@@ -308,6 +308,6 @@ func (g *Group[Q]) giveUp(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 	if err := g.put(f, &rec, s.expect, g.outlive(ms(rec.KeepMs), &rec)); err != nil {
 		return err
 	}
-	g.do.Stored(g.work, first.Query, &rec)
+	g.do.Stored(g.work, first.Query, &rec, out.Read)
 	return nil
 }

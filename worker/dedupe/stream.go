@@ -90,8 +90,8 @@ func Watch[Q any](s *Stream, g *Group[Q], log *slog.Logger) (*nats.Subscription,
 	sub, err := s.nc.Subscribe(s.changed+"*", func(m *nats.Msg) {
 		key := m.Subject[len(s.changed):]
 		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
-		if err != nil || g.Known(key, seq) {
-			return
+		if err != nil || written(m.Data, g.o.Owner) || g.Known(key, seq) {
+			return // what this process wrote it takes in when it is acknowledged
 		}
 		e, err := entryOf(key, m)
 		if err != nil {
