@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -141,86 +140,6 @@ func nested(depth int) string {
 		b[i] = 0x91
 	}
 	return string(b)
-}
-
-// How many ask for one key at once, and how long the slowest of a hundred may wait: the call itself takes up to 0.4 s.
-const (
-	hotAsks  = 10_000
-	hotBound = 3 * time.Second
-)
-
-// hotKey lets ten thousand ask about one account at once. All must hear the same, by one call (the gateway's log says).
-func hotKey(ctx context.Context, h *house, f *figures) error {
-	nc, _, err := h.connect()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	inbox := nc.NewInbox()
-	var mu sync.Mutex
-	runs, full := map[string]int{}, 0
-	sent, took := [hotAsks]time.Time{}, []time.Duration(nil)
-	sub, err := nc.Subscribe(inbox, func(m *nats.Msg) {
-		r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil && r.Code == messages.Overloaded {
-			full++
-			return
-		}
-		runs[r.Run+string(r.Outcome)]++
-		var i int
-		if _, err := fmt.Sscanf(r.ID, "hot-%d", &i); err == nil && i < hotAsks {
-			took = append(took, time.Since(sent[i]))
-		}
-	})
-	if err == nil {
-		err = sub.SetPendingLimits(-1, -1)
-	}
-	if err != nil {
-		return err
-	}
-	h.did("hot key", fmt.Sprintf("%d asks at once", hotAsks))
-	for i := range hotAsks {
-		q := messages.Query{V: messages.Version, ID: fmt.Sprintf("hot-%d", i), Key: "hot", UserEmail: emailOf("signed", fmt.Sprintf("hot%d", h.seed))}
-		body, err := q.Encode(messages.MsgPack)
-		if err != nil {
-			return err
-		}
-		m := &nats.Msg{Subject: "protocol.query", Reply: inbox, Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack)}}}
-		mu.Lock()
-		sent[i] = time.Now()
-		mu.Unlock()
-		if err := nc.PublishMsg(m); err != nil {
-			return err
-		}
-	}
-	err = eventually(ctx, 30*time.Second, "the hot key's answers", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		n := full
-		for _, told := range runs {
-			n += told
-		}
-		return n >= hotAsks
-	})
-	mu.Lock()
-	defer mu.Unlock()
-	if err != nil || len(runs) != 1 {
-		h.amiss("hot key: %d asks were answered by %d runs, %d overloaded (%v)", hotAsks, len(runs), full, err)
-	}
-	if len(took) > 0 {
-		slices.Sort(took)
-		p99 := took[len(took)*99/100]
-		f.add("hot key, 10,000 asks at once: p50, p99 of the answers", fmt.Sprintf("%v, %v", took[len(took)/2].Round(time.Millisecond), p99.Round(time.Millisecond)), hotBound.String())
-		if p99 > hotBound {
-			h.amiss("hot key: p99 %v, at most %v", p99, hotBound)
-		}
-	}
-	if full > 0 {
-		fmt.Printf("           hot key: %d were told OVERLOADED\n", full)
-	}
-	return nil
 }
 
 // unasked looks for calls on behalf of those who attacked: their queries are refused before any call.
