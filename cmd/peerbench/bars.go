@@ -6,7 +6,8 @@ import (
 	"io"
 )
 
-// bar is one row of the table. A figure above its limit is good where atLeast is set, one below it elsewhere.
+// bar is one row of the table. A figure above its limit is good where atLeast is set, one below it elsewhere; a row without
+// a limit that could be missed (at least 0) is there to be known.
 type bar struct {
 	measure string
 	limit   float64
@@ -75,16 +76,25 @@ func worst(figure string) func(*results) []float64 {
 		var v []float64
 		for _, at := range r.at {
 			for _, ct := range []string{mine, mine + "-submit"} {
-				for _, line := range at[ct] {
-					v = append(v, line.number(figure))
-				}
+				v = append(v, figures(at[ct], figure)...)
 			}
 		}
 		return largest(v)
 	}
 }
 
-// reached says yes, no, or that nothing was measured.
+// bound is the bar as the table shows it.
+func (b bar) bound() string {
+	switch {
+	case !b.atLeast:
+		return "≤ " + b.say(b.limit)
+	case b.limit > 0:
+		return "≥ " + b.say(b.limit)
+	}
+	return ""
+}
+
+// reached tells whether the figure is on the good side of the bar.
 func (b bar) reached(value float64) bool {
 	if b.atLeast {
 		return value >= b.limit
@@ -96,26 +106,26 @@ func (b bar) reached(value float64) bool {
 func writeBars(w io.Writer, res *results) (measured, reached int) {
 	fmt.Fprint(w, "| measure | bar | median | worst to best round | rounds | reached |\n|---|---:|---:|---:|---:|---|\n")
 	for _, b := range bars {
-		sign, verdict := "≤", "no"
-		if b.atLeast {
-			sign = "≥"
-		}
 		v := b.figure(res)
 		m, ok := median(v)
 		if !ok {
-			fmt.Fprintf(w, "| %s | %s %s | | | 0 | not measured |\n", b.measure, sign, b.say(b.limit))
+			fmt.Fprintf(w, "| %s | %s | | | 0 | not measured |\n", b.measure, b.bound())
 			continue
 		}
-		measured++
-		if b.reached(m) {
-			verdict = "yes"
-			reached++
+		verdict := ""
+		if b.bound() != "" {
+			measured++
+			verdict = "no"
+			if b.reached(m) {
+				verdict = "yes"
+				reached++
+			}
 		}
 		low, high := limits(v)
 		if !b.atLeast {
 			low, high = high, low
 		}
-		fmt.Fprintf(w, "| %s | %s %s | %s | %s to %s | %d | %s |\n", b.measure, sign, b.say(b.limit), b.say(m), b.say(low), b.say(high), len(v), verdict)
+		fmt.Fprintf(w, "| %s | %s | %s | %s to %s | %d | %s |\n", b.measure, b.bound(), b.say(m), b.say(low), b.say(high), len(v), verdict)
 	}
 	return measured, reached
 }

@@ -88,8 +88,8 @@ func gather(rows []row, tag string) *results {
 // derive adds what follows from a line's own figures.
 func derive(r row) {
 	issued, answered := r.number("issued"), r.number("answered")
-	r["unanswered"] = issued - answered + r.number("refused")
 	if issued > 0 {
+		r["unanswered"] = issued - answered + r.number("refused")
 		r["no_answer_pct"] = 100 * r.number("unanswered") / issued
 	}
 	if answered > 0 {
@@ -110,10 +110,12 @@ func median(v []float64) (m float64, ok bool) {
 	return (v[half-1] + v[half]) / 2, true
 }
 
-// figures reads one figure of each line.
+// figures reads one figure of each line. A line without it counts for nothing: a 0 that nobody measured would pass many a bar.
 func figures(rows []row, name string) (v []float64) {
 	for _, r := range rows {
-		v = append(v, r.number(name))
+		if f, ok := r[name].(float64); ok {
+			v = append(v, f)
+		}
 	}
 	return v
 }
@@ -122,8 +124,9 @@ func figures(rows []row, name string) (v []float64) {
 func ratios(over, under []row, figure string) (v []float64) {
 	for _, a := range over {
 		for _, b := range under {
-			if a.number("round") == b.number("round") && b.number(figure) > 0 {
-				v = append(v, a.number(figure)/b.number(figure))
+			f, ok := a[figure].(float64)
+			if ok && a.number("round") == b.number("round") && b.number(figure) > 0 {
+				v = append(v, f/b.number(figure))
 			}
 		}
 	}

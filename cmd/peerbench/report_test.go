@@ -58,7 +58,7 @@ func TestBars(t *testing.T) {
 	res := gather([]row{
 		line("micro-kv", "unique", 1, 0, 100, nil), line(mine, "unique", 1, 0, 74, nil), line(again, "unique", 1, 0, 205, nil), line("bare", "unique", 1, 0, 200, nil),
 		line("micro-kv", "unique", 2, 0, 100, nil), line(mine, "unique", 2, 0, 75, nil),
-		line(mine, "same", 1, 0, 75, row{"dup_calls": 1.0}), line(mine, "same", 1, 1, 75, nil), line(mine+"-submit", "unique", 1, 0, 74, row{"answered": 7.0}),
+		line(mine, "same", 1, 0, 75, row{"dup_calls": 1.0}), line(mine, "unique", 1, 0, 37, row{"sync": "always"}), line(mine, "same", 1, 1, 75, nil), line(mine+"-submit", "unique", 1, 0, 74, row{"answered": 7.0}),
 	}, "")
 	var b strings.Builder
 	if err := report(&b, res, "micro-kv", true, true); err != nil {
@@ -71,6 +71,8 @@ func TestBars(t *testing.T) {
 		"| calls beyond the first for a key, the most in any run | ≤ 0 | 1 | 1 to 1 | 1 | no |",
 		"| queries without an answer, the most in any run | ≤ 0 | 3 | 3 to 3 | 1 | no |",
 		"| submitted and durably replied ÷ own awaiting door, answers/s | ≥ 0.70 | 1.00 |",
+		"| one server, sync_interval always ÷ default, answers/s |  | 0.50 | 0.50 to 0.50 | 1 |  |",
+		"| idle worker, RSS in MB | ≤ 30 | | | 0 | not measured |",
 		"bare ÷ itself is 1.02",
 		"### unique, 2 worker(s), 512 askers, gateway 0 ms",
 		"| bare | 200 | 2.00 |",
