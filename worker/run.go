@@ -17,11 +17,7 @@ import (
 func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (dedupe.Outcome, error) {
 	t := &Turn{Query: q, Lease: l}
 	if dead := l.Before(); dead != nil {
-		var err error
-		if t.Before, err = attemptsOf(dead); err != nil {
-			w.log.Error("attempts of a dead holder not understood", "run", dead.Run, "err", err)
-		}
-		t.Before = append(t.Before, Attempt{AtUs: dead.BegunMs * 1000, Cut: true})
+		t.Before = w.callsOf(dead)
 	}
 	r, err := w.handle(ctx, t)
 	if err != nil {
@@ -36,6 +32,24 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 		o.Journal, err = t.journal()
 	}
 	return o, err
+}
+
+// callsOf is the calls of a holder that is dead, the last one cut, and of those that died before him.
+func (w *Worker) callsOf(dead *dedupe.Record) []Attempt {
+	calls, err := attemptsOf(dead)
+	if err != nil {
+		w.log.Error("attempts of a dead holder not understood", "run", dead.Run, "err", err)
+	}
+	return append(calls, Attempt{AtUs: dead.BegunMs * 1000, Cut: true})
+}
+
+// inherit is the journal of a key that is taken over: should this worker die as well, the next one knows of the calls before his.
+func (w *Worker) inherit(dead *dedupe.Record) []byte {
+	journal, err := (&Turn{Before: w.callsOf(dead)}).journal()
+	if err != nil {
+		w.log.Error("attempts of a dead holder not handed on", "run", dead.Run, "err", err)
+	}
+	return journal
 }
 
 // abandoned writes down a run that made calls and came to nothing: its askers have

@@ -143,7 +143,7 @@ func newFleet(t *testing.T, n int, o dedupe.Options) *fleet {
 	}
 	for i := range n {
 		o.Store, o.Owner, o.NewRun = f.store, fmt.Sprintf("w%d", i), f.newRun
-		g, err := dedupe.New(o, dedupe.Work[string]{Run: f.run, GaveUp: gaveUp})
+		g, err := dedupe.New(o, dedupe.Work[string]{Run: f.run, Inherit: inherit, GaveUp: gaveUp})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,6 +151,11 @@ func newFleet(t *testing.T, n int, o dedupe.Options) *fleet {
 		f.store.hear = append(f.store.hear, g.Observe)
 	}
 	return f
+}
+
+// inherit adds a holder's death to what he had inherited himself.
+func inherit(dead *dedupe.Record) []byte {
+	return fmt.Appendf(slices.Clip(dead.Journal), "%s died;", dead.Run)
 }
 
 func gaveUp(_, run string, deaths int) dedupe.Outcome {

@@ -87,6 +87,9 @@ type Work[Q any] struct {
 	// returned func, if any, is called when the run has ended or was not begun.
 	// Nil: all are admitted.
 	Admit func(ctx context.Context, q Q) (leave func(), reason string, after time.Duration)
+	// Inherit gives the journal with which a run begins that takes the key over from
+	// dead, so that what is known of dead's work outlives the run, too. Nil: an empty one.
+	Inherit func(dead *Record) (journal []byte)
 	// GaveUp makes the answer for those who waited for a key that is given up.
 	GaveUp func(q Q, run string, deaths int) Outcome
 	// Stored is told of each answer that this process has stored, before any

@@ -160,6 +160,9 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 		BegunMs: g.o.Clock().UnixMilli(), LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
 	if s.act == actTake {
 		rec.Deaths = e.Record.Deaths + 1
+		if g.do.Inherit != nil {
+			rec.Journal = g.do.Inherit(&e.Record)
+		}
 	} else if e.Record.Phase == Released {
 		rec.Deaths = e.Record.Deaths
 	}
