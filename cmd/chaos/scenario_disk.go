@@ -25,6 +25,7 @@ func diskScenarios() []scenario {
 			bounds: bounds{Unknown: true}, prepare: smallDisk, harm: fillDisk, tidy: unmount},
 		{name: "powercut", about: "kill -9, and the server started again from what the disk really had", root: true,
 			plan: plan{Workers: -1}, alone: powerCut, tidy: unmount},
+		blackoutScenario(),
 	}
 }
 
@@ -78,7 +79,7 @@ func fillDisk(ctx context.Context, h *house, long time.Duration) error {
 
 // unmount takes the file systems of a house away again.
 func unmount(h *house) {
-	for _, name := range []string{"small", "disk", "after"} {
+	for _, name := range append([]string{"small", "disk", "after"}, disks...) {
 		_ = run(context.Background(), "umount", "-l", filepath.Join(h.dir, name)) // not all are there
 	}
 }
