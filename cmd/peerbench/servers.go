@@ -83,6 +83,8 @@ func reach(ctx context.Context, urls string) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // a cluster without a leader does not answer at all
+	defer cancel()
 	stream, err := jetstream.New(nc)
 	if err == nil {
 		_, err = stream.AccountInfo(ctx)
