@@ -28,7 +28,7 @@ const (
 	retryShare   = 1.1             // calls a key and cool-down: the budget grows by a tenth of a call with each
 	retryBudget  = 10              // further ones, by each worker
 	tolerance    = 1.05            // what a rate over a fleet may be off
-	rateWindow   = 3 * time.Second // over which a rate is taken
+	rateWindow   = 5 * time.Second // over which a rate is taken
 	served       = 5 * time.Second // within which an ask has to come to something to count as good
 	goodShare    = 0.95
 	reached      = 0.85 // of a limit, to say that it was one
@@ -154,7 +154,7 @@ func (v *verdict) rate(calls []simulator.Call, allowed float64) {
 		fastest = max(fastest, to-from+1)
 	}
 	rate := float64(fastest) / rateWindow.Seconds()
-	v.figure("calls a second over all workers, the fastest 3 s", fmt.Sprintf("%.1f", rate), fmt.Sprintf("%.0f + 5 %%", allowed))
+	v.figure("calls a second over all workers, the fastest 5 s", fmt.Sprintf("%.1f", rate), fmt.Sprintf("%.0f + 5 %%", allowed))
 	if rate > allowed*tolerance {
 		v.breaks("%.1f calls a second over all workers, at most %.0f and 5 %%", rate, allowed)
 	}

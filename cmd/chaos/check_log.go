@@ -108,7 +108,9 @@ func (t *testimony) attempts(runs map[string]bool) (whole, cut, vain int) {
 	for run := range runs {
 		for _, c := range t.Log.Runs[run] {
 			at := c.AtMs * 1000
-			away := slices.ContainsFunc(t.Faults, func(f fault) bool { return f.Kind == outage && f.At-storing <= at && at <= f.Until })
+			away := slices.ContainsFunc(t.Faults, func(f fault) bool {
+				return f.Kind == outage && f.At-storing <= at && at <= f.Until || f.severs() && (aside(at, f.At) || aside(at, f.Until))
+			})
 			switch {
 			case c.Cut:
 				cut++
@@ -121,6 +123,9 @@ func (t *testimony) attempts(runs map[string]bool) (whole, cut, vain int) {
 	}
 	return whole, cut, vain
 }
+
+// aside says that a call began so shortly before the way was cut, or so shortly after, that it may have been lost on it.
+func aside(at, cut int64) bool { return cut-storing <= at && at <= cut+leaving }
 
 // compare holds one account's calls against its claims and its attempts. A worker may die between claim and call, so that an
 // attempt that was cut need not have come to one.

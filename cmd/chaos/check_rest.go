@@ -9,7 +9,7 @@ import "fmt"
 const (
 	restShare    = 1.05     // of what a new worker holds
 	restThreads  = 8        // more than a new one's: Go keeps the threads it once needed, and needs some for each file that is slow
-	restResident = 48 << 10 // KiB: Go keeps a heap that has grown for a while, so that a new worker's is no measure
+	restResident = 64 << 10 // KiB, what a worker may have for itself: Go keeps a heap that has grown for a while, so that a new one is no measure
 	restPeak     = 96 << 10 // KiB at any time
 )
 

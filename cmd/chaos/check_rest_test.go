@@ -23,7 +23,7 @@ func TestWhoIsNotBackToRestIsSeen(t *testing.T) {
 		"descriptors": func(r *rest) { r.Descriptors++ },
 		"goroutines":  func(r *rest) { r.Goroutines++ },
 		"threads":     func(r *rest) { r.Threads += 10 },
-		"KiB":         func(r *rest) { r.Resident = 60 << 10 },
+		"KiB":         func(r *rest) { r.Resident = 70 << 10 },
 		"most":        func(r *rest) { r.Peak = 100 << 10 },
 	} {
 		saw, v := calm(), verdict{}

@@ -82,6 +82,9 @@ func (h *house) rested(ctx context.Context, t *testimony) error {
 		t.Rests = append(t.Rests, r)
 	}
 	t.Rests = append(t.Rests, want) // the last one is the new one
+	if err := pause(ctx, restPause); err != nil {
+		return err
+	}
 	for i, p := range append(old, fresh) {
 		if t.Rests[i].Goroutines, err = goroutines(p); err != nil {
 			return err
@@ -110,7 +113,11 @@ func (h *house) warm(ctx context.Context) error {
 	return nil
 }
 
-const restWithin = 10 * time.Second
+// How long descriptors may take to be given back, and what waits a moment for more work before it ends.
+const (
+	restWithin = 10 * time.Second
+	restPause  = 500 * time.Millisecond
+)
 
 // look reads what the kernel knows of a process.
 func look(p *process) (rest, error) {

@@ -16,7 +16,7 @@ const (
 	outageRate  = 25                          // calls a second
 	calmKeys    = 4.0                         // new accounts a second in good times
 	stormKeys   = 2*outageRate - 1.5*calmKeys // and besides in the storm
-	outageLeast = 24 * time.Second
+	outageLeast = 21 * time.Second
 )
 
 func outageScenario() scenario {
