@@ -20,13 +20,13 @@ import (
 
 // diskScenarios are those that need root.
 func diskScenarios() []scenario {
-	return []scenario{
+	return append([]scenario{
 		{name: "disk", about: "the disk of the NATS server full, then with room again", root: true, least: 12 * time.Second,
 			bounds: bounds{Unknown: true}, prepare: smallDisk, harm: fillDisk, tidy: unmount},
 		{name: "powercut", about: "kill -9, and the server started again from what the disk really had", root: true,
 			plan: plan{Workers: -1}, alone: powerCut, tidy: unmount},
 		blackoutScenario(),
-	}
+	}, straceScenarios()...)
 }
 
 // run runs a tool of the system.

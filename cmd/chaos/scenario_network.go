@@ -27,7 +27,7 @@ func networkScenarios() []scenario {
 		{name: "island", about: "a NATS server, which leads, apart from the two others: mute, then deaf, then cut off", bounds: lost,
 			plan: plan{Servers: 3, Parted: true}, least: 28 * time.Second, harm: islands},
 		{name: "oneway", about: "a worker that NATS does not hear, then one that does not hear NATS, past its lease", bounds: lost,
-			plan: plan{Cuttable: true}, least: 19 * time.Second, harm: oneWay},
+			plan: plan{Cuttable: true}, least: 17 * time.Second, harm: oneWay},
 	}
 }
 
