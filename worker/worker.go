@@ -235,6 +235,7 @@ func (w *Worker) checkStore(ctx context.Context) error {
 	}
 	info := s.CachedInfo()
 	w.clock.set(info.TimeStamp, sent.Add(time.Since(sent)/2))
+	w.group.Sighted(info.State.LastSeq, info.TimeStamp)
 	if most := info.Config.MaxBytes; most > 0 {
 		fill := int64(info.State.Bytes * 1000 / uint64(most))
 		if before := w.fill.Swap(fill); fill >= storeFull && before < storeFull {

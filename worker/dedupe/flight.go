@@ -186,9 +186,9 @@ func (g *Group[Q]) refresh(f *flight[Q]) {
 		g.o.Logger.Debug("read key", "err", err)
 		return
 	}
-	e.Key, e.seen, e.read = f.key, time.Now(), true
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	e.Key, e.seen, e.read = f.key, g.since(&e), true
 	switch known := f.entry; {
 	case known != nil && known.Seq == e.Seq:
 		known.read = true

@@ -112,12 +112,13 @@ type Group[Q any] struct {
 	parked atomic.Int64 // asks not yet told
 	stats  Stats
 
-	mu      sync.Mutex // guards what follows; held for lines, never over I/O
-	flights map[string]*flight[Q]
-	heard   *memory
-	ended   bool
-	pilots  chan *flight[Q] // taken from by those that are free
-	wg      sync.WaitGroup  // of pilots
+	mu        sync.Mutex // guards what follows; held for lines, never over I/O
+	flights   map[string]*flight[Q]
+	heard     *memory
+	ended     bool
+	sightings []sighting      // the oldest first
+	pilots    chan *flight[Q] // taken from by those that are free
+	wg        sync.WaitGroup  // of pilots
 }
 
 // Stats are counters since the start, each monotonic.
