@@ -99,6 +99,18 @@ func (g *gathered) with(other *gathered) *gathered {
 	return &gathered{msgs: append(g.msgs[:len(g.msgs):len(g.msgs)], other.msgs...)}
 }
 
+// behind is how many messages were still to come after the last of these.
+func (g *gathered) behind() uint64 {
+	if len(g.msgs) == 0 {
+		return 0
+	}
+	meta, err := g.msgs[len(g.msgs)-1].Metadata()
+	if err != nil {
+		return 0
+	}
+	return meta.NumPending
+}
+
 // acknowledge takes the messages out of the stream. A lost word has the line
 // delivered again, which changes nothing.
 func (g *gathered) acknowledge(log *slog.Logger) {

@@ -159,6 +159,15 @@ const (
 	fetchWait     = 5 * time.Second
 )
 
+// A recorder that is not far behind rests four times as long as it wrote: lines are safe where they are, workers and
+// server on the same machine need it now, and what comes together meanwhile is written at less cost. Behind by so
+// many messages it does not rest.
+const (
+	restFor     = 4
+	longestRest = time.Second
+	manyBehind  = 5000
+)
+
 // fetch takes messages as they come and writes them in batches until the fetch
 // is over; the next messages arrive while a batch is written.
 func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
@@ -185,7 +194,11 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 			}
 		case <-linger:
 		}
+		begun := time.Now()
 		r.store(ctx, b)
+		if open && b.behind() < manyBehind {
+			pause(ctx, min(restFor*time.Since(begun), longestRest))
+		}
 		b, linger = &gathered{}, nil
 	}
 	if err := fetched.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
