@@ -15,8 +15,9 @@ import (
 var slowness = []string{"delay=1500ms:0.1", "slow-drip=300ms:0.1", "hang:0.1", "endless:0.08", "gzip-bomb:0.08", "huge-headers:0.08", "interim:0.05", "half-body:0.05"}
 
 // untruths are what must never be believed. Two of three calls meet one of them.
-var untruths = []string{"bad-sign", "other-account", "duplicate", "second-root", "wrong-root", "prefixed", "doctype", "truncated", "garbage", "empty", "half-body",
-	"gbk-label", "utf8-label", "utf-16", "p", "html", "404", "500", "502", "503", "redirect-301", "redirect-302", "redirect-307", "reset"}
+var untruths = []string{"bad-sign:0.045", "other-account:0.045", "duplicate:0.045", "second-root:0.045", "wrong-root:0.045", "prefixed:0.045", "doctype:0.045",
+	"truncated:0.045", "garbage:0.045", "empty:0.045", "half-body:0.045", "gbk-label:0.045", "utf8-label:0.045", "utf-16:0.045", "p:0.045", "html:0.045",
+	"404:0.045", "500:0.045", "502:0.045", "503:0.045", "redirect-301:0.045", "redirect-302:0.045", "redirect-307:0.045", "reset:0.045"}
 
 // callTimeout is what the workers are told; a call may take a little longer in the gateway's eyes.
 const (
@@ -27,26 +28,37 @@ const (
 // slowScenario also holds the fleet to its concurrency, since calls that hang are what fills it.
 func slowScenario() scenario {
 	const concurrency = 6
-	s := scenario{name: "slow", about: "half of the gateway's answers late, in drops, endless, as bombs or never", least: 8 * time.Second, harm: asIs,
-		plan:   plan{Rate: 8, Keys: 7, Worker: []string{"--concurrency", fmt.Sprint(concurrency)}},
-		bounds: bounds{Excused: true, Failing: true, Unknown: true, Load: &loadBounds{Concurrency: concurrency, Call: callTimeout + overrun}},
-	}
-	for _, f := range slowness {
-		s.plan.Simulator = append(s.plan.Simulator, "--fault", f)
-	}
-	return s
+	return scenario{name: "slow", about: "half of the gateway's answers late, in drops, endless, as bombs or never", least: 7 * time.Second,
+		harm:   instead(sluggish, slowness),
+		plan:   plan{Proxied: true, Rate: 8, Keys: 7, Worker: []string{"--concurrency", fmt.Sprint(concurrency)}},
+		bounds: bounds{Excused: true, Failing: true, Unknown: true, Load: &loadBounds{Concurrency: concurrency, Call: callTimeout + overrun}}}
 }
 
 func lyingScenario() scenario {
-	s := scenario{name: "lying", about: "two of three answers false, forged, for others, or no answers at all", least: 8 * time.Second, harm: asIs,
-		plan:   plan{Rate: 20, Keys: 15},
-		bounds: bounds{Excused: true, Failing: true, Unknown: true, Lies: true},
-	}
-	for _, f := range untruths {
-		s.plan.Simulator = append(s.plan.Simulator, "--fault", f+":0.045")
-	}
-	return recorded(s)
+	return recorded(scenario{name: "lying", about: "two of three answers false, forged, for others, or no answers at all", least: 7 * time.Second,
+		harm:   instead(lies, untruths),
+		plan:   plan{Proxied: true, Rate: 20, Keys: 15},
+		bounds: bounds{Excused: true, Failing: true, Unknown: true, Lies: true}})
 }
 
-// asIs does no harm but that of the gateway itself.
-func asIs(ctx context.Context, _ *house, long time.Duration) error { return pause(ctx, long) }
+// instead puts a gateway with faults in the place of the sound one until the load is nearly over, so that all comes to an end then.
+func instead(kind string, faults []string) func(context.Context, *house, time.Duration) error {
+	return func(ctx context.Context, h *house, long time.Duration) error {
+		var args []string
+		for _, f := range faults {
+			args = append(args, "--fault", f)
+		}
+		bad, err := h.practice(ctx, args...)
+		if err != nil {
+			return err
+		}
+		at := h.did(kind, "gateway")
+		h.way.lead(bad.address)
+		if err := pause(ctx, long-500*time.Millisecond); err != nil {
+			return err
+		}
+		h.way.lead(h.gateways[0].address)
+		h.mended(at)
+		return nil
+	}
+}

@@ -73,16 +73,17 @@ type fault struct {
 
 // Kinds of faults.
 const (
-	killed  = "kill -9"   // a worker
-	stopped = "SIGSTOP"   // a worker, until SIGCONT
-	cutOff  = "cut off"   // a worker from NATS
-	termed  = "SIGTERM"   // a worker was asked to end
-	downed  = "server -9" // a NATS server
-	outage  = "outage"    // no gateway
-	lies    = "lies"      // a gateway that says what must not be believed
-	storm   = "storm"     // a gateway that only fails
-	wiped   = "wiped"     // a stream deleted, and provisioned again
-	full    = "disk full"
+	killed   = "kill -9"   // a worker
+	stopped  = "SIGSTOP"   // a worker, until SIGCONT
+	cutOff   = "cut off"   // a worker from NATS
+	termed   = "SIGTERM"   // a worker was asked to end
+	downed   = "server -9" // a NATS server
+	outage   = "outage"    // no gateway
+	lies     = "lies"      // a gateway that says what must not be believed
+	sluggish = "slow"      // a gateway that is slow in every way
+	storm    = "storm"     // a gateway that only fails
+	wiped    = "wiped"     // a stream deleted, and provisioned again
+	full     = "disk full"
 )
 
 // excuses says that the fault leaves the calls that its worker had under way in doubt: nobody can know whether they came
@@ -90,7 +91,9 @@ const (
 func (f fault) excuses() bool { return f.Kind == killed || f.Kind == stopped || f.Kind == cutOff }
 
 // severs says that the connections to the gateway were cut, with the answers on them.
-func (f fault) severs() bool { return f.Kind == outage || f.Kind == storm || f.Kind == lies }
+func (f fault) severs() bool {
+	return f.Kind == outage || f.Kind == storm || f.Kind == lies || f.Kind == sluggish
+}
 
 // written is one state of a key's record.
 type written struct {
