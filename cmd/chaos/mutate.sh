@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Is the chamber any good? Five deliberate breaks, each in a copy of the tree: it must catch every one, in under a minute.
-# usage: cmd/chaos/mutate.sh [NAME…]     fence, grace, reply, claim, dedupe; all where left out
+# Is the chamber any good? Ten deliberate breaks, each in a copy of the tree: it must catch every one, in under a minute.
+# usage: cmd/chaos/mutate.sh [NAME…]     fence, grace, reply, claim, dedupe, log, leak, rest, rate, budget; all where left out
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -54,5 +54,20 @@ mutant claim rolling 1 worker/dedupe/step.go \
 # No dedupe of asks: each has a key of its own.
 mutant dedupe rolling 1 messages/key.go \
 	's/(\tvar text \[52\]byte\n)/\tsum = hashFields("k", q.Partner, q.ID)\n$1/'
+# The runs that say no are not logged.
+mutant log kills 1 worker/book.go \
+	's/(\) run\(ctx context\.Context, q \*messages\.Query.*?\{\n\tif b == nil)/$1 || r.Outcome == messages.NotSigned/s'
+# E-mails are logged as they are.
+mutant leak kills 1 messages/mask.go \
+	's/(func MaskEmail\(s string\) string \{\n)/$1\tif s != "" {\n\t\treturn s\n\t}\n/'
+# Each call leaves a goroutine behind.
+mutant rest hostile 1 gateway/client.go \
+	's/(\) Ask\(ctx context\.Context, q Query, fence func\(\) error\) .*?\{\n)/$1\tgo func() { select {} }()\n/'
+# Each worker has the fleet's rate for itself.
+mutant rate outage 1 worker/limit/rate.go \
+	's/if start\.Before\(now\) \|\|/if now.After(start) || true ||/'
+# The budget of retries has no end.
+mutant budget outage 1 worker/limit/budget.go \
+	's/if b\.tokens < 1 \{/if b.tokens < -1e9 {/'
 
 exit $missed
