@@ -45,7 +45,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 			root.AddCommand(c)
 		}
 	}
-	add("ask", newQuery(), newSubmit())
+	add("ask", newQuery(), newSubmit(), newBench())
 	add("run", newDemo(), newDev(), newWorker(), newRecorder(), newProvision(), newDead(), newPartner(), newLog(), newSimulator())
 	add("look", newCall(), newForm(), newSign(), newVerify())
 	root.AddCommand(newVersion())

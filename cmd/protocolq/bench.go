@@ -1,0 +1,261 @@
+// protocolq bench: load at a fixed rate on one's own fleet, and what came of it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/bench"
+	"protocolq/messages"
+)
+
+type benchFlags struct {
+	rate                string
+	span, warm, timeout time.Duration
+	outstanding, askers int
+	unique, same        bool
+	zipf                int
+	exponent            float64
+	submit, durable     bool
+	partner             string
+	accounts            string
+	invented            bool
+	save, chart         string
+	out                 *rowsOutput
+
+	perSecond float64  // of rate; 0 is a closed loop
+	list      []string // of accounts
+}
+
+func newBench() *cobra.Command {
+	cfg, f := &Config{}, &benchFlags{}
+	set := newSettings(cfg.table(), "nats", "nats-creds", "prefix")
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Load the workers at a fixed rate and measure the answers",
+		Long: `Asks the workers at a fixed rate that does not wait for answers, and shows how long these took, counted from
+when each ask was due. With --rate max, --askers askers ask one after the other instead, as fast as they are answered.
+^C ends early with the result so far.
+
+The accounts are made up, so one question goes first: only a practice gateway ('protocolq dev', 'protocolq simulator')
+has the answer that lets the load begin. Before a real gateway, --accounts names accounts that may be asked about.
+
+Exit codes: 0 all were answered · 1 some were not · 6 nobody was · 2 bad settings or usage`,
+		Example: `  protocolq bench --rate 500 --for 10s
+  protocolq bench --zipf 5000 --rate 2000 --save before.json
+  protocolq bench compare before.json after.json --fail-over 10%`,
+		Args: cobra.NoArgs,
+	}
+	set.addFlags(c.Flags())
+	f.add(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := set.load(c.Flags(), f.check); err != nil {
+			return err
+		}
+		return runBench(c, cfg, f)
+	}
+	c.AddCommand(newBenchCompare())
+	return c
+}
+
+func (f *benchFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.rate, "rate", "200", "asks a second, or max")
+	fs.DurationVar(&f.span, "for", 10*time.Second, "how long to measure")
+	fs.DurationVar(&f.warm, "warm", 2*time.Second, "how long to ask before that, unmeasured")
+	fs.DurationVar(&f.timeout, "timeout", 10*time.Second, "after which an ask is given up; the workers are told")
+	fs.IntVar(&f.outstanding, "outstanding", 10_000, "how many asks may be on their way at once; those beyond wait, and their time counts")
+	fs.IntVar(&f.askers, "askers", 512, "how many ask at once with --rate max")
+	fs.BoolVar(&f.unique, "unique", false, "every ask is about another account (the default)")
+	fs.IntVar(&f.zipf, "zipf", 0, "about so many accounts, few of them often and most seldom")
+	fs.Float64Var(&f.exponent, "exponent", 1.1, "of --zipf, above 1: the higher, the hotter the hottest")
+	fs.BoolVar(&f.same, "same", false, "always about the same account")
+	fs.BoolVar(&f.submit, "submit", false, "ask through the stream (protocol.submit) and await the answers on an inbox")
+	fs.BoolVar(&f.durable, "durable", false, "with --submit: answers go through the stream of replies, and stay there for its age")
+	fs.StringVar(&f.partner, "partner", "", "ask for this partner, 16 digits, on its own subject (default: the worker's partner)")
+	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, an e-mail or an account number a line")
+	fs.BoolVar(&f.invented, "invented", false, "send made-up accounts even though the gateway is not known to be a practice one")
+	fs.StringVar(&f.save, "save", "", "write the result to this file as JSON, for 'bench compare'")
+	fs.StringVar(&f.chart, "chart", "auto", "draw charts: auto (on a terminal), always or never")
+	must(c.RegisterFlagCompletionFunc("chart", cobra.FixedCompletions(benchCharts, cobra.ShellCompDirectiveNoFileComp)))
+	must(c.RegisterFlagCompletionFunc("rate", cobra.FixedCompletions([]string{"max"}, cobra.ShellCompDirectiveNoFileComp)))
+	f.out = addRowsOutput(c, rowsText)
+}
+
+var benchCharts = []string{"auto", "always", "never"}
+
+// Bounds: what one process can mean seriously.
+const (
+	maxBenchRate   = 1_000_000
+	maxOutstanding = 1_000_000
+	maxAccountFile = 64 << 20
+)
+
+// check tells every fault there is.
+func (f *benchFlags) check() error {
+	var faults []error
+	fault := func(bad bool, name, format string, args ...any) {
+		if bad {
+			faults = append(faults, &settingError{Setting: name, Err: fmt.Errorf(format, args...)})
+		}
+	}
+	var err error
+	if f.rate != "max" {
+		f.perSecond, err = strconv.ParseFloat(f.rate, 64)
+		fault(err != nil || !(f.perSecond > 0 && f.perSecond <= maxBenchRate), "rate", "must be max or a number above 0 and at most %d, not %q", maxBenchRate, f.rate)
+	}
+	fault(f.span <= 0 || f.span > 24*time.Hour, "for", "must be longer than 0 and at most 24h")
+	fault(f.warm < 0, "warm", "must not be negative")
+	fault(f.timeout <= 0 || f.timeout > 10*time.Minute, "timeout", "must be longer than 0 and at most 10m")
+	fault(f.outstanding < 1 || f.outstanding > maxOutstanding, "outstanding", "must be from 1 to %d", maxOutstanding)
+	fault(f.askers < 1 || f.askers > maxOutstanding, "askers", "must be from 1 to %d", maxOutstanding)
+	fault(f.zipf < 0, "zipf", "must not be negative")
+	fault(!(f.exponent > 1 && f.exponent <= 10), "exponent", "must be above 1 and at most 10")
+	loads := 0
+	for _, said := range []bool{f.unique, f.zipf > 0, f.same} {
+		if said {
+			loads++
+		}
+	}
+	fault(loads > 1, "unique, zipf, same", "say one of them")
+	fault(f.durable && !f.submit, "durable", "needs --submit")
+	fault(f.invented && f.accounts != "", "invented", "with --accounts nothing is made up")
+	fault(f.partner != "" && !isPartnerID(f.partner), "partner", "must be 16 digits, not %q", f.partner)
+	fault(!contains(benchCharts, f.chart), "chart", "must be auto, always or never, not %q", f.chart)
+	fault(*f.out == rowsLines, "output", "must be text, json or csv")
+	if f.accounts != "" {
+		f.list, err = readAccounts(f.accounts)
+		fault(err != nil, "accounts", "%w", err)
+		fault(err == nil && f.zipf > len(f.list), "zipf", "the file has only %d accounts", len(f.list))
+	}
+	return errors.Join(faults...)
+}
+
+func runBench(c *cobra.Command, cfg *Config, f *benchFlags) error {
+	names, err := messages.NewNames(cfg.Prefix)
+	must(err) // load has checked it
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq bench"})
+	if err != nil {
+		return noServer(err)
+	}
+	defer nc.Close()
+	a := &benchAsker{nc: nc, f: f, run: nuid.Next(), accounts: f.drawer()}
+	a.subjects(names)
+	if err := a.probe(c.Context(), names); err != nil {
+		return err
+	}
+	o := bench.Options{Rate: f.perSecond, For: f.span, Warm: f.warm, Timeout: f.timeout, Outstanding: f.outstanding}
+	if f.perSecond == 0 {
+		o.Outstanding = f.askers
+	}
+	if isTerminal(c.ErrOrStderr()) {
+		o.Tick = func(s bench.Second) { tellSecond(c.ErrOrStderr(), s, f.span) }
+		fmt.Fprintf(c.ErrOrStderr(), "\r\x1b[Kwarming up for %s", short(f.warm))
+	}
+	a.load = bench.New(o, a.send)
+	if err := a.listen(); err != nil {
+		return err
+	}
+	r := a.load.Run(c.Context())
+	r.Settings = f.told()
+	if o.Tick != nil {
+		fmt.Fprint(c.ErrOrStderr(), "\r\x1b[K")
+	}
+	if f.save != "" {
+		if err := saveResult(f.save, r); err != nil {
+			return err
+		}
+	}
+	if err := f.print(c, r); err != nil {
+		return err
+	}
+	return benchEnd(r)
+}
+
+// benchEnd is the exit code: an unanswered ask is what a load is there to find.
+func benchEnd(r *bench.Result) error {
+	switch {
+	case r.Answered == 0:
+		return &exitError{Code: exitNoAnswer, Err: errors.New("nothing that was measured was answered")}
+	case r.Unanswered > 0:
+		return exitWith(exitOther)
+	}
+	return nil
+}
+
+// told is what was asked for, as it is saved.
+func (f *benchFlags) told() map[string]string {
+	m := map[string]string{"rate": f.rate, "for": short(f.span), "warm": short(f.warm), "timeout": short(f.timeout), "load": "unique", "door": messages.DoorQuery}
+	switch {
+	case f.zipf > 0:
+		m["load"] = fmt.Sprintf("zipf %d, exponent %g", f.zipf, f.exponent)
+	case f.same:
+		m["load"] = "same"
+	}
+	if f.rate == "max" {
+		m["askers"] = strconv.Itoa(f.askers)
+	} else {
+		m["outstanding"] = strconv.Itoa(f.outstanding)
+	}
+	if f.submit {
+		m["door"] = messages.DoorSubmit
+	}
+	if f.durable {
+		m["replies"] = "durable"
+	}
+	if f.accounts != "" {
+		m["accounts"] = strconv.Itoa(len(f.list))
+	}
+	return m
+}
+
+// probe asks one question first: whether anybody is there, and whether made-up accounts may be sent there. Only a
+// practice gateway knows the code that it asks for.
+func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
+	ctx, cancel := context.WithTimeout(ctx, a.f.timeout)
+	defer cancel()
+	q, subject := a.query(0), names.Query()
+	made := a.f.accounts == "" && !a.f.invented
+	if made {
+		q = messages.Query{V: messages.Version, UserEmail: "unlisted+bench." + a.run + "@example.com", Partner: a.f.partner}
+	}
+	q.ID, q.DeadlineMs = a.run, time.Now().Add(a.f.timeout).UnixMilli()
+	if q.Partner != "" {
+		subject = names.QueryOf(q.Partner)
+	}
+	r, err := askOver(ctx, a.nc, subject, q)
+	if err != nil {
+		return noAnswer(err, subject, a.f.timeout)
+	}
+	if made && r.Code != practiceCode {
+		said := string(r.Outcome)
+		if r.Code != "" {
+			said += " " + r.Code
+		}
+		return &exitError{Code: exitUsage, Err: fmt.Errorf("the gateway there is not known to be a practice one (it said: %s), and the accounts are made up", said),
+			Hint: "--accounts FILE asks about accounts of your own; --invented sends made-up ones all the same"}
+	}
+	return nil
+}
+
+// practiceCode is the practice gateway's answer to unlisted@…: in no table of the real one.
+const practiceCode = "ILLEGAL_WEATHER"
+
+func saveResult(path string, r *bench.Result) (err error) {
+	w, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("save result: %w", err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	return printJSON(w, r)
+}
+
+var errNoResponders = nats.ErrNoResponders.Error()

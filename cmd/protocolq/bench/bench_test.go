@@ -1,0 +1,137 @@
+// The schedule by a clock of its own: a responder that stalls must be seen.
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/cmd/protocolq/bench"
+)
+
+// run asks by o; respond says how long after it was sent an ask is answered, below 0 never.
+func run(ctx context.Context, o bench.Options, respond func(n int64) time.Duration) *bench.Result {
+	var l *bench.Load
+	l = bench.New(o, func(n int64) error {
+		if d := respond(n); d >= 0 {
+			time.AfterFunc(d, func() {
+				l.Answered(n, bench.Answer{Outcome: "signed", Source: "asked"})
+				l.Answered(n, bench.Answer{Outcome: "signed", Source: "asked"}) // a second answer counts for nothing
+			})
+		}
+		return nil
+	})
+	return l.Run(ctx)
+}
+
+var usual = bench.Options{Rate: 100, For: 10 * time.Second, Warm: time.Second, Timeout: 5 * time.Second, Outstanding: 10_000}
+
+func TestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := 0
+		o := usual
+		o.Tick = func(s bench.Second) {
+			if ticks++; s.N != ticks {
+				t.Errorf("second %d told as %d", ticks, s.N)
+			}
+		}
+		r := run(t.Context(), o, func(int64) time.Duration { return 3 * time.Millisecond })
+		if r.Asked != 1000 || r.Answered != 1000 || r.Unanswered+r.Unsent+r.Outstanding != 0 || r.Outcomes["signed"] != 1000 || r.Sources["asked"] != 1000 {
+			t.Errorf("%+v", r)
+		}
+		if l := r.Latency; l.P50 != 3000 && l.P50 != 3001 || l.Max > 3010 || l.P50 > l.P99 {
+			t.Errorf("%+v", l)
+		}
+		if len(r.Each) != 10 || ticks != 10 || r.Each[4].Asked != 100 || r.RateSent != 100 {
+			t.Errorf("%d seconds, %d told: %+v", len(r.Each), ticks, r)
+		}
+	})
+}
+
+// A responder that stands still for two of ten seconds: a fifth of the asks were due meanwhile and waited up to two
+// seconds, whether they were sent in time or had to wait for room. Who counts from the sending sees only the few that had room.
+func TestStallIsSeen(t *testing.T) {
+	for _, outstanding := range []int{10_000, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			o := usual
+			o.Outstanding, o.Warm = outstanding, 0
+			begin := time.Now()
+			from, to := begin.Add(4*time.Second), begin.Add(6*time.Second)
+			r := run(t.Context(), o, func(int64) time.Duration {
+				if now := time.Now(); !now.Before(from) && now.Before(to) {
+					return to.Sub(now)
+				}
+				return time.Millisecond
+			})
+			if r.Answered != 1000 {
+				t.Fatalf("%+v", r)
+			}
+			// The slowest tenth of the asks waited from one second on, the slowest hundredth from 1.9.
+			if l := r.Latency; l.P50 > 1100 || l.P90 < 900_000 || l.P90 > 1_100_000 || l.P99 < 1_850_000 || l.Max < 1_980_000 || l.Max > 2_010_000 {
+				t.Errorf("outstanding %d: %+v", outstanding, l)
+			}
+			if late := r.Late.Max; (late > 1_000_000) != (outstanding == 10) {
+				t.Errorf("outstanding %d: sent late %dus", outstanding, late)
+			}
+		})
+	}
+}
+
+func TestGivenUpAndUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := usual
+		o.Outstanding, o.Timeout = 50, 4*time.Second
+		r := run(t.Context(), o, func(int64) time.Duration { return -1 })
+		// Fifty every four seconds: at 0 and 4 s those that were due in the warm-up, at 8 s the first that are measured.
+		if r.Answered != 0 || r.Asked != 50 || r.Unanswered != 50 || r.Errors[bench.TimedOut] != 50 || r.Unsent != 950 {
+			t.Errorf("%+v", r)
+		}
+		if r.Latency.P50 < 10_500_000 || r.Latency.Max > 11_100_000 { // due from 1 s on, given up at 12 s
+			t.Errorf("%+v", r.Latency)
+		}
+	})
+}
+
+func TestClosedLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t.Context(), bench.Options{For: 10 * time.Second, Timeout: time.Second, Outstanding: 7}, func(int64) time.Duration { return 10 * time.Millisecond })
+		if r.Answered < 6990 || r.Answered > 7007 || r.Unsent != 0 || r.Latency.Max > 10_020 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+func TestCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+		defer cancel()
+		r := run(ctx, usual, func(n int64) time.Duration {
+			if n < 400 {
+				return time.Millisecond
+			}
+			return 2 * time.Second
+		})
+		if !r.Cut || r.Answered != 300 || r.Outstanding < 50 || r.Outstanding > 51 || r.Seconds != 3.5 || len(r.Each) != 3 || r.Unsent > 1 {
+			t.Errorf("%+v", r)
+		}
+		time.Sleep(3 * time.Second) // the answers that are on their way end, and nothing follows
+	})
+}
+
+// A send that fails is an ask without an answer; a closed loop does not spin on it.
+func TestSendFails(t *testing.T) {
+	for _, rate := range []float64{0, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			sends := 0
+			l := bench.New(bench.Options{Rate: rate, For: time.Second, Timeout: time.Second, Outstanding: 1}, func(int64) error {
+				sends++
+				return errors.New("away")
+			})
+			if r := l.Run(t.Context()); r.Errors["away"] != int64(sends) || sends == 0 || sends > 120 {
+				t.Errorf("%d sends: %+v", sends, r)
+			}
+		})
+	}
+}

@@ -1,0 +1,108 @@
+// Two runs side by side: ratios, and whether the seconds of each spread too widely to tell them apart.
+
+package bench
+
+import "math"
+
+// Verdict says what a difference is worth.
+type Verdict string
+
+// The verdicts. A difference is clear when the means of the seconds lie further apart than 2.6 standard errors, which
+// chance does in about one of a hundred comparisons of runs of ten seconds or more.
+const (
+	Better   Verdict = "better"
+	Worse    Verdict = "worse"
+	Noise    Verdict = "noise"
+	TooShort Verdict = "too short to tell" // fewer than MinSeconds in one of them
+	Untold   Verdict = ""                  // too rare within a second to be judged by seconds
+)
+
+// UnansweredName is the name of the Line that counts asks without an answer.
+const UnansweredName = "unanswered"
+
+// MinSeconds is how many whole seconds a run needs to be judged.
+const MinSeconds = 5
+
+const clearly = 2.6
+
+// Line compares one figure of two runs.
+type Line struct {
+	Name    string  `json:"name"`
+	A       float64 `json:"a"`
+	B       float64 `json:"b"`
+	Ratio   float64 `json:"ratio"` // B ÷ A; 0 where A is 0
+	Verdict Verdict `json:"verdict,omitempty"`
+	Worse   float64 `json:"worse"` // by how much B is worse, as a part of A; below 0: better
+}
+
+// Compare compares b with a.
+func Compare(a, b *Result) []Line {
+	figures := []struct {
+		name   string
+		higher bool // is better
+		of     func(*Result) float64
+		each   func(*Second) float64
+	}{
+		{"answers/s", true, func(r *Result) float64 { return r.Rate }, func(s *Second) float64 { return float64(s.Answered) }},
+		{"p50 µs", false, func(r *Result) float64 { return float64(r.Latency.P50) }, func(s *Second) float64 { return float64(s.Latency.P50) }},
+		{"p90 µs", false, func(r *Result) float64 { return float64(r.Latency.P90) }, func(s *Second) float64 { return float64(s.Latency.P90) }},
+		{"p99 µs", false, func(r *Result) float64 { return float64(r.Latency.P99) }, func(s *Second) float64 { return float64(s.Latency.P99) }},
+		{"p99.9 µs", false, func(r *Result) float64 { return float64(r.Latency.P999) }, nil},
+		{"p99.99 µs", false, func(r *Result) float64 { return float64(r.Latency.P9999) }, nil},
+		{"max µs", false, func(r *Result) float64 { return float64(r.Latency.Max) }, nil},
+		{UnansweredName, false, func(r *Result) float64 { return float64(r.Unanswered) }, nil},
+	}
+	var lines []Line
+	for _, f := range figures {
+		l := Line{Name: f.name, A: f.of(a), B: f.of(b)}
+		if l.A != 0 {
+			l.Ratio = l.B / l.A
+			l.Worse = l.Ratio - 1
+			if f.higher {
+				l.Worse = 1 - l.Ratio
+			}
+		}
+		if f.each != nil {
+			l.Verdict = judge(values(a, f.each), values(b, f.each), f.higher)
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// values takes a figure of every second in which something was asked: the seconds after the last ask only wait.
+func values(r *Result, of func(*Second) float64) (list []float64) {
+	for i := range r.Each {
+		if r.Each[i].Asked > 0 {
+			list = append(list, of(&r.Each[i]))
+		}
+	}
+	return list
+}
+
+func judge(a, b []float64, higher bool) Verdict {
+	if len(a) < MinSeconds || len(b) < MinSeconds {
+		return TooShort
+	}
+	meanA, errA := spread(a)
+	meanB, errB := spread(b)
+	switch diff := meanB - meanA; {
+	case math.Abs(diff) <= clearly*math.Hypot(errA, errB):
+		return Noise
+	case (diff > 0) == higher:
+		return Better
+	}
+	return Worse
+}
+
+// spread gives the mean and its standard error.
+func spread(list []float64) (mean, stderr float64) {
+	n := float64(len(list))
+	for _, v := range list {
+		mean += v / n
+	}
+	for _, v := range list {
+		stderr += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(stderr / (n - 1) / n)
+}

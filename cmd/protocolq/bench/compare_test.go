@@ -1,0 +1,58 @@
+// The arithmetic of a comparison.
+package bench_test
+
+import (
+	"math"
+	"testing"
+
+	"protocolq/cmd/protocolq/bench"
+)
+
+// series is a run whose seconds had these median times.
+func series(p50 ...int64) *bench.Result {
+	r := &bench.Result{Rate: 100}
+	for i, us := range p50 {
+		r.Each = append(r.Each, bench.Second{N: i + 1, Asked: 100, Answered: 100, Latency: bench.Latency{P50: us}})
+		r.Latency.P50 += us
+	}
+	r.Latency.P50 /= int64(len(p50))
+	r.Each = append(r.Each, bench.Second{N: len(p50) + 1, Answered: 3, Latency: bench.Latency{P50: 1_000_000}}) // only waits: left out
+	return r
+}
+
+func TestCompare(t *testing.T) {
+	steady := []int64{100, 101, 99, 100, 100, 100}
+	for _, tt := range []struct {
+		name  string
+		a, b  []int64
+		want  bench.Verdict
+		worse float64
+	}{
+		{"slower", steady, []int64{120, 121, 119, 120, 120, 120}, bench.Worse, 0.2},
+		{"faster", steady, []int64{80, 81, 79, 80, 80, 80}, bench.Better, -0.2},
+		{"equal", steady, steady, bench.Noise, 0},
+		{"spread too wide", []int64{60, 140, 90, 110, 50, 150}, []int64{80, 160, 110, 130, 70, 170}, bench.Noise, 0.2},
+		{"four seconds", steady, []int64{200, 200, 200, 200}, bench.TooShort, 1},
+	} {
+		l := bench.Compare(series(tt.a...), series(tt.b...))[1]
+		if l.Name != "p50 µs" || l.Verdict != tt.want || math.Abs(l.Worse-tt.worse) > 0.02 {
+			t.Errorf("%s: %+v, want %s", tt.name, l, tt.want)
+		}
+	}
+}
+
+// More answers are better, less time is.
+func TestCompareDirections(t *testing.T) {
+	a, b := series(1, 1, 1, 1, 1), series(1, 1, 1, 1, 1)
+	for i := range b.Each {
+		b.Each[i].Answered = 50
+	}
+	b.Rate, b.Unanswered = 50, 5
+	lines := bench.Compare(a, b)
+	if l := lines[0]; l.Verdict != bench.Worse || l.Ratio != 0.5 || l.Worse != 0.5 {
+		t.Errorf("%+v", l)
+	}
+	if l := lines[len(lines)-1]; l.Name != bench.UnansweredName || l.Ratio != 0 || l.B != 5 {
+		t.Errorf("%+v", l)
+	}
+}

@@ -1,0 +1,60 @@
+//go:build unix
+
+// The load generator end to end: what it counts is what the practice gateway saw.
+package main
+
+import (
+	"encoding/json"
+	"syscall"
+	"testing"
+	"time"
+
+	"protocolq/cmd/protocolq/bench"
+	"protocolq/messages"
+)
+
+func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
+	t.Parallel()
+	_, s, _ := dev(t)
+	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "150", "--for", "2s", "--warm", "0s", "-o", "json")
+	if code := p.exit(60 * time.Second); code != exitOK {
+		t.Fatalf("exit code %d", code)
+	}
+	r := benchResult(t, p)
+	if r.Asked != 300 || r.Answered != 300 || r.Sources[string(messages.Asked)] != 300 || r.Unanswered+r.Unsent+r.Outstanding != 0 || r.Latency.P50 == 0 {
+		t.Errorf("%+v", r)
+	}
+	sums := s.askedOnce()
+	if sums.Calls != 301 || sums.By["unlisted"]+sums.By["ILLEGAL_WEATHER"] != 1 { // and the question that goes first
+		t.Errorf("the gateway saw %+v", sums)
+	}
+	for _, code := range []string{"NO_SIGN_CUSTOMER", "NO_NORMAL_SIGN_CUSTOMER"} {
+		if seen := int64(sums.By[code]); seen == 0 || seen != r.Codes[code] {
+			t.Errorf("%s: counted %d, the gateway said it %d times", code, r.Codes[code], seen)
+		}
+	}
+}
+
+// ^C ends it early, with the result so far.
+func TestBenchEndsEarly(t *testing.T) {
+	t.Parallel()
+	_, s, _ := dev(t)
+	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "100", "--for", "1h", "--warm", "0s", "-o", "json")
+	eventually(t, 20*time.Second, "forty calls", func() bool { return s.stats().Calls > 40 })
+	p.signal(syscall.SIGINT)
+	if code := p.exit(20 * time.Second); code != exitOK {
+		t.Fatalf("exit code %d", code)
+	}
+	if r := benchResult(t, p); !r.Cut || r.Answered < 30 || r.Answered+r.Outstanding != r.Asked {
+		t.Errorf("%+v", r)
+	}
+}
+
+func benchResult(t *testing.T, p *process) *bench.Result {
+	t.Helper()
+	r := &bench.Result{}
+	if err := json.Unmarshal([]byte(p.out.String()), r); err != nil {
+		t.Fatalf("%v: %s", err, p.out)
+	}
+	return r
+}
