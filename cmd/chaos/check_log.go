@@ -48,7 +48,7 @@ func (v *verdict) log(t *testimony) {
 		}
 	}
 	killings := slices.ContainsFunc(t.Faults, func(f fault) bool { return f.Kind == killed })
-	if l.cut > 0 && !killings {
+	if l.cut > t.unheardClaims() && !killings {
 		v.breaks("%d attempts that are said to be cut by a death, and nobody died", l.cut)
 	}
 	if l.forgotten > 0 && !killings {
@@ -57,6 +57,22 @@ func (v *verdict) log(t *testimony) {
 	if l.calls == 0 || l.asks == 0 {
 		v.breaks("the query log was held against nothing: nothing is proved")
 	}
+}
+
+// unheardClaims counts the claims that were stored just before a server died: the word of them may have died with it, and then
+// their holder, who lives, never knew of them. Who takes the key over cannot know that no call was made.
+func (t *testimony) unheardClaims() (n int) {
+	for _, f := range t.Faults {
+		if f.Kind != downed && f.Kind != powerOut {
+			continue
+		}
+		for _, w := range t.Written {
+			if w.Phase == "running" && f.At-storing <= w.At && w.At <= f.At {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // countCalls goes through the accounts that the askers asked about.

@@ -16,8 +16,11 @@ import (
 	"protocolq/messages"
 )
 
-// deposed is a leader in a cluster, a fault that takes nothing from a worker.
-const deposed = "stepdown"
+// Kinds of faults that take nothing from a worker.
+const (
+	deposed  = "stepdown"  // a leader in a cluster
+	powerOut = "power cut" // of all NATS servers and the query log at once
+)
 
 // networkScenarios are those in which no process is harmed.
 func networkScenarios() []scenario {

@@ -72,7 +72,7 @@ func blackout(ctx context.Context, h *house, r *recording, long time.Duration) e
 		if err := pause(ctx, time.Duration(3000+h.rng.IntN(2000))*time.Millisecond); err != nil {
 			return err
 		}
-		at := h.did("power cut", "all servers and the query log")
+		at := h.did(powerOut, "all servers and the query log")
 		dying := []*process{r.running}
 		for _, s := range h.cluster.servers {
 			dying = append(dying, s.running)
