@@ -40,7 +40,7 @@ func TestBenchEndsEarly(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t)
 	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "100", "--for", "1h", "--warm", "0s", "-o", "json")
-	eventually(t, 20*time.Second, "forty calls", func() bool { return s.stats().Calls > 40 })
+	eventually(t, 20*time.Second, "a hundred calls", func() bool { return s.stats().Calls > 100 })
 	p.signal(syscall.SIGINT)
 	if code := p.exit(20 * time.Second); code != exitOK {
 		t.Fatalf("exit code %d", code)
