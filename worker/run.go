@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (w *Worker) outcome(q *messages.Query, r messages.Result) (dedupe.Outcome, 
 	if err != nil {
 		return dedupe.Outcome{}, fmt.Errorf("encode answer: %w", err)
 	}
-	return dedupe.Outcome{Answer: body, Keep: keep, Failed: failed, Read: &r}, nil
+	return dedupe.Outcome{Answer: bytes.Clone(body), Keep: keep, Failed: failed, Read: &r}, nil
 }
 
 // keep is how long an answer is remembered, and whether it settles nothing, so

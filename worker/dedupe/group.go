@@ -22,7 +22,7 @@ const (
 	defaultPoll   = 2 * time.Second
 	defaultSlots  = 256
 	defaultDeaths = 3
-	defaultMemory = 16 << 20
+	defaultMemory = 8 << 20
 	lastWords     = 2 * time.Second // what is left to store once the work is dropped
 )
 
@@ -71,7 +71,7 @@ type Options struct {
 	Slots      int              // 256: runs at once
 	MaxDeaths  int              // 3: holders lost before a key is given up
 	AfterCrash AfterCrash       // Rerun
-	Memory     int              // 16 MiB of entries heard of
+	Memory     int              // 8 MiB of entries heard of
 	Logger     *slog.Logger     // discarded when nil
 }
 
