@@ -55,7 +55,8 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 		// A half-open connection keeps taking its share of the questions until it is noticed.
 		nats.PingInterval(10*time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(5*time.Second),
+		nats.Timeout(dialTimeout),
+		nats.SetCustomDialer(&dialer{}),
 	)
 	if o.Wait {
 		// Credentials can be put right while we wait; by default the second refusal closes for good.
