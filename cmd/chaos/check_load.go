@@ -17,8 +17,8 @@ import (
 // loadBounds say what the gateway was promised.
 type loadBounds struct {
 	Cooldown    time.Duration // how long a key rests after its last failed attempt
-	Workers     int           // each brings its budget of retries
-	Goodput     time.Duration // from the gateway's return until the askers are served as before; 0: there is no storm
+	Workers     int           // each brings its budget of retries; 0: there is no storm
+	Goodput     time.Duration // from the gateway's return until the askers are served as before; 0: not held to one
 	Rate        float64       // calls a second over all workers; 0: any
 	Concurrency int           // calls under way over all workers; 0: any
 	Call        time.Duration // one call, as the gateway sees it; 0: any
@@ -43,8 +43,10 @@ func (v *verdict) load(t *testimony, b *loadBounds) {
 	if b == nil {
 		return
 	}
-	if b.Goodput > 0 {
+	if b.Workers > 0 {
 		v.amplification(t, b)
+	}
+	if b.Goodput > 0 {
 		v.goodput(t, b)
 	}
 	if b.Rate > 0 {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,6 +77,7 @@ type house struct {
 	seed  uint64
 	rng   *rand.Rand
 	began time.Time
+	told  bytes.Buffer // what is printed when the scenario has ended
 
 	cluster  *cluster
 	seen     *observer
@@ -255,13 +257,13 @@ func (h *house) load(ctx context.Context, long time.Duration) error {
 	return nil
 }
 
-// did notes a fault, prints it, and gives its place in the list for mended.
+// did notes a fault, tells it, and gives its place in the list for mended.
 func (h *house) did(kind, who string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
 	h.harm = append(h.harm, fault{At: now.UnixMicro(), Kind: kind, Who: who})
-	fmt.Printf("  %s  %6.2fs  %s %s\n", now.Format(clock), now.Sub(h.began).Seconds(), kind, who)
+	fmt.Fprintf(&h.told, "  %s  %6.2fs  %s %s\n", now.Format(clock), now.Sub(h.began).Seconds(), kind, who)
 	return len(h.harm) - 1
 }
 

@@ -16,8 +16,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func main() {
@@ -41,6 +44,7 @@ type flags struct {
 	binary      string
 	source      string
 	keep        bool
+	atOnce      int
 }
 
 // chaos runs what the flags say and gives the exit code.
@@ -53,6 +57,7 @@ func chaos(ctx context.Context) int {
 	flag.StringVar(&f.binary, "binary", "", "protocolq to torture; built from -source where left out")
 	flag.StringVar(&f.source, "source", ".", "top of the module")
 	flag.BoolVar(&f.keep, "keep", false, "keep the houses, as is done with those in which a bound was broken")
+	flag.IntVar(&f.atOnce, "at-once", 2, "scenarios beside each other")
 	flag.Usage = usage
 	flag.Parse()
 	chosen, err := choose(f.names, f.total > 0)
@@ -114,20 +119,8 @@ func choose(names string, long bool) (list []scenario, err error) {
 // rounds runs the scenarios, once or until the time is over or a bound is broken, and prints the table of each round.
 func (f *flags) rounds(ctx context.Context, chosen []scenario, prog programs, top string) bool {
 	for end, seed := time.Now().Add(f.total), f.seed; ; seed++ {
-		var rows []row
-		sound := true
-		for _, s := range chosen {
-			if s.root && os.Geteuid() != 0 {
-				fmt.Printf("== %s: only root can do that, left out\n", s.name)
-				continue
-			}
-			r := f.one(ctx, s, prog, filepath.Join(top, fmt.Sprintf("%s-%d", s.name, seed)), seed)
-			sound = sound && len(r.Broken) == 0
-			rows = append(rows, r)
-			if ctx.Err() != nil {
-				break
-			}
-		}
+		rows := f.round(ctx, chosen, prog, top, seed)
+		sound := !slices.ContainsFunc(rows, func(r row) bool { return len(r.Broken) > 0 })
 		printTable(os.Stdout, rows)
 		if !sound || ctx.Err() != nil || !time.Now().Before(end) {
 			return sound && ctx.Err() == nil
@@ -135,10 +128,37 @@ func (f *flags) rounds(ctx context.Context, chosen []scenario, prog programs, to
 	}
 }
 
-// one runs one scenario in a house of its own.
-func (f *flags) one(ctx context.Context, s scenario, prog programs, dir string, seed uint64) row {
-	fmt.Printf("== %s, seed %d: %s\n", s.name, seed, s.about)
+// round runs each scenario once, some at a time: a house mostly waits.
+func (f *flags) round(ctx context.Context, chosen []scenario, prog programs, top string, seed uint64) []row {
+	rows := make([]row, 0, len(chosen))
+	var houses errgroup.Group
+	houses.SetLimit(max(f.atOnce, 1))
+	var mu sync.Mutex // guards rows and standard output
+	for _, s := range chosen {
+		if s.root && os.Geteuid() != 0 {
+			fmt.Printf("== %s: only root can do that, left out\n", s.name)
+			continue
+		}
+		houses.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			r, told := f.one(ctx, s, prog, filepath.Join(top, fmt.Sprintf("%s-%d", s.name, seed)), seed)
+			mu.Lock()
+			defer mu.Unlock()
+			rows = append(rows, r)
+			fmt.Print(told)
+			return nil
+		})
+	}
+	_ = houses.Wait()
+	return rows
+}
+
+// one runs one scenario in a house of its own; told is the story of it.
+func (f *flags) one(ctx context.Context, s scenario, prog programs, dir string, seed uint64) (_ row, told string) {
 	h := &house{plan: s.plan, dir: dir, prog: prog, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), began: time.Now()}
+	fmt.Fprintf(&h.told, "== %s, seed %d: %s\n", s.name, seed, s.about)
 	r := row{name: s.name, seed: seed}
 	ctx, cancel := context.WithTimeout(ctx, 4*settle+2*f.long+s.least+time.Minute)
 	defer cancel()
@@ -155,18 +175,18 @@ func (f *flags) one(ctx context.Context, s scenario, prog programs, dir string, 
 	}
 	r.took = time.Since(h.began)
 	for _, b := range r.Broken {
-		fmt.Printf("  BROKEN  %s\n", b)
+		fmt.Fprintf(&h.told, "  BROKEN  %s\n", b)
 	}
 	if len(r.Broken) > 0 {
 		for _, o := range r.Offences[:min(len(r.Offences), 10)] {
-			fmt.Printf("          %s\n", o)
+			fmt.Fprintf(&h.told, "          %s\n", o)
 		}
 		keepTestimony(dir, t)
-		fmt.Printf("  the house is kept in %s, what the witnesses saw in testimony.json\n", dir)
+		fmt.Fprintf(&h.told, "  the house is kept in %s, what the witnesses saw in testimony.json\n", dir)
 	} else if !f.keep {
 		_ = os.RemoveAll(dir)
 	}
-	return r
+	return r, h.told.String()
 }
 
 // keepTestimony writes down what a broken bound was read from.

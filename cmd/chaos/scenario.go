@@ -51,7 +51,7 @@ func scenarios() []scenario {
 		{name: "server", about: "kill -9 of the one NATS server, away for less and more than a lease", least: 16 * time.Second, harm: serverDeaths},
 		{name: "cluster", about: "kill -9 of each of three NATS servers", plan: plan{Servers: 3}, least: 12 * time.Second, harm: serverDeaths},
 		{name: "partition", about: "a worker cut off from NATS past its lease", plan: plan{Cuttable: true}, bounds: lost, least: 14 * time.Second, harm: partition},
-		recorded(scenario{name: "gateway", about: "the gateway away, then only failing, then lying", plan: plan{Proxied: true}, bounds: bounds{Excused: true, Failing: true, Unknown: true, Back: time.Minute}, least: 12 * time.Second, harm: gatewayTrouble}),
+		recorded(scenario{name: "gateway", about: "the gateway away, then only failing, then lying", plan: plan{Proxied: true}, bounds: bounds{Excused: true, Failing: true, Unknown: true, Back: time.Minute, Load: &loadBounds{Cooldown: cooldown, Workers: 3}}, least: 12 * time.Second, harm: gatewayTrouble}),
 		{name: "wiped", about: "streams deleted and provisioned again", bounds: bounds{Wiped: true}, least: 12 * time.Second, harm: wipe, after: askAgain},
 		hostileScenario(),
 		{name: "poison", about: "a key that kills whoever touches it", plan: plan{Armed: true, Workers: -1, Rate: 0.5, Keys: 0.01}, bounds: bounds{Excused: true, Unknown: true}, harm: poison, after: buried},

@@ -96,7 +96,7 @@ func powerCut(ctx context.Context, h *house) (v verdict, err error) {
 		if sync != "" {
 			name = "sync_interval " + sync
 		}
-		fmt.Printf("           %s: %d durable writes acknowledged, %d survive\n", name, accepted, left)
+		fmt.Fprintf(&h.told, "           %s: %d durable writes acknowledged, %d survive\n", name, accepted, left)
 		v.Asked, v.Lost = accepted, accepted-left
 	}
 	if v.Lost > 0 || v.Asked == 0 {
