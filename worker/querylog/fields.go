@@ -76,6 +76,9 @@ func (a *Ask) fields(c *codec) {
 // shownSubject is subject with each token that may name a person as ***. The
 // partner's own token has 16 digits like an account and is none.
 func shownSubject(subject, partner string) string {
+	if plain(subject) {
+		return subject
+	}
 	tokens := strings.Split(subject, ".")
 	for i, t := range tokens {
 		if t != partner && personal(t) {
@@ -88,12 +91,18 @@ func shownSubject(subject, partner string) string {
 // ReplyPrefix is what tells where an answer went and not to whom: the first
 // token of an inbox, the first two of any other subject.
 func ReplyPrefix(subject string) string {
-	tokens := strings.Split(subject, ".")
-	keep := 2
-	if strings.HasPrefix(subject, "_") {
-		keep = 1
+	end := strings.IndexByte(subject, '.')
+	if end >= 0 && subject[0] != '_' {
+		if next := strings.IndexByte(subject[end+1:], '.'); next >= 0 {
+			end += 1 + next
+		} else {
+			end = -1
+		}
 	}
-	return shownSubject(strings.Join(tokens[:min(keep, len(tokens))], "."), "")
+	if end < 0 {
+		end = len(subject)
+	}
+	return shownSubject(subject[:end], "")
 }
 
 // traceID takes the trace id out of a traceparent.

@@ -149,6 +149,9 @@ func (a Ask) Encode() (Line, error) {
 	return lines[0], nil
 }
 
+// usualAsk has room for most asks, in bytes.
+const usualAsk = 384
+
 // EncodeAsks makes as few lines of many asks as the bounds of a message allow.
 // An ask that cannot be encoded is left out and told in the error; the lines of
 // the others are good.
@@ -158,6 +161,7 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 	var list [][]byte
 	var first string
 	size := 0
+	c := &codec{writing: true}
 	flush := func() {
 		if len(list) > 0 {
 			lines = append(lines, joined(first, list))
@@ -170,7 +174,7 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 			faults = append(faults, err)
 			continue
 		}
-		c := &codec{writing: true}
+		c.out = make([]byte, 0, usualAsk)
 		c.object(func() { a.fields(c) })
 		if len(list) == MaxAsks || size+len(c.out)+8 > MaxLine {
 			flush()

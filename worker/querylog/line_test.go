@@ -357,3 +357,28 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestReplyPrefix(t *testing.T) {
+	for subject, want := range map[string]string{"": "", "_INBOX.abc.1": "_INBOX", "_INBOX": "_INBOX", "protocol.reply.orders.7": "protocol.reply", "protocol.reply": "protocol.reply",
+		"protocol": "protocol", "a.": "a.", "a.b.": "a.b", ".": ".", "a@b.c.d": "***.c"} {
+		if got := querylog.ReplyPrefix(subject); got != want {
+			t.Errorf("%q: %q, want %q", subject, got, want)
+		}
+	}
+}
+
+func BenchmarkEncodeAsks(b *testing.B) {
+	h := hasher(b)
+	var asks []querylog.Ask
+	for i := range querylog.MaxAsks {
+		a := fullAsk(h, fmt.Sprint("token-", i))
+		a.Subject, a.Reply, a.Trace = "protocol.query", "_INBOX.ykwOP4jSrqVpMnPGSgSYC3.ykwOP4jS", ""
+		asks = append(asks, a)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := querylog.EncodeAsks(asks); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
