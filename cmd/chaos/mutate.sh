@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Is the chamber any good? Nine deliberate breaks, each in a copy of the tree: it must catch every one, in under a minute.
-# usage: cmd/chaos/mutate.sh [NAME…]     fence, grace, reply, claim, dedupe, log, leak, rest, rate; all where left out
+# Is the chamber any good? Ten deliberate breaks, each in a copy of the tree: it must catch every one, in under a minute.
+# usage: cmd/chaos/mutate.sh [NAME…]     fence, grace, reply, claim, dedupe, log, leak, rest, rate, budget; all where left out
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -66,5 +66,8 @@ mutant rest hostile 1 gateway/client.go \
 # Each worker has the fleet's rate for itself.
 mutant rate outage 1 worker/limit/rate.go \
 	's/if start\.Before\(now\) \|\|/if now.After(start) || true ||/'
+# A budget of retries without an end.
+mutant budget gateway 1 worker/limit/budget.go \
+	's/if b\.tokens < 1 \{/if b.tokens < -1e9 {/'
 
 exit $missed
