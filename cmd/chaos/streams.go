@@ -93,11 +93,18 @@ func (o *observer) each(ctx context.Context, kind messages.Kind, f func(jetstrea
 			}
 			return nil
 		}
+		if perr := pause(ctx, 2*time.Second); perr != nil {
+			return errors.Join(perr, err)
+		}
 	}
 	return fmt.Errorf("read %s: %w", kind, err)
 }
 
-// all reads a stream from its beginning to its end, in one try.
+// errBehind: a copy of a stream was read that has not caught up with its leader.
+var errBehind = errors.New("not all that the leader has was read")
+
+// all reads a stream from its beginning to its end, in one try. Whichever server reads it may be behind: its leader says how
+// much there is.
 func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream.Msg, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -123,7 +130,11 @@ func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream
 			return nil, err
 		}
 		all = append(all, m)
-		if meta, err := m.Metadata(); err != nil || meta.NumPending == 0 {
+		meta, err := m.Metadata()
+		if err == nil && meta.NumPending == 0 && uint64(len(all)) < stream.CachedInfo().State.Msgs {
+			err = errBehind
+		}
+		if err != nil || meta.NumPending == 0 {
 			return all, err
 		}
 	}
