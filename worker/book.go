@@ -271,6 +271,9 @@ func (b *book) askLine(q *messages.Query, r *messages.Result) querylog.Ask {
 		return querylog.Ask{}
 	}
 	who := b.mask(q)
+	if q.Key == "" { // e-mail and account find it
+		who.key = querylog.Masked{}
+	}
 	return querylog.Ask{AnsweredAt: time.UnixMilli(r.AnsweredAtMs), Request: b.hasher.Request(r.ID), Run: r.Run, Key: who.key,
 		Partner: q.Partner, Email: who.email, Account: who.account, Source: string(r.Source),
 		Outcome: string(r.Outcome), Code: r.Code}
