@@ -235,7 +235,7 @@ func (d *frontDoor) again(ctx context.Context, s *storing, cause error) {
 		ctx, cancel := context.WithTimeout(ctx, storePatience)
 		defer cancel()
 		for ctx.Err() == nil {
-			_, err := d.w.to.Publish(ctx, s.msg)
+			err := d.w.publishOnce(ctx, s.msg)
 			if err == nil {
 				d.stored(s)
 				return

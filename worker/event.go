@@ -188,13 +188,22 @@ func (l *letter) headers(h nats.Header) nats.Header {
 	return h
 }
 
+// publishOnce publishes into a stream and waits for a part of what the whole of its tries may take: an
+// acknowledgement that was lost with its server never comes.
+func (w *Worker) publishOnce(ctx context.Context, m *nats.Msg) error {
+	ctx, cancel := context.WithTimeout(ctx, onceTimeout)
+	defer cancel()
+	_, err := w.to.Publish(ctx, m)
+	return err
+}
+
 // publishSurely publishes into a stream, some seconds long; it reports whether
 // the stream has the message.
 func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bool {
 	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
 	for {
-		_, err := w.to.Publish(ctx, m)
+		err := w.publishOnce(ctx, m)
 		if err == nil {
 			return true
 		}

@@ -95,15 +95,18 @@ func (p *replier) runDurable(ctx context.Context) {
 		settled := p.settled
 		p.settled = nil
 		p.mu.Unlock()
-		stored := settled[:0]
+		var stored, refused []*job
 		for _, j := range settled {
 			if j.refusal != nil {
-				p.refused(ctx, j, j.refusal)
+				refused = append(refused, j)
 				continue
 			}
 			stored = append(stored, j)
 		}
 		p.log(ctx, stored)
+		for _, j := range refused { // which may take its time
+			p.refused(ctx, j, j.refusal)
+		}
 	}
 }
 

@@ -77,6 +77,7 @@ func New(o Options) (*Worker, error) {
 
 const (
 	publishTimeout = 5 * time.Second
+	onceTimeout    = 2 * time.Second
 	storeCheck     = 5 * time.Second
 	storeFull      = 800 // thousandths: above it no new claim is made
 )

@@ -88,6 +88,7 @@ type house struct {
 	made     int // workers started so far
 	askers   []*process
 	panicked []string
+	services [][]byte // what the workers said of their service before they were ended
 
 	mu      sync.Mutex // guards what follows
 	harm    []fault

@@ -106,10 +106,11 @@ func (h *house) search(ctx context.Context, t *testimony) error {
 	if err != nil {
 		return err
 	}
-	for _, verb := range []string{"INFO", "STATS"} {
-		for _, told := range h.service(verb) {
-			f.through("service "+verb, told)
-		}
+	if len(h.services) == 0 {
+		t.Surplus = append(t.Surplus, "no worker told of its service: nothing to hunt in")
+	}
+	for _, told := range h.services {
+		f.through("service", told)
 	}
 	return f.commands(ctx, h)
 }

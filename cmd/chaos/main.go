@@ -237,6 +237,7 @@ func (h *house) torture(ctx context.Context, s scenario, long time.Duration) (t 
 		err = s.witness(ctx, h, t)
 	}
 	if err == nil {
+		h.services = append(h.service("INFO"), h.service("STATS")...)
 		err = errors.Join(h.rested(ctx, t), h.search(ctx, t))
 	}
 	return t, v, err

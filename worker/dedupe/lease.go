@@ -14,7 +14,7 @@ import (
 // work.
 type Lease struct {
 	store  Store
-	clock  func() time.Time // the store\'s
+	clock  func() time.Time // the store's
 	before *Record
 	key    string
 	rec    Record // as last written

@@ -235,7 +235,9 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	}
 	failpoint.Hit("after-store")
 	f.ran, f.runner, f.read = rec.Run, first, out.Read
-	g.own(f, l.seq, &rec) // who asks from now on need not wait for what is told beside
+	// Who asks from now on is told at once, here as in every other process, which hears of the record as soon as it is
+	// stored. What is told beside precedes the answers, and the acknowledgements, of those who waited for the run.
+	g.own(f, l.seq, &rec)
 	g.do.Stored(ctx, first.Query, &rec, out.Read)
 }
 

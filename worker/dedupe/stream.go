@@ -91,7 +91,9 @@ func Watch[Q any](s *Stream, g *Group[Q], log *slog.Logger) (*nats.Subscription,
 		key := m.Subject[len(s.changed):]
 		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 		if err != nil || written(m.Data, g.o.Owner) || g.Known(key, seq) {
-			return // what this process wrote it takes in when it is acknowledged
+			// What this process wrote it takes in when it is acknowledged. A claim of its own that another
+			// marks suspect is passed over, too: the next write finds that out.
+			return
 		}
 		e, err := entryOf(key, m)
 		if err != nil {

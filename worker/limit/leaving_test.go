@@ -68,3 +68,34 @@ func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// Who leaves hands his turn to one who has been there for a moment only: that nobody was let go for a minute before says
+// nothing about how fast calls go.
+func TestRateIsNotJudgedByItsIdleTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := newRecords()
+		ctx, stop := context.WithCancel(t.Context())
+		other := limit.NewRate(shared, "rate", 20, time.Now)
+		go func() {
+			for ctx.Err() == nil {
+				_, _ = other.Wait(ctx, time.Hour)
+			}
+		}()
+		l := limit.NewRate(shared, "rate", 20, time.Now)
+		time.Sleep(time.Minute)
+		leaving, leave := context.WithTimeout(ctx, 5*time.Millisecond)
+		defer leave()
+		go func() { _, _ = l.Wait(leaving, time.Second) }()
+		synctest.Wait()
+		if after, err := l.Wait(ctx, time.Second); after != 0 || err != nil {
+			t.Fatalf("after him: %v, %v", after, err)
+		}
+		go func() { _, _ = l.Wait(ctx, time.Second) }()
+		synctest.Wait()
+		if after, err := l.Wait(ctx, time.Second); after != 0 || err != nil {
+			t.Errorf("behind one other: not within a second but %v, %v", after, err)
+		}
+		stop()
+		synctest.Wait()
+	})
+}

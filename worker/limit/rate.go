@@ -57,7 +57,8 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 	if after = time.Duration(ahead * l.pace.Load()); after > most {
 		return after, nil
 	}
-	latest := l.clock().Add(most)
+	came := l.clock()
+	latest := came.Add(most)
 	queue, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	if err := acquire(queue, l.turn); err != nil {
@@ -76,14 +77,18 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 		l.next, l.left = at, l.left+1
 		return 0, err
 	}
-	l.let(ahead > 0)
+	l.let(came, ahead > 0)
 	return 0, nil
 }
 
 // let notes that a call is let go, and how fast they go where it had waited behind another; the caller has the turn.
-func (l *Rate) let(waited bool) {
+func (l *Rate) let(came time.Time, waited bool) {
 	now := l.clock()
-	if took := now.Sub(l.last); waited && took > 0 {
+	since := came // nobody has waited for longer than he was there
+	if l.last.After(came) {
+		since = l.last
+	}
+	if took := now.Sub(since); waited && took > 0 {
 		l.pace.Store((7*l.pace.Load() + int64(min(took, time.Minute))) / 8)
 	}
 	l.last = now

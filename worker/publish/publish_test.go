@@ -164,3 +164,31 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+// What was on its way when the connection broke is given up at once, though it might wait for an hour.
+func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
+	nc := house(t)
+	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	p := publish.New(nc)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go p.Run(ctx)
+	heard := make(chan error, 1)
+	if err := p.Go(&nats.Msg{Subject: "silent"}, time.Hour, func(_ uint64, err error) { heard <- err }); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(300 * time.Millisecond) // Run has looked once
+	if err := nc.ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-heard:
+		if !errors.Is(err, publish.ErrNoAck) {
+			t.Errorf("%v; want ErrNoAck", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("still waited for")
+	}
+}

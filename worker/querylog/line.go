@@ -124,6 +124,21 @@ type Rejected struct {
 // Rows is how many rows the batch makes.
 func (b *Batch) Rows() int { return len(b.Runs) + len(b.Asks) + len(b.Rejected) }
 
+// rows are as many batches of one row.
+func (b *Batch) rows() []Batch {
+	all := make([]Batch, 0, b.Rows())
+	for i := range b.Runs {
+		all = append(all, Batch{Runs: b.Runs[i : i+1]})
+	}
+	for i := range b.Asks {
+		all = append(all, Batch{Asks: b.Asks[i : i+1]})
+	}
+	for i := range b.Rejected {
+		all = append(all, Batch{Rejected: b.Rejected[i : i+1]})
+	}
+	return all
+}
+
 // Encode makes the line of a run.
 func (r Run) Encode() (Line, error) {
 	if err := checkIdentity("run", r.ID, r.At); err != nil {

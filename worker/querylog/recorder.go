@@ -160,8 +160,8 @@ const (
 )
 
 // A recorder that is not far behind rests four times as long as it wrote: lines are safe where they are, workers and
-// server on the same machine need it now, and what comes together meanwhile is written at less cost. Behind by so
-// many messages it does not rest.
+// server on the same machine need it now, and what comes together meanwhile is written at less cost. After a whole
+// batch, or with so many messages before it, it does not rest.
 const (
 	restFor     = 4
 	longestRest = time.Second
@@ -196,7 +196,7 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 		}
 		begun := time.Now()
 		r.store(ctx, b)
-		if open && b.behind() < manyBehind {
+		if open && b.batch.Rows() < r.o.Rows && b.behind() < manyBehind {
 			pause(ctx, min(restFor*time.Since(begun), longestRest))
 		}
 		b, linger = &gathered{}, nil
@@ -252,6 +252,9 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 	if !errors.Is(err, ErrUnstorable) || b.hopeless() {
 		return b, err
 	}
+	if len(b.msgs) == 1 && b.batch.Rows() > 1 {
+		return r.rowByRow(ctx, b)
+	}
 	if len(b.msgs) == 1 {
 		r.log.Error("line not storable, rejected", "subject", b.msgs[0].Subject(), "err", err)
 		return r.write(ctx, b.rejected(err))
@@ -261,6 +264,27 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 		return rest.with(other), err
 	}
 	return r.write(ctx, other)
+}
+
+// rowByRow writes one message of many rows of which the database will never take some: those alone are
+// rejected. Given back in the middle it is written again, and what is there stays as it is.
+func (r *Recorder) rowByRow(ctx context.Context, b *gathered) (rest *gathered, err error) {
+	for _, row := range b.batch.rows() {
+		w, err := r.o.Database.Write(ctx, row)
+		if errors.Is(err, ErrUnstorable) {
+			r.log.Error("row not storable, rejected", "subject", b.msgs[0].Subject(), "err", err)
+			w, err = r.o.Database.Write(ctx, Batch{Rejected: []Rejected{rejection(b.msgs[0], err)}})
+		}
+		if err != nil {
+			return b, err
+		}
+		r.stats.rows.Add(int64(w.Rows()))
+		r.stats.rejected.Add(int64(w.Rejected))
+	}
+	r.database.end(r.log)
+	r.delay = 0
+	b.acknowledge(r.log)
+	return nil, nil
 }
 
 // Waits before a database that failed is tried again.
