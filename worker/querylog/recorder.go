@@ -155,17 +155,18 @@ func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
 
 // Bounds of one fetch: messages, and how long the server holds an empty one.
 const (
-	fetchMessages = 1000
+	fetchMessages = 200
 	fetchWait     = 5 * time.Second
 )
 
 // A recorder that is not far behind rests four times as long as it wrote: lines are safe where they are, workers and
-// server on the same machine need it now, and what comes together meanwhile is written at less cost. After a whole
-// batch, or with so many messages before it, it does not rest.
+// server on the same machine need it now, and what comes together meanwhile is written at less cost. With so many
+// messages before it, or when what it holds would come near to its AckWait, it does not rest.
 const (
 	restFor     = 4
 	longestRest = time.Second
-	manyBehind  = 5000
+	restWithin  = 4 * time.Second // from the fetch of what it holds
+	manyBehind  = 2000
 )
 
 // fetch takes messages as they come and writes them in batches until the fetch
@@ -177,7 +178,7 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
-	b := &gathered{}
+	b, began := &gathered{}, time.Now()
 	var linger <-chan time.Time
 	for open := true; open; {
 		select {
@@ -196,7 +197,7 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 		}
 		begun := time.Now()
 		r.store(ctx, b)
-		if open && b.batch.Rows() < r.o.Rows && b.behind() < manyBehind {
+		if open && b.behind() < manyBehind && time.Since(began) < restWithin {
 			pause(ctx, min(restFor*time.Since(begun), longestRest))
 		}
 		b, linger = &gathered{}, nil
