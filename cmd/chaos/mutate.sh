@@ -11,6 +11,9 @@ go build -o "$work/chaos" ./cmd/chaos
 
 missed=0
 chosen=" $* "
+for name in "$@"; do
+	grep -q "^mutant $name " cmd/chaos/mutate.sh || { echo "mutate: there is no break $name; see the head of cmd/chaos/mutate.sh" >&2; exit 2; }
+done
 
 # mutant NAME SCENARIO SEED FILE PERL [FILE PERL] changes files of a copy and lets the chamber look at it.
 mutant() {

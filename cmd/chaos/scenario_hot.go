@@ -107,6 +107,9 @@ func (c *crush) tell(h *house, f *figures, err error) {
 	slices.Sort(c.took)
 	p50, p99 := c.took[len(c.took)/2], c.took[len(c.took)*99/100]
 	f.add("hot key, 10,000 asks at once: p50, p99 of the answers; told OVERLOADED", fmt.Sprintf("%v, %v; %d", p50.Round(time.Millisecond), p99.Round(time.Millisecond), c.full), hotBound.String())
+	if c.full > hotAsks/10 {
+		h.amiss("hot key: %d of %d asks were told OVERLOADED, at most one in ten", c.full, hotAsks)
+	}
 	if p99 > hotBound {
 		h.amiss("hot key: p99 %v, at most %v", p99, hotBound)
 	}
