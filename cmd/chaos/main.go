@@ -61,6 +61,12 @@ func chaos(ctx context.Context) int {
 	flag.Usage = usage
 	flag.Parse()
 	chosen, err := choose(f.names, f.total > 0)
+	if err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag; -h lists them", flag.Arg(0))
+	}
+	if err == nil && f.binary != "" {
+		_, err = os.Stat(f.binary)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 2
@@ -109,7 +115,7 @@ func choose(names string, long bool) (list []scenario, err error) {
 	for _, name := range strings.Split(names, ",") {
 		s, ok := known[name]
 		if !ok {
-			return nil, fmt.Errorf("scenario %q is none", name)
+			return nil, fmt.Errorf("there is no scenario %q; -h lists them", name)
 		}
 		list = append(list, s)
 	}
