@@ -69,7 +69,7 @@ func tellBench(w io.Writer, r *bench.Result) error {
 		line("sent late", "p50 %s  p99 %s  max %s (a part of the latency)", latencyText(r.Late.P50), latencyText(r.Late.P99), latencyText(r.Late.Max))
 	}
 	if r.Unsent > 0 {
-		line("never sent", "%s were due while too many were outstanding: the latency is better than it should be", grouped(r.Unsent))
+		line("never sent", "%s were due while too many were outstanding: the latency counts their time until the end", grouped(r.Unsent))
 	}
 	if r.Cut {
 		line("cut", "ended early; %s were still on their way", grouped(r.Outstanding))

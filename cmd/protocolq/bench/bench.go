@@ -9,7 +9,9 @@
 //	due ──(no room: waits)──► sent ──► answered, or given up after the timeout
 //	 └──────────────── latency ─────────────┘
 //
-// An ask that is given up is in the histogram with the time it was waited for: who got no answer waited longest.
+// An ask that is given up is in the histogram with the time it was waited for: who got no answer waited longest. One that
+// fails at once counts as if it had been waited for, else an outage would look fast; one that was due and never had room
+// counts with the time from when it was due until the load had ended.
 package bench
 
 import (
@@ -74,7 +76,11 @@ func (l *Load) finish(n int64, a Answer) bool {
 	p, ok := l.pending[n]
 	delete(l.pending, n)
 	if ok && p.measured {
-		l.sums.end(now, now.Sub(p.due), a)
+		took := now.Sub(p.due)
+		if a.Err != "" {
+			took = max(took, p.sent.Sub(p.due)+l.o.Timeout)
+		}
+		l.sums.end(now, took, a)
 	}
 	return ok
 }

@@ -63,17 +63,18 @@ func Compare(a, b *Result) []Line {
 			}
 		}
 		if f.each != nil {
-			l.Verdict = judge(values(a, f.each), values(b, f.each), f.higher)
+			l.Verdict = judge(values(a, f.higher, f.each), values(b, f.higher, f.each), f.higher)
 		}
 		lines = append(lines, l)
 	}
 	return lines
 }
 
-// values takes a figure of every second in which something was asked: the seconds after the last ask only wait.
-func values(r *Result, of func(*Second) float64) (list []float64) {
+// values takes a figure of every second in which something was asked: the seconds after the last ask only wait. A second
+// without any answer has a rate of answers, none, and no time that one took.
+func values(r *Result, rate bool, of func(*Second) float64) (list []float64) {
 	for i := range r.Each {
-		if r.Each[i].Asked > 0 {
+		if s := &r.Each[i]; s.Asked > 0 && (rate || s.Answered > 0) {
 			list = append(list, of(&r.Each[i]))
 		}
 	}

@@ -56,3 +56,15 @@ func TestCompareDirections(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 }
+
+// Seconds without any answer have a rate, none, but no time that an answer took.
+func TestCompareLeavesOutagesToTheRate(t *testing.T) {
+	a, b := series(100, 101, 99, 100, 100, 100), series(100, 101, 99, 100, 100, 1, 1, 1, 1, 1, 1)
+	for i := 5; i < 11; i++ {
+		b.Each[i].Answered = 0
+	}
+	lines := bench.Compare(a, b)
+	if lines[0].Verdict != bench.Worse || lines[1].Verdict != bench.Noise {
+		t.Errorf("%+v", lines[:2])
+	}
+}

@@ -25,7 +25,7 @@ type Result struct {
 	Asked       int64             `json:"asked"`       // asks sent
 	Answered    int64             `json:"answered"`    //
 	Unanswered  int64             `json:"unanswered"`  // given up or failed; Errors says of what
-	Unsent      int64             `json:"unsent"`      // due, but never sent for want of room
+	Unsent      int64             `json:"unsent"`      // due, but never sent for want of room; in Latency all the same
 	Outstanding int64             `json:"outstanding"` // on their way when it was cut
 	Outcomes    map[string]int64  `json:"outcomes"`    //
 	Codes       map[string]int64  `json:"codes"`       //
@@ -137,19 +137,17 @@ func (l *Load) result(now time.Time, cut bool) *Result {
 	defer l.mu.Unlock()
 	s := l.sums
 	s.roll(now)
-	r := &Result{V: Version, At: l.from.UTC(), Cut: cut, RateAsked: l.o.Rate, Asked: s.asked, Answered: s.answered, Unanswered: s.unanswered,
-		Outcomes: s.outcomes, Codes: s.codes, Sources: s.sources, Errors: s.errors, Latency: latency(s.all), Late: latency(s.late), Each: s.seconds}
 	stop := l.end
 	if now.Before(stop) {
 		stop = now
 	}
+	unsent := l.unsent(now, stop)
+	r := &Result{V: Version, At: l.from.UTC(), Cut: cut, RateAsked: l.o.Rate, Asked: s.asked, Answered: s.answered, Unanswered: s.unanswered, Unsent: unsent,
+		Outcomes: s.outcomes, Codes: s.codes, Sources: s.sources, Errors: s.errors, Latency: latency(s.all), Late: latency(s.late), Each: s.seconds}
 	for _, p := range l.pending {
 		if p.measured {
 			r.Outstanding++
 		}
-	}
-	if l.o.Rate > 0 && stop.After(l.from) {
-		r.Unsent = l.due(stop) - max(l.sent, int64(math.Ceil(l.o.Warm.Seconds()*l.o.Rate-1e-6)))
 	}
 	if asking := stop.Sub(l.from).Seconds(); asking > 0 {
 		end := stop
@@ -160,4 +158,20 @@ func (l *Load) result(now time.Time, cut bool) *Result {
 		r.RateSent, r.Rate = float64(r.Asked)/asking, float64(r.Answered)/r.Seconds
 	}
 	return r
+}
+
+// unsent counts the measured asks that were due by stop and never sent, and their time until now in the histogram. Where
+// there are very many, one stands for several.
+func (l *Load) unsent(now, stop time.Time) int64 {
+	if l.o.Rate == 0 || !stop.After(l.from) {
+		return 0
+	}
+	first := max(l.sent, int64(math.Ceil(l.o.Warm.Seconds()*l.o.Rate-1e-6)))
+	count := max(l.due(stop)-first, 0)
+	step := count/100_000 + 1
+	for i := int64(0); i < count; i += step {
+		us := min(max(now.Sub(l.dueAt(first+i)).Microseconds(), 1), highest)
+		_ = l.sums.all.RecordValues(us, min(step, count-i)) // within bounds: never fails
+	}
+	return count
 }
