@@ -48,7 +48,7 @@ when each ask was due. With --rate max, --askers askers ask one after the other 
 The accounts are made up, so one question goes first: only a practice gateway ('protocolq dev', 'protocolq simulator')
 has the answer that lets the load begin. Before a real gateway, --accounts names accounts that may be asked about.
 
-Exit codes: 0 all were answered · 1 some were not · 6 nobody was · 2 bad settings or usage`,
+Exit codes: 0 all were answered · 1 some were not, or with unknown · 6 nobody was · 2 bad settings or usage`,
 		Example: `  protocolq bench --rate 500 --for 10s
   protocolq bench --zipf 5000 --rate 2000 --save before.json
   protocolq bench compare before.json after.json --fail-over 10%`,
@@ -185,6 +185,8 @@ func benchEnd(r *bench.Result) error {
 	switch {
 	case r.Answered == 0:
 		return &exitError{Code: exitNoAnswer, Err: errors.New("nothing that was measured was answered")}
+	case r.Outcomes[string(messages.Unknown)] > 0:
+		return &exitError{Code: exitOther, Err: fmt.Errorf("%s answers settled nothing: their outcome is %s", grouped(r.Outcomes[string(messages.Unknown)]), messages.Unknown)}
 	case r.Unanswered > 0:
 		return exitWith(exitOther)
 	}
@@ -210,6 +212,9 @@ func (f *benchFlags) told() map[string]string {
 	}
 	if f.durable {
 		m["replies"] = "durable"
+	}
+	if f.partner != "" {
+		m["partner"] = f.partner
 	}
 	if f.accounts != "" {
 		m["accounts"] = strconv.Itoa(len(f.list))

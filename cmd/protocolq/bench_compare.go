@@ -2,12 +2,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,11 +24,12 @@ func newBenchCompare() *cobra.Command {
 		Long: `Compares two results that 'bench --save' wrote. The verdict looks at how far the seconds of each run spread: a
 difference that lies within that is noise, and fewer than five seconds tell nothing.
 
-Exit codes: 0 compared · 1 AFTER is worse by more than --fail-over, and clearly so · 2 a file that cannot be read`,
+Exit codes: 0 compared · 1 AFTER is worse by more than --fail-over, and clearly so
+2 a file that cannot be read; with --fail-over also two loads that differ, a run cut short, or too few seconds to tell`,
 		Example: `  protocolq bench compare before.json after.json --fail-over 10%`,
 		Args:    cobra.ExactArgs(2),
 	}
-	c.Flags().StringVar(&over, "fail-over", "", "end with 1 when answers, p50, p90 or p99 are clearly worse by more than this, 10% say, or any more asks stay unanswered")
+	c.Flags().StringVar(&over, "fail-over", "", "end with 1 when answers, p50, p90 or p99 are clearly worse by more than this, 10% say, when more asks stay unanswered, or when unknown and refused answers rise by more than a percentage point")
 	out := addOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		limit, err := percent(over)
@@ -41,16 +41,16 @@ Exit codes: 0 compared · 1 AFTER is worse by more than --fail-over, and clearly
 		if err := errors.Join(err, errB, errA); err != nil {
 			return &exitError{Code: exitUsage, Err: err}
 		}
-		lines := bench.Compare(before, after)
+		both := comparison{Mismatch: bench.Mismatch(before, after), Lines: bench.Compare(before, after)}
 		if *out == asJSON {
-			err = printJSON(c.OutOrStdout(), lines)
+			err = printJSON(c.OutOrStdout(), both)
 		} else {
-			err = tellCompare(c.OutOrStdout(), before, after, lines)
+			err = both.tell(c.OutOrStdout())
 		}
 		if err != nil || over == "" {
 			return err
 		}
-		return failOver(lines, limit, over)
+		return both.failOver(limit, over, after.Answered == 0)
 	}
 	return c
 }
@@ -78,31 +78,37 @@ func readResult(path string) (*bench.Result, error) {
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if r.V != bench.Version || r.Answered == 0 {
-		return nil, fmt.Errorf("%s: is no result with answers that 'bench --save' wrote", path)
+	if r.V != bench.Version || r.Asked == 0 && r.Unsent == 0 {
+		return nil, fmt.Errorf("%s: is no result with asks that 'bench --save' wrote", path)
 	}
 	return r, nil
 }
 
-func tellCompare(w io.Writer, a, b *bench.Result, lines []bench.Line) error {
-	for _, name := range slices.Sorted(maps.Keys(a.Settings)) {
-		if b.Settings[name] != a.Settings[name] {
-			fmt.Fprintf(w, "not the same load: %s %s, then %s\n", printable(name), printable(a.Settings[name]), printable(b.Settings[name]))
-		}
+// comparison is what compare prints.
+type comparison struct {
+	Mismatch []string     `json:"mismatch"` // why the two are not runs of the same load
+	Lines    []bench.Line `json:"lines"`
+}
+
+func (c *comparison) tell(w io.Writer) error {
+	for _, difference := range c.Mismatch {
+		fmt.Fprintf(w, "not the same load: %s\n", printable(difference))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tBEFORE\tAFTER\tRATIO\t  VERDICT")
-	for _, l := range lines {
-		name, micros := strings.CutSuffix(l.Name, " µs")
+	for _, l := range c.Lines {
 		text := rateText
-		if micros {
+		switch {
+		case strings.HasSuffix(l.Name, "_us"):
 			text = func(us float64) string { return latencyText(int64(us)) }
+		case strings.HasSuffix(l.Name, "_percent"):
+			text = func(part float64) string { return strconv.FormatFloat(part, 'f', 2, 64) + "%" }
 		}
 		ratio := "-"
 		if l.A != 0 {
 			ratio = strconv.FormatFloat(l.Ratio, 'f', 2, 64)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t  %s\n", name, text(l.A), text(l.B), ratio, l.Verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t  %s\n", lineName(l), text(l.A), text(l.B), ratio, l.Verdict)
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write output: %w", err)
@@ -110,17 +116,43 @@ func tellCompare(w io.Writer, a, b *bench.Result, lines []bench.Line) error {
 	return nil
 }
 
-// failOver is the error of a run that is clearly worse by more than limit.
-func failOver(lines []bench.Line, limit float64, said string) error {
+// lineNames are the lines whose name a person reads otherwise than a program.
+var lineNames = map[string]string{"answers_per_s": "answers/s", "p50_us": "p50", "p90_us": "p90", "p99_us": "p99", "p99_9_us": "p99.9",
+	"p99_99_us": "p99.99", "max_us": "max", bench.UnknownName: "unknown", bench.RefusedName: "refused"}
+
+func lineName(l bench.Line) string { return cmp.Or(lineNames[l.Name], l.Name) }
+
+// maxUnsettled is by how many percentage points unknown and refused answers may rise.
+const maxUnsettled = 1
+
+// failOver is the error of a run that is clearly worse by more than limit, or of two that cannot be compared: a check that
+// could not be made must not look like one that was passed.
+func (c *comparison) failOver(limit float64, said string, silent bool) error {
+	if len(c.Mismatch) > 0 {
+		return &exitError{Code: exitUsage, Err: fmt.Errorf("cannot be compared: %s", strings.Join(c.Mismatch, "; ")), Hint: "run both with the same flags, and to their end"}
+	}
+	if silent {
+		return &exitError{Code: exitOther, Err: errors.New("nothing was answered in AFTER")}
+	}
 	var worse []string
-	for _, l := range lines {
-		name, _ := strings.CutSuffix(l.Name, " µs")
-		if l.Verdict == bench.Worse && l.Worse > limit || name == bench.UnansweredName && l.B > l.A {
-			worse = append(worse, name)
+	unsettled, short := 0.0, false
+	for _, l := range c.Lines {
+		switch {
+		case l.Verdict == bench.Worse && l.Worse > limit, l.Name == bench.UnansweredName && l.B > l.A:
+			worse = append(worse, lineName(l))
+		case l.Name == bench.UnknownName, l.Name == bench.RefusedName:
+			unsettled += max(l.B-l.A, 0)
 		}
+		short = short || l.Verdict == bench.TooShort
 	}
-	if len(worse) == 0 {
-		return nil
+	if unsettled > maxUnsettled {
+		worse = append(worse, fmt.Sprintf("unknown and refused answers (by %.2f percentage points)", unsettled))
 	}
-	return &exitError{Code: exitOther, Err: fmt.Errorf("worse by more than %s: %s", said, strings.Join(worse, ", "))}
+	switch {
+	case len(worse) > 0:
+		return &exitError{Code: exitOther, Err: fmt.Errorf("worse than --fail-over %s allows: %s", said, strings.Join(worse, ", "))}
+	case short:
+		return &exitError{Code: exitUsage, Err: fmt.Errorf("cannot be compared: fewer than %d seconds with answers in one of them", bench.MinSeconds), Hint: "measure longer: bench --for 10s"}
+	}
+	return nil
 }

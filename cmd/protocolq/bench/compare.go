@@ -2,7 +2,12 @@
 
 package bench
 
-import "math"
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
 
 // Verdict says what a difference is worth.
 type Verdict string
@@ -17,8 +22,13 @@ const (
 	Untold   Verdict = ""                  // too rare within a second to be judged by seconds
 )
 
-// UnansweredName is the name of the Line that counts asks without an answer.
-const UnansweredName = "unanswered"
+// The names of the Lines that are judged by what they are, not by how they spread: asks without an answer, and the parts of
+// the answers, in percent, that were unknown or refused.
+const (
+	UnansweredName = "unanswered"
+	UnknownName    = "unknown_percent"
+	RefusedName    = "refused_percent"
+)
 
 // MinSeconds is how many whole seconds a run needs to be judged.
 const MinSeconds = 5
@@ -43,14 +53,16 @@ func Compare(a, b *Result) []Line {
 		of     func(*Result) float64
 		each   func(*Second) float64
 	}{
-		{"answers/s", true, func(r *Result) float64 { return r.Rate }, func(s *Second) float64 { return float64(s.Answered) }},
-		{"p50 µs", false, func(r *Result) float64 { return float64(r.Latency.P50) }, func(s *Second) float64 { return float64(s.Latency.P50) }},
-		{"p90 µs", false, func(r *Result) float64 { return float64(r.Latency.P90) }, func(s *Second) float64 { return float64(s.Latency.P90) }},
-		{"p99 µs", false, func(r *Result) float64 { return float64(r.Latency.P99) }, func(s *Second) float64 { return float64(s.Latency.P99) }},
-		{"p99.9 µs", false, func(r *Result) float64 { return float64(r.Latency.P999) }, nil},
-		{"p99.99 µs", false, func(r *Result) float64 { return float64(r.Latency.P9999) }, nil},
-		{"max µs", false, func(r *Result) float64 { return float64(r.Latency.Max) }, nil},
+		{"answers_per_s", true, func(r *Result) float64 { return r.Rate }, func(s *Second) float64 { return float64(s.Answered) }},
+		{"p50_us", false, func(r *Result) float64 { return float64(r.Latency.P50) }, func(s *Second) float64 { return float64(s.Latency.P50) }},
+		{"p90_us", false, func(r *Result) float64 { return float64(r.Latency.P90) }, func(s *Second) float64 { return float64(s.Latency.P90) }},
+		{"p99_us", false, func(r *Result) float64 { return float64(r.Latency.P99) }, func(s *Second) float64 { return float64(s.Latency.P99) }},
+		{"p99_9_us", false, func(r *Result) float64 { return float64(r.Latency.P999) }, nil},
+		{"p99_99_us", false, func(r *Result) float64 { return float64(r.Latency.P9999) }, nil},
+		{"max_us", false, func(r *Result) float64 { return float64(r.Latency.Max) }, nil},
 		{UnansweredName, false, func(r *Result) float64 { return float64(r.Unanswered) }, nil},
+		{UnknownName, false, func(r *Result) float64 { return r.percent("unknown") }, nil},
+		{RefusedName, false, func(r *Result) float64 { return r.percent("refused") }, nil},
 	}
 	var lines []Line
 	for _, f := range figures {
@@ -68,6 +80,45 @@ func Compare(a, b *Result) []Line {
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// percent is the part of the answers that had this outcome.
+func (r *Result) percent(outcome string) float64 {
+	if r.Answered == 0 {
+		return 0
+	}
+	return 100 * float64(r.Outcomes[outcome]) / float64(r.Answered)
+}
+
+// Mismatch says why a and b are not two runs of the same load: settings that differ, on whichever side, or a run cut short.
+func Mismatch(a, b *Result) []string {
+	list := []string{}
+	names := maps.Clone(a.Settings)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, b.Settings)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if was, is := a.Settings[name], b.Settings[name]; was != is {
+			list = append(list, fmt.Sprintf("%s %s, then %s", name, said(was), said(is)))
+		}
+	}
+	for _, run := range []struct {
+		name string
+		r    *Result
+	}{{"BEFORE", a}, {"AFTER", b}} {
+		if run.r.Cut {
+			list = append(list, run.name+" ended before its time")
+		}
+	}
+	return list
+}
+
+func said(value string) string {
+	if value == "" {
+		return "unsaid"
+	}
+	return value
 }
 
 // values takes a figure of every second in which something was asked: the seconds after the last ask only wait. A second

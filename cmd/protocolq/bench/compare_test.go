@@ -3,6 +3,7 @@ package bench_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"protocolq/cmd/protocolq/bench"
@@ -35,7 +36,7 @@ func TestCompare(t *testing.T) {
 		{"four seconds", steady, []int64{200, 200, 200, 200}, bench.TooShort, 1},
 	} {
 		l := bench.Compare(series(tt.a...), series(tt.b...))[1]
-		if l.Name != "p50 µs" || l.Verdict != tt.want || math.Abs(l.Worse-tt.worse) > 0.02 {
+		if l.Name != "p50_us" || l.Verdict != tt.want || math.Abs(l.Worse-tt.worse) > 0.02 {
 			t.Errorf("%s: %+v, want %s", tt.name, l, tt.want)
 		}
 	}
@@ -52,7 +53,7 @@ func TestCompareDirections(t *testing.T) {
 	if l := lines[0]; l.Verdict != bench.Worse || l.Ratio != 0.5 || l.Worse != 0.5 {
 		t.Errorf("%+v", l)
 	}
-	if l := lines[len(lines)-1]; l.Name != bench.UnansweredName || l.Ratio != 0 || l.B != 5 {
+	if l := lines[len(lines)-3]; l.Name != bench.UnansweredName || l.Ratio != 0 || l.B != 5 {
 		t.Errorf("%+v", l)
 	}
 }
@@ -66,5 +67,31 @@ func TestCompareLeavesOutagesToTheRate(t *testing.T) {
 	lines := bench.Compare(a, b)
 	if lines[0].Verdict != bench.Worse || lines[1].Verdict != bench.Noise {
 		t.Errorf("%+v", lines[:2])
+	}
+}
+
+// A setting that only one side has is a difference, whichever side it is.
+func TestMismatch(t *testing.T) {
+	a := &bench.Result{Settings: map[string]string{"rate": "100", "for": "10s", "replies": "durable"}}
+	b := &bench.Result{Settings: map[string]string{"rate": "200", "for": "10s", "partner": "2088000000000001"}, Cut: true}
+	want := []string{"partner unsaid, then 2088000000000001", "rate 100, then 200", "replies durable, then unsaid", "AFTER ended before its time"}
+	if got := bench.Mismatch(a, b); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := bench.Mismatch(a, a); got == nil || len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	if got := bench.Mismatch(&bench.Result{}, b); len(got) != 4 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestCompareOutcomes(t *testing.T) {
+	a, b := series(1, 1, 1, 1, 1), series(1, 1, 1, 1, 1)
+	b.Answered, b.Outcomes = 200, map[string]int64{"signed": 180, "unknown": 15, "refused": 5}
+	lines := bench.Compare(a, b)
+	unknown, refused := lines[len(lines)-2], lines[len(lines)-1]
+	if unknown.Name != bench.UnknownName || unknown.A != 0 || unknown.B != 7.5 || refused.Name != bench.RefusedName || refused.B != 2.5 {
+		t.Errorf("%+v", lines)
 	}
 }
