@@ -38,7 +38,7 @@ peerbench: ## protocolq beside its alternatives, about 15 minutes; ROUNDS=1 for 
 	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)
 
 # Seeds are fixed, so that a red run can be repeated. CHAOS=long takes one at random and goes on for CHAOS_FOR, each round by the next.
-chaos: ## real processes killed, frozen and cut off, about 4 minutes; CHAOS=long for hours
+chaos: ## real processes killed, frozen and cut off, about 5 minutes; CHAOS=long for hours
 	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 7s)
 
 lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinned golangci-lint
