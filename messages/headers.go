@@ -7,11 +7,11 @@ const (
 	HeaderReplyTo = "Protocol-Reply-To" // the checked reply subject of a stored request
 	HeaderID      = "Protocol-Id"       // the asker's id
 	HeaderPartner = "Protocol-Partner"  // 16 digits
-	HeaderDoor    = "Protocol-Door"     // by which door it came in: DoorQuery or DoorSubmit
+	HeaderDoor    = "Protocol-Door"     // by which door it came in: DoorQuery or DoorSubmit; not in a stored request, whose subject says it
 	HeaderSubject = "Protocol-Subject"  // the subject it came in on
 	HeaderToken   = "Protocol-Token"    // the ask token
-	HeaderRun     = "Protocol-Run"      // the run that answered
-	HeaderOutcome = "Protocol-Outcome"  // of a reply or an event
+	HeaderRun     = "Protocol-Run"      // the run that answered: of a durable reply, an event
+	HeaderOutcome = "Protocol-Outcome"  // of a durable reply, a JSON reply or an event
 	HeaderReason  = "Protocol-Reason"   // why a dead letter is dead
 	HeaderStored  = "Protocol-Stored"   // when it was first stored, unix milliseconds
 

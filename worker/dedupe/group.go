@@ -75,7 +75,7 @@ type Options struct {
 	Logger     *slog.Logger     // discarded when nil
 }
 
-// Work is what is done for a key. All three are called with the query of the
+// Work is what is done for a key. All are called with the query of the
 // ask that set it off.
 type Work[Q any] struct {
 	// Run does the work under a lease. An error means that nothing came of it:

@@ -60,8 +60,8 @@ type Entry struct {
 	Record Record
 	// memo is for whoever reads the answer, see Verdict.Memo; made when the entry is taken in.
 	memo *atomic.Value
-	// seen is when this process first heard of this revision, on its own
-	// monotonic clock.
+	// seen is from when on this revision is known to have stood, on this process's own
+	// monotonic clock: when it was heard of, or sighted before (see Sighted).
 	seen time.Time
 	// read is true when the store was asked, so that Seq is what it holds now;
 	// false when the entry was heard of, and may have ended meanwhile.
