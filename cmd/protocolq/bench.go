@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,10 +29,11 @@ type benchFlags struct {
 	accounts            string
 	invented            bool
 	save, chart         string
-	out                 *rowsOutput
+	out                 rowsOutput
 
 	perSecond float64  // of rate; 0 is a closed loop
 	list      []string // of accounts
+	given     func(flag string) bool
 }
 
 func newBench() *cobra.Command {
@@ -87,8 +88,27 @@ func (f *benchFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.chart, "chart", "auto", "draw charts: auto (on a terminal), always or never")
 	must(c.RegisterFlagCompletionFunc("chart", cobra.FixedCompletions(benchCharts, cobra.ShellCompDirectiveNoFileComp)))
 	must(c.RegisterFlagCompletionFunc("rate", cobra.FixedCompletions([]string{"max"}, cobra.ShellCompDirectiveNoFileComp)))
-	f.out = addRowsOutput(c, rowsText)
+	f.out = rowsText
+	fs.VarP(benchOutput{&f.out}, "output", "o", "what to print")
+	must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(benchOutputs, cobra.ShellCompDirectiveNoFileComp)))
+	f.given = fs.Changed
 }
+
+// benchOutput is rowsOutput without the lines: a result is one value.
+type benchOutput struct{ *rowsOutput }
+
+var benchOutputs = []string{string(rowsText), string(rowsJSON), string(rowsCSV)}
+
+// Set refuses what is not in benchOutputs.
+func (o benchOutput) Set(s string) error {
+	if !contains(benchOutputs, s) {
+		return fmt.Errorf("must be one of %s", strings.Join(benchOutputs, ", "))
+	}
+	return o.rowsOutput.Set(s)
+}
+
+// Type names the value in the help.
+func (benchOutput) Type() string { return strings.Join(benchOutputs, "|") }
 
 var benchCharts = []string{"auto", "always", "never"}
 
@@ -130,7 +150,12 @@ func (f *benchFlags) check() error {
 	fault(f.invented && f.accounts != "", "invented", "with --accounts nothing is made up")
 	fault(f.partner != "" && !isPartnerID(f.partner), "partner", "must be 16 digits, not %q", f.partner)
 	fault(!contains(benchCharts, f.chart), "chart", "must be auto, always or never, not %q", f.chart)
-	fault(*f.out == rowsLines, "output", "must be text, json or csv")
+	fault(f.given("exponent") && f.zipf == 0, "exponent", "needs --zipf")
+	fault(f.given("askers") && f.rate != "max", "askers", "needs --rate max")
+	if f.given("save") {
+		err = checkSave(f.save)
+		fault(err != nil, "save", "%w", err)
+	}
 	if f.accounts != "" {
 		f.list, err = readAccounts(f.accounts)
 		fault(err != nil, "accounts", "%w", err)
@@ -169,24 +194,25 @@ func runBench(c *cobra.Command, cfg *Config, f *benchFlags) error {
 	if o.Tick != nil {
 		fmt.Fprint(c.ErrOrStderr(), "\r\x1b[K")
 	}
+	if err := f.print(c, r); err != nil {
+		return err
+	}
 	if f.save != "" {
 		if err := saveResult(f.save, r); err != nil {
 			return err
 		}
-	}
-	if err := f.print(c, r); err != nil {
-		return err
 	}
 	return benchEnd(r)
 }
 
 // benchEnd is the exit code: an unanswered ask is what a load is there to find.
 func benchEnd(r *bench.Result) error {
+	unknown := r.Outcomes[string(messages.Unknown)]
 	switch {
 	case r.Answered == 0:
 		return &exitError{Code: exitNoAnswer, Err: errors.New("nothing that was measured was answered")}
-	case r.Outcomes[string(messages.Unknown)] > 0:
-		return &exitError{Code: exitOther, Err: fmt.Errorf("%s answers settled nothing: their outcome is %s", grouped(r.Outcomes[string(messages.Unknown)]), messages.Unknown)}
+	case unknown > 0:
+		return &exitError{Code: exitOther, Err: fmt.Errorf("%s answers settled nothing: their outcome is %s", grouped(unknown), messages.Unknown)}
 	case r.Unanswered > 0:
 		return exitWith(exitOther)
 	}
@@ -245,6 +271,10 @@ func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 		if r.Code != "" {
 			said += " " + r.Code
 		}
+		if _, ours := messages.OutcomeOf(r.Code); ours || r.Outcome == messages.Unknown {
+			return &exitError{Code: exitUsage, Hint: "check the partner, or try again",
+				Err: fmt.Errorf("whether the gateway there is a practice one is not known: the probe got no answer that tells (it was told: %s)", said)}
+		}
 		return &exitError{Code: exitUsage, Err: fmt.Errorf("the gateway there is not known to be a practice one (it said: %s), and the accounts are made up", said),
 			Hint: "--accounts FILE asks about accounts of your own; --invented sends made-up ones all the same"}
 	}
@@ -253,14 +283,5 @@ func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 
 // practiceCode is the practice gateway's answer to unlisted@…: in no table of the real one.
 const practiceCode = "ILLEGAL_WEATHER"
-
-func saveResult(path string, r *bench.Result) (err error) {
-	w, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("save result: %w", err)
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	return printJSON(w, r)
-}
 
 var errNoResponders = nats.ErrNoResponders.Error()

@@ -28,7 +28,7 @@ func tellSecond(w io.Writer, s bench.Second, span time.Duration) {
 
 func (f *benchFlags) print(c *cobra.Command, r *bench.Result) error {
 	w := c.OutOrStdout()
-	switch *f.out {
+	switch f.out {
 	case rowsJSON:
 		return printJSON(w, r)
 	case rowsCSV:
