@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -40,7 +42,7 @@ func TestDialerClosesWhatATryLeft(t *testing.T) {
 			for err = nil; err == nil; {
 				_, err = before.Read(b)
 			}
-			if e, ok := err.(net.Error); ok && e.Timeout() {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Fatal("the socket of the try before is still open")
 			}
 		}
