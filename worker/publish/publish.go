@@ -21,7 +21,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoAck: no acknowledgement came in time. Whether the message was stored is not known.
+// ErrNoAck says that no acknowledgement came in time: whether the message was stored is not known.
 var ErrNoAck = errors.New("publish: no acknowledgement in time")
 
 // Publisher publishes on one connection. All methods are safe for concurrent use.
