@@ -105,7 +105,7 @@ func (l *Load) Run(ctx context.Context) *Result {
 		now := time.Now()
 		l.expire(now)
 		told = l.tell(now, told)
-		if now.Before(l.end) {
+		if now.Before(l.end) || now.Before(l.end.Add(late)) && l.behind() {
 			next.Reset(l.sendDue(now))
 			continue
 		}
@@ -116,9 +116,17 @@ func (l *Load) Run(ctx context.Context) *Result {
 }
 
 const (
-	tickEvery = 20 * time.Millisecond // how late a given-up ask is noticed at most
-	burst     = 256                   // asks sent without looking at the clock
+	tickEvery = 20 * time.Millisecond  // how late a given-up ask is noticed at most
+	burst     = 256                    // asks sent without looking at the clock
+	late      = 100 * time.Millisecond // after the end what was due before it is still sent: a busy machine was late, not the fleet
 )
+
+// behind reports whether asks of the schedule are left to be sent.
+func (l *Load) behind() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.o.Rate > 0 && l.sent < l.planned()
+}
 
 // due is how many asks are due at now.
 func (l *Load) due(now time.Time) int64 {

@@ -136,3 +136,23 @@ func TestSendFails(t *testing.T) {
 		})
 	}
 }
+
+// An answer that comes after the end of a run that was cut changes nothing that was told.
+func TestCutRunIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cut := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cut()
+		var sent []int64
+		l := bench.New(bench.Options{Rate: 2, For: time.Minute, Timeout: time.Hour, Outstanding: 100}, func(n int64) error { sent = append(sent, n); return nil })
+		r := l.Run(ctx)
+		if r.Outstanding != int64(len(sent)) || len(sent) == 0 {
+			t.Fatalf("%d on their way, %d sent", r.Outstanding, len(sent))
+		}
+		for _, n := range sent {
+			l.Answered(n, bench.Answer{Outcome: "signed"})
+		}
+		if r.Answered != 0 || len(r.Outcomes) != 0 {
+			t.Errorf("answered %d, outcomes %v after the end", r.Answered, r.Outcomes)
+		}
+	})
+}

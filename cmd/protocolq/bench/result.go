@@ -149,6 +149,7 @@ func (l *Load) result(now time.Time, cut bool) *Result {
 			r.Outstanding++
 		}
 	}
+	clear(l.pending) // what is answered from here on changes a result that somebody reads
 	if asking := stop.Sub(l.from).Seconds(); asking > 0 {
 		end := stop
 		if s.last.After(end) {
