@@ -239,11 +239,11 @@ func (w *Worker) checkStore(ctx context.Context) error {
 	w.group.Sighted(info.State.LastSeq, info.TimeStamp)
 	if most := info.Config.MaxBytes; most > 0 {
 		fill := int64(info.State.Bytes * 1000 / uint64(most))
+		w.group.Refuse(fill >= storeFull) // before the fill is shown: who sees it may count on it
 		if before := w.fill.Swap(fill); fill >= storeFull && before < storeFull {
 			w.log.Error("record stream nearly full: no new gateway calls", "fill_permille", fill,
 				"hint", "give the stream more room (provision --state-bytes) or shorten the window")
 		}
-		w.group.Refuse(fill >= storeFull)
 	}
 	return nil
 }
