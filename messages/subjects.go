@@ -94,6 +94,9 @@ func (n Names) SubmitOf(partner, name string) string {
 // Request is what the front door stores for a key token.
 func (n Names) Request(key string) string { return n.request + key }
 
+// Requests is what the front door stores of many askers in one message. It is no Request of a key: a key token has 26 characters.
+func (n Names) Requests() string { return n.request + "batch" }
+
 // State is the record of a key token.
 func (n Names) State(key string) string { return n.state + key }
 

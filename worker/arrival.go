@@ -9,10 +9,19 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
 )
+
+// delivery is a message out of a stream, or one of those that it holds, until it is acknowledged.
+type delivery interface {
+	Data() []byte
+	Headers() nats.Header
+	Ack() error
+	Nak() error
+	NakWithDelay(delay time.Duration) error
+	InProgress() error
+}
 
 // arrival is one ask with all that its answer needs.
 type arrival struct {
@@ -25,7 +34,7 @@ type arrival struct {
 	stored   time.Time
 	until    time.Time // when its asker stops waiting
 	trace    string    // traceparent
-	msg      jetstream.Msg
+	msg      delivery
 	again    bool // delivered before: whoever had it may have died
 	waiting  bool // comes from the stream of waiting queries
 	counted  bool // among those of them that are in the house

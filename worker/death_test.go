@@ -108,12 +108,10 @@ func TestServerRestart(t *testing.T) {
 		s.server.DontListen, s.server.Host, s.server.Port = false, "127.0.0.1", server.RANDOM_PORT
 	})
 	f.set.server.Port = f.srv.Addr().(*net.TCPAddr).Port
-	f.start()
-	f.start()
+	one, other := f.start(), f.start()
 	answers := f.wave(askers, keys)
-	within(t, 5*time.Second, "all asks stored, all calls under way", func() bool {
-		s, err := f.js.Stream(t.Context(), f.names.Stream(messages.Requests))
-		return err == nil && s.CachedInfo().State.LastSeq == askers && f.gateway.Stats().InFlight == keys
+	within(t, 5*time.Second, "all asks stored and parked, all calls under way", func() bool {
+		return one.Stats().Parked+other.Stats().Parked == askers && f.gateway.Stats().InFlight == keys
 	})
 	f.srv.Shutdown()
 	f.srv.WaitForShutdown()

@@ -99,13 +99,20 @@ func (w *Worker) pull(c jetstream.Consumer, name string, take jetstream.MessageH
 	return consuming, nil
 }
 
-// take hands one stored query to its key's flight. It blocks while the house is
+// take hands one stored query, or a batch of them, to its key's flight. It blocks while the house is
 // full, which keeps the consumer from pulling more.
 func (w *Worker) take(msg jetstream.Msg) {
-	a, in, ok := w.arrive(msg)
-	if !ok {
+	if msg.Subject() == w.o.Names.Requests() {
+		w.takeBatch(msg)
 		return
 	}
+	if a, in, ok := w.arrive(msg); ok {
+		w.admitted(a, in)
+	}
+}
+
+// admitted joins an ask that has come out of a stream to its key, if it is right and there is room.
+func (w *Worker) admitted(a *arrival, in *inbound) {
 	if a.door == messages.DoorSubmit {
 		w.metrics.Submitted.Add(1)
 	}
@@ -116,10 +123,18 @@ func (w *Worker) take(msg jetstream.Msg) {
 		return
 	}
 	if !w.taken.enter(a) {
-		_ = msg.Nak()
+		_ = a.msg.Nak()
 		return
 	}
 	w.join(a)
+}
+
+// arriveRequest is the arrival of what a front door has stored.
+func (w *Worker) arriveRequest(r *request, from delivery, meta *jetstream.MsgMetadata) (*arrival, *inbound) {
+	a := &arrival{msg: from, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered, bytes: len(r.data) + 512,
+		door: messages.DoorQuery, token: r.token, subject: firstOf(r.subject, w.o.Names.Query()), trace: r.trace}
+	return a, &inbound{data: r.data, head: from.Headers(), subject: a.subject, natsReply: r.replyTo, id: r.id, partner: r.partner,
+		token: a.token, door: a.door, msg: from}
 }
 
 // arrive reads what the stream says about a message: who asked, by what door, when.
@@ -129,24 +144,24 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 		w.log.Error("message without metadata", "err", err)
 		return nil, nil, false
 	}
+	if w.isRequest(msg.Subject()) {
+		r := requestOf(msg)
+		a, in := w.arriveRequest(&r, msg, meta)
+		return a, in, true
+	}
 	head := msg.Headers()
 	a := &arrival{msg: msg, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered,
 		bytes: len(msg.Data()) + 512, door: messages.DoorSubmit, trace: traceOf(head)}
 	in := &inbound{data: msg.Data(), head: head, subject: msg.Subject(), msg: msg}
-	switch {
-	case strings.HasPrefix(msg.Subject(), w.o.Names.Wait("")):
+	if strings.HasPrefix(msg.Subject(), w.o.Names.Wait("")) { // written by ourselves, with what the message itself does not say
 		a.waiting = true
 		a.token, a.door = head.Get(messages.HeaderToken), head.Get(messages.HeaderDoor)
 		a.stored = millis(head.Get(messages.HeaderStored), meta.Timestamp)
-	case w.isRequest(msg.Subject()):
-		a.token, a.door = head.Get(messages.HeaderMsgID), messages.DoorQuery
-	default:
-		a.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
-		in.id = firstOf(head.Get(messages.HeaderMsgID), a.token)
-	}
-	if a.waiting || a.door == messages.DoorQuery { // written by ourselves, with what the message itself does not say
 		in.id, in.partner = head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
 		in.subject, in.natsReply = firstOf(head.Get(messages.HeaderSubject), w.o.Names.Query()), head.Get(messages.HeaderReplyTo)
+	} else {
+		a.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
+		in.id = firstOf(head.Get(messages.HeaderMsgID), a.token)
 	}
 	in.token, in.door, a.subject = a.token, a.door, in.subject
 	return a, in, true

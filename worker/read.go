@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
@@ -26,7 +25,7 @@ type inbound struct {
 	partner   string // the same for its partner
 	token     string // identity of the ask, when it came out of a stream
 	door      string // messages.DoorQuery or DoorSubmit
-	msg       jetstream.Msg
+	msg       delivery
 
 	named, partnered bool // the message itself says the id, the partner; set by read
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
@@ -28,10 +27,10 @@ type job struct {
 	r        messages.Result
 	encoding messages.Encoding
 	trace    string
-	token    string        // identity of a durable reply
-	msg      jetstream.Msg // acknowledged afterwards; nil: nothing is
-	a        *arrival      // leaves the house afterwards; may be nil
-	event    bool          // tell the run's event again: who stored the answer may have died before he did
+	token    string   // identity of a durable reply
+	msg      delivery // acknowledged afterwards; nil: nothing is
+	a        *arrival // leaves the house afterwards; may be nil
+	event    bool     // tell the run's event again: who stored the answer may have died before he did
 	record   *dedupe.Record
 	letter   *letter       // a dead letter that goes with it
 	wait     time.Duration // not answered: tried again after this

@@ -229,10 +229,17 @@ func TestDurableReply(t *testing.T) {
 // wantRest checks that every request was acknowledged.
 func (f *fleet) wantRest() {
 	f.t.Helper()
-	within(f.t, 5*time.Second, "no request left", func() bool {
-		s, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Requests))
-		return err == nil && s.CachedInfo().State.Msgs == 0
-	})
+	within(f.t, 5*time.Second, "no request left", func() bool { return f.stream(messages.Requests).Msgs == 0 })
+}
+
+// stream is what a stream holds.
+func (f *fleet) stream(kind messages.Kind) jetstream.StreamState {
+	f.t.Helper()
+	s, err := f.js.Stream(f.t.Context(), f.names.Stream(kind))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s.CachedInfo().State
 }
 
 func TestEventForEachRun(t *testing.T) {
