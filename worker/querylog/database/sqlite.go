@@ -162,8 +162,13 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 		return 0, err
 	}
 	defer prepared.Close()
+	// With a context that can end, the driver begins a goroutine for each row to wait for that; the transaction has one already.
+	whole := context.WithoutCancel(ctx)
 	for i := range n {
-		result, err := prepared.ExecContext(ctx, values(i)...)
+		if ctx.Err() != nil {
+			return inserted, ctx.Err()
+		}
+		result, err := prepared.ExecContext(whole, values(i)...)
 		if err != nil {
 			return inserted, err
 		}
