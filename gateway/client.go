@@ -70,9 +70,7 @@ func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, 
 		return Answer{}, Report{}, err
 	}
 	body, report, err := c.exchange(ctx, request, fence)
-	if q.Explain {
-		report.StringToSign = request.StringToSign
-	}
+	report.StringToSign = request.StringToSign
 	if err != nil {
 		return Answer{}, report, err
 	}
@@ -86,7 +84,7 @@ type Request struct {
 	Action       string // the gateway's URL, with _input_charset alone, as a form's action has it
 	Params       mapi.Params
 	Charset      mapi.Charset
-	StringToSign string // without the key, as text
+	StringToSign string // without the key, as text; only with Query.Explain
 	Body         string // the form, percent-encoded in Charset
 }
 

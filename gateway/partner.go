@@ -70,10 +70,6 @@ func (p *partner) verifier() mapi.Verifier {
 
 func (p *partner) request(q Query, accountParam string) (Request, error) {
 	plain := q.params(p.Charset, accountParam)
-	text, err := plain.StringToSign()
-	if err != nil {
-		return Request{}, err
-	}
 	signed, err := p.key.Load().Signed(plain, p.Charset)
 	if err != nil {
 		return Request{}, err
@@ -82,7 +78,11 @@ func (p *partner) request(q Query, accountParam string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	return Request{Params: signed, Charset: p.Charset, StringToSign: text, Body: body}, nil
+	r := Request{Params: signed, Charset: p.Charset, Body: body}
+	if q.Explain {
+		r.StringToSign, err = plain.StringToSign()
+	}
+	return r, err
 }
 
 // reload reads the key file and takes its key, if it is another file than last time and

@@ -17,6 +17,9 @@ const (
 	ParamSignType = "sign_type"
 )
 
+// usualRequest has room for most requests, in bytes.
+const usualRequest = 256
+
 // Param is one parameter as text, not encoded in any way.
 type Param struct{ Name, Value string }
 
@@ -76,6 +79,7 @@ func (p Params) Body(cs Charset) (string, error) {
 		}
 	}
 	var b strings.Builder
+	b.Grow(usualRequest)
 	for i, q := range sorted {
 		value, err := encodeParam(q, cs)
 		if err != nil {
@@ -131,7 +135,7 @@ func (p Params) bytesToSign(cs Charset) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b []byte
+	b := make([]byte, 0, usualRequest)
 	for i, q := range sorted {
 		value, err := encodeParam(q, cs)
 		if err != nil {
