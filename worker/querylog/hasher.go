@@ -9,11 +9,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"protocolq/messages"
 )
@@ -60,6 +62,11 @@ type Hasher struct {
 type key struct {
 	secret  []byte
 	version string
+	macs    *sync.Pool // of hash.Hash: setting one up costs more than a sum
+}
+
+func newKey(secret []byte) key {
+	return key{secret: secret, macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 }
 
 // minKey is the length of a key in bytes: as long as the hash.
@@ -116,7 +123,7 @@ func NewHasher(material []byte) (*Hasher, error) {
 	}
 	h := &Hasher{}
 	for _, secret := range secrets {
-		k := key{secret: secret}
+		k := newKey(secret)
 		// A version that follows from the key cannot be given to two keys.
 		id := k.sum("version", "")
 		k.version = hex.EncodeToString(id[:4])
@@ -127,10 +134,13 @@ func NewHasher(material []byte) (*Hasher, error) {
 }
 
 func (k key) sum(kind, text string) (id LookUp) {
-	mac := hmac.New(sha256.New, k.secret)
-	mac.Write([]byte("protocolq log " + kind + "\x00"))
-	mac.Write([]byte(text))
-	copy(id[:], mac.Sum(nil))
+	mac := k.macs.Get().(hash.Hash)
+	defer k.macs.Put(mac)
+	mac.Reset()
+	var sum [sha256.Size]byte
+	b := append(append(append(make([]byte, 0, 128), "protocolq log "...), kind...), 0)
+	_, _ = mac.Write(append(b, text...))
+	copy(id[:], mac.Sum(sum[:0]))
 	return id
 }
 
