@@ -4,6 +4,8 @@ package worker
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -179,6 +181,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 	if b == nil || len(asks) == 0 {
 		return true
 	}
+	slices.SortStableFunc(asks, func(x, y querylog.Ask) int { return strings.Compare(x.Run, y.Run) }) // those alike side by side
 	lines, err := querylog.EncodeAsks(asks)
 	if err != nil {
 		b.w.log.Error("ask not logged", "err", err)

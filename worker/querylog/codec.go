@@ -17,16 +17,26 @@ type codec struct {
 	writing bool
 	out     []byte // writing
 	entries int    // writing: of the map that is open
+	depth   int    // writing: how many maps are open
+	place   int    // writing: the place of the next field of the outermost map among all that it may have
+	marks   []mark // writing: the fields of the outermost map
 
-	in   reader  // reading
-	open []entry // reading: what the map that is open holds
-	err  error
+	in      reader  // reading
+	open    []entry // reading: what the map that is open holds
+	follows bool    // reading: a value may be nil, see followHead
+	err     error
 }
 
 // entry is one name of a map, with where its value begins.
 type entry struct {
 	name string
 	at   int
+}
+
+// mark is where a field of a map lies in what was written.
+type mark struct {
+	place    int
+	from, at int // of its name, and of its value
 }
 
 func newReading(data []byte) (*codec, error) {
@@ -57,7 +67,11 @@ func (c *codec) object(walk func()) {
 	if c.writing {
 		head := len(c.out)
 		c.out, c.entries = append(c.out, 0xde, 0, 0), 0
+		if c.depth++; c.depth == 1 {
+			c.place, c.marks = 0, c.marks[:0]
+		}
 		walk()
+		c.depth--
 		c.out[head+1], c.out[head+2] = byte(c.entries>>8), byte(c.entries)
 		return
 	}
@@ -76,9 +90,16 @@ func (c *codec) object(walk func()) {
 // reading goes on at that value.
 func (c *codec) name(name string, zero bool) bool {
 	if c.writing {
+		from := len(c.out)
 		if !zero {
 			c.entries++
 			c.out = packText(c.out, name)
+		}
+		if c.depth == 1 {
+			if !zero {
+				c.marks = append(c.marks, mark{c.place, from, len(c.out)})
+			}
+			c.place++
 		}
 		return !zero
 	}
@@ -94,12 +115,25 @@ func (c *codec) name(name string, zero bool) bool {
 	return false
 }
 
+// none passes over the word that a field of the ask before is not there any more, if that is what comes.
+func (c *codec) none() bool {
+	if !c.follows || c.err != nil || c.in.data[c.in.pos] != nilHead {
+		return false
+	}
+	c.in.pos++
+	return true
+}
+
 func (c *codec) text(name string, v *string, most int) {
 	if !c.name(name, *v == "") {
 		return
 	}
 	if c.writing {
 		c.out = packText(c.out, clean(*v, most))
+		return
+	}
+	if c.none() {
+		*v = ""
 		return
 	}
 	s, err := c.in.text()
@@ -121,6 +155,10 @@ func (c *codec) integer(name string, v *int64) {
 		c.out = packInt(c.out, *v)
 		return
 	}
+	if c.none() {
+		*v = 0
+		return
+	}
 	n, err := c.in.integer()
 	if err != nil {
 		c.fault(name, err)
@@ -136,7 +174,11 @@ func (c *codec) time(name string, t *time.Time) {
 		n = t.UnixMilli()
 	}
 	c.integer(name, &n)
-	if c.writing || n == 0 {
+	if c.writing {
+		return
+	}
+	if n == 0 {
+		*t = time.Time{}
 		return
 	}
 	if *t = time.UnixMilli(n).UTC(); t.Before(earliest) || !t.Before(latest) {
@@ -205,6 +247,11 @@ func (c *codec) maybe(name string, v **bool) {
 func (c *codec) masked(name string, m *Masked) {
 	if !c.name(name, m.IsZero()) {
 		return
+	}
+	if !c.writing {
+		if *m = (Masked{}); c.none() {
+			return
+		}
 	}
 	c.object(func() {
 		c.text("m", &m.mask, maxMask)

@@ -164,46 +164,6 @@ func (a Ask) Encode() (Line, error) {
 	return lines[0], nil
 }
 
-// usualAsk has room for most asks, in bytes.
-const usualAsk = 384
-
-// EncodeAsks makes as few lines of many asks as the bounds of a message allow.
-// An ask that cannot be encoded is left out and told in the error; the lines of
-// the others are good.
-func EncodeAsks(asks []Ask) ([]Line, error) {
-	var lines []Line
-	var faults []error
-	var list [][]byte
-	var first string
-	size := 0
-	c := &codec{writing: true}
-	flush := func() {
-		if len(list) > 0 {
-			lines = append(lines, joined(first, list))
-			list, size = list[:0], 0
-		}
-	}
-	for i := range asks {
-		a := &asks[i]
-		if err := checkIdentity("ask", a.Token, a.At); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		c.out = make([]byte, 0, usualAsk)
-		c.object(func() { a.fields(c) })
-		if len(list) == MaxAsks || size+len(c.out)+8 > MaxLine {
-			flush()
-		}
-		if len(list) == 0 {
-			first = a.Token
-		}
-		list = append(list, c.out)
-		size += len(c.out)
-	}
-	flush()
-	return lines, errors.Join(faults...)
-}
-
 // JoinRuns makes as few lines of many runs' lines as the bounds of a message allow.
 func JoinRuns(runs []Line) []Line {
 	if len(runs) == 1 {
@@ -228,11 +188,15 @@ func JoinRuns(runs []Line) []Line {
 func joined(first string, list [][]byte) Line {
 	l := Line{MsgID: first, Data: packList(list)}
 	if len(list) > 1 {
-		sum := fnv.New64a()
-		_, _ = sum.Write(l.Data)
-		l.MsgID = fmt.Sprintf("%s~%016x", first, sum.Sum64())
+		l.MsgID = ofMany(first, l.Data)
 	}
 	return l
+}
+
+func ofMany(first string, data []byte) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write(data)
+	return fmt.Sprintf("%s~%016x", first, sum.Sum64())
 }
 
 // The years a line may be of. They keep a clock that was never set from making
@@ -292,27 +256,4 @@ func DecodeRuns(data []byte) ([]Run, error) {
 		return nil, errors.New("read runs: there is none")
 	}
 	return runs, nil
-}
-
-// DecodeAsks reads the line of one or more asks, with the same strictness.
-func DecodeAsks(data []byte) ([]Ask, error) {
-	c, err := newReading(data)
-	if err != nil {
-		return nil, fmt.Errorf("read asks: %w", err)
-	}
-	n := c.list(MaxAsks)
-	asks := make([]Ask, n)
-	for i := range asks {
-		c.object(func() { asks[i].fields(c) })
-		if c.err == nil {
-			c.err = checkIdentity("ask", asks[i].Token, asks[i].At)
-		}
-	}
-	if err := c.end(); err != nil {
-		return nil, fmt.Errorf("read asks: %w", err)
-	}
-	if n == 0 {
-		return nil, errors.New("read asks: there is none")
-	}
-	return asks, nil
 }

@@ -110,38 +110,6 @@ func TestLineIsMsgPack(t *testing.T) {
 	}
 }
 
-func TestAsksAreManyInALine(t *testing.T) {
-	h := hasher(t)
-	var asks []querylog.Ask
-	for i := range 1200 {
-		a := fullAsk(h, fmt.Sprint("token-", i))
-		a.Request = h.Request(strings.Repeat("i", 128))
-		asks = append(asks, a)
-	}
-	asks = append(asks, querylog.Ask{At: at}) // no token: left out, and told
-	lines, err := querylog.EncodeAsks(asks)
-	if err == nil || !strings.Contains(err.Error(), "identity") {
-		t.Errorf("error %v", err)
-	}
-	n := 0
-	for _, line := range lines {
-		if len(line.Data) > querylog.MaxLine {
-			t.Errorf("a line of %d bytes", len(line.Data))
-		}
-		got, err := querylog.DecodeAsks(line.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(line.MsgID, got[0].Token+"~") || got[0].Token != asks[n].Token {
-			t.Errorf("line %s begins with %s, want %s", line.MsgID, got[0].Token, asks[n].Token)
-		}
-		n += len(got)
-	}
-	if n != 1200 || len(lines) < 2 {
-		t.Errorf("%d asks in %d lines", n, len(lines))
-	}
-}
-
 func TestRunsAreManyInALine(t *testing.T) {
 	h := hasher(t)
 	var runs []querylog.Line
@@ -339,6 +307,9 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(run.Data)
 	f.Add(ask.Data)
+	for _, line := range encodeAsks(f, assorted(h)) {
+		f.Add(line.Data)
+	}
 	f.Add([]byte("\x81\xa1x\xdd\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if r, err := querylog.DecodeRun(data); err == nil {
@@ -351,8 +322,8 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		if asks, err := querylog.DecodeAsks(data); err == nil {
-			if _, err := querylog.EncodeAsks(asks); err != nil {
-				t.Fatalf("read and not written: %v", err)
+			if d := cmp.Diff(asks, decodeAsks(t, encodeAsks(t, asks)), same); d != "" {
+				t.Fatalf("written and read again: %s", d)
 			}
 		}
 	})
@@ -363,22 +334,6 @@ func TestReplyPrefix(t *testing.T) {
 		"protocol": "protocol", "a.": "a.", "a.b.": "a.b", ".": ".", "a@b.c.d": "***.c"} {
 		if got := querylog.ReplyPrefix(subject); got != want {
 			t.Errorf("%q: %q, want %q", subject, got, want)
-		}
-	}
-}
-
-func BenchmarkEncodeAsks(b *testing.B) {
-	h := hasher(b)
-	var asks []querylog.Ask
-	for i := range querylog.MaxAsks {
-		a := fullAsk(h, fmt.Sprint("token-", i))
-		a.Subject, a.Reply, a.Trace = "protocol.query", "_INBOX.ykwOP4jSrqVpMnPGSgSYC3.ykwOP4jS", ""
-		asks = append(asks, a)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := querylog.EncodeAsks(asks); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

@@ -39,8 +39,11 @@ func packInt(b []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
 }
 
-// listHead begins a list as we write it.
-const listHead = 0xdc
+// What begins a list as we write it, and the value that stands for none.
+const (
+	listHead = 0xdc
+	nilHead  = 0xc0
+)
 
 func packHead(b []byte, n int) []byte { return append(b, listHead, byte(n>>8), byte(n)) }
 

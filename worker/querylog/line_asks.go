@@ -1,0 +1,138 @@
+// Many asks in one line: of each but the first only what differs from the one before it.
+
+package querylog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// A line of asks is a list, begun by listHead, in which each ask is a map of all its fields. A line of many is that list
+// inside of a list of one, which is begun by followHead; from its second ask on a field that is missing is as that of the
+// ask before, and one that is nil is there no more. Askers of one account differ in little: a sixth of the bytes is left.
+const followHead = 0x91
+
+// EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike neighbours
+// are, the shorter. An ask that cannot be encoded is left out and told in the error; the lines of the others are good.
+func EncodeAsks(asks []Ask) ([]Line, error) {
+	w := askWriter{now: codec{writing: true}, before: codec{writing: true}}
+	var faults []error
+	for i := range asks {
+		a := &asks[i]
+		if err := checkIdentity("ask", a.Token, a.At); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		w.add(a)
+	}
+	w.end()
+	return w.lines, errors.Join(faults...)
+}
+
+// askWriter puts asks into lines.
+type askWriter struct {
+	lines       []Line
+	now, before codec  // the ask in hand, whole, and the one before it in the line
+	line        []byte // the line that is open: followHead, listHead, two bytes for the number
+	n           int    // asks in it
+	first       string // its token
+}
+
+func (w *askWriter) add(a *Ask) {
+	w.now.out = w.now.out[:0]
+	w.now.object(func() { a.fields(&w.now) })
+	if w.n == MaxAsks || len(w.line)+len(w.now.out) > MaxLine {
+		w.end()
+	}
+	if w.n++; w.n == 1 {
+		w.first, w.line = a.Token, append(append(make([]byte, 0, 4<<10), followHead, listHead, 0, 0), w.now.out...)
+	} else {
+		w.line = w.now.differing(w.line, &w.before)
+	}
+	w.now, w.before = w.before, w.now
+}
+
+// end closes the line that is open.
+func (w *askWriter) end() {
+	if w.n == 0 {
+		return
+	}
+	list := 1 // where it begins
+	if w.n == 1 {
+		w.line, list = w.line[1:], 0
+	}
+	w.line[list+1], w.line[list+2] = byte(w.n>>8), byte(w.n)
+	l := Line{MsgID: w.first, Data: w.line}
+	if w.n > 1 { // its identity is that of all it holds, see joined
+		l.MsgID = ofMany(w.first, l.Data)
+	}
+	w.lines, w.line, w.n = append(w.lines, l), nil, 0
+}
+
+// differing appends the fields of what c has written that are not the same in before, and nil for those that are
+// there only. Both have walked the same fields.
+func (c *codec) differing(to []byte, before *codec) []byte {
+	head, n := len(to), 0
+	to = append(to, 0xde, 0, 0)
+	theirs := before.marks
+	gone := func(m mark) {
+		to, n = append(append(to, before.out[m.from:m.at]...), nilHead), n+1
+	}
+	for i, m := range c.marks {
+		for len(theirs) > 0 && theirs[0].place < m.place {
+			gone(theirs[0])
+			theirs = theirs[1:]
+		}
+		field := c.out[m.from:c.endOf(i)]
+		if len(theirs) > 0 && theirs[0].place == m.place {
+			same := bytes.Equal(field, before.out[theirs[0].from:before.endOf(len(before.marks)-len(theirs))])
+			if theirs = theirs[1:]; same {
+				continue
+			}
+		}
+		to, n = append(to, field...), n+1
+	}
+	for _, m := range theirs {
+		gone(m)
+	}
+	to[head+1], to[head+2] = byte(n>>8), byte(n)
+	return to
+}
+
+// endOf is where the value of field i ends.
+func (c *codec) endOf(i int) int {
+	if i+1 < len(c.marks) {
+		return c.marks[i+1].from
+	}
+	return len(c.out)
+}
+
+// DecodeAsks reads the line of one or more asks, with the strictness of DecodeRun.
+func DecodeAsks(data []byte) ([]Ask, error) {
+	c, err := newReading(data)
+	if err != nil {
+		return nil, fmt.Errorf("read asks: %w", err)
+	}
+	if len(data) > 0 && data[0] == followHead {
+		c.in.pos, c.follows = 1, true
+	}
+	n := c.list(MaxAsks)
+	asks := make([]Ask, n)
+	for i := range asks {
+		if c.follows && i > 0 {
+			asks[i] = asks[i-1]
+		}
+		c.object(func() { asks[i].fields(c) })
+		if c.err == nil {
+			c.err = checkIdentity("ask", asks[i].Token, asks[i].At)
+		}
+	}
+	if err := c.end(); err != nil {
+		return nil, fmt.Errorf("read asks: %w", err)
+	}
+	if n == 0 {
+		return nil, errors.New("read asks: there is none")
+	}
+	return asks, nil
+}
