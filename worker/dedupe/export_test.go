@@ -22,7 +22,7 @@ func Decide(o Options, e Entry, read bool, silent time.Duration, now time.Time) 
 type kindOfAct = act
 
 // Encode is how a record is stored.
-func (r *Record) Encode() ([]byte, error) { return r.encode() }
+func (r *Record) Encode() []byte { return r.encode() }
 
 // CheckLease is Check for a lease that was claimed ago on the monotonic clock, since when the machine's wall clock has been set
 // forward by jump. No test can set a machine's clock, a bubble's time has one clock only, and time.Time offers no way to part

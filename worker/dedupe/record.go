@@ -72,14 +72,6 @@ type Entry struct {
 // predecessor, a journal, and room.
 const maxRecord = 64 << 10
 
-func (r *Record) encode() ([]byte, error) {
-	b, err := msgpack.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
-	}
-	return b, nil
-}
-
 // written reports whether an encoded record names owner, without decoding it.
 func written(b []byte, owner string) bool {
 	const name = "\xa5owner" // after the head of a map of less than 16 names

@@ -45,11 +45,7 @@ func NewStream(nc *nats.Conn, to Publisher, name, state, changed string) *Stream
 
 // Put implements [Store].
 func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (uint64, error) {
-	body, err := rec.encode()
-	if err != nil {
-		return 0, err
-	}
-	m := &nats.Msg{Subject: s.state + key, Data: body, Header: nats.Header{
+	m := &nats.Msg{Subject: s.state + key, Data: rec.encode(), Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
 		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(ttl)/time.Second), 10)},
 	}}
