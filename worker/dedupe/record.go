@@ -3,12 +3,9 @@
 package dedupe
 
 import (
-	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // Phase is where a key stands in its life.
@@ -81,24 +78,6 @@ func written(b []byte, owner string) bool {
 	b = b[len(name)+1:]
 	n := int(b[0] & 0x1f)
 	return b[0]&0xe0 == 0xa0 && len(b) > n && string(b[1:n+1]) == owner
-}
-
-// DecodeRecord reads a stored record. Only processes of the fleet may write
-// records, so this guards against accidents; the shape is flat strings, bytes
-// and integers, none of which allocates more than the input holds.
-func DecodeRecord(b []byte) (Record, error) {
-	var r Record
-	if len(b) > maxRecord {
-		return r, fmt.Errorf("decode record: %d bytes, at most %d are read", len(b), maxRecord)
-	}
-	if err := msgpack.Unmarshal(b, &r); err != nil {
-		return Record{}, fmt.Errorf("decode record: %w", err)
-	}
-	switch r.Phase {
-	case Running, Suspect, Released, Done:
-		return r, nil
-	}
-	return Record{}, fmt.Errorf("decode record: unknown phase %q", r.Phase)
 }
 
 // answerLives reports whether a done record's own answer is still served.
