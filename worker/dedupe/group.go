@@ -105,6 +105,8 @@ type Group[Q any] struct {
 	slots  chan struct{}
 	work   context.Context // ends when unfinished work is to be dropped
 	abort  context.CancelFunc
+	last   context.Context // outlives work, but not for long: what must still be stored after a run. An answer that was paid for is not thrown away because the store is away
+	mute   context.CancelFunc
 	intake context.Context // ends when no new work may begin
 	shut   context.CancelFunc
 
@@ -149,6 +151,7 @@ func New[Q any](o Options, do Work[Q]) (*Group[Q], error) {
 		flights: map[string]*flight[Q]{}, heard: newMemory(o.Memory), pilots: make(chan *flight[Q])}
 	g.work, g.abort = context.WithCancel(context.Background())
 	g.intake, g.shut = context.WithCancel(g.work)
+	g.last, g.mute = context.WithCancel(context.Background())
 	return g, nil
 }
 
@@ -274,13 +277,16 @@ func (g *Group[Q]) Close(ctx context.Context) error {
 	g.shut()
 	finished := make(chan struct{})
 	go func() { g.wg.Wait(); close(finished) }()
+	defer g.mute()
 	defer g.abort()
 	select {
 	case <-finished:
 		return nil
 	case <-ctx.Done():
 		g.abort()
+		late := time.AfterFunc(lastWords, g.mute)
 		<-finished
+		late.Stop()
 		return fmt.Errorf("close with runs under way: %w", ctx.Err())
 	}
 }

@@ -75,7 +75,7 @@ func (l *Lease) Renew(ctx context.Context, attempt int, journal []byte) error {
 // cannot be reached it is tried again until ctx ends.
 func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) error {
 	for round := 0; ; round++ {
-		seq, err := l.put(ctx, next, ttl)
+		seq, err := l.store.Put(ctx, l.key, next, l.seq, ttl)
 		if err == nil {
 			l.seq, l.rec = seq, *next
 			return nil
@@ -103,14 +103,6 @@ func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) erro
 			l.seq = e.Seq // own renewal whose acknowledgement was lost, or marked suspect
 		}
 	}
-}
-
-// put tries once, for a part of the lease: an acknowledgement that was lost with its server never comes, and to wait for it
-// would let the lease and the grace pass although the store is back.
-func (l *Lease) put(ctx context.Context, next *Record, ttl time.Duration) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.margin())
-	defer cancel()
-	return l.store.Put(ctx, l.key, next, l.seq, ttl)
 }
 
 // sameWrite reports whether the stored record is the one that was being written.

@@ -125,9 +125,7 @@ func (g *Group[Q]) tellAll(f *flight[Q], v Verdict) {
 
 // put writes a record that begins nothing of our own.
 func (g *Group[Q]) put(f *flight[Q], rec *Record, expect uint64, ttl time.Duration) error {
-	ctx, cancel := context.WithTimeout(g.work, g.o.Poll)
-	defer cancel()
-	seq, err := g.o.Store.Put(ctx, f.key, rec, expect, ttl)
+	seq, err := g.o.Store.Put(g.work, f.key, rec, expect, ttl)
 	if err != nil {
 		return err
 	}
@@ -167,10 +165,8 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 		rec.Deaths = e.Record.Deaths
 	}
 	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
-	ctx, cancel := context.WithTimeout(g.work, g.o.Lease/4)
-	defer cancel()
 	failpoint.Hit("before-claim")
-	seq, err := g.o.Store.Put(ctx, f.key, &rec, s.expect, g.outlive(runningTTL, &rec))
+	seq, err := g.o.Store.Put(g.work, f.key, &rec, s.expect, g.outlive(runningTTL, &rec))
 	if err != nil {
 		found, gerr := read(g.work, g.o.Store, f.key)
 		if gerr != nil || found.Seq == 0 || found.Record.Run != rec.Run {
@@ -214,10 +210,8 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	failpoint.Hit("after-claim")
 	out, err := g.runOnce(l, first.Query)
 	failpoint.Hit("after-answer")
-	ctx, cancel := g.last()
-	defer cancel()
 	if err != nil {
-		g.release(ctx, f, l, err)
+		g.release(f, l, err)
 		return
 	}
 	rec := l.rec
@@ -225,7 +219,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	if !out.Failed {
 		rec.Prev = nil
 	}
-	if err := l.write(ctx, &rec, g.outlive(out.Keep, &rec)); err != nil {
+	if err := l.write(g.last, &rec, g.outlive(out.Keep, &rec)); err != nil {
 		if errors.Is(err, ErrFenced) {
 			g.stats.Fenced.Add(1)
 		}
@@ -238,16 +232,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	// Who asks from now on is told at once, here as in every other process, which hears of the record as soon as it is
 	// stored. What is told beside precedes the answers, and the acknowledgements, of those who waited for the run.
 	g.own(f, l.seq, &rec)
-	g.do.Stored(ctx, first.Query, &rec, out.Read)
-}
-
-// last is the context of what must still be stored after a run: it outlives the
-// work, but not for long. While the work goes on there is no end to it: an answer that was paid
-// for is not thrown away because the store is away.
-func (g *Group[Q]) last() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(g.work))
-	stop := context.AfterFunc(g.work, func() { _ = wait(ctx, lastWords); cancel() })
-	return ctx, func() { stop(); cancel() }
+	g.do.Stored(g.last, first.Query, &rec, out.Read)
 }
 
 // outlive is how long a record is kept: ttl, or for as long as the answer before it is served.
@@ -273,7 +258,7 @@ var errPanic = errors.New("dedupe: the run panicked")
 
 // release gives the key back at once: nothing that was begun can still come to
 // an answer.
-func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause error) {
+func (g *Group[Q]) release(f *flight[Q], l *Lease, cause error) {
 	if errors.Is(cause, ErrOpen) {
 		g.o.Logger.Warn("key not released: its call was cut", "run", l.rec.Run)
 		return
@@ -288,7 +273,7 @@ func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause er
 	if errors.Is(cause, errPanic) {
 		rec.Deaths++
 	}
-	if err := l.write(ctx, &rec, g.outlive(releasedTTL, &rec)); err != nil {
+	if err := l.write(g.last, &rec, g.outlive(releasedTTL, &rec)); err != nil {
 		g.o.Logger.Warn("key not released", "run", rec.Run, "err", err)
 		return
 	}

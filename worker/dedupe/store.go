@@ -15,7 +15,8 @@ type Store interface {
 	// Put writes rec if the key's sequence is still expect (0: absent) and lets
 	// it go after ttl. ErrConflict says that it is not, or that an earlier try
 	// of this very Put arrived: read before concluding. Any other error leaves
-	// open whether the record was written.
+	// open whether the record was written. It gives up by itself, long before a
+	// lease has passed.
 	Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (seq uint64, err error)
 	// Get reads the newest record, or an Entry with Seq 0 where there is none.
 	// It may lag behind a Put of another process by a moment.

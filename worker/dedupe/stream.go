@@ -26,30 +26,36 @@ const (
 type Stream struct {
 	nc       *nats.Conn
 	to       Publisher
-	state    string // subject of a record without its key, with the dot
-	changed  string // the same of the republished ones
+	o        StreamOptions
 	directTo string // direct-get API subject without the record's subject
 }
 
-// Publisher stores a message in its stream and gives its sequence there. What the
+// Publisher stores a message in its stream and gives its sequence there, or gives up after within. What the
 // server answers instead is a [jetstream.APIError].
 type Publisher interface {
-	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
+	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
 }
 
-// NewStream makes a Store of the stream name whose records have the subjects
-// state+key and are republished to changed+key (both end with a dot).
-func NewStream(nc *nats.Conn, to Publisher, name, state, changed string) *Stream {
-	return &Stream{nc: nc, to: to, state: state, changed: changed, directTo: "$JS.API.DIRECT.GET." + name + "."}
+// StreamOptions name a [Stream]; all are needed.
+type StreamOptions struct {
+	Name    string        // of the stream
+	State   string        // subject of a record without its key, with the dot
+	Changed string        // the same of the republished ones
+	Within  time.Duration // a Put gives up: a small part of a lease, as an acknowledgement that is lost never comes
+}
+
+// NewStream makes a Store of a stream. to is running.
+func NewStream(nc *nats.Conn, to Publisher, o StreamOptions) *Stream {
+	return &Stream{nc: nc, to: to, o: o, directTo: "$JS.API.DIRECT.GET." + o.Name + "."}
 }
 
 // Put implements [Store].
 func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (uint64, error) {
-	m := &nats.Msg{Subject: s.state + key, Data: rec.encode(), Header: nats.Header{
+	m := &nats.Msg{Subject: s.o.State + key, Data: rec.encode(), Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
 		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(ttl)/time.Second), 10)},
 	}}
-	seq, err := s.to.Publish(ctx, m)
+	seq, err := s.to.PublishWithin(ctx, s.o.Within, m)
 	if err == nil {
 		return seq, nil
 	}
@@ -67,7 +73,7 @@ func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64
 
 // Get implements [Store] by a direct get, which any replica may answer.
 func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
-	m, err := s.nc.RequestWithContext(ctx, s.directTo+s.state+key, nil)
+	m, err := s.nc.RequestWithContext(ctx, s.directTo+s.o.State+key, nil)
 	if err != nil {
 		return Entry{}, fmt.Errorf("read record: %w", err)
 	}
@@ -83,8 +89,8 @@ func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
 
 // Watch hands every change of every record to g, until the subscription ends.
 func Watch[Q any](s *Stream, g *Group[Q], log *slog.Logger) (*nats.Subscription, error) {
-	sub, err := s.nc.Subscribe(s.changed+"*", func(m *nats.Msg) {
-		key := m.Subject[len(s.changed):]
+	sub, err := s.nc.Subscribe(s.o.Changed+"*", func(m *nats.Msg) {
+		key := m.Subject[len(s.o.Changed):]
 		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 		if err != nil || written(m.Data, g.o.Owner) || g.Known(key, seq) {
 			// What this process wrote it takes in when it is acknowledged. A claim of its own that another

@@ -38,7 +38,7 @@ type Publisher struct {
 type wait struct {
 	told  chan<- result                    // of Publish; has room
 	done  func(sequence uint64, err error) // of Go
-	until time.Time                        // of Go
+	until time.Time                        // zero: for as long as Publish's ctx lets it
 }
 
 type result struct {
@@ -64,8 +64,18 @@ var channels = sync.Pool{New: func() any { return make(chan result, 1) }}
 // Publish stores m and gives its sequence in the stream. What the server answers instead is a
 // [jetstream.APIError]; any other error, that of ctx too, leaves open whether the message was stored.
 func (p *Publisher) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
+	return p.publish(ctx, m, time.Time{})
+}
+
+// PublishWithin is Publish that ends with [ErrNoAck] after within, give or take a quarter of a second. It needs no
+// timer of its own, only [Publisher.Run].
+func (p *Publisher) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
+	return p.publish(ctx, m, time.Now().Add(within))
+}
+
+func (p *Publisher) publish(ctx context.Context, m *nats.Msg, until time.Time) (uint64, error) {
 	told := channels.Get().(chan result)
-	n, err := p.send(m, wait{told: told})
+	n, err := p.send(m, wait{told: told, until: until})
 	if err != nil {
 		return 0, err
 	}
@@ -88,7 +98,7 @@ func (p *Publisher) Go(m *nats.Msg, within time.Duration, done func(sequence uin
 	return err
 }
 
-// Run looks for acknowledgements of Go that are overdue until ctx ends, and then gives up all that are left. After a
+// Run looks for acknowledgements of Go and PublishWithin that are overdue until ctx ends, and then gives up all that are left. After a
 // new connection it gives up all that were on their way: they were lost with the old one.
 func (p *Publisher) Run(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -108,12 +118,12 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
-// expire ends the waits of Go that are overdue, at the zero time all of them.
+// expire ends the waits with an end that are overdue, at the zero time all of them.
 func (p *Publisher) expire(now time.Time) {
 	var overdue []wait
 	p.mu.Lock()
 	for n, w := range p.waiting {
-		if w.done != nil && (now.IsZero() || now.After(w.until)) {
+		if !w.until.IsZero() && (now.IsZero() || now.After(w.until)) {
 			overdue = append(overdue, w)
 			delete(p.waiting, n)
 		}

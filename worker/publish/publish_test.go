@@ -192,3 +192,25 @@ func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
 		t.Error("still waited for")
 	}
 }
+
+// An acknowledgement that never comes is given up in time, without a timer for each.
+func TestPublishWithinIsGivenUp(t *testing.T) {
+	nc := house(t)
+	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	p := publish.New(nc)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go p.Run(ctx)
+	begun := time.Now()
+	_, err := p.PublishWithin(t.Context(), 300*time.Millisecond, &nats.Msg{Subject: "silent"})
+	if d := time.Since(begun); !errors.Is(err, publish.ErrNoAck) || d < 300*time.Millisecond || d > 5*time.Second {
+		t.Errorf("%v after %v; want ErrNoAck after 300 to 550 ms", err, d)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := p.PublishWithin(gone, time.Hour, &nats.Msg{Subject: "silent"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; want that of the context", err)
+	}
+}
