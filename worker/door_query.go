@@ -27,6 +27,7 @@ type frontDoor struct {
 	retrying sync.WaitGroup
 	quit     chan struct{} // closed by finish: nothing more comes in
 	drained  chan struct{} // closed by run when all that came in is settled
+	posted   posted
 }
 
 const retryAfter = time.Second // what an overloaded worker asks for

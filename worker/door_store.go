@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -135,6 +136,7 @@ func (d *frontDoor) publish(ctx context.Context, asks []*storing) bool {
 	default: // under the first one's token: each ask has its own
 		p.msg = &nats.Msg{Subject: names.Requests(), Data: encodeBatch(p.asks), Header: nats.Header{messages.HeaderMsgID: {p.asks[0].token}}}
 	}
+	d.posted.add(p.asks)
 	err := d.w.to.Go(p.msg, publishTimeout, func(_ uint64, err error) {
 		p.err = err
 		d.settled <- p
@@ -209,4 +211,32 @@ func (d *frontDoor) overloaded(asks ...*storing) {
 		d.w.tell(s.to, &s.q, s.encoding, messages.Result{Outcome: messages.Unknown, Code: messages.Overloaded,
 			Retryable: true, RetryAfterMs: retryAfter.Milliseconds()})
 	}
+}
+
+// posted are asks that this worker has stored and may be given itself: what it has read once it need not read again.
+type posted struct {
+	mu   sync.Mutex // guards asks
+	asks map[string]*storing
+}
+
+const mostPosted = 2048
+
+func (p *posted) add(asks []*storing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asks == nil || len(p.asks)+len(asks) > mostPosted { // those that went to others
+		p.asks = make(map[string]*storing, mostPosted/4)
+	}
+	for _, s := range asks {
+		p.asks[s.token] = s
+	}
+}
+
+// take gives the ask with this token, once; nil when it is not known here.
+func (p *posted) take(token string) *storing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.asks[token]
+	delete(p.asks, token)
+	return s
 }

@@ -167,9 +167,13 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 	return a, in, true
 }
 
-// admit decodes and checks the query; one that is not right is refused and
-// acknowledged.
+// admit decodes and checks the query, unless this worker's own front door has; one that is not
+// right is refused and acknowledged.
 func (w *Worker) admit(a *arrival, in *inbound) bool {
+	if s := w.front.posted.take(a.token); s != nil {
+		a.q, a.encoding, a.replyTo = s.q, s.encoding, s.replyTo
+		return true
+	}
 	q, encoding, refusal := w.read(in)
 	if refusal != nil {
 		w.refuse(in, encoding, refusal)
