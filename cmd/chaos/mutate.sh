@@ -44,16 +44,16 @@ mutant() {
 
 # No fence: a lease never lapses, and its holder writes over whatever is there.
 mutant fence fence 1 worker/dedupe/lease.go \
-	's/(func \(l \*Lease\) Check\(\) error \{\n)/$1\treturn nil\n/; s/(func \(l \*Lease\) put\(.*?\n)/$1\tif e, err := l.store.Get(ctx, l.key); err == nil {\n\t\tl.seq = e.Seq\n\t}\n/'
+	's/(func \(l \*Lease\) Check\(\) error \{\n)/$1\treturn nil\n/; s/(\t\tseq, err := l\.store\.Put\(ctx, l\.key)/\t\tif e, err := l.store.Get(ctx, l.key); err == nil {\n\t\t\tl.seq = e.Seq\n\t\t}\n$1/'
 # No grace for a suspect holder, who may be alive and on his way to the store.
 mutant grace server 1 worker/dedupe/decide.go \
 	's/if left := o\.Grace - silent; left > 0/if left := o.Grace - silent; left > time.Hour/'
 # The reply before the record.
 mutant reply kills 1 worker/dedupe/step.go \
-	's/(\tif err := l\.write\(ctx, &rec, g\.outlive\(out)/\tg.tellAll(f, Verdict{Kind: Answered, Source: Asked, Run: rec.Run, Answer: rec.Answer, At: g.o.Clock(), Until: g.o.Clock().Add(out.Keep), Record: &rec})\n\ttime.Sleep(100 * time.Millisecond)\n$1/'
+	's/(\tif err := l\.write\(g\.last, &rec, g\.outlive\(out)/\tg.tellAll(f, Verdict{Kind: Answered, Source: Asked, Run: rec.Run, Answer: rec.Answer, At: g.o.Clock(), Until: g.o.Clock().Add(out.Keep), Record: &rec})\n\ttime.Sleep(100 * time.Millisecond)\n$1/'
 # No claim before the call.
 mutant claim rolling 1 worker/dedupe/step.go \
-	's/seq, err := g\.o\.Store\.Put\(ctx, f\.key, &rec, s\.expect, .*?\)\n/seq, err := s.expect, ctx.Err()\n/'
+	's/seq, err := g\.o\.Store\.Put\(g\.work, f\.key, &rec, s\.expect, .*?\)\n/seq, err := s.expect, error(nil)\n/'
 # No dedupe of asks: each has a key of its own.
 mutant dedupe rolling 1 messages/key.go \
 	's/(\tvar text \[52\]byte\n)/\tsum = hashFields("k", q.Partner, q.ID)\n$1/'
