@@ -94,7 +94,7 @@ func (n Names) SubmitOf(partner, name string) string {
 // Request is what the front door stores for a key token.
 func (n Names) Request(key string) string { return n.request + key }
 
-// Requests is what the front door stores of many askers in one message. It is no Request of a key: a key token has 26 characters.
+// Requests is what the front door stores of many askers in one message; no key token is spelled so.
 func (n Names) Requests() string { return n.request + "batch" }
 
 // State is the record of a key token.
@@ -139,7 +139,7 @@ func (n Names) Partner(partner, record string) string { return n.partner + partn
 func (n Names) KeyOf(subject string) (key string, ok bool) {
 	for _, head := range [...]string{n.changed, n.request, n.state} {
 		if key, ok = strings.CutPrefix(subject, head); ok {
-			return key, IsToken(key)
+			return key, IsToken(key) && subject != n.Requests()
 		}
 	}
 	return "", false

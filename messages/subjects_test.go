@@ -22,6 +22,7 @@ func subjects(n messages.Names) map[string]string {
 		"submit of":     n.SubmitOf(partner, ""),
 		"submit named":  n.SubmitOf(partner, "till-7"),
 		"request":       n.Request(token),
+		"requests":      n.Requests(),
 		"state":         n.State(token),
 		"state all":     n.StateAll(),
 		"changed":       n.Changed(token),
@@ -47,6 +48,7 @@ func TestSubjects(t *testing.T) {
 		"submit of":     "protocol.submit.2088001122334455",
 		"submit named":  "protocol.submit.2088001122334455.till-7",
 		"request":       "protocol.request." + token,
+		"requests":      "protocol.request.batch",
 		"state":         "protocol.state." + token,
 		"state all":     "protocol.state.*",
 		"changed":       "protocol.changed." + token,
@@ -126,7 +128,7 @@ func TestReadingSubjects(t *testing.T) {
 			t.Errorf("KeyOf(%q) = %q, %v", s, key, ok)
 		}
 	}
-	for _, s := range []string{"protocol.state", "protocol.state.", "protocol.state.a.b", "protocol.query.a", "x.state.a"} {
+	for _, s := range []string{"protocol.state", "protocol.state.", "protocol.state.a.b", "protocol.query.a", "x.state.a", n.Requests()} {
 		if key, ok := n.KeyOf(s); ok {
 			t.Errorf("KeyOf(%q) = %q", s, key)
 		}

@@ -18,7 +18,6 @@ type delivery interface {
 	Data() []byte
 	Headers() nats.Header
 	Ack() error
-	Nak() error
 	NakWithDelay(delay time.Duration) error
 	InProgress() error
 }
@@ -113,6 +112,15 @@ func (t *taken) leave(a *arrival) {
 			t.waiting--
 		}
 		t.room.Broadcast() // two consumers wait, for rooms of different sizes
+	}
+}
+
+// hold counts bytes that are in the house beside those of single asks, or are gone.
+func (t *taken) hold(bytes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bytes += bytes; bytes < 0 {
+		t.room.Broadcast()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,7 @@ func requestOf(msg jetstream.Msg) request {
 	for i, name := range requestHeaders {
 		*r.fields()[i] = h.Get(name)
 	}
+	r.token = firstOf(h.Get(messages.HeaderToken), r.token) // of one that was given back
 	return r
 }
 
@@ -81,10 +83,15 @@ func encodeBatch(list []*storing) []byte {
 	return b
 }
 
+var errFormat = errors.New("read batch: its format is")
+
 // decodeBatch reads a batch. Only the front doors of the fleet write them, so this guards against accidents.
 func decodeBatch(b []byte) ([]request, error) {
-	if len(b) == 0 || b[0] != batchFormat {
-		return nil, errors.New("read batch: another format")
+	if len(b) > 0 && b[0] != batchFormat {
+		return nil, fmt.Errorf("%w %d", errFormat, b[0])
+	}
+	if len(b) < 2 {
+		return nil, errors.New("read batch: there is no request in it")
 	}
 	var list []request
 	for b = b[1:]; len(b) > 0; {
@@ -109,63 +116,109 @@ func decodeBatch(b []byte) ([]request, error) {
 	return list, nil
 }
 
-// batch is a message of many requests while they are in the house. It is acknowledged when the last
-// of them is; when one is given back the whole is delivered again at once, to whoever has time, and those
-// that were answered are answered from memory, which harms nobody.
+// batch is a message of many requests while they are in the house. It is acknowledged when the last of them is
+// done with: answered, or stored again, alone. That happens to one that is given back, and to one that is long in
+// coming to its answer: should this worker die, those that had theirs are not to be delivered again with it.
 type batch struct {
-	msg    jetstream.Msg
-	left   atomic.Int32
-	back   atomic.Bool  // given back
-	signed atomic.Int64 // when the server was last told that it is being worked on, unix nanoseconds
+	w     *Worker
+	msg   jetstream.Msg
+	begun time.Time
+	told  atomic.Int64 // when the server was last told that it is being worked on, nanoseconds after begun
+	left  atomic.Int32
+	back  atomic.Bool // given back as a whole
 }
 
 // part is one request of a batch.
 type part struct {
 	*batch
-	data []byte
+	request *request
+	stored  time.Time
+	moved   atomic.Bool // on its way into the stream once more
+	settled atomic.Bool // counted off
 }
 
-func (p *part) Data() []byte         { return p.data }
+// longTogether is how old a batch may be when a part of it is found unanswered; they are looked at each third of an AckWait.
+const longTogether = time.Second
+
+func (p *part) Data() []byte         { return p.request.data }
 func (p *part) Headers() nats.Header { return nil }
 
 func (p *part) Ack() error {
-	if p.left.Add(-1) > 0 || p.back.Load() {
+	if p.settled.Swap(true) || p.left.Add(-1) > 0 {
+		return nil
+	}
+	p.w.taken.hold(-len(p.msg.Data()))
+	if p.back.Load() {
 		return nil
 	}
 	return p.msg.Ack()
 }
 
-func (p *part) Nak() error { return p.NakWithDelay(0) }
-
-func (p *part) NakWithDelay(d time.Duration) error {
-	if p.back.Swap(true) {
+// NakWithDelay stores the request again after delay, unless it is already.
+func (p *part) NakWithDelay(delay time.Duration) error {
+	if p.moved.Swap(true) {
 		return nil
 	}
-	return p.msg.NakWithDelay(d)
+	p.w.replier.left.Add(1) // a worker that ends waits for it
+	if delay == 0 {
+		p.storeAgain()
+	} else {
+		time.AfterFunc(delay, p.storeAgain)
+	}
+	return nil
 }
 
-// InProgress is said once for all parts.
+func (p *part) storeAgain() {
+	m := &nats.Msg{Subject: p.w.o.Names.Request(p.request.token), Data: p.request.data, Header: p.request.headers()}
+	m.Header[messages.HeaderMsgID] = []string{p.request.token + "/b"}
+	m.Header[messages.HeaderToken] = []string{p.request.token}
+	m.Header[messages.HeaderStored] = []string{strconv.FormatInt(p.stored.UnixMilli(), 10)}
+	done := func(_ uint64, err error) {
+		if err != nil && !p.back.Swap(true) {
+			_ = p.msg.NakWithDelay(jittered(time.Second))
+		}
+		_ = p.Ack()
+		p.w.replier.left.Done()
+	}
+	if err := p.w.to.Go(m, publishTimeout, done); err != nil {
+		done(0, err)
+	}
+}
+
+// InProgress is said once for all parts of a young batch. A part of an old one goes its own way: this worker
+// answers it all the same, and whoever is handed it again finds the answer, which harms nobody.
 func (p *part) InProgress() error {
-	now := time.Now().UnixNano()
-	if before := p.signed.Load(); p.back.Load() || now-before < int64(100*time.Millisecond) || !p.signed.CompareAndSwap(before, now) {
+	now := time.Since(p.begun)
+	switch before := time.Duration(p.told.Load()); {
+	case p.moved.Load() || p.back.Load() || p.settled.Load():
+		return nil
+	case now > longTogether:
+		return p.NakWithDelay(0)
+	case now-before < 100*time.Millisecond || !p.told.CompareAndSwap(int64(before), int64(now)):
 		return nil
 	}
 	return p.msg.InProgress()
 }
 
-// takeBatch takes in the requests of one message.
+// takeBatch takes in the requests of one message. One of a newer program is left for a worker that knows it.
 func (w *Worker) takeBatch(msg jetstream.Msg) {
 	list, err := decodeBatch(msg.Data())
 	meta, bad := msg.Metadata()
-	if err = errors.Join(err, bad); err != nil {
+	switch err = errors.Join(err, bad); {
+	case errors.Is(err, errFormat):
+		w.log.Error("batch not understood: left to another worker", "err", err, "hint", "update this worker")
+		_ = msg.NakWithDelay(jittered(time.Second))
+		return
+	case err != nil:
 		w.log.Error("batch not understood", "err", err)
 		w.refuse(&inbound{data: msg.Data(), subject: msg.Subject(), msg: msg, door: messages.DoorQuery}, messages.MsgPack,
 			&messages.Error{Code: messages.BadRequest, Reason: "is no batch of requests"})
 		return
 	}
-	b := &batch{msg: msg}
+	b := &batch{w: w, msg: msg, begun: time.Now()}
 	b.left.Store(int32(len(list)))
+	w.taken.hold(len(msg.Data())) // all of it stays until the last is done with
 	for i := range list {
-		w.admitted(w.arriveRequest(&list[i], &part{b, list[i].data}, meta))
+		w.admitted(w.arriveRequest(&list[i], &part{batch: b, request: &list[i], stored: meta.Timestamp}, meta))
 	}
 }

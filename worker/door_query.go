@@ -12,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
@@ -21,19 +20,23 @@ import (
 // frontDoor serves protocol.query as a NATS service on the reply connection.
 type frontDoor struct {
 	w        *Worker
-	storing  chan *storing // read by run
+	coming   chan *storing // read by run
 	settled  chan *posting // acknowledged or not, see posting.err; read by run
 	late     atomic.Int64  // messages that are being tried again, each in a goroutine of retrying
 	retrying sync.WaitGroup
 	quit     chan struct{} // closed by finish: nothing more comes in
 	drained  chan struct{} // closed by run when all that came in is settled
 	posted   posted
+	together bool // whether asks may share a message at all
 }
 
 const retryAfter = time.Second // what an overloaded worker asks for
 
 func newFrontDoor(w *Worker) *frontDoor {
-	return &frontDoor{w: w, storing: make(chan *storing, w.o.Storing), settled: make(chan *posting, window), quit: make(chan struct{}), drained: make(chan struct{})}
+	// What is delivered again because a worker died must find the answers of those that had one: else they
+	// would be asked for once more, for nobody.
+	together := min(w.o.Freshness, w.o.Window) >= w.o.AskPatience
+	return &frontDoor{w: w, together: together, coming: make(chan *storing, w.o.Storing), settled: make(chan *posting, window), quit: make(chan struct{}), drained: make(chan struct{})}
 }
 
 // open adds the service; the returned func ends it, after which nothing more
@@ -88,26 +91,25 @@ func (d *frontDoor) serve(req micro.Request) {
 		w.refuse(&in, encoding, refusal)
 		return
 	}
-	ask := w.ask(q, w.clock.Now(), messages.DoorQuery)
-	if !d.remembered(&q, ask, in.natsReply, in.subject, encoding, in.trace()) {
-		d.store(&in, q, ask, encoding)
+	if s := d.storing(&in, q, encoding); !d.remembered(s) {
+		d.store(s)
 	}
 }
 
 // remembered answers an awaiting asker from memory, if that is possible.
-func (d *frontDoor) remembered(q *messages.Query, ask *dedupe.Ask[messages.Query], to, subject string, encoding messages.Encoding, trace string) bool {
-	w := d.w
-	if q.ReplyTo != "" || to == "" {
+func (d *frontDoor) remembered(s *storing) bool {
+	w, q := d.w, &s.q
+	if q.ReplyTo != "" || s.to == "" {
 		return false
 	}
-	v, ok := w.group.Remembered(q.KeyToken(), ask)
+	v, ok := w.group.Remembered(q.KeyToken(), s.ask)
 	if ok {
 		r := w.result(q, &v)
 		w.metrics.reply(&r)
-		w.send(to, r, encoding, trace)
+		w.send(s.to, r, s.encoding, s.trace)
 		if w.book != nil {
 			line := w.book.askLine(q, &r)
-			line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = nuid.Next(), w.clock.Now(), messages.DoorQuery, subject, to, trace
+			line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = s.token, w.clock.Now(), messages.DoorQuery, s.by, s.to, s.trace
 			w.book.answered(line)
 		}
 	}

@@ -41,10 +41,10 @@ const (
 	mostLate      = 1024             // messages tried again at once
 )
 
-// store queues the request; run publishes it and sees to its acknowledgement.
-func (d *frontDoor) store(in *inbound, q messages.Query, ask *dedupe.Ask[messages.Query], encoding messages.Encoding) {
+// storing is the ask as it is stored, should it not be answered from memory.
+func (d *frontDoor) storing(in *inbound, q messages.Query, encoding messages.Encoding) *storing {
 	w := d.w
-	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, ask: ask, encoding: encoding, by: in.subject,
+	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, ask: w.ask(q, w.clock.Now(), messages.DoorQuery), encoding: encoding, by: in.subject,
 		request: request{token: nuid.Next(), replyTo: firstOf(q.ReplyTo, in.natsReply), trace: in.trace(), data: in.data}}
 	if in.subject != w.o.Names.Query() {
 		s.subject = in.subject
@@ -55,20 +55,25 @@ func (d *frontDoor) store(in *inbound, q messages.Query, ask *dedupe.Ask[message
 	if !in.partnered {
 		s.partner = q.Partner
 	}
-	s.alone = q.ReplyTo != "" || s.to == "" || len(in.data) > mostAmongOthers || ask.Until.Sub(ask.Stored) > w.o.AskPatience
-	if len(d.storing) == cap(d.storing) || w.taken.full() {
+	s.alone = !d.together || q.ReplyTo != "" || s.to == "" || w.replier.isDurable(s.to) || len(in.data) > mostAmongOthers || s.ask.Until.Sub(s.ask.Stored) > w.o.AskPatience
+	return s
+}
+
+// store queues the request; run publishes it and sees to its acknowledgement.
+func (d *frontDoor) store(s *storing) {
+	if len(d.coming) == cap(d.coming) || d.w.taken.full() {
 		d.overloaded(s)
 		return
 	}
-	d.storing <- s
+	d.coming <- s
 }
 
 // window is how many messages are on their way into the stream at once. The server stores all that it
 // has got before it acknowledges or delivers any of it (one fsync each), so more would make everybody wait.
 const window = 256
 
-// linger is how long an ask waits for others at most, should an acknowledgement not come.
-const linger = 20 * time.Millisecond
+// mostLinger is how long an ask waits for others at most, should an acknowledgement not come.
+const mostLinger = 20 * time.Millisecond
 
 // run publishes requests and sees to their acknowledgements. What comes in while a message is on its way goes
 // into the next one: the more is asked, the less each ask costs; and one that comes alone is sent at once.
@@ -77,74 +82,83 @@ func (d *frontDoor) run(ctx context.Context) {
 	defer d.retrying.Wait()
 	var together []*storing
 	size, out := 0, 0 // bytes of together; messages on their way
-	post := func(asks ...*storing) {
-		if d.publish(ctx, asks) {
-			out++
-		}
-	}
-	waited := time.NewTimer(linger)
-	defer waited.Stop()
-	for quit := d.quit; quit != nil || out > 0 || len(d.storing)+len(together) > 0; {
-		next := d.storing
+	late, linger := false, time.NewTimer(mostLinger)
+	defer linger.Stop()
+	for quit := d.quit; quit != nil || out > 0 || len(d.coming)+len(together) > 0; {
+		next := d.coming
 		if out >= window || len(together) == mostTogether || size > mostTogetherB {
 			next = nil
 		}
-		over := false
 		select {
 		case s := <-next:
 			if s.alone {
-				post(s)
+				out += d.publish(ctx, s)
 				break
 			}
 			if together = append(together, s); len(together) == 1 {
-				waited.Reset(linger)
+				late = false
+				linger.Reset(mostLinger)
 			}
 			size += len(s.data)
 		case p := <-d.settled:
 			out--
 			d.ended(ctx, p)
-		case <-waited.C:
-			over = true
+		case <-linger.C:
+			late = true
 		case <-quit:
 			quit = nil
 		case <-ctx.Done():
 			return
 		}
 		full := len(together) == mostTogether || size > mostTogetherB
-		if len(together) > 0 && out < window && (full || over || out == 0 && len(d.storing) == 0) {
-			post(together...)
+		if len(together) > 0 && out < window && (full || late || out == 0 && len(d.coming) == 0) {
+			out += d.publish(ctx, together...)
 			together, size = nil, 0
 		}
 	}
 }
 
-// publish sends requests into the stream, except those whose answer has become known while they waited for their
-// turn. It reports whether an acknowledgement is to come.
-func (d *frontDoor) publish(ctx context.Context, asks []*storing) bool {
-	p := &posting{asks: make([]*storing, 0, len(asks))}
+// publish sends requests into the stream, those of a partner in one message, except those whose answer has become known
+// while they waited for their turn. It gives the number of acknowledgements to come.
+func (d *frontDoor) publish(ctx context.Context, asks ...*storing) (out int) {
+	var partners []string // few, as a rule one: a slow one holds up no other's messages
+	byPartner := map[string][]*storing{}
 	for _, s := range asks {
-		if !d.remembered(&s.q, s.ask, s.to, s.by, s.encoding, s.trace) {
-			p.asks = append(p.asks, s)
+		if d.remembered(s) {
+			continue
 		}
+		p := s.q.Partner
+		if byPartner[p] == nil {
+			partners = append(partners, p)
+		}
+		byPartner[p] = append(byPartner[p], s)
 	}
-	switch names := &d.w.o.Names; len(p.asks) {
-	case 0:
-		return false
-	case 1:
-		s := p.asks[0]
-		p.msg = &nats.Msg{Subject: names.Request(s.q.KeyToken()), Data: s.data, Header: s.headers()}
-	default: // under the first one's token: each ask has its own
-		p.msg = &nats.Msg{Subject: names.Requests(), Data: encodeBatch(p.asks), Header: nats.Header{messages.HeaderMsgID: {p.asks[0].token}}}
+	for _, partner := range partners {
+		p := d.posting(byPartner[partner])
+		err := d.w.to.Go(p.msg, publishTimeout, func(_ uint64, err error) {
+			p.err = err
+			d.settled <- p
+		})
+		if err != nil {
+			d.again(ctx, p, err)
+			continue
+		}
+		out++
 	}
-	d.posted.add(p.asks)
-	err := d.w.to.Go(p.msg, publishTimeout, func(_ uint64, err error) {
-		p.err = err
-		d.settled <- p
-	})
-	if err != nil {
-		d.again(ctx, p, err)
+	return out
+}
+
+// posting is the message for one ask or more of one partner.
+func (d *frontDoor) posting(asks []*storing) *posting {
+	names := &d.w.o.Names
+	if len(asks) == 1 {
+		s := asks[0]
+		d.posted.add(s)
+		return &posting{asks: asks, msg: &nats.Msg{Subject: names.Request(s.q.KeyToken()), Data: s.data, Header: s.headers()}}
 	}
-	return err == nil
+	d.posted.add(asks...)
+	// Under the first one's token: each ask has its own.
+	return &posting{asks: asks, msg: &nats.Msg{Subject: names.Requests(), Data: encodeBatch(asks), Header: nats.Header{messages.HeaderMsgID: {asks[0].token}}}}
 }
 
 // ended sees to a message that is acknowledged or is not.
@@ -216,27 +230,35 @@ func (d *frontDoor) overloaded(asks ...*storing) {
 // posted are asks that this worker has stored and may be given itself: what it has read once it need not read again.
 type posted struct {
 	mu   sync.Mutex // guards asks
-	asks map[string]*storing
+	asks map[string]readAsk
 }
 
-const mostPosted = 2048
+// readAsk is what was read of an ask.
+type readAsk struct {
+	q        messages.Query
+	encoding messages.Encoding
+}
 
-func (p *posted) add(asks []*storing) {
+const mostPosted = 1024 // of at most mostAmongOthers bytes
+
+func (p *posted) add(asks ...*storing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.asks == nil || len(p.asks)+len(asks) > mostPosted { // those that went to others
-		p.asks = make(map[string]*storing, mostPosted/4)
+		p.asks = map[string]readAsk{}
 	}
 	for _, s := range asks {
-		p.asks[s.token] = s
+		if len(s.data) <= mostAmongOthers {
+			p.asks[s.token] = readAsk{s.q, s.encoding}
+		}
 	}
 }
 
-// take gives the ask with this token, once; nil when it is not known here.
-func (p *posted) take(token string) *storing {
+// take gives what was read of the ask with this token, once.
+func (p *posted) take(token string) (readAsk, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.asks[token]
+	a, known := p.asks[token]
 	delete(p.asks, token)
-	return s
+	return a, known
 }

@@ -123,7 +123,7 @@ func (w *Worker) admitted(a *arrival, in *inbound) {
 		return
 	}
 	if !w.taken.enter(a) {
-		_ = a.msg.Nak()
+		_ = a.msg.NakWithDelay(0)
 		return
 	}
 	w.join(a)
@@ -134,7 +134,7 @@ func (w *Worker) arriveRequest(r *request, from delivery, meta *jetstream.MsgMet
 	a := &arrival{msg: from, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered, bytes: len(r.data) + 512,
 		door: messages.DoorQuery, token: r.token, subject: firstOf(r.subject, w.o.Names.Query()), trace: r.trace}
 	return a, &inbound{data: r.data, head: from.Headers(), subject: a.subject, natsReply: r.replyTo, id: r.id, partner: r.partner,
-		token: a.token, door: a.door, msg: from}
+		token: a.token, door: a.door, carried: r.trace, msg: from}
 }
 
 // arrive reads what the stream says about a message: who asked, by what door, when.
@@ -147,6 +147,7 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 	if w.isRequest(msg.Subject()) {
 		r := requestOf(msg)
 		a, in := w.arriveRequest(&r, msg, meta)
+		a.stored = millis(msg.Headers().Get(messages.HeaderStored), a.stored)
 		return a, in, true
 	}
 	head := msg.Headers()
@@ -170,8 +171,8 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 // admit decodes and checks the query, unless this worker's own front door has; one that is not
 // right is refused and acknowledged.
 func (w *Worker) admit(a *arrival, in *inbound) bool {
-	if s := w.front.posted.take(a.token); s != nil {
-		a.q, a.encoding, a.replyTo = s.q, s.encoding, s.replyTo
+	if known, ok := w.front.posted.take(a.token); ok {
+		a.q, a.encoding, a.replyTo = known.q, known.encoding, in.natsReply
 		return true
 	}
 	q, encoding, refusal := w.read(in)
@@ -211,7 +212,7 @@ func (w *Worker) isRequest(subject string) bool {
 func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
 	if v.Kind == dedupe.GivenBack {
 		w.taken.leave(a)
-		_ = a.msg.Nak()
+		_ = a.msg.NakWithDelay(0)
 		return
 	}
 	j := &job{to: a.replyTo, r: w.result(&a.q, &v), encoding: a.encoding, trace: a.trace, token: a.token, msg: a.msg, a: a,

@@ -65,7 +65,7 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 	}
 	if expired := !w.clock.Now().Before(w.ask(a.q, a.stored, a.door).Until); expired {
 		if !w.taken.enter(a) { // it only wants its last word
-			_ = msg.Nak()
+			_ = msg.NakWithDelay(0)
 			return
 		}
 	} else if !w.taken.enterWaiting(a) {

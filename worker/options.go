@@ -33,7 +33,7 @@ type Options struct {
 	Slots       int           // 256: runs at once
 	Parked      int           // 50,000: asks that wait at once
 	ParkedBytes int           // 64 MiB: their messages
-	Storing     int           // 8,192: asks of the front door on their way into the stream
+	Storing     int           // 8,192: asks of the front door that wait to be sent into the stream
 	Window      time.Duration // 24 h: how long the answer to a given key is remembered
 	Freshness   time.Duration // 60 s: the same for a key derived from the question
 	Cooldown    time.Duration // 30 s: how long a key is left alone after a failure

@@ -25,12 +25,13 @@ type inbound struct {
 	partner   string // the same for its partner
 	token     string // identity of the ask, when it came out of a stream
 	door      string // messages.DoorQuery or DoorSubmit
+	carried   string // its traceparent, where it has no headers
 	msg       delivery
 
 	named, partnered bool // the message itself says the id, the partner; set by read
 }
 
-func (in *inbound) trace() string { return traceOf(in.head) }
+func (in *inbound) trace() string { return firstOf(traceOf(in.head), in.carried) }
 
 // read decodes and checks a message. A refusal names what is wrong; the query
 // then holds what could be read, so that the refusal can be addressed.

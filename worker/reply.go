@@ -260,7 +260,7 @@ func (p *replier) done(j *job, told bool) {
 		if told {
 			err = j.msg.Ack()
 		} else {
-			err = j.msg.Nak()
+			err = j.msg.NakWithDelay(0)
 		}
 		if err != nil {
 			p.w.log.Debug("acknowledge", "err", err) // delivered again, answered again
@@ -269,6 +269,9 @@ func (p *replier) done(j *job, told bool) {
 	p.left.Done()
 }
 
+// lastSends is what is left for them when the grace is over.
+const lastSends = time.Second
+
 // drain waits until every reply is out, and every acknowledgement with it.
 func (p *replier) drain(ctx context.Context) {
 	p.closing.Store(true)
@@ -276,8 +279,12 @@ func (p *replier) drain(ctx context.Context) {
 	go func() { p.left.Wait(); close(out) }()
 	select {
 	case <-out:
-	case <-ctx.Done():
-		p.w.log.Warn("replies left unsent: their asks are delivered again", "err", ctx.Err())
+	case <-ctx.Done(): // runs took all of the grace: what they gave back is on its way only now
+		select {
+		case <-out:
+		case <-time.After(lastSends):
+			p.w.log.Warn("replies left unsent: their asks are delivered again", "err", ctx.Err())
+		}
 	}
 	if !p.w.o.NATS.IsConnected() {
 		return // what is not acknowledged is delivered again

@@ -8,14 +8,27 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"protocolq/messages"
 	"protocolq/worker/querylog"
 )
 
 // runChores does what must be done before a reply: the event of a run whose
-// owner may have died, the dead letter. It has a goroutine of its own, so that a
-// stream in trouble holds up nobody else's reply.
+// owner may have died, the dead letter. It has goroutines of its own, so that a
+// stream in trouble holds up nobody else's reply; more than one, as what a dead worker
+// held is delivered again all at once.
 func (p *replier) runChores(ctx context.Context) {
+	var all errgroup.Group
+	for range choresAtOnce {
+		all.Go(func() error { p.doChores(ctx); return nil })
+	}
+	_ = all.Wait()
+}
+
+const choresAtOnce = 32
+
+func (p *replier) doChores(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
