@@ -59,7 +59,7 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.to = publish.New(o.NATS)
-	w.records = dedupe.NewStream(o.NATS, w.to, dedupe.StreamOptions{Name: o.Names.Stream(messages.State), State: o.Names.State(""), Changed: o.Names.Changed(""), Within: o.Lease / 8})
+	w.records = dedupe.NewStream(o.NATS, w.to, dedupe.StreamOptions{Name: o.Names.Stream(messages.State), State: o.Names.State(""), Changed: o.Names.Changed("")})
 	w.book = newBook(w)
 	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
 	w.handle = w.handler()

@@ -70,7 +70,7 @@ func keyOf(name string) string { return strings.ReplaceAll(name, " ", "-") }
 
 func (s *subject) put(key string, expect uint64, ttl time.Duration) uint64 {
 	s.t.Helper()
-	seq, err := s.store.Put(s.t.Context(), key, running("r"), expect, ttl)
+	seq, err := s.store.Put(s.t.Context(), key, running("r"), dedupe.Terms{Expect: expect, TTL: ttl})
 	if err != nil || seq == 0 {
 		s.t.Fatalf("put over %d: sequence %d, %v", expect, seq, err)
 	}
@@ -104,7 +104,7 @@ func oneWinner(s *subject, key string) {
 	for i := range claimers {
 		wg.Go(func() {
 			run := fmt.Sprintf("run%d", i)
-			switch _, err := s.store.Put(s.t.Context(), key, running(run), 0, time.Minute); {
+			switch _, err := s.store.Put(s.t.Context(), key, running(run), dedupe.Terms{Expect: 0, TTL: time.Minute}); {
 			case err == nil:
 				mu.Lock()
 				won = append(won, run)
@@ -127,11 +127,11 @@ func onlyTheRightSequence(s *subject, key string) {
 		s.t.Errorf("sequence %d after %d", second, first)
 	}
 	for _, wrong := range []uint64{0, first, second + 1000} {
-		if _, err := s.store.Put(s.t.Context(), key, running("wrong"), wrong, time.Minute); !errors.Is(err, dedupe.ErrConflict) || errors.Is(err, dedupe.ErrFull) {
+		if _, err := s.store.Put(s.t.Context(), key, running("wrong"), dedupe.Terms{Expect: wrong, TTL: time.Minute}); !errors.Is(err, dedupe.ErrConflict) || errors.Is(err, dedupe.ErrFull) {
 			s.t.Errorf("put over %d with %d there: %v, want a conflict", wrong, second, err)
 		}
 	}
-	if _, err := s.store.Put(s.t.Context(), key+"-absent", running("wrong"), first, time.Minute); !errors.Is(err, dedupe.ErrConflict) {
+	if _, err := s.store.Put(s.t.Context(), key+"-absent", running("wrong"), dedupe.Terms{Expect: first, TTL: time.Minute}); !errors.Is(err, dedupe.ErrConflict) {
 		s.t.Errorf("put over %d with nothing there: %v, want a conflict", first, err)
 	}
 	if e := s.get(key); e.Seq != second || e.Record.Run != "r" {
@@ -146,7 +146,7 @@ func recordComesBack(s *subject, key string) {
 	for i, rec := range []*dedupe.Record{full, {Phase: dedupe.Released}, {Phase: dedupe.Suspect, Run: "s"}} {
 		key := fmt.Sprint(key, i)
 		before := time.Now()
-		seq, err := s.store.Put(s.t.Context(), key, rec, 0, time.Minute)
+		seq, err := s.store.Put(s.t.Context(), key, rec, dedupe.Terms{Expect: 0, TTL: time.Minute})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func timeIsRoundedUp(s *subject, key string) {
 // lives is how long a record with this time to live is there.
 func (s *subject) lives(key string, ttl time.Duration) time.Duration {
 	begun := time.Now()
-	_, err := s.store.Put(s.t.Context(), key, running("r"), 0, ttl)
+	_, err := s.store.Put(s.t.Context(), key, running("r"), dedupe.Terms{Expect: 0, TTL: ttl})
 	for err == nil && time.Since(begun) < 10*time.Second {
 		s.pause(20 * time.Millisecond)
 		var e dedupe.Entry
@@ -196,7 +196,7 @@ func endedIsAbsent(s *subject, key string) {
 	for s.get(key).Seq != 0 {
 		s.pause(20 * time.Millisecond)
 	}
-	if _, err := s.store.Put(s.t.Context(), key, running("late"), first, time.Minute); !errors.Is(err, dedupe.ErrConflict) {
+	if _, err := s.store.Put(s.t.Context(), key, running("late"), dedupe.Terms{Expect: first, TTL: time.Minute}); !errors.Is(err, dedupe.ErrConflict) {
 		s.t.Errorf("put over an ended record: %v, want a conflict", err)
 	}
 	if again := s.put(key, 0, time.Minute); again <= first {
@@ -213,7 +213,7 @@ func changeIsHeard(s *subject, key string) {
 	s.watch(g)
 	first := s.put(key, 0, time.Minute)
 	seq, err := s.store.Put(s.t.Context(), key, &dedupe.Record{Phase: dedupe.Done, Run: "r", Question: []byte("question"),
-		Answer: []byte("answer"), KeepMs: 60_000}, first, time.Minute)
+		Answer: []byte("answer"), KeepMs: 60_000}, dedupe.Terms{Expect: first, TTL: time.Minute})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func fullIsSaid(s *subject, key string) {
 	rec := running("r")
 	rec.Journal = make([]byte, 700)
 	for i := range 100 {
-		switch _, err := s.small.Put(s.t.Context(), fmt.Sprint(key, i), rec, 0, time.Minute); {
+		switch _, err := s.small.Put(s.t.Context(), fmt.Sprint(key, i), rec, dedupe.Terms{Expect: 0, TTL: time.Minute}); {
 		case err == nil:
 		case i == 0 || !errors.Is(err, dedupe.ErrFull) || errors.Is(err, dedupe.ErrConflict):
 			s.t.Fatalf("record %d: %v", i, err)
@@ -249,7 +249,7 @@ func fullIsSaid(s *subject, key string) {
 func cancelledIsNoVerdict(s *subject, key string) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	cancel()
-	if _, err := s.store.Put(ctx, key, running("r"), 0, time.Minute); err == nil || errors.Is(err, dedupe.ErrConflict) || errors.Is(err, dedupe.ErrFull) {
+	if _, err := s.store.Put(ctx, key, running("r"), dedupe.Terms{Expect: 0, TTL: time.Minute}); err == nil || errors.Is(err, dedupe.ErrConflict) || errors.Is(err, dedupe.ErrFull) {
 		s.t.Errorf("put with an ended context: %v", err)
 	}
 }

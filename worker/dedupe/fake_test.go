@@ -48,7 +48,7 @@ func newFakeStore() *fakeStore {
 	return &fakeStore{entries: map[string]dedupe.Entry{}, ends: map[string]time.Time{}, freed: make(chan struct{})}
 }
 
-func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, expect uint64, ttl time.Duration) (uint64, error) {
+func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, terms dedupe.Terms) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -59,7 +59,7 @@ func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, exp
 			return 0, err
 		}
 	}
-	if s.now(key).Seq != expect {
+	if s.now(key).Seq != terms.Expect {
 		return 0, dedupe.ErrConflict
 	}
 	if s.most > 0 && len(s.entries) >= s.most && s.entries[key].Seq == 0 {
@@ -67,7 +67,7 @@ func (s *fakeStore) Put(ctx context.Context, key string, rec *dedupe.Record, exp
 	}
 	s.seq++
 	e := dedupe.Entry{Key: key, Seq: s.seq, Time: time.Now().Add(time.Duration(s.ahead.Load())), Record: *rec}
-	seconds := time.Duration(math.Ceil(max(ttl.Seconds(), 1)))
+	seconds := time.Duration(math.Ceil(max(terms.TTL.Seconds(), 1)))
 	if was := s.now(key); s.stored != nil {
 		s.stored(&was, &e)
 	}

@@ -118,7 +118,7 @@ func TestGivenUpRefreshKeepsTheAnswer(t *testing.T) {
 	bubble(t, 1, dedupe.Options{AfterCrash: dedupe.Fail}, func(f *fleet) {
 		now := time.Now()
 		_, err := f.store.Put(context.Background(), "k", &dedupe.Record{Phase: dedupe.Running, Run: "ghost", Owner: "gone", Attempt: 1, LeaseMs: 12000,
-			Question: []byte("question"), Prev: &dedupe.Kept{Run: "before", Answer: []byte("before"), AtMs: now.UnixMilli(), KeepMs: 600_000}}, 0, time.Hour)
+			Question: []byte("question"), Prev: &dedupe.Kept{Run: "before", Answer: []byte("before"), AtMs: now.UnixMilli(), KeepMs: 600_000}}, dedupe.Terms{TTL: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestGivenUpRefreshKeepsTheAnswer(t *testing.T) {
 func TestEarlierAnswerIsOfTheSameQuestion(t *testing.T) {
 	bubble(t, 1, dedupe.Options{}, func(f *fleet) {
 		_, err := f.store.Put(context.Background(), "k", &dedupe.Record{Phase: dedupe.Released, Run: "r", Owner: "gone", Question: []byte("another"),
-			Prev: &dedupe.Kept{Run: "before", Answer: []byte("before"), AtMs: time.Now().UnixMilli(), KeepMs: 600_000}}, 0, time.Hour)
+			Prev: &dedupe.Kept{Run: "before", Answer: []byte("before"), AtMs: time.Now().UnixMilli(), KeepMs: 600_000}}, dedupe.Terms{TTL: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -105,7 +105,7 @@ type Group[Q any] struct {
 	slots  chan struct{}
 	work   context.Context // ends when unfinished work is to be dropped
 	abort  context.CancelFunc
-	last   context.Context // outlives work, but not for long: what must still be stored after a run. An answer that was paid for is not thrown away because the store is away
+	last   context.Context // outlives work by lastWords
 	mute   context.CancelFunc
 	intake context.Context // ends when no new work may begin
 	shut   context.CancelFunc

@@ -96,7 +96,7 @@ func TestConflictMakesNoRun(t *testing.T) {
 // ghost puts a running record of a process that is not there.
 func (f *fleet) ghost(key string, deaths int) {
 	_, err := f.store.Put(context.Background(), key, &dedupe.Record{Phase: dedupe.Running, Run: "ghost", Owner: "gone",
-		Attempt: 1, LeaseMs: 12000, Question: []byte("question"), Deaths: deaths}, 0, time.Hour)
+		Attempt: 1, LeaseMs: 12000, Question: []byte("question"), Deaths: deaths}, dedupe.Terms{TTL: time.Hour})
 	if err != nil {
 		f.t.Fatal(err)
 	}

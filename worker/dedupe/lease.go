@@ -75,7 +75,7 @@ func (l *Lease) Renew(ctx context.Context, attempt int, journal []byte) error {
 // cannot be reached it is tried again until ctx ends.
 func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) error {
 	for round := 0; ; round++ {
-		seq, err := l.store.Put(ctx, l.key, next, l.seq, ttl)
+		seq, err := l.store.Put(ctx, l.key, next, Terms{Expect: l.seq, TTL: ttl, Within: l.margin()}) // to wait longer would let lease and grace pass although the store is back
 		if err == nil {
 			l.seq, l.rec = seq, *next
 			return nil

@@ -56,11 +56,11 @@ type away struct {
 
 func (s *away) gone() bool { return time.Now().After(s.from) && time.Now().Before(s.until) }
 
-func (s *away) Put(ctx context.Context, key string, rec *dedupe.Record, expect uint64, ttl time.Duration) (uint64, error) {
+func (s *away) Put(ctx context.Context, key string, rec *dedupe.Record, terms dedupe.Terms) (uint64, error) {
 	if s.gone() {
 		return 0, errLost
 	}
-	return s.fakeStore.Put(ctx, key, rec, expect, ttl)
+	return s.fakeStore.Put(ctx, key, rec, terms)
 }
 
 func (s *away) Get(ctx context.Context, key string) (dedupe.Entry, error) {

@@ -32,7 +32,7 @@ func TestClaimStandsSinceItsSighting(t *testing.T) {
 				begun := time.Now()
 				store := newFakeStore()
 				claim := &dedupe.Record{Phase: dedupe.Running, Run: "dead", Owner: "a", Attempt: 1, LeaseMs: lease.Milliseconds(), Question: []byte("q")}
-				if _, err := store.Put(t.Context(), "k", claim, 0, time.Hour); err != nil {
+				if _, err := store.Put(t.Context(), "k", claim, dedupe.Terms{Expect: 0, TTL: time.Hour}); err != nil {
 					t.Fatal(err)
 				}
 				var ran time.Duration

@@ -283,14 +283,16 @@ func (p *proc) hear(e dedupe.Entry) {
 }
 
 // Put implements dedupe.Store over a bad link.
-func (p *proc) Put(ctx context.Context, key string, rec *dedupe.Record, expect uint64, ttl time.Duration) (uint64, error) {
+func (p *proc) Put(ctx context.Context, key string, rec *dedupe.Record, terms dedupe.Terms) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, terms.Within)
+	defer cancel()
 	if err := p.reach(ctx); err != nil {
 		return 0, err
 	}
 	if p.w.chance(0.02) {
 		return 0, dedupe.ErrConflict // a cluster says so while another write is under way
 	}
-	seq, err := p.w.store.Put(ctx, key, rec, expect, ttl)
+	seq, err := p.w.store.Put(ctx, key, rec, terms)
 	if err == nil && p.w.chance(0.05) {
 		return 0, errLost
 	}

@@ -125,7 +125,7 @@ func (g *Group[Q]) tellAll(f *flight[Q], v Verdict) {
 
 // put writes a record that begins nothing of our own.
 func (g *Group[Q]) put(f *flight[Q], rec *Record, expect uint64, ttl time.Duration) error {
-	seq, err := g.o.Store.Put(g.work, f.key, rec, expect, ttl)
+	seq, err := g.o.Store.Put(g.work, f.key, rec, Terms{Expect: expect, TTL: ttl, Within: g.o.Poll})
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	}
 	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
 	failpoint.Hit("before-claim")
-	seq, err := g.o.Store.Put(g.work, f.key, &rec, s.expect, g.outlive(runningTTL, &rec))
+	seq, err := g.o.Store.Put(g.work, f.key, &rec, Terms{Expect: s.expect, TTL: g.outlive(runningTTL, &rec), Within: g.o.Lease / 4})
 	if err != nil {
 		found, gerr := read(g.work, g.o.Store, f.key)
 		if gerr != nil || found.Seq == 0 || found.Record.Run != rec.Run {
@@ -210,8 +210,10 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	failpoint.Hit("after-claim")
 	out, err := g.runOnce(l, first.Query)
 	failpoint.Hit("after-answer")
+	ctx, cancel := g.lastWords()
+	defer cancel()
 	if err != nil {
-		g.release(f, l, err)
+		g.release(ctx, f, l, err)
 		return
 	}
 	rec := l.rec
@@ -219,7 +221,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	if !out.Failed {
 		rec.Prev = nil
 	}
-	if err := l.write(g.last, &rec, g.outlive(out.Keep, &rec)); err != nil {
+	if err := l.write(ctx, &rec, g.outlive(out.Keep, &rec)); err != nil {
 		if errors.Is(err, ErrFenced) {
 			g.stats.Fenced.Add(1)
 		}
@@ -232,7 +234,17 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	// Who asks from now on is told at once, here as in every other process, which hears of the record as soon as it is
 	// stored. What is told beside precedes the answers, and the acknowledgements, of those who waited for the run.
 	g.own(f, l.seq, &rec)
-	g.do.Stored(g.last, first.Query, &rec, out.Read)
+	g.do.Stored(ctx, first.Query, &rec, out.Read)
+}
+
+// lastWords is the context of what must still be stored after a run: it outlives the work, but not for
+// long. While the work goes on there is no end to it: an answer that was paid for is not thrown away because
+// the store is away.
+func (g *Group[Q]) lastWords() (context.Context, context.CancelFunc) {
+	if g.work.Err() == nil {
+		return g.last, func() {}
+	}
+	return context.WithTimeout(context.Background(), lastWords) // of a run that ended after the group
 }
 
 // outlive is how long a record is kept: ttl, or for as long as the answer before it is served.
@@ -258,7 +270,7 @@ var errPanic = errors.New("dedupe: the run panicked")
 
 // release gives the key back at once: nothing that was begun can still come to
 // an answer.
-func (g *Group[Q]) release(f *flight[Q], l *Lease, cause error) {
+func (g *Group[Q]) release(ctx context.Context, f *flight[Q], l *Lease, cause error) {
 	if errors.Is(cause, ErrOpen) {
 		g.o.Logger.Warn("key not released: its call was cut", "run", l.rec.Run)
 		return
@@ -273,7 +285,7 @@ func (g *Group[Q]) release(f *flight[Q], l *Lease, cause error) {
 	if errors.Is(cause, errPanic) {
 		rec.Deaths++
 	}
-	if err := l.write(g.last, &rec, g.outlive(releasedTTL, &rec)); err != nil {
+	if err := l.write(ctx, &rec, g.outlive(releasedTTL, &rec)); err != nil {
 		g.o.Logger.Warn("key not released", "run", rec.Run, "err", err)
 		return
 	}

@@ -12,15 +12,20 @@ import (
 // [Group.Observe] of all processes, at most once and in the order of a key's
 // sequence as a rule; a lost one costs a poll.
 type Store interface {
-	// Put writes rec if the key's sequence is still expect (0: absent) and lets
-	// it go after ttl. ErrConflict says that it is not, or that an earlier try
-	// of this very Put arrived: read before concluding. Any other error leaves
-	// open whether the record was written. It gives up by itself, long before a
-	// lease has passed.
-	Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (seq uint64, err error)
+	// Put writes rec on its terms. ErrConflict says that the key's sequence is not the expected
+	// one, or that an earlier try of this very Put arrived: read before concluding. Any other
+	// error leaves open whether the record was written.
+	Put(ctx context.Context, key string, rec *Record, t Terms) (seq uint64, err error)
 	// Get reads the newest record, or an Entry with Seq 0 where there is none.
 	// It may lag behind a Put of another process by a moment.
 	Get(ctx context.Context, key string) (Entry, error)
+}
+
+// Terms are those of a Put.
+type Terms struct {
+	Expect uint64        // the key's sequence must still be this; 0: absent
+	TTL    time.Duration // the record is let go after it
+	Within time.Duration // the Put gives up: an acknowledgement that is lost never comes; 0: ctx alone ends it
 }
 
 // readPatience bounds a read: an answer that is lost must not hold a key.

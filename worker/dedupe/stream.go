@@ -30,7 +30,7 @@ type Stream struct {
 	directTo string // direct-get API subject without the record's subject
 }
 
-// Publisher stores a message in its stream and gives its sequence there, or gives up after within. What the
+// Publisher stores a message in its stream and gives its sequence there, or gives up after within (0: when ctx ends). What the
 // server answers instead is a [jetstream.APIError].
 type Publisher interface {
 	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
@@ -38,24 +38,23 @@ type Publisher interface {
 
 // StreamOptions name a [Stream]; all are needed.
 type StreamOptions struct {
-	Name    string        // of the stream
-	State   string        // subject of a record without its key, with the dot
-	Changed string        // the same of the republished ones
-	Within  time.Duration // a Put gives up: a small part of a lease, as an acknowledgement that is lost never comes
+	Name    string // of the stream
+	State   string // subject of a record without its key, with the dot
+	Changed string // the same of the republished ones
 }
 
-// NewStream makes a Store of a stream. to is running.
+// NewStream makes a Store of a stream.
 func NewStream(nc *nats.Conn, to Publisher, o StreamOptions) *Stream {
 	return &Stream{nc: nc, to: to, o: o, directTo: "$JS.API.DIRECT.GET." + o.Name + "."}
 }
 
 // Put implements [Store].
-func (s *Stream) Put(ctx context.Context, key string, rec *Record, expect uint64, ttl time.Duration) (uint64, error) {
+func (s *Stream) Put(ctx context.Context, key string, rec *Record, t Terms) (uint64, error) {
 	m := &nats.Msg{Subject: s.o.State + key, Data: rec.encode(), Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
-		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(ttl)/time.Second), 10)},
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(t.Expect, 10)},
+		jetstream.MsgTTLHeader:              {strconv.FormatInt(int64(wholeSeconds(t.TTL)/time.Second), 10)},
 	}}
-	seq, err := s.to.PublishWithin(ctx, s.o.Within, m)
+	seq, err := s.to.PublishWithin(ctx, t.Within, m)
 	if err == nil {
 		return seq, nil
 	}

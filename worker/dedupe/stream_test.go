@@ -24,7 +24,7 @@ import (
 func newStream(t *testing.T, prefix string, room int64) *dedupe.Stream {
 	t.Helper()
 	nc := newJetStream(t, prefix, room).Conn()
-	return dedupe.NewStream(nc, publish.New(nc), dedupe.StreamOptions{Name: strings.ToUpper(prefix) + "_STATE", State: prefix + ".state.", Changed: prefix + ".changed.", Within: time.Second})
+	return dedupe.NewStream(nc, publish.New(nc), dedupe.StreamOptions{Name: strings.ToUpper(prefix) + "_STATE", State: prefix + ".state.", Changed: prefix + ".changed."})
 }
 
 func newJetStream(t *testing.T, prefix string, room int64) jetstream.JetStream {
@@ -69,7 +69,7 @@ func watchStream(t *testing.T, s *dedupe.Stream, g *dedupe.Group[string]) {
 // What is no record is an error, never an absent key: that would be claimed.
 func TestDamagedRecord(t *testing.T) {
 	js := newJetStream(t, "damaged", 0)
-	s := dedupe.NewStream(js.Conn(), publish.New(js.Conn()), dedupe.StreamOptions{Name: "DAMAGED_STATE", State: "damaged.state.", Changed: "damaged.changed.", Within: time.Second})
+	s := dedupe.NewStream(js.Conn(), publish.New(js.Conn()), dedupe.StreamOptions{Name: "DAMAGED_STATE", State: "damaged.state.", Changed: "damaged.changed."})
 	for name, body := range map[string]string{"empty": "", "garbage": "garbage", "phase": "\x81\xa5phase\xa4gone", "large": strings.Repeat("x", 65<<10)} {
 		if _, err := js.Publish(t.Context(), "damaged.state."+name, []byte(body)); err != nil {
 			t.Fatal(err)

@@ -67,9 +67,13 @@ func (p *Publisher) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	return p.publish(ctx, m, time.Time{})
 }
 
-// PublishWithin is Publish that ends with [ErrNoAck] after within, give or take a quarter of a second. It needs no
-// timer of its own, only [Publisher.Run].
+// PublishWithin is Publish that ends with [ErrNoAck] after within, a quarter of a second later at most, and at once when the
+// connection is a new one. It needs no timer of its own but [Publisher.Run]: before that begins and after it has ended
+// only ctx ends it, as it does where within is 0.
 func (p *Publisher) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
+	if within == 0 {
+		return p.Publish(ctx, m)
+	}
 	return p.publish(ctx, m, time.Now().Add(within))
 }
 
