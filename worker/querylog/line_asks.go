@@ -13,6 +13,9 @@ import (
 // ask before, and one that is nil is there no more. Askers of one account differ in little: a sixth of the bytes is left.
 const followHead = 0x91
 
+// goneFields is more than it takes to say of every field that it is there no more.
+const goneFields = 256
+
 // EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike neighbours
 // are, the shorter. An ask that cannot be encoded is left out and told in the error; the lines of the others are good.
 func EncodeAsks(asks []Ask) ([]Line, error) {
@@ -42,7 +45,7 @@ type askWriter struct {
 func (w *askWriter) add(a *Ask) {
 	w.now.out = w.now.out[:0]
 	w.now.object(func() { a.fields(&w.now) })
-	if w.n == MaxAsks || len(w.line)+len(w.now.out) > MaxLine {
+	if w.n == MaxAsks || len(w.line)+len(w.now.out)+goneFields > MaxLine {
 		w.end()
 	}
 	if w.n++; w.n == 1 {
