@@ -1,12 +1,14 @@
-// The heap of a worker: while little lives in it, it is not collected more often than that pays.
+// The heap of a worker: while little lives in it, it is not collected more often than that pays; at rest it is given back.
 
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // heapFloor is how large heap, stacks and globals may be together before the heap is collected, in bytes. By its own
@@ -28,7 +30,7 @@ func keepHeapFloor() {
 	tune = func(again *[16]byte) {
 		metrics.Read(in)
 		percent := gcPercent(in[0].Value.Uint64(), in[1].Value.Uint64()+in[2].Value.Uint64())
-		if d := percent - set; d > set/8 || d < -set/8 { // the world stops for it
+		if percent != set {
 			set = percent
 			debug.SetGCPercent(percent)
 		}
@@ -44,4 +46,54 @@ func gcPercent(live, rest uint64) int {
 		return 100
 	}
 	return int(min(max((heapFloor-live-rest)*100/(live+rest), 100), mostPercent))
+}
+
+// What counts as rest, looked at each second.
+const (
+	quiet    = 1 << 20 // bytes allocated in a second: fewer than a hundred answers need
+	unused   = 8 << 20 // bytes that are worth giving back
+	givenFor = 30      // seconds until it is done again: whoever is busy now and then keeps what he has
+)
+
+// giveBack returns memory to the machine when a burst is over, until ctx ends. Go's own way leaves a worker at its
+// peak for minutes. Where GOGC is set the operator decides this, too.
+func giveBack(ctx context.Context) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	in := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	r := rest{since: givenFor}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		metrics.Read(in)
+		garbage := int64(in[2].Value.Uint64()) - int64(in[3].Value.Uint64())
+		if r.begins(in[0].Value.Uint64(), int64(in[1].Value.Uint64())+garbage) {
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+// rest tells once after each burst that it is over.
+type rest struct {
+	allocated uint64 // by the last second
+	busy      bool   // since memory was given back
+	since     int    // seconds since then
+}
+
+// begins takes in a second: all bytes ever allocated, and those that are free or garbage now.
+func (r *rest) begins(allocated uint64, free int64) bool {
+	calm := allocated-r.allocated <= quiet
+	r.allocated = allocated
+	r.busy = r.busy || !calm
+	if r.since++; !calm || !r.busy || r.since < givenFor || free < unused {
+		return false
+	}
+	r.busy, r.since = false, 0
+	return true
 }

@@ -1,4 +1,5 @@
-// The percentage at which a worker's heap is collected.
+// When a worker's heap is collected, and when it is given back.
+
 package main
 
 import "testing"
@@ -20,4 +21,26 @@ func TestGCPercent(t *testing.T) {
 			t.Errorf("%d MB alive and %d MB beside: %d %%, want %d", tt.live/mb, tt.rest/mb, got, tt.want)
 		}
 	}
+}
+
+func TestRestBegins(t *testing.T) {
+	const mb = 1 << 20
+	r, allocated := rest{since: givenFor}, uint64(0)
+	second := func(alloc uint64, free int64, want bool) {
+		t.Helper()
+		allocated += alloc
+		if got := r.begins(allocated, free); got != want {
+			t.Errorf("after %d MB with %d MB free: %v", alloc/mb, free/mb, got)
+		}
+	}
+	second(0, 50*mb, false)      // nothing has happened yet
+	second(40*mb, 50*mb, false)  // a burst
+	second(mb/2, 2*mb, false)    // calm, and nothing to give
+	second(mb/2, 50*mb, true)    // calm
+	second(mb/2, 50*mb, false)   // once is enough
+	second(100*mb, 50*mb, false) // the next burst comes soon
+	for range givenFor - 3 {
+		second(0, 50*mb, false)
+	}
+	second(0, 50*mb, true)
 }

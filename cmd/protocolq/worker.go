@@ -53,6 +53,7 @@ variable over file. Keys are only ever given by their file.`,
 			log.Warn("no query log is written", "hint", "set log-hmac-key-file, the same in the whole fleet, and run a recorder")
 		}
 		keepHeapFloor()
+		go giveBack(c.Context())
 		return serve(c.Context(), cfg, partners, hasher, log, nil)
 	}
 	return c
