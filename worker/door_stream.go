@@ -18,7 +18,8 @@ import (
 )
 
 // pullSize is how many messages a consumer asks for at once. More would sit in
-// this process while another is idle.
+// this process while another is idle. (A message of many askers counts once; the house
+// bounds how many of those are taken in.)
 const pullSize = 256
 
 // consume takes from a durable consumer of a stream, and begins again when the
