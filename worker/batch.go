@@ -124,8 +124,9 @@ type batch struct {
 	msg   jetstream.Msg
 	begun time.Time
 	told  atomic.Int64 // when the server was last told that it is being worked on, nanoseconds after begun
-	left  atomic.Int32
-	back  atomic.Bool // given back as a whole
+	n     int32        // requests in it
+	left  atomic.Int32 // of them not done with
+	back  atomic.Bool  // given back as a whole
 }
 
 // part is one request of a batch.
@@ -137,8 +138,12 @@ type part struct {
 	settled atomic.Bool // counted off
 }
 
-// longTogether is how old a batch may be when a part of it is found unanswered; they are looked at each third of an AckWait.
-const longTogether = time.Second
+// A batch that is older than longTogether when it is looked at, each third of an AckWait, loses what is left of it if that is
+// the lastOf-th part of it or less. More of it would be work for a house that has enough.
+const (
+	longTogether = time.Second
+	lastOf       = 8
+)
 
 func (p *part) Data() []byte         { return p.request.data }
 func (p *part) Headers() nats.Header { return nil }
@@ -185,14 +190,14 @@ func (p *part) storeAgain() {
 	}
 }
 
-// InProgress is said once for all parts of a young batch. A part of an old one goes its own way: this worker
-// answers it all the same, and whoever is handed it again finds the answer, which harms nobody.
+// InProgress is said once for all parts. The last ones of an old batch go their own way: they are answered by whoever
+// is handed them then, see Worker.answer.
 func (p *part) InProgress() error {
 	now := time.Since(p.begun)
 	switch before := time.Duration(p.told.Load()); {
 	case p.moved.Load() || p.back.Load() || p.settled.Load():
 		return nil
-	case now > longTogether:
+	case now > longTogether && p.left.Load()*lastOf <= p.n:
 		return p.NakWithDelay(0)
 	case now-before < 100*time.Millisecond || !p.told.CompareAndSwap(int64(before), int64(now)):
 		return nil
@@ -215,8 +220,8 @@ func (w *Worker) takeBatch(msg jetstream.Msg) {
 			&messages.Error{Code: messages.BadRequest, Reason: "is no batch of requests"})
 		return
 	}
-	b := &batch{w: w, msg: msg, begun: time.Now()}
-	b.left.Store(int32(len(list)))
+	b := &batch{w: w, msg: msg, begun: time.Now(), n: int32(len(list))}
+	b.left.Store(b.n)
 	w.taken.hold(len(msg.Data())) // all of it stays until the last is done with
 	for i := range list {
 		w.admitted(w.arriveRequest(&list[i], &part{batch: b, request: &list[i], stored: meta.Timestamp}, meta))

@@ -4,6 +4,7 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 
 // Many askers at once need few messages, and each gets the answer to his own question.
 func TestAskersAreStoredTogether(t *testing.T) {
-	const askers = 600
+	const askers = 200
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	f.start()
@@ -79,19 +80,21 @@ func halting(goOn <-chan struct{}) func(*worker.Options) {
 	}
 }
 
-// together stores a quick and a slow ask in one message and returns where their answers come.
-func (f *fleet) together() (quick, slow *nats.Subscription) {
+// together stores a slow ask and so many quick ones in one message, and returns where the answers of the last quick one and of the slow one come.
+func (f *fleet) together(quicks int) (quick, slow *nats.Subscription) {
 	f.t.Helper()
-	var subs [2]*nats.Subscription
 	var list []worker.Posted
-	for i, name := range []string{"quick@example.com", "slow@example.com"} {
-		inbox := f.nc.NewInbox()
-		sub, err := f.nc.SubscribeSync(inbox)
+	for i := range quicks + 1 {
+		name := fmt.Sprintf("quick+%d@example.com", i)
+		if i == quicks {
+			name = "slow@example.com"
+		}
+		sub, err := f.nc.SubscribeSync(f.nc.NewInbox())
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		subs[i] = sub
-		list = append(list, worker.Posted{Token: "token-" + name[:4], ReplyTo: inbox, ID: name, Partner: partner, Data: `{"user_email":"` + name + `"}`})
+		quick, slow = slow, sub
+		list = append(list, worker.Posted{Token: fmt.Sprint("token-", i), ReplyTo: sub.Subject, ID: name, Partner: partner, Data: `{"user_email":"` + name + `"}`})
 	}
 	if err := f.nc.Flush(); err != nil {
 		f.t.Fatal(err)
@@ -99,7 +102,7 @@ func (f *fleet) together() (quick, slow *nats.Subscription) {
 	if _, err := f.js.Publish(f.t.Context(), f.names.Requests(), worker.EncodeBatch(list...)); err != nil {
 		f.t.Fatal(err)
 	}
-	return subs[0], subs[1]
+	return quick, slow
 }
 
 func wantAnswer(t *testing.T, sub *nats.Subscription, id string) {
@@ -118,8 +121,8 @@ func TestBatchOutlivesItsQuickAsks(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	goOn := make(chan struct{})
 	f.start(halting(goOn))
-	quick, slow := f.together()
-	wantAnswer(t, quick, "quick@example.com")
+	quick, slow := f.together(1)
+	wantAnswer(t, quick, "quick+0@example.com")
 	if n := f.stream(messages.Requests).Msgs; n != 1 {
 		t.Errorf("%d requests stored while one of them waits, want 1", n)
 	}
@@ -133,8 +136,8 @@ func TestBatchGivenBack(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	never, goOn := make(chan struct{}), make(chan struct{})
 	leaving := f.start(halting(never))
-	quick, slow := f.together()
-	wantAnswer(t, quick, "quick@example.com")
+	quick, slow := f.together(1)
+	wantAnswer(t, quick, "quick+0@example.com")
 	close(goOn)
 	heir := f.start(halting(goOn))
 	leaving.dies = true // its call is cut by its grace
@@ -175,8 +178,8 @@ func TestSlowAskLeavesItsBatch(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	goOn := make(chan struct{})
 	w := f.start(halting(goOn), func(o *worker.Options) { o.Lease = 4 * time.Second })
-	quick, slow := f.together()
-	wantAnswer(t, quick, "quick@example.com")
+	quick, slow := f.together(7)
+	wantAnswer(t, quick, "quick+6@example.com")
 	within(t, 10*time.Second, "the slow one stored alone, its batch acknowledged", func() bool {
 		s := f.stream(messages.Requests)
 		return s.Msgs == 1 && s.LastSeq == 2
@@ -184,8 +187,8 @@ func TestSlowAskLeavesItsBatch(t *testing.T) {
 	close(goOn)
 	wantAnswer(t, slow, "slow@example.com")
 	f.wantRest()
-	if s := w.Stats(); s.Redelivered != 0 || s.Claims != 2 {
-		t.Errorf("%d delivered again, %d claims; want 0 and 2", s.Redelivered, s.Claims)
+	if s := w.Stats(); s.Redelivered != 0 || s.Claims != 8 || s.Outcomes["signed"] != 8 {
+		t.Errorf("%d delivered again, %d claims, told %v; want 0, 8 and 8 signed", s.Redelivered, s.Claims, s.Outcomes)
 	}
 }
 

@@ -211,6 +211,10 @@ func (w *Worker) isRequest(subject string) bool {
 // answer turns a verdict into a reply on its way, lets the query wait for a
 // better time, or gives it back.
 func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
+	if p, ok := a.msg.(*part); ok && p.moved.Load() { // answered where it is delivered again
+		w.taken.leave(a)
+		return
+	}
 	if v.Kind == dedupe.GivenBack {
 		w.taken.leave(a)
 		_ = a.msg.NakWithDelay(0)
