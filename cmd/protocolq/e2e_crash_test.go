@@ -12,14 +12,40 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
 	"protocolq/messages"
 	"protocolq/worker"
 )
 
-// stored waits until the stream of requests holds n, so that all of them would outlive a front door.
-func (s *stand) stored(n uint64) {
+// stored waits until n asks have come out of the stream of requests, so that all of them would outlive a front door.
+func (s *stand) stored(n int) {
 	s.t.Helper()
-	eventually(s.t, 20*time.Second, fmt.Sprintf("%d requests stored", n), func() bool { return s.messages(messages.Requests) >= n })
+	nc := s.connect()
+	eventually(s.t, 20*time.Second, fmt.Sprintf("%d asks parked", n), func() bool {
+		replies, err := nc.SubscribeSync(nc.NewInbox())
+		if err == nil {
+			err = nc.PublishRequest("$SRV.STATS."+messages.ServiceName, replies.Subject, nil)
+		}
+		parked := 0
+		for err == nil {
+			var m *nats.Msg
+			if m, err = replies.NextMsg(200 * time.Millisecond); err != nil {
+				break
+			}
+			var stats micro.Stats
+			if err := json.Unmarshal(m.Data, &stats); err != nil {
+				s.t.Fatal(err)
+			}
+			var of worker.Stats // each endpoint shows those of the whole worker
+			if err := json.Unmarshal(stats.Endpoints[0].Data, &of); err != nil {
+				s.t.Fatal(err)
+			}
+			parked += of.Parked
+		}
+		return parked == n
+	})
 }
 
 // left is what the gateway writes down of a call whose caller has gone.
