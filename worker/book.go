@@ -195,9 +195,10 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 }
 
 // publish brings a line into the stream; false means that ctx ended first. While
-// the stream is full or away it says so, once, and no new call is made.
+// the stream is full or away it says so, once, and no new call is made. One acknowledgement that
+// was lost, as by a machine that stood still, says nothing of it.
 func (b *book) publish(ctx context.Context, subject string, line querylog.Line) bool {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+	for tries, wait := 1, 50*time.Millisecond; ; tries, wait = tries+1, min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, publishTimeout)
 		_, err := b.w.to.Publish(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
 		cancel()
@@ -207,7 +208,7 @@ func (b *book) publish(ctx context.Context, subject string, line querylog.Line) 
 			}
 			return true
 		}
-		if !b.full.Swap(true) {
+		if (tries > 1 || full(err)) && !b.full.Swap(true) {
 			b.w.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
 		}
 		select {
