@@ -75,11 +75,30 @@ func Compare(a, b *Result) []Line {
 			}
 		}
 		if f.each != nil {
-			l.Verdict = judge(values(a, f.higher, f.each), values(b, f.higher, f.each), f.higher)
+			l.Verdict = l.whole(judge(values(a, f.higher, f.each), values(b, f.higher, f.each), f.higher))
 		}
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// plain is how many times worse or better a whole run is beyond all noise. One stall makes the seconds spread so widely that they alone
+// would excuse it.
+const plain = 3
+
+// whole is the verdict of the seconds, unless the whole runs speak against it.
+func (l *Line) whole(v Verdict) Verdict {
+	switch {
+	case v == TooShort || l.A == 0:
+		return v
+	case l.Worse >= plain-1 || l.Worse >= 1-1.0/plain && l.Ratio < 1:
+		return Worse
+	case l.Worse <= 1-plain || l.Worse <= 1.0/plain-1 && l.Ratio < 1:
+		return Better
+	case v == Better && l.Worse > 0, v == Worse && l.Worse < 0: // the answers that came after the last ask tell another story
+		return Noise
+	}
+	return v
 }
 
 // percent is the part of the answers that had this outcome.

@@ -42,6 +42,32 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What a whole run says plainly is not excused by seconds that spread widely, and never told the other way round.
+func TestCompareWholeRuns(t *testing.T) {
+	steady := []int64{100, 101, 99, 100, 100, 100}
+	a, b := series(steady...), series(100, 100, 100, 100, 100, 3000)
+	b.Latency.P50 = 7000
+	if l := bench.Compare(a, b)[1]; l.Verdict != bench.Worse {
+		t.Errorf("a stall: %+v", l)
+	}
+	if l := bench.Compare(b, a)[1]; l.Verdict != bench.Better {
+		t.Errorf("the other way round: %+v", l)
+	}
+	b = series(steady...)
+	b.Rate = 30
+	if l := bench.Compare(a, b)[0]; l.Verdict != bench.Worse {
+		t.Errorf("a third of the answers: %+v", l)
+	}
+	b = series(steady...)
+	for i := range b.Each {
+		b.Each[i].Answered = 150 // and long to wait for the rest
+	}
+	b.Rate = 84
+	if l := bench.Compare(a, b)[0]; l.Verdict != bench.Noise {
+		t.Errorf("more in each second, fewer in all: %+v", l)
+	}
+}
+
 // More answers are better, less time is.
 func TestCompareDirections(t *testing.T) {
 	a, b := series(1, 1, 1, 1, 1), series(1, 1, 1, 1, 1)
