@@ -52,7 +52,7 @@ func gcPercent(live, rest uint64) int {
 const (
 	quiet    = 1 << 20 // bytes allocated in a second: fewer than a hundred answers need
 	unused   = 8 << 20 // bytes that are worth giving back
-	givenFor = 30      // seconds until it is done again: whoever is busy now and then keeps what he has
+	givenFor = 10      // seconds until it is done again: whoever is busy now and then keeps what he has
 )
 
 // giveBack returns memory to the machine when a burst is over, until ctx ends. Go's own way leaves a worker at its
