@@ -31,7 +31,7 @@ func (s *stand) stored(n int) {
 		parked := 0
 		for err == nil {
 			var m *nats.Msg
-			if m, err = replies.NextMsg(200 * time.Millisecond); err != nil {
+			if m, err = replies.NextMsg(50 * time.Millisecond); err != nil {
 				break
 			}
 			var stats micro.Stats
@@ -54,13 +54,14 @@ const left = "client-left"
 func TestKill(t *testing.T) {
 	t.Parallel()
 	const keys, askers = 45, 3
-	const lease, ackWait, call = 4 * time.Second, 3 * time.Second, 1500 * time.Millisecond
+	const lease, ackWait, call = 6 * time.Second, 3 * time.Second, 2500 * time.Millisecond
 	s := newStand(t, standOptions{Simulator: []string{"--latency", call.String()}, Provision: []string{"--ack-wait", ackWait.String()},
-		Worker: []string{"--lease", lease.String(), "--call-timeout", "3s"}})
+		Worker: []string{"--lease", lease.String(), "--call-timeout", "5s"}})
 	fleet := s.workers(3)
 	c := newCrowd(s)
 	for i := range keys * askers {
 		c.ask(messages.Query{UserEmail: person(parts[i%keys%len(parts)], i%keys)})
+		<-time.After(2 * time.Millisecond) // all at once they would be stored together, and might all go to one worker
 	}
 	eventually(t, 20*time.Second, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
 	s.stored(keys * askers)
