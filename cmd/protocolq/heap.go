@@ -50,7 +50,7 @@ func gcPercent(live, rest uint64) int {
 
 // What counts as rest, looked at each second.
 const (
-	quiet    = 1 << 20 // bytes allocated in a second: fewer than a hundred answers need
+	quiet    = 1 << 20 // bytes allocated in a second: what about forty new answers need
 	unused   = 8 << 20 // bytes that are worth giving back
 	givenFor = 10      // seconds until it is done again: whoever is busy now and then keeps what he has
 )
