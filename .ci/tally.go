@@ -88,6 +88,7 @@ func (t *tally) add(e event) {
 			t.failed++
 		}
 		t.faults = append(t.faults, strings.TrimSpace(id)+" failed")
+		t.closing = append(t.closing, said(t.output[id])...)
 		fmt.Print(strings.Join(t.output[id], ""))
 	case "skip":
 		if reason, ok := maySkip[id]; ok {
@@ -99,6 +100,17 @@ func (t *tally) add(e event) {
 		return
 	}
 	delete(t.output, id)
+}
+
+// said finds in a test's output what the test itself said, the first lines of it: "x_test.go:12: ...".
+func said(output []string) []string {
+	var lines []string
+	for _, o := range output {
+		if strings.Contains(o, "_test.go:") && len(lines) < 5 {
+			lines = append(lines, strings.TrimRight(strings.ToValidUTF8(o[:min(len(o), 300)], ""), "\n"))
+		}
+	}
+	return lines
 }
 
 // judge adds the faults of what did not run at all.

@@ -35,9 +35,8 @@ func TestMaxAgeOverTwoWorkers(t *testing.T) {
 		}()
 	}
 	within(t, 5*time.Second, "the refresh under way", func() bool { return f.gateway.Stats().InFlight == 1 })
-	begun := time.Now()
-	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != first.Run || r.Source != messages.Remembered || time.Since(begun) > 150*time.Millisecond {
-		t.Errorf("during the refresh, after %v: %+v", time.Since(begun), r)
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != first.Run || r.Source != messages.Remembered {
+		t.Errorf("during the refresh: %+v", r) // who waits for it hears of its run
 	}
 	second := (<-fresh).r
 	if second.Run == first.Run || second.Outcome != messages.Signed {
@@ -88,8 +87,8 @@ func TestDeadlineWhileTheHouseIsBusy(t *testing.T) {
 	within(t, 5*time.Second, "the slot taken", func() bool { return f.gateway.Stats().InFlight == 1 })
 	begun := time.Now()
 	r := f.ask(messages.Query{UserEmail: "signed+other@example.com", DeadlineMs: begun.Add(300 * time.Millisecond).UnixMilli()})
-	if d := time.Since(begun); r.Code != messages.DeadlinePassed || d < 250*time.Millisecond || d > 1200*time.Millisecond {
-		t.Errorf("told %s after %v", refusal(r), d)
+	if d, busy := time.Since(begun), f.gateway.Stats().InFlight; r.Code != messages.DeadlinePassed || d < 250*time.Millisecond || busy != 1 {
+		t.Errorf("told %s after %v, with %d calls under way", refusal(r), d, busy)
 	}
 	wantAll(t, slow(), messages.Signed, "")
 	f.wantCalls(1)

@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -148,19 +149,21 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 		}
 	}
 	// While they come in, and when all of them wait.
-	slowest := time.Duration(0)
+	var took []time.Duration
 	for i := range 50 {
 		begun := time.Now()
 		if r := f.ask(messages.Query{Partner: partner2, UserEmail: email("signed", i)}); r.Outcome != messages.Signed {
 			t.Fatalf("%+v", r)
 		}
-		slowest = max(slowest, time.Since(begun))
+		took = append(took, time.Since(begun))
 		if i == 25 {
 			within(t, 30*time.Second, "all of them wait", func() bool { return f.waiting() == backlog })
 		}
 	}
-	if slowest > 2*time.Second {
-		t.Errorf("the slowest asker of another partner waited %v", slowest)
+	// The middle one: a single stall is the machine's, a queue would be everybody's.
+	slices.Sort(took)
+	if took[25] > time.Second {
+		t.Errorf("askers of another partner waited %v", took)
 	}
 	f.wantCalls(50)
 }
