@@ -67,6 +67,35 @@ func TestBar(t *testing.T) {
 	}
 }
 
+// The sums begin before what was said and end after it, and say so.
+func TestWholeHours(t *testing.T) {
+	at := func(clock string) time.Time {
+		if clock == "" {
+			return time.Time{}
+		}
+		moment, err := time.Parse("2006-01-02 15:04", "2026-11-25 "+clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moment
+	}
+	kolkata := time.FixedZone("", 5*3600+1800)
+	for _, c := range []struct {
+		since, until string
+		zone         *time.Location
+		want         string
+	}{
+		{"14:40", "", time.UTC, "since 2026-11-25 14:00, by whole hours"},
+		{"14:00", "15:00", time.UTC, "since 2026-11-25 14:00 until 2026-11-25 15:00, by whole hours"},
+		{"14:01", "23:01", time.UTC, "since 2026-11-25 14:00 until 2026-11-26 00:00, by whole hours"},
+		{"14:40", "", kolkata, "since 2026-11-25 19:30, by whole hours"},
+	} {
+		if got := wholeHours(at(c.since), at(c.until), c.zone); got != c.want {
+			t.Errorf("from %s to %s: %s, want %s", c.since, c.until, got, c.want)
+		}
+	}
+}
+
 // The timeline shows a stranger's text and obeys none of it.
 func TestTimelineIsPrintable(t *testing.T) {
 	var out bytes.Buffer

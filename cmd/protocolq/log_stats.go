@@ -46,11 +46,12 @@ calls took (percentiles within an eighth). The sums are kept with every row: no 
 
 func runLogStats(c *cobra.Command, rec *recordConfig, f database.Filter, out rowsOutput) error {
 	now := time.Now()
-	if f.Until.IsZero() {
-		f.Until = now.Add(time.Hour)
-	}
 	if f.Since.IsZero() {
 		f.Since = now.Add(-24 * time.Hour)
+	}
+	span := wholeHours(f.Since, f.Until, now.Location())
+	if f.Until.IsZero() {
+		f.Until = now.Add(time.Hour)
 	}
 	db, err := rec.openForReading(c.Context())
 	if err != nil {
@@ -76,10 +77,21 @@ func runLogStats(c *cobra.Command, rec *recordConfig, f database.Filter, out row
 		return statsCSV(w, &s)
 	}
 	if len(s.Hours) == 0 {
-		fmt.Fprintln(c.ErrOrStderr(), "nothing was asked in that time")
+		fmt.Fprintln(c.ErrOrStderr(), "nothing was asked "+span)
 		return nil
 	}
+	fmt.Fprintln(w, span)
 	return tellStats(w, &s, now.Location())
+}
+
+// wholeHours says what is really summed up: the sums know no less than an hour. until may be zero.
+func wholeHours(since, until time.Time, zone *time.Location) string {
+	const minute = "2006-01-02 15:04" // not the hour alone: in some zones it begins at half past
+	text := "since " + since.Truncate(time.Hour).In(zone).Format(minute)
+	if !until.IsZero() {
+		text += " until " + until.Add(time.Hour-1).Truncate(time.Hour).In(zone).Format(minute)
+	}
+	return text + ", by whole hours"
 }
 
 var statsColumns = []string{"hour", "partner", "asked", "called", "saved", "joined", "remembered", "cut", "signed", "not_signed", "abnormal", "refused", "unknown",
