@@ -70,6 +70,7 @@ func (c *Config) checkGateway() error {
 			return nil
 		}
 		text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "gateway: "), "\n", "; ")
+		text = strings.ReplaceAll(text, "allowed as unsafe", "allowed by --unsafe-gateway") // the client knows no flags
 		return &settingError{Setting: setting, Err: errors.New(strings.TrimPrefix(text, label+": "))}
 	}
 	return errors.Join(
