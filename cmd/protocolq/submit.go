@@ -67,13 +67,13 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	if f.deadline > 0 {
 		q.DeadlineMs = time.Now().Add(f.deadline).UnixMilli()
 	}
-	if err := q.Check(); err != nil { // stored, it would only become a dead letter that nobody is told of
+	names, err := messages.NewNames(cfg.Prefix)
+	must(err) // load has checked it
+	if err := checkSubmitted(q, names); err != nil {
 		return &exitError{Code: exitRefused, Err: err}
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	names, err := messages.NewNames(cfg.Prefix)
-	must(err) // load has checked it
 	subject := names.Submit()
 	if q.Partner != "" {
 		subject = names.SubmitOf(q.Partner, "")
@@ -89,6 +89,15 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	}
 	s := stored{ID: q.ID, Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}
 	return s.print(c, *f.out)
+}
+
+// checkSubmitted tells what every worker would refuse: stored, it would only become a dead letter that nobody is told of.
+func checkSubmitted(q messages.Query, names messages.Names) error {
+	if err := q.Check(); err != nil || q.ReplyTo == "" {
+		return err
+	}
+	// What else a fleet allows is its own setting, reply-allow, which is not known here.
+	return names.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{workerInbox, replyInbox})
 }
 
 // beingStored is the code of a stream in a cluster that has got a message with this id and waits for most of its servers.
