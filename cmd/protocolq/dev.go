@@ -79,6 +79,7 @@ func runDev(c *cobra.Command, cfg *Config, f *devFlags) error {
 	if o.Simulator.Faults, err = parseFaults(f.faults); err != nil {
 		return err
 	}
+	go giveBack(c.Context())
 	h, err := openHouse(c.Context(), o)
 	if err != nil {
 		return devFault(err)
