@@ -29,24 +29,43 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// The quick start is executed as it stands: each of its commands is in the script.
+// What is there to be pasted is executed as it stands: the script has each of its commands and settings, in the same order.
 func TestQuickStartIsExecuted(t *testing.T) {
 	readme := readText(t, filepath.Join("..", "..", "README.md"))
 	script := readText(t, filepath.Join("testdata", "script", "quickstart.txtar"))
-	_, section, _ := strings.Cut(readme, "## Quick start")
-	section, _, _ = strings.Cut(section, "\n## ")
 	found := 0
-	for _, line := range strings.Split(section, "\n") {
-		command, _ := strings.CutSuffix(strings.TrimSpace(line), " &")
-		if !strings.HasPrefix(command, "protocolq ") {
-			continue
-		}
-		found++
-		if !strings.Contains(script, " "+command) {
-			t.Errorf("quickstart.txtar does not execute %q", command)
+	for _, title := range []string{"## Quick start", "## What happened to this query?"} {
+		_, section, _ := strings.Cut(readme, title)
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, step := range scriptSteps(section) {
+			found++
+			_, after, ok := strings.Cut(script, step)
+			if !ok {
+				t.Errorf("quickstart.txtar does not execute %q, or not in the README's order", step)
+				continue
+			}
+			script = after
 		}
 	}
-	if found < 5 {
-		t.Errorf("only %d commands found in the README's quick start", found)
+	if found < 11 {
+		t.Errorf("only %d commands and settings found in the README", found)
 	}
+}
+
+// scriptSteps are the commands and settings that a section of the README says to type, in a script's words.
+func scriptSteps(section string) []string {
+	var steps []string
+	for line := range strings.SplitSeq(section, "\n") {
+		line, _, _ = strings.Cut(line, " #")
+		line = strings.TrimSuffix(strings.TrimSpace(line), " &")
+		if strings.HasPrefix(line, "protocolq ") {
+			steps = append(steps, " "+line)
+		}
+		if settings, ok := strings.CutPrefix(line, "export PROTOCOLQ_"); ok {
+			for setting := range strings.FieldsSeq("PROTOCOLQ_" + settings) {
+				steps = append(steps, "env "+strings.ReplaceAll(setting, "$PWD", "$WORK"))
+			}
+		}
+	}
+	return steps
 }
