@@ -23,6 +23,7 @@ type frontDoor struct {
 	coming   chan *storing // read by run
 	settled  chan *posting // acknowledged or not, see posting.err; read by run
 	late     atomic.Int64  // messages that are being tried again, each in a goroutine of retrying
+	early    atomic.Int64  // flights begun before their requests were stored
 	retrying sync.WaitGroup
 	quit     chan struct{} // closed by finish: nothing more comes in
 	drained  chan struct{} // closed by run when all that came in is settled
@@ -117,9 +118,9 @@ func (d *frontDoor) remembered(s *storing) bool {
 }
 
 // ask is an asker's wish as the key's flight sees it.
-func (w *Worker) ask(q messages.Query, stored time.Time, door string) *dedupe.Ask[messages.Query] {
+func (w *Worker) ask(token string, q messages.Query, stored time.Time, door string) *dedupe.Ask[messages.Query] {
 	question := q.Question()
-	a := &dedupe.Ask[messages.Query]{Query: q, Question: question[:], Stored: stored, MaxAge: -1}
+	a := &dedupe.Ask[messages.Query]{ID: token, Query: q, Question: question[:], Stored: stored, MaxAge: -1}
 	if q.MaxAgeMs != nil {
 		a.MaxAge = max(time.Duration(*q.MaxAgeMs)*time.Millisecond, w.o.MinAge)
 	}

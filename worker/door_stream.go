@@ -188,7 +188,7 @@ func (w *Worker) admit(a *arrival, in *inbound) bool {
 
 // join hands the ask to its key's flight.
 func (w *Worker) join(a *arrival) {
-	ask := w.ask(a.q, a.stored, a.door)
+	ask := w.ask(a.token, a.q, a.stored, a.door)
 	a.until = ask.Until
 	ask.Tell = func(v dedupe.Verdict) { w.answer(a, v) }
 	w.group.Join(a.q.KeyToken(), ask)

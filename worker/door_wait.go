@@ -63,7 +63,7 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 	if !w.admit(a, in) {
 		return
 	}
-	if expired := !w.clock.Now().Before(w.ask(a.q, a.stored, a.door).Until); expired {
+	if expired := !w.clock.Now().Before(w.ask(a.token, a.q, a.stored, a.door).Until); expired {
 		if !w.taken.enter(a) { // it only wants its last word
 			_ = msg.NakWithDelay(0)
 			return

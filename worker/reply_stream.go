@@ -145,6 +145,9 @@ func (p *replier) log(ctx context.Context, told []*job) {
 	}
 }
 
+// lineLinger is how long the line of an ask waits for others, and with it the acknowledgement.
+const lineLinger = 20 * time.Millisecond
+
 // runLog writes the lines of asks that were told, as many as have come together,
 // and acknowledges them.
 func (p *replier) runLog(ctx context.Context) {
@@ -153,6 +156,13 @@ func (p *replier) runLog(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-p.toLog:
+		}
+		if !p.closing.Load() {
+			select { // for those that come after it: what awaits them has had its answer
+			case <-ctx.Done():
+				return
+			case <-time.After(lineLinger):
+			}
 		}
 		p.mu.Lock()
 		told := p.told

@@ -110,7 +110,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.log.Info("worker ready", "owner", w.owner, "partners", len(w.o.Partners), "slots", w.o.Slots)
 		w.o.Ready()
 		err = w.serve(ctx)
-		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
+		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.parked())
 	}
 	grace, cancel := context.WithTimeout(work, w.o.Grace)
 	defer cancel()

@@ -54,6 +54,7 @@ type Verdict struct {
 
 // wish is the part of an ask that decides.
 type wish struct {
+	id       string
 	question []byte
 	stored   time.Time     // when the ask was stored, by the store's clock
 	maxAge   time.Duration // how old an answer may be; negative: any age that is still served
@@ -103,7 +104,11 @@ func (w wish) source(t time.Time) Source {
 
 func (e *Entry) verdict(w wish) Verdict {
 	r := &e.Record
-	return Verdict{Kind: Answered, Source: w.source(e.Time), Run: r.Run, Answer: r.Answer, Failed: r.Failed,
+	source := w.source(e.Time)
+	if r.Ask != "" && r.Ask == w.id {
+		source = Asked
+	}
+	return Verdict{Kind: Answered, Source: source, Run: r.Run, Answer: r.Answer, Failed: r.Failed,
 		Record: r, Memo: e.memo, Deaths: r.Deaths, At: e.Time, Until: e.Time.Add(ms(r.KeepMs))}
 }
 

@@ -37,6 +37,8 @@ func prev(keep int64) func(*dedupe.Record) {
 	}
 }
 
+func asker(r *dedupe.Record) { r.Ask = "mine" }
+
 func isFailed(r *dedupe.Record) { r.Failed = true }
 func isOnce(r *dedupe.Record)   { r.Failed, r.Once = true, true }
 func deaths(n int) func(*dedupe.Record) {
@@ -67,6 +69,10 @@ func TestJudge(t *testing.T) {
 		{"released with an earlier answer, another question", entry(dedupe.Released, prev(600)), "x", 0, anyAge, 0, dedupe.Conflict, "", 0},
 		{"done", entry(dedupe.Done), "q", 1, anyAge, 1, dedupe.Answered, "new", dedupe.Remembered},
 		{"done while it waited", entry(dedupe.Done), "q", -1, anyAge, 0, dedupe.Answered, "new", dedupe.Joined},
+		{"done, its own run", entry(dedupe.Done, asker), "q", -1, anyAge, 0, dedupe.Answered, "new", dedupe.Asked},
+		{"done, its own run, stored only then", entry(dedupe.Done, asker), "q", 1, anyAge, 1, dedupe.Answered, "new", dedupe.Asked},
+		{"failed refresh by itself, old one accepted", entry(dedupe.Done, asker, isFailed, prev(600)), "q", 1, anyAge, 1, dedupe.Answered, "old", dedupe.Remembered},
+		{"given up, its own run", entry(dedupe.Done, asker, isOnce), "q", 0, anyAge, 1, dedupe.Answered, "new", dedupe.Asked},
 		{"done, asker gone", entry(dedupe.Done), "q", -40, anyAge, 1, dedupe.Answered, "new", dedupe.Joined},
 		{"done, last moment", entry(dedupe.Done), "q", 59, anyAge, 59, dedupe.Answered, "new", dedupe.Remembered},
 		{"done, time over", entry(dedupe.Done), "q", 60, anyAge, 60, nothing, "", 0},
@@ -92,7 +98,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v, ok := dedupe.Judge(tt.e, &dedupe.Ask[string]{Question: []byte(tt.question), Stored: at(tt.stored), MaxAge: tt.maxAge,
+			v, ok := dedupe.Judge(tt.e, &dedupe.Ask[string]{ID: "mine", Question: []byte(tt.question), Stored: at(tt.stored), MaxAge: tt.maxAge,
 				Until: at(tt.stored + 30)}, at(tt.now))
 			if ok != (tt.kind != nothing) || v.Kind != tt.kind || string(v.Answer) != tt.answer || v.Source != tt.source {
 				t.Errorf("told %v: kind %d %q source %d; want kind %d %q source %d", ok, v.Kind, v.Answer, v.Source, tt.kind, tt.answer, tt.source)
@@ -153,7 +159,7 @@ func TestDecide(t *testing.T) {
 
 // What is stored by an accident is an error, never a panic, and what is read stays the same when stored again.
 func FuzzDecodeRecord(f *testing.F) {
-	full := dedupe.Record{Phase: dedupe.Done, Run: "r", Owner: "o", Attempt: 2, Journal: []byte("j"), Deaths: 1, LeaseMs: 12000,
+	full := dedupe.Record{Phase: dedupe.Done, Run: "r", Ask: "t", Owner: "o", Attempt: 2, Journal: []byte("j"), Deaths: 1, LeaseMs: 12000,
 		Question: []byte("q"), Answer: []byte("a"), KeepMs: 1, Failed: true, Once: true, Prev: &dedupe.Kept{Run: "p", Answer: []byte("b"), AtMs: 3, KeepMs: 4}}
 	seeds := 0
 	for _, r := range []dedupe.Record{full, {Phase: dedupe.Running}, {Phase: dedupe.Suspect}, {Phase: dedupe.Released}} {

@@ -129,6 +129,7 @@ type fleet struct {
 	runs  int // calls of work
 	work  func(ctx context.Context, l *dedupe.Lease, n int) (dedupe.Outcome, error)
 	names int
+	asked int
 }
 
 // newFleet makes n groups whose work takes a second and answers "answer <n>", kept a minute.
@@ -203,7 +204,11 @@ type told struct {
 func (f *fleet) ask(g int, key string, change ...func(*dedupe.Ask[string])) *told {
 	begun := time.Now()
 	got := &told{}
-	a := &dedupe.Ask[string]{Query: key, Question: []byte("question"), Stored: begun, MaxAge: -1, Until: begun.Add(time.Hour),
+	f.mu.Lock()
+	f.asked++
+	id := fmt.Sprint("ask ", f.asked)
+	f.mu.Unlock()
+	a := &dedupe.Ask[string]{ID: id, Query: key, Question: []byte("question"), Stored: begun, MaxAge: -1, Until: begun.Add(time.Hour),
 		Tell: func(v dedupe.Verdict) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

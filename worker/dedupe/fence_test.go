@@ -52,7 +52,7 @@ func TestGivenUpHolderChangesNothing(t *testing.T) {
 				other := f.ask(1, "k")
 				settle(20 * time.Second)
 				f.want(other, dedupe.Answered, "gave up run1 after 1", dedupe.Joined, 14*time.Second)
-				f.want(holder, dedupe.Answered, "gave up run1 after 1", dedupe.Joined, 16*time.Second)
+				f.want(holder, dedupe.Answered, "gave up run1 after 1", dedupe.Asked, 16*time.Second)
 				late := f.ask(1, "k", func(a *dedupe.Ask[string]) { a.Stored = asked })
 				settle(time.Second)
 				f.want(late, dedupe.Answered, "gave up run1 after 1", dedupe.Joined, 0)

@@ -12,16 +12,15 @@ import (
 // flight is the wait for one key in this process. Group.mu guards its fields;
 // only the flight's own goroutine removes asks.
 type flight[Q any] struct {
-	key    string
-	entry  *Entry // newest revision known; nil: nothing heard of
-	asks   []*Ask[Q]
-	runner *Ask[Q]            // the ask that set off the run ran
-	ran    string             // the run of this process that ended last; "" before
-	read   any                // Outcome.Read of that
-	lost   []string           // the runs of claims whose acknowledgements did not come
-	wake   chan struct{}      // something has changed: an ask has come, or news
-	news   chan struct{}      // a newer revision was heard of
-	hold   context.CancelFunc // ends the wait to be admitted; nil when there is none
+	key   string
+	entry *Entry // newest revision known; nil: nothing heard of
+	asks  []*Ask[Q]
+	ran   string             // the run of this process that ended last; "" before
+	read  any                // Outcome.Read of that
+	lost  []string           // the runs of claims whose acknowledgements did not come
+	wake  chan struct{}      // something has changed: an ask has come, or news
+	news  chan struct{}      // a newer revision was heard of
+	hold  context.CancelFunc // ends the wait to be admitted; nil when there is none
 }
 
 func (f *flight[Q]) nudge() { signal(f.wake) }
@@ -128,9 +127,6 @@ func (g *Group[Q]) settle(f *flight[Q]) (first *Ask[Q], e *Entry, waiting bool) 
 		}
 		if v.Run != "" && v.Run == f.ran {
 			v.Mine, v.Read = true, f.read
-			if a == f.runner {
-				v.Source = Asked
-			}
 		}
 		told = append(told, func() { a.Tell(v) })
 	}

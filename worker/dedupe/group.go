@@ -46,6 +46,7 @@ type Outcome struct {
 
 // Ask is one asker's wish at a key. Q is what the work needs to know.
 type Ask[Q any] struct {
+	ID       string // of the wish, wherever and however often it is handed in: whose run it is can be told everywhere; "" is nobody's
 	Query    Q
 	Question []byte        // hash of what is asked: two asks of one key must agree
 	Stored   time.Time     // when the ask was stored, by the store's clock
@@ -56,7 +57,7 @@ type Ask[Q any] struct {
 }
 
 func (a *Ask[Q]) wish() wish {
-	return wish{question: a.Question, stored: a.Stored, maxAge: a.MaxAge, until: a.Until}
+	return wish{id: a.ID, question: a.Question, stored: a.Stored, maxAge: a.MaxAge, until: a.Until}
 }
 
 // Options are what a Group needs; New fills in what is zero where a default is given.

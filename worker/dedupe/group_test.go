@@ -49,6 +49,24 @@ func TestOneRunAnswersAll(t *testing.T) {
 	})
 }
 
+// An ask may be handed in before it is stored, and again wherever it is delivered: the run is its own everywhere.
+func TestOneAskHandedInTwice(t *testing.T) {
+	bubble(t, 2, dedupe.Options{}, func(f *fleet) {
+		id := func(a *dedupe.Ask[string]) { a.ID = "twice" }
+		early := f.ask(0, "k", id)
+		settle(0)
+		here, there, other := f.ask(0, "k", id), f.ask(1, "k", id), f.ask(1, "k")
+		settle(time.Second)
+		f.want(early, dedupe.Answered, "answer 1", dedupe.Asked, time.Second)
+		f.want(here, dedupe.Answered, "answer 1", dedupe.Asked, time.Second)
+		f.want(there, dedupe.Answered, "answer 1", dedupe.Asked, time.Second)
+		f.want(other, dedupe.Answered, "answer 1", dedupe.Joined, time.Second)
+		settle(time.Second)
+		f.want(f.ask(1, "k", id), dedupe.Answered, "answer 1", dedupe.Asked, 0)
+		f.want(f.ask(1, "k"), dedupe.Answered, "answer 1", dedupe.Remembered, 0)
+	})
+}
+
 func TestRememberedUntilItsTimeEnds(t *testing.T) {
 	bubble(t, 2, dedupe.Options{}, func(f *fleet) {
 		f.ask(0, "k")

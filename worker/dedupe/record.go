@@ -24,6 +24,7 @@ type Record struct {
 	Owner    string `msgpack:"owner"` // the process that wrote the claim; first, see written
 	Phase    Phase  `msgpack:"phase"`
 	Run      string `msgpack:"run"`                // identity of the work, and of its answer
+	Ask      string `msgpack:"ask,omitempty"`      // identity of the ask that set the run off
 	Attempt  int    `msgpack:"attempt,omitempty"`  // 1-based, of the run
 	BegunMs  int64  `msgpack:"begun_ms,omitempty"` // unix ms of the store's clock when this attempt was about to begin
 	Journal  []byte `msgpack:"journal,omitempty"`  // what the run wrote down of the attempts before, or of all when done; opaque

@@ -74,6 +74,7 @@ func (r *Record) encode() []byte {
 	p.text("owner", r.Owner)
 	p.text("phase", string(r.Phase))
 	p.text("run", r.Run)
+	p.text("ask", r.Ask)
 	p.number("attempt", int64(r.Attempt))
 	p.number("begun_ms", r.BegunMs)
 	p.bytes("journal", r.Journal)

@@ -17,7 +17,7 @@ import (
 func TestRecordIsReadByAnotherHand(t *testing.T) {
 	for _, r := range []dedupe.Record{
 		{Phase: dedupe.Running, Owner: "o", Run: "r", Attempt: 1, BegunMs: 1795426971982, LeaseMs: 12000, Question: []byte("question")},
-		{Phase: dedupe.Done, Owner: strings.Repeat("o", 31), Run: strings.Repeat("r", 32), Attempt: 127, BegunMs: -1, Journal: make([]byte, 255), Deaths: 128,
+		{Phase: dedupe.Done, Owner: strings.Repeat("o", 31), Run: strings.Repeat("r", 32), Ask: strings.Repeat("a", 40), Attempt: 127, BegunMs: -1, Journal: make([]byte, 255), Deaths: 128,
 			LeaseMs: 1, Question: make([]byte, 32), Answer: make([]byte, 256), KeepMs: math.MaxInt64, Failed: true, Once: true,
 			Prev: &dedupe.Kept{Run: strings.Repeat("p", 300), Answer: []byte{0}, AtMs: 5, KeepMs: 6}},
 		{Phase: dedupe.Suspect, Prev: &dedupe.Kept{}},

@@ -183,6 +183,8 @@ func (u *unpack) record(r *Record) {
 			r.Phase = Phase(u.text())
 		case "run":
 			r.Run = u.text()
+		case "ask":
+			r.Ask = u.text()
 		case "attempt":
 			r.Attempt = int(u.number())
 		case "begun_ms":

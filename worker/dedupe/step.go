@@ -154,7 +154,7 @@ func (g *Group[Q]) own(f *flight[Q], seq uint64, rec *Record) {
 // claim writes the running record. After a refusal or a lost acknowledgement
 // it is ours only if the store holds our own run.
 func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease, error) {
-	rec := Record{Phase: Running, Run: g.o.NewRun(), Owner: g.o.Owner, Attempt: 1,
+	rec := Record{Phase: Running, Run: g.o.NewRun(), Ask: first.ID, Owner: g.o.Owner, Attempt: 1,
 		BegunMs: g.o.Clock().UnixMilli(), LeaseMs: g.o.Lease.Milliseconds(), Question: first.Question, Prev: e.carried(g.o.Clock())}
 	if s.act == actTake {
 		rec.Deaths = e.Record.Deaths + 1
@@ -230,7 +230,7 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 		return
 	}
 	failpoint.Hit("after-store")
-	f.ran, f.runner, f.read = rec.Run, first, out.Read
+	f.ran, f.read = rec.Run, out.Read
 	// Who asks from now on is told at once, here as in every other process, which hears of the record as soon as it is
 	// stored. What is told beside precedes the answers, and the acknowledgements, of those who waited for the run.
 	g.own(f, l.seq, &rec)
