@@ -50,10 +50,10 @@ mutant grace server 1 worker/dedupe/decide.go \
 	's/if left := o\.Grace - silent; left > 0/if left := o.Grace - silent; left > time.Hour/'
 # The reply before the record.
 mutant reply kills 1 worker/dedupe/step.go \
-	's/(\tif err := l\.write\(g\.last, &rec, g\.outlive\(out)/\tg.tellAll(f, Verdict{Kind: Answered, Source: Asked, Run: rec.Run, Answer: rec.Answer, At: g.o.Clock(), Until: g.o.Clock().Add(out.Keep), Record: &rec})\n\ttime.Sleep(100 * time.Millisecond)\n$1/'
+	's/(\tif err := l\.write\(ctx, &rec, g\.outlive\(out)/\tg.tellAll(f, Verdict{Kind: Answered, Source: Asked, Run: rec.Run, Answer: rec.Answer, At: g.o.Clock(), Until: g.o.Clock().Add(out.Keep), Record: &rec})\n\ttime.Sleep(100 * time.Millisecond)\n$1/'
 # No claim before the call.
 mutant claim rolling 1 worker/dedupe/step.go \
-	's/seq, err := g\.o\.Store\.Put\(g\.work, f\.key, &rec, s\.expect, .*?\)\n/seq, err := s.expect, error(nil)\n/'
+	's/seq, err := g\.o\.Store\.Put\(g\.work, f\.key, &rec, Terms\{Expect: s\.expect, .*?\}\)\n/seq, err := s.expect, error(nil)\n/'
 # No dedupe of asks: each has a key of its own.
 mutant dedupe rolling 1 messages/key.go \
 	's/(\tvar text \[52\]byte\n)/\tsum = hashFields("k", q.Partner, q.ID)\n$1/'
