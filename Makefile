@@ -27,8 +27,9 @@ dev: ## the same pipeline, which stays until Ctrl-C
 fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
 	.ci/fuzz $(or $(FUZZTIME),20s)
 
-bench: ## every benchmark, six times, as benchstat reads it
-	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m ./...
+# The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/dedupe ./worker/querylog ./worker/publish'
+bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was
+	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m $(or $(PACKAGES),./...)
 
 # What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another file begins anew.
 peerbench: PEERBENCH_OUT ?= $(CURDIR)/bin/peerbench.jsonl
