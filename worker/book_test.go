@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
+	"protocolq/worker/dedupe"
+	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
@@ -89,6 +92,49 @@ func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 		t.Errorf("%v", sources)
 	}
 	f.wantRest()
+}
+
+// A run that began while its ask was being stored, at a worker that died when the answer was stored: who is handed the
+// ask, for the first time, writes the run down and tells its event.
+func TestRunOfADeadWorkerIsToldByWhoIsHandedItsAsk(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	q := messages.Query{ID: "survivor", Partner: partner, UserEmail: "signed@example.com"}
+	body, err := q.Encode(messages.MsgPack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := messages.Result{V: messages.Version, Partner: partner, Outcome: messages.Signed, Attempts: 1,
+		ExpiresAtMs: time.Now().Add(time.Minute).UnixMilli()}.Encode(messages.MsgPack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	question := q.Question()
+	records := dedupe.NewStream(f.nc, publish.New(f.nc), dedupe.StreamOptions{Name: f.names.Stream(messages.State), State: f.names.State(""), Changed: f.names.Changed("")})
+	_, err = records.Put(t.Context(), q.KeyToken(), &dedupe.Record{Phase: dedupe.Done, Owner: "dead", Run: "its-run", Ask: "its-token",
+		BegunMs: time.Now().UnixMilli(), Question: question[:], Answer: answer, KeepMs: 60_000}, dedupe.Terms{TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := f.nc.SubscribeSync(f.nc.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.start(logged(t))
+	_, err = f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Request(q.KeyToken()), Data: body, Header: nats.Header{
+		messages.HeaderMsgID: {"its-token"}, messages.HeaderReplyTo: {reply.Subject}, messages.HeaderPartner: {partner}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, reply, "survivor")
+	runs, asks := f.lines(1, 1)
+	if runs[0].ID != "its-run" || runs[0].Worker != "dead" || asks[0].Run != "its-run" || asks[0].Source != "asked" {
+		t.Errorf("logged %+v and %+v", runs, asks)
+	}
+	if n := f.stream(messages.Events).Msgs; n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+	f.wantRest()
+	f.wantCalls(0)
 }
 
 // While the log takes no lines no new call is made; what is remembered is answered.

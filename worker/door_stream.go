@@ -221,7 +221,7 @@ func (w *Worker) answer(a *arrival, v dedupe.Verdict) {
 		return
 	}
 	j := &job{to: a.replyTo, r: w.result(&a.q, &v), encoding: a.encoding, trace: a.trace, token: a.token, msg: a.msg, a: a,
-		event: a.again && w.retold(&v), record: v.Record}
+		event: (a.again || v.Source == dedupe.Asked) && w.retold(&v), record: v.Record}
 	if delay, ok := w.mayWait(a, &v, &j.r); ok {
 		j.wait = delay
 		w.replier.add(j)
