@@ -50,7 +50,7 @@ func (w *world) remember(ctx context.Context) (mb float64, err error) {
 	ttl := template.Header.Get(jetstream.MsgTTLHeader)
 	for i := range w.o.remembered {
 		if _, err := stream.PublishMsgAsync(&nats.Msg{Subject: stateRecords + numbered(template.Subject[len(stateRecords):], i), Data: body,
-			Header: nats.Header{jetstream.MsgTTLHeader: {ttl}}}); err != nil {
+			Header: nats.Header{jetstream.MsgTTLHeader: {ttl}}}, jetstream.WithStallWait(time.Minute)); err != nil {
 			return 0, err
 		}
 	}
