@@ -199,19 +199,19 @@ const (
 	mostMissed = 5
 )
 
-// message encodes the reply.
-func (p *replier) message(j *job) (*nats.Msg, error) {
-	body, err := j.r.Encode(j.encoding)
+// message encodes a reply.
+func (p *replier) message(to string, r *messages.Result, encoding messages.Encoding, trace string) (*nats.Msg, error) {
+	body, err := r.Encode(encoding)
 	if err != nil {
 		return nil, err
 	}
-	return &nats.Msg{Subject: j.to, Data: body, Header: headersFor(&j.r, j.encoding, j.trace, p.isDurable(j.to))}, nil
+	return &nats.Msg{Subject: to, Data: body, Header: headersFor(r, encoding, trace, p.isDurable(to))}, nil
 }
 
 // sendCore publishes a reply. One that cannot be written never can, and is done
 // with; when the connection is closed for good another worker must answer.
 func (p *replier) sendCore(j *job, sent *[]*job) {
-	m, err := p.message(j)
+	m, err := p.message(j.to, &j.r, j.encoding, j.trace)
 	if err != nil {
 		p.w.log.Error("reply not encoded", "err", err)
 		p.done(j, true)
@@ -298,13 +298,11 @@ func (p *replier) drain(ctx context.Context) {
 
 // send replies to a message that is in no stream.
 func (w *Worker) send(to string, r messages.Result, encoding messages.Encoding, trace string) {
-	j := &job{to: to, r: r, encoding: encoding, trace: trace}
-	if w.replier.isDurable(to) {
-		j.token = nuid.Next() // never the asker's id: asked again, it must be told again
-		w.replier.add(j)
+	if w.replier.isDurable(to) { // under a token that is never the asker's id: asked again, it must be told again
+		w.replier.add(&job{to: to, r: r, encoding: encoding, trace: trace, token: nuid.Next()})
 		return
 	}
-	m, err := w.replier.message(j)
+	m, err := w.replier.message(to, &r, encoding, trace)
 	if err == nil {
 		err = w.o.Reply.PublishMsg(m)
 	}

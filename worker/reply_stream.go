@@ -56,7 +56,7 @@ func (p *replier) isDurable(subject string) bool {
 
 // publishDurable publishes a reply into the stream; runDurable sees to what comes of it.
 func (p *replier) publishDurable(ctx context.Context, j *job) {
-	m, err := p.message(j)
+	m, err := p.message(j.to, &j.r, j.encoding, j.trace)
 	if err == nil {
 		m.Header[messages.HeaderMsgID] = []string{j.token}
 		err = p.to.Go(m, publishTimeout, func(_ uint64, err error) { p.inStream(j, err) })
