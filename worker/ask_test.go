@@ -78,29 +78,6 @@ func TestDeadlinePassed(t *testing.T) {
 	f.wantCalls(0)
 }
 
-// Who asks alone need not wait until his request is stored and delivered: his call begins at once, and is his also then.
-func TestCallBeginsBeforeItsRequestIsDelivered(t *testing.T) {
-	f := newFleet(t, simulator.Options{})
-	f.start()
-	requests := f.names.Stream(messages.Requests)
-	if _, err := f.js.PauseConsumer(t.Context(), requests, messages.ConsumerAsked, time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	told := f.wave(1, 1)
-	within(t, 5*time.Second, "the call made", func() bool { return f.calls() == 1 })
-	if n := f.stream(messages.Requests).Msgs; n != 1 {
-		t.Errorf("%d requests stored, want 1", n)
-	}
-	if _, err := f.js.ResumeConsumer(t.Context(), requests, messages.ConsumerAsked); err != nil {
-		t.Fatal(err)
-	}
-	if r := told()[0]; r.Outcome != messages.Signed || r.Source != messages.Asked {
-		t.Errorf("told %s, %s", refusal(r), r.Source)
-	}
-	f.wantCalls(1)
-	f.wantRest()
-}
-
 // One slot, taken by a slow call: who waits behind it is told at his deadline, not after it.
 func TestDeadlineWhileTheHouseIsBusy(t *testing.T) {
 	t.Parallel()

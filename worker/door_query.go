@@ -23,7 +23,6 @@ type frontDoor struct {
 	coming   chan *storing // read by run
 	settled  chan *posting // acknowledged or not, see posting.err; read by run
 	late     atomic.Int64  // messages that are being tried again, each in a goroutine of retrying
-	early    atomic.Int64  // flights begun before their requests were stored
 	retrying sync.WaitGroup
 	quit     chan struct{} // closed by finish: nothing more comes in
 	drained  chan struct{} // closed by run when all that came in is settled

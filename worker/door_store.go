@@ -83,7 +83,7 @@ func (d *frontDoor) run(ctx context.Context) {
 	defer d.retrying.Wait()
 	var together []*storing
 	size, out := 0, 0 // bytes of together; messages on their way
-	late, trouble, linger := false, false, time.NewTimer(mostLinger)
+	late, linger := false, time.NewTimer(mostLinger)
 	defer linger.Stop()
 	for quit := d.quit; quit != nil || out > 0 || len(d.coming)+len(together) > 0; {
 		next := d.coming
@@ -103,7 +103,6 @@ func (d *frontDoor) run(ctx context.Context) {
 			size += len(s.data)
 		case p := <-d.settled:
 			out--
-			trouble = p.err != nil
 			d.ended(ctx, p)
 		case <-linger.C:
 			late = true
@@ -114,13 +113,7 @@ func (d *frontDoor) run(ctx context.Context) {
 		}
 		full := len(together) == mostTogether || size > mostTogetherB
 		if len(together) > 0 && out < window && (full || late || out == 0 && len(d.coming) == 0) {
-			quiet := out == 0 && len(together) == 1 && !trouble
-			if n := d.publish(ctx, together...); n > 0 {
-				out += n
-				if quiet {
-					d.begin(together[0])
-				}
-			}
+			out += d.publish(ctx, together...)
 			together, size = nil, 0
 		}
 	}
@@ -155,24 +148,6 @@ func (d *frontDoor) publish(ctx context.Context, asks ...*storing) (out int) {
 	}
 	return out
 }
-
-// begin lets the key's flight begin while the request of an ask that came alone is on its way into the stream, which is
-// a quarter of what it waits for. Nobody is told anything by this: that is for whoever is handed the request. Should
-// this worker die before it is stored, the asker hears nothing and asks again, as he would have.
-func (d *frontDoor) begin(s *storing) {
-	if s.q.MaxAgeMs != nil { // an answer from before it is stored may not be young enough
-		return
-	}
-	if d.early.Add(1) > mostEarly {
-		d.early.Add(-1)
-		return
-	}
-	s.ask.Tell = func(dedupe.Verdict) { d.early.Add(-1) }
-	d.w.group.Join(s.q.KeyToken(), s.ask)
-}
-
-// mostEarly bounds the asks in the house that are counted where they are delivered.
-const mostEarly = 64
 
 // posting is the message for one ask or more of one partner.
 func (d *frontDoor) posting(asks []*storing) *posting {

@@ -90,8 +90,8 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 }
 
 // retold says whether the run of an answer that this flight has not stored is to be told
-// again: who stored it may have died before he did. It is asked for two asks, of which one
-// outlives him: one that is delivered again, and one whose run began before it was delivered.
+// again: who stored it may have died before he did. It is asked for an ask that is delivered
+// again, and for one whose own run this is: stored again alone (see part) that one is no redelivery.
 // Once per run is enough, and only while the streams still drop what was told already.
 func (w *Worker) retold(v *dedupe.Verdict) bool {
 	if v.Kind != dedupe.Answered || v.Mine || v.Record == nil || w.clock.Now().Sub(v.At) > retellFor {

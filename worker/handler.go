@@ -6,12 +6,11 @@
 // A query comes in by one of two doors. On protocol.query an asker awaits the
 // reply (door_query.go): what is remembered is answered at once, anything else is
 // stored as a request (door_store.go), in one message with what else is asked just
-// then (batch.go); the flight of one that comes alone begins meanwhile. On
-// protocol.submit he goes his way; the stream stores the query itself. From there
-// the path is one (door_stream.go): a consumer hands the stored query to a worker,
-// the worker joins it to its key's flight (package dedupe), whoever wins the key
-// runs the [Handler] below, and every worker that holds askers of the key replies
-// to its own (reply.go), then acknowledges.
+// then (batch.go). On protocol.submit he goes his way; the stream stores the query
+// itself. From there the path is one (door_stream.go): a consumer hands the stored
+// query to a worker, the worker joins it to its key's flight (package dedupe),
+// whoever wins the key runs the [Handler] below, and every worker that holds askers
+// of the key replies to its own (reply.go), then acknowledges.
 //
 //	ask ──► front door ──► stream ──► join by key ──► Handler ──► store ──► log, event ──► reply ──► log ──► ack
 //

@@ -21,7 +21,7 @@ func TestDeadLettersFull(t *testing.T) {
 		}
 	}
 	begun := time.Now()
-	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed || time.Since(begun) > 5*time.Second {
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed || time.Since(begun) > 3*time.Second {
 		t.Errorf("told %s after %v", refusal(r), time.Since(begun))
 	}
 }

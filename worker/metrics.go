@@ -109,16 +109,13 @@ type Histogram struct {
 	Buckets []uint64 `json:"buckets"`
 }
 
-// parked counts the asks that wait, each where it was delivered.
-func (w *Worker) parked() int { return max(w.group.Parked()-int(w.front.early.Load()), 0) }
-
 // Stats returns the counters as they are now.
 func (w *Worker) Stats() Stats {
 	m, g := w.metrics, w.group.Stats()
 	s := Stats{Owner: w.owner, Queries: m.Queries.Load(), Submitted: m.Submitted.Load(), Refused: m.Refused.Load(),
 		Dead: m.Dead.Load(), Overloaded: m.Overloaded.Load(), Redelivered: m.Redelivered.Load(),
 		Claims: g.Claims.Load(), Takeovers: g.Takeovers.Load(), Fenced: g.Fenced.Load(), Released: g.Released.Load(),
-		Parked: w.parked(), InFlight: w.group.InFlight(), StoreFill: float64(w.fill.Load()) / 1000,
+		Parked: w.group.Parked(), InFlight: w.group.InFlight(), StoreFill: float64(w.fill.Load()) / 1000,
 		UptimeMs: time.Since(w.begun).Milliseconds()}
 	s.RetryBudget = w.budget.Left()
 	if w.book != nil {

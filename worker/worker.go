@@ -44,7 +44,7 @@ type Worker struct {
 	replier *replier
 
 	retoldMu   sync.Mutex      // guards retoldRuns
-	retoldRuns map[string]bool // runs of other workers that this one has told again
+	retoldRuns map[string]bool // runs that this worker has told again
 }
 
 // New puts a worker together. It starts nothing.
@@ -110,7 +110,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.log.Info("worker ready", "owner", w.owner, "partners", len(w.o.Partners), "slots", w.o.Slots)
 		w.o.Ready()
 		err = w.serve(ctx)
-		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.parked())
+		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
 	}
 	grace, cancel := context.WithTimeout(work, w.o.Grace)
 	defer cancel()

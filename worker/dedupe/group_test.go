@@ -49,7 +49,7 @@ func TestOneRunAnswersAll(t *testing.T) {
 	})
 }
 
-// An ask may be handed in before it is stored, and again wherever it is delivered: the run is its own everywhere.
+// An ask may be handed in again, here or elsewhere, as one that is delivered again: its run stays its own.
 func TestOneAskHandedInTwice(t *testing.T) {
 	bubble(t, 2, dedupe.Options{}, func(f *fleet) {
 		id := func(a *dedupe.Ask[string]) { a.ID = "twice" }
