@@ -30,6 +30,7 @@ page, so that a long export keeps nobody from writing. A file is there whole or 
 	f.add(c)
 	c.Flags().StringVar(&path, "to", "", "the file to write (default: standard output)")
 	out := addRowsOutput(c, rowsLines)
+	c.Flags().Lookup("output").Usage = "what to write: jsonl or csv alone"
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.load(c.Flags(), rec.needDatabase); err != nil {
 			return err

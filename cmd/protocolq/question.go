@@ -31,7 +31,7 @@ func (q *question) addMessage(fs *pflag.FlagSet) {
 	fs.StringVar(&q.partner, "partner", "", "ask for this partner, 16 digits, on its own subject (default: the worker's partner)")
 	fs.StringVar(&q.id, "id", "", "your name for this ask, echoed in the answer (default: a new one)")
 	fs.StringVar(&q.key, "key", "", "same key, same request: asked once, remembered for the worker's window")
-	fs.DurationVar(&q.maxAge, "max-age", 0, "how old a remembered answer may be (default: what the worker remembers)")
+	fs.DurationVar(&q.maxAge, "max-age", 0, "how old a remembered answer may be (default: what the worker remembers); one younger than the workers' min-age, 2s, always may")
 }
 
 // message makes the query. Only what the command line itself can get wrong is checked: the rest is

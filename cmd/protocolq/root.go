@@ -3,7 +3,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -16,7 +18,24 @@ func run(args []string) int {
 	root := newRoot(&reached)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
+	if err != nil && !reached {
+		err = suggesting(command, err)
+	}
 	return report(os.Stderr, err, reached, "see '"+command.CommandPath()+" --help'")
+}
+
+// suggesting adds to the error of a mistyped command which one may have been meant.
+func suggesting(parent *cobra.Command, err error) error {
+	rest, ok := strings.CutPrefix(err.Error(), `unknown command "`)
+	if !ok {
+		return err
+	}
+	word, _, _ := strings.Cut(rest, `"`)
+	var known []string
+	for _, c := range parent.Commands() {
+		known = append(known, c.Name())
+	}
+	return fmt.Errorf("%w%s", err, didYouMean(word, known))
 }
 
 // newRoot builds the whole command tree. *reached turns true when the command line was in order
@@ -33,6 +52,8 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		PersistentPreRun: func(*cobra.Command, []string) { *reached = true },
+		// Cobra's own take four lines; see suggesting.
+		DisableSuggestions: true,
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "ask", Title: "Ask:"},

@@ -48,7 +48,11 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 // nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
-	if err := q.Check(); err != nil {
+	err := q.Check()
+	if err == nil && q.ReplyTo != "" { // what else is allowed is a setting of the workers
+		err = c.names.CheckReply(q.ReplyTo, []string{q.ReplyTo}, nil)
+	}
+	if err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)
 	}
 	subject := c.names.Submit()

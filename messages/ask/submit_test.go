@@ -96,9 +96,11 @@ func TestSubmitErrors(t *testing.T) {
 	if _, err := newClient(t, nc, ask.Options{}).Submit(within(t, 100*time.Millisecond), question); !errors.Is(err, nats.ErrNoResponders) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("no stream: error %v", err)
 	}
-	refusal, ok := errors.AsType[*messages.Error](func() error { _, err := c.Submit(t.Context(), messages.Query{}); return err }())
-	if !ok || refusal.Field != "user_email" {
-		t.Errorf("an empty query: %v", refusal)
+	for field, q := range map[string]messages.Query{"user_email": {}, "reply_to": {UserEmail: "signed@example.com", ReplyTo: "protocol.query"}} {
+		_, err := c.Submit(t.Context(), q)
+		if refusal, ok := errors.AsType[*messages.Error](err); !ok || refusal.Field != field {
+			t.Errorf("%+v: %v, want a refusal of %s", q, err, field)
+		}
 	}
 	for word, right := range map[string]func(error) bool{
 		`hello`:     func(err error) bool { return errors.Is(err, ask.ErrMalformed) },
