@@ -199,9 +199,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 // was lost, as by a machine that stood still, says nothing of it.
 func (b *book) publish(ctx context.Context, subject string, line querylog.Line) bool {
 	for tries, wait := 1, 50*time.Millisecond; ; tries, wait = tries+1, min(2*wait, 2*time.Second) {
-		try, cancel := context.WithTimeout(ctx, publishTimeout)
-		_, err := b.w.to.Publish(try, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
-		cancel()
+		_, err := b.w.to.PublishWithin(ctx, publishTimeout, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
 		if err == nil {
 			if b.full.Swap(false) {
 				b.w.log.Info("query log is written again")
@@ -253,8 +251,14 @@ func (b *book) keep(ctx context.Context) {
 		b.remembered = room[:0]
 		b.mu.Unlock()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
-		if !b.asks(last, asks) {
+		switch written := b.asks(last, asks); {
+		case written:
+		case ended:
 			b.lost.Add(uint64(len(asks)))
+		default:
+			for _, a := range asks { // with the next ones, as long as there is room
+				b.answered(a)
+			}
 		}
 		cancel()
 		clear(asks)

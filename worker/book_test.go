@@ -47,11 +47,11 @@ func (f *fleet) lines(runs, asks int) ([]querylog.Run, []querylog.Ask) {
 		}
 		_ = m.Ack()
 		if m.Subject() == f.names.LogRun() {
-			run, err := querylog.DecodeRun(m.Data())
+			runs, err := querylog.DecodeRuns(m.Data())
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			r = append(r, run)
+			r = append(r, runs...)
 			continue
 		}
 		batch, err := querylog.DecodeAsks(m.Data())

@@ -77,11 +77,13 @@ func TestAttemptsOfAReleasedRunAreLogged(t *testing.T) {
 	}
 	for m := range b.Messages() {
 		if m.Subject() == f.names.LogRun() {
-			r, err := querylog.DecodeRun(m.Data())
+			runs, err := querylog.DecodeRuns(m.Data())
 			if err != nil {
 				t.Fatal(err)
 			}
-			got += len(r.Attempts)
+			for _, r := range runs {
+				got += len(r.Attempts)
+			}
 		}
 	}
 	if calls := f.calls(); got != calls {
@@ -173,11 +175,13 @@ func (f *fleet) runsLogged() int {
 		if m.Subject() != f.names.LogRun() {
 			continue
 		}
-		r, err := querylog.DecodeRun(m.Data())
+		list, err := querylog.DecodeRuns(m.Data())
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		runs[r.ID] = true
+		for _, r := range list {
+			runs[r.ID] = true
+		}
 	}
 	return len(runs)
 }
