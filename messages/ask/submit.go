@@ -5,6 +5,7 @@ package ask
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
@@ -27,6 +28,10 @@ const (
 	unavailable = 503
 	beingStored = jetstream.ErrorCode(10158)
 )
+
+// mostStored is how often in a row a message may be told to be in process. A server that lost it while leaders changed may say so without
+// end (seen 129 times); then it is sent under another id: at worst there are two replies, and still one call.
+const mostStored = 20
 
 // Submit submits with the default Options.
 func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
@@ -65,9 +70,15 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	}
 	m.Header[messages.HeaderMsgID] = []string{q.ID}
 	var a jetstream.PubAck
+	stored := 0
 	err = c.until(ctx, m, func(reply *nats.Msg) heard {
 		var h heard
 		a, h = c.acknowledged(reply)
+		if word, ok := errors.AsType[*jetstream.APIError](h.err); !ok || word.ErrorCode != beingStored {
+			stored = 0
+		} else if stored++; stored == mostStored {
+			m.Header[messages.HeaderMsgID] = []string{q.ID + "/again"}
+		}
 		return h
 	})
 	if err != nil {

@@ -140,6 +140,24 @@ func TestSubmitAgainAfterALostAcknowledgement(t *testing.T) {
 	}
 }
 
+// A server that lost the first try says so without end: another id gets the query stored.
+func TestSubmitWhatAServerLost(t *testing.T) {
+	srv := startServer(t, server.Options{})
+	stream := play(t, connect(t, srv), "protocol.submit", func(_ int, in taken) {
+		word := `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
+		if in.msg.Header.Get(messages.HeaderMsgID) != "id-1" {
+			word = `{"stream":"REQUESTS","seq":7}`
+		}
+		_ = in.msg.Respond([]byte(word))
+	})
+	q := question
+	q.ID = "id-1"
+	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), q)
+	if err != nil || got.Sequence != 7 || got.ID != "id-1" || len(stream.all()) != 21 {
+		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
+	}
+}
+
 // A cluster whose leaders move says of a second try that the first is being stored: no refusal, it is asked for again.
 func TestSubmitWhileTheFirstTryIsBeingStored(t *testing.T) {
 	srv := startServer(t, server.Options{})
