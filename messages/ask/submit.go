@@ -43,8 +43,8 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 }
 
 // Submit stores q and returns the stream's acknowledgement: from then on it is answered, on q.ReplyTo or by its event.
-// The message id is q's id (a new one where q has none), so that it is stored once however often it has to be sent;
-// two queries of one id within ten minutes are one, told by Ack.Duplicate.
+// The message id is q's id (a new one where q has none), so that it is stored once however often it has to be sent
+// (but for what mostStored tells of); two queries of one id within ten minutes are one, told by Ack.Duplicate.
 //
 // Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room.
 // An error then does not say that q is not stored: to be sure, submit it again with the same id.
