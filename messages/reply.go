@@ -32,6 +32,21 @@ func (n Names) CheckReply(subject string, allowed, own []string) error {
 	return &Error{Code: ReplyRefused, Field: "reply_to", Reason: reason}
 }
 
+// Inbox prefixes of a worker's two connections. Askers have others, so nobody can have a reply sent to a worker.
+const (
+	WorkerInbox = "_INBOX_wk"
+	ReplyInbox  = "_INBOX_wr"
+)
+
+// CheckSubmitted tells what every worker would refuse in a query that is submitted: stored, it would only become a dead letter of
+// which its sender hears nothing. What else a fleet allows as reply_to is a setting of its workers, and not known here.
+func (n Names) CheckSubmitted(q Query) error {
+	if err := q.Check(); err != nil || q.ReplyTo == "" {
+		return err
+	}
+	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{WorkerInbox, ReplyInbox})
+}
+
 // CheckAllowed tells what is wrong with an entry of the allow-list of reply subjects, as an operator may have set it.
 func (n Names) CheckAllowed(entry string) error {
 	head := strings.TrimSuffix(strings.TrimSuffix(entry, ">"), ".")

@@ -65,6 +65,20 @@ func TestCheckReply(t *testing.T) {
 	}
 }
 
+func TestCheckSubmitted(t *testing.T) {
+	n := names(t)
+	for reply, want := range map[string]string{"": "", "_INBOX.x": "", "billing.answers": "", "protocol.reply.me": "",
+		"protocol.query": "a subject of the workers", "_INBOX_wk.x": "an inbox of the workers", "_INBOX_wr.x": "an inbox of the workers", "a.*": "wildcard"} {
+		err := n.CheckSubmitted(messages.Query{V: messages.Version, ID: "1", UserEmail: "a@example.com", ReplyTo: reply})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want: %s", reply, err, want)
+		}
+	}
+	if err := n.CheckSubmitted(messages.Query{V: messages.Version, ID: "1"}); err == nil {
+		t.Error("a query of nobody was taken")
+	}
+}
+
 func TestCheckAllowed(t *testing.T) {
 	n := names(t)
 	for _, entry := range append(n.DefaultReplies(), "_INBOX.", "_INBOX.>", "_INBOX_rq", "_R_", "billing.answers", "protocol.reply.till-7", "protocol.reply.>") {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nuid"
 	"github.com/spf13/cobra"
@@ -39,6 +40,14 @@ func (q *question) addMessage(fs *pflag.FlagSet) {
 func (q *question) message(c *cobra.Command) (messages.Query, error) {
 	if err := q.check(); err != nil {
 		return messages.Query{}, err
+	}
+	for _, name := range []string{"email", "account", "id", "key", "partner", "reply-to"} {
+		switch f := c.Flags().Lookup(name); {
+		case f.Changed && f.Value.String() == "": // a script's variable that holds nothing
+			return messages.Query{}, usageError("--%s is empty: give it a value, or leave it out", name)
+		case !utf8.ValidString(f.Value.String()):
+			return messages.Query{}, usageError("--%s is not UTF-8: %q", name, f.Value.String())
+		}
 	}
 	if q.id == "" {
 		q.id = nuid.Next()

@@ -56,7 +56,7 @@ func record(ctx context.Context, cfg *Config, rec *recordConfig, log *slog.Logge
 		return err
 	}
 	defer db.Close()
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq recorder", Inbox: workerInbox, Wait: true, Logger: log})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq recorder", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"protocolq/messages"
+	"protocolq/messages/ask"
 )
 
 type submitFlags struct {
@@ -69,76 +70,37 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	}
 	names, err := messages.NewNames(cfg.Prefix)
 	must(err) // load has checked it
-	if err := checkSubmitted(q, names); err != nil {
+	if err := names.CheckSubmitted(q); err != nil {
 		return &exitError{Code: exitRefused, Err: err}
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	subject := names.Submit()
-	if q.Partner != "" {
-		subject = names.SubmitOf(q.Partner, "")
-	}
 	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq submit"})
 	if err != nil {
 		return noServer(err)
 	}
 	defer nc.Close()
-	ack, err := store(ctx, nc, subject, q)
+	client, err := ask.New(nc, ask.Options{Prefix: cfg.Prefix, FailFast: true})
+	must(err) // of the same prefix
+	ack, err := client.Submit(ctx, q)
 	if err != nil {
+		subject := names.Submit()
+		if q.Partner != "" {
+			subject = names.SubmitOf(q.Partner, "")
+		}
 		return notStored(err, subject, f.timeout)
 	}
 	s := stored{ID: q.ID, Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}
 	return s.print(c, *f.out)
 }
 
-// checkSubmitted tells what every worker would refuse: stored, it would only become a dead letter that nobody is told of.
-func checkSubmitted(q messages.Query, names messages.Names) error {
-	if err := q.Check(); err != nil || q.ReplyTo == "" {
-		return err
-	}
-	// What else a fleet allows is its own setting, reply-allow, which is not known here.
-	return names.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{workerInbox, replyInbox})
-}
-
-// beingStored is the code of a stream in a cluster that has got a message with this id and waits for most of its servers.
-const beingStored = jetstream.ErrorCode(10158)
-
-// store publishes q and waits for the stream's word. A lost word is asked for again with the same
-// message id, so the question is stored once however often it is sent.
-func store(ctx context.Context, nc *nats.Conn, subject string, q messages.Query) (*jetstream.PubAck, error) {
-	msg, err := queryMessage(subject, q)
-	if err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, fmt.Errorf("use JetStream: %w", err)
-	}
-	for {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		ack, err := js.PublishMsg(try, msg, jetstream.WithMsgID(q.ID))
-		cancel()
-		again := errors.Is(err, context.DeadlineExceeded)
-		if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == beingStored {
-			again = true
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-ctx.Done():
-			}
-		}
-		if !again || ctx.Err() != nil {
-			return ack, err
-		}
-	}
-}
-
 // notStored gives each way of not being stored its exit code and what to do.
 func notStored(err error, subject string, timeout time.Duration) error {
-	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
+	if errors.Is(err, nats.ErrNoResponders) {
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
 	}
-	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("the stream refused it: %s", refused.Description)
 	}
 	return noAnswer(err, subject, timeout)

@@ -59,13 +59,6 @@ variable over file. Keys are only ever given by their file.`,
 	return c
 }
 
-// Inbox prefixes of a worker's two connections. Askers have others, so nobody can have a
-// reply sent to a worker.
-const (
-	workerInbox = "_INBOX_wk"
-	replyInbox  = "_INBOX_wr"
-)
-
 // serve runs one worker until ctx ends. ready, which may be nil, is called when its doors are open.
 func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher *querylog.Hasher, log *slog.Logger, ready func()) error {
 	names, err := messages.NewNames(cfg.Prefix)
@@ -77,13 +70,13 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 		return &exitError{Code: exitUsage, Err: err}
 	}
 	defer client.Close()
-	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: workerInbox, Wait: true, Logger: log})
+	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}
 	defer main.Close()
 	replies, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: firstOf(cfg.NATSReplyCreds, cfg.NATSCreds),
-		Name: "protocolq replies", Inbox: replyInbox, Wait: true, Logger: log})
+		Name: "protocolq replies", Inbox: messages.ReplyInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -124,7 +117,7 @@ func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) ga
 
 func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner, log *slog.Logger) worker.Options {
 	o := worker.Options{Names: names, DefaultPartner: c.Partner, ReplyAllow: c.replyAllow(),
-		OwnInboxes: []string{workerInbox, replyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
+		OwnInboxes: []string{messages.WorkerInbox, messages.ReplyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
 		Cooldown: c.Cooldown, MinAge: c.MinAge, AskPatience: c.AskPatience, Patience: c.Patience, Lease: c.Lease, Grace: c.Grace,
 		AfterCrash: dedupe.AfterCrash(c.AfterCrash), Retry: retry.Policy{Attempts: c.Attempts, Initial: c.RetryInitial, Max: c.RetryMax},
 		RetryBudget: c.RetryBudget, Limits: c.limits(partners), CloudEvents: c.CloudEvents, Version: serviceVersion(), Logger: log.With("pid", os.Getpid())}

@@ -42,6 +42,9 @@ type Options struct {
 	// Deadline tells the workers the deadline of ctx where the query has none, so that nobody calls the gateway
 	// for an asker who has left. It needs clocks that agree: with one that is ahead, a query can be late on arrival.
 	Deadline bool
+	// FailFast ends an Ask with nats.ErrNoResponders where no worker listens, and a Submit where no stream takes the
+	// subject or the stream has no room, instead of waiting for one. A lost answer is asked for again all the same.
+	FailFast bool
 }
 
 // Client asks over one connection. It may be used by many goroutines at once, holds nothing between two asks and needs

@@ -101,6 +101,9 @@ func (x *exchange) send() error {
 // hear deals with one reply.
 func (x *exchange) hear(reply *nats.Msg, read func(*nats.Msg) heard) (end bool, err error) {
 	if len(reply.Data) == 0 && reply.Header.Get("Status") == "503" {
+		if x.c.o.FailFast {
+			return true, nats.ErrNoResponders
+		}
 		x.pause(nats.ErrNoResponders)
 		return false, nil
 	}

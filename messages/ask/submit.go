@@ -46,18 +46,15 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 // The message id is q's id (a new one where q has none), so that it is stored once however often it has to be sent
 // (but for what mostStored tells of); two queries of one id within ten minutes are one, told by Ack.Duplicate.
 //
-// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room.
+// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room
+// (but for Options.FailFast).
 // An error then does not say that q is not stored: to be sure, submit it again with the same id.
 // The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no stream takes the subject; a
 // *jetstream.APIError), or else a *messages.Error for a query that no worker would take, ErrMalformed,
 // nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
-	err := q.Check()
-	if err == nil && q.ReplyTo != "" { // what else is allowed is a setting of the workers
-		err = c.names.CheckReply(q.ReplyTo, []string{q.ReplyTo}, nil)
-	}
-	if err != nil {
+	if err := c.names.CheckSubmitted(q); err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)
 	}
 	subject := c.names.Submit()
@@ -97,7 +94,7 @@ func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 	switch {
 	case err != nil:
 		return word.PubAck, heard{err: fmt.Errorf("%w: %w", ErrMalformed, err)}
-	case word.Error != nil && (word.Error.Code == unavailable || word.Error.ErrorCode == beingStored):
+	case word.Error != nil && (word.Error.Code == unavailable && !c.o.FailFast || word.Error.ErrorCode == beingStored):
 		return word.PubAck, heard{again: jittered(c.o.Pause), err: word.Error}
 	case word.Error != nil:
 		return word.PubAck, heard{err: word.Error}

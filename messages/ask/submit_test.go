@@ -90,6 +90,30 @@ func TestSubmitWaitsForRoom(t *testing.T) {
 	}
 }
 
+// Who would rather hear at once that nobody is there, or that there is no room, says so.
+func TestFailFast(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{JetStream: true}))
+	o := quick
+	o.FailFast = true
+	c := newClient(t, nc, o)
+	ctx := within(t, 10*time.Second)
+	if _, err := c.Ask(ctx, question); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("no worker: error %v", err)
+	}
+	if _, err := c.Submit(ctx, question); !errors.Is(err, nats.ErrNoResponders) {
+		t.Errorf("no stream: error %v", err)
+	}
+	newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	if _, err := c.Submit(ctx, question); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Submit(ctx, question); ctx.Err() != nil {
+		t.Error("waited for room")
+	} else if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != 10077 {
+		t.Errorf("full: error %v", err)
+	}
+}
+
 func TestSubmitErrors(t *testing.T) {
 	nc := connect(t, startServer(t, server.Options{}))
 	c := newClient(t, nc, quick)
