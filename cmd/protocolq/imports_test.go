@@ -34,11 +34,12 @@ var floors = map[string]struct {
 	"gateway/simulator":        {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":             {},
-	"worker/dedupe":            {imports: []string{natsGo, msgpack, "protocolq/worker/failpoint"}},
+	"worker/pack":              {},
+	"worker/dedupe":            {imports: []string{natsGo, "protocolq/worker/failpoint", "protocolq/worker/pack"}},
 	"worker/publish":           {imports: []string{natsGo}},
 	"worker/failpoint":         {env: true}, // empty but for the torture chamber's own build tag
 	"worker/provision":         {imports: []string{natsGo, "protocolq/messages"}},
-	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages"}}, // the masks, and the stream that the recorder reads
+	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack"}}, // the masks, and the stream that the recorder reads
 	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", msgpack, "golang.org/x/sync/errgroup",
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/failpoint", "protocolq/worker/limit", "protocolq/worker/publish", "protocolq/worker/querylog"}},

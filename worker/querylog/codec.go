@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"protocolq/worker/pack"
 )
 
 // codec is in one of two states: writing appends to out; reading takes from the
@@ -21,9 +24,9 @@ type codec struct {
 	place   int    // writing: the place of the next field of the outermost map among all that it may have
 	marks   []mark // writing: the fields of the outermost map
 
-	in      reader  // reading
-	open    []entry // reading: what the map that is open holds
-	follows bool    // reading: a value may be nil, see followHead
+	in      *pack.Reader // reading
+	open    []entry      // reading: what the map that is open holds
+	follows bool         // reading: a value may be nil, see followHead
 	err     error
 }
 
@@ -43,12 +46,12 @@ func newReading(data []byte) (*codec, error) {
 	if len(data) > MaxLine {
 		return nil, fmt.Errorf("%d bytes, at most %d", len(data), MaxLine)
 	}
-	return &codec{in: reader{data: data}}, nil
+	return &codec{in: pack.NewReader(data)}, nil
 }
 
 // end reports the first fault, and bytes that follow the line.
 func (c *codec) end() error {
-	if c.err == nil && c.in.pos != len(c.in.data) {
+	if c.err == nil && c.in.Left() > 0 {
 		c.err = errors.New("more bytes follow the line")
 	}
 	return c.err
@@ -66,24 +69,50 @@ func (c *codec) object(walk func()) {
 	defer func() { c.open, c.entries = outer, entries }()
 	if c.writing {
 		head := len(c.out)
-		c.out, c.entries = append(c.out, 0xde, 0, 0), 0
+		c.out, c.entries = pack.AppendMap(c.out, 0), 0
 		if c.depth++; c.depth == 1 {
 			c.place, c.marks = 0, c.marks[:0]
 		}
 		walk()
 		c.depth--
-		c.out[head+1], c.out[head+2] = byte(c.entries>>8), byte(c.entries)
+		pack.SetCount(c.out[head:], c.entries)
 		return
 	}
 	if c.err != nil {
 		return
 	}
-	if c.open, c.err = c.in.mapping(); c.err != nil {
+	if c.open, c.err = c.mapping(); c.err != nil {
 		return
 	}
-	end := c.in.pos
+	end := c.in.At()
 	walk()
-	c.in.pos = end
+	c.in.Seek(end)
+}
+
+// maxNames bounds the names of one map: more than any version will send.
+const maxNames = 64
+
+// mapping reads a map's names and passes over its values, whose places it keeps.
+func (c *codec) mapping() ([]entry, error) {
+	n := c.in.Map()
+	if n > maxNames {
+		return nil, fmt.Errorf("a map has %d names, at most %d", n, maxNames)
+	}
+	all := make([]entry, 0, n)
+	for range n {
+		e := entry{name: c.in.Text(), at: c.in.At()}
+		if err := c.in.Err(); err != nil {
+			return nil, fmt.Errorf("a name: %w", err)
+		}
+		if slices.ContainsFunc(all, func(earlier entry) bool { return earlier.name == e.name }) {
+			return nil, fmt.Errorf("%.40q comes twice", e.name)
+		}
+		all = append(all, e)
+		if c.in.Skip(); c.in.Err() != nil {
+			return nil, fmt.Errorf("%.40q: %w", e.name, c.in.Err())
+		}
+	}
+	return all, c.in.Err()
 }
 
 // name begins a field. It reports whether there is a value to write or to read;
@@ -93,7 +122,7 @@ func (c *codec) name(name string, zero bool) bool {
 		from := len(c.out)
 		if !zero {
 			c.entries++
-			c.out = packText(c.out, name)
+			c.out = pack.AppendText(c.out, name)
 		}
 		if c.depth == 1 {
 			if !zero {
@@ -108,7 +137,7 @@ func (c *codec) name(name string, zero bool) bool {
 	}
 	for i := range c.open {
 		if c.open[i].name == name {
-			c.in.pos = c.open[i].at
+			c.in.Seek(c.open[i].at)
 			return true
 		}
 	}
@@ -117,11 +146,7 @@ func (c *codec) name(name string, zero bool) bool {
 
 // none passes over the word that a field of the ask before is not there any more, if that is what comes.
 func (c *codec) none() bool {
-	if !c.follows || c.err != nil || c.in.data[c.in.pos] != nilHead {
-		return false
-	}
-	c.in.pos++
-	return true
+	return c.follows && c.err == nil && c.in.Nil()
 }
 
 func (c *codec) text(name string, v *string, most int) {
@@ -129,14 +154,14 @@ func (c *codec) text(name string, v *string, most int) {
 		return
 	}
 	if c.writing {
-		c.out = packText(c.out, clean(*v, most))
+		c.out = pack.AppendText(c.out, clean(*v, most))
 		return
 	}
 	if c.none() {
 		*v = ""
 		return
 	}
-	s, err := c.in.text()
+	s, err := c.in.Text(), c.in.Err()
 	if err == nil && clean(s, most) != s {
 		err = fmt.Errorf("%d bytes, or not plain text", len(s))
 	}
@@ -144,7 +169,7 @@ func (c *codec) text(name string, v *string, most int) {
 		c.fault(name, err)
 		return
 	}
-	*v = strings.Clone(s)
+	*v = s
 }
 
 func (c *codec) integer(name string, v *int64) {
@@ -152,14 +177,14 @@ func (c *codec) integer(name string, v *int64) {
 		return
 	}
 	if c.writing {
-		c.out = packInt(c.out, *v)
+		c.out = pack.AppendInt(c.out, *v)
 		return
 	}
 	if c.none() {
 		*v = 0
 		return
 	}
-	n, err := c.in.integer()
+	n, err := c.in.Int(), c.in.Err()
 	if err != nil {
 		c.fault(name, err)
 		return
@@ -212,10 +237,10 @@ func (c *codec) flag(name string, v *bool) {
 		return
 	}
 	if c.writing {
-		c.out = append(c.out, 0xc3)
+		c.out = pack.AppendFlag(c.out, true)
 		return
 	}
-	b, err := c.in.flag()
+	b, err := c.in.Flag(), c.in.Err()
 	if err != nil {
 		c.fault(name, err)
 		return
@@ -229,13 +254,10 @@ func (c *codec) maybe(name string, v **bool) {
 		return
 	}
 	if c.writing {
-		c.out = append(c.out, 0xc2)
-		if **v {
-			c.out[len(c.out)-1] = 0xc3
-		}
+		c.out = pack.AppendFlag(c.out, **v)
 		return
 	}
-	b, err := c.in.flag()
+	b, err := c.in.Flag(), c.in.Err()
 	if err != nil {
 		c.fault(name, err)
 		return
@@ -265,10 +287,10 @@ func (c *codec) lookUp(name string, id *LookUp) {
 		return
 	}
 	if c.writing {
-		c.out = append(append(c.out, 0xc4, byte(len(id))), id[:]...)
+		c.out = pack.AppendBytes(c.out, id[:])
 		return
 	}
-	b, err := c.in.binary()
+	b, err := c.in.Bytes(), c.in.Err()
 	if err == nil && len(b) != len(id) {
 		err = fmt.Errorf("%d bytes, not %d", len(b), len(id))
 	}
@@ -284,7 +306,7 @@ func (c *codec) attempts(name string, list *[]Attempt) {
 		return
 	}
 	if c.writing {
-		c.out = packHead(c.out, len(*list))
+		c.out = pack.AppendList(c.out, len(*list))
 	} else {
 		*list = make([]Attempt, c.list(MaxAttempts))
 	}
@@ -298,7 +320,7 @@ func (c *codec) list(most int) int {
 	if c.err != nil {
 		return 0
 	}
-	n, err := c.in.list()
+	n, err := c.in.List(), c.in.Err()
 	if err == nil && n > most {
 		err = fmt.Errorf("%d entries, at most %d", n, most)
 	}

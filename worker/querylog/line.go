@@ -24,7 +24,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
+
+	"protocolq/worker/pack"
 )
 
 // Bounds of one line. They keep a slip in one process from becoming a row that
@@ -186,7 +189,7 @@ func JoinRuns(runs []Line) []Line {
 // joined is one line of many. Its identity is that of all it holds: with the first one's, the
 // server would drop the others where the first was told before, alone or in other company.
 func joined(first string, list [][]byte) Line {
-	l := Line{MsgID: first, Data: packList(list)}
+	l := Line{MsgID: first, Data: slices.Concat(append([][]byte{pack.AppendList(nil, len(list))}, list...)...)}
 	if len(list) > 1 {
 		l.MsgID = ofMany(first, l.Data)
 	}
@@ -233,7 +236,7 @@ func DecodeRun(data []byte) (Run, error) {
 
 // DecodeRuns reads the line of one or more runs, with the same strictness.
 func DecodeRuns(data []byte) ([]Run, error) {
-	if len(data) > 0 && data[0] != listHead {
+	if len(data) > 0 && data[0] != pack.ListHead {
 		r, err := DecodeRun(data)
 		return []Run{r}, err
 	}

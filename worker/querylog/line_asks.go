@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"protocolq/worker/pack"
 )
 
-// A line of asks is a list, begun by listHead, in which each ask is a map of all its fields. A line of many is that list
+// A line of asks is a list, begun by pack.ListHead, in which each ask is a map of all its fields. A line of many is that list
 // inside of a list of one, which is begun by followHead; from its second ask on a field that is missing is as that of the
 // ask before, and one that is nil is there no more. Askers of one account differ in little: a sixth of the bytes is left.
 const followHead = 0x91
@@ -37,7 +39,7 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 type askWriter struct {
 	lines       []Line
 	now, before codec  // the ask in hand, whole, and the one before it in the line
-	line        []byte // the line that is open: followHead, listHead, two bytes for the number
+	line        []byte // the line that is open: followHead, the list
 	n           int    // asks in it
 	first       string // its token
 }
@@ -49,7 +51,7 @@ func (w *askWriter) add(a *Ask) {
 		w.end()
 	}
 	if w.n++; w.n == 1 {
-		w.first, w.line = a.Token, append(append(make([]byte, 0, 4<<10), followHead, listHead, 0, 0), w.now.out...)
+		w.first, w.line = a.Token, append(pack.AppendList(append(make([]byte, 0, 4<<10), followHead), 0), w.now.out...)
 	} else {
 		w.line = w.now.differing(w.line, &w.before)
 	}
@@ -65,7 +67,7 @@ func (w *askWriter) end() {
 	if w.n == 1 {
 		w.line, list = w.line[1:], 0
 	}
-	w.line[list+1], w.line[list+2] = byte(w.n>>8), byte(w.n)
+	pack.SetCount(w.line[list:], w.n)
 	l := Line{MsgID: w.first, Data: w.line}
 	if w.n > 1 { // its identity is that of all it holds, see joined
 		l.MsgID = ofMany(w.first, l.Data)
@@ -77,10 +79,10 @@ func (w *askWriter) end() {
 // there only. Both have walked the same fields.
 func (c *codec) differing(to []byte, before *codec) []byte {
 	head, n := len(to), 0
-	to = append(to, 0xde, 0, 0)
+	to = pack.AppendMap(to, 0)
 	theirs := before.marks
 	gone := func(m mark) {
-		to, n = append(append(to, before.out[m.from:m.at]...), nilHead), n+1
+		to, n = pack.AppendNil(append(to, before.out[m.from:m.at]...)), n+1
 	}
 	for i, m := range c.marks {
 		for len(theirs) > 0 && theirs[0].place < m.place {
@@ -99,7 +101,7 @@ func (c *codec) differing(to []byte, before *codec) []byte {
 	for _, m := range theirs {
 		gone(m)
 	}
-	to[head+1], to[head+2] = byte(n>>8), byte(n)
+	pack.SetCount(to[head:], n)
 	return to
 }
 
@@ -118,7 +120,8 @@ func DecodeAsks(data []byte) ([]Ask, error) {
 		return nil, fmt.Errorf("read asks: %w", err)
 	}
 	if len(data) > 0 && data[0] == followHead {
-		c.in.pos, c.follows = 1, true
+		c.in.Seek(1)
+		c.follows = true
 	}
 	n := c.list(MaxAsks)
 	asks := make([]Ask, n)

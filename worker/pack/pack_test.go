@@ -1,0 +1,196 @@
+// What is written is read, here and by the msgpack library; and no length is believed.
+
+package pack_test
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"protocolq/worker/pack"
+)
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	texts := []string{"", "a", strings.Repeat("机", 10), strings.Repeat("a", 31), strings.Repeat("a", 32), strings.Repeat("a", 255), strings.Repeat("a", 256), strings.Repeat("a", 65_535), strings.Repeat("a", 65_536)}
+	numbers := []int64{0, 1, 127, 128, -1, -32, -33, math.MaxInt64, math.MinInt64}
+	b := pack.AppendMap(nil, 0)
+	pack.SetCount(b, 4)
+	b = pack.AppendList(pack.AppendText(b, "texts"), len(texts))
+	for _, v := range texts {
+		b = pack.AppendBytes(pack.AppendText(b, v), []byte(v))
+	}
+	pack.SetCount(b[len(b)-bytesOf(texts)-3:], 2*len(texts))
+	b = pack.AppendList(pack.AppendText(b, "numbers"), len(numbers))
+	for _, n := range numbers {
+		b = pack.AppendInt(b, n)
+	}
+	b = pack.AppendNil(pack.AppendText(b, "nothing"))
+	b = pack.AppendFlag(pack.AppendText(b, "yes"), true)
+
+	r := pack.NewReader(b)
+	equal(t, r.Map(), 4)
+	equal(t, r.Text(), "texts")
+	equal(t, r.List(), 2*len(texts))
+	for _, v := range texts {
+		equal(t, r.Text(), v)
+		equal(t, string(r.Bytes()), v)
+	}
+	equal(t, r.Text(), "numbers")
+	at := r.At()
+	r.Skip()
+	equal(t, r.Text(), "nothing")
+	equal(t, r.Nil(), true)
+	equal(t, r.Nil(), false)
+	equal(t, r.Text(), "yes")
+	equal(t, r.Flag(), true)
+	equal(t, r.Left(), 0)
+	r.Seek(at)
+	equal(t, r.List(), len(numbers))
+	for _, n := range numbers {
+		equal(t, r.Int(), n)
+	}
+	equal(t, r.Err(), nil)
+
+	var theirs map[string]any
+	if err := msgpack.Unmarshal(b, &theirs); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range texts {
+		equal(t, theirs["texts"].([]any)[2*i], any(v))
+		equal(t, string(theirs["texts"].([]any)[2*i+1].([]byte)), v)
+	}
+	for i, n := range numbers {
+		if got := reflect.ValueOf(theirs["numbers"].([]any)[i]).Int(); got != n {
+			t.Errorf("the library reads %d as %d", n, got)
+		}
+	}
+	equal(t, theirs["yes"], any(true))
+}
+
+// bytesOf is what the texts take, each as a text and as bytes.
+func bytesOf(texts []string) (n int) {
+	for _, v := range texts {
+		n += len(pack.AppendBytes(pack.AppendText(nil, v), []byte(v)))
+	}
+	return n
+}
+
+func equal[T comparable](t *testing.T, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got %.80v, want %.80v", got, want)
+	}
+}
+
+// What the library writes in other forms is read, too.
+func TestFormsOfTheLibrary(t *testing.T) {
+	for _, n := range []int64{5, 200, 60_000, 4_000_000_000, math.MaxInt64, -5, -100, -30_000, -2_000_000_000, math.MinInt64} {
+		b, err := msgpack.Marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := pack.NewReader(b)
+		equal(t, r.Int(), n)
+		equal(t, r.Err(), nil)
+		var compact bytes.Buffer
+		e := msgpack.NewEncoder(&compact)
+		e.UseCompactInts(true)
+		if err := e.EncodeInt(n); err != nil {
+			t.Fatal(err)
+		}
+		r = pack.NewReader(compact.Bytes())
+		equal(t, r.Int(), n)
+		equal(t, r.Left(), 0)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	bomb := "\xdd\xff\xff\xff\xff"
+	for _, c := range []struct {
+		name, in string
+		read     func(*pack.Reader)
+		want     error
+	}{
+		{"nothing", "", func(r *pack.Reader) { r.Text() }, pack.ErrShort},
+		{"text too short", "\xd9\x05abcd", func(r *pack.Reader) { r.Text() }, pack.ErrShort},
+		{"text of 4 GB", "\xdb\xff\xff\xff\xff", func(r *pack.Reader) { r.Text() }, pack.ErrShort},
+		{"half a length", "\xda\x01", func(r *pack.Reader) { r.Text() }, pack.ErrShort},
+		{"bytes of 4 GB", "\xc6\xff\xff\xff\xff", func(r *pack.Reader) { r.Bytes() }, pack.ErrShort},
+		{"list of 4 G", bomb, func(r *pack.Reader) { r.List() }, pack.ErrShort},
+		{"map of 4 G", "\xdf\xff\xff\xff\xff", func(r *pack.Reader) { r.Map() }, pack.ErrShort},
+		{"list of 4 G passed over", bomb, (*pack.Reader).Skip, pack.ErrShort},
+		{"text for a number", "\xa1a", func(r *pack.Reader) { r.Int() }, pack.ErrKind},
+		{"number beyond its sign", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", func(r *pack.Reader) { r.Int() }, pack.ErrKind},
+		{"half a number", "\xd3\x00", func(r *pack.Reader) { r.Int() }, pack.ErrShort},
+		{"nil for a flag", "\xc0", func(r *pack.Reader) { r.Flag() }, pack.ErrKind},
+		{"list for a map", "\x90", func(r *pack.Reader) { r.Map() }, pack.ErrKind},
+		{"as deep as may be", strings.Repeat("\x91", pack.MaxDepth-1) + "\xc0", (*pack.Reader).Skip, nil},
+		{"too deep", strings.Repeat("\x91", pack.MaxDepth) + "\xc0", (*pack.Reader).Skip, pack.ErrDeep},
+	} {
+		r := pack.NewReader([]byte(c.in))
+		c.read(r)
+		if !errors.Is(r.Err(), c.want) {
+			t.Errorf("%s: %v, want %v", c.name, r.Err(), c.want)
+		}
+	}
+	for name, in := range map[string]string{"not UTF-8": "\xa1\xff", "a byte without a meaning": "\xc1", "an extension": "\xd4\x00\x00"} {
+		r := pack.NewReader([]byte(in))
+		if r.Text(); r.Err() == nil {
+			t.Errorf("%s: taken for a text", name)
+		}
+		r = pack.NewReader([]byte(in))
+		if r.Skip(); name != "not UTF-8" && r.Err() == nil {
+			t.Errorf("%s: passed over", name)
+		}
+	}
+}
+
+// The first fault stays, whatever is read after it.
+func TestFirstFaultStays(t *testing.T) {
+	r := pack.NewReader([]byte("\x01\xa1a\x05"))
+	mine := errors.New("mine")
+	equal(t, r.Int(), 1)
+	r.Fail(mine)
+	r.Seek(1)
+	equal(t, r.Text(), "")
+	equal(t, r.Int(), 0)
+	equal(t, r.Flag(), false)
+	equal(t, r.Nil(), false)
+	equal(t, r.Map()+r.List()+len(r.Bytes()), 0)
+	r.Skip()
+	r.Fail(errors.New("another"))
+	equal(t, r.Err(), mine)
+	equal(t, r.Left(), 0)
+}
+
+// FuzzReader: whatever bytes come, nothing is read beyond them, and what is passed over is one value for the library, too.
+func FuzzReader(f *testing.F) {
+	for _, s := range []string{"", "\xc0", "\x81\xa1a\x92\x01\xcd\x01\x00", "\xde\x00\x01\xa1a\xc4\x02ab", "\xdd\xff\xff\xff\xff", "\xcb12345678", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\xd9\x03abcx", "\xd4\x01\x02"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		for _, read := range []func(*pack.Reader){
+			func(r *pack.Reader) { r.Text() }, func(r *pack.Reader) { r.Bytes() }, func(r *pack.Reader) { r.Int() }, func(r *pack.Reader) { r.Flag() },
+		} {
+			one, all := pack.NewReader(in), pack.NewReader(in)
+			read(one)
+			all.Skip()
+			if one.Err() == nil && (all.Err() != nil || one.At() != all.At()) {
+				t.Fatalf("%x: read %d bytes, passed over %d, %v", in, one.At(), all.At(), all.Err())
+			}
+		}
+		r := pack.NewReader(in)
+		if r.Skip(); r.Err() != nil {
+			return
+		}
+		rest := bytes.NewReader(in)
+		if err := msgpack.NewDecoder(rest).Skip(); err != nil || rest.Len() != r.Left() {
+			t.Fatalf("%x: %d bytes left, the library leaves %d, %v", in, r.Left(), rest.Len(), err)
+		}
+	})
+}
