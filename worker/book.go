@@ -26,6 +26,8 @@ type book struct {
 	w      *Worker
 	hasher *querylog.Hasher
 	full   atomic.Bool // the stream refuses lines: no new call is made until it takes them again
+	// put brings a line into the stream; false: not before ctx ended. It is publish.
+	put func(ctx context.Context, subject string, line querylog.Line) bool
 
 	more chan struct{} // signalled when runs has more
 
@@ -46,7 +48,9 @@ func newBook(w *Worker) *book {
 	if w.o.LogHasher == nil {
 		return nil
 	}
-	return &book{w: w, hasher: w.o.LogHasher, masked: map[named]masks{}, more: make(chan struct{}, 1)}
+	b := &book{w: w, hasher: w.o.LogHasher, masked: map[named]masks{}, more: make(chan struct{}, 1)}
+	b.put = b.publish
+	return b
 }
 
 // named is whom a query is about, raw; it stays in this process.
@@ -128,7 +132,7 @@ func (b *book) writeRuns(ctx context.Context) {
 			lines[i] = runs[i].line
 		}
 		for _, line := range querylog.JoinRuns(lines) {
-			if !b.publish(ctx, b.w.o.Names.LogRun(), line) {
+			if !b.put(ctx, b.w.o.Names.LogRun(), line) {
 				return
 			}
 		}
@@ -187,7 +191,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 		b.w.log.Error("ask not logged", "err", err)
 	}
 	for _, line := range lines {
-		if !b.publish(ctx, b.w.o.Names.LogAsk(), line) {
+		if !b.put(ctx, b.w.o.Names.LogAsk(), line) {
 			return false
 		}
 	}
