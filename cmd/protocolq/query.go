@@ -88,6 +88,9 @@ func askOver(ctx context.Context, nc *nats.Conn, subject string, q messages.Quer
 	}
 	reply, err := nc.RequestMsgWithContext(ctx, msg)
 	if err != nil {
+		if word := nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) { // the server tells only the connection
+			err = fmt.Errorf("%w: %w", err, word)
+		}
 		return messages.Result{}, err
 	}
 	r, _, err := messages.DecodeResult(reply.Data, reply.Header.Get(messages.HeaderContentType))
@@ -119,14 +122,17 @@ func noServer(err error) error {
 // noAnswer gives each way of not being answered its exit code and what to do.
 func noAnswer(err error, subject string, timeout time.Duration) error {
 	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped by a signal")
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no answer within %s: the server forbids this user %s, or an inbox for its answer", short(timeout), subject),
+			Hint: "--nats-creds says who you are; a user may be allowed only the subjects of his own partner: --partner"}
 	case errors.Is(err, nats.ErrNoResponders):
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("nobody listens on %s", subject),
 			Hint: "no worker is running there: start one, or check --nats and --prefix"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no answer within %s", short(timeout)),
 			Hint: "asking again is safe: a call that was made is not made twice"}
-	case errors.Is(err, context.Canceled):
-		return errors.New("stopped by a signal")
 	}
 	return err
 }

@@ -41,13 +41,8 @@ func (q *question) message(c *cobra.Command) (messages.Query, error) {
 	if err := q.check(); err != nil {
 		return messages.Query{}, err
 	}
-	for _, name := range []string{"email", "account", "id", "key", "partner", "reply-to"} {
-		switch f := c.Flags().Lookup(name); {
-		case f.Changed && f.Value.String() == "": // a script's variable that holds nothing
-			return messages.Query{}, usageError("--%s is empty: give it a value, or leave it out", name)
-		case !utf8.ValidString(f.Value.String()):
-			return messages.Query{}, usageError("--%s is not UTF-8: %q", name, f.Value.String())
-		}
+	if err := checkTexts(c.Flags()); err != nil {
+		return messages.Query{}, err
 	}
 	if q.id == "" {
 		q.id = nuid.Next()
@@ -70,6 +65,21 @@ func (q *question) check() error {
 	}
 	if q.partner != "" && !isPartnerID(q.partner) {
 		return usageError("--partner must be 16 digits, not %q", q.partner)
+	}
+	return nil
+}
+
+// checkTexts tells what no message can hold, and what a script gives that has a variable with nothing in it: without its
+// --reply-to a query would be answered nowhere. An empty --email beside an --account, or the reverse, is one not given.
+func checkTexts(fs *pflag.FlagSet) error {
+	for _, name := range [...]string{"email", "account", "id", "key", "partner", "reply-to"} {
+		f := fs.Lookup(name)
+		switch v := f.Value.String(); {
+		case !utf8.ValidString(v): // not shown: it may be personal
+			return usageError("--%s is not UTF-8", name)
+		case v == "" && f.Changed && name != "email" && name != "account":
+			return usageError("--%s is empty: give it a value, or leave it out", name)
+		}
 	}
 	return nil
 }

@@ -69,9 +69,13 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 		q.DeadlineMs = time.Now().Add(f.deadline).UnixMilli()
 	}
 	names, err := messages.NewNames(cfg.Prefix)
-	must(err) // load has checked it
-	if err := names.CheckSubmitted(q); err != nil {
+	must(err)                                       // load has checked it
+	if err := names.CheckSubmitted(q); err != nil { // Submit would say so, too, but only once a server is there
 		return &exitError{Code: exitRefused, Err: err}
+	}
+	subject := names.Submit()
+	if q.Partner != "" {
+		subject = names.SubmitOf(q.Partner, "")
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
@@ -84,10 +88,6 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	must(err) // of the same prefix
 	ack, err := client.Submit(ctx, q)
 	if err != nil {
-		subject := names.Submit()
-		if q.Partner != "" {
-			subject = names.SubmitOf(q.Partner, "")
-		}
 		return notStored(err, subject, f.timeout)
 	}
 	s := stored{ID: q.ID, Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}
@@ -96,11 +96,13 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 
 // notStored gives each way of not being stored its exit code and what to do.
 func notStored(err error, subject string, timeout time.Duration) error {
-	if errors.Is(err, nats.ErrNoResponders) {
+	refused, ok := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, nats.ErrNoResponders):
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
-	}
-	if refused, ok := errors.AsType[*jetstream.APIError](err); ok && !errors.Is(err, context.DeadlineExceeded) {
+	case ok && !errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("the stream refused it: %s", refused.Description)
 	}
 	return noAnswer(err, subject, timeout)

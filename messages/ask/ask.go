@@ -42,8 +42,10 @@ type Options struct {
 	// Deadline tells the workers the deadline of ctx where the query has none, so that nobody calls the gateway
 	// for an asker who has left. It needs clocks that agree: with one that is ahead, a query can be late on arrival.
 	Deadline bool
-	// FailFast ends an Ask with nats.ErrNoResponders where no worker listens, and a Submit where no stream takes the
-	// subject or the stream has no room, instead of waiting for one. A lost answer is asked for again all the same.
+	// FailFast ends an Ask where no worker listens (nats.ErrNoResponders, three times in a row, as a cluster says so for a
+	// moment while its leaders change), and a Submit where no stream takes the subject or the stream has no room (a
+	// *jetstream.APIError), instead of waiting for one until ctx ends. A lost answer is asked for again all the same, so
+	// that the question may be stored by a try before the last.
 	FailFast bool
 }
 
@@ -111,7 +113,8 @@ func Ask(ctx context.Context, nc *nats.Conn, q messages.Query) (messages.Result,
 // worker's patience has ended. A query that no worker would take is refused without being sent.
 //
 // The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no worker listens there;
-// nats.ErrDisconnected), or else ErrMalformed, nats.ErrConnectionClosed or what keeps q from being sent at all.
+// nats.ErrDisconnected), or else what Options.FailFast tells, ErrMalformed, nats.ErrConnectionClosed or what keeps q from
+// being sent at all.
 func (c *Client) Ask(ctx context.Context, q messages.Query) (messages.Result, error) {
 	q = identified(q)
 	if c.o.Deadline && q.DeadlineMs == 0 {

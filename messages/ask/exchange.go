@@ -35,6 +35,9 @@ type exchange struct {
 // backlog is how many replies may lie unread. There is at most one for each try, and they are read as they come.
 const backlog = 16
 
+// absences is how often in a row nobody must be there before FailFast believes it.
+const absences = 3
+
 // until sends m until read says that a reply is the end, whichever try that answers, or ctx ends.
 func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) heard) error {
 	if err := ctx.Err(); err != nil {
@@ -101,7 +104,7 @@ func (x *exchange) send() error {
 // hear deals with one reply.
 func (x *exchange) hear(reply *nats.Msg, read func(*nats.Msg) heard) (end bool, err error) {
 	if len(reply.Data) == 0 && reply.Header.Get("Status") == "503" {
-		if x.c.o.FailFast {
+		if x.c.o.FailFast && x.paused+1 >= absences {
 			return true, nats.ErrNoResponders
 		}
 		x.pause(nats.ErrNoResponders)

@@ -50,8 +50,8 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 // (but for Options.FailFast).
 // An error then does not say that q is not stored: to be sure, submit it again with the same id.
 // The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no stream takes the subject; a
-// *jetstream.APIError), or else a *messages.Error for a query that no worker would take, ErrMalformed,
-// nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
+// *jetstream.APIError), or else what Options.FailFast tells, a *messages.Error for a query that no worker would take,
+// ErrMalformed, nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
 	if err := c.names.CheckSubmitted(q); err != nil {

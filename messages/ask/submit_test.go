@@ -103,6 +103,9 @@ func TestFailFast(t *testing.T) {
 	if _, err := c.Submit(ctx, question); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("no stream: error %v", err)
 	}
+	if ctx.Err() != nil {
+		t.Error("waited for somebody")
+	}
 	newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	if _, err := c.Submit(ctx, question); err != nil {
 		t.Fatal(err)
@@ -145,24 +148,42 @@ func TestSubmitErrors(t *testing.T) {
 	}
 }
 
-// A lost acknowledgement is asked for again under the same message id.
-func TestSubmitAgainAfterALostAcknowledgement(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
-		if n == 3 {
-			_ = in.msg.Respond([]byte(`{"stream":"REQUESTS","seq":7,"duplicate":true}`))
-		}
-	})
-	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), question)
-	if err != nil || got.Sequence != 7 || !got.Duplicate {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	for _, in := range stream.all() {
-		if id := in.msg.Header.Get(messages.HeaderMsgID); id == "" || id != got.ID || in.q.ID != id {
-			t.Errorf("message id %q, query id %q, told %q", id, in.q.ID, got.ID)
+// Whatever the way of asking, a lost acknowledgement is asked for again under the same message id; and a cluster whose leaders
+// move, which says of a second try that the first is being stored, or for a moment that nobody is there, has refused nothing.
+func TestSubmitAgain(t *testing.T) {
+	const stored, inProcess = `{"stream":"REQUESTS","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
+	failFast := quick
+	failFast.FailFast = true
+	for way, o := range map[string]ask.Options{"patient": quick, "fail fast": failFast} {
+		for name, word := range map[string]string{"lost": "", "being stored": inProcess, "nobody there": "503"} {
+			t.Run(way+", "+name, func(t *testing.T) {
+				srv := startServer(t, server.Options{})
+				stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
+					switch {
+					case n == 3:
+						_ = in.msg.Respond([]byte(stored))
+					case word == "503":
+						_ = in.msg.RespondMsg(nobody())
+					case word != "":
+						_ = in.msg.Respond([]byte(word))
+					}
+				})
+				got, err := newClient(t, connect(t, srv), o).Submit(within(t, 10*time.Second), question)
+				if err != nil || got.Sequence != 7 || !got.Duplicate || len(stream.all()) != 3 {
+					t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
+				}
+				for _, in := range stream.all() {
+					if id := in.msg.Header.Get(messages.HeaderMsgID); id == "" || id != got.ID || in.q.ID != id {
+						t.Errorf("message id %q, query id %q, told %q", id, in.q.ID, got.ID)
+					}
+				}
+			})
 		}
 	}
 }
+
+// nobody is what a server says where nobody listens.
+func nobody() *nats.Msg { return &nats.Msg{Header: nats.Header{"Status": {"503"}}} }
 
 // A server that lost the first try says so without end: another id gets the query stored.
 func TestSubmitWhatAServerLost(t *testing.T) {
@@ -178,22 +199,6 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 	q.ID = "id-1"
 	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.Sequence != 7 || got.ID != "id-1" || len(stream.all()) != 21 {
-		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
-	}
-}
-
-// A cluster whose leaders move says of a second try that the first is being stored: no refusal, it is asked for again.
-func TestSubmitWhileTheFirstTryIsBeingStored(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
-		word := `{"stream":"REQUESTS","seq":7,"duplicate":true}`
-		if n < 3 {
-			word = `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
-		}
-		_ = in.msg.Respond([]byte(word))
-	})
-	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), question)
-	if err != nil || got.Sequence != 7 || len(stream.all()) != 3 {
 		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 	}
 }
