@@ -34,8 +34,8 @@ func (n Names) CheckReply(subject string, allowed, own []string) error {
 
 // Inbox prefixes of a worker's two connections. Askers have others, so nobody can have a reply sent to a worker.
 const (
-	WorkerInbox = "_INBOX_wk"
-	ReplyInbox  = "_INBOX_wr"
+	WorkerInbox      = "_INBOX_wk"
+	WorkerReplyInbox = "_INBOX_wr"
 )
 
 // CheckSubmitted tells what every worker would refuse in a query that is submitted: stored, it would only become a dead letter of
@@ -44,7 +44,7 @@ func (n Names) CheckSubmitted(q Query) error {
 	if err := q.Check(); err != nil || q.ReplyTo == "" {
 		return err
 	}
-	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{WorkerInbox, ReplyInbox})
+	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{WorkerInbox, WorkerReplyInbox})
 }
 
 // CheckAllowed tells what is wrong with an entry of the allow-list of reply subjects, as an operator may have set it.

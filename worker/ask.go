@@ -20,23 +20,6 @@ type Asker interface {
 	Ask(ctx context.Context, q gateway.Query, fence func() error) (gateway.Answer, gateway.Report, error)
 }
 
-// Attempt is what is written down of one call; times in microseconds.
-type Attempt struct {
-	AtUs       int64  `msgpack:"at"` // when it began, unix µs
-	DNS        int64  `msgpack:"dns,omitempty"`
-	Connect    int64  `msgpack:"connect,omitempty"`
-	TLS        int64  `msgpack:"tls,omitempty"`
-	FirstByte  int64  `msgpack:"first,omitempty"`
-	Body       int64  `msgpack:"body,omitempty"`
-	Total      int64  `msgpack:"total,omitempty"`
-	Code       string `msgpack:"code,omitempty"`
-	Class      string `msgpack:"class,omitempty"` // what may be done about the code; empty for an answer
-	HTTPStatus int    `msgpack:"http,omitempty"`
-	Bytes      int    `msgpack:"bytes,omitempty"`
-	Reused     bool   `msgpack:"reused,omitempty"` // on a connection that was there
-	Cut        bool   `msgpack:"cut,omitempty"`    // its worker died: what came of it is not known
-}
-
 // asked makes one call under the turn's lease. A call without an answer is a
 // *gateway.Error; any other error means that the turn must stop.
 func asked(g Asker) Handler {

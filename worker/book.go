@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
-	"github.com/vmihailenco/msgpack/v5"
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
@@ -25,9 +24,8 @@ import (
 type book struct {
 	w      *Worker
 	hasher *querylog.Hasher
+	to     dedupe.Publisher
 	full   atomic.Bool // the stream refuses lines: no new call is made until it takes them again
-	// put brings a line into the stream; false: not before ctx ended. It is publish.
-	put func(ctx context.Context, subject string, line querylog.Line) bool
 
 	more chan struct{} // signalled when runs has more
 
@@ -48,9 +46,7 @@ func newBook(w *Worker) *book {
 	if w.o.LogHasher == nil {
 		return nil
 	}
-	b := &book{w: w, hasher: w.o.LogHasher, masked: map[named]masks{}, more: make(chan struct{}, 1)}
-	b.put = b.publish
-	return b
+	return &book{w: w, hasher: w.o.LogHasher, to: w.to, masked: map[named]masks{}, more: make(chan struct{}, 1)}
 }
 
 // named is whom a query is about, raw; it stays in this process.
@@ -132,7 +128,7 @@ func (b *book) writeRuns(ctx context.Context) {
 			lines[i] = runs[i].line
 		}
 		for _, line := range querylog.JoinRuns(lines) {
-			if !b.put(ctx, b.w.o.Names.LogRun(), line) {
+			if !b.publish(ctx, b.w.o.Names.LogRun(), line) {
 				return
 			}
 		}
@@ -170,15 +166,6 @@ func (b *book) runLine(q *messages.Query, rec *dedupe.Record, r *messages.Result
 	return run
 }
 
-// attemptsOf reads the calls that a record tells of.
-func attemptsOf(rec *dedupe.Record) ([]Attempt, error) {
-	var attempts []Attempt
-	if len(rec.Journal) == 0 {
-		return nil, nil
-	}
-	return attempts, msgpack.Unmarshal(rec.Journal, &attempts)
-}
-
 // asks writes the lines of asks that were told their answer, before they are
 // acknowledged.
 func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
@@ -191,7 +178,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 		b.w.log.Error("ask not logged", "err", err)
 	}
 	for _, line := range lines {
-		if !b.put(ctx, b.w.o.Names.LogAsk(), line) {
+		if !b.publish(ctx, b.w.o.Names.LogAsk(), line) {
 			return false
 		}
 	}
@@ -203,7 +190,7 @@ func (b *book) asks(ctx context.Context, asks []querylog.Ask) (written bool) {
 // was lost, as by a machine that stood still, says nothing of it.
 func (b *book) publish(ctx context.Context, subject string, line querylog.Line) bool {
 	for tries, wait := 1, 50*time.Millisecond; ; tries, wait = tries+1, min(2*wait, 2*time.Second) {
-		_, err := b.w.to.PublishWithin(ctx, publishTimeout, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
+		_, err := b.to.PublishWithin(ctx, publishTimeout, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
 		if err == nil {
 			if b.full.Swap(false) {
 				b.w.log.Info("query log is written again")

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"protocolq/messages"
+	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
@@ -27,25 +28,30 @@ type playedLog struct {
 	lines []string // the tokens of each, with commas between them
 }
 
-func (l *playedLog) put(ctx context.Context, _ string, line querylog.Line) bool {
+// PublishWithin implements [dedupe.Publisher]. While the log is away no acknowledgement comes.
+func (l *playedLog) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.away {
 		l.mu.Unlock()
-		<-ctx.Done()
-		l.mu.Lock()
-		return false
+		defer l.mu.Lock()
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(within):
+			return 0, publish.ErrNoAck
+		}
 	}
-	asks, err := querylog.DecodeAsks(line.Data)
+	asks, err := querylog.DecodeAsks(m.Data)
 	if err != nil {
-		panic(err)
+		return 0, err
 	}
 	var tokens []string
 	for _, a := range asks {
 		tokens = append(tokens, a.Token)
 	}
 	l.lines = append(l.lines, strings.Join(tokens, ","))
-	return true
+	return uint64(len(l.lines)), nil
 }
 
 func (l *playedLog) is(away bool) {
@@ -75,7 +81,7 @@ func bookOf(t *testing.T, l *playedLog) *book {
 	}
 	w := &Worker{o: Options{LogHasher: h, Names: names}, log: slog.New(slog.DiscardHandler)}
 	w.book = newBook(w)
-	w.book.put = l.put
+	w.book.to = l
 	return w.book
 }
 

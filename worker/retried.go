@@ -5,12 +5,9 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 
 	"protocolq/gateway"
 	"protocolq/gateway/mapi"
@@ -77,21 +74,11 @@ func (t *Turn) renew(ctx context.Context, attempt int) error {
 	if !t.Lease.Wanted() {
 		return errUnwanted
 	}
-	journal, err := t.journal()
-	if err != nil {
-		return err
-	}
-	return t.Lease.Renew(ctx, attempt, journal)
+	return t.Lease.Renew(ctx, attempt, t.journal())
 }
 
 // journal is the calls so far, as the key's record keeps them.
-func (t *Turn) journal() ([]byte, error) {
-	journal, err := msgpack.Marshal(append(slices.Clip(t.Before), t.Attempts...))
-	if err != nil {
-		return nil, fmt.Errorf("write attempts down: %w", err)
-	}
-	return journal, nil
-}
+func (t *Turn) journal() []byte { return journalOf(append(slices.Clip(t.Before), t.Attempts...)) }
 
 // counted counts runs, attempts and how long they took.
 func counted(m *metrics, next Handler) Handler {

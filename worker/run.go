@@ -30,7 +30,7 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 	}
 	o, err := w.outcome(&q, r)
 	if err == nil {
-		o.Journal, err = t.journal()
+		o.Journal = t.journal()
 	}
 	return o, err
 }
@@ -46,11 +46,7 @@ func (w *Worker) callsOf(dead *dedupe.Record) []Attempt {
 
 // inherit is the journal of a key that is taken over: should this worker die as well, the next one knows of the calls before his.
 func (w *Worker) inherit(dead *dedupe.Record) []byte {
-	journal, err := (&Turn{Before: w.callsOf(dead)}).journal()
-	if err != nil {
-		w.log.Error("attempts of a dead holder not handed on", "run", dead.Run, "err", err)
-	}
-	return journal
+	return journalOf(w.callsOf(dead))
 }
 
 // abandoned writes down a run that made calls and came to nothing: its askers have
@@ -62,13 +58,8 @@ func (w *Worker) abandoned(ctx context.Context, t *Turn, cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	journal, err := t.journal()
-	if err != nil {
-		w.log.Error("abandoned run not logged", "run", t.Lease.Run(), "err", err)
-		return
-	}
 	last := t.Attempts[len(t.Attempts)-1]
-	rec := &dedupe.Record{Run: t.Lease.Run(), Owner: w.owner, BegunMs: t.Attempts[0].AtUs / 1000, Journal: journal}
+	rec := &dedupe.Record{Run: t.Lease.Run(), Owner: w.owner, BegunMs: t.Attempts[0].AtUs / 1000, Journal: t.journal()}
 	r := messages.Result{Run: rec.Run, Outcome: messages.Unknown, Code: last.Code, Attempts: len(t.Attempts),
 		AskedAtMs: last.AtUs / 1000, ExpiresAtMs: w.clock.Now().UnixMilli()}
 	w.tellRun(ctx, &t.Query, rec, &r)

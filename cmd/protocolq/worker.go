@@ -76,7 +76,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 	}
 	defer main.Close()
 	replies, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: firstOf(cfg.NATSReplyCreds, cfg.NATSCreds),
-		Name: "protocolq replies", Inbox: messages.ReplyInbox, Wait: true, Logger: log})
+		Name: "protocolq replies", Inbox: messages.WorkerReplyInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) ga
 
 func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner, log *slog.Logger) worker.Options {
 	o := worker.Options{Names: names, DefaultPartner: c.Partner, ReplyAllow: c.replyAllow(),
-		OwnInboxes: []string{messages.WorkerInbox, messages.ReplyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
+		OwnInboxes: []string{messages.WorkerInbox, messages.WorkerReplyInbox}, Slots: c.Slots, Parked: c.Parked, Window: c.Window, Freshness: c.Freshness,
 		Cooldown: c.Cooldown, MinAge: c.MinAge, AskPatience: c.AskPatience, Patience: c.Patience, Lease: c.Lease, Grace: c.Grace,
 		AfterCrash: dedupe.AfterCrash(c.AfterCrash), Retry: retry.Policy{Attempts: c.Attempts, Initial: c.RetryInitial, Max: c.RetryMax},
 		RetryBudget: c.RetryBudget, Limits: c.limits(partners), CloudEvents: c.CloudEvents, Version: serviceVersion(), Logger: log.With("pid", os.Getpid())}

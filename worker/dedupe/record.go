@@ -19,7 +19,7 @@ const (
 	Done     Phase = "done"
 )
 
-// Record is the state of one key as it is stored, a msgpack map. It is full: mapping writes no more than 15 fields.
+// Record is the state of one key as it is stored, a msgpack map. It is full: pack.Fields writes no more than 15 fields.
 type Record struct {
 	Owner    string `msgpack:"owner"` // the process that wrote the claim; first, see written
 	Phase    Phase  `msgpack:"phase"`

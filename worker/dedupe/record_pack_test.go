@@ -43,6 +43,35 @@ func TestRecordIsReadByAnotherHand(t *testing.T) {
 	}
 }
 
+// A record outlives the message that it was read from, whose bytes may be of a buffer that is used again.
+func TestRecordKeepsNothingOfItsMessage(t *testing.T) {
+	r := dedupe.Record{Phase: dedupe.Done, Owner: "o", Run: "r", Ask: "a", Journal: []byte("journal"), Question: []byte("question"), Answer: []byte("answer"),
+		Prev: &dedupe.Kept{Run: "p", Answer: []byte("before")}}
+	body := r.Encode()
+	got, err := dedupe.DecodeRecord(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range body {
+		body[i] = 0xc1
+	}
+	if d := cmp.Diff(r, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("changed with its message: %s", d)
+	}
+}
+
+func TestRecordFaultsNameTheField(t *testing.T) {
+	for in, want := range map[string]string{
+		"\x81\xa5owner\xa1\xff":                        `decode record: "owner" is not valid UTF-8`,
+		"\x81\xa8lease_ms\xa1x":                        `decode record: "lease_ms" is of another kind`,
+		"\x82\xa5phase\xa4done\xa4prev\x81\xa3run\x05": `decode record: "prev" "run" is of another kind`,
+	} {
+		if _, err := dedupe.DecodeRecord([]byte(in)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", in, err, want)
+		}
+	}
+}
+
 func BenchmarkRecord(b *testing.B) {
 	r := dedupe.Record{Phase: dedupe.Done, Owner: "3Vm6Z1W5ylmWn8ZhGVE4vM", Run: "3Vm6Z1W5ylmWn8ZhGVE4vN", Attempt: 1, BegunMs: 1795426971982,
 		Journal: make([]byte, 120), LeaseMs: 12000, Question: make([]byte, 32), Answer: make([]byte, 250), KeepMs: 60000}

@@ -33,8 +33,9 @@ func DecodeRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
+// read takes in a map. Bytes are copied: what was read would keep the whole message in memory.
 func (r *Record) read(in *pack.Reader) {
-	fields(in, func(name string) {
+	in.Fields(func(name string) {
 		switch name {
 		case "owner":
 			r.Owner = in.Text()
@@ -76,7 +77,7 @@ func (r *Record) read(in *pack.Reader) {
 }
 
 func (k *Kept) read(in *pack.Reader) bool {
-	return fields(in, func(name string) {
+	return in.Fields(func(name string) {
 		switch name {
 		case "run":
 			k.Run = in.Text()
@@ -90,15 +91,4 @@ func (k *Kept) read(in *pack.Reader) bool {
 			in.Skip()
 		}
 	})
-}
-
-// fields reads a map and hands on each name, whose value field reads. It reports whether there was a map, or nil.
-func fields(in *pack.Reader, field func(name string)) bool {
-	if in.Nil() {
-		return false
-	}
-	for n := in.Map(); n > 0 && in.Err() == nil; n-- {
-		field(in.Text())
-	}
-	return in.Err() == nil
 }

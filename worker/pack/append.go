@@ -7,11 +7,8 @@ package pack
 
 import "encoding/binary"
 
-// The head bytes that callers write or look for themselves.
-const (
-	nilHead  = 0xc0
-	ListHead = 0xdc // of a list as AppendList begins it
-)
+// ListHead is the first byte of a list that AppendList began.
+const ListHead = 0xdc
 
 // AppendNil appends nil.
 func AppendNil(b []byte) []byte { return append(b, nilHead) }

@@ -8,14 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep maps and lists may lie in each other in a value that is passed over.
-const MaxDepth = 8
+// maxDepth is how deep maps and lists may lie in each other in a value that is passed over.
+const maxDepth = 8
 
-// Faults of the input that are not told with its own bytes.
 var (
-	ErrShort = errors.New("ends in the middle of a value")
-	ErrKind  = errors.New("is of another kind")
-	ErrDeep  = fmt.Errorf("has more than %d levels of maps and lists", MaxDepth)
+	errShort = errors.New("ends in the middle of a value")
+	errKind  = errors.New("is of another kind")
+	errDeep  = fmt.Errorf("has more than %d levels of maps and lists", maxDepth)
 )
 
 // Reader reads values one after the other. The first fault stays, after which every value read is zero; so a reader of
@@ -43,7 +42,7 @@ func (r *Reader) Fail(err error) {
 // At is how many bytes have been read.
 func (r *Reader) At() int { return r.at }
 
-// Seek goes on reading at a place that At gave.
+// Seek goes on reading after so many bytes, where a value begins.
 func (r *Reader) Seek(at int) {
 	if r.err == nil {
 		r.at = at
@@ -55,7 +54,7 @@ func (r *Reader) Left() int { return len(r.data) - r.at }
 
 func (r *Reader) take(n uint64) []byte {
 	if n > uint64(r.Left()) {
-		r.Fail(ErrShort)
+		r.Fail(errShort)
 		return nil
 	}
 	b := r.data[r.at : r.at+int(n) : r.at+int(n)]
@@ -79,8 +78,10 @@ func (r *Reader) head() byte {
 	return neverUsed
 }
 
-// neverUsed is the one head byte that MessagePack leaves without a meaning.
-const neverUsed = 0xc1
+const (
+	nilHead   = 0xc0
+	neverUsed = 0xc1 // the one head byte that MessagePack leaves without a meaning
+)
 
 // sized reads what has its length in front, in 1, 2 or 4 bytes; narrowest is the head byte of the first.
 func (r *Reader) sized(head, narrowest byte) []byte {
@@ -96,7 +97,7 @@ func (r *Reader) Text() string {
 	case 0xd9 <= c && c <= 0xdb:
 		b = r.sized(c, 0xd9)
 	default:
-		r.Fail(ErrKind)
+		r.Fail(errKind)
 	}
 	if !utf8.Valid(b) {
 		r.Fail(errors.New("is not valid UTF-8"))
@@ -111,7 +112,7 @@ func (r *Reader) Bytes() []byte {
 	case 0xc4 <= c && c <= 0xc6:
 		return r.sized(c, 0xc4)
 	case c != nilHead:
-		r.Fail(ErrKind)
+		r.Fail(errKind)
 	}
 	return nil
 }
@@ -131,7 +132,7 @@ func (r *Reader) Int() int64 {
 			return int64(n)
 		}
 	}
-	r.Fail(ErrKind)
+	r.Fail(errKind)
 	return 0
 }
 
@@ -139,7 +140,7 @@ func (r *Reader) Int() int64 {
 func (r *Reader) Flag() bool {
 	c := r.head()
 	if c != 0xc2 && c != 0xc3 {
-		r.Fail(ErrKind)
+		r.Fail(errKind)
 	}
 	return c == 0xc3
 }
@@ -170,10 +171,10 @@ func (r *Reader) count(short, long byte) int {
 	case c == long+1:
 		n = r.uint(4)
 	default:
-		r.Fail(ErrKind)
+		r.Fail(errKind)
 	}
 	if n > uint64(r.Left()) { // every value takes a byte
-		r.Fail(ErrShort)
+		r.Fail(errShort)
 	}
 	if r.err != nil {
 		return 0
@@ -183,7 +184,7 @@ func (r *Reader) count(short, long byte) int {
 
 // Skip passes over one value with all that is in it.
 func (r *Reader) Skip() {
-	var left [MaxDepth]uint64
+	var left [maxDepth]uint64
 	depth := 0
 	left[0] = 1
 	for r.err == nil {
@@ -197,8 +198,8 @@ func (r *Reader) Skip() {
 		if inner == 0 {
 			continue
 		}
-		if depth++; depth == MaxDepth {
-			r.Fail(ErrDeep)
+		if depth++; depth == maxDepth {
+			r.Fail(errDeep)
 			return
 		}
 		left[depth] = inner
@@ -231,7 +232,7 @@ func (r *Reader) skipOne() (inner uint64) {
 		r.Fail(fmt.Errorf("holds the byte 0x%02x, which nothing of ours has", c))
 	}
 	if inner > uint64(r.Left()) {
-		r.Fail(ErrShort)
+		r.Fail(errShort)
 	}
 	return inner
 }

@@ -24,7 +24,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"time"
 
 	"protocolq/worker/pack"
@@ -189,7 +188,10 @@ func JoinRuns(runs []Line) []Line {
 // joined is one line of many. Its identity is that of all it holds: with the first one's, the
 // server would drop the others where the first was told before, alone or in other company.
 func joined(first string, list [][]byte) Line {
-	l := Line{MsgID: first, Data: slices.Concat(append([][]byte{pack.AppendList(nil, len(list))}, list...)...)}
+	l := Line{MsgID: first, Data: pack.AppendList(nil, len(list))}
+	for _, item := range list {
+		l.Data = append(l.Data, item...)
+	}
 	if len(list) > 1 {
 		l.MsgID = ofMany(first, l.Data)
 	}
