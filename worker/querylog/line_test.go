@@ -293,6 +293,17 @@ func TestDecodePassesOverWhatIsNew(t *testing.T) {
 	if err != nil || got.Code != "C" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	known := int(line.Data[2])
+	for names, want := range map[int]bool{64: true, 65: false} { // and not without end
+		data := append([]byte(nil), line.Data...)
+		data[2] = byte(names)
+		for i := range names - known {
+			data = append(data, fmt.Sprintf("\xa4n%03d\xc0", i)...)
+		}
+		if _, err := querylog.DecodeRun(data); (err == nil) != want {
+			t.Errorf("%d names: %v", names, err)
+		}
+	}
 }
 
 func FuzzDecode(f *testing.F) {
