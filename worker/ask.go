@@ -97,7 +97,7 @@ func ResultOf(a gateway.Answer, err error) messages.Result {
 		return failed(r, errors.New("an answer without a status"))
 	}
 	if r.Code != "" {
-		r.Message = meaning(r.Code)
+		r.Message = Meaning(r.Code)
 	}
 	return r
 }
@@ -110,7 +110,7 @@ func failed(r messages.Result, err error) messages.Result {
 		r.Message = "no answer from the gateway"
 		return r
 	}
-	r.Code, r.Message = gerr.Code, meaning(gerr.Code)
+	r.Code, r.Message = gerr.Code, Meaning(gerr.Code)
 	switch gerr.Class {
 	case mapi.Input, mapi.Bug, mapi.Conf:
 		r.Outcome, r.Retryable = messages.Refused, false
@@ -120,8 +120,8 @@ func failed(r messages.Result, err error) messages.Result {
 	return r
 }
 
-// meaning is the gateway's code in English, with what to do.
-func meaning(code string) string {
+// Meaning is a code of the gateway or of its client in English, with what to do.
+func Meaning(code string) string {
 	c, known := mapi.Lookup(code)
 	if !known {
 		if s := gatewayWords[code]; s != "" {

@@ -25,16 +25,18 @@ type deadFilter struct {
 	limit        int    // 0: no limit
 
 	sinceText, untilText string
+	flags                *pflag.FlagSet
 }
 
 func deadReasons() []string {
-	return []string{messages.DeadUnreadable, messages.DeadReplyRefused, messages.DeadReplyFull, messages.DeadPoison, messages.DeadExpired}
+	return []string{messages.DeadUnreadable, messages.DeadReplyRefused, messages.DeadReplyFull, messages.DeadPoison, messages.DeadExpired, messages.DeadCrashed}
 }
 
 func (f *deadFilter) add(c *cobra.Command, limit int, limitUsage string) {
 	fs := c.Flags()
+	f.flags = fs
 	fs.StringSliceVar(&f.reasons, "reason", nil, "only these: "+strings.Join(deadReasons(), ", "))
-	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 2006-01-02 or RFC 3339")
+	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 7d, 2006-01-02 or RFC 3339")
 	fs.StringVar(&f.untilText, "until", "", "only before then")
 	fs.StringVar(&f.partner, "partner", "", "only of this partner, 16 digits")
 	fs.StringVar(&f.id, "id", "", "only of the query with this id")
@@ -54,8 +56,11 @@ func (f *deadFilter) said(fs *pflag.FlagSet) bool {
 func (f *deadFilter) check() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if err := checkGiven(f.flags, filterFlags...); err != nil {
+		fault("%w", err)
+	}
 	for _, r := range f.reasons {
-		if !messages.IsToken(r) {
+		if !contains(deadReasons(), r) {
 			fault("--reason must be one of %s, not %q", strings.Join(deadReasons(), ", "), r)
 		}
 	}

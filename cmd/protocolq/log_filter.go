@@ -35,6 +35,7 @@ type logFilter struct {
 	sinceText, untilText    string
 	slow                    time.Duration
 	filter                  database.Filter
+	flags                   *pflag.FlagSet
 }
 
 var logOutcomes = []string{string(messages.Signed), string(messages.NotSigned), string(messages.Abnormal), string(messages.Refused), string(messages.Unknown)}
@@ -54,6 +55,7 @@ func (f *logFilter) add(c *cobra.Command) {
 }
 
 func (f *logFilter) addSpan(fs *pflag.FlagSet) {
+	f.flags = fs
 	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 7d, 2006-01-02 or RFC 3339")
 	fs.StringVar(&f.untilText, "until", "", "only before then")
 }
@@ -64,7 +66,10 @@ func (f *logFilter) resolve(h *querylog.Hasher) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	f.filter = database.Filter{Partner: f.partner, Outcome: f.outcome, Code: f.code, Slow: f.slow}
-	var err error
+	err := checkGiven(f.flags, "email", "account", "key", "id", "partner", "outcome", "code", "since", "until")
+	if err != nil {
+		fault("%w", err)
+	}
 	now := time.Now()
 	if f.filter.Since, err = parseWhen(f.sinceText, now); err != nil {
 		fault("--since %w", err)

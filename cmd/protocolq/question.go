@@ -69,15 +69,23 @@ func (q *question) check() error {
 	return nil
 }
 
-// checkTexts tells what no message can hold, and what a script gives that has a variable with nothing in it: without its
-// --reply-to a query would be answered nowhere. An empty --email beside an --account, or the reverse, is one not given.
+// checkTexts tells what no message can hold, and an empty value: without its --reply-to a query would be answered nowhere.
+// An empty --email beside an --account, or the reverse, is one not given.
 func checkTexts(fs *pflag.FlagSet) error {
 	for _, name := range [...]string{"email", "account", "id", "key", "partner", "reply-to"} {
-		f := fs.Lookup(name)
-		switch v := f.Value.String(); {
-		case !utf8.ValidString(v): // not shown: it may be personal
+		if !utf8.ValidString(fs.Lookup(name).Value.String()) { // not shown: it may be personal
 			return usageError("--%s is not UTF-8", name)
-		case v == "" && f.Changed && name != "email" && name != "account":
+		}
+	}
+	return checkGiven(fs, "id", "key", "partner", "reply-to")
+}
+
+// checkGiven refuses flags that are given and empty, as by a script whose variable holds nothing: taken as not given, a
+// filter would select everything. Flags that fs has not are passed over.
+func checkGiven(fs *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		f := fs.Lookup(name)
+		if f != nil && f.Changed && (f.Value.String() == "" || f.Value.String() == "[]") {
 			return usageError("--%s is empty: give it a value, or leave it out", name)
 		}
 	}

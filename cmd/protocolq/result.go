@@ -10,6 +10,7 @@ import (
 
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
+	"protocolq/worker"
 )
 
 // exitOf is the exit code that goes with an outcome.
@@ -81,8 +82,10 @@ func explain(r messages.Result) (meaning, advice string) {
 		text = messages.Message(r.Code)
 	}
 	if text == "" && r.Code != "" {
-		known, _ := mapi.Lookup(r.Code)
-		return known.MeaningEN, known.DoEN
+		if known, ok := mapi.Lookup(r.Code); ok {
+			return known.MeaningEN, known.DoEN
+		}
+		text = worker.Meaning(r.Code)
 	}
 	meaning, advice, _ = strings.Cut(text, "; ")
 	return meaning, advice

@@ -37,7 +37,7 @@ func newSubmit() *cobra.Command {
 		Short: "Store a question; its answer goes to a subject or becomes an event",
 		Long: `Stores a question and prints the stream's acknowledgement: from then on it is answered even if
 every worker is away now. The answer goes to --reply-to; without it, it only becomes an event.
-The same --id again within ten minutes is stored once.`,
+The same question under the same --id within ten minutes is stored once.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking`,
 		Args:    cobra.NoArgs,
 	}

@@ -45,7 +45,7 @@ type Options struct {
 	// FailFast ends an Ask where no worker listens (nats.ErrNoResponders, three times in a row, as a cluster says so for a
 	// moment while its leaders change), and a Submit where no stream takes the subject or the stream has no room (a
 	// *jetstream.APIError), instead of waiting for one until ctx ends. A lost answer is asked for again all the same, so
-	// that the question may be stored by a try before the last.
+	// that the question may be stored by a try before the last, and a connection that is away is waited for.
 	FailFast bool
 }
 

@@ -4,6 +4,8 @@ package ask
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +21,7 @@ type Ack struct {
 	ID        string // the query's, given or made
 	Stream    string
 	Sequence  uint64
-	Duplicate bool // a message with this id was stored before, within the stream's window of ten minutes
+	Duplicate bool // the same question was stored under this id before, within the stream's window of ten minutes
 }
 
 // Refusals of a stream that pass: unavailable is the code of those such as a full one's; beingStored tells of a message id that
@@ -43,8 +45,9 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 }
 
 // Submit stores q and returns the stream's acknowledgement: from then on it is answered, on q.ReplyTo or by its event.
-// The message id is q's id (a new one where q has none), so that it is stored once however often it has to be sent
-// (but for what mostStored tells of); two queries of one id within ten minutes are one, told by Ack.Duplicate.
+// The message id is q's id (a new one where q has none) and a hash of what is asked, so that it is stored once however
+// often it has to be sent (but for what mostStored tells of). The same question (and partner, key and reply_to) under one
+// id within ten minutes is one, told by Ack.Duplicate.
 //
 // Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room
 // (but for Options.FailFast).
@@ -65,7 +68,8 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	if err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)
 	}
-	m.Header[messages.HeaderMsgID] = []string{q.ID}
+	id := messageID(&q)
+	m.Header[messages.HeaderMsgID] = []string{id}
 	var a jetstream.PubAck
 	stored := 0
 	err = c.until(ctx, m, func(reply *nats.Msg) heard {
@@ -74,7 +78,7 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 		if word, ok := errors.AsType[*jetstream.APIError](h.err); !ok || word.ErrorCode != beingStored {
 			stored = 0
 		} else if stored++; stored == mostStored {
-			m.Header[messages.HeaderMsgID] = []string{q.ID + "/again"}
+			m.Header[messages.HeaderMsgID] = []string{id + "/again"}
 		}
 		return h
 	})
@@ -82,6 +86,14 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 		return Ack{}, fmt.Errorf("submit to %s: %w", subject, err)
 	}
 	return Ack{ID: q.ID, Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
+}
+
+// messageID is q's id with a hash of what is asked, of which partner, under which key and for whom: ids are the askers' own, and
+// two programs that count from 1 must not lose each other's questions.
+func messageID(q *messages.Query) string {
+	question := q.Question()
+	sum := sha256.Sum256(fmt.Appendf(question[:], "%d %s%s", len(q.Key), q.Key, q.ReplyTo))
+	return q.ID + "/" + hex.EncodeToString(sum[:8])
 }
 
 // acknowledged reads a stream's word.

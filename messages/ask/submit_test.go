@@ -5,6 +5,7 @@ package ask_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,11 +51,35 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	m, err := stream.GetMsg(t.Context(), 2)
-	if err != nil || m.Subject != "protocol.submit."+partner+".booking" || m.Header.Get(messages.HeaderMsgID) != got.ID {
+	if err != nil || m.Subject != "protocol.submit."+partner+".booking" || !strings.HasPrefix(m.Header.Get(messages.HeaderMsgID), got.ID+"/") {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if stored, _, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType)); err != nil || stored.ID != got.ID || stored.ReplyTo != q.ReplyTo {
 		t.Errorf("%+v, %v", stored, err)
+	}
+}
+
+// Ids are the askers' own: another question under the same id, or the same for another reader, is no duplicate.
+func TestSubmitUnderAnIDOfAnother(t *testing.T) {
+	nc := connect(t, startServer(t, server.Options{JetStream: true}))
+	newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	for i, q := range []messages.Query{
+		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.a"},
+		{UserEmail: "b@example.com", ReplyTo: "protocol.reply.a"},
+		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.b"},
+		{UserEmail: "a@example.com", Key: "k", ReplyTo: "protocol.reply.a"},
+		{UserEmail: "a@example.com", Partner: partner, ReplyTo: "protocol.reply.a"},
+		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.a", DeadlineMs: time.Now().Add(time.Hour).UnixMilli()}, // the first again: when it is late is no other question
+	} {
+		q.ID = "1"
+		got, err := ask.Submit(within(t, 10*time.Second), nc, q)
+		want := ask.Ack{ID: "1", Stream: "REQUESTS", Sequence: uint64(i + 1)}
+		if q.DeadlineMs > 0 {
+			want.Sequence, want.Duplicate = 1, true
+		}
+		if err != nil || got != want {
+			t.Errorf("%+v: %+v, %v", q, got, err)
+		}
 	}
 }
 
@@ -172,8 +197,9 @@ func TestSubmitAgain(t *testing.T) {
 				if err != nil || got.Sequence != 7 || !got.Duplicate || len(stream.all()) != 3 {
 					t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 				}
+				first := stream.all()[0].msg.Header.Get(messages.HeaderMsgID)
 				for _, in := range stream.all() {
-					if id := in.msg.Header.Get(messages.HeaderMsgID); id == "" || id != got.ID || in.q.ID != id {
+					if id := in.msg.Header.Get(messages.HeaderMsgID); id != first || !strings.HasPrefix(id, got.ID+"/") || in.q.ID != got.ID {
 						t.Errorf("message id %q, query id %q, told %q", id, in.q.ID, got.ID)
 					}
 				}
@@ -190,7 +216,7 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 	srv := startServer(t, server.Options{})
 	stream := play(t, connect(t, srv), "protocol.submit", func(_ int, in taken) {
 		word := `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
-		if in.msg.Header.Get(messages.HeaderMsgID) != "id-1" {
+		if strings.HasSuffix(in.msg.Header.Get(messages.HeaderMsgID), "/again") {
 			word = `{"stream":"REQUESTS","seq":7}`
 		}
 		_ = in.msg.Respond([]byte(word))
