@@ -23,7 +23,7 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-var deployedUsers = []string{"provisioner", "worker", "replies", "asker"}
+var deployedUsers = []string{"provisioner", "worker", "replies", "recorder", "ops", "asker"}
 
 // deployed is a cluster that runs the shipped configuration.
 type deployed struct {
@@ -153,10 +153,17 @@ func TestDeployedNATS(t *testing.T) {
 	}
 	s := &stand{t: t, nats: d.url, keys: t.TempDir(), own: []string{"--nats-creds", d.seed("worker"), "--nats-reply-creds", d.seed("replies"), "--attempts", "1"}}
 	s.practice()
+	hmac := filepath.Join(t.TempDir(), "hmac.key")
+	if err := os.WriteFile(hmac, []byte(strings.Repeat("k", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.own = append(s.own, "--log-hmac-key-file", hmac)
 	d.query(t, s)
 	s.workers(1)
 	d.submit(t)
 	d.wait(t)
+	d.record(t)
+	d.operate(t)
 	if refused := d.violations(); len(refused) > 0 {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
 	}
@@ -233,6 +240,45 @@ func (d *deployed) wait(t *testing.T) {
 	})
 }
 
+// record reads what the workers logged into a database.
+func (d *deployed) record(t *testing.T) {
+	t.Helper()
+	database := "sqlite://" + filepath.Join(t.TempDir(), "log.db")
+	r := launch(t, nil, "recorder", "--nats", d.url, "--nats-creds", d.seed("recorder"), "--database", database)
+	eventually(t, 30*time.Second, "a run in the query log", func() bool {
+		list := launch(t, nil, "log", "list", "--database", database, "--outcome", "signed", "-o", "jsonl")
+		return list.exit(20*time.Second) == exitOK && strings.Contains(list.out.String(), `"signed"`)
+	})
+	r.stop(30 * time.Second)
+}
+
+// operate does all that an operator may.
+func (d *deployed) operate(t *testing.T) {
+	t.Helper()
+	const partner = "2088000000000001"
+	launch(t, nil, "submit", "--nats", d.url, "--nats-creds", d.seed("asker"), "--email", "signed@example.com", "--reply-to", "other.place").exit(30 * time.Second)
+	for _, c := range []struct {
+		command string
+		code    int
+		says    string
+	}{
+		{"dead show 1", exitOK, "unreadable"},
+		{"dead discard 1 --yes", exitOK, "discarded"},
+		{"partner halt " + partner, exitOK, "halted"},
+		{"partner list", exitOK, partner},
+		{"partner resume " + partner, exitOK, "asked for again"},
+	} {
+		p := launch(t, nil, append(strings.Fields(c.command), "--nats", d.url, "--nats-creds", d.seed("ops"))...)
+		if code := p.exit(30 * time.Second); code != c.code || !strings.Contains(p.out.String(), c.says) {
+			t.Errorf("%s: exit code %d, %s", c.command, code, p.out)
+		}
+	}
+	eventually(t, 20*time.Second, "a dead letter that is asked again", func() bool {
+		p := launch(t, nil, "dead", "redrive", "--reason", "reply_refused", "--yes", "--nats", d.url, "--nats-creds", d.seed("ops"))
+		return p.exit(30*time.Second) == exitOK && strings.Contains(p.out.String(), "redriven")
+	})
+}
+
 // refuses tries with each user what it must not do.
 func (d *deployed) refuses(t *testing.T) {
 	t.Helper()
@@ -247,6 +293,8 @@ func (d *deployed) refuses(t *testing.T) {
 		"replies":     {spoil, steal, "protocol.query", "protocol.request.x", "_INBOX_wk.other"},
 		"worker":      {steal, "$JS.API.STREAM.PURGE.PROTOCOL_STATE", "$JS.API.CONSUMER.CREATE.PROTOCOL_REQUESTS.spy", "_INBOX.other", "protocol.reply.other"},
 		"provisioner": {spoil, steal, "protocol.query"},
+		"recorder":    {spoil, steal, "protocol.log.run", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_REQUESTS.asked"},
+		"ops":         {spoil, steal, "protocol.reply.other", "$JS.API.STREAM.MSG.DELETE.PROTOCOL_REQUESTS", "$JS.API.CONSUMER.CREATE.PROTOCOL_REPLIES.spy"},
 	} {
 		nc := d.connect(t, user)
 		for _, subject := range publish {
