@@ -90,6 +90,9 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	if err != nil {
 		return notStored(err, subject, f.timeout)
 	}
+	if q.ReplyTo != "" && names.CheckReply(q.ReplyTo, names.DefaultReplies(), nil) != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "note: answered only where the workers' setting reply-allow has %s; else it becomes a dead letter\n", printable(q.ReplyTo))
+	}
 	s := stored{ID: q.ID, Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}
 	return s.print(c, *f.out)
 }
