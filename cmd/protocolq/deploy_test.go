@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -168,6 +169,12 @@ func TestDeployedNATS(t *testing.T) {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
 	}
 	d.refuses(t)
+	for _, command := range []string{"query", "submit"} { // a worker's key is nobody's to ask with
+		p := launch(t, nil, command, "--nats", d.url, "--nats-creds", d.seed("worker"), "--email", "signed@example.com", "--timeout", "2s")
+		if code := p.exit(30 * time.Second); code != exitNoAnswer || !strings.Contains(p.err.String(), "the server forbids this user protocol."+command) {
+			t.Errorf("%s without the right to: exit code %d, %s", command, code, p.err.String())
+		}
+	}
 }
 
 // query asks two workers, one after the other: the second knows the answer only from the key's record.
@@ -275,7 +282,7 @@ func (d *deployed) operate(t *testing.T) {
 	}
 	eventually(t, 20*time.Second, "a dead letter that is asked again", func() bool {
 		p := launch(t, nil, "dead", "redrive", "--reason", "reply_refused", "--yes", "--nats", d.url, "--nats-creds", d.seed("ops"))
-		return p.exit(30*time.Second) == exitOK && strings.Contains(p.out.String(), "redriven")
+		return p.exit(30*time.Second) == exitOK && regexp.MustCompile(`redriven +1 of 1 `).MatchString(p.out.String())
 	})
 }
 
