@@ -254,7 +254,26 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("%x: read %d bytes, passed over %d, %v", in, one.At(), all.At(), all.Err())
 			}
 		}
+		theirs := func() *msgpack.Decoder { return msgpack.NewDecoder(bytes.NewReader(in)) }
 		r := pack.NewReader(in)
+		if v := r.Text(); r.Err() == nil {
+			if want, err := theirs().DecodeString(); err != nil || v != want {
+				t.Fatalf("%x: text %q, the library reads %q, %v", in, v, want, err)
+			}
+		}
+		r = pack.NewReader(in)
+		if v := r.Int(); r.Err() == nil {
+			if want, err := theirs().DecodeInt64(); err != nil || v != want {
+				t.Fatalf("%x: number %d, the library reads %d, %v", in, v, want, err)
+			}
+		}
+		r = pack.NewReader(in)
+		if v := r.Bytes(); r.Err() == nil {
+			if want, err := theirs().DecodeBytes(); err != nil || !bytes.Equal(v, want) {
+				t.Fatalf("%x: bytes %x, the library reads %x, %v", in, v, want, err)
+			}
+		}
+		r = pack.NewReader(in)
 		if r.Skip(); r.Err() != nil {
 			return
 		}
