@@ -33,6 +33,9 @@ up. It needs the rights of a recorder on the database.`,
 		if err := set.load(c.Flags(), rec.needDatabase); err != nil {
 			return err
 		}
+		if err := checkGiven(c.Flags(), "email", "account"); err != nil {
+			return err
+		}
 		h, err := rec.hasher()
 		switch {
 		case err != nil:

@@ -85,7 +85,14 @@ func checkTexts(fs *pflag.FlagSet) error {
 func checkGiven(fs *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
 		f := fs.Lookup(name)
-		if f != nil && f.Changed && (f.Value.String() == "" || f.Value.String() == "[]") {
+		if f == nil || !f.Changed {
+			continue
+		}
+		empty := f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = len(list.GetSlice()) == 0
+		}
+		if empty {
 			return usageError("--%s is empty: give it a value, or leave it out", name)
 		}
 	}

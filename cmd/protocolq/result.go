@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"protocolq/gateway/mapi"
 	"protocolq/messages"
 	"protocolq/worker"
 )
@@ -82,9 +81,6 @@ func explain(r messages.Result) (meaning, advice string) {
 		text = messages.Message(r.Code)
 	}
 	if text == "" && r.Code != "" {
-		if known, ok := mapi.Lookup(r.Code); ok {
-			return known.MeaningEN, known.DoEN
-		}
 		text = worker.Meaning(r.Code)
 	}
 	meaning, advice, _ = strings.Cut(text, "; ")

@@ -69,8 +69,9 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 		q.DeadlineMs = time.Now().Add(f.deadline).UnixMilli()
 	}
 	names, err := messages.NewNames(cfg.Prefix)
-	must(err)                                       // load has checked it
-	if err := names.CheckSubmitted(q); err != nil { // Submit would say so, too, but only once a server is there
+	must(err) // load has checked it
+	// Submit would say so, too, but only once a server is there.
+	if err := names.CheckSubmitted(q); err != nil {
 		return &exitError{Code: exitRefused, Err: err}
 	}
 	subject := names.Submit()
