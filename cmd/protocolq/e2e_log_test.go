@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func TestLogIsWhatHappened(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	p, s, _ := dev(t, "--data", data, "--latency", "20ms", "--fault", "system-error:0.1", "--retry-budget", "1000", "--call-timeout", "50s", "--lease", "1m", "--log-level", "warn")
+	p, s, _ := dev(t, append(slices.Clip(patient), "--data", data, "--latency", "20ms", "--fault", "system-error:0.1", "--retry-budget", "1000", "--log-level", "warn")...)
 	c := newCrowd(s)
 	const asks = 300
 	for i := range asks {

@@ -62,8 +62,7 @@ var parts = []string{"signed", "debit-only", "refund-only", "not-signed", "no-si
 // TestMixedKeys: thousands of keys, some asked again at any time, while the gateway fails now and then.
 func TestMixedKeys(t *testing.T) {
 	const asks, keys, connections = 3000, 2100, 4
-	s := newStand(t, standOptions{Simulator: []string{"--latency", "20ms", "--jitter", "40ms", "--fault", "system-error:0.05", "--seed", "5"},
-		Worker: []string{"--lease", "1m"}}) // no machine is so busy that a run is taken over
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "20ms", "--jitter", "40ms", "--fault", "system-error:0.05", "--seed", "5"}, Worker: patient})
 	s.workers(3)
 	draw := rand.New(rand.NewPCG(5, 5))
 	order := make([]int, asks) // every key once, the rest again
