@@ -48,5 +48,5 @@ lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinn
 bin/lint/$(LINT)/golangci-lint:
 	GOBIN=$(CURDIR)/bin/lint/$(LINT) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT)
 
-clean: ## what was built
-	rm -rf bin
+clean: ## what was built; the data of dev (bin/dev) stays
+	@[ ! -d bin ] || find bin -mindepth 1 -maxdepth 1 ! -name dev -exec rm -rf {} +
