@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -180,7 +181,9 @@ func parseSequences(args []string) ([]uint64, error) {
 		if err != nil || n == 0 {
 			return nil, usageError("SEQ must be a number from the first column of 'protocolq dead list', not %q", a)
 		}
-		seqs = append(seqs, n)
+		if !slices.Contains(seqs, n) { // named twice it would be gone the second time
+			seqs = append(seqs, n)
+		}
 	}
 	return seqs, nil
 }

@@ -80,9 +80,10 @@ func report(w io.Writer, err error, reached bool, hint string) int {
 	return end.Code
 }
 
-// tell prints an error, a joined one as a list with one fault a line.
+// tell prints an error, a joined one as a list with one fault a line. A line that begins with a space goes on with the one before.
 func tell(w io.Writer, err error) {
-	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	text := strings.NewReplacer("\n\t", " ", "\n ", " ").Replace(strings.TrimSpace(err.Error()))
+	lines := strings.Split(text, "\n")
 	if len(lines) == 1 {
 		fmt.Fprintf(w, "protocolq: %s\n", printable(lines[0]))
 		return

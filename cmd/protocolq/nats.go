@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -132,7 +133,9 @@ func (o natsOptions) events() []nats.Option {
 	}
 }
 
-// isNoServer tells whether err says that no server could be reached at all.
+// isNoServer tells whether err says that no server could be reached at all: its name is not known, nothing listens there, or
+// the network does not answer.
 func isNoServer(err error) bool {
-	return errors.Is(err, nats.ErrNoServers) || strings.Contains(err.Error(), "connection refused")
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, nats.ErrNoServers)
 }

@@ -111,10 +111,13 @@ func queryMessage(subject string, q messages.Query) (*nats.Msg, error) {
 	return msg, nil
 }
 
-// noServer is the error of a missing NATS server, which is nobody there to answer.
+// noServer gives a NATS server that could not be reached, or that does not know this user, its exit code and what to do.
 func noServer(err error) error {
-	if isNoServer(err) {
+	switch {
+	case isNoServer(err):
 		return &exitError{Code: exitNoAnswer, Err: err, Hint: "is a NATS server running there? --nats or PROTOCOLQ_NATS says where"}
+	case errors.Is(err, nats.ErrAuthorization):
+		return &exitError{Code: exitOther, Err: err, Hint: "the server does not know this user: --nats-creds or PROTOCOLQ_NATS_CREDS says who you are"}
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ func TestNoAnswerExitCodes(t *testing.T) {
 		err  error
 		want int
 	}{
+		{noServer(&net.OpError{Op: "dial", Err: &net.DNSError{}}), exitNoAnswer},
+		{noServer(fmt.Errorf("connect: %w", nats.ErrAuthorization)), exitOther},
 		{noAnswer(nats.ErrNoResponders, "s", time.Second), exitNoAnswer},
 		{noAnswer(nats.ErrTimeout, "s", time.Second), exitNoAnswer},
 		{noServer(nats.ErrNoServers), exitNoAnswer},

@@ -62,7 +62,7 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.timeout <= 0 || f.deadline < 0 {
+	if f.timeout <= 0 || f.deadline < 0 || f.deadline == 0 && c.Flags().Changed("deadline") {
 		return usageError("--timeout and --deadline must be longer than 0")
 	}
 	if f.deadline > 0 {
@@ -107,7 +107,8 @@ func notStored(err error, subject string, timeout time.Duration) error {
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
 	case ok && !errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("the stream refused it: %s", refused.Description)
+		return &exitError{Code: exitOther, Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description),
+			Hint: "are workers running? a query leaves the stream when it is answered"}
 	}
 	return noAnswer(err, subject, timeout)
 }
