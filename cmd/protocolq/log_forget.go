@@ -75,6 +75,9 @@ func runLogForget(ctx context.Context, c *cobra.Command, rec *recordConfig, f fo
 	if err != nil {
 		return err
 	}
+	if n == 0 { // who has to delete somebody must not take a wrong key for success
+		fmt.Fprintln(c.ErrOrStderr(), "note: no row of that person: is the key file the workers', and has the recorder caught up?")
+	}
 	if f.out == asJSON {
 		return printJSON(c.OutOrStdout(), map[string]int64{"deleted": n})
 	}
