@@ -75,7 +75,7 @@ func TestReplyAttacks(t *testing.T) {
 			t.Errorf("%s was published to: %s", to, m.Data)
 		}
 	}
-	within(t, 5*time.Second, "a dead letter for each", func() bool { return dead() == uint64(len(attacks)) })
+	within(t, 20*time.Second, "a dead letter for each", func() bool { return dead() == uint64(len(attacks)) })
 	if _, err := f.js.Stream(t.Context(), f.names.Stream(messages.State)); err != nil {
 		t.Error(err)
 	}
@@ -102,7 +102,7 @@ func TestUnreadableWithoutReplyIsDeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 5*time.Second, "two dead letters", func() bool { return dead() == 2 })
+	within(t, 20*time.Second, "two dead letters", func() bool { return dead() == 2 })
 	c, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Dead), jetstream.ConsumerConfig{})
 	if err != nil {
 		t.Fatal(err)

@@ -159,7 +159,7 @@ func TestUnreadableBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 5*time.Second, "four dead letters", func() bool { return f.stream(messages.Dead).Msgs == 4 })
+	within(t, 20*time.Second, "four dead letters", func() bool { return f.stream(messages.Dead).Msgs == 4 })
 	f.wantRest()
 	if _, err := f.js.Publish(t.Context(), f.names.Requests(), []byte{2, 0}); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestUnreadableBatch(t *testing.T) {
 	if r := f.ask(messages.Query{UserEmail: email("signed", 1)}); r.Outcome != messages.Signed {
 		t.Errorf("asked afterwards: %s", refusal(r))
 	}
-	within(t, 5*time.Second, "only that one left", func() bool { return f.stream(messages.Requests).Msgs == 1 })
+	within(t, 20*time.Second, "only that one left", func() bool { return f.stream(messages.Requests).Msgs == 1 })
 	if n := f.stream(messages.Dead).Msgs; n != 4 {
 		t.Errorf("%d dead letters, want 4", n)
 	}

@@ -161,7 +161,7 @@ func TestFullLogStopsCalls(t *testing.T) {
 		}
 		done <- r
 	}()
-	within(t, 5*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
+	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
 	calls := f.calls()
 	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Source != messages.Remembered {
 		t.Errorf("%+v", r)

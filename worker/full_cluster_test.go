@@ -97,7 +97,7 @@ func TestStateNearlyFullOnThree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 8*time.Second, "the fill is seen", func() bool { return m.Stats().StoreFill >= 0.8 })
+	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().StoreFill >= 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || !r.Retryable {
 		t.Errorf("a new query: %+v", r)
 	}
@@ -118,7 +118,7 @@ func TestStateNearlyFullOnThree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 8*time.Second, "the room is seen", func() bool { return m.Stats().StoreFill < 0.8 })
+	within(t, 20*time.Second, "the room is seen", func() bool { return m.Stats().StoreFill < 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Outcome != messages.Signed {
 		t.Errorf("with room again: %+v", r)
 	}
@@ -137,7 +137,7 @@ func TestEventsUnread(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, 5*time.Second, "an event of every run", func() bool {
+	within(t, 20*time.Second, "an event of every run", func() bool {
 		i, err := s.Info(t.Context())
 		return err == nil && i.State.LastSeq == accounts
 	})

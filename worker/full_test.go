@@ -76,7 +76,7 @@ func TestStateNearlyFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 8*time.Second, "the fill is seen", func() bool { return m.Stats().StoreFill >= 0.8 })
+	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().StoreFill >= 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || !r.Retryable {
 		t.Errorf("a new query: %+v", r)
 	}
@@ -118,7 +118,7 @@ func TestHouseFull(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})
 	f.start(func(o *worker.Options) { o.Parked = 5 })
 	inside := f.wave(5, 5)
-	within(t, 5*time.Second, "the house full", func() bool { return f.gateway.Stats().InFlight == 5 })
+	within(t, 20*time.Second, "the house full", func() bool { return f.gateway.Stats().InFlight == 5 })
 	r := f.ask(messages.Query{UserEmail: "signed+outside@example.com"})
 	if busy := f.gateway.Stats().InFlight; r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || busy != 5 {
 		t.Errorf("with %d calls under way: %s", busy, refusal(r))

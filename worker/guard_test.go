@@ -46,9 +46,9 @@ func TestPartnerHalt(t *testing.T) {
 		t.Errorf("the other partner: %+v", r)
 	}
 	f.submit(messages.Query{ID: "patient", UserEmail: "signed+p@example.com"})
-	within(t, 5*time.Second, "a submitted query waits", func() bool { return f.waiting() == 1 })
+	within(t, 20*time.Second, "a submitted query waits", func() bool { return f.waiting() == 1 })
 	f.setHalt(worker.Halt{})
-	within(t, 5*time.Second, "asked for again", func() bool { return !halted() })
+	within(t, 20*time.Second, "asked for again", func() bool { return !halted() })
 	if first.Stats().Outcomes["unknown"] == 0 {
 		t.Error("the first worker told nobody")
 	}
@@ -78,7 +78,7 @@ func TestTwoStrangeQueriesHaltNobody(t *testing.T) {
 	f.start(cooldown(time.Second))
 	for range 3 {
 		for _, key := range []string{"a", "b"} {
-			within(t, 5*time.Second, "the cool-down is over", func() bool {
+			within(t, 20*time.Second, "the cool-down is over", func() bool {
 				r := f.ask(messages.Query{UserEmail: "illegal-sign@example.com", Key: key})
 				if r.Code != "ILLEGAL_SIGN" {
 					t.Fatalf("%+v", r)
@@ -112,15 +112,15 @@ func TestProbeReopens(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(time.Hour).UnixMilli()})
-	within(t, 5*time.Second, "halted", func() bool {
+	within(t, 20*time.Second, "halted", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
 	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().UnixMilli()})
-	within(t, 5*time.Second, "open again", func() bool {
+	within(t, 20*time.Second, "open again", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Outcome == messages.Signed
 	})
 	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator})
-	within(t, 5*time.Second, "halted by the operator, without probes", func() bool {
+	within(t, 20*time.Second, "halted by the operator, without probes", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
 }
@@ -170,7 +170,7 @@ func TestRateOverTheFleet(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if took := time.Since(begun); took < 3600*time.Millisecond || took > 7500*time.Millisecond {
+	if took := time.Since(begun); took < 3600*time.Millisecond || took > 12*time.Second {
 		t.Errorf("%d calls at 20 a second took %v, want about 4 s", asks, took)
 	}
 	f.wantCalls(asks)

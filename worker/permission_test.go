@@ -103,14 +103,14 @@ func TestLeastPermissions(t *testing.T) {
 	if err := g.nc.Publish(g.names.Query(), []byte("garbage")); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 5*time.Second, "a dead letter", func() bool { return dead() == 1 })
+	within(t, 20*time.Second, "a dead letter", func() bool { return dead() == 1 })
 	if _, err := g.nc.Request("$SRV.STATS.protocol-query", nil, 5*time.Second); err != nil {
 		t.Errorf("stats: %v", err)
 	}
 	if err := leaving.stop(); err != nil {
 		t.Error(err)
 	}
-	within(t, 5*time.Second, "events of the runs", func() bool {
+	within(t, 20*time.Second, "events of the runs", func() bool {
 		s, err := g.js.Stream(t.Context(), g.names.Stream(messages.Events))
 		return err == nil && s.CachedInfo().State.Msgs >= 12
 	})
@@ -139,7 +139,7 @@ func TestReplyUserReachesNothingElse(t *testing.T) {
 		if err := reply.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		within(t, 5*time.Second, to+" refused", func() bool { return len(g.refusals()) == i+1 })
+		within(t, 20*time.Second, to+" refused", func() bool { return len(g.refusals()) == i+1 })
 		if r := g.refusals()[i]; !strings.Contains(r, "Permissions Violation for Publish to \""+to+"\"") {
 			t.Errorf("%s: %s", to, r)
 		}
@@ -166,7 +166,7 @@ func TestReplyUserReachesNothingElse(t *testing.T) {
 		if _, err := reply.SubscribeSync(subject); err != nil {
 			t.Fatal(err)
 		}
-		within(t, 5*time.Second, "listening to "+subject+" refused", func() bool { return len(g.refusals()) == before+1 })
+		within(t, 20*time.Second, "listening to "+subject+" refused", func() bool { return len(g.refusals()) == before+1 })
 		if r := g.refusals()[before]; !strings.Contains(r, "Permissions Violation for Subscription to \""+subject+"\"") {
 			t.Errorf("%s: %s", subject, r)
 		}

@@ -105,7 +105,7 @@ func TestFullLogLeavesNobodyInSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _, _ = f.try(messages.Query{UserEmail: "signed+2@example.com"}) }()
-	within(t, 5*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
+	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
 	body := func(i int) []byte {
 		b, _ := messages.Query{V: 1, UserEmail: email("signed", i)}.Encode(messages.MsgPack)
 		return b
@@ -129,7 +129,7 @@ func TestRunOfAWaitingQueryIsLoggedAfterADeath(t *testing.T) {
 	victim := f.start(logged(t), cooldown(time.Second), quick(dedupe.Rerun), func(o *worker.Options) { o.RetryBudget = 1; o.Retry = retry.Policy{Attempts: 1} })
 	c := f.replies()
 	f.submit(messages.Query{ID: "w", UserEmail: "system-error-1@example.com"})
-	within(t, 5*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
 	s, err := f.js.Stream(t.Context(), f.names.Stream(messages.Log))
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestDrainCutsNoCall(t *testing.T) {
 	}
 	first := f.start(slow("a"))
 	go func() { _, _ = f.try(messages.Query{UserEmail: "signed@example.com"}) }()
-	within(t, 5*time.Second, "the call is under way", func() bool { return len(said) > 0 })
+	within(t, 20*time.Second, "the call is under way", func() bool { return len(said) > 0 })
 	f.start(slow("b"))
 	<-time.After(500 * time.Millisecond)
 	if err := first.stop(); err != nil {
@@ -236,7 +236,7 @@ func TestDrainWhileNATSIsAway(t *testing.T) {
 	for i := range 20 {
 		f.submit(messages.Query{UserEmail: email("signed", i)})
 	}
-	within(t, 5*time.Second, "calls", func() bool { return f.gateway.Stats().InFlight > 0 })
+	within(t, 20*time.Second, "calls", func() bool { return f.gateway.Stats().InFlight > 0 })
 	f.srv.Shutdown()
 	f.srv.WaitForShutdown()
 	begun := time.Now()
@@ -278,7 +278,7 @@ func TestCrashedSubmittedQueryIsADeadLetter(t *testing.T) {
 	victim := f.start(quick(dedupe.Fail))
 	c := f.replies()
 	f.submit(messages.Query{ID: "crashed", UserEmail: "signed@example.com"})
-	within(t, 5*time.Second, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
+	within(t, 20*time.Second, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
 	f.start(quick(dedupe.Fail))
 	victim.die()
 	if r := f.reply(c); r.Code != messages.Crashed {

@@ -75,14 +75,14 @@ func TestSubmittedQueryWaitsOutACoolDown(t *testing.T) {
 	c := f.replies()
 	q := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com"}
 	f.submit(q)
-	within(t, 5*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
 	if r := f.ask(messages.Query{UserEmail: q.UserEmail}); r.Outcome != messages.Unknown || r.Code != "SYSTEM_ERROR" || r.RetryAfterMs <= 0 {
 		t.Errorf("awaiting in the cool-down: %+v", r)
 	}
 	if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" || r.Attempts != 3 {
 		t.Errorf("the patient asker was told %+v", r)
 	}
-	within(t, 5*time.Second, "nothing waits", func() bool { return f.waiting() == 0 })
+	within(t, 20*time.Second, "nothing waits", func() bool { return f.waiting() == 0 })
 	f.wantCalls(8)
 	f.wantRest()
 }
@@ -112,7 +112,7 @@ func TestPatienceEnds(t *testing.T) {
 		h.Get(messages.HeaderDoor) != messages.DoorSubmit || h.Get(messages.HeaderReplyTo) != "protocol.reply.test" || h.Get(messages.HeaderStored) == "" {
 		t.Errorf("%s %v %v", m.Subject(), h, err)
 	}
-	within(t, 5*time.Second, "nothing waits", func() bool { return f.waiting() == 0 })
+	within(t, 20*time.Second, "nothing waits", func() bool { return f.waiting() == 0 })
 }
 
 // A client's own headers cannot make a submitted query look like one that waits.

@@ -229,7 +229,7 @@ func TestDurableReply(t *testing.T) {
 // wantRest checks that every request was acknowledged.
 func (f *fleet) wantRest() {
 	f.t.Helper()
-	within(f.t, 5*time.Second, "no request left", func() bool { return f.stream(messages.Requests).Msgs == 0 })
+	within(f.t, 20*time.Second, "no request left", func() bool { return f.stream(messages.Requests).Msgs == 0 })
 }
 
 // stream is what a stream holds.

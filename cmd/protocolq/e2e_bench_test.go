@@ -16,7 +16,7 @@ import (
 // What takes long here is a busy machine: --timeout is longer than any of it, as an ask given up ends with exit code 1.
 func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 	t.Parallel()
-	_, s, _ := dev(t)
+	_, s, _ := dev(t, patient...)
 	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "50", "--for", "2s", "--warm", "0s", "--timeout", "1m", "-o", "json")
 	if code := p.exit(60 * time.Second); code != exitOK {
 		t.Fatalf("exit code %d", code)

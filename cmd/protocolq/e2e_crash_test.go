@@ -53,7 +53,7 @@ const left = "client-left"
 
 func TestKill(t *testing.T) {
 	t.Parallel()
-	const keys, askers = 45, 3
+	const keys, askers, apart = 45, 3, 2 * time.Millisecond
 	const lease, ackWait, call = 6 * time.Second, 3 * time.Second, 2500 * time.Millisecond
 	s := newStand(t, standOptions{Simulator: []string{"--latency", call.String()}, Provision: []string{"--ack-wait", ackWait.String()},
 		Worker: []string{"--lease", lease.String(), "--call-timeout", "5s"}})
@@ -62,11 +62,12 @@ func TestKill(t *testing.T) {
 	begun := time.Now()
 	for i := range keys * askers {
 		c.ask(messages.Query{UserEmail: person(parts[i%keys%len(parts)], i%keys)})
-		<-time.After(2 * time.Millisecond) // all at once they would be stored together, and might all go to one worker
+		<-time.After(apart) // all at once they would be stored together, and might all go to one worker
 	}
 	eventually(t, 20*time.Second, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
 	s.stored(keys * askers)
-	slow := time.Since(begun) // what this machine needs to begin these calls, as it must once more after the kill
+	// What this machine needs to begin these calls, as it must once more after the kill.
+	slow := min(time.Since(begun)-keys*askers*apart, call)
 	fleet[1].signal(syscall.SIGKILL)
 	killed := time.Now()
 	bound := max(lease, ackWait) + 4*time.Second + call + slow

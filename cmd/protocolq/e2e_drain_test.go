@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ..
 			case <-tick.C:
 				account := n
 				if n%3 == 2 {
-					account = n - 40 // mostly still in flight, sometimes answered
+					account = n - 13 // 0.2 s before: in flight, sometimes answered
 				}
 				c.ask(messages.Query{UserEmail: person(parts[(account+len(parts)*40)%len(parts)], name+strconv.Itoa(account))})
 				n++
@@ -40,8 +41,8 @@ func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ..
 }
 
 func TestRollingRestart(t *testing.T) {
-	const grace = 20 * time.Second
-	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: []string{"--grace", grace.String(), "--retry-budget", "100000"}})
+	const grace, most = 20 * time.Second, 10 * time.Second // most: what begun calls of half a second may take, on a busy machine too
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: append(slices.Clip(patient), "--grace", grace.String(), "--retry-budget", "100000")})
 	fleet := s.workers(3)
 	crowds := []*crowd{newCrowd(s), newCrowd(s)}
 	var stops []func() int
@@ -56,8 +57,8 @@ func TestRollingRestart(t *testing.T) {
 		// The next goes only when the new one has its share of the work.
 		eventually(t, time.Minute, "calls after the restart", func() bool { return s.stats().Calls > began.Calls+200 })
 		t.Logf("worker %d drained in %v with %d calls under way", i+1, took.Round(time.Millisecond), began.InFlight)
-		if took >= grace {
-			t.Errorf("worker %d took %v to drain, its grace is %v", i+1, took, grace)
+		if took >= most {
+			t.Errorf("worker %d took %v to drain, want less than %v", i+1, took, most)
 		}
 	}
 	asks := 0
@@ -67,6 +68,9 @@ func TestRollingRestart(t *testing.T) {
 	all := everybody(t, time.Minute, crowds...)
 	sums := s.askedOnce()
 	counts := told(all)
+	if counts["joined"] == 0 {
+		t.Errorf("nobody joined a call: not the test that was meant: %v", counts)
+	}
 	if len(all) != asks || counts["unknown"]+counts["refused"] != 0 {
 		t.Errorf("%d of %d asks answered, %v", len(all), asks, counts)
 	}
