@@ -292,7 +292,8 @@ func (s *stand) calls() (list []simulator.Call) {
 }
 
 // patient are flags of a worker on a machine so busy that a call takes seconds: none is given up, no run is taken over.
-var patient = []string{"--call-timeout", "50s", "--lease", "1m"}
+// An asker is waited for as long as an answer is remembered, and no longer: above that asks are stored one by one.
+var patient = []string{"--call-timeout", "50s", "--lease", "1m", "--ask-patience", "1m"}
 
 // settled waits until no call is in flight, then gives the sums.
 func (s *stand) settled() simulator.Stats {

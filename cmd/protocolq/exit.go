@@ -80,10 +80,9 @@ func report(w io.Writer, err error, reached bool, hint string) int {
 	return end.Code
 }
 
-// tell prints an error, a joined one as a list with one fault a line. A line that begins with a space goes on with the one before.
+// tell prints an error, a joined one as a list with one fault a line.
 func tell(w io.Writer, err error) {
-	text := strings.NewReplacer("\n\t", " ", "\n ", " ").Replace(strings.TrimSpace(err.Error()))
-	lines := strings.Split(text, "\n")
+	lines := faults(err)
 	if len(lines) == 1 {
 		fmt.Fprintf(w, "protocolq: %s\n", printable(lines[0]))
 		return
@@ -92,4 +91,20 @@ func tell(w io.Writer, err error) {
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %s\n", printable(line))
 	}
+}
+
+// faults are the lines of an error. What is indented tells more of the line before, as pgx does of each address that it tried.
+func faults(err error) (lines []string) {
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		more := strings.TrimLeft(line, " \t")
+		switch last := len(lines) - 1; {
+		case more == line || last < 0:
+			lines = append(lines, line)
+		case strings.HasSuffix(lines[last], ":"):
+			lines[last] += " " + more
+		default:
+			lines[last] += "; " + more
+		}
+	}
+	return lines
 }

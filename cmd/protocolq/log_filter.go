@@ -108,3 +108,11 @@ func (f *logFilter) resolve(h *querylog.Hasher) error {
 	}
 	return nil
 }
+
+// noteKey says, where nobody was found, when that is the key's fault: the newest row was made with one that h does not know.
+func noteKey(c *cobra.Command, db *database.DB, h *querylog.Hasher) {
+	page, err := db.List(c.Context(), database.Filter{}, database.Cursor{}, 1)
+	if err == nil && len(page.Asks) == 1 && !h.Knows(page.Asks[0].HashVersion) {
+		fmt.Fprintln(c.ErrOrStderr(), "note: the newest row was made with another key than --log-hmac-key-file holds: take the workers' key file")
+	}
+}

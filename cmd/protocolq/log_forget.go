@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"protocolq/worker/querylog"
 	"protocolq/worker/querylog/database"
 )
 
@@ -47,13 +48,14 @@ up. It needs the rights of a recorder on the database.`,
 		case !yes:
 			return usageError("--yes is needed: what is deleted is gone")
 		}
-		return runLogForget(c.Context(), c, rec, forgetting{database.Person{Emails: h.Emails(email), Accounts: h.Accounts(account)}, *out})
+		return runLogForget(c.Context(), c, rec, forgetting{database.Person{Emails: h.Emails(email), Accounts: h.Accounts(account)}, h, *out})
 	}
 	return c
 }
 
 type forgetting struct {
 	person database.Person
+	hasher *querylog.Hasher
 	out    output
 }
 
@@ -76,7 +78,7 @@ func runLogForget(ctx context.Context, c *cobra.Command, rec *recordConfig, f fo
 		return err
 	}
 	if n == 0 { // who has to delete somebody must not take a wrong key for success
-		fmt.Fprintln(c.ErrOrStderr(), "note: no row of that person: is the key file the workers', and has the recorder caught up?")
+		noteKey(c, db, f.hasher)
 	}
 	if f.out == asJSON {
 		return printJSON(c.OutOrStdout(), map[string]int64{"deleted": n})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"protocolq/worker/querylog"
 	"protocolq/worker/querylog/database"
 )
 
@@ -58,14 +59,18 @@ table comes from counters that are kept with every row; where only looking could
 		if err := f.resolve(h); err != nil {
 			return err
 		}
-		return runLogList(c, rec, f.filter, cursor, listShape{limit, *out})
+		if len(f.filter.Emails)+len(f.filter.Accounts)+len(f.filter.Keys) == 0 {
+			h = nil
+		}
+		return runLogList(c, rec, f.filter, cursor, listShape{limit, *out, h})
 	}
 	return c
 }
 
 type listShape struct {
-	limit int
-	out   rowsOutput
+	limit  int
+	out    rowsOutput
+	hasher *querylog.Hasher // that somebody was looked up by; nil: nobody was
 }
 
 func runLogList(c *cobra.Command, rec *recordConfig, f database.Filter, after database.Cursor, s listShape) error {
@@ -88,6 +93,9 @@ func runLogList(c *cobra.Command, rec *recordConfig, f database.Filter, after da
 	}
 	if ok {
 		l.Count, l.About = &n, about
+	}
+	if len(l.Asks) == 0 && s.hasher != nil {
+		noteKey(c, db, s.hasher)
 	}
 	if err := l.print(c.OutOrStdout(), s.out); err != nil {
 		return err

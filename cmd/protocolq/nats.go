@@ -134,8 +134,8 @@ func (o natsOptions) events() []nats.Option {
 }
 
 // isNoServer tells whether err says that no server could be reached at all: its name is not known, nothing listens there, or
-// the network does not answer.
+// the network does not answer. One that was reached and refuses (TLS tells so by a net.OpError, too) is there.
 func isNoServer(err error) bool {
-	_, network := errors.AsType[*net.OpError](err)
-	return network || errors.Is(err, nats.ErrNoServers)
+	network, ok := errors.AsType[*net.OpError](err)
+	return ok && network.Op == "dial" || errors.Is(err, nats.ErrNoServers)
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -61,6 +62,30 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 	}
 	if nc.IsClosed() {
 		t.Error("given up")
+	}
+}
+
+// Each way of not being connected has its exit code and says what to do, in the library's own errors.
+func TestNotConnected(t *testing.T) {
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other", NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	defer ns.Shutdown()
+	for servers, want := range map[string]exitError{
+		"nats://nobody.invalid:4222": {Code: exitNoAnswer, Hint: "is a NATS server running there"},
+		"nats://127.0.0.1:1":         {Code: exitNoAnswer, Hint: "is a NATS server running there"},
+		ns.ClientURL():               {Code: exitOther, Hint: "the server does not know this user"},
+	} {
+		_, err := connectNATS(natsOptions{Servers: []string{servers}})
+		end, ok := errors.AsType[*exitError](noServer(err))
+		if !ok || end.Code != want.Code || !strings.HasPrefix(end.Hint, want.Hint) {
+			t.Errorf("%s: %v, want code %d and the hint %q", servers, end, want.Code, want.Hint)
+		}
+	}
+	if isNoServer(&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}) {
+		t.Error("a server that wants a certificate was taken for none")
 	}
 }
 

@@ -51,6 +51,7 @@ func TestQuestionFlags(t *testing.T) {
 }
 
 func TestNotStored(t *testing.T) {
+	large := &jetstream.APIError{Code: 400, ErrorCode: 10054, Description: "message size exceeds maximum allowed"}
 	full := &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum messages exceeded"}
 	for _, c := range []struct {
 		err  error
@@ -58,7 +59,8 @@ func TestNotStored(t *testing.T) {
 		want string
 	}{
 		{nats.ErrNoResponders, exitNoAnswer, "no stream takes protocol.submit"},
-		{full, 0, "the stream refused it: maximum messages exceeded"},
+		{full, exitOther, "the stream of protocol.submit refused it: maximum messages exceeded"},
+		{large, exitOther, "the stream of protocol.submit refused it: message size"},
 		{fmt.Errorf("%w after 9 tries: %w", context.DeadlineExceeded, full), exitNoAnswer, "no answer within 2s"},
 		{fmt.Errorf("%w after 9 tries: %w", context.Canceled, full), 0, "stopped by a signal"},
 		{fmt.Errorf("%w after 1 tries: %w", context.Canceled, nats.ErrNoResponders), 0, "stopped by a signal"},
@@ -68,6 +70,9 @@ func TestNotStored(t *testing.T) {
 		code := 0
 		if exit, ok := errors.AsType[*exitError](err); ok {
 			code = exit.Code
+			if wrong := c.err == full != strings.Contains(exit.Hint, "workers running"); wrong && code == exitOther {
+				t.Errorf("%v: hint %q", c.err, exit.Hint)
+			}
 		}
 		if code != c.code || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%v: %v with code %d, want %q with %d", c.err, err, code, c.want, c.code)

@@ -98,6 +98,9 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	return s.print(c, *f.out)
 }
 
+// streamFull is the server's error code of a stream that has no room.
+const streamFull = jetstream.ErrorCode(10077)
+
 // notStored gives each way of not being stored its exit code and what to do.
 func notStored(err error, subject string, timeout time.Duration) error {
 	refused, ok := errors.AsType[*jetstream.APIError](err)
@@ -107,8 +110,11 @@ func notStored(err error, subject string, timeout time.Duration) error {
 		return &exitError{Code: exitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
 	case ok && !errors.Is(err, context.DeadlineExceeded):
-		return &exitError{Code: exitOther, Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description),
-			Hint: "are workers running? a query leaves the stream when it is answered"}
+		hint := ""
+		if refused.ErrorCode == streamFull {
+			hint = "are workers running? a query leaves the stream when it is answered"
+		}
+		return &exitError{Code: exitOther, Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description), Hint: hint}
 	}
 	return noAnswer(err, subject, timeout)
 }

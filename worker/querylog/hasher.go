@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -153,6 +154,11 @@ func (k key) masked(kind, text, mask string) Masked {
 
 // Version names the key that new lines are made with: 8 hex digits that follow from it.
 func (h *Hasher) Version() string { return h.current.version }
+
+// Knows reports whether a row of this version can be found by h: "" is of one that names nobody.
+func (h *Hasher) Knows(version string) bool {
+	return version == "" || version == h.current.version || slices.ContainsFunc(h.older, func(k key) bool { return k.version == version })
+}
 
 // Email is a login as the log may hold it. Spellings that ask the same question
 // have the same look-up id: spaces around it and the case of A-Z do not count.
