@@ -145,7 +145,7 @@ func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
 		}
 		if tries%20 == 1 {
 			r.log.Warn("consumer not found, trying on", "stream", r.stream(), "consumer", Consumer, "err", err,
-				"hint", "'protocolq provision' makes it; a user without the right to read it waits in the same way")
+				"hint", "'protocolq provision' makes it; may this user read it? (RECORDER in deploy/nats/users.conf)")
 		}
 		if !pause(ctx, 500*time.Millisecond) {
 			return nil, ctx.Err()
