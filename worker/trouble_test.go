@@ -111,12 +111,12 @@ func TestFullLogLeavesNobodyInSilence(t *testing.T) {
 		return b
 	}
 	for i := range 400 {
-		if _, err := f.nc.Request(f.names.Query(), body(i), 2*time.Second); err != nil {
+		if _, err := f.nc.Request(f.names.Query(), body(i), 10*time.Second); err != nil {
 			t.Errorf("asker %d hears nothing: %v", i, err)
 			break
 		}
 	}
-	if _, err := f.nc.Request(f.names.Query(), []byte(`{"v":1,"nonsense":1}`), 2*time.Second); err != nil {
+	if _, err := f.nc.Request(f.names.Query(), []byte(`{"v":1,"nonsense":1}`), 10*time.Second); err != nil {
 		t.Errorf("a bad message is not answered: %v", err)
 	}
 	config.MaxBytes = 1 << 20
