@@ -33,8 +33,8 @@ func newDev() *cobra.Command {
 		Use:   "dev",
 		Short: "Run everything in one process: NATS, the practice gateway, workers",
 		Long: `Runs an embedded NATS server with JetStream, the practice gateway and two workers until a signal.
-When all of it answers, it prints where; with -o json as one line of JSON with "nats", "gateway" and
-"gateway_log". Without --data nothing is left behind.
+When all of it answers, it prints where; with -o json as one line of JSON with "nats", "gateway",
+"gateway_log" and "database". Without --data nothing is left behind.
 
 Then, in another terminal:
 

@@ -3,7 +3,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,12 +80,29 @@ func runLogForget(ctx context.Context, c *cobra.Command, rec *recordConfig, f fo
 	if err != nil {
 		return err
 	}
-	if n == 0 { // who has to delete somebody must not take a wrong key for success
-		noteKey(c, db, f.hasher)
+	versions, err := db.HashVersions(ctx)
+	if err != nil {
+		return err
 	}
+	if err := f.tell(c.OutOrStdout(), n); err != nil {
+		return err
+	}
+	// Who has to delete somebody must not take a wrong key, or one of two, for success.
+	if slices.ContainsFunc(versions, func(v string) bool { return !f.hasher.Knows(v) }) {
+		return &exitError{Code: exitOther, Err: errors.New("the log has rows that were written with another key: whether this person is in them is not known"),
+			Hint: "put every key that the workers had into the file of --log-hmac-key-file, a line each, and do it again"}
+	}
+	return nil
+}
+
+func (f *forgetting) tell(w io.Writer, n int64) error {
 	if f.out == asJSON {
-		return printJSON(c.OutOrStdout(), map[string]int64{"deleted": n})
+		return printJSON(w, map[string]int64{"deleted": n})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "forgotten  %s rows deleted\n", grouped(n))
+	rows := "rows"
+	if n == 1 {
+		rows = "row"
+	}
+	_, err := fmt.Fprintf(w, "forgotten  %s %s deleted\n", grouped(n), rows)
 	return err
 }

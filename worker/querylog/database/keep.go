@@ -90,6 +90,26 @@ func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	return deleted, nil
 }
 
+// HashVersions are the versions of the keys under which people are in the log. It looks through all of it.
+func (db *DB) HashVersions(ctx context.Context) (versions []string, err error) {
+	result, err := db.read.QueryContext(ctx, "SELECT hash_version FROM asks UNION SELECT hash_version FROM runs")
+	if err != nil {
+		return nil, fmt.Errorf("look for keys: %w", db.kind.classify(err))
+	}
+	defer result.Close()
+	for result.Next() {
+		var v string
+		if err := result.Scan(&v); err != nil {
+			return nil, fmt.Errorf("look for keys: %w", db.kind.classify(err))
+		}
+		versions = append(versions, v)
+	}
+	if err := result.Err(); err != nil {
+		return nil, fmt.Errorf("look for keys: %w", db.kind.classify(err))
+	}
+	return versions, nil
+}
+
 // forgetting is a table, from where its rows are found by person, and what identifies them.
 type forgetting struct{ table, from, identity string }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,6 +177,18 @@ func TestForget(t *testing.T) {
 		}
 		if n, err = db.Forget(t.Context(), database.Person{Accounts: keys.Accounts("20880000000000010156")}); n != 0 || err != nil {
 			t.Errorf("forgotten already by the e-mail: %d %v", n, err)
+		}
+		before, err := db.HashVersions(t.Context())
+		if err != nil || slices.ContainsFunc(before, func(v string) bool { return !keys.Knows(v) }) {
+			t.Errorf("keys %q, %v: want the test's alone", before, err)
+		}
+		others, err := querylog.NewHasher([]byte("a key that no worker of this test has"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, db, querylog.Batch{Runs: []querylog.Run{{ID: "another", At: began, Email: others.Email("same@example.com")}}})
+		if after, err := db.HashVersions(t.Context()); err != nil || !slices.Contains(after, others.Version()) || len(after) != len(before)+1 || keys.Knows(others.Version()) {
+			t.Errorf("keys %q after %q, %v", after, before, err)
 		}
 	})
 }
