@@ -161,7 +161,7 @@ func (c *Client) Run(ctx context.Context) error {
 			problem = err.Error()
 		}
 		if problem != "" && problem != last {
-			c.logger.Error("key not reloaded", "error", problem)
+			c.logger.Error("key not reloaded", "err", problem)
 		}
 		last = problem
 	}

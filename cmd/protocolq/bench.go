@@ -194,6 +194,9 @@ func runBench(c *cobra.Command, cfg *Config, f *benchFlags) error {
 	if o.Tick != nil {
 		fmt.Fprint(c.ErrOrStderr(), "\r\x1b[K")
 	}
+	if r.Asked == 0 && r.Cut {
+		return &exitError{Code: exitNoAnswer, Err: errors.New("ended before anything was measured")}
+	}
 	if err := f.print(c, r); err != nil {
 		return err
 	}

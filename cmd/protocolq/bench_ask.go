@@ -111,7 +111,13 @@ func (a *benchAsker) listen() error {
 			return fmt.Errorf("listen for answers: %w", err)
 		}
 	}
-	return a.nc.Flush()
+	if err := a.nc.Flush(); err != nil {
+		return fmt.Errorf("listen for answers: %w", err)
+	}
+	if word := a.nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) {
+		return fmt.Errorf("listen for answers: %w", word)
+	}
+	return nil
 }
 
 func (a *benchAsker) answered(n int64, m *nats.Msg) {

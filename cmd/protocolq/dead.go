@@ -60,7 +60,10 @@ func openDead(ctx context.Context, cfg *Config) (*deadBox, error) {
 		b.stream, err = b.js.Stream(step, names.Stream(messages.Dead))
 	}
 	if err != nil {
-		nc.Close()
+		defer nc.Close()
+		if known := notAllowed(nc, err); known != nil {
+			return nil, known
+		}
 		return nil, &exitError{Code: exitOther, Err: fmt.Errorf("open stream %s: %w", names.Stream(messages.Dead), err),
 			Hint: "'protocolq provision' makes the streams; --nats, --prefix and the user's rights may be others, too"}
 	}

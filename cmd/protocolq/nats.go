@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,7 +44,7 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 	delay := func(rounds int) time.Duration {
 		// A server that is there and refuses us is told by no handler.
 		if nc := made.Load(); nc != nil && nc.LastError() != nil {
-			o.Logger.Warn("nats not connected, trying on", "connection", o.Name, "error", nc.LastError())
+			o.tellRefused(nc.LastError())
 		}
 		return reconnectDelay(rounds)
 	}
@@ -119,18 +120,38 @@ func (o natsOptions) events() []nats.Option {
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("nats connected again", "server", nc.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Warn("nats connection lost", "error", err)
+				log.Warn("nats connection lost", "err", err)
 			}
 		}),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("nats not reached, trying on", "error", err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("nats not reached, trying on", "err", err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
-			attrs := []any{"error", err}
+			attrs := []any{"err", err}
 			if sub != nil {
 				attrs = append(attrs, "subject", sub.Subject)
 			}
 			log.Error("nats refused something", attrs...)
 		}),
 	}
+}
+
+// tellRefused: a server that does not know us will not do so by itself, so somebody must act.
+func (o natsOptions) tellRefused(err error) {
+	attrs := []any{"connection", o.Name, "err", err}
+	level := slog.LevelWarn
+	if errors.Is(err, nats.ErrAuthorization) {
+		level, attrs = slog.LevelError, append(attrs, "hint", "the server does not know this user: nats-creds says who this is")
+	}
+	o.Logger.Log(context.Background(), level, "nats not connected, trying on", attrs...)
+}
+
+// notAllowed is what err means where the server has forbidden this user something meanwhile, else nil: it tells only the
+// connection, and who waits for the answer to a forbidden question sees but his time run out.
+func notAllowed(nc *nats.Conn, err error) error {
+	word := nc.LastError()
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(word, nats.ErrPermissionViolation) {
+		return nil
+	}
+	return &exitError{Code: exitOther, Err: fmt.Errorf("%w: %w", err, word), Hint: "--nats-creds says who you are; deploy/nats/users.conf has a user for each part"}
 }
 
 // isNoServer tells whether err says that no server could be reached at all: its name is not known, nothing listens there, or

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -86,6 +87,38 @@ func TestNotConnected(t *testing.T) {
 	}
 	if isNoServer(&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}) {
 		t.Error("a server that wants a certificate was taken for none")
+	}
+}
+
+// A question that the server forbids is told as such, not as a time that ran out; one that it only does not answer is not.
+func TestNotAllowed(t *testing.T) {
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"secret"}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	defer ns.Shutdown()
+	nc, err := connectNATS(natsOptions{Servers: []string{"nats://u:p@" + ns.Addr().String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	ask := func(subject string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err := nc.RequestWithContext(ctx, subject, nil)
+		return err
+	}
+	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := notAllowed(nc, ask("silent")); err != nil {
+		t.Errorf("no answer was told as %v", err)
+	}
+	err = notAllowed(nc, ask("secret"))
+	if end, ok := errors.AsType[*exitError](err); !ok || end.Code != exitOther || end.Hint == "" || !strings.Contains(err.Error(), `Publish to "secret"`) {
+		t.Errorf("a forbidden question was told as %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,7 +51,8 @@ func partnerCommand(c *cobra.Command, run func(ctx context.Context, w io.Writer,
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 		defer cancel()
-		return run(ctx, c.OutOrStdout(), &partnerDesk{names: names, js: js, records: worker.NewPartnerRecords(js, names)}, args)
+		err = run(ctx, c.OutOrStdout(), &partnerDesk{names: names, js: js, records: worker.NewPartnerRecords(js, names)}, args)
+		return cmp.Or(notAllowed(nc, err), err)
 	}
 	return c
 }
@@ -103,9 +105,9 @@ func newPartnerList() *cobra.Command {
 			return printJSON(w, lines)
 		}
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "PARTNER\tSTATE\tSINCE\tBY\tCODE\tNEXT PROBE")
+		fmt.Fprintln(t, "PARTNER\tSTATE\tSINCE\tBY\tCODE\tNEXT PROBE\tREASON")
 		for _, l := range lines {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Partner, haltState(l.Halt), clockTime(l.SinceMs), printable(l.By), printable(l.Code), clockTime(l.ProbeAtMs))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Partner, haltState(l.Halt), clockTime(l.SinceMs), printable(l.By), printable(l.Code), clockTime(l.ProbeAtMs), printable(l.Reason))
 		}
 		return t.Flush()
 	})

@@ -83,6 +83,9 @@ func runProvision(c *cobra.Command, cfg *Config, f *provisionFlags) error {
 	if terr := tellProvisioned(c.OutOrStdout(), *f.out, report); terr != nil {
 		return terr
 	}
+	if known := notAllowed(nc, err); known != nil {
+		return known
+	}
 	if err != nil {
 		return &exitError{Code: exitOther, Err: fmt.Errorf("provision: %w", err), Hint: "does the server run JetStream, has it room, and may this user make streams?"}
 	}

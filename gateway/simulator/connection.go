@@ -26,7 +26,7 @@ type stage struct {
 func (st *stage) body() []byte {
 	b, err := st.s.render(st.q, st.scene.reply)
 	if err != nil {
-		st.s.logger.Error("answer not rendered", "error", err)
+		st.s.logger.Error("answer not rendered", "err", err)
 	}
 	return b
 }

@@ -22,13 +22,13 @@ const (
 func (st *stage) rewrite(change func(*document)) {
 	d, err := st.s.document(st.q, st.scene.reply)
 	if err != nil {
-		st.s.logger.Error("answer not rendered", "error", err)
+		st.s.logger.Error("answer not rendered", "err", err)
 		drop(st)
 	}
 	change(&d)
 	body, err := d.bytes()
 	if err != nil {
-		st.s.logger.Error("answer not rendered", "error", err)
+		st.s.logger.Error("answer not rendered", "err", err)
 		drop(st)
 	}
 	writeXML(st.w, body)

@@ -186,7 +186,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Simulator) tell(w http.ResponseWriter, c *openCall, q question, a reply) {
 	body, err := s.render(q, a)
 	if err != nil {
-		s.logger.Error("answer not rendered", "error", err)
+		s.logger.Error("answer not rendered", "err", err)
 		http.Error(w, "simulator: answer not rendered", http.StatusInternalServerError)
 		return
 	}

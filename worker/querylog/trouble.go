@@ -46,7 +46,7 @@ func (t *trouble) again(log *slog.Logger, err error) {
 // end tells that it is over, once.
 func (t *trouble) end(log *slog.Logger) {
 	if !t.since.IsZero() {
-		log.Info("recorder goes on", "held_up_by", t.what, "for", time.Since(t.since).Round(time.Millisecond))
+		log.Info("recorder goes on", "held_up_by", t.what, "dur_ms", time.Since(t.since).Milliseconds())
 		t.since = time.Time{}
 	}
 }
