@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
