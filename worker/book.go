@@ -16,6 +16,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
@@ -197,7 +198,7 @@ func (b *book) publish(ctx context.Context, subject string, line querylog.Line) 
 			}
 			return true
 		}
-		if (tries > 1 || full(err)) && !b.full.Swap(true) {
+		if (tries > 1 || publish.Full(err)) && !b.full.Swap(true) {
 			b.w.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
 		}
 		select {

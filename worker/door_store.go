@@ -4,17 +4,16 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/publish"
 )
 
 // storing is a request on its way into the stream.
@@ -182,7 +181,7 @@ func (d *frontDoor) stored(p *posting) {
 // again stores a message whose acknowledgement failed or did not come, with the
 // same Msg-Id, so that it is stored once.
 func (d *frontDoor) again(ctx context.Context, p *posting, cause error) {
-	if full(cause) {
+	if publish.Full(cause) {
 		d.overloaded(p.asks...)
 		return
 	}
@@ -201,7 +200,7 @@ func (d *frontDoor) again(ctx context.Context, p *posting, cause error) {
 				d.stored(p)
 				return
 			}
-			if cause = err; full(err) {
+			if cause = err; publish.Full(err) {
 				break
 			}
 			select {
@@ -212,11 +211,6 @@ func (d *frontDoor) again(ctx context.Context, p *posting, cause error) {
 		d.w.log.Warn("queries not stored", "asks", len(p.asks), "err", cause)
 		d.overloaded(p.asks...)
 	})
-}
-
-func full(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.ErrorCode == 10077
 }
 
 // overloaded tells askers that their queries were not taken; nothing of them is kept.

@@ -12,6 +12,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/publish"
 )
 
 // Event is what protocol.event.<partner>.<outcome> says about a run, as JSON:
@@ -208,13 +209,13 @@ func (w *Worker) publishSurely(ctx context.Context, what string, m *nats.Msg) bo
 		if err == nil {
 			return true
 		}
-		if !full(err) {
+		if !publish.Full(err) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
-		if full(err) || ctx.Err() != nil {
+		if publish.Full(err) || ctx.Err() != nil {
 			w.log.Error("not published", "what", what, "err", err)
 			return false
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"protocolq/messages"
+	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
@@ -186,7 +187,7 @@ func (p *replier) runLog(ctx context.Context) {
 // refused deals with a message that was not stored: a reply without room becomes
 // a dead letter; otherwise the ask comes again and is answered from memory.
 func (p *replier) refused(ctx context.Context, j *job, err error) {
-	if full(err) && j.wait == 0 {
+	if publish.Full(err) && j.wait == 0 {
 		p.w.log.Error("stream of replies is full", "hint", "its readers are behind, or it needs more room")
 		l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
 		if j.a != nil {

@@ -13,6 +13,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/publish"
 )
 
 type submitFlags struct {
@@ -98,9 +99,6 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	return s.print(c, *f.out)
 }
 
-// streamFull is the server's error code of a stream that has no room.
-const streamFull = jetstream.ErrorCode(10077)
-
 // notStored gives each way of not being stored its exit code and what to do.
 func notStored(err error, subject string, timeout time.Duration) error {
 	refused, ok := errors.AsType[*jetstream.APIError](err)
@@ -111,7 +109,7 @@ func notStored(err error, subject string, timeout time.Duration) error {
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
 	case ok && !errors.Is(err, context.DeadlineExceeded):
 		hint := ""
-		if refused.ErrorCode == streamFull {
+		if publish.Full(refused) {
 			hint = "are workers running? a query leaves the stream when it is answered"
 		}
 		return &exitError{Code: exitOther, Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description), Hint: hint}

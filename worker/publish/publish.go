@@ -24,6 +24,14 @@ import (
 // ErrNoAck says that no acknowledgement came in time: whether the message was stored is not known.
 var ErrNoAck = errors.New("publish: no acknowledgement in time")
 
+// Full reports whether err is the server's refusal because the stream has no room.
+func Full(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && api.ErrorCode == codeFull
+}
+
+const codeFull = jetstream.ErrorCode(10077)
+
 // Publisher publishes on one connection. All methods are safe for concurrent use.
 type Publisher struct {
 	nc *nats.Conn

@@ -3,6 +3,7 @@ package publish_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,9 @@ func TestPublishTellsWhatTheServerSays(t *testing.T) {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) || api.ErrorCode != 10071 {
 		t.Errorf("a wrong sequence: %v; want the server's 10071", err)
+	}
+	if full := fmt.Errorf("x: %w", &jetstream.APIError{ErrorCode: 10077}); publish.Full(err) || publish.Full(nil) || !publish.Full(full) {
+		t.Error("a full stream is told from nothing else")
 	}
 	if _, err := p.Publish(t.Context(), &nats.Msg{Subject: "no.stream"}); !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Errorf("no stream: %v; want ErrNoStreamResponse", err)
