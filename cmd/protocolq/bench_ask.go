@@ -114,7 +114,7 @@ func (a *benchAsker) listen() error {
 	if err := a.nc.Flush(); err != nil {
 		return fmt.Errorf("listen for answers: %w", err)
 	}
-	if word := a.nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) {
+	if word := forbade(a.nc); word != nil {
 		return fmt.Errorf("listen for answers: %w", word)
 	}
 	return nil

@@ -65,7 +65,7 @@ func openDead(ctx context.Context, cfg *Config) (*deadBox, error) {
 			return nil, known
 		}
 		return nil, &exitError{Code: exitOther, Err: fmt.Errorf("open stream %s: %w", names.Stream(messages.Dead), err),
-			Hint: "'protocolq provision' makes the streams; --nats, --prefix and the user's rights may be others, too"}
+			Hint: "'protocolq provision' makes the streams; --nats and --prefix may be others, too"}
 	}
 	return b, nil
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 	}
 }
 
-// ^C ends it early, with the result so far.
+// ^C ends it early, with the result so far; where that is nothing it says so.
 func TestBenchEndsEarly(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t)
@@ -48,6 +49,13 @@ func TestBenchEndsEarly(t *testing.T) {
 	}
 	if r := benchResult(t, p); !r.Cut || r.Answered == 0 || r.Answered+r.Outstanding != r.Asked {
 		t.Errorf("%+v", r)
+	}
+	before := s.stats().Calls
+	p = launch(t, nil, "bench", "--nats", s.nats, "--rate", "20", "--for", "1h", "--warm", "1h", "--timeout", "1m", "-o", "json")
+	eventually(t, time.Minute, "calls of the warm-up", func() bool { return s.stats().Calls > before+5 })
+	p.signal(syscall.SIGINT)
+	if code := p.exit(20 * time.Second); code != exitNoAnswer || p.out.String() != "" || !strings.Contains(p.err.String(), "ended before anything was measured") {
+		t.Errorf("in the warm-up: exit code %d, %s%s", code, p.out, p.err)
 	}
 }
 

@@ -24,7 +24,8 @@ func newLogForget() *cobra.Command {
 		Short: "Delete one person's rows",
 		Long: `Deletes every ask and every run of a login, or of an account, or both. The sums stay, as nobody is in
 them. What the recorder has not read from the stream yet is not found: do it again once it has caught
-up. It needs the rights of a recorder on the database.`,
+up. Where there are rows of a key that --log-hmac-key-file does not hold it deletes what it can and fails.
+It needs the rights of a recorder on the database.`,
 		Example: `  protocolq log forget --email leaving@example.com --yes`,
 		Args:    cobra.NoArgs,
 	}

@@ -144,11 +144,19 @@ func (o natsOptions) tellRefused(err error) {
 	o.Logger.Log(context.Background(), level, "nats not connected, trying on", attrs...)
 }
 
-// notAllowed is what err means where the server has forbidden this user something meanwhile, else nil: it tells only the
-// connection, and who waits for the answer to a forbidden question sees but his time run out.
+// forbade is what the server has last forbidden this user, else nil: it tells only the connection, and who waits for the answer
+// to a forbidden question sees but his time run out.
+func forbade(nc *nats.Conn) error {
+	if word := nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) {
+		return word
+	}
+	return nil
+}
+
+// notAllowed is what a time that ran out means where the server has forbidden something meanwhile, else nil.
 func notAllowed(nc *nats.Conn, err error) error {
-	word := nc.LastError()
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(word, nats.ErrPermissionViolation) {
+	word := forbade(nc)
+	if word == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
 	return &exitError{Code: exitOther, Err: fmt.Errorf("%w: %w", err, word), Hint: "--nats-creds says who you are; deploy/nats/users.conf has a user for each part"}

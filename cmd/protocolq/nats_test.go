@@ -38,12 +38,7 @@ func (l lines) Write(p []byte) (int, error) {
 }
 
 func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other", NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	defer ns.Shutdown()
+	ns := natsWith(t, server.Options{Authorization: "other"})
 	told := make(lines, 100)
 	nc, err := connectNATS(natsOptions{Servers: []string{ns.ClientURL()}, Name: "test", Wait: true, Logger: slog.New(slog.NewTextHandler(told, nil))})
 	if err != nil {
@@ -51,14 +46,16 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 	}
 	defer nc.Close()
 	enough := time.After(20 * time.Second)
-	for refused := 0; refused < 3; { // the library itself closes after the second
+	loud := false
+	for refused := 0; refused < 3 || !loud; { // the library itself closes after the second
 		select {
 		case line := <-told:
 			if strings.Contains(line, "Authorization Violation") {
 				refused++
 			}
+			loud = loud || strings.Contains(line, "level=ERROR") && strings.Contains(line, "nats-creds says who this is")
 		case <-enough:
-			t.Fatal("not told three times that the server refuses")
+			t.Fatal("not told three times, and as an error, that the server refuses")
 		}
 	}
 	if nc.IsClosed() {
@@ -68,12 +65,7 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 
 // Each way of not being connected has its exit code and says what to do, in the library's own errors.
 func TestNotConnected(t *testing.T) {
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other", NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	defer ns.Shutdown()
+	ns := natsWith(t, server.Options{Authorization: "other"})
 	for servers, want := range map[string]exitError{
 		"nats://nobody.invalid:4222": {Code: exitNoAnswer, Hint: "is a NATS server running there"},
 		"nats://127.0.0.1:1":         {Code: exitNoAnswer, Hint: "is a NATS server running there"},
@@ -92,13 +84,8 @@ func TestNotConnected(t *testing.T) {
 
 // A question that the server forbids is told as such, not as a time that ran out; one that it only does not answer is not.
 func TestNotAllowed(t *testing.T) {
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
-		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"secret"}}}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	defer ns.Shutdown()
+	deny := &server.SubjectPermission{Deny: []string{"secret", "secret.>"}}
+	ns := natsWith(t, server.Options{Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: deny, Subscribe: deny}}}})
 	nc, err := connectNATS(natsOptions{Servers: []string{"nats://u:p@" + ns.Addr().String()}})
 	if err != nil {
 		t.Fatal(err)
@@ -120,6 +107,23 @@ func TestNotAllowed(t *testing.T) {
 	if end, ok := errors.AsType[*exitError](err); !ok || end.Code != exitOther || end.Hint == "" || !strings.Contains(err.Error(), `Publish to "secret"`) {
 		t.Errorf("a forbidden question was told as %v", err)
 	}
+	bench := &benchAsker{nc: nc, answers: "secret.bench-"}
+	if err := bench.listen(); err == nil || !strings.Contains(err.Error(), `Subscription to "secret.bench-*"`) {
+		t.Errorf("a bench that may not hear its answers was told %v", err)
+	}
+}
+
+// natsWith is a server of one test.
+func natsWith(t *testing.T, o server.Options) *server.Server {
+	t.Helper()
+	o.Host, o.Port, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
+	ns, err := server.NewServer(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	t.Cleanup(ns.Shutdown)
+	return ns
 }
 
 // lockedBuffer is written by the connection's own goroutine and read by the test.

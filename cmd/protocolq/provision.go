@@ -87,7 +87,7 @@ func runProvision(c *cobra.Command, cfg *Config, f *provisionFlags) error {
 		return known
 	}
 	if err != nil {
-		return &exitError{Code: exitOther, Err: fmt.Errorf("provision: %w", err), Hint: "does the server run JetStream, has it room, and may this user make streams?"}
+		return &exitError{Code: exitOther, Err: fmt.Errorf("provision: %w", err), Hint: "does the server run JetStream, and has it room?"}
 	}
 	if report.Differs() {
 		return &exitError{Code: exitOther, Err: fmt.Errorf("some settings differ from what is declared"), Hint: "--update changes them where the server allows it"}

@@ -88,7 +88,7 @@ func askOver(ctx context.Context, nc *nats.Conn, subject string, q messages.Quer
 	}
 	reply, err := nc.RequestMsgWithContext(ctx, msg)
 	if err != nil {
-		if word := nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) { // the server tells only the connection
+		if word := forbade(nc); word != nil {
 			err = fmt.Errorf("%w: %w", err, word)
 		}
 		return messages.Result{}, err
