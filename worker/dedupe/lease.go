@@ -71,36 +71,45 @@ func (l *Lease) Renew(ctx context.Context, attempt int, journal []byte) error {
 
 // write stores next over what this lease wrote before. A refusal or a lost
 // acknowledgement is no verdict: the record is read and the run compared, and
-// only another run's record means that this lease is fenced. While the store
+// only another run's record means that this lease is fenced; a read that is older
+// than what was written means nothing while nobody refuses. While the store
 // cannot be reached it is tried again until ctx ends.
 func (l *Lease) write(ctx context.Context, next *Record, ttl time.Duration) error {
+	expect, missed := l.seq, time.Time{} // missed: since when the store refuses and no read knows what this lease wrote
 	for round := 0; ; round++ {
-		seq, err := l.store.Put(ctx, l.key, next, Terms{Expect: l.seq, TTL: ttl, Within: l.margin()}) // to wait longer would let lease and grace pass although the store is back
+		seq, err := l.store.Put(ctx, l.key, next, Terms{Expect: expect, TTL: ttl, Within: l.margin()}) // to wait longer would let lease and grace pass although the store is back
 		if err == nil {
 			l.seq, l.rec = seq, *next
 			return nil
 		}
-		if round > 0 || !errors.Is(err, ErrConflict) {
+		refused := errors.Is(err, ErrConflict)
+		if round > 0 || !refused {
 			if perr := pause(ctx, round); perr != nil {
 				return errors.Join(perr, err)
 			}
 		}
 		e, gerr := read(ctx, l.store, l.key)
+		ours, behind := e.Record.Run == l.rec.Run, e.Seq < l.seq // behind: the record is gone, or a follower lags
+		if !behind || !refused || gerr != nil {
+			missed = time.Time{}
+		} else if missed.IsZero() {
+			missed = time.Now()
+		}
+		was := expect
+		expect = l.seq
 		switch {
 		case gerr != nil:
-		case e.Seq == 0 && l.Check() != nil:
-			return ErrFenced // another may have come to an answer, and its time has ended
-		case e.Seq == 0: // the stream was made anew
-			l.seq = 0
-		case e.Record.Run != l.rec.Run:
-			return ErrFenced
-		case e.Seq != l.seq && sameWrite(&e.Record, next):
+		case ours && e.Seq != l.seq && sameWrite(&e.Record, next):
 			l.seq, l.rec = e.Seq, *next
 			return nil
-		case e.Record.Phase == Done:
-			return ErrFenced // given up by another, who has told so under this very run
+		case behind && !refused: // while nobody leads, a follower that lags has no say in whose the key is
+		case e.Seq == 0 && was != 0 && l.Check() == nil:
+			expect = 0 // the stream was made anew, unless that is refused, too
+		case behind && (e.Seq == 0 && l.Check() == nil || time.Since(missed) <= followerLag):
+		case !ours, e.Record.Phase == Done: // another has it, or had it and its time has ended, or gave it up under this very run
+			return ErrFenced
 		default:
-			l.seq = e.Seq // own renewal whose acknowledgement was lost, or marked suspect
+			l.seq, expect = e.Seq, e.Seq // own renewal whose acknowledgement was lost, or marked suspect
 		}
 	}
 }

@@ -97,3 +97,60 @@ func TestAnswerOutlivesALongOutageOfTheStore(t *testing.T) {
 		_ = g.Close(context.Background())
 	})
 }
+
+// behind is a store without a leader for a while, whose follower answers reads from before the claim, and for a moment after.
+type behind struct {
+	*away
+	has *dedupe.Entry // what the follower has; nil: nothing
+}
+
+func (s *behind) Get(ctx context.Context, key string) (dedupe.Entry, error) {
+	if time.Now().Before(s.from) || time.Now().After(s.until.Add(500*time.Millisecond)) {
+		return s.fakeStore.Get(ctx, key)
+	}
+	if s.has == nil {
+		return dedupe.Entry{Key: key}, nil
+	}
+	return *s.has, nil
+}
+
+// What a follower does not know yet is no word that the key is lost: else the answer that was paid for would be thrown away,
+// and asked for again.
+func TestFollowerThatLagsTakesNoKeyAway(t *testing.T) {
+	older := &dedupe.Entry{Key: "k", Seq: 1, Record: dedupe.Record{Phase: dedupe.Released, Run: "before", Question: []byte("question")}}
+	for name, has := range map[string]*dedupe.Entry{"nothing": nil, "the record before": older} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				f := &fleet{t: t, store: newFakeStore()}
+				f.work = func(ctx context.Context, _ *dedupe.Lease, n int) (dedupe.Outcome, error) {
+					return dedupe.Outcome{Answer: []byte("answer"), Keep: time.Minute}, wait(ctx, time.Second)
+				}
+				if has != nil {
+					if _, err := f.store.Put(t.Context(), "k", &has.Record, dedupe.Terms{TTL: time.Hour}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				store := &behind{away: &away{fakeStore: f.store, from: begun.Add(500 * time.Millisecond), until: begun.Add(20 * time.Second)}, has: has}
+				for _, owner := range []string{"a", "b"} {
+					g, err := dedupe.New(dedupe.Options{Store: store, Owner: owner, NewRun: f.newRun}, dedupe.Work[string]{Run: f.run, GaveUp: gaveUp})
+					if err != nil {
+						t.Fatal(err)
+					}
+					f.groups = append(f.groups, g)
+					f.store.hear = append(f.store.hear, g.Observe)
+				}
+				one := f.ask(0, "k")
+				settle(100 * time.Millisecond)
+				other := f.ask(1, "k")
+				settle(time.Minute)
+				f.mu.Lock()
+				if f.runs != 1 || string(one.Answer) != "answer" || string(other.Answer) != "answer" {
+					t.Errorf("%d runs; told %q and %q; want one, and its answer", f.runs, one.Answer, other.Answer)
+				}
+				f.mu.Unlock()
+				f.close()
+			})
+		})
+	}
+}

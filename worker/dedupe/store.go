@@ -17,7 +17,8 @@ type Store interface {
 	// error leaves open whether the record was written.
 	Put(ctx context.Context, key string, rec *Record, t Terms) (seq uint64, err error)
 	// Get reads the newest record, or an Entry with Seq 0 where there is none.
-	// It may lag behind a Put of another process by a moment.
+	// It may lag behind a Put, of this process, too, by a moment, and for as long as a cluster has no leader: a follower
+	// learns only from the next one that what it was sent last is settled.
 	Get(ctx context.Context, key string) (Entry, error)
 }
 
