@@ -94,7 +94,7 @@ func TestWhatIsAnAnswer(t *testing.T) {
 	} {
 		r = tt.r
 		before := len(worker.all())
-		got, err := newClient(t, nc, quick).Ask(within(t, 10*time.Second), tt.q)
+		got, err := newClient(t, nc, calm).Ask(within(t, 10*time.Second), tt.q)
 		if err != nil || got.Outcome != tt.r.Outcome || got.Code != tt.r.Code || got.RetryAfterMs != tt.r.RetryAfterMs {
 			t.Errorf("answered %+v: %+v, %v", tt.r, got, err)
 		}
@@ -178,11 +178,9 @@ func TestSilenceIsNotTakenForAbsence(t *testing.T) {
 func TestWhatWasInTheWayLast(t *testing.T) {
 	srv := startServer(t, server.Options{})
 	nc, worker := connect(t, srv), connect(t, srv)
-	o := quick
-	o.Try = time.Hour
 	answers := make(chan error, 1)
 	go func() {
-		_, err := newClient(t, nc, o).Ask(within(t, time.Second), question)
+		_, err := newClient(t, nc, calm).Ask(within(t, time.Second), question)
 		answers <- err
 	}()
 	eventually(t, "two tries", func() bool { return nc.Stats().OutMsgs >= 2 })
@@ -207,9 +205,7 @@ func TestAskedAgainByCode(t *testing.T) {
 			}
 			in.reply(t, signed)
 		})
-		o := quick
-		o.Try = time.Hour
-		if got, err := newClient(t, connect(t, srv), o).Ask(within(t, 10*time.Second), question); err != nil || got.Outcome != messages.Signed {
+		if got, err := newClient(t, connect(t, srv), calm).Ask(within(t, 10*time.Second), question); err != nil || got.Outcome != messages.Signed {
 			t.Errorf("%s: %+v, %v", r.Code, got, err)
 		}
 		came := worker.all()
@@ -239,11 +235,9 @@ func TestConnectionLost(t *testing.T) {
 		}
 		arrived <- n
 	})
-	o := quick
-	o.Try = time.Hour // only the reconnection can make the second try
 	answers := make(chan error, 1)
 	go func() {
-		_, err := newClient(t, nc, o).Ask(within(t, 20*time.Second), question)
+		_, err := newClient(t, nc, calm).Ask(within(t, 20*time.Second), question) // only the reconnection can make the second try
 		answers <- err
 	}()
 	<-arrived

@@ -19,6 +19,9 @@ import (
 // quick are Options whose times suit a test.
 var quick = ask.Options{Try: 50 * time.Millisecond, MaxTry: 100 * time.Millisecond, Pause: 10 * time.Millisecond, MaxPause: 20 * time.Millisecond}
 
+// calm are those with which silence makes no second try, however busy the machine is: only what is said does.
+var calm = ask.Options{Try: time.Hour, Pause: quick.Pause, MaxPause: quick.MaxPause}
+
 func startServer(t testing.TB, o server.Options) *server.Server {
 	t.Helper()
 	o.DontListen, o.NoLog, o.NoSigs = true, true, true

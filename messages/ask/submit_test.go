@@ -44,7 +44,7 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 		}
 	}
 	q.ID, q.Partner = "", partner
-	o := quick
+	o := calm
 	o.Submitter = "booking"
 	got, err := newClient(t, nc, o).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.ID == "" || got.Sequence != 2 || got.Duplicate {
@@ -177,9 +177,7 @@ func TestSubmitErrors(t *testing.T) {
 // move, which says of a second try that the first is being stored, or for a moment that nobody is there, has refused nothing.
 func TestSubmitAgain(t *testing.T) {
 	const stored, inProcess = `{"stream":"REQUESTS","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
-	failFast := quick
-	failFast.FailFast = true
-	for way, o := range map[string]ask.Options{"patient": quick, "fail fast": failFast} {
+	for way, fast := range map[string]bool{"patient": false, "fail fast": true} {
 		for name, word := range map[string]string{"lost": "", "being stored": inProcess, "nobody there": "503"} {
 			t.Run(way+", "+name, func(t *testing.T) {
 				srv := startServer(t, server.Options{})
@@ -193,8 +191,13 @@ func TestSubmitAgain(t *testing.T) {
 						_ = in.msg.Respond([]byte(word))
 					}
 				})
+				o, most := calm, 3
+				if word == "" { // then a busy machine may be silent for longer than a try, too
+					o, most = quick, 100
+				}
+				o.FailFast = fast
 				got, err := newClient(t, connect(t, srv), o).Submit(within(t, 10*time.Second), question)
-				if err != nil || got.Sequence != 7 || !got.Duplicate || len(stream.all()) != 3 {
+				if n := len(stream.all()); err != nil || got.Sequence != 7 || !got.Duplicate || n < 3 || n > most {
 					t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 				}
 				first := stream.all()[0].msg.Header.Get(messages.HeaderMsgID)
@@ -223,7 +226,7 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 	})
 	q := question
 	q.ID = "id-1"
-	got, err := newClient(t, connect(t, srv), quick).Submit(within(t, 10*time.Second), q)
+	got, err := newClient(t, connect(t, srv), calm).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.Sequence != 7 || got.ID != "id-1" || len(stream.all()) != 21 {
 		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 	}
