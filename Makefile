@@ -7,7 +7,7 @@ LINT    := v2.15.0
 # The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
-.PHONY: help build test demo dev fuzz bench peerbench chaos lint clean
+.PHONY: help build test demo dev fuzz stray bench peerbench chaos lint clean
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -26,6 +26,9 @@ dev: ## the same pipeline, which stays until Ctrl-C
 
 fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
 	.ci/fuzz $(or $(FUZZTIME),20s)
+
+stray: ## 100,000 calls beside answers that nobody asked for, 1,000,000 streams, about 10 minutes
+	PROTOCOLQ_STRAY_CALLS=100000 PROTOCOLQ_STREAMS=1000000 go test -count=1 -timeout 60m -v -run 'TestStrayAnswers|TestStreams' ./gateway
 
 # The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/dedupe ./worker/querylog ./worker/publish'
 bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was

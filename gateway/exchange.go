@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"protocolq/gateway/mapi"
 )
@@ -22,28 +20,18 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	inner, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	t := newTracer()
-	var fenced atomic.Pointer[error]
-	check := func() error {
-		err := pass(fence)
-		if err != nil {
-			fenced.Store(&err)
-		}
-		return err
-	}
-	trace := t.hooks()
-	trace.GotConn = func(info httptrace.GotConnInfo) {
-		t.gotConn(info)
-		guard(info.Conn, check) // without a fence too: it replaces one that a cancelled call left
-	}
-	req, err := post(httptrace.WithClientTrace(inner, trace), r)
+	req, err := post(inner, r)
 	if err != nil {
 		return nil, t.report(), fail(CodeCannotSign, mapi.Bug, err)
 	}
-	body, err := c.send(req, t)
+	var stopped error
+	check := func() error { stopped = pass(fence); return stopped }
+	answer, err := c.send(question{request: req, fence: check, explain: r.StringToSign != ""}, t)
 	report := t.report()
-	if stopped := fenced.Load(); stopped != nil {
-		return nil, report, *stopped
+	if stopped != nil {
+		return nil, report, stopped
 	}
+	body, err := accept(answer, err)
 	if err != nil && ctx.Err() != nil {
 		return nil, report, fmt.Errorf("ask the gateway: %w", ctx.Err())
 	}
@@ -67,32 +55,43 @@ func post(ctx context.Context, r Request) (*http.Request, error) {
 	return req, nil
 }
 
-// send uses the transport itself, not an http.Client: a transport follows no redirect.
-func (c *Client) send(req *http.Request, t *tracer) ([]byte, error) {
-	resp, err := c.transport().RoundTrip(req)
+// send lets the wire carry the question, or what stands for it.
+func (c *Client) send(q question, t *tracer) (reply, error) {
+	if c.wire != nil {
+		a, err := c.wire.send(q, t)
+		t.status(a.status)
+		return a, err
+	}
+	if err := q.fence(); err != nil {
+		return reply{}, err
+	}
+	resp, err := c.options.RoundTripper.RoundTrip(q.request)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	defer resp.Body.Close()
 	t.status(resp.StatusCode)
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return nil, fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", resp.StatusCode))
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fail(CodeHTTP+strconv.Itoa(resp.StatusCode), mapi.Temp, nil)
-	}
-	if resp.Header.Get("Content-Encoding") != "" {
-		return nil, fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
-	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mapi.MaxAnswer+1))
 	t.bodyRead(len(body))
-	if err != nil {
+	return reply{resp.StatusCode, resp.Header, body}, err
+}
+
+// accept gives the body of an answer that may be read. What the status says counts before
+// what became of the body.
+func accept(a reply, err error) ([]byte, error) {
+	switch {
+	case a.status >= 300 && a.status < 400:
+		return nil, fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", a.status))
+	case a.status != 0 && a.status != http.StatusOK:
+		return nil, fail(CodeHTTP+strconv.Itoa(a.status), mapi.Temp, nil)
+	case err != nil:
 		return nil, err
-	}
-	if len(body) > mapi.MaxAnswer {
+	case a.header.Get("Content-Encoding") != "":
+		return nil, fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
+	case len(a.body) > mapi.MaxAnswer:
 		return nil, fail(CodeUnreadable, mapi.Temp, fmt.Errorf("the body is larger than %d bytes", mapi.MaxAnswer))
 	}
-	return body, nil
+	return a.body, nil
 }
 
 // classify gives what the network did its word. All of it is Temp: nothing was answered.

@@ -43,6 +43,10 @@ type Options struct {
 	// RotateEvery bounds the age of the connections a call may use, so that a change of
 	// DNS is followed; 60 s when zero, each time less up to a fifth by chance.
 	RotateEvery time.Duration
+	// ReuseAfter lets a connection carry further questions, each after it has been quiet for
+	// so long. Zero, the default: it carries one. What remains with reuse is a second answer
+	// that comes later than that: the next question on this connection would believe it.
+	ReuseAfter time.Duration
 	// UseEnvProxy takes HTTPS_PROXY and its kin from the environment; off by default.
 	UseEnvProxy bool
 	// RootCAs are trusted instead of the system's, where a gateway of one's own is asked.
@@ -111,7 +115,7 @@ func (o Options) check() (*url.URL, error) {
 	for _, d := range []struct {
 		name string
 		is   time.Duration
-	}{{"Timeout", o.Timeout}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}} {
+	}{{"Timeout", o.Timeout}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}, {"ReuseAfter", o.ReuseAfter}} {
 		if d.is < 0 {
 			faults = append(faults, fmt.Errorf("%s: %s is negative", d.name, d.is))
 		}

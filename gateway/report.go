@@ -3,7 +3,7 @@
 package gateway
 
 import (
-	"crypto/tls"
+	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
@@ -28,7 +28,7 @@ type Report struct {
 	StringToSign string
 }
 
-// tracer collects the phases. net/http calls its hooks from goroutines of its own, even
+// tracer collects the phases. net.Dialer calls its hooks from goroutines of its own, even
 // after the call has ended, hence the lock.
 type tracer struct {
 	mu                                      sync.Mutex // guards all below
@@ -41,18 +41,20 @@ func newTracer() *tracer { return &tracer{r: Report{At: time.Now()}} }
 
 func (t *tracer) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		DNSStart:          func(httptrace.DNSStartInfo) { t.begin(&t.dns) },
-		DNSDone:           func(httptrace.DNSDoneInfo) { t.end(&t.dns, &t.r.DNS) },
-		ConnectStart:      func(string, string) { t.begin(&t.connect) },
-		ConnectDone:       func(string, string, error) { t.end(&t.connect, &t.r.Connect) },
-		TLSHandshakeStart: func() { t.begin(&t.handshake) },
-		TLSHandshakeDone:  func(tls.ConnectionState, error) { t.end(&t.handshake, &t.r.TLS) },
-		WroteRequest:      func(httptrace.WroteRequestInfo) { t.begin(&t.wrote) },
-		GotFirstResponseByte: func() {
-			t.begin(&t.started)
-			t.end(&t.wrote, &t.r.FirstByte)
-		},
+		DNSStart:     func(httptrace.DNSStartInfo) { t.begin(&t.dns) },
+		DNSDone:      func(httptrace.DNSDoneInfo) { t.end(&t.dns, &t.r.DNS) },
+		ConnectStart: func(string, string) { t.begin(&t.connect) },
+		ConnectDone:  func(string, string, error) { t.end(&t.connect, &t.r.Connect) },
 	}
+}
+
+func (t *tracer) handshakeStart() { t.begin(&t.handshake) }
+func (t *tracer) handshakeDone()  { t.end(&t.handshake, &t.r.TLS) }
+func (t *tracer) wroteRequest()   { t.begin(&t.wrote) }
+
+func (t *tracer) firstByte() {
+	t.begin(&t.started)
+	t.end(&t.wrote, &t.r.FirstByte)
 }
 
 // begin notes the first time something happens: with two addresses tried at once, the
@@ -74,16 +76,12 @@ func (t *tracer) end(from *time.Time, took *time.Duration) {
 	}
 }
 
-func (t *tracer) gotConn(info httptrace.GotConnInfo) {
+func (t *tracer) gotConn(remote net.Addr, reused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.hasConn, t.r.Reused = true, info.Reused
-	if a := info.Conn.RemoteAddr(); a != nil {
-		t.r.Remote = a.String()
-	}
-	if info.Reused {
-		// The phases of a dial that this call began and another one won.
-		t.r.DNS, t.r.Connect, t.r.TLS = 0, 0, 0
+	t.hasConn, t.r.Reused = true, reused
+	if remote != nil {
+		t.r.Remote = remote.String()
 	}
 }
 

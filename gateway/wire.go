@@ -1,131 +1,219 @@
-// The network below a call: connections that age, and that ask before they write.
+// The network below a call: one question, one connection, one answer.
 
 package gateway
 
 import (
+	"bytes"
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
+	"log/slog"
 	"net/http"
-	"sync"
+	"net/url"
 	"sync/atomic"
 	"time"
+
+	"protocolq/gateway/mapi"
 )
 
-// wire hands out a transport that is never older than RotateEvery. A kept-alive
-// connection outlives any change of DNS, and http.Transport knows no greatest age
-// (measured: 60 of 60 requests went to the old address, idle time-out or not); so the
-// transport itself is replaced, at the first call after its time.
-type wire struct {
-	options   Options
-	plainText bool // http: loopback only
+const (
+	// strayLogEvery bounds the log lines about stray bytes.
+	strayLogEvery = 30 * time.Second
+	// defaultRest is how long a connection has been quiet before its question.
+	defaultRest = 100 * time.Millisecond
+	// maxAhead bounds the dials that go on ahead of their calls.
+	maxAhead = 64
+)
 
-	mu    sync.Mutex // guards the two below; held for lines
-	now   *http.Transport
-	until time.Time // on the monotonic clock
+// wire exchanges questions for answers. A connection carries one question, unless reuse is
+// set; the next call's is dialled as one begins, so that its rest costs no time.
+//
+// net/http's Transport cannot do this: it hands a connection to the next call before it has
+// seen what stands behind the answer, believes an answer that was there before the question,
+// has no greatest age of a connection (measured: 60 of 60 requests went to the old address
+// after a change of DNS), and prints stray bytes on the process's standard error. The
+// grammar of HTTP stays with net/http.
+type wire struct {
+	dialer *dialer
+	pool   *pool
+	reuse  bool
+	logger *slog.Logger
+	// life is what connections are dialled ahead under; it ends with the wire.
+	life        context.Context
+	end         context.CancelFunc
+	dialTimeout time.Duration
+
+	ahead       atomic.Int32 // dials ahead that go on
+	lastCall    atomic.Int64 // when the last call began, in nanoseconds
+	strayLogged atomic.Int64 // when stray bytes at rest were last logged, in nanoseconds
 }
 
-func newWire(o Options, plainText bool) *wire { return &wire{options: o, plainText: plainText} }
+// question is one request, ready to be written.
+type question struct {
+	request *http.Request
+	bytes   []byte
+	fence   func() error // asked as the first byte is about to leave
+	explain bool         // read the body of a refusal too
+}
 
-// current gives the transport of the time. Calls in flight on an old one finish there,
-// and their connections close as they become idle.
-func (w *wire) current() *http.Transport {
-	w.mu.Lock()
-	old := w.now
-	if old != nil && time.Now().Before(w.until) {
-		w.mu.Unlock()
-		return old
+// reply is what came back: the status is 0 where there is none.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func newWire(o Options, target *url.URL) *wire {
+	rest := defaultRest
+	if o.ReuseAfter > 0 {
+		rest = o.ReuseAfter
 	}
-	w.now = w.transport()
-	every := w.options.RotateEvery
-	w.until = time.Now().Add(every - rand.N(every/5+1))
-	fresh := w.now
-	w.mu.Unlock()
-	if old != nil {
-		old.CloseIdleConnections()
-	}
-	return fresh
+	w := &wire{dialer: newDialer(o, target), pool: newPool(rest), reuse: o.ReuseAfter > 0, logger: o.Logger, dialTimeout: o.Timeout}
+	w.life, w.end = context.WithCancel(context.Background())
+	return w
 }
 
 func (w *wire) close() {
-	w.mu.Lock()
-	old := w.now
-	w.now = nil
-	w.mu.Unlock()
-	if old != nil {
-		old.CloseIdleConnections()
+	w.end()
+	w.pool.close()
+}
+
+// send writes the question once, to a connection that is quiet, and reads the answer. The
+// context has a deadline.
+func (w *wire) send(q question, t *tracer) (reply, error) {
+	var b bytes.Buffer
+	if err := q.request.Write(&b); err != nil {
+		return reply{}, err
+	}
+	q.bytes = b.Bytes()
+	ctx := q.request.Context()
+	c, err := w.connect(ctx, t)
+	if err != nil {
+		return reply{}, err
+	}
+	release := bind(ctx, c.conn)
+	stopped := false
+	fence := q.fence
+	q.fence = func() error {
+		err := fence()
+		stopped = err != nil
+		return err
+	}
+	pooled := c.pooled
+	a, reusable, err := c.ask(q, t)
+	undisturbed := release()
+	if err == nil && reusable && undisturbed && w.reuse {
+		c.used = true
+		w.pool.put(c, time.Now())
+		return a, nil
+	}
+	if err != nil && pooled && !stopped {
+		w.pool.fail(time.Now())
+	}
+	c.close()
+	if errors.Is(err, errStray) {
+		err = fail(CodeStray, mapi.Temp, err)
+	}
+	return a, err
+}
+
+// connect gives a connection that has rested and is quiet: from the pool, where it waits for
+// the one that is ready first, else a fresh one.
+func (w *wire) connect(ctx context.Context, t *tracer) (*connection, error) {
+	before := w.lastCall.Swap(time.Now().UnixNano())
+	more := time.Since(time.Unix(0, before)) < maxIdle
+	for {
+		c, ready := w.pool.take(time.Now())
+		if c == nil {
+			return w.fresh(ctx, t, more && !w.reuse)
+		}
+		wait := time.Until(ready)
+		if more && !w.reuse {
+			w.dialAhead() // for the call that would have had this one
+		}
+		if more && wait > 0 {
+			w.dialAhead() // there are too few
+		}
+		more = false
+		if err := rest(ctx, wait); err != nil {
+			c.close()
+			return nil, err
+		}
+		err := c.quiet()
+		if err == nil && w.pool.stands(c, time.Now()) {
+			t.gotConn(c.conn.RemoteAddr(), c.used)
+			return c, nil
+		}
+		c.close()
+		if errors.Is(err, errStray) {
+			w.strayAtRest()
+		}
 	}
 }
 
-func (w *wire) transport() *http.Transport {
-	t := &http.Transport{
-		DialContext: w.dial,
-		// 1.2 is the least that the gateway's own rules and ours allow.
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: w.options.RootCAs},
-		TLSHandshakeTimeout: w.options.Timeout,
-		DisableCompression:  true, // 204 KB of gzip become 210 MB (measured)
-		// HTTP/1 only. HTTP/2 sends a request again by itself when the server says GOAWAY,
-		// and shares a connection, so that nothing could be stopped at its first byte.
-		Protocols:              new(http.Protocols),
-		MaxIdleConns:           1024,
-		MaxIdleConnsPerHost:    1024,
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
-	t.Protocols.SetHTTP1(true)
-	if w.options.UseEnvProxy {
-		t.Proxy = http.ProxyFromEnvironment
-	}
-	return t
-}
-
-func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dial := w.options.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	conn, err := dial(ctx, network, address)
+// fresh dials. What comes on the connection before the question makes it the call's
+// failure: the next connection would be no better.
+func (w *wire) fresh(ctx context.Context, t *tracer, more bool) (*connection, error) {
+	c, err := w.dialer.dial(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	// A name such as localhost is what the resolver makes of it.
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && w.plainText && !a.IP.IsLoopback() {
-		_ = conn.Close()
-		return nil, fmt.Errorf("http to %s, which is not loopback", a)
+	if more {
+		w.dialAhead()
 	}
-	return &fencedConn{Conn: conn}, nil
+	t.gotConn(c.conn.RemoteAddr(), false)
+	if err = rest(ctx, w.pool.rest); err == nil {
+		err = c.quiet()
+	}
+	if errors.Is(err, errStray) {
+		err = fail(CodeStray, mapi.Temp, fmt.Errorf("%w came before the question", err))
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
 }
 
-// fencedConn asks a fence at the first write of each request: behind TLS and behind every
-// buffer of net/http, as near to the network as a program comes.
-type fencedConn struct {
-	net.Conn
-	fence atomic.Pointer[func() error] // set by the call that got the connection, taken by its first write
+// dialAhead dials the connection of the next call: where calls follow each other its rest
+// is over when that call comes. If it fails, that call dials for itself and says so.
+func (w *wire) dialAhead() {
+	if w.ahead.Add(1) > maxAhead {
+		w.ahead.Add(-1)
+		return
+	}
+	go func() {
+		defer w.ahead.Add(-1)
+		ctx, cancel := context.WithTimeout(w.life, w.dialTimeout)
+		defer cancel()
+		if c, err := w.dialer.dial(ctx, newTracer()); err == nil {
+			w.pool.put(c, time.Now())
+		}
+	}()
 }
 
-func (c *fencedConn) Write(b []byte) (int, error) {
-	if fence := c.fence.Swap(nil); fence != nil {
-		if err := (*fence)(); err != nil {
-			_ = c.Conn.Close()
-			return 0, err
-		}
+// rest waits, unless the context ends before.
+func rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
 	}
-	return c.Conn.Write(b)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// guard sets the fence of the connection that a call was given.
-func guard(conn net.Conn, fence func() error) {
-	for conn != nil {
-		if c, ok := conn.(*fencedConn); ok {
-			c.fence.Store(&fence)
-			return
-		}
-		wrapped, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
-			return
-		}
-		conn = wrapped.NetConn()
+// strayAtRest logs what cost no call its answer and yet tells that somebody before the
+// gateway sends answers to the wrong place.
+func (w *wire) strayAtRest() {
+	now := time.Now().UnixNano()
+	last := w.strayLogged.Load()
+	if now-last < int64(strayLogEvery) || !w.strayLogged.CompareAndSwap(last, now) {
+		return
 	}
+	w.logger.Warn("bytes that nobody asked for came on a resting connection, which is closed", "code", CodeStray)
 }

@@ -105,7 +105,7 @@ func TestOnePostAndNoMore(t *testing.T) {
 func TestNothingIsSentTwice(t *testing.T) {
 	for _, fault := range []string{"fault-drop", "fault-reset"} {
 		s := newSimulator(t, nil)
-		c := wired(t, s, nil)
+		c := wired(t, s, func(o *gateway.Options) { o.ReuseAfter = 1 })
 		asked := 0
 		for range 20 {
 			for _, local := range []string{"signed", fault} {
@@ -315,7 +315,7 @@ func TestFenceHoldsTheFirstByte(t *testing.T) {
 	lost := errors.New("lease lost")
 	for _, kept := range []bool{false, true} {
 		c := newClient(t, func(o *gateway.Options) {
-			o.URL, o.UnsafeHost = "http://"+l.Addr().String()+"/gateway.do", true
+			o.URL, o.UnsafeHost, o.ReuseAfter = "http://"+l.Addr().String()+"/gateway.do", true, 1
 		})
 		if kept {
 			if _, _, err := c.Ask(t.Context(), email("signed"), nil); err != nil {

@@ -174,7 +174,7 @@ func (m *member) isReady() bool {
 func (f *fleet) begin(change ...func(*worker.Options)) *member {
 	f.t.Helper()
 	key := mustKey(f.t)
-	client, err := gateway.New(gateway.Options{URL: f.url, UnsafeHost: true, Timeout: 3 * time.Second,
+	client, err := gateway.New(gateway.Options{URL: f.url, UnsafeHost: true, Timeout: 3 * time.Second, ReuseAfter: time.Nanosecond,
 		Partners: []gateway.Partner{{ID: partner, Key: key}, {ID: partner2, Key: key, Charset: mustCharset(f.t, "gbk")}}})
 	if err != nil {
 		f.t.Fatal(err)

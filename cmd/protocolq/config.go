@@ -24,6 +24,7 @@ type Config struct {
 
 	GatewayURL          string
 	UnsafeGateway       bool
+	GatewayReuseAfter   time.Duration
 	GatewayProxyFromEnv bool
 	AccountParam        string
 	Partner             string // the partner of a query that names none
@@ -88,6 +89,7 @@ func (c *Config) gatewaySettings() []setting {
 		checked(text(&c.GatewayURL, setting{name: "gateway-url", kind: "URL", fallback: "https://mapi.alipay.com/gateway.do", usage: "where the gateway is"}), c.checkGatewayURL),
 		toggle(&c.UnsafeGateway, setting{name: "unsafe-gateway", usage: "send signed queries to a host that is not the known gateway; http only to this machine"}),
 		toggle(&c.GatewayProxyFromEnv, setting{name: "gateway-proxy-from-env", usage: "reach the gateway through HTTPS_PROXY"}),
+		span(&c.GatewayReuseAfter, 0, 30*time.Second, setting{name: "gateway-reuse-after", fallback: "0s", usage: "how long a connection rests before it carries another question; 0s: each carries one"}),
 		text(&c.AccountParam, setting{name: "account-param", kind: "name", fallback: "trans_account", usage: "the account's parameter name on the wire"}),
 		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 16 digits; the one of a query that names none"}), c.checkPartner),
 		checked(text(&c.SignType, setting{name: "sign-type", kind: "name", fallback: "MD5", usage: "how to sign: MD5, RSA, RSA2 or DSA"}), c.checkSignType),

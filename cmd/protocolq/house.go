@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -88,6 +89,8 @@ func (h *house) open(ctx context.Context, o *houseOptions) error {
 		return err
 	}
 	o.Config.GatewayURL, o.Config.UnsafeGateway = h.URLs()["gateway"], true
+	// Nobody stands between this gateway and its askers.
+	o.Config.GatewayReuseAfter = cmp.Or(o.Config.GatewayReuseAfter, time.Nanosecond)
 	return h.openWorkers(ctx, background, o)
 }
 

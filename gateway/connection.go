@@ -1,0 +1,154 @@
+// One connection: it is quiet before each question, and nothing stands behind the answer.
+
+package gateway
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"protocolq/gateway/mapi"
+)
+
+const (
+	// maxHead bounds the status lines and headers of one answer, those of 1xx included.
+	maxHead = 64 << 10
+	// maxInformational bounds the 1xx responses before the answer.
+	maxInformational = 5
+	// glance is how long a read lasts that looks for bytes which are already here. On a busy
+	// machine it may be over before it began, so that it is repeated while bytes wait.
+	glance     = time.Millisecond
+	maxGlances = 1000
+)
+
+var (
+	// errStray is behind every answer that is not believed because of bytes nobody asked for.
+	errStray = errors.New("bytes that nobody asked for")
+	errHead  = fmt.Errorf("the headers are larger than %d bytes", maxHead)
+)
+
+// connection is one TCP connection, with TLS over it for https. One call at a time uses
+// it; between calls it lies in the pool and nobody reads it, so that whatever the other
+// side sends meanwhile is still there, and is found, before the next question.
+type connection struct {
+	socket net.Conn // what the system can be asked about: TCP, below TLS
+	conn   net.Conn // what the question is written to
+	in     *bufio.Reader
+	left   int // bytes that the present head may still have
+
+	until  time.Time // the end of its age
+	freed  time.Time // since when it rests
+	pooled bool      // it has been in the pool: it may have died there without a word
+	used   bool      // it has carried a question before this one
+}
+
+func newConnection(socket, conn net.Conn) *connection {
+	c := &connection{socket: socket, conn: conn}
+	c.in = bufio.NewReader(c)
+	return c
+}
+
+// Read bounds what a head may be: http.ReadResponse has no limit of its own.
+func (c *connection) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errHead
+	}
+	n, err := c.conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}
+
+func (c *connection) close() { _ = c.conn.Close() }
+
+// quiet looks for bytes that are here although nothing was asked, and for the connection's
+// end. It is nil where there is neither. Only above TLS can it be told whether bytes are an
+// answer: session tickets come unasked.
+func (c *connection) quiet() error {
+	// A read whose time is over brings what TLS or the buffer hold, and never waits.
+	if err := c.listen(time.Unix(1, 0)); err != nil {
+		return err
+	}
+	for range maxGlances {
+		waiting, err := pending(c.socket)
+		unknown := errors.Is(err, errors.ErrUnsupported)
+		if !unknown && (err != nil || waiting == 0) {
+			return err
+		}
+		if err := c.listen(time.Now().Add(glance)); err != nil || unknown {
+			return err
+		}
+	}
+	return errStray // it does not stop
+}
+
+// listen reads until a moment before which nothing may come.
+func (c *connection) listen(until time.Time) error {
+	c.left = 1
+	_ = c.conn.SetReadDeadline(until)
+	_, err := c.in.Peek(1)
+	switch {
+	case err == nil:
+		return errStray
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil
+	}
+	return err
+}
+
+// ask writes the question and reads its answer whole. The error is nil only when the answer
+// ended where it said and nothing stands behind it; reusable is what the answer's own
+// headers allow.
+func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err error) {
+	if err := q.fence(); err != nil {
+		return a, false, err
+	}
+	if _, err := c.conn.Write(q.bytes); err != nil {
+		return a, false, err
+	}
+	t.wroteRequest()
+	resp, err := c.head(q.request, t)
+	if err != nil {
+		return a, false, err
+	}
+	defer resp.Body.Close()
+	a = reply{status: resp.StatusCode, header: resp.Header}
+	if resp.StatusCode != http.StatusOK && !q.explain {
+		return a, false, nil // the status says all, and the connection is not used again
+	}
+	c.left = 4 * mapi.MaxAnswer // chunk sizes and trailers included
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, mapi.MaxAnswer+1))
+	t.bodyRead(len(a.body))
+	if err != nil || len(a.body) > mapi.MaxAnswer || resp.StatusCode != http.StatusOK {
+		return a, false, err
+	}
+	if err := c.quiet(); errors.Is(err, errStray) {
+		return a, false, fmt.Errorf("%w stand behind the answer", err)
+	} else if err != nil {
+		return a, false, nil // the other side has closed, which takes nothing from the answer
+	}
+	return a, !resp.Close, nil
+}
+
+// head reads up to the answer's headers and skips what is only informational.
+func (c *connection) head(r *http.Request, t *tracer) (*http.Response, error) {
+	c.left = maxHead
+	if _, err := c.in.Peek(1); err != nil {
+		return nil, err
+	}
+	t.firstByte()
+	for range maxInformational + 1 {
+		resp, err := http.ReadResponse(c.in, r)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, nil
+		}
+	}
+	return nil, fmt.Errorf("more than %d informational responses", maxInformational)
+}

@@ -1,0 +1,211 @@
+// Bytes that nobody asked for never become an answer.
+
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+)
+
+// Every account of these tests has signed; the stray answer says that it has not.
+var (
+	rightAnswer = httpAnswer(`<alipay><is_success>T</is_success><charge_agent>T</charge_agent><refund_charge>T</refund_charge></alipay>`)
+	strayAnswer = httpAnswer(`<alipay><is_success>F</is_success><error>NO_SIGN_CUSTOMER</error></alipay>`)
+)
+
+func httpAnswer(body string) string {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// strayWays are what the other side does on each connection, given how to read a request.
+var strayWays = []struct {
+	name  string
+	speak func(conn net.Conn, next func() error)
+	// apart says whether the right answer can be told from the stray one.
+	apart bool
+}{
+	{"in the same segment", func(conn net.Conn, next func() error) {
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer+strayAnswer)
+		}
+	}, false},
+	{"a blank line behind the answer", func(conn net.Conn, next func() error) {
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer+"\r\n")
+		}
+	}, false},
+	{"0 to 50 ms after the answer", func(conn net.Conn, next func() error) {
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer)
+			// Real time: this is a server, which no clock of ours governs.
+			time.Sleep(rand.N(51 * time.Millisecond))
+			_, _ = io.WriteString(conn, strayAnswer)
+		}
+	}, true},
+}
+
+// TestStrayAnswers asks about signed accounts only. PROTOCOLQ_STRAY_CALLS is the number of
+// calls in each way (make stray).
+func TestStrayAnswers(t *testing.T) {
+	calls := fromEnv(t, "PROTOCOLQ_STRAY_CALLS", 320)
+	for _, way := range strayWays {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %v", way.name, secure), func(t *testing.T) {
+				sums := askMany(t, strayClient(t, way.speak, secure, nil), calls)
+				if n := sums.notSigned.Load(); n > 0 {
+					t.Errorf("%d false not_signed of %d", n, calls)
+				}
+				if n := sums.signed.Load(); (n > 0) != way.apart {
+					t.Errorf("%d right answers were believed", n)
+				}
+				t.Logf("%d signed, %d unknown", sums.signed.Load(), sums.unknown.Load())
+			})
+		}
+	}
+}
+
+// TestAnswerBeforeTheQuestion has the other side speak first, on a fresh connection: a dial
+// ends only when that is done.
+func TestAnswerBeforeTheQuestion(t *testing.T) {
+	// Over TLS the dial is over before the other side can speak: there the rest alone has to
+	// be long enough.
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
+			t.Parallel()
+			spoken := make(chan struct{}, 1)
+			speak := func(conn net.Conn, next func() error) {
+				_, _ = io.WriteString(conn, strayAnswer)
+				spoken <- struct{}{}
+				for next() == nil {
+					_, _ = io.WriteString(conn, rightAnswer)
+				}
+			}
+			c := strayClient(t, speak, secure, func(o *gateway.Options) {
+				o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := new(net.Dialer).DialContext(ctx, network, address)
+					if !secure && err == nil {
+						<-spoken
+					}
+					return conn, err
+				}
+			})
+			for range 20 {
+				a, _, err := c.Ask(t.Context(), email("signed"), nil)
+				var e *gateway.Error
+				if !errors.As(err, &e) || e.Code != gateway.CodeStray || e.Class != mapi.Temp {
+					t.Fatalf("%+v, %v", a, err)
+				}
+				if secure {
+					<-spoken
+				}
+			}
+		})
+	}
+}
+
+// fromEnv lets a test be longer than it is by default.
+func fromEnv(t *testing.T, name string, otherwise int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		t.Fatalf("%s is %q, not a number above 0", name, text)
+	}
+	return n
+}
+
+type sums struct{ signed, notSigned, unknown atomic.Int64 }
+
+// askMany asks over and over, from many goroutines at once.
+func askMany(t *testing.T, c *gateway.Client, calls int) *sums {
+	var s sums
+	var wg sync.WaitGroup
+	left := atomic.Int64{}
+	left.Store(int64(calls))
+	for range 64 {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				a, _, err := c.Ask(t.Context(), email("signed"), nil)
+				switch {
+				case err != nil:
+					s.unknown.Add(1)
+					if e := (*gateway.Error)(nil); !errors.As(err, &e) || e.Code != gateway.CodeStray {
+						t.Errorf("got %v", err)
+					}
+				case a.Status == gateway.NotSigned:
+					s.notSigned.Add(1)
+				default:
+					s.signed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return &s
+}
+
+// strayClient is a client of a bare server that speaks as it is told.
+func strayClient(t *testing.T, speak func(net.Conn, func() error), secure bool, change func(*gateway.Options)) *gateway.Client {
+	l := listen(t, "127.0.0.1:0")
+	t.Cleanup(func() { _ = l.Close() })
+	scheme := "http"
+	var roots *x509.CertPool
+	if secure {
+		server := httptest.NewUnstartedServer(nil)
+		server.StartTLS() // for its certificate
+		server.Close()
+		scheme, change = "https", func(o *gateway.Options) {
+			o.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: server.TLS.Certificates}) //nolint:gosec // a test's server
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if tc, ok := conn.(*tls.Conn); ok && tc.HandshakeContext(context.Background()) != nil {
+					return
+				}
+				in := bufio.NewReader(conn)
+				speak(conn, func() error {
+					r, err := http.ReadRequest(in)
+					if err == nil {
+						_, err = io.Copy(io.Discard, r.Body)
+					}
+					return err
+				})
+			}()
+		}
+	}()
+	return newClient(t, func(o *gateway.Options) {
+		o.URL, o.UnsafeHost, o.RootCAs = scheme+"://"+l.Addr().String()+"/gateway.do", true, roots
+		o.Timeout = time.Minute
+		if change != nil {
+			change(o)
+		}
+	})
+}
