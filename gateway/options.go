@@ -64,7 +64,7 @@ type Options struct {
 
 // Partner is one platform that queries are signed for.
 type Partner struct {
-	// ID is 16 digits, 2088….
+	// ID is 2088 and 12 more digits.
 	ID string
 	// Charset is the one of its requests; utf-8 when zero.
 	Charset mapi.Charset

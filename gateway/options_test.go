@@ -74,7 +74,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 	}
 	for _, part := range []string{
 		"URL: ", "the path", "one of the gateway's own hosts", "https", "AccountParam", "Timeout", "RotateEvery",
-		"ID is not 16 digits", "neither Key nor KeyFile", "given twice", "without SignType", "read key file", "SignType is RSA",
+		"ID must be 16 digits that begin with 2088", "neither Key nor KeyFile", "given twice", "without SignType", "read key file", "SignType is RSA",
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is missing in:\n%v", part, err)

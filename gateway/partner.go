@@ -10,7 +10,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +38,8 @@ func newPartner(o Partner) (*partner, error) {
 		p.Charset = mapi.UTF8
 	}
 	var faults []error
-	if len(o.ID) != 16 || strings.Trim(o.ID, "0123456789") != "" {
-		faults = append(faults, errors.New("ID is not 16 digits"))
+	if err := mapi.CheckPartner(o.ID); err != nil {
+		faults = append(faults, fmt.Errorf("ID %w", err))
 	}
 	if o.SignType != "" && o.SignType != p.signType {
 		faults = append(faults, fmt.Errorf("SignType is %s and the key's is %s", o.SignType, p.signType))

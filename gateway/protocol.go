@@ -13,7 +13,7 @@ import (
 // Query asks whether an account has signed the agreement for automatic debit and refund.
 // At least one of UserEmail and AccountNo; both are sent when both are given.
 type Query struct {
-	Partner   string // 16 digits, one of Options.Partners
+	Partner   string // one of Options.Partners
 	UserEmail string // the account's login
 	AccountNo string // the account's number
 	Explain   bool   // fill Report.StringToSign, which holds the e-mail and the account

@@ -96,8 +96,12 @@ func badText(s string) string {
 	return ""
 }
 
+// IsPartner tells whether s is a partner id: 2088 and 12 more digits. The gateway's side has the
+// same rule, and a test of the worker feeds both from one table.
+func IsPartner(s string) bool { return len(s) == 16 && isDigits(s) && s[:4] == "2088" }
+
 func badPartner(s string) string {
-	if s == "" || len(s) == 16 && isDigits(s) && s[:4] == "2088" {
+	if s == "" || IsPartner(s) {
 		return ""
 	}
 	return "is not a partner id; give 16 digits that begin with 2088"

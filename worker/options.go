@@ -67,6 +67,9 @@ func (o *Options) check() error {
 	need(o.Names.Prefix() != "", "Names are needed")
 	need(len(o.Partners) > 0, "at least one partner is needed")
 	need(o.DefaultPartner == "" || slices.Contains(o.Partners, o.DefaultPartner), "the default partner is not among the partners")
+	for _, p := range o.Partners {
+		need(messages.IsPartner(p), fmt.Sprintf("%q is no partner id: every query for it would be refused", p))
+	}
 	for _, p := range o.ReplyAllow {
 		if err := o.Names.CheckAllowed(p); err != nil {
 			faults = append(faults, fmt.Errorf("worker: %w", err))

@@ -50,6 +50,7 @@ func runCall(c *cobra.Command, f *callFlags) error {
 		return err
 	}
 	defer client.Close()
+	tellTestAccount(c.ErrOrStderr(), f.cfg.Partner)
 	if refusal, ok := f.refusal(); ok {
 		return tellResult(c.OutOrStdout(), *f.out, refusal)
 	}

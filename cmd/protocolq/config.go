@@ -91,7 +91,7 @@ func (c *Config) gatewaySettings() []setting {
 		toggle(&c.GatewayProxyFromEnv, setting{name: "gateway-proxy-from-env", usage: "reach the gateway through HTTPS_PROXY"}),
 		span(&c.GatewayReuseAfter, 0, 30*time.Second, setting{name: "gateway-reuse-after", fallback: "0s", usage: "how long a connection rests before it carries another question; 0s: each carries one"}),
 		text(&c.AccountParam, setting{name: "account-param", kind: "name", fallback: "trans_account", usage: "the account's parameter name on the wire"}),
-		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 16 digits; the one of a query that names none"}), c.checkPartner),
+		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 2088 and 12 digits; the one of a query that names none"}), c.checkPartner),
 		checked(text(&c.SignType, setting{name: "sign-type", kind: "name", fallback: "MD5", usage: "how to sign: MD5, RSA, RSA2 or DSA"}), c.checkSignType),
 		checked(text(&c.Charset, setting{name: "charset", kind: "name", fallback: "utf-8", usage: "_input_charset: utf-8, gbk or gb2312"}), c.checkCharset),
 		text(&c.KeyFile, setting{name: "key-file", kind: "file", usage: "the partner's signing key"}),
@@ -258,14 +258,10 @@ func (c *Config) checkGatewayURL() error {
 }
 
 func (c *Config) checkPartner() error {
-	if c.Partner == "" || isPartnerID(c.Partner) {
+	if c.Partner == "" {
 		return nil
 	}
-	return fmt.Errorf("must be 16 digits, not %q", c.Partner)
-}
-
-func isPartnerID(s string) bool {
-	return len(s) == 16 && strings.Trim(s, "0123456789") == ""
+	return checkPartnerID(c.Partner)
 }
 
 func (c *Config) checkSignType() error {

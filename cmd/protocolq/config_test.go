@@ -115,7 +115,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`after-crash: must be one of rerun, fail, not "hope" (from --after-crash)`,
 		`nats-creds: open absent.creds: no such file or directory (from --nats-creds)`,
 		`nats-reply-creds: config_test.go is not a NATS credentials file (from --nats-reply-creds)`,
-		`partner: must be 16 digits, not "12" (from --partner)`,
+		`partner: must be 16 digits that begin with 2088, not "12" (from --partner)`,
 		`nats: must hold no user or password; use nats-creds (from --nats)`,
 		`grace: must be from 0s to 10m, not 20h (from --grace)`,
 	} {
@@ -140,7 +140,7 @@ func TestFileFaults(t *testing.T) {
 		"nested":    {"slots: {a: 1}\n", "slots: must be one plain value"},
 		"comma":     {"reply_allow: ['a,b']\n", `no comma inside an item`},
 		"partners":  {"partners: 1\n", "partners: must be a list, one partner each"},
-		"partner":   {"partners:\n- id: '1'\n  keyfile: a\n", `line 3: unknown key "keyfile"; did you mean "key_file"?; line 2: id must be 16 digits, not "1"; line 2: key_file is needed`},
+		"partner":   {"partners:\n- id: '1'\n  keyfile: a\n", `line 3: unknown key "keyfile"; did you mean "key_file"?; line 2: id must be 16 digits that begin with 2088, not "1"; line 2: key_file is needed`},
 		"twice":     {"partners:\n- {id: '2088000000000001', key_file: a}\n- {id: '2088000000000001', key_file: b}\n", "line 3: partner 2088000000000001 is there twice"},
 		"flag-like": {"reply-allow: [a]\n", `unknown key "reply-allow"; did you mean "reply_allow"?`},
 	} {

@@ -38,7 +38,7 @@ func (f *deadFilter) add(c *cobra.Command, limit int, limitUsage string) {
 	fs.StringSliceVar(&f.reasons, "reason", nil, "only these: "+strings.Join(deadReasons(), ", "))
 	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 7d, 2006-01-02 or RFC 3339")
 	fs.StringVar(&f.untilText, "until", "", "only before then")
-	fs.StringVar(&f.partner, "partner", "", "only of this partner, 16 digits")
+	fs.StringVar(&f.partner, "partner", "", "only of this partner, 2088 and 12 digits")
 	fs.StringVar(&f.id, "id", "", "only of the query with this id")
 	fs.IntVar(&f.limit, "limit", limit, limitUsage)
 	must(c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(deadReasons(), cobra.ShellCompDirectiveNoFileComp)))
@@ -72,8 +72,8 @@ func (f *deadFilter) check() error {
 	if f.until, err = parseWhen(f.untilText, now); err != nil {
 		fault("--until %w", err)
 	}
-	if f.partner != "" && !isPartnerID(f.partner) {
-		fault("--partner must be 16 digits, not %q", f.partner)
+	if err := checkPartnerID(f.partner); f.partner != "" && err != nil {
+		fault("--partner %w", err)
 	}
 	if f.limit < 0 {
 		fault("--limit must not be negative")

@@ -46,7 +46,7 @@ func (f *logFilter) add(c *cobra.Command) {
 	fs.StringVar(&f.account, "account", "", "only of this account number")
 	fs.StringVar(&f.key, "key", "", "only with this key; needs --partner, as keys are the partner's own")
 	fs.StringVar(&f.id, "id", "", "only with this id, as the asker gave it")
-	fs.StringVar(&f.partner, "partner", "", "only of this partner, 16 digits")
+	fs.StringVar(&f.partner, "partner", "", "only of this partner, 2088 and 12 digits")
 	fs.StringVar(&f.outcome, "outcome", "", "only with this outcome: signed, not_signed, abnormal, refused, unknown")
 	fs.StringVar(&f.code, "code", "", "only with this code")
 	f.addSpan(fs)
@@ -80,8 +80,8 @@ func (f *logFilter) resolve(h *querylog.Hasher) error {
 	if err := f.filter.Check(); err != nil {
 		fault("--%w", err)
 	}
-	if f.partner != "" && !isPartnerID(f.partner) {
-		fault("--partner must be 16 digits, not %q", f.partner)
+	if err := checkPartnerID(f.partner); f.partner != "" && err != nil {
+		fault("--partner %w", err)
 	}
 	if f.outcome != "" && !contains(logOutcomes, f.outcome) {
 		fault("--outcome must be one of %v, not %q", logOutcomes, f.outcome)

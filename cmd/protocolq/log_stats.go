@@ -30,7 +30,7 @@ calls took (percentiles within an eighth). The sums are kept with every row: no 
 	}
 	set.addFlags(c.Flags())
 	f.addSpan(c.Flags())
-	c.Flags().StringVar(&f.partner, "partner", "", "only of this partner, 16 digits")
+	c.Flags().StringVar(&f.partner, "partner", "", "only of this partner, 2088 and 12 digits")
 	out := addRowsOutput(c, rowsText)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.load(c.Flags(), rec.needDatabase); err != nil {

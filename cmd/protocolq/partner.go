@@ -152,12 +152,9 @@ func (p *partnerDesk) list(ctx context.Context) ([]partnerLine, error) {
 
 func newPartnerHalt() *cobra.Command {
 	var reason string
-	c := &cobra.Command{Use: "halt PARTNER", Short: "Let nobody ask for a partner until it is resumed", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "halt PARTNER", Short: "Let nobody ask for a partner until it is resumed", Args: onePartner}
 	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks next")
 	return partnerCommand(c, func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error {
-		if !isPartnerID(args[0]) {
-			return usageError("PARTNER must be 16 digits, not %q", args[0])
-		}
 		h := worker.Halt{Halted: true, SinceMs: time.Now().UnixMilli(), By: worker.ByOperator, Reason: reason}
 		if err := p.set(ctx, args[0], h); err != nil {
 			return fmt.Errorf("halt: %w", err)
@@ -168,11 +165,8 @@ func newPartnerHalt() *cobra.Command {
 }
 
 func newPartnerResume() *cobra.Command {
-	c := &cobra.Command{Use: "resume PARTNER", Short: "Let a partner be asked for again", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "resume PARTNER", Short: "Let a partner be asked for again", Args: onePartner}
 	return partnerCommand(c, func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error {
-		if !isPartnerID(args[0]) {
-			return usageError("PARTNER must be 16 digits, not %q", args[0])
-		}
 		if err := p.set(ctx, args[0], worker.Halt{}); err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}

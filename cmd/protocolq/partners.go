@@ -67,8 +67,8 @@ func parsePartner(n *yaml.Node) (PartnerConfig, error) {
 		}
 		*fields[key] = text
 	}
-	if !isPartnerID(p.ID) {
-		faults = append(faults, fmt.Errorf("line %d: id must be 16 digits, not %q", n.Line, p.ID))
+	if err := checkPartnerID(p.ID); err != nil {
+		faults = append(faults, fmt.Errorf("line %d: id %w", n.Line, err))
 	}
 	if p.KeyFile == "" {
 		faults = append(faults, fmt.Errorf("line %d: key_file is needed", n.Line))

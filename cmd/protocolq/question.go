@@ -29,7 +29,7 @@ func (q *question) addAccount(fs *pflag.FlagSet) {
 
 // addMessage adds what only a message has.
 func (q *question) addMessage(fs *pflag.FlagSet) {
-	fs.StringVar(&q.partner, "partner", "", "ask for this partner, 16 digits, on its own subject (default: the worker's partner)")
+	fs.StringVar(&q.partner, "partner", "", "ask for this partner, 2088 and 12 digits, on its own subject (default: the worker's partner)")
 	fs.StringVar(&q.id, "id", "", "your name for this ask, echoed in the answer (default: a new one)")
 	fs.StringVar(&q.key, "key", "", "same key, same request: asked once, remembered for the worker's window")
 	fs.DurationVar(&q.maxAge, "max-age", 0, "how old a remembered answer may be (default: what the worker remembers); one younger than the workers' min-age, 2s, always may")
@@ -63,8 +63,8 @@ func (q *question) check() error {
 	if q.email == "" && q.account == "" {
 		return usageError("--email or --account is needed")
 	}
-	if q.partner != "" && !isPartnerID(q.partner) {
-		return usageError("--partner must be 16 digits, not %q", q.partner)
+	if err := checkPartnerID(q.partner); q.partner != "" && err != nil {
+		return usageError("--partner %w", err)
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 		return &exitError{Code: exitUsage, Err: err}
 	}
 	defer client.Close()
+	warnTestAccounts(log, partners)
 	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err

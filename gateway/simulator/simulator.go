@@ -55,7 +55,7 @@ type Options struct {
 
 // Partner is one platform that may ask.
 type Partner struct {
-	// ID is 16 digits.
+	// ID is 2088 and 12 more digits.
 	ID string
 	// Key is what the partner signs with; its sign type is the only one accepted.
 	Key mapi.Key
@@ -129,8 +129,8 @@ func (s *Simulator) setDefaults() {
 }
 
 func (s *Simulator) admit(p Partner) error {
-	if len(p.ID) != 16 || !digits(p.ID) {
-		return errors.New("its id is not 16 digits")
+	if err := mapi.CheckPartner(p.ID); err != nil {
+		return fmt.Errorf("its id %w", err)
 	}
 	if _, twice := s.partners[p.ID]; twice {
 		return fmt.Errorf("%s is given twice", p.ID)

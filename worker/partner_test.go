@@ -1,0 +1,95 @@
+// One rule for a partner id: what askers send and what the gateway is asked with, from one table.
+
+package worker_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/worker"
+)
+
+// partnerIDs are ids and whether they are good.
+var partnerIDs = map[string]bool{
+	"2088000000000001":     true, // the practice set
+	"2088000000000002":     true,
+	"2088101568353491":     true,
+	"2088000000000000":     true,
+	"2088999999999999":     true,
+	"1088101568353491":     false,
+	"1000000000000000":     false,
+	"2089001122334455":     false,
+	"0000208800000000":     false,
+	"2088":                 false,
+	"208810156835349":      false,
+	"20881015683534910":    false,
+	"20881015683534910156": false,
+	"2088-10156835349":     false,
+	"2088 10156835349":     false,
+	" 2088101568353491":    false,
+	"2088101568353491 ":    false,
+	"2088101568353491\n":   false,
+	"208810156835349\n":    false,
+	"208810156835349x":     false,
+	"２０８８":                 false, // 12 bytes
+	"2088０００２":             false, // 16 bytes, full-width digits
+	"2088٠٠٠٠٠٠":           false, // 16 bytes, Arabic digits
+	"+208810156835349":     false,
+	"0x88101568353491":     false,
+	"2088.10156835349":     false,
+	"2088*10156835349":     false,
+}
+
+func TestPartnerIDsAreOneRule(t *testing.T) {
+	key, err := mapi.ParseKey(mapi.MD5, []byte("practice0000practice0000practice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, good := range partnerIDs {
+		for who, fault := range map[string]error{
+			"messages, a query":   messages.Query{V: messages.Version, Partner: id, UserEmail: "a@example.com"}.Check(),
+			"mapi":                mapi.CheckPartner(id),
+			"gateway.New":         second(gateway.New(gateway.Options{Partners: []gateway.Partner{{ID: id, Key: key}}})),
+			"simulator.New":       second(simulator.New(simulator.Options{Partners: []simulator.Partner{{ID: id, Key: key}}})),
+			"messages.IsPartner":  verdict(messages.IsPartner(id)),
+			"messages, in a JSON": decoded(id),
+			"worker.New":          served(id),
+		} {
+			if (fault == nil) != good {
+				t.Errorf("%s: %q is good %v, %v", who, id, good, fault)
+			}
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func verdict(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errors.New("no partner id")
+}
+
+// served is what a worker finds wrong with id among its partners.
+func served(id string) error {
+	_, err := worker.New(worker.Options{Partners: []string{id}})
+	return verdict(err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%q is no partner id", id)))
+}
+
+// decoded is what the door finds wrong with a query for id in JSON.
+func decoded(id string) error {
+	data, err := json.Marshal(map[string]string{"partner": id, "user_email": "a@example.com"})
+	if err != nil {
+		return err
+	}
+	_, _, err = messages.DecodeQuery(data, string(messages.JSON))
+	return err
+}
