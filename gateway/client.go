@@ -43,6 +43,7 @@ import (
 type Client struct {
 	options  Options
 	url      *url.URL
+	proxy    Proxy // zero where Options.ProxyEnv is nil
 	partners map[string]*partner
 	wire     *wire // nil where Options.RoundTripper stands for the network
 	logger   *slog.Logger
@@ -52,8 +53,9 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	u, err := o.check()
-	faults := []error{err}
-	c := &Client{options: o, url: u, partners: map[string]*partner{}, logger: o.Logger}
+	proxy, unfit := o.proxy(u)
+	faults := []error{err, unfit}
+	c := &Client{options: o, url: u, proxy: proxy, partners: map[string]*partner{}, logger: o.Logger}
 	for i, p := range o.Partners {
 		known, err := newPartner(p)
 		if err == nil && c.partners[p.ID] != nil {
@@ -69,7 +71,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	if o.RoundTripper == nil {
-		c.wire = newWire(o, u)
+		c.wire = newWire(o, u, c.proxy.URL)
 	}
 	return c, nil
 }
@@ -139,6 +141,10 @@ func (c *Client) sign(q Query) (Request, *partner, error) {
 	request.Action = c.url.String() + "?_input_charset=" + url.QueryEscape(request.Charset.String())
 	return request, p, nil
 }
+
+// Proxy is what the environment said of the way to the gateway when the client was made; zero
+// where Options.ProxyEnv is nil.
+func (c *Client) Proxy() Proxy { return c.proxy }
 
 // Close ends the idle connections. Calls in flight end by themselves.
 func (c *Client) Close() {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"time"
@@ -17,20 +16,16 @@ import (
 // dialer makes connections to the one gateway.
 type dialer struct {
 	target      *url.URL
-	proxy       func() (*url.URL, error)
+	through     *url.URL // the proxy; nil: the gateway is asked directly
 	tcp         func(ctx context.Context, network, address string) (net.Conn, error)
 	roots       *tls.Config // nil for http: loopback only
 	rotateEvery time.Duration
 }
 
-func newDialer(o Options, target *url.URL) *dialer {
-	d := &dialer{target: target, tcp: o.Dial, rotateEvery: o.RotateEvery}
+func newDialer(o Options, target, through *url.URL) *dialer {
+	d := &dialer{target: target, through: through, tcp: o.Dial, rotateEvery: o.RotateEvery}
 	if d.tcp == nil {
 		d.tcp = new(net.Dialer).DialContext
-	}
-	d.proxy = func() (*url.URL, error) { return nil, nil }
-	if o.UseEnvProxy {
-		d.proxy = func() (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: target}) }
 	}
 	if target.Scheme == "https" {
 		// 1.2 is the least that the gateway's own rules and ours allow. No protocol is offered
@@ -62,12 +57,8 @@ func (d *dialer) dial(ctx context.Context, t *tracer) (*connection, error) {
 
 // reach gives the TCP connection, and what leads over it to the gateway.
 func (d *dialer) reach(ctx context.Context) (socket, conn net.Conn, err error) {
-	through, err := d.proxy()
-	if err != nil {
-		return nil, nil, err
-	}
-	if through != nil {
-		return throughProxy(ctx, d.tcp, through, hostPort(d.target))
+	if d.through != nil {
+		return throughProxy(ctx, d.tcp, d.through, hostPort(d.target))
 	}
 	conn, err = d.tcp(ctx, "tcp", hostPort(d.target))
 	if err != nil {

@@ -47,8 +47,9 @@ type Options struct {
 	// so long. Zero, the default: it carries one. What remains with reuse is a second answer
 	// that comes later than that: the next question on this connection would believe it.
 	ReuseAfter time.Duration
-	// UseEnvProxy takes HTTPS_PROXY and its kin from the environment; off by default.
-	UseEnvProxy bool
+	// ProxyEnv is where New looks up HTTPS_PROXY and its kin, as [ProxyFromEnv] does: os.Getenv,
+	// most often. Nil: the gateway is asked directly, whatever is set.
+	ProxyEnv func(name string) string
 	// RootCAs are trusted instead of the system's, where a gateway of one's own is asked.
 	RootCAs *x509.CertPool
 	// Dial replaces DNS and TCP, for tests. What it returns is still wrapped in TLS for an
@@ -127,6 +128,18 @@ func (o Options) check() (*url.URL, error) {
 		faults = append(faults, fmt.Errorf("AccountParam: %w", err))
 	}
 	return u, errors.Join(faults...)
+}
+
+// proxy asks the environment for the way to u, which is nil where it could not be parsed.
+func (o Options) proxy(u *url.URL) (Proxy, error) {
+	if o.ProxyEnv == nil || u == nil {
+		return Proxy{}, nil
+	}
+	p, err := ProxyFromEnv(u, o.ProxyEnv)
+	if err != nil {
+		return Proxy{}, fmt.Errorf("ProxyEnv: %w", err)
+	}
+	return p, nil
 }
 
 func (o Options) parseURL() (*url.URL, error) {

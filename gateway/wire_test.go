@@ -232,25 +232,6 @@ type abroad struct{ net.Conn }
 
 func (abroad) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80} }
 
-func TestProxyOnlyWhenAskedFor(t *testing.T) {
-	// net/http reads the variables once in a process; no other test here may use a proxy.
-	t.Setenv("HTTPS_PROXY", "http://proxy.test:3128")
-	for use, want := range map[bool]string{false: "mapi.alipay.com:443", true: "proxy.test:3128"} {
-		var dialled atomic.Value
-		c := newClient(t, func(o *gateway.Options) {
-			o.UseEnvProxy = use
-			o.Dial = func(_ context.Context, _, address string) (net.Conn, error) {
-				dialled.Store(address)
-				return nil, errors.New("no network")
-			}
-		})
-		_, _, _ = c.Ask(t.Context(), email("signed"), nil)
-		if got := dialled.Load(); got != want {
-			t.Errorf("proxy %v: dialled %v, want %s", use, got, want)
-		}
-	}
-}
-
 func TestTLS(t *testing.T) {
 	s := newSimulator(t, nil)
 	server := httptest.NewUnstartedServer(s)

@@ -51,6 +51,7 @@ func runCall(c *cobra.Command, f *callFlags) error {
 	}
 	defer client.Close()
 	tellTestAccount(c.ErrOrStderr(), f.cfg.Partner)
+	tellNoProxy(c.ErrOrStderr(), client.Proxy())
 	if refusal, ok := f.refusal(); ok {
 		return tellResult(c.OutOrStdout(), *f.out, refusal)
 	}

@@ -88,7 +88,7 @@ func (c *Config) gatewaySettings() []setting {
 	return []setting{
 		checked(text(&c.GatewayURL, setting{name: "gateway-url", kind: "URL", fallback: "https://mapi.alipay.com/gateway.do", usage: "where the gateway is"}), c.checkGatewayURL),
 		toggle(&c.UnsafeGateway, setting{name: "unsafe-gateway", usage: "send signed queries to a host that is not the known gateway; http only to this machine"}),
-		toggle(&c.GatewayProxyFromEnv, setting{name: "gateway-proxy-from-env", usage: "reach the gateway through HTTPS_PROXY"}),
+		toggle(&c.GatewayProxyFromEnv, setting{name: "gateway-proxy-from-env", usage: "reach the gateway through the proxy of HTTPS_PROXY, but for the hosts of NO_PROXY"}),
 		span(&c.GatewayReuseAfter, 0, 30*time.Second, setting{name: "gateway-reuse-after", fallback: "0s", usage: "how long a connection rests before it carries another question; 0s: each carries one"}),
 		text(&c.AccountParam, setting{name: "account-param", kind: "name", fallback: "trans_account", usage: "the account's parameter name on the wire"}),
 		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 2088 and 12 digits; the one of a query that names none"}), c.checkPartner),

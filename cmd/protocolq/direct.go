@@ -3,6 +3,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -44,7 +48,7 @@ func (d *direct) client(c *cobra.Command, timeout time.Duration) (*gateway.Clien
 		d.cfg.Partner = partners[0].ID
 	}
 	client, err := gateway.New(gateway.Options{URL: d.cfg.GatewayURL, UnsafeHost: d.cfg.UnsafeGateway, Partners: partners,
-		AccountParam: d.cfg.AccountParam, Timeout: timeout, UseEnvProxy: d.cfg.GatewayProxyFromEnv})
+		AccountParam: d.cfg.AccountParam, Timeout: timeout, ProxyEnv: d.cfg.proxyEnv()})
 	if err != nil {
 		return nil, &exitError{Code: exitUsage, Err: err}
 	}
@@ -56,8 +60,8 @@ func (d *direct) ask(explain bool) gateway.Query {
 	return gateway.Query{Partner: d.cfg.Partner, UserEmail: d.email, AccountNo: d.account, Explain: explain}
 }
 
-// checkGateway asks the client itself what it thinks of the URL and the account's parameter name,
-// so that there is one rule on where a signed query may go.
+// checkGateway asks the client itself what it thinks of the URL, the account's parameter name and
+// the proxy, so that there is one rule on where a signed query may go.
 func (c *Config) checkGateway() error {
 	if c.checkGatewayURL() != nil {
 		return nil // told already
@@ -73,8 +77,35 @@ func (c *Config) checkGateway() error {
 		text = strings.ReplaceAll(text, "allowed as unsafe", "allowed by --unsafe-gateway") // the client knows no flags
 		return &settingError{Setting: setting, Err: errors.New(strings.TrimPrefix(text, label+": "))}
 	}
-	return errors.Join(
-		fault("gateway-url", "URL", gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway}),
-		fault("account-param", "AccountParam", gateway.Options{AccountParam: c.AccountParam}),
-	)
+	o := gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway}
+	faults := []error{fault("gateway-url", "URL", o), fault("account-param", "AccountParam", gateway.Options{AccountParam: c.AccountParam})}
+	if o.ProxyEnv = c.proxyEnv(); faults[0] == nil {
+		faults = append(faults, fault("gateway-proxy-from-env", "ProxyEnv", o))
+	}
+	return errors.Join(faults...)
+}
+
+// proxyEnv is where the client looks for a proxy; nil where it must not.
+func (c *Config) proxyEnv() func(string) string {
+	if c.GatewayProxyFromEnv {
+		return os.Getenv
+	}
+	return nil
+}
+
+// noProxyHint is what whoever asked for a proxy and has none should know.
+const noProxyHint = "set HTTPS_PROXY to the proxy's URL, or leave gateway-proxy-from-env off"
+
+// warnNoProxy tells the log that the way to the gateway is direct though a proxy was asked for.
+func warnNoProxy(log *slog.Logger, p gateway.Proxy) {
+	if p.Direct != "" {
+		log.Warn("the gateway is asked directly, without a proxy", "setting", "gateway-proxy-from-env", "variable", p.Variable, "why", p.String(), "hint", noProxyHint)
+	}
+}
+
+// tellNoProxy tells a person at the command line the same.
+func tellNoProxy(w io.Writer, p gateway.Proxy) {
+	if p.Direct != "" {
+		fmt.Fprintf(w, "protocolq: warning: gateway-proxy-from-env: the gateway is asked directly: %s\n  hint: %s\n", printable(p.String()), noProxyHint)
+	}
 }

@@ -30,7 +30,7 @@ var floors = map[string]struct {
 	"messages":                 {imports: []string{msgpack}},
 	"messages/ask":             {imports: []string{natsGo, "protocolq/messages"}}, // what Go callers use
 	"gateway/mapi":             {imports: []string{"golang.org/x/text"}},
-	"gateway":                  {imports: []string{"golang.org/x/net/proxy", "protocolq/gateway/mapi"}, http: true},
+	"gateway":                  {imports: []string{"golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "protocolq/gateway/mapi"}, http: true},
 	"gateway/simulator":        {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":             {},

@@ -46,6 +46,6 @@ func warnTestAccounts(log *slog.Logger, partners []gateway.Partner) {
 // tellTestAccount tells a person at the command line the same about one partner.
 func tellTestAccount(w io.Writer, id string) {
 	if source := mapi.TestPartner(id); source != "" {
-		fmt.Fprintf(w, "protocolq: warning: partner %s is known as a test account (%s)\n  %s\n", id, source, testAccountHint)
+		fmt.Fprintf(w, "protocolq: warning: partner %s is known as a test account (%s)\n  hint: %s\n", id, source, testAccountHint)
 	}
 }

@@ -71,6 +71,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 	}
 	defer client.Close()
 	warnTestAccounts(log, partners)
+	warnNoProxy(log, client.Proxy())
 	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 }
 
 func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) gateway.Options {
-	return gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway, UseEnvProxy: c.GatewayProxyFromEnv,
+	return gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway, ProxyEnv: c.proxyEnv(),
 		ReuseAfter: c.GatewayReuseAfter, AccountParam: c.AccountParam, Timeout: c.CallTimeout, Partners: partners, Logger: log}
 }
 
