@@ -56,24 +56,29 @@ func (s *Simulator) read(r *http.Request) (question, string) {
 	return q, s.checkMeaning(q, params)
 }
 
-// formOf gives the undecoded form: of a POST its body, of a GET (which the appendix
-// allows, and which is what a browser makes of the form) its query.
+// formOf gives the undecoded form: of a POST its body, in either of the two kinds of form, of a
+// GET (which the appendix allows, and which is what a browser makes of the form) its query.
 func formOf(r *http.Request) (string, string) {
 	if r.Method == http.MethodGet {
 		return r.URL.RawQuery, ""
 	}
-	kind := r.Header.Get("Content-Type")
-	if !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
-		return "", "ILLEGAL_ARGUMENT"
-	}
-	if _, _, err := mime.ParseMediaType(kind); err != nil {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
 		return "", "ILLEGAL_ARGUMENT"
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	if err != nil || len(body) > maxRequest {
 		return "", "ILLEGAL_ARGUMENT"
 	}
-	return string(body), ""
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		return string(body), ""
+	case "multipart/form-data":
+		if form, err := formOfParts(body, params["boundary"]); err == nil {
+			return form, ""
+		}
+	}
+	return "", "ILLEGAL_ARGUMENT"
 }
 
 // charsetOf finds _input_charset, which must stand in the URL and in the form, alike.
