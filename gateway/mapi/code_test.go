@@ -62,6 +62,19 @@ func checkWords(t *testing.T, c mapi.Code) {
 	}
 }
 
+// TestBesideSystemError: public lists put these under one heading (系统错误), and only the first
+// three pass by themselves.
+func TestBesideSystemError(t *testing.T) {
+	for name, want := range map[string]mapi.Class{
+		"SYSTEM_ERROR": mapi.Temp, "SESSION_TIMEOUT": mapi.Temp, "ILLEGAL_SWITCH_SYSTEM": mapi.Temp,
+		"EXTERFACE_IS_CLOSED": mapi.Conf, "ILLEGAL_ACCESS_SWITCH_SYSTEM": mapi.Conf, "ILLEGAL_TARGET_SERVICE": mapi.Bug,
+	} {
+		if c, ok := mapi.Lookup(name); !ok || c.Class != want {
+			t.Errorf("%s is %s, want %s", name, c.Class, want)
+		}
+	}
+}
+
 func TestUnlisted(t *testing.T) {
 	for _, name := range []string{"", "no_sign_customer", "NO_SIGN_CUSTOMER ", "SOMETHING_NEW"} {
 		c, ok := mapi.Lookup(name)
