@@ -37,7 +37,7 @@ func formOfParts(body []byte, boundary string) (string, error) {
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for n := 0; ; n++ {
 		part, err := reader.NextRawPart()
-		if err == io.EOF && n > 0 {
+		if errors.Is(err, io.EOF) && n > 0 {
 			return form.String(), nil
 		}
 		if err != nil || n == maxParts {
