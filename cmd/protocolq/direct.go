@@ -94,7 +94,7 @@ func (c *Config) proxyEnv() func(string) string {
 }
 
 // noProxyHint is what whoever asked for a proxy and has none should know.
-const noProxyHint = "set HTTPS_PROXY to the proxy's URL, or leave gateway-proxy-from-env off"
+const noProxyHint = "set HTTPS_PROXY, take the gateway's host out of NO_PROXY, or turn gateway-proxy-from-env off"
 
 // warnNoProxy tells the log that the way to the gateway is direct though a proxy was asked for.
 func warnNoProxy(log *slog.Logger, p gateway.Proxy) {
