@@ -86,12 +86,18 @@ func accept(a reply, err error) ([]byte, error) {
 		return nil, fail(CodeHTTP+strconv.Itoa(a.status), mapi.Temp, nil)
 	case err != nil:
 		return nil, err
-	case a.header.Get("Content-Encoding") != "":
+	case encoded(a.header):
 		return nil, fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
 	case len(a.body) > mapi.MaxAnswer:
 		return nil, fail(CodeUnreadable, mapi.Temp, fmt.Errorf("the body is larger than %d bytes", mapi.MaxAnswer))
 	}
 	return a.body, nil
+}
+
+// encoded says whether a body is in an encoding that was not asked for. "identity" is none.
+func encoded(h http.Header) bool {
+	e := strings.Join(h.Values("Content-Encoding"), ",")
+	return e != "" && !strings.EqualFold(e, "identity")
 }
 
 // classify gives what the network did its word. All of it is Temp: nothing was answered.
