@@ -72,18 +72,17 @@ func read(body []byte, sent mapi.Params, v mapi.Verifier, cs mapi.Charset) (Answ
 		return Answer{}, fail(CodeUnreadable, mapi.Temp, err)
 	}
 	a := Answer{Verification: verification}
-	a.IsSuccess, _ = doc.Get("is_success")
-	a.UserID, _ = doc.Get("user_id")
+	a.IsSuccess, a.UserID = word(doc, "is_success"), word(doc, "user_id")
 	a.ChargeAgent, a.RefundCharge = flag(doc, "charge_agent"), flag(doc, "refund_charge")
-	code, failed := doc.Get("error")
-	a.Code = printable(code)
-	a.Status, err = judge(a, failed)
+	a.Code = printable(word(doc, "error"))
+	a.Status, err = judge(a)
 	return a, err
 }
 
 // judge decides what a well read answer says. Only the gateway's own word makes a "no".
-func judge(a Answer, failed bool) (Status, error) {
-	switch {
+// An empty error beside success is a template's empty field, not a second word.
+func judge(a Answer) (Status, error) {
+	switch failed := a.Code != ""; {
 	case a.IsSuccess == "":
 		return "", fail(CodeUnreadable, mapi.Temp, errors.New("no is_success"))
 	case a.IsSuccess == "T" && !failed && a.ChargeAgent != nil && a.RefundCharge != nil:
@@ -93,7 +92,7 @@ func judge(a Answer, failed bool) (Status, error) {
 		return NotSigned, nil
 	case a.IsSuccess == "T" && !failed:
 		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("success, and a flag is missing or neither T nor F"))
-	case a.IsSuccess == "F" && a.Code != "":
+	case a.IsSuccess == "F" && failed:
 		return judgeCode(a.Code)
 	case a.IsSuccess == "F":
 		return "", fail(CodeUnclear, mapi.Unlisted, errors.New("failure without a code"))
@@ -119,21 +118,28 @@ func judgeCode(code string) (Status, error) {
 }
 
 // sameRequest compares the request that wrapped answers repeat. Case may differ: the
-// gateway spells charsets and e-mails as it likes.
+// gateway spells charsets and e-mails as it likes. So may white space around them.
 func sameRequest(doc mapi.Answer, sent mapi.Params) error {
 	for _, p := range sent {
 		if p.Name == mapi.ParamSign || p.Name == mapi.ParamSignType {
 			continue
 		}
-		if echoed, ok := doc.Request(p.Name); ok && !strings.EqualFold(echoed, p.Value) {
+		if echoed, ok := doc.Request(p.Name); ok && !strings.EqualFold(strings.TrimSpace(echoed), strings.TrimSpace(p.Value)) {
 			return fmt.Errorf("an answer to another request: its %s differs", p.Name)
 		}
 	}
 	return nil
 }
 
+// word gives a field without the white space around it, which page templates leave there; ""
+// when there is none. What is signed keeps it: see mapi.Answer.Signed.
+func word(doc mapi.Answer, name string) string {
+	v, _ := doc.Get(name)
+	return strings.TrimSpace(v)
+}
+
 func flag(doc mapi.Answer, name string) *bool {
-	switch v, _ := doc.Get(name); v {
+	switch word(doc, name) {
 	case "T":
 		return new(true)
 	case "F":
@@ -150,6 +156,6 @@ func printable(code string) string {
 			return '?'
 		}
 		return r
-	}, strings.TrimSpace(code))
+	}, code)
 	return clean[:min(len(clean), most)]
 }

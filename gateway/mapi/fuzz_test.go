@@ -85,7 +85,7 @@ func simply(values map[string]string) string {
 func FuzzParseAnswer(f *testing.F) {
 	seeds := []string{flatAnswer, wrappedAnswer, flatAnswer[:100], "<html>", "\xEF\xBB\xBF" + flatAnswer, "\xFF\xFE<\x00",
 		"<?xml version='1.0' encoding='GBK'?><alipay><a>\xBB\xFA</a><response><w><b>&#26426;<!----></b></w></response></alipay>",
-		"<alipay><a><![CDATA[x]]>y</a><b:c d='e'/></alipay>", strings.Repeat("<alipay>", 17)}
+		"<alipay><a><![CDATA[x]]>y</a><b:c d='e'/></alipay>", "<alipay><a>\n<![CDATA[x]]>\n</a><b> <![CDATA[]]></b></alipay>", strings.Repeat("<alipay>", 17)}
 	for _, v := range loadVectors(f) {
 		if v.XML != "" {
 			seeds = append(seeds, v.XML)

@@ -15,7 +15,7 @@ type element struct {
 	name     string
 	param    string // the attribute name of a request/param
 	text     string
-	hasText  bool
+	cdata    bool // text has come from CDATA, with white space alone around it
 	children []*element
 }
 
@@ -35,12 +35,14 @@ func parseTree(text string) (*element, error) {
 	d := xml.NewDecoder(strings.NewReader(text))
 	var t treeReader
 	for {
+		from := d.InputOffset()
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
-			err = t.take(token)
+			// The decoder gives CDATA as it gives text.
+			err = t.take(token, strings.HasPrefix(text[from:], "<![CDATA["))
 		}
 		if err != nil {
 			// The decoder's words can repeat the answer's own at any length.
@@ -56,14 +58,14 @@ func parseTree(text string) (*element, error) {
 	return t.root, nil
 }
 
-func (t *treeReader) take(token xml.Token) error {
+func (t *treeReader) take(token xml.Token, cdata bool) error {
 	switch token := token.(type) {
 	case xml.StartElement:
 		return t.start(token)
 	case xml.EndElement:
 		return t.end(token)
 	case xml.CharData:
-		return t.chars(string(token))
+		return t.chars(string(token), cdata)
 	case xml.Comment:
 		return errors.New("it holds a comment")
 	case xml.ProcInst:
@@ -125,7 +127,9 @@ func (t *treeReader) end(token xml.EndElement) error {
 	return nil
 }
 
-func (t *treeReader) chars(text string) error {
+// chars takes a value in one piece: text, or one CDATA with nothing but white space around it,
+// which belongs to the value as it does to one of text.
+func (t *treeReader) chars(text string, cdata bool) error {
 	if len(t.open) == 0 {
 		if !blank(text) {
 			return errors.New("it has text outside of the root")
@@ -137,10 +141,10 @@ func (t *treeReader) chars(text string) error {
 	case !e.leaf() && blank(text): // the line breaks between children
 	case !e.leaf():
 		return errors.New("it has text between elements")
-	case e.hasText:
+	case cdata && (e.cdata || !blank(e.text)), e.cdata && !blank(text):
 		return errors.New("a value is in several pieces") // text beside CDATA
 	default:
-		e.text, e.hasText = text, true
+		e.text, e.cdata = e.text+text, e.cdata || cdata
 	}
 	return nil
 }
