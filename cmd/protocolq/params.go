@@ -29,36 +29,26 @@ func parseParams(args []string) (mapi.Params, error) {
 // signFlags are what sign and verify share.
 type signFlags struct{ signType, keyFile, charset string }
 
-func (f *signFlags) add(c *cobra.Command, keyUsage string) {
+func (f *signFlags) add(c *cobra.Command, keyUsage, charsetDefault string) {
 	fs := c.Flags()
 	fs.StringVar(&f.signType, "sign-type", "", "MD5, RSA, RSA2 or DSA")
 	fs.StringVar(&f.keyFile, "key-file", "", keyUsage)
-	fs.StringVar(&f.charset, "charset", "", "charset of the signed bytes: utf-8, gbk or gb2312 (default: the parameter _input_charset, else utf-8)")
+	fs.StringVar(&f.charset, "charset", "", "charset of the signed bytes: utf-8, gbk or gb2312 (default: "+charsetDefault+")")
 	must(c.RegisterFlagCompletionFunc("sign-type", cobra.FixedCompletions([]string{"MD5", "RSA", "RSA2", "DSA"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(c.RegisterFlagCompletionFunc("charset", cobra.FixedCompletions([]string{"utf-8", "gbk", "gb2312"}, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 // parsed checks the flags that are not files.
-func (f *signFlags) parsed(params mapi.Params) (mapi.SignType, mapi.Charset, error) {
+func (f *signFlags) parsed(params mapi.Params) (mapi.SignType, charsetChoice, error) {
 	if f.signType == "" {
-		return "", mapi.Charset{}, usageError("--sign-type is needed: MD5, RSA, RSA2 or DSA")
+		return "", charsetChoice{}, usageError("--sign-type is needed: MD5, RSA, RSA2 or DSA")
 	}
 	t, err := mapi.ParseSignType(f.signType)
 	if err != nil {
-		return "", mapi.Charset{}, usageError("--sign-type: %w", err)
+		return "", charsetChoice{}, usageError("--sign-type: %w", err)
 	}
-	spelling := f.charset
-	if spelling == "" {
-		spelling = params.Get("_input_charset")
-	}
-	if spelling == "" {
-		spelling = "utf-8"
-	}
-	cs, err := mapi.ParseCharset(spelling)
-	if err != nil {
-		return "", cs, usageError("--charset: %w", err)
-	}
-	return t, cs, nil
+	cs, err := f.charsetOf(params)
+	return t, cs, err
 }
 
 // signingKey reads the key at path. Some services have MD5 keys that are not 32 letters and digits:

@@ -31,7 +31,7 @@ charset. Compare them with what another program signs: so an ILLEGAL_SIGN is fou
     service=query_customer_protocol partner=2088000000000001 _input_charset=utf-8 \
     biz_type=10004 user_email=signed@example.com`,
 	}
-	f.add(c, "the signing key: for MD5 the key, else PEM or bare base64")
+	f.add(c, "the signing key: for MD5 the key, else PEM or bare base64", "the parameter _input_charset, else utf-8")
 	out := addOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		made, err := signArgs(f, args, c.ErrOrStderr())
@@ -67,7 +67,7 @@ func signArgs(f *signFlags, args []string, warn io.Writer) (signedText, error) {
 	if err != nil {
 		return signedText{}, err
 	}
-	made, err := signParams(params, key, cs)
+	made, err := signParams(params, key, cs.Charset)
 	if err != nil {
 		return signedText{}, usageError("sign: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 type verdict struct {
 	Verification mapi.Verification `json:"verification"`
 	Reason       string            `json:"reason,omitempty"`         // why it is bad
+	Charset      string            `json:"charset,omitempty"`        // of the signed bytes, where it matters
+	CharsetFrom  string            `json:"charset_from,omitempty"`   // who chose it
 	StringToSign string            `json:"string_to_sign,omitempty"` // what the sign has to cover
 }
 
@@ -29,11 +31,13 @@ func newVerify() *cobra.Command {
 		Use:   "verify --sign-type T (--key-file F | --public-key-file F) (-- name=value… | --xml FILE)",
 		Short: "Check the sign of parameters or of an answer",
 		Long: `Checks a parameter list with its sign, or a whole XML answer. Prints verified, unsigned or bad, and
-what the sign has to cover. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
+what the sign has to cover. The charset of the signed bytes is --charset; else, of a list, its
+_input_charset, and of an answer the _input_charset that it repeats from the request, then its
+own encoding; else utf-8. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
 		Example: `  protocolq verify --sign-type RSA --public-key-file alipay.pem --xml answer.xml
   curl … | protocolq verify --sign-type MD5 --key-file my.key --xml -`,
 	}
-	f.add(c, "the signing key; it checks what it signs")
+	f.add(c, "the signing key; it checks what it signs", "what the parameters or the answer say, else utf-8")
 	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "", "the gateway's public key: PEM, certificate or bare base64 (not for MD5)")
 	c.Flags().StringVar(&f.xml, "xml", "", "the answer's file, - for standard input")
 	c.MarkFlagsMutuallyExclusive("key-file", "public-key-file")
@@ -74,7 +78,7 @@ func (f *verifyFlags) verify(c *cobra.Command, args []string) (verdict, error) {
 		return verdict{}, err
 	}
 	if f.xml == "" {
-		return verifyParams(params, t, v, cs), nil
+		return verifyParams(params, v, cs), nil
 	}
 	return f.verifyXML(c.InOrStdin(), v, cs)
 }
@@ -98,7 +102,7 @@ func (f *verifyFlags) verifier(t mapi.SignType, warn io.Writer) (mapi.Verifier, 
 
 // verifyParams checks a list. Its sign_type counts, where it has one: a sign that was made by
 // another way is bad, and says so.
-func verifyParams(params mapi.Params, t mapi.SignType, v mapi.Verifier, cs mapi.Charset) verdict {
+func verifyParams(params mapi.Params, v mapi.Verifier, cs charsetChoice) verdict {
 	text, err := params.StringToSign()
 	if err != nil {
 		return verdict{Verification: mapi.Bad, Reason: err.Error()}
@@ -107,16 +111,27 @@ func verifyParams(params mapi.Params, t mapi.SignType, v mapi.Verifier, cs mapi.
 	if sign == "" {
 		return verdict{Verification: mapi.Unsigned, StringToSign: text}
 	}
-	if said := params.Get(mapi.ParamSignType); said != "" && said != string(t) {
-		return verdict{mapi.Bad, fmt.Sprintf("sign_type is %s, not %s", said, t), text}
+	if said := params.Get(mapi.ParamSignType); said != "" && said != string(v.SignType()) {
+		err = fmt.Errorf("sign_type is %s, not %s", said, v.SignType())
+	} else {
+		err = v.Verify(params, cs.Charset, sign)
 	}
-	if err := v.Verify(params, cs, sign); err != nil {
-		return verdict{mapi.Bad, err.Error(), text}
-	}
-	return verdict{Verification: mapi.Verified, StringToSign: text}
+	return judged(err, text, cs)
 }
 
-func (f *verifyFlags) verifyXML(stdin io.Reader, v mapi.Verifier, cs mapi.Charset) (verdict, error) {
+// judged is the verdict about a sign that was there.
+func judged(err error, text string, cs charsetChoice) verdict {
+	made := verdict{Verification: mapi.Verified, StringToSign: text}
+	if err != nil {
+		made.Verification, made.Reason = mapi.Bad, err.Error()
+	}
+	if cs.matters(text) {
+		made.Charset, made.CharsetFrom = cs.String(), cs.from
+	}
+	return made
+}
+
+func (f *verifyFlags) verifyXML(stdin io.Reader, v mapi.Verifier, cs charsetChoice) (verdict, error) {
 	body, err := readAnswer(f.xml, stdin)
 	if err != nil {
 		return verdict{}, fmt.Errorf("read answer: %w", err)
@@ -129,12 +144,14 @@ func (f *verifyFlags) verifyXML(stdin io.Reader, v mapi.Verifier, cs mapi.Charse
 	if err != nil {
 		return verdict{Verification: mapi.Bad, Reason: err.Error()}, nil
 	}
-	found, err := answer.Verify(v, cs)
-	made := verdict{Verification: found, StringToSign: text}
-	if err != nil {
-		made.Reason = err.Error()
+	if cs.from != fromFlag {
+		cs = charsetOfAnswer(answer)
 	}
-	return made, nil
+	found, err := answer.Verify(v, cs.Charset)
+	if found == mapi.Unsigned {
+		return verdict{Verification: mapi.Unsigned, StringToSign: text}, nil
+	}
+	return judged(err, text, cs), nil
 }
 
 func readAnswer(path string, stdin io.Reader) ([]byte, error) {
@@ -150,8 +167,11 @@ func (v verdict) print(w io.Writer, out output) error {
 	}
 	line := string(v.Verification)
 	if v.Reason != "" {
-		line += ": " + v.Reason
+		line += ": " + printable(v.Reason)
 	}
-	_, err := fmt.Fprintf(w, "%s\nstring_to_sign  %s\n", printable(line), printable(v.StringToSign))
+	if v.Charset != "" {
+		line += fmt.Sprintf("\ncharset         %s (%s)", v.Charset, v.CharsetFrom)
+	}
+	_, err := fmt.Fprintf(w, "%s\nstring_to_sign  %s\n", line, printable(v.StringToSign))
 	return err
 }

@@ -4,6 +4,7 @@ package mapi
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -24,6 +25,7 @@ type Answer struct {
 	response Params // those under response or its wrapper; nil when there is no response
 	request  Params // request/param, by name
 	encoding string
+	declared bool
 	fellBack bool
 }
 
@@ -44,7 +46,7 @@ func ParseAnswer(body []byte) (Answer, error) {
 	if len(body) > MaxAnswer {
 		return Answer{}, fmt.Errorf("read answer: it is larger than %d bytes", MaxAnswer)
 	}
-	label, text, fellBack, err := answerText(body)
+	declared, text, fellBack, err := answerText(body)
 	if err != nil {
 		return Answer{}, fmt.Errorf("read answer: %w", err)
 	}
@@ -56,7 +58,7 @@ func ParseAnswer(body []byte) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("read answer: %w", err)
 	}
-	a.encoding, a.fellBack = label, fellBack
+	a.encoding, a.declared, a.fellBack = cmp.Or(declared, "utf-8"), declared != "", fellBack
 	return a, nil
 }
 
@@ -77,6 +79,9 @@ func (a Answer) Request(name string) (string, bool) { return find(a.request, nam
 // "utf-8" when it declares none.
 func (a Answer) Encoding() string { return a.encoding }
 
+// Declared says whether the answer declares its encoding.
+func (a Answer) Declared() bool { return a.declared }
+
 // FellBack says that the bytes were not in the declared encoding and were read
 // as the other of utf-8 and gbk.
 func (a Answer) FellBack() bool { return a.fellBack }
@@ -95,16 +100,15 @@ var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z0-9._-]{1,40}"|'[A-Za-z0-9._-]{1,40}'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
 
-// answerText gives what follows the declaration as UTF-8, and the encoding's
-// label. White space before the declaration is against XML's letter but cannot
+// answerText gives what follows the declaration as UTF-8, and the encoding that
+// is declared, "" when none is. White space before the declaration is against XML's letter but cannot
 // mislead anybody, and page templates are known to write it.
-func answerText(body []byte) (label, text string, fellBack bool, err error) {
+func answerText(body []byte) (declared, text string, fellBack bool, err error) {
 	if bytes.HasPrefix(body, []byte{0xFE, 0xFF}) || bytes.HasPrefix(body, []byte{0xFF, 0xFE}) {
 		return "", "", false, errors.New("it is in UTF-16")
 	}
 	body, marked := bytes.CutPrefix(body, []byte{0xEF, 0xBB, 0xBF})
 	body = bytes.TrimLeft(body, " \t\r\n")
-	label = "utf-8"
 	if bytes.HasPrefix(body, []byte("<?")) {
 		m := declaration.FindSubmatch(body)
 		if m == nil {
@@ -112,11 +116,11 @@ func answerText(body []byte) (label, text string, fellBack bool, err error) {
 		}
 		body = body[len(m[0]):]
 		if len(m[1]) > 0 {
-			label = string(m[1][1 : len(m[1])-1])
+			declared = string(m[1][1 : len(m[1])-1])
 		}
 	}
-	text, fellBack, err = decodeAnswer(body, label, marked)
-	return label, text, fellBack, err
+	text, fellBack, err = decodeAnswer(body, cmp.Or(declared, "utf-8"), marked)
+	return declared, text, fellBack, err
 }
 
 // decodeAnswer obeys the label, then tries the other of utf-8 and gbk. For the

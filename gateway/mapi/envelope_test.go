@@ -67,8 +67,8 @@ func TestParseAnswer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.Encoding() != tt.encoding || a.FellBack() != tt.fellBack {
-				t.Errorf("encoding %s, fell back %v", a.Encoding(), a.FellBack())
+			if a.Encoding() != tt.encoding || a.FellBack() != tt.fellBack || a.Declared() != strings.Contains(tt.xml, "encoding") {
+				t.Errorf("encoding %s, declared %v, fell back %v", a.Encoding(), a.Declared(), a.FellBack())
 			}
 			for name, want := range tt.want {
 				if got, ok := a.Get(name); !ok || got != want {
