@@ -150,6 +150,12 @@ func FuzzSignVerify(f *testing.F) {
 		if err := verifier.Verify(mapi.Params{p[1], p[0]}, cs, sign); err != nil {
 			t.Fatalf("%s of %v: %v", key.SignType(), p, err)
 		}
+		if got := mapi.Diagnose(p, verifier, cs, sign); got != "" && name != "sign_type" {
+			t.Fatalf("%s of %v is right, and %q", key.SignType(), p, got)
+		}
+		if got := mapi.Diagnose(mapi.Params{p[0], {name, other}}, keys[0].Verifier(), cs, value); strings.Contains(got, "would verify") && len(value) < 32 {
+			t.Fatalf("%q is no sign, and %q", value, got)
+		}
 		if other != value && name != "sign" && name != "sign_type" {
 			if err := verifier.Verify(mapi.Params{p[0], {name, other}}, cs, sign); !errors.Is(err, mapi.ErrBadSign) {
 				t.Fatalf("%s of %v holds for %q: %v", key.SignType(), p, other, err)

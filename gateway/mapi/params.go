@@ -100,7 +100,7 @@ func (p Params) Body(cs Charset) (string, error) {
 // repeated empty parameter is as unclear as any other.
 func (p Params) canonical() (Params, error) {
 	sorted := slices.Clone(p)
-	slices.SortFunc(sorted, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(sorted, byName)
 	for i, q := range sorted {
 		if err := checkName(q.Name); err != nil {
 			return nil, err
@@ -113,6 +113,8 @@ func (p Params) canonical() (Params, error) {
 		return q.Value == "" || q.Name == ParamSign || q.Name == ParamSignType
 	}), nil
 }
+
+func byName(a, b Param) int { return strings.Compare(a.Name, b.Name) }
 
 // checkName keeps out names that would make the canonical text ambiguous or
 // that no charset is sure to hold.
@@ -128,13 +130,18 @@ func checkName(name string) error {
 	return nil
 }
 
-// bytesToSign gives the canonical text in the bytes of cs. It encodes value by
-// value, so that an error can name the parameter.
+// bytesToSign gives the canonical text in the bytes of cs.
 func (p Params) bytesToSign(cs Charset) ([]byte, error) {
 	sorted, err := p.canonical()
 	if err != nil {
 		return nil, err
 	}
+	return layOut(sorted, cs)
+}
+
+// layOut joins parameters as they are signed. It encodes value by value, so that an
+// error can name the parameter.
+func layOut(sorted Params, cs Charset) ([]byte, error) {
 	b := make([]byte, 0, usualRequest)
 	for i, q := range sorted {
 		value, err := encodeParam(q, cs)
