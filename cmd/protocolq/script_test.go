@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second longer under the race detector
 			e.Setenv("CONTROL", "\x1b[31m\u202e\r") // what a stranger may send
+			e.Setenv("ZHI_GBK", "\xD6\xA7")         // 支 as a shell in GBK gives it: UTF-8 by chance, of U+05A7
+			e.Setenv("ZHANG_GBK", "\xD5\xC5")       // 张 so: no UTF-8
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

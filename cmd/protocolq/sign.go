@@ -26,7 +26,8 @@ func newSign() *cobra.Command {
 		Short: "Sign parameters and show what was signed",
 		Long: `Signs exactly the given parameters, of any service, and prints the text that was signed, the sign
 and the form body to send. Values are taken as the shell gives them, in UTF-8, and signed in the
-charset. Compare them with what another program signs: so an ILLEGAL_SIGN is found.`,
+charset. Compare them with what another program signs: so an ILLEGAL_SIGN is found. What looks like
+a slip, as a value that is already encoded, is signed as it is, with a warning.`,
 		Example: `  protocolq sign --sign-type MD5 --key-file keys/2088000000000001.key -- \
     service=query_customer_protocol partner=2088000000000001 _input_charset=utf-8 \
     biz_type=10004 user_email=signed@example.com`,
@@ -69,21 +70,24 @@ func signArgs(f *signFlags, args []string, warn io.Writer) (signedText, error) {
 	}
 	made, err := signParams(params, key, cs.Charset)
 	if err != nil {
-		return signedText{}, usageError("sign: %w", err)
+		return signedText{}, &exitError{Code: exitUsage, Err: err, Hint: bytesHint(params)}
+	}
+	for _, slip := range slips(params, t, cs) {
+		fmt.Fprintf(warn, "protocolq: warning: %s\n", printable(slip))
 	}
 	return made, nil
 }
 
 func signParams(params mapi.Params, key mapi.Key, cs mapi.Charset) (signedText, error) {
+	signed, err := key.Signed(params, cs) // its error names the parameter, so it comes first
+	if err != nil {
+		return signedText{}, err
+	}
 	text, err := params.StringToSign()
 	if err != nil {
 		return signedText{}, err
 	}
 	raw, err := cs.Encode(text)
-	if err != nil {
-		return signedText{}, err
-	}
-	signed, err := key.Signed(params, cs)
 	if err != nil {
 		return signedText{}, err
 	}

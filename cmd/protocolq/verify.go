@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -14,6 +15,7 @@ import (
 type verdict struct {
 	Verification mapi.Verification `json:"verification"`
 	Reason       string            `json:"reason,omitempty"`         // why it is bad
+	Hint         string            `json:"hint,omitempty"`           // the likely mistake
 	Charset      string            `json:"charset,omitempty"`        // of the signed bytes, where it matters
 	CharsetFrom  string            `json:"charset_from,omitempty"`   // who chose it
 	StringToSign string            `json:"string_to_sign,omitempty"` // what the sign has to cover
@@ -33,7 +35,8 @@ func newVerify() *cobra.Command {
 		Long: `Checks a parameter list with its sign, or a whole XML answer. Prints verified, unsigned or bad, and
 what the sign has to cover. The charset of the signed bytes is --charset; else, of a list, its
 _input_charset, and of an answer the _input_charset that it repeats from the request, then its
-own encoding; else utf-8. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
+own encoding; else utf-8. For a bad sign the usual mistakes are tried, and one with which it would
+verify is named. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
 		Example: `  protocolq verify --sign-type RSA --public-key-file alipay.pem --xml answer.xml
   curl … | protocolq verify --sign-type MD5 --key-file my.key --xml -`,
 	}
@@ -116,7 +119,11 @@ func verifyParams(params mapi.Params, v mapi.Verifier, cs charsetChoice) verdict
 	} else {
 		err = v.Verify(params, cs.Charset, sign)
 	}
-	return judged(err, text, cs)
+	made := judged(err, text, cs)
+	if made.Hint = contradicts(params, cs); err != nil {
+		made.Hint = cmp.Or(mapi.Diagnose(params, v, cs.Charset, sign), bytesHint(params), made.Hint)
+	}
+	return made
 }
 
 // judged is the verdict about a sign that was there.
@@ -151,7 +158,11 @@ func (f *verifyFlags) verifyXML(stdin io.Reader, v mapi.Verifier, cs charsetChoi
 	if found == mapi.Unsigned {
 		return verdict{Verification: mapi.Unsigned, StringToSign: text}, nil
 	}
-	return judged(err, text, cs), nil
+	made := judged(err, text, cs)
+	if err != nil {
+		made.Hint = answer.Diagnose(v, cs.Charset)
+	}
+	return made, nil
 }
 
 func readAnswer(path string, stdin io.Reader) ([]byte, error) {
@@ -168,6 +179,9 @@ func (v verdict) print(w io.Writer, out output) error {
 	line := string(v.Verification)
 	if v.Reason != "" {
 		line += ": " + printable(v.Reason)
+	}
+	if v.Hint != "" {
+		line += "\nhint            " + printable(v.Hint)
 	}
 	if v.Charset != "" {
 		line += fmt.Sprintf("\ncharset         %s (%s)", v.Charset, v.CharsetFrom)

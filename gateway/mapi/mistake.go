@@ -24,7 +24,7 @@ type mistake struct {
 var mistakes = []mistake{
 	{"sign type RSA2", "it was made with SHA-256, as RSA2 is, and not with SHA-1", hashed(crypto.SHA256)},
 	{"sign type RSA", "it was made with SHA-1, as RSA is, and not with SHA-256", hashed(crypto.SHA1)},
-	{"the values' bytes taken for gbk", "they are gbk, as of a shell that is not in UTF-8: give them in UTF-8", inValues(shellGBK)},
+	{"the values' bytes taken for gbk", "they are gbk, as of a shell in GBK: convert them to UTF-8 first, as with iconv -f gbk -t utf-8", inValues(shellGBK)},
 	{"the values' bytes taken for utf-8", "they are UTF-8 that was read as gbk", inValues(readAsGBK)},
 	{"charset gbk", "what is signed must be in the bytes of _input_charset", in(GBK)},
 	{"charset utf-8", "what is signed must be in the bytes of _input_charset", in(UTF8)},
