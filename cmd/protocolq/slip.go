@@ -14,6 +14,7 @@ import (
 var (
 	percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	escaped        = regexp.MustCompile(`&(amp|lt|gt|quot|apos|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});`)
+	pasted         = regexp.MustCompile(`^[^?]*&[A-Za-z_][A-Za-z0-9_]*=`) // behind a ? it is a URL's
 )
 
 // slips gives one warning for each kind of slip, naming the parameters and none of their values.
@@ -25,6 +26,7 @@ func slips(params mapi.Params, t mapi.SignType, cs charsetChoice) (warnings []st
 		{percentEncoded.MatchString, "looks percent-encoded: values are signed raw, and encoded in the body"},
 		{escaped.MatchString, "looks escaped for XML or HTML: values are signed raw"},
 		{func(v string) bool { return strings.TrimSpace(v) != v }, "has white space around its value, which is signed too"},
+		{pasted.MatchString, "holds what looks like more parameters: give each as an argument of its own"},
 		{looksGBK, "is in bytes that " + likeGBK},
 	}
 	for _, kind := range kinds {
@@ -91,6 +93,14 @@ func looksGBK(value string) bool {
 	return !utf8.ValidString(value) || !strings.ContainsFunc(value, func(r rune) bool {
 		return r > 0x7FF || r >= utf8.RuneSelf && unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic)
 	})
+}
+
+// signWithin says where the sign of a list without one seems to be: a pasted text is one argument.
+func signWithin(params mapi.Params) string {
+	if names := namesWhere(params, func(v string) bool { return strings.Contains(v, "&sign=") && pasted.MatchString(v) }); names != "" {
+		return "a sign is inside of the value of " + names + ": give each parameter as an argument of its own"
+	}
+	return ""
 }
 
 // bytesHint says what is wrong with the bytes of params, "" when nothing is.

@@ -41,10 +41,11 @@ func TestSlips(t *testing.T) {
 		cs   charsetChoice
 		want []string // one for each warning, what it begins with
 	}{
-		{"none", []string{"a=1", "user_email=a+b@example.com", "rate=50%", "q=x&y=1", "b=", "c=张三"}, param, nil},
+		{"none", []string{"a=1", "user_email=a+b@example.com", "rate=50%", "q=x&y", "notify_url=http://a.example/?b=1&c=2", "b=", "c=张三"}, param, nil},
 		{"percent", []string{"user_email=a%40example.com", "b=1", "c=%d5%c5"}, param, []string{"user_email, c looks percent-encoded"}},
-		{"escaped", []string{"a=x&amp;y", "b=&#26426;", "c=&copy=1"}, param, []string{"a, b looks escaped"}},
+		{"escaped", []string{"a=x&amp;y", "b=&#26426;", "c=&copy"}, param, []string{"a, b looks escaped"}},
 		{"white space", []string{"a= 1", "b=1\n", "c=1 2"}, param, []string{"a, b has white space"}},
+		{"pasted", []string{"a=1&b=2&sign=3"}, param, []string{"a holds what looks like more parameters"}},
 		{"many", []string{"a= ", "b= ", "c= ", "d= ", "e= ", "f= "}, param, []string{"a, b, c, d (and 2 more) has white space"}},
 		{"gbk", []string{"a=" + inGBK(t, "支")}, param, []string{"a is in bytes that look like GBK"}},
 		{"sign", []string{"a=1", "sign=x%40", "sign_type=MD5"}, param, []string{"sign is given", "sign_type is given"}},

@@ -112,7 +112,7 @@ func verifyParams(params mapi.Params, v mapi.Verifier, cs charsetChoice) verdict
 	}
 	sign := params.Get(mapi.ParamSign)
 	if sign == "" {
-		return verdict{Verification: mapi.Unsigned, StringToSign: text}
+		return verdict{Verification: mapi.Unsigned, Hint: signWithin(params), StringToSign: text}
 	}
 	if said := params.Get(mapi.ParamSignType); said != "" && said != string(v.SignType()) {
 		err = fmt.Errorf("sign_type is %s, not %s", said, v.SignType())

@@ -58,8 +58,9 @@ func Diagnose(p Params, v Verifier, cs Charset, sign string) string {
 	return diagnose(reading{params: p, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType, mistakes)
 }
 
-// Diagnose is the function Diagnose for an answer, whose sign may also cover
-// fields that it does not cover elsewhere.
+// Diagnose does for an answer what the function of that name does for parameters.
+// It also tries is_success and error in the signed text: that the sign of a flat
+// answer leaves them out is inferred.
 func (a Answer) Diagnose(v Verifier, cs Charset) string {
 	sign, ok := find(a.root, ParamSign)
 	if !ok {

@@ -11,6 +11,8 @@
 //	bytes ── ParseAnswer ──► Answer ── Answer.Verify ──► verified, unsigned or bad
 //	                            └───── Answer.Get("error") ── Lookup ──► Code, Class
 //
+//	a sign that does not verify ── Diagnose ──► the mistake with which it would
+//
 // Three rules run through it:
 //
 //   - Nothing is guessed. A character the charset cannot hold, a repeated

@@ -45,3 +45,21 @@ func Example() {
 	// [redacted] _input_charset=utf-8&biz_type=10004&partner=2088000000000000&service=query_customer_protocol&user_email=agent%40example.com&sign=65971d3f7dbd1f4fcde0d9329f2e5d1f&sign_type=MD5
 	// unsigned BIZ the customer has not signed
 }
+
+func ExampleDiagnose() {
+	key, err := mapi.ParseKey(mapi.MD5, []byte("0123456789abcdefghijklmnopqrstuv"))
+	if err != nil {
+		panic(err)
+	}
+	question := mapi.Params{{Name: "_input_charset", Value: "utf-8"}, {Name: "user_email", Value: "agent@example.com"}}
+	encoded := mapi.Params{{Name: "_input_charset", Value: "utf-8"}, {Name: "user_email", Value: "agent%40example.com"}}
+	sign, err := key.Sign(encoded, mapi.UTF8)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(key.Verifier().Verify(question, mapi.UTF8, sign))
+	fmt.Println(mapi.Diagnose(question, key.Verifier(), mapi.UTF8, sign))
+	// Output:
+	// sign is bad: it does not match the text under this key
+	// with the values percent-encoded it would verify: they were encoded before they were signed; sign them raw, and encode to send
+}
