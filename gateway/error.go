@@ -21,10 +21,10 @@ const (
 	CodeUnreachable = "GATEWAY_UNREACHABLE" // Temp: no connection: DNS, refused, no route
 	CodeTLS         = "GATEWAY_TLS"         // Temp: connected, and not to a gateway that can prove its name
 	CodeCut         = "GATEWAY_CUT"         // Temp: the connection ended before the answer did
+	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes that nobody asked for, before the question or behind its answer
 	CodeRedirect    = "GATEWAY_REDIRECT"    // Temp: a 3xx, never followed
 	CodeHTTP        = "GATEWAY_HTTP_"       // Temp: any other status but 200
 	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: not the XML of an answer, or one to another request
-	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes nobody asked for, before the question or behind the answer
 	CodeBadSign     = "GATEWAY_BAD_SIGN"    // Temp: signed by somebody else
 	CodeUnclear     = "GATEWAY_UNCLEAR"     // Unlisted: read well, settles nothing: is_success P, a flag missing
 	CodeNoPartner   = "PARTNER_UNKNOWN"     // Conf: no partner of that id is configured

@@ -22,7 +22,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	t := newTracer()
 	req, err := post(inner, r)
 	if err != nil {
-		return nil, t.report(), fail(CodeCannotSign, mapi.Bug, err)
+		return nil, t.report(), fail(CodeCannotSign, mapi.Conf, err)
 	}
 	var stopped error
 	check := func() error { stopped = pass(fence); return stopped }

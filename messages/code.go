@@ -1,4 +1,4 @@
-// The codes our own program says, beside those of the gateway.
+// The codes our own program says, beside those of the gateway, with words for a person.
 
 package messages
 
@@ -17,45 +17,71 @@ const (
 	Crashed        = "CRASHED"
 )
 
-// Codes lists our own codes: refusals first.
-func Codes() []string {
-	return []string{BadRequest, KeyConflict, ReplyRefused, NotAllowed, TooLarge, Overloaded, CoolingDown, PartnerHalted, DeadlinePassed, Crashed}
+// Code is one of our own codes with words for a person, in English and Chinese.
+type Code struct {
+	Name string
+	// Outcome goes with the code: Refused, or Unknown, which may be asked again.
+	Outcome Outcome
+	// MeaningEN and MeaningZH say what happened.
+	MeaningEN, MeaningZH string
+	// DoEN and DoZH say what to do about it.
+	DoEN, DoZH string
 }
 
-// Message is the short English text of one of our own codes, "" for any other (the gateway's codes have their own table).
-func Message(code string) string {
-	switch code {
-	case BadRequest:
-		return "the query cannot be read or a field is wrong; correct it and ask again"
-	case KeyConflict:
-		return "this key was used for another question; give each question its own key"
-	case ReplyRefused:
-		return "the reply subject is not allowed; use an inbox or a subject the worker lists"
-	case NotAllowed:
-		return "this asker may not ask for this partner; ask on the subject of your own partner"
-	case TooLarge:
-		return "the message is larger than 64 KiB; send less meta"
-	case Overloaded:
-		return "the workers are full; ask again after retry_after_ms"
-	case CoolingDown:
-		return "the gateway gave no answer a moment ago; ask again after retry_after_ms"
-	case PartnerHalted:
-		return "calls for this partner are halted until its settings are corrected; ask again after retry_after_ms"
-	case DeadlinePassed:
-		return "the deadline passed before there was an answer; ask again with a later one"
-	case Crashed:
-		return "the worker that asked died before it stored the answer; ask again"
+// codes are our own, refusals first.
+var codes = [...]Code{
+	{BadRequest, Refused, "the query cannot be read or a field is wrong", "查询无法解析,或某个字段有误",
+		"correct it and ask again", "更正后再查询"},
+	{KeyConflict, Refused, "this key was used for another question", "该 key 已用于另一个查询",
+		"give each question its own key", "请为每个查询使用各自的 key"},
+	{ReplyRefused, Refused, "the reply subject is not allowed", "不允许使用该回复主题",
+		"use an inbox or a subject the worker lists", "请使用 inbox,或 worker 设置中列出的主题"},
+	{NotAllowed, Refused, "this asker may not ask for this partner", "该查询方无权以此合作者的身份查询",
+		"ask on the subject of your own partner", "请在自己合作者的主题上查询"},
+	{TooLarge, Refused, "the message is larger than 64 KiB", "消息超过 64 KiB",
+		"send less meta", "请减少 meta 的内容"},
+	{Overloaded, Unknown, "the workers are full", "worker 已满负荷",
+		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
+	{CoolingDown, Unknown, "the gateway gave no answer a moment ago", "网关刚才没有给出应答,正处于冷却期",
+		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
+	{PartnerHalted, Unknown, "calls for this partner are halted until its settings are corrected", "该合作者的调用已暂停,直到其设置得到更正",
+		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
+	{DeadlinePassed, Unknown, "the deadline passed before there was an answer", "在截止时间之前没有得到应答",
+		"ask again with a later one", "请设定更晚的截止时间后重新查询"},
+	{Crashed, Unknown, "the worker that asked died before it stored the answer", "发起调用的 worker 在保存应答之前已终止",
+		"ask again", "请重新查询"},
+}
+
+// Codes lists our own codes: refusals first.
+func Codes() []string {
+	names := make([]string, len(codes))
+	for i, c := range codes {
+		names[i] = c.Name
 	}
-	return ""
+	return names
+}
+
+// LookupCode finds one of our own codes; ok is false for any other (the gateway's codes have their own table).
+func LookupCode(code string) (c Code, ok bool) {
+	for i := range codes {
+		if codes[i].Name == code {
+			return codes[i], true
+		}
+	}
+	return Code{}, false
+}
+
+// Message is the short English text of one of our own codes, "" for any other.
+func Message(code string) string {
+	c, ok := LookupCode(code)
+	if !ok {
+		return ""
+	}
+	return c.MeaningEN + "; " + c.DoEN
 }
 
 // OutcomeOf is the outcome that goes with one of our own codes; ok is false for any other code.
 func OutcomeOf(code string) (o Outcome, ok bool) {
-	switch code {
-	case BadRequest, KeyConflict, ReplyRefused, NotAllowed, TooLarge:
-		return Refused, true
-	case Overloaded, CoolingDown, PartnerHalted, DeadlinePassed, Crashed:
-		return Unknown, true
-	}
-	return "", false
+	c, ok := LookupCode(code)
+	return c.Outcome, ok
 }

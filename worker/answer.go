@@ -14,13 +14,13 @@ import (
 
 // result is the answer to one ask, from what its key came to.
 func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
-	r := messages.Result{Outcome: messages.Unknown}
+	var r messages.Result
 	switch v.Kind {
 	case dedupe.Answered:
 		stored, err := answerOf(v)
 		if err != nil {
 			w.log.Error("stored answer not understood", "run", v.Run, "err", err)
-			r.Code, r.Retryable = messages.Crashed, true
+			r = own(messages.Crashed)
 			break
 		}
 		r = stored
@@ -32,16 +32,28 @@ func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
 			}
 		}
 	case dedupe.Conflict:
-		r.Outcome, r.Code = messages.Refused, messages.KeyConflict
+		r = own(messages.KeyConflict)
 	case dedupe.Expired:
-		r.Code, r.Retryable = messages.DeadlinePassed, true
+		r = own(messages.DeadlinePassed)
 	case dedupe.Held:
-		r.Code, r.Retryable, r.RetryAfterMs = v.Reason, true, max(v.RetryAfter.Milliseconds(), 1)
+		r = own(v.Reason)
+		r.RetryAfterMs = max(v.RetryAfter.Milliseconds(), 1)
 	default:
 		w.metrics.Overloaded.Add(1)
-		r.Code, r.Retryable, r.RetryAfterMs = messages.Overloaded, true, storeCheck.Milliseconds()
+		r = own(messages.Overloaded)
+		r.RetryAfterMs = storeCheck.Milliseconds()
 	}
 	return addressed(r, q)
+}
+
+// own is the Result that one of our own codes comes to, but for its message, which [addressed] adds.
+func own(code string) messages.Result {
+	words, _ := Lookup(code)
+	r := messages.Result{Outcome: messages.Unknown, Code: code, Retryable: words.Retryable}
+	if o, ok := messages.OutcomeOf(code); ok {
+		r.Outcome = o
+	}
+	return r
 }
 
 var sources = map[dedupe.Source]messages.Source{dedupe.Asked: messages.Asked, dedupe.Joined: messages.Joined, dedupe.Remembered: messages.Remembered}

@@ -97,54 +97,26 @@ func ResultOf(a gateway.Answer, err error) messages.Result {
 		return failed(r, errors.New("an answer without a status"))
 	}
 	if r.Code != "" {
-		r.Message = Meaning(r.Code)
+		words, _ := Lookup(r.Code)
+		r.Message = words.Message()
 	}
 	return r
 }
 
-// failed fills in what a call without an answer comes to.
+// failed fills in what a call without an answer comes to. What may be done about it follows from
+// the error's class alone.
 func failed(r messages.Result, err error) messages.Result {
 	r.Outcome, r.Retryable = messages.Unknown, true
 	gerr, ok := errors.AsType[*gateway.Error](err)
 	if !ok {
-		r.Message = "no answer from the gateway"
+		r.Message = "no answer from the gateway; ask again later"
 		return r
 	}
-	r.Code, r.Message = gerr.Code, Meaning(gerr.Code)
+	words, _ := Lookup(gerr.Code)
+	r.Code, r.Message, r.Retryable = gerr.Code, words.Message(), gerr.Class.Retryable()
 	switch gerr.Class {
 	case mapi.Input, mapi.Bug, mapi.Conf:
-		r.Outcome, r.Retryable = messages.Refused, false
-	case mapi.Unlisted:
-		r.Retryable = false
+		r.Outcome = messages.Refused
 	}
 	return r
-}
-
-// Meaning is a code of the gateway or of its client in English, with what to do.
-func Meaning(code string) string {
-	c, known := mapi.Lookup(code)
-	if !known {
-		if s := gatewayWords[code]; s != "" {
-			return s
-		}
-	}
-	if c.DoEN == "" {
-		return c.MeaningEN
-	}
-	return c.MeaningEN + "; " + c.DoEN
-}
-
-// gatewayWords are the client's own codes in English; GATEWAY_HTTP_… speaks for itself.
-var gatewayWords = map[string]string{
-	gateway.CodeTimeout:     "the gateway gave no whole answer in time; ask again later",
-	gateway.CodeUnreachable: "the gateway cannot be reached; ask again later",
-	gateway.CodeTLS:         "the gateway could not prove its name; check the way to it",
-	gateway.CodeCut:         "the connection ended before the answer did; ask again later",
-	gateway.CodeRedirect:    "the gateway sent us elsewhere, which is never followed; check its address",
-	gateway.CodeUnreadable:  "what came back is no answer of the gateway; ask again later",
-	gateway.CodeBadSign:     "the answer was signed by somebody else and is not believed; check the gateway's public key",
-	gateway.CodeUnclear:     "the gateway answered and settled nothing; look the account up by hand",
-	gateway.CodeNoPartner:   "this partner is not configured here; correct the field partner or the workers' settings",
-	gateway.CodeCannotSign:  "the partner's key does not sign; check the key file",
-	gateway.CodeCharset:     "a character that the partner's charset cannot hold; correct the field user_email",
 }

@@ -43,7 +43,7 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 			}
 			last = err
 			gerr, ok := errors.AsType[*gateway.Error](err)
-			return ok && gerr.Class == mapi.Temp && (n >= p.Most() || budget.Retry()), err
+			return ok && gerr.Class.Retryable() && (n >= p.Most() || budget.Retry()), err
 		}, func(wait time.Duration, failed int) error {
 			if time.Until(t.Lease.Deadline()) > wait {
 				return nil
@@ -112,7 +112,7 @@ func logged(log *slog.Logger, next Handler) Handler {
 }
 
 func levelOf(r messages.Result, err error) slog.Level {
-	code, known := mapi.Lookup(r.Code)
+	code, known := Lookup(r.Code)
 	switch {
 	case errors.Is(err, errUnwanted):
 		return slog.LevelInfo

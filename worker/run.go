@@ -67,7 +67,8 @@ func (w *Worker) abandoned(ctx context.Context, t *Turn, cause error) {
 
 // gaveUp is what those hear whose key lost its holder and is not asked again.
 func (w *Worker) gaveUp(q messages.Query, run string, deaths int) dedupe.Outcome {
-	r := messages.Result{Outcome: messages.Unknown, Code: messages.Crashed, Message: messages.Message(messages.Crashed), Retryable: true, Attempts: 1}
+	r := own(messages.Crashed)
+	r.Message, r.Attempts = messages.Message(messages.Crashed), 1
 	w.log.Error("key given up: its holders died", "run", run, "deaths", deaths)
 	o, err := w.outcome(&q, r)
 	if err != nil {

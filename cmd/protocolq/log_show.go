@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"protocolq/gateway/mapi"
 	"protocolq/messages"
+	"protocolq/worker"
 	"protocolq/worker/querylog/database"
 )
 
@@ -159,8 +159,8 @@ func callText(c *database.Call) string {
 		end = c.Code
 		if class := c.Class; class != "" {
 			end += " (" + class + ")"
-		} else if known, ok := mapi.Lookup(c.Code); ok {
-			end += " (" + known.Class.String() + ")"
+		} else if words, known := worker.Lookup(c.Code); known {
+			end += " (" + words.Class.String() + ")"
 		}
 	}
 	var parts []string

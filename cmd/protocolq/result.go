@@ -76,14 +76,11 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 // explain gives what a result means and what to do about it: in its own words, which know more (the
 // field at fault, say), else in those of its code.
 func explain(r messages.Result) (meaning, advice string) {
-	text := r.Message
-	if text == "" {
-		text = messages.Message(r.Code)
+	if r.Message == "" && r.Code != "" {
+		words, _ := worker.Lookup(r.Code)
+		return words.MeaningEN, words.DoEN
 	}
-	if text == "" && r.Code != "" {
-		text = worker.Meaning(r.Code)
-	}
-	meaning, advice, _ = strings.Cut(text, "; ")
+	meaning, advice, _ = strings.Cut(r.Message, "; ")
 	return meaning, advice
 }
 

@@ -32,6 +32,9 @@ func (c Class) String() string {
 	return classNames[c]
 }
 
+// Retryable tells whether asking the same again later can help.
+func (c Class) Retryable() bool { return c == Temp }
+
 // MarshalText makes logs and JSON show the name.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
