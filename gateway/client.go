@@ -91,10 +91,13 @@ func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, 
 	}
 	body, report, err := c.exchange(ctx, request, fence)
 	report.StringToSign = request.StringToSign
-	if err != nil {
-		return Answer{}, report, err
+	var answer Answer
+	if err == nil {
+		answer, err = read(body, request.Params, p.verifier(), request.Charset)
 	}
-	answer, err := read(body, request.Params, p.verifier(), request.Charset)
+	if q.Explain && report.Unread(err) {
+		report.Excerpt = excerpt(body)
+	}
 	return answer, report, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -116,14 +115,9 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 		return a, false, err
 	}
 	defer resp.Body.Close()
-	a = reply{status: resp.StatusCode, header: resp.Header}
-	if resp.StatusCode != http.StatusOK && !q.explain {
-		return a, false, nil // the status says all, and the connection is not used again
-	}
 	c.left = 4 * mapi.MaxAnswer // chunk sizes and trailers included
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, mapi.MaxAnswer+1))
-	t.bodyRead(len(a.body))
-	if err != nil || len(a.body) > mapi.MaxAnswer || resp.StatusCode != http.StatusOK {
+	a, err = readReply(resp, q.explain, t)
+	if err != nil || len(a.body) > mapi.MaxAnswer || a.status != http.StatusOK {
 		return a, false, err
 	}
 	if err := c.quiet(); errors.Is(err, errStray) {

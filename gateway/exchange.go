@@ -14,7 +14,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// exchange sends the request once and gives the body of an HTTP 200.
+// exchange sends the request once and gives the body of an HTTP 200. Beside an error it
+// gives what was read of the body, for a person to see.
 func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([]byte, Report, error) {
 	// The deadline lies over everything: a header time-out alone lets a body drip for ever.
 	inner, cancel := context.WithTimeout(ctx, c.options.Timeout)
@@ -27,6 +28,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	var stopped error
 	check := func() error { stopped = pass(fence); return stopped }
 	answer, err := c.send(question{request: req, fence: check, explain: r.StringToSign != ""}, t)
+	t.head(answer.status, contentType(answer.header))
 	report := t.report()
 	if stopped != nil {
 		return nil, report, stopped
@@ -36,7 +38,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 		return nil, report, fmt.Errorf("ask the gateway: %w", ctx.Err())
 	}
 	if err != nil {
-		return nil, report, t.classify(inner, err)
+		return body, report, t.classify(inner, err)
 	}
 	return body, report, nil
 }
@@ -58,9 +60,7 @@ func post(ctx context.Context, r Request) (*http.Request, error) {
 // send lets the wire carry the question, or what stands for it.
 func (c *Client) send(q question, t *tracer) (reply, error) {
 	if c.wire != nil {
-		a, err := c.wire.send(q, t)
-		t.status(a.status)
-		return a, err
+		return c.wire.send(q, t)
 	}
 	if err := q.fence(); err != nil {
 		return reply{}, err
@@ -70,28 +70,43 @@ func (c *Client) send(q question, t *tracer) (reply, error) {
 		return reply{}, err
 	}
 	defer resp.Body.Close()
-	t.status(resp.StatusCode)
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mapi.MaxAnswer+1))
-	t.bodyRead(len(body))
-	return reply{resp.StatusCode, resp.Header, body}, err
+	t.gotConn(nil, false)
+	return readReply(resp, q.explain, t)
 }
 
-// accept gives the body of an answer that may be read. What the status says counts before
-// what became of the body.
+// readReply reads a body as far as it is wanted. Where the status says that it is no answer,
+// only a person wants it: for a program its length is what the header says.
+func readReply(resp *http.Response, explain bool, t *tracer) (reply, error) {
+	a := reply{status: resp.StatusCode, header: resp.Header}
+	if a.status != http.StatusOK && !explain {
+		t.bodyRead(int(min(max(resp.ContentLength, 0), mapi.MaxAnswer+1)))
+		return a, nil
+	}
+	var err error
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, mapi.MaxAnswer+1))
+	t.bodyRead(len(a.body))
+	return a, err
+}
+
+// accept gives the body of an answer that may be read; beside an error, of one that may be
+// shown. What the status says counts before what became of the body.
 func accept(a reply, err error) ([]byte, error) {
 	switch {
-	case a.status >= 300 && a.status < 400:
-		return nil, fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", a.status))
-	case a.status != 0 && a.status != http.StatusOK:
-		return nil, fail(CodeHTTP+strconv.Itoa(a.status), mapi.Temp, nil)
-	case err != nil:
-		return nil, err
 	case encoded(a.header):
-		return nil, fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
-	case len(a.body) > mapi.MaxAnswer:
-		return nil, fail(CodeUnreadable, mapi.Temp, fmt.Errorf("the body is larger than %d bytes", mapi.MaxAnswer))
+		a.body = nil // nobody can read it
+		if a.status == http.StatusOK && err == nil {
+			err = fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
+		}
+	case len(a.body) > mapi.MaxAnswer && err == nil:
+		err = fail(CodeUnreadable, mapi.Temp, fmt.Errorf("the body is larger than %d bytes", mapi.MaxAnswer))
 	}
-	return a.body, nil
+	switch {
+	case a.status >= 300 && a.status < 400:
+		err = fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", a.status))
+	case a.status != 0 && a.status != http.StatusOK:
+		err = fail(CodeHTTP+strconv.Itoa(a.status), mapi.Temp, nil)
+	}
+	return a.body, err
 }
 
 // encoded says whether a body is in an encoding that was not asked for. "identity" is none.

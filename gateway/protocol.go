@@ -16,7 +16,7 @@ type Query struct {
 	Partner   string // one of Options.Partners
 	UserEmail string // the account's login
 	AccountNo string // the account's number
-	Explain   bool   // fill Report.StringToSign, which holds the e-mail and the account
+	Explain   bool   // fill Report.StringToSign and Report.Excerpt, which hold personal data
 }
 
 // Status is what a conclusive answer says.

@@ -22,7 +22,16 @@ type Report struct {
 	Reused     bool
 	Remote     string // address and port connected to
 	HTTPStatus int
-	Bytes      int // of the body, as far as it was read
+	// Bytes is the body's length as far as it was read; of one left unread what its header says, at
+	// most 256 KiB + 1.
+	Bytes int
+	// ContentType is the answer's header in visible ASCII, at most 100 bytes.
+	ContentType string
+	// Excerpt is the beginning, at most 800 bytes as text, of a body that was no readable answer, an
+	// HTTP status's too; of an HTML page its text without the markup. Only with Query.Explain. It
+	// may hold the e-mail, the account and the sign, and whatever the other side put there, control
+	// characters too: not for logs, and for a terminal only masked and made printable.
+	Excerpt string
 	// StringToSign is the signed text, without the key; only with Query.Explain. It holds
 	// the e-mail and the account.
 	StringToSign string
@@ -99,10 +108,10 @@ func (t *tracer) shookHands() bool {
 	return !t.handshake.IsZero()
 }
 
-func (t *tracer) status(code int) {
+func (t *tracer) head(status int, contentType string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.r.HTTPStatus = code
+	t.r.HTTPStatus, t.r.ContentType = status, contentType
 }
 
 func (t *tracer) bodyRead(n int) {

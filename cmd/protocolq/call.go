@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ func newCall() *cobra.Command {
 		Use:   "call (--email E | --account A) --partner P --key-file F",
 		Short: "Ask the gateway directly, once",
 		Long: `Makes one call of the gateway, without NATS and without a retry: the way to find out whether the
-partner, the key and the network are right. -v shows the signed text and how long each phase took.
+partner, the key and the network are right. -v shows the signed text, how long each phase took, and
+the beginning of what came back where that was no answer (of an HTML page its text, masked).
 
 Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 no answer in time`,
 		Example: `  protocolq call --partner 2088… --key-file my.key --email agent@example.com -v`,
@@ -35,7 +37,7 @@ Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 
 	}
 	f := &callFlags{direct: addDirect(c)}
 	c.Flags().DurationVar(&f.timeout, "timeout", 8*time.Second, "how long the call may take in all")
-	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the signed text (personal data!) and the phases on standard error")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show the signed text (personal data!), the phases and what was no answer on standard error")
 	f.out = addOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runCall(c, f) }
 	return c
@@ -121,7 +123,11 @@ func tellReport(w io.Writer, cfg *Config, r gateway.Report) {
 	fmt.Fprintf(w, "phases          dns %s, connect %s, tls %s, first byte %s, body %s, total %s\n",
 		phase(r.DNS), phase(r.Connect), phase(r.TLS), phase(r.FirstByte), phase(r.Body), phase(r.Total))
 	if r.HTTPStatus != 0 {
-		fmt.Fprintf(w, "answer          HTTP %d, %d bytes\n", r.HTTPStatus, r.Bytes)
+		kind := cmp.Or(messages.MaskText(r.ContentType), "no content type")
+		fmt.Fprintf(w, "answer          HTTP %d, %d bytes, %s\n", r.HTTPStatus, r.Bytes, kind)
+	}
+	if r.Excerpt != "" {
+		fmt.Fprintf(w, "body            %s\n", shownBody(r.Excerpt))
 	}
 }
 
