@@ -50,6 +50,11 @@ func isGateway(err error) bool {
 
 // note adds an attempt to the turn, unless nothing was sent.
 func (t *Turn) note(report gateway.Report, code string, err error) {
+	t.unread = nil
+	if report.Unread(err) {
+		seen := report
+		t.unread = &seen
+	}
 	at := Attempt{AtUs: report.At.UnixMicro(), DNS: report.DNS.Microseconds(), Connect: report.Connect.Microseconds(),
 		TLS: report.TLS.Microseconds(), FirstByte: report.FirstByte.Microseconds(), Body: report.Body.Microseconds(),
 		Total: report.Total.Microseconds(), Code: code, HTTPStatus: report.HTTPStatus, Bytes: report.Bytes, Reused: report.Reused}

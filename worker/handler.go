@@ -21,6 +21,7 @@ package worker
 import (
 	"context"
 
+	"protocolq/gateway"
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 )
@@ -29,9 +30,10 @@ import (
 type Turn struct {
 	Query    messages.Query
 	Lease    *dedupe.Lease
-	Attempts []Attempt // made so far, the last one last
-	open     bool      // a call was cut: what it came to is not known
-	Before   []Attempt // of holders that died over the key, the last one cut
+	Attempts []Attempt       // made so far, the last one last
+	open     bool            // a call was cut: what it came to is not known
+	unread   *gateway.Report // of the last attempt, where something came back that was no answer
+	Before   []Attempt       // of holders that died over the key, the last one cut
 }
 
 // Handler answers the query of a turn. An error means there is no answer and

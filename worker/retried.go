@@ -103,6 +103,9 @@ func logged(log *slog.Logger, next Handler) Handler {
 			slog.String("email", messages.MaskEmail(t.Query.UserEmail)), slog.String("account", messages.MaskAccount(t.Query.AccountNo)),
 			slog.String("outcome", string(r.Outcome)), slog.String("code", r.Code),
 			slog.Int("attempts", len(t.Attempts)), slog.Int64("dur_ms", time.Since(begun).Milliseconds())}
+		if u := t.unread; u != nil {
+			attrs = append(attrs, slog.Int("http_status", u.HTTPStatus), slog.String("content_type", messages.MaskText(u.ContentType)), slog.Int("bytes", u.Bytes))
+		}
 		if err != nil {
 			attrs = append(attrs, slog.Any("err", err))
 		}
