@@ -33,7 +33,7 @@ func checkDSA(k *dsa.PublicKey) error {
 	one := big.NewInt(1)
 	for _, n := range []*big.Int{k.G, k.Y} {
 		if n.Cmp(one) <= 0 || n.Cmp(k.P) >= 0 || new(big.Int).Exp(n, k.Q, k.P).Cmp(one) != 0 {
-			return errors.New("its numbers do not belong together")
+			return errNumbers
 		}
 	}
 	return nil
@@ -88,9 +88,14 @@ type dsaKey struct{ key *dsa.PrivateKey }
 
 func newDSAKey(k *dsa.PrivateKey) (signer, error) {
 	if k.X.Cmp(k.Q) >= 0 {
-		return nil, errors.New("its numbers do not belong together")
+		return nil, errNumbers
 	}
 	return &dsaKey{k}, nil
+}
+
+func (k *dsaKey) equal(other *dsaKey) bool {
+	a, b := k.key, other.key
+	return a.P.Cmp(b.P) == 0 && a.Q.Cmp(b.Q) == 0 && a.G.Cmp(b.G) == 0 && a.X.Cmp(b.X) == 0
 }
 
 func (k *dsaKey) sign(text []byte) (string, error) {

@@ -1,16 +1,12 @@
-// Reading keys from files of every form that merchants have them in.
+// Reading keys: which kind is wanted, which is there, and what to do where the two differ.
 
 package mapi
 
 import (
-	"bytes"
 	"crypto/dsa" //nolint:staticcheck // one of the gateway's own sign types
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // RSA sizes in bits. 1024 is what the gateway owner's key page has merchants
@@ -18,21 +14,25 @@ import (
 // from taking long.
 const rsaMinBits, rsaMaxBits = 1024, 8192
 
-// ParseKey reads a signing key. For MD5 the material is 32 letters and digits;
-// for the others a private key as PEM or as bare base64, in PKCS #8 or in the
-// older form of its kind (PKCS #1, OpenSSL's DSA form). What is inside counts,
-// not what the PEM's title says. White space around the key is left out; an
-// error says what is wrong and shows nothing of the key.
+// ParseKey reads a signing key from what a file holds. For MD5 that is 32
+// letters and digits and at most one line end, and nothing else: any byte more
+// would be signed with. For the others it is a private key as PEM, DER or
+// base64, in PKCS #8 or in the older form of its kind (PKCS #1, OpenSSL's DSA
+// form); what is inside counts, not the PEM's title, and of several PEM blocks
+// the first that fits is taken. Line ends, indentation, quotes and a byte order
+// mark around these do not matter. The key has signed once, and its sign has
+// held, when it is returned. An error says what is wrong and what to do, and
+// shows nothing of the key.
 func ParseKey(t SignType, material []byte) (Key, error) {
-	key, err := parseKey(t, bytes.TrimSpace(material))
+	key, err := parseKey(t, material)
 	if err != nil {
 		return Key{}, fmt.Errorf("%s key: %w", t, err)
 	}
 	return Key{signType: t, signer: key}, nil
 }
 
-// NewMD5Key takes any MD5 key that is not empty, for services and test suites
-// whose keys are not of the shape that ParseKey holds a merchant's key to.
+// NewMD5Key takes any MD5 key that is not empty, for test suites whose keys are
+// not of the shape that ParseKey holds a merchant's key to.
 func NewMD5Key(secret string) (Key, error) {
 	if secret == "" {
 		return Key{}, errors.New("MD5 key: it is empty")
@@ -41,10 +41,10 @@ func NewMD5Key(secret string) (Key, error) {
 }
 
 // ParseVerifier reads what checks signs: for MD5 the key, as ParseKey does; for
-// the others a public key in PKIX or PKCS #1 form or a certificate, as PEM or as
-// bare base64.
+// the others a public key in PKIX or PKCS #1 form or a certificate, in the same
+// wrappings as ParseKey.
 func ParseVerifier(t SignType, material []byte) (Verifier, error) {
-	v, err := parseVerifier(t, bytes.TrimSpace(material))
+	v, err := parseVerifier(t, material)
 	if err != nil {
 		return Verifier{}, fmt.Errorf("%s verification key: %w", t, err)
 	}
@@ -55,41 +55,93 @@ func parseKey(t SignType, material []byte) (signer, error) {
 	if t == MD5 {
 		return parseMD5(material)
 	}
-	der, err := keyBytes(material)
-	if err != nil {
-		return nil, err
-	}
-	key := privateKey(der)
-	switch k := key.(type) {
-	case *rsa.PrivateKey:
-		if err := wantsRSA(t, k.N.BitLen()); err != nil {
-			return nil, err
-		}
-		return &rsaKey{key: k, hash: t.hash()}, nil
-	case *dsa.PrivateKey:
-		if err := wantsDSA(t, &k.PublicKey); err != nil {
-			return nil, err
-		}
-		return newDSAKey(k)
-	case nil:
-		if publicKey(der) != nil {
-			return nil, errors.New("this is a public key or certificate, the private key is needed")
-		}
-		return nil, errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form")
-	default:
-		return nil, errOtherKind
-	}
+	return firstFit(material, func(b keyBlock) (signer, error) { return privateSigner(t, b) })
 }
 
 func parseVerifier(t SignType, material []byte) (verifier, error) {
 	if t == MD5 {
 		return parseMD5(material)
 	}
-	der, err := keyBytes(material)
+	return firstFit(material, func(b keyBlock) (verifier, error) { return publicVerifier(t, b) })
+}
+
+// firstFit gives what the first block makes that read takes, or else what is
+// wrong with each.
+func firstFit[T any](material []byte, read func(keyBlock) (T, error)) (T, error) {
+	var none T
+	blocks, err := keyBlocks(material)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	key := publicKey(der)
+	var faults error
+	for i, b := range blocks {
+		made, err := read(b)
+		if err == nil {
+			return made, nil
+		}
+		switch {
+		case i == 0:
+			faults = err
+		case i < 4: // more would fill a screen
+			faults = fmt.Errorf("%w; %w", faults, err)
+		}
+	}
+	if len(blocks) > 1 {
+		faults = fmt.Errorf("none of its %d PEM blocks fits: %w", len(blocks), faults)
+	}
+	return none, faults
+}
+
+func privateSigner(t SignType, b keyBlock) (signer, error) {
+	if b.sealed {
+		return nil, errEncrypted
+	}
+	if b.fault != nil {
+		return nil, b.fault
+	}
+	switch k := privateKey(b.der).(type) {
+	case *rsa.PrivateKey:
+		if err := wantsRSA(t, k.N.BitLen()); err != nil {
+			return nil, err
+		}
+		return tried(&rsaKey{key: k, hash: t.hash()})
+	case *dsa.PrivateKey:
+		if err := wantsDSA(t, &k.PublicKey); err != nil {
+			return nil, err
+		}
+		key, err := newDSAKey(k)
+		if err != nil {
+			return nil, err
+		}
+		return tried(key)
+	case nil:
+		return nil, notPrivate(b.der)
+	default:
+		return nil, errOtherKind
+	}
+}
+
+// tried lets the library judge a key by what it does: what it signs has to hold.
+func tried(s signer) (signer, error) {
+	text := []byte("protocolq")
+	sign, err := s.sign(text)
+	if err == nil {
+		err = s.verifier().verify(text, sign)
+	}
+	if err != nil { // its own words could show numbers of the key
+		return nil, errNumbers
+	}
+	return s, nil
+}
+
+func publicVerifier(t SignType, b keyBlock) (verifier, error) {
+	if b.sealed {
+		return nil, errSealedPublic
+	}
+	if b.fault != nil {
+		return nil, b.fault
+	}
+	key, _ := publicKey(b.der)
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		if err := wantsRSA(t, k.N.BitLen()); err != nil {
@@ -102,16 +154,54 @@ func parseVerifier(t SignType, material []byte) (verifier, error) {
 		}
 		return &dsaVerifier{key: k}, nil
 	case nil:
-		if privateKey(der) != nil {
-			return nil, errors.New("this is a private key, the public key is needed")
-		}
-		return nil, errors.New("it is no public key in PKIX or PKCS #1 form and no certificate")
+		return nil, notPublic(b.der)
 	default:
 		return nil, errOtherKind
 	}
 }
 
-var errOtherKind = errors.New("this is neither an RSA nor a DSA key")
+// The refusals. Each says what is there and what to do.
+var (
+	errEmpty         = errors.New("it is empty")
+	errUTF16         = errors.New("it is UTF-16 text, as Windows saves it: save it as UTF-8 or ASCII")
+	errOtherKind     = errors.New("this is neither an RSA nor a DSA key")
+	errNumbers       = errors.New("its numbers do not belong together: the file is damaged or made by hand, take a copy of the original")
+	errEncrypted     = errors.New("it is encrypted with a passphrase: decrypt it first (openssl pkey -in FILE -out NEWFILE)")
+	errSealedPublic  = errors.New("this is a private key, encrypted: give the public key")
+	errIsCertificate = errors.New("this is a certificate, which holds a public key: give the private key that it was made with")
+	errIsPublic      = errors.New("this is a public key: give the private key that it belongs to")
+	errIsPrivate     = errors.New("this is a private key: give the public key (the gateway's own, not the one that belongs to this key)")
+	errIsPKCS12      = errors.New("this is a PKCS #12 file (.p12, .pfx): take the key out first (openssl pkcs12 -in FILE -nodes -out NEWFILE)")
+	errNoPrivate     = errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right file, and whole?")
+	errNoPublic      = errors.New("it is no public key in PKIX or PKCS #1 form and no certificate: is it the right file, and whole?")
+)
+
+func notPrivate(der []byte) error {
+	key, certificate := publicKey(der)
+	switch {
+	case certificate:
+		return errIsCertificate
+	case key != nil:
+		return errIsPublic
+	case isEncrypted(der):
+		return errEncrypted
+	case isPKCS12(der):
+		return errIsPKCS12
+	}
+	return errNoPrivate
+}
+
+func notPublic(der []byte) error {
+	switch {
+	case privateKey(der) != nil:
+		return errIsPrivate
+	case isEncrypted(der):
+		return errSealedPublic
+	case isPKCS12(der):
+		return errIsPKCS12
+	}
+	return errNoPublic
+}
 
 func wantsRSA(t SignType, bits int) error {
 	if t != RSA && t != RSA2 {
@@ -128,95 +218,4 @@ func wantsDSA(t SignType, k *dsa.PublicKey) error {
 		return fmt.Errorf("this is a DSA key, a key for %q is needed", clip(string(t)))
 	}
 	return checkDSA(k)
-}
-
-// parseMD5 holds a key to the shape the gateway hands out (the appendix's
-// security check code). A wrong file or a cut key is found here, not by an
-// ILLEGAL_SIGN hours later.
-func parseMD5(material []byte) (*md5Key, error) {
-	if bytes.Contains(material, []byte("-----BEGIN")) {
-		return nil, errors.New("this is a PEM file, an MD5 key of 32 letters and digits is needed")
-	}
-	for i, c := range material {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
-			return nil, fmt.Errorf("byte %d of %d is no letter or digit, it must be 32 letters and digits", i+1, len(material))
-		}
-	}
-	if len(material) != 32 {
-		return nil, fmt.Errorf("it has %d letters and digits, it must have 32", len(material))
-	}
-	secret := string(material)
-	return &md5Key{&secret}, nil
-}
-
-// keyBytes takes the wrapping off: PEM, or base64 in one line or many.
-func keyBytes(material []byte) ([]byte, error) {
-	if len(material) == 0 {
-		return nil, errors.New("it is empty")
-	}
-	if bytes.Contains(material, []byte("-----BEGIN")) {
-		return pemBytes(material)
-	}
-	der, err := decodeBase64(strings.Join(strings.Fields(string(material)), ""))
-	if err != nil {
-		return nil, errors.New("it is neither PEM nor base64")
-	}
-	return der, nil
-}
-
-// pemBytes gives the one key in a PEM file. DSA parameters before the key are
-// how OpenSSL writes DSA keys, and are in the key again; of certificates, the
-// first is the owner's own. More than one key is a question we cannot answer.
-func pemBytes(material []byte) ([]byte, error) {
-	var found *pem.Block
-	for rest := material; len(bytes.TrimSpace(rest)) > 0; {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		switch {
-		case block == nil:
-			return nil, errors.New("its PEM is damaged")
-		case block.Type == "DSA PARAMETERS":
-		case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
-			return nil, errors.New("it is encrypted with a passphrase, decrypt it first")
-		case found == nil:
-			found = block
-		case found.Type != "CERTIFICATE" || block.Type != "CERTIFICATE":
-			return nil, errors.New("the PEM file holds more than one key")
-		}
-	}
-	if found == nil {
-		return nil, errors.New("the PEM file holds no key")
-	}
-	return found.Bytes, nil
-}
-
-// privateKey gives nil for what is no private key.
-func privateKey(der []byte) any {
-	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return k
-	}
-	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return k
-	}
-	if k, err := x509.ParseECPrivateKey(der); err == nil {
-		return k
-	}
-	if k := parseDSAKey(der); k != nil {
-		return k
-	}
-	return nil
-}
-
-// publicKey gives nil for what is no public key.
-func publicKey(der []byte) any {
-	if k, err := x509.ParsePKIXPublicKey(der); err == nil {
-		return k
-	}
-	if k, err := x509.ParsePKCS1PublicKey(der); err == nil {
-		return k
-	}
-	if c, err := x509.ParseCertificate(der); err == nil {
-		return c.PublicKey
-	}
-	return nil
 }

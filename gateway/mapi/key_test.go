@@ -110,6 +110,7 @@ func spoiled(tb testing.TB) []byte {
 	return pem.EncodeToMemory(block)
 }
 
+// wrongKey is a file that is refused, and what the refusal says.
 type wrongKey struct {
 	name     string
 	signType mapi.SignType
@@ -117,58 +118,15 @@ type wrongKey struct {
 	says     string
 }
 
-func TestKeysRefused(t *testing.T) {
-	both := append(readKey(t, "rsa_pkcs8.pem"), readKey(t, "rsa_pkcs8.pem")...)
-	cut := readKey(t, "rsa_pkcs8.pem")[:500]
-	for _, tt := range []wrongKey{
-		{"empty", mapi.MD5, []byte("\n"), "it has 0 letters and digits"},
-		{"31", mapi.MD5, []byte(md5Secret[1:]), "it has 31 letters and digits, it must have 32"},
-		{"33", mapi.MD5, []byte(md5Secret + "x"), "it has 33"},
-		{"space inside", mapi.MD5, []byte(md5Secret[:16] + " " + md5Secret[17:]), "byte 17 of 32 is no letter or digit"},
-		{"byte order mark", mapi.MD5, []byte("\xEF\xBB\xBF" + md5Secret), "byte 1 of 35"},
-		{"PEM for MD5", mapi.MD5, readKey(t, "rsa_pkcs8.pem"), "this is a PEM file"},
-		{"MD5 for RSA", mapi.RSA, []byte(md5Secret), "it is no private key"},
-		{"empty", mapi.RSA, nil, "it is empty"},
-		{"not base64", mapi.RSA, []byte("päss"), "neither PEM nor base64"},
-		{"public", mapi.RSA, readKey(t, "rsa_public.pem"), "this is a public key"},
-		{"public PKCS#1", mapi.RSA, readKey(t, "rsa_public_pkcs1.pem"), "this is a public key"},
-		{"public bare", mapi.RSA2, bare(t, "rsa_public.pem", false), "this is a public key"},
-		{"certificate", mapi.RSA, readKey(t, "rsa_certificate.pem"), "this is a public key or certificate"},
-		{"public", mapi.DSA, readKey(t, "dsa_public.pem"), "this is a public key"},
-		{"encrypted", mapi.RSA, readKey(t, "rsa_encrypted.pem"), "encrypted with a passphrase"},
-		{"encrypted, old", mapi.RSA, readKey(t, "rsa_encrypted_old.pem"), "encrypted with a passphrase"},
-		{"two", mapi.RSA, both, "more than one key"},
-		{"cut", mapi.RSA, cut, "PEM is damaged"},
-		{"only parameters", mapi.DSA, readKey(t, "dsa_old.pem")[:bytes.Index(readKey(t, "dsa_old.pem"), []byte("-----BEGIN DSA PRIVATE"))], "holds no key"},
-		{"512 bits", mapi.RSA, readKey(t, "rsa_512.pem"), "it has 512 bits"},
-		{"RSA for DSA", mapi.DSA, readKey(t, "rsa_pkcs1.pem"), `this is an RSA key, a key for "DSA" is needed`},
-		{"DSA for RSA", mapi.RSA, readKey(t, "dsa_old.pem"), `this is a DSA key, a key for "RSA" is needed`},
-		{"RSA, one bit wrong", mapi.DSA, spoiled(t), "it is no private key"},
-		{"elliptic", mapi.RSA, readKey(t, "ec.pem"), "neither an RSA nor a DSA key"},
-		{"no such type", "HMAC", readKey(t, "rsa_pkcs1.pem"), `for "HMAC" is needed`},
-	} {
-		t.Run(string(tt.signType)+"/"+tt.name, func(t *testing.T) {
-			key, err := mapi.ParseKey(tt.signType, tt.material)
-			tt.check(t, key.IsZero(), err)
-		})
-	}
-}
-
-func TestVerifiersRefused(t *testing.T) {
-	for _, tt := range []wrongKey{
-		{"31", mapi.MD5, []byte(md5Secret[1:]), "it has 31 letters"},
-		{"private", mapi.RSA, readKey(t, "rsa_pkcs1.pem"), "this is a private key, the public key is needed"},
-		{"private bare", mapi.RSA, bare(t, "rsa_pkcs8.pem", true), "this is a private key"},
-		{"private", mapi.DSA, readKey(t, "dsa_old.pem"), "this is a private key"},
-		{"RSA for DSA", mapi.DSA, readKey(t, "rsa_public.pem"), "this is an RSA key"},
-		{"DSA for RSA", mapi.RSA2, readKey(t, "dsa_public.pem"), "this is a DSA key"},
-		{"junk", mapi.RSA, []byte("AAAA"), "it is no public key"},
-	} {
-		t.Run(string(tt.signType)+"/"+tt.name, func(t *testing.T) {
-			v, err := mapi.ParseVerifier(tt.signType, tt.material)
-			tt.check(t, v.IsZero(), err)
-		})
-	}
+// TestKeysForNoSignType is what TestPrivateKeyForms cannot have: a sign type that there is not.
+func TestKeysForNoSignType(t *testing.T) {
+	wrong := wrongKey{"no such type", "HMAC", readKey(t, "rsa_pkcs1.pem"), `for "HMAC" is needed`}
+	key, err := mapi.ParseKey(wrong.signType, wrong.material)
+	wrong.check(t, key.IsZero(), err)
+	wrong = wrongKey{"DSA parameters alone", mapi.DSA, readKey(t, "dsa_old.pem"), "holds no key"}
+	wrong.material = wrong.material[:bytes.Index(wrong.material, []byte("-----BEGIN DSA PRIVATE"))]
+	key, err = mapi.ParseKey(wrong.signType, wrong.material)
+	wrong.check(t, key.IsZero(), err)
 }
 
 func (tt wrongKey) check(t *testing.T, zero bool, err error) {
@@ -213,6 +171,38 @@ func TestKeysAreRedacted(t *testing.T) {
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x", hidden, hidden, hidden, hidden, hidden), log.String()} {
 		if strings.Contains(text, md5Secret[:8]) || strings.Contains(text, fmt.Sprintf("%x", md5Secret[:8])) {
 			t.Errorf("a secret shows in %s", text)
+		}
+	}
+}
+
+func TestKeysAreCompared(t *testing.T) {
+	read := func(st mapi.SignType, name string) mapi.Key {
+		key, err := mapi.ParseKey(st, readKey(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	other, err := mapi.NewMD5Key("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		a, b mapi.Key
+		want bool
+	}{
+		{"MD5", md5Key(t), md5Key(t), true},
+		{"MD5 and another", md5Key(t), other, false},
+		{"RSA in two forms", read(mapi.RSA, "rsa_pkcs1.pem"), read(mapi.RSA, "rsa_pkcs8.pem"), true},
+		{"RSA and RSA2", read(mapi.RSA, "rsa_pkcs1.pem"), read(mapi.RSA2, "rsa_pkcs1.pem"), false},
+		{"DSA in two forms", read(mapi.DSA, "dsa_old.pem"), read(mapi.DSA, "dsa_pkcs8.pem"), true},
+		{"kinds", md5Key(t), read(mapi.DSA, "dsa_old.pem"), false},
+		{"none", mapi.Key{}, md5Key(t), false},
+		{"none twice", mapi.Key{}, mapi.Key{}, true},
+	} {
+		if tt.a.Equal(tt.b) != tt.want || tt.b.Equal(tt.a) != tt.want {
+			t.Errorf("%s: equal is not %v", tt.name, tt.want)
 		}
 	}
 }

@@ -63,6 +63,26 @@ func (k Key) SignType() SignType { return k.signType }
 // IsZero says whether there is no key.
 func (k Key) IsZero() bool { return k.signer == nil }
 
+// Equal says whether both are the same key of the same sign type, whatever form
+// they were read from.
+func (k Key) Equal(other Key) bool {
+	if k.signType != other.signType {
+		return false
+	}
+	switch own := k.signer.(type) {
+	case *md5Key:
+		theirs, same := other.signer.(*md5Key)
+		return same && *own.secret == *theirs.secret
+	case *rsaKey:
+		theirs, same := other.signer.(*rsaKey)
+		return same && own.key.Equal(theirs.key)
+	case *dsaKey:
+		theirs, same := other.signer.(*dsaKey)
+		return same && own.equal(theirs)
+	}
+	return other.signer == nil
+}
+
 // Sign gives the sign of p with its text in the bytes of cs: for MD5 small
 // hexadecimal digits, else standard base64 without line breaks. DSA signs are
 // the DER form in base64; which spelling the gateway wants of a merchant is
