@@ -69,14 +69,15 @@ type Partner struct {
 	ID string
 	// Charset is the one of its requests; utf-8 when zero.
 	Charset mapi.Charset
-	// Key signs. When zero it is read from KeyFile as a key of SignType.
+	// Key signs. When zero it is read from KeyFile as a key of SignType; New then waits
+	// for who writes, where that is a pipe.
 	Key mapi.Key
 	// SignType is needed only where Key is zero.
 	SignType mapi.SignType
 	// Verifier checks signed answers. When zero it is the key itself for MD5; for the
 	// others a signed answer then cannot be verified and is not believed.
 	Verifier mapi.Verifier
-	// KeyFile, when set, is read again when it changes; see [Client.Reload].
+	// KeyFile, when set, is read again when it changes, unless it is a pipe; see [Client.Reload].
 	KeyFile string
 }
 

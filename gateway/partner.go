@@ -7,25 +7,22 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"protocolq/gateway/keyfile"
 	"protocolq/gateway/mapi"
 )
-
-// maxKeyFile is far above any key and keeps a wrong path from being read whole.
-const maxKeyFile = 64 << 10
 
 type partner struct {
 	Partner
 	signType mapi.SignType
-	key      atomic.Pointer[mapi.Key] // written by reload, read by every call
+	key      atomic.Pointer[mapi.Key] // written by take, read by every call
+	once     bool                     // the key came from a pipe; written by load alone
 
-	mu   sync.Mutex // one reload at a time; guards seen
+	mu   sync.Mutex // one take at a time; guards seen
 	seen [sha256.Size]byte
 }
 
@@ -46,13 +43,13 @@ func newPartner(o Partner) (*partner, error) {
 	}
 	p.key.Store(&o.Key)
 	switch {
-	case !o.Key.IsZero() && o.KeyFile == "":
+	case !o.Key.IsZero():
 	case o.KeyFile == "":
 		faults = append(faults, errors.New("neither Key nor KeyFile"))
 	case p.signType == "":
 		faults = append(faults, errors.New("KeyFile without SignType"))
 	default:
-		if _, err := p.reload(); err != nil {
+		if err := p.load(); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -84,15 +81,34 @@ func (p *partner) request(q Query, accountParam string) (Request, error) {
 	return r, err
 }
 
-// reload reads the key file and takes its key, if it is another file than last time and
-// a good one. A bad one changes nothing.
+// load reads the key file for the first time. It waits where that is a pipe, which is
+// never read again.
+func (p *partner) load() error {
+	material, source, err := keyfile.Read(context.Background(), p.KeyFile)
+	if err != nil {
+		return fmt.Errorf("read key file: %w", err)
+	}
+	p.once = !source.Regular
+	_, err = p.take(material)
+	return err
+}
+
+// reload reads the key file again and takes its key, if it is another one and good. A bad
+// one changes nothing.
 func (p *partner) reload() (changed bool, err error) {
+	if p.KeyFile == "" || p.once {
+		return false, nil
+	}
+	material, err := keyfile.Reread(p.KeyFile)
+	if err != nil {
+		return false, fmt.Errorf("read key file: %w", err)
+	}
+	return p.take(material)
+}
+
+func (p *partner) take(material []byte) (changed bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	material, err := readKeyFile(p.KeyFile)
-	if err != nil {
-		return false, err
-	}
 	sum := sha256.Sum256(material)
 	if sum == p.seen {
 		return false, nil
@@ -101,35 +117,20 @@ func (p *partner) reload() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("key file %s: %w", p.KeyFile, err)
 	}
-	p.key.Store(&key)
 	p.seen = sum
+	if key.Equal(*p.key.Load()) {
+		return false, nil
+	}
+	p.key.Store(&key)
 	return true, nil
 }
 
-func readKeyFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
-	}
-	defer f.Close()
-	material, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
-	}
-	if len(material) > maxKeyFile {
-		return nil, fmt.Errorf("read key file %s: it is larger than %d bytes", path, maxKeyFile)
-	}
-	return material, nil
-}
-
-// Reload reads every key file again. A changed, good one signs from now on; a bad one
-// leaves the old key in place and is in the error, with the others that are bad.
+// Reload reads every key file again that is a regular file: what came from a pipe stays.
+// A changed, good key signs from now on; a bad one leaves the old key in place and is in
+// the error, with the others that are bad.
 func (c *Client) Reload() error {
 	var faults []error
 	for id, p := range c.partners {
-		if p.KeyFile == "" {
-			continue
-		}
 		changed, err := p.reload()
 		if err != nil {
 			faults = append(faults, fmt.Errorf("partner %s keeps its key: %w", id, err))

@@ -1,0 +1,136 @@
+// Reading a file that holds a secret: once, bounded, and never in the way of a signal.
+
+// Package keyfile reads what keys come from: a file, a pipe, /dev/stdin, the
+// /dev/fd/63 of a shell's process substitution. A source is opened and read
+// exactly once, since what was read from a pipe is gone from it, and it says
+// whether it may be read again: only a regular file may. It also says who else
+// can read or change a file.
+//
+// The package knows files, not keys: what is in them is read by
+// protocolq/gateway/mapi and others.
+package keyfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// MaxSize in bytes is far above any key and keeps a wrong path from being read
+// whole.
+const MaxSize = 64 << 10
+
+// ErrNotRegular says that a source can be read once only: a pipe, a terminal.
+var ErrNotRegular = errors.New("is no regular file, so it cannot be read again")
+
+// Source is where a secret came from. It holds nothing of the secret.
+type Source struct {
+	// Path is as it was given.
+	Path string
+	// Regular says that the file may be read again, with [Reread].
+	Regular bool
+
+	file    place
+	folders []place
+}
+
+// Read reads path once. Where it is no regular file, Read waits for whoever
+// writes into it, until ctx ends: its error is in Read's then. A source that
+// holds more than MaxSize bytes is an error.
+func Read(ctx context.Context, path string) ([]byte, Source, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		material, err := readStream(ctx, path)
+		return material, Source{Path: path}, err
+	}
+	return readRegular(path)
+}
+
+// Reread reads a regular file again, and waits for nobody.
+func Reread(path string) ([]byte, error) {
+	material, _, err := readRegular(path)
+	return material, err
+}
+
+func readRegular(path string) ([]byte, Source, error) {
+	// What was a file a moment ago may be a pipe now: to open it must not wait.
+	f, err := os.OpenFile(path, os.O_RDONLY|openWithoutWaiting, 0)
+	if err != nil {
+		return nil, Source{Path: path}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Source{Path: path}, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, Source{Path: path}, fmt.Errorf("%s %w", path, ErrNotRegular)
+	}
+	material, err := readBounded(f, path)
+	return material, Source{Path: path, Regular: true, file: place{path, info.Mode()}, folders: foldersOf(path)}, err
+}
+
+// foldersOf are the folder that path names and, where it is a link, the one it
+// leads to: who may change either can put another file in the key's place.
+func foldersOf(path string) (folders []place) {
+	paths := []string{filepath.Dir(path)}
+	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(real) != paths[0] {
+		paths = append(paths, filepath.Dir(real))
+	}
+	for _, p := range paths {
+		if info, err := os.Stat(p); err == nil {
+			folders = append(folders, place{p, info.Mode()})
+		}
+	}
+	return folders
+}
+
+func readBounded(r io.Reader, path string) ([]byte, error) {
+	material, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(material) > MaxSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, MaxSize)
+	}
+	return material, nil
+}
+
+// readStream reads in a goroutine, because to open a pipe blocks until there is
+// a writer, and no context ends that.
+func readStream(ctx context.Context, path string) ([]byte, error) {
+	type result struct {
+		material []byte
+		err      error
+	}
+	read := make(chan result, 1)
+	go func() {
+		material, err := openAndRead(ctx, path)
+		read <- result{material, err}
+	}()
+	select {
+	case r := <-read:
+		if ctx.Err() == nil {
+			return r.material, r.err
+		}
+	case <-ctx.Done():
+		// The goroutine ends with this or by its deadline; where the system knows
+		// neither for this kind of file, with the program.
+		wakeReader(path)
+	}
+	return nil, fmt.Errorf("%s was not written to the end: %w", path, ctx.Err())
+}
+
+func openAndRead(ctx context.Context, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Now()) })
+	defer stop()
+	return readBounded(f, path)
+}
