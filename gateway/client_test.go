@@ -143,6 +143,8 @@ func TestFaultsNeverBecomeAnswers(t *testing.T) {
 		"hang": gateway.CodeTimeout, "slow-drip": gateway.CodeTimeout,
 		"drop": gateway.CodeCut, "reset": gateway.CodeCut, "half-body": gateway.CodeCut,
 		"404": "GATEWAY_HTTP_404", "500": "GATEWAY_HTTP_500", "502": "GATEWAY_HTTP_502", "503": "GATEWAY_HTTP_503",
+		"429": "GATEWAY_HTTP_429", "429-after": "GATEWAY_HTTP_429", "429-date": "GATEWAY_HTTP_429",
+		"503-after": "GATEWAY_HTTP_503", "503-date": "GATEWAY_HTTP_503",
 		"redirect-301": gateway.CodeRedirect, "redirect-302": gateway.CodeRedirect, "redirect-303": gateway.CodeRedirect,
 		"redirect-307": gateway.CodeRedirect, "redirect-308": gateway.CodeRedirect,
 		"bad-sign": gateway.CodeBadSign, "system-error": "SYSTEM_ERROR", "p": gateway.CodeUnclear,

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // stage is one misbehaving call.
@@ -148,6 +150,27 @@ func page(status int) func(*stage) {
 		st.w.WriteHeader(status)
 		_, _ = st.w.Write([]byte(text))
 	}
+}
+
+// notBefore turns the client away until a time that say writes. The response has a Date of its own, in whole
+// seconds as every Date is, so that both ways of saying it mean the same.
+func notBefore(status int, say func(date time.Time, pause time.Duration) string) func(*stage) {
+	show := page(status)
+	return func(st *stage) {
+		date := time.Now().UTC().Truncate(time.Second)
+		st.w.Header().Set("Date", date.Format(http.TimeFormat))
+		st.w.Header().Set("Retry-After", say(date, st.scene.pause))
+		show(st)
+	}
+}
+
+// inSeconds rounds up: the header knows whole seconds only.
+func inSeconds(_ time.Time, pause time.Duration) string {
+	return strconv.FormatInt(int64((pause+time.Second-1)/time.Second), 10)
+}
+
+func asDate(date time.Time, pause time.Duration) string {
+	return date.Add(pause + time.Second - 1).Truncate(time.Second).Format(http.TimeFormat)
 }
 
 func redirect(status int) func(*stage) {

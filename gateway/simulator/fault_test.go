@@ -42,6 +42,21 @@ func isPage(status int) func(*testing.T, seen) bool {
 	}
 }
 
+func turnsAway(status int, retryAfter string) func(*testing.T, seen) bool {
+	return func(t *testing.T, s seen) bool {
+		return isPage(status)(t, s) && s.header.Get("Retry-After") == retryAfter
+	}
+}
+
+// turnsAwayUntil looks at the time from the response's own Date on.
+func turnsAwayUntil(status int, pause time.Duration) func(*testing.T, seen) bool {
+	return func(t *testing.T, s seen) bool {
+		date, err := http.ParseTime(s.header.Get("Date"))
+		until, uerr := http.ParseTime(s.header.Get("Retry-After"))
+		return isPage(status)(t, s) && err == nil && uerr == nil && until.Sub(date) == pause
+	}
+}
+
 func isRedirect(status int) func(*testing.T, seen) bool {
 	return func(_ *testing.T, s seen) bool {
 		return s.status == status && s.header.Get("Location") == "https://elsewhere.invalid/gateway.do"
@@ -96,9 +111,14 @@ var expectations = map[string]struct {
 	"huge-headers":  {shows: func(_ *testing.T, s seen) bool { return len(s.header) > 1000 }},
 	"interim":       {shows: func(_ *testing.T, s seen) bool { return s.err != nil || s.status == 200 }},
 	"404":           {shows: isPage(404)},
+	"429":           {shows: isPage(429)},
+	"429-after":     {as: "fault-429-after-1500ms", shows: turnsAway(429, "2")},
+	"429-date":      {as: "fault-429-date-90s", shows: turnsAwayUntil(429, 90*time.Second)},
 	"500":           {shows: isPage(500)},
 	"502":           {shows: isPage(502)},
 	"503":           {shows: isPage(503)},
+	"503-after":     {shows: turnsAway(503, "2")},
+	"503-date":      {shows: turnsAwayUntil(503, 2*time.Second)},
 	"html":          {shows: isPage(200)},
 	"redirect-301":  {shows: isRedirect(301)},
 	"redirect-302":  {shows: isRedirect(302)},

@@ -21,6 +21,7 @@
 //	fault-drop-1+x@…              the first call only, then signed
 //	fault-delay-300ms@…           a fault that takes a time, with the time;
 //	fault-delay-300ms-1@…         both together
+//	fault-429-after-90s-1@…       turned away for 90 s (Retry-After), the first call only
 //
 // An account number (16 to 20 digits, else ILLEGAL_ACCOUNT_NO) that does not end in
 // 0156, as the real ones do, plays by its last four digits:
