@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"fmt"
+	"time"
 
 	"protocolq/gateway/mapi"
 )
@@ -42,6 +43,9 @@ type Error struct {
 	Class Class
 	// Err is the cause, nil where the gateway's code says all.
 	Err error
+	// RetryAfter is how long the gateway asked to be left alone with a 429 or a 503, counted
+	// from the response, in whole milliseconds and at most Options.RetryAfterMax; 0: it did not.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
+	"time"
 
 	"protocolq/gateway/mapi"
 )
@@ -33,7 +33,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	if stopped != nil {
 		return nil, report, stopped
 	}
-	body, err := accept(answer, err)
+	body, err := accept(answer, err, c.options.RetryAfterMax)
 	if err != nil && ctx.Err() != nil {
 		return nil, report, fmt.Errorf("ask the gateway: %w", ctx.Err())
 	}
@@ -89,8 +89,9 @@ func readReply(resp *http.Response, explain bool, t *tracer) (reply, error) {
 }
 
 // accept gives the body of an answer that may be read; beside an error, of one that may be
-// shown. What the status says counts before what became of the body.
-func accept(a reply, err error) ([]byte, error) {
+// shown. What the status says counts before what became of the body; most bounds how long a
+// refusal may ask to wait.
+func accept(a reply, err error, most time.Duration) ([]byte, error) {
 	switch {
 	case encoded(a.header):
 		a.body = nil // nobody can read it
@@ -104,7 +105,7 @@ func accept(a reply, err error) ([]byte, error) {
 	case a.status >= 300 && a.status < 400:
 		err = fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", a.status))
 	case a.status != 0 && a.status != http.StatusOK:
-		err = fail(CodeHTTP+strconv.Itoa(a.status), mapi.Temp, nil)
+		err = refused(a, most)
 	}
 	return a.body, err
 }

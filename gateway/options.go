@@ -40,6 +40,8 @@ type Options struct {
 	// Timeout bounds the whole exchange, from the first byte of DNS to the last of the
 	// body; 8 s when zero. A caller's context may be shorter.
 	Timeout time.Duration
+	// RetryAfterMax bounds what a Retry-After may ask for; 5 min when zero.
+	RetryAfterMax time.Duration
 	// RotateEvery bounds the age of the connections a call may use, so that a change of
 	// DNS is followed; 60 s when zero, each time less up to a fifth by chance.
 	RotateEvery time.Duration
@@ -92,6 +94,9 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = 8 * time.Second
 	}
+	if o.RetryAfterMax == 0 {
+		o.RetryAfterMax = 5 * time.Minute
+	}
 	if o.RotateEvery == 0 {
 		o.RotateEvery = time.Minute
 	}
@@ -117,7 +122,7 @@ func (o Options) check() (*url.URL, error) {
 	for _, d := range []struct {
 		name string
 		is   time.Duration
-	}{{"Timeout", o.Timeout}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}, {"ReuseAfter", o.ReuseAfter}} {
+	}{{"Timeout", o.Timeout}, {"RetryAfterMax", o.RetryAfterMax}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}, {"ReuseAfter", o.ReuseAfter}} {
 		if d.is < 0 {
 			faults = append(faults, fmt.Errorf("%s: %s is negative", d.name, d.is))
 		}

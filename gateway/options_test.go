@@ -58,10 +58,11 @@ func TestURLIsHeldToTheGateway(t *testing.T) {
 
 func TestNewNamesEveryFault(t *testing.T) {
 	_, err := gateway.New(gateway.Options{
-		URL:          "http://example.com/",
-		AccountParam: "sign",
-		Timeout:      -time.Second,
-		RotateEvery:  -time.Second,
+		URL:           "http://example.com/",
+		AccountParam:  "sign",
+		Timeout:       -time.Second,
+		RotateEvery:   -time.Second,
+		RetryAfterMax: -time.Second,
 		Partners: []gateway.Partner{
 			{ID: "12", Key: md5Key}, {ID: partnerID}, {ID: "2088101568353492", Key: md5Key},
 			{ID: "2088101568353492", Key: md5Key}, {ID: "2088101568353493", KeyFile: "x"},
@@ -73,7 +74,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, part := range []string{
-		"URL: ", "the path", "one of the gateway's own hosts", "https", "AccountParam", "Timeout", "RotateEvery",
+		"URL: ", "the path", "one of the gateway's own hosts", "https", "AccountParam", "Timeout", "RotateEvery", "RetryAfterMax",
 		"ID must be 16 digits that begin with 2088", "neither Key nor KeyFile", "given twice", "without SignType", "read key file", "SignType is RSA",
 	} {
 		if !strings.Contains(err.Error(), part) {

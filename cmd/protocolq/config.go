@@ -53,9 +53,10 @@ type Config struct {
 	RetryBudget int
 	CloudEvents bool
 
-	Attempts     int
-	RetryInitial time.Duration
-	RetryMax     time.Duration
+	Attempts      int
+	RetryInitial  time.Duration
+	RetryMax      time.Duration
+	RetryAfterMax time.Duration
 
 	LogLevel  string
 	LogFormat string
@@ -122,6 +123,7 @@ func (c *Config) workerSettings() []setting {
 		count(&c.Concurrency, 0, 100_000, setting{name: "concurrency", fallback: "0", usage: "calls in flight for one partner, over the whole fleet; 0 is no limit"}),
 		toggle(&c.CloudEvents, setting{name: "cloud-events", usage: "events carry the headers of CloudEvents 1.0, too"}),
 		span(&c.RetryMax, time.Millisecond, 10*time.Minute, setting{name: "retry-max", fallback: "2.5s", usage: "middle of the longest wait between two attempts"}),
+		span(&c.RetryAfterMax, time.Second, day, setting{name: "retry-after-max", fallback: "5m", usage: "longest Retry-After of the gateway (429, 503) that is obeyed; a longer one counts as this"}),
 	}
 }
 

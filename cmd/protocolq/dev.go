@@ -23,7 +23,7 @@ type devFlags struct {
 
 // devSettings are those of a worker that make sense where everything is embedded.
 var devSettings = []string{"prefix", "slots", "parked", "window", "freshness", "cooldown", "min-age", "ask-patience", "patience",
-	"lease", "after-crash", "call-timeout", "attempts", "retry-initial", "retry-max", "retry-budget", "rate", "concurrency", "cloud-events", "grace", "log-level", "log-format"}
+	"lease", "after-crash", "call-timeout", "attempts", "retry-initial", "retry-max", "retry-after-max", "retry-budget", "rate", "concurrency", "cloud-events", "grace", "log-level", "log-format"}
 
 func newDev() *cobra.Command {
 	cfg, f := &Config{}, &devFlags{}

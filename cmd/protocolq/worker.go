@@ -114,7 +114,7 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 
 func (c *Config) gatewayOptions(partners []gateway.Partner, log *slog.Logger) gateway.Options {
 	return gateway.Options{URL: c.GatewayURL, UnsafeHost: c.UnsafeGateway, ProxyEnv: c.proxyEnv(),
-		ReuseAfter: c.GatewayReuseAfter, AccountParam: c.AccountParam, Timeout: c.CallTimeout, Partners: partners, Logger: log}
+		ReuseAfter: c.GatewayReuseAfter, AccountParam: c.AccountParam, Timeout: c.CallTimeout, RetryAfterMax: c.RetryAfterMax, Partners: partners, Logger: log}
 }
 
 func (c *Config) workerOptions(names messages.Names, partners []gateway.Partner, log *slog.Logger) worker.Options {
