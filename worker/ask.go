@@ -60,6 +60,9 @@ func (t *Turn) note(report gateway.Report, code string, err error) {
 		Total: report.Total.Microseconds(), Code: code, HTTPStatus: report.HTTPStatus, Bytes: report.Bytes, Reused: report.Reused}
 	if gerr, ok := errors.AsType[*gateway.Error](err); ok {
 		at.Code, at.Class = clipped(gerr.Code), gerr.Class.String()
+		if gerr.RetryAfter > 0 {
+			t.notBefore = time.Now().Add(gerr.RetryAfter)
+		}
 	} else if err != nil {
 		// Not the gateway's word: the fence stopped it before a byte left, or it was cut on the way.
 		if t.open = !errors.Is(err, dedupe.ErrLapsed); t.open {
@@ -119,6 +122,7 @@ func failed(r messages.Result, err error) messages.Result {
 	}
 	words, _ := Lookup(gerr.Code)
 	r.Code, r.Message, r.Retryable = gerr.Code, words.Message(), gerr.Class.Retryable()
+	r.RetryAfterMs = gerr.RetryAfter.Milliseconds()
 	switch gerr.Class {
 	case mapi.Input, mapi.Bug, mapi.Conf:
 		r.Outcome = messages.Refused

@@ -20,6 +20,7 @@ package worker
 
 import (
 	"context"
+	"time"
 
 	"protocolq/gateway"
 	"protocolq/messages"
@@ -28,20 +29,21 @@ import (
 
 // Turn is one run for one key: what is asked, and the lease to ask it under.
 type Turn struct {
-	Query    messages.Query
-	Lease    *dedupe.Lease
-	Attempts []Attempt       // made so far, the last one last
-	open     bool            // a call was cut: what it came to is not known
-	unread   *gateway.Report // of the last attempt, where something came back that was no answer
-	Before   []Attempt       // of holders that died over the key, the last one cut
+	Query     messages.Query
+	Lease     *dedupe.Lease
+	Attempts  []Attempt       // made so far, the last one last
+	open      bool            // a call was cut: what it came to is not known
+	unread    *gateway.Report // of the last attempt, where something came back that was no answer
+	notBefore time.Time       // until when the gateway wants to be left alone; zero: it did not say
+	Before    []Attempt       // of holders that died over the key, the last one cut
 }
 
 // Handler answers the query of a turn. An error means there is no answer and
 // the key is given back; a refusal and a failure of the gateway are answers.
 type Handler func(ctx context.Context, t *Turn) (messages.Result, error)
 
-// handler is what is done once per key: ask the gateway at the partner's pace,
-// try again while that may help and the budget lasts, and write one line about it.
+// handler is what is done once per key: ask the gateway at the partner's pace and no sooner than
+// it wants, try again while that may help and the budget lasts, and write one line about it.
 func (w *Worker) handler() Handler {
 	return logged(w.log, counted(w.metrics, w.guard.noted(retried(w.o.Retry, w.budget, w.guard.paced(asked(w.o.Gateway))))))
 }

@@ -36,7 +36,7 @@ type Options struct {
 	Storing     int           // 8,192: asks of the front door that wait to be sent into the stream
 	Window      time.Duration // 24 h: how long the answer to a given key is remembered
 	Freshness   time.Duration // 60 s: the same for a key derived from the question
-	Cooldown    time.Duration // 30 s: how long a key is left alone after a failure
+	Cooldown    time.Duration // 30 s: how long a key is left alone after a failure, if the gateway does not want longer
 	MinAge      time.Duration // 2 s: no max_age_ms is taken to be tighter
 	AskPatience time.Duration // 30 s: how long an awaiting ask without a deadline lives
 	Patience    time.Duration // 24 h: the same for a submitted one

@@ -20,17 +20,23 @@ import (
 // errUnwanted: everybody who waited has left, so the gateway is left alone.
 var errUnwanted = errors.New("nobody waits for the answer any more")
 
-// retried tries next again while its error is temporary and the budget lasts. Each further attempt
-// is written down in the key's record before it is made; the renewal is also
-// what finds out that somebody else holds the key by now.
+// Why a run ends although another attempt might help; each comes joined to the last attempt's error.
+var (
+	errTooLong  = errors.New("the gateway wants to be left alone for longer than this run may wait")
+	errNoBudget = errors.New("the budget of retries is spent")
+)
+
+// retried tries next again while its error is temporary and the budget lasts, and no sooner than the
+// gateway wants. Each further attempt is written down in the key's record before it is made; the renewal is
+// also what finds out that somebody else holds the key by now.
 func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
 		var r messages.Result
 		var last error
-		_, err := p.Do(ctx, func(ctx context.Context, n int) (bool, error) {
+		_, err := p.Do(ctx, func(ctx context.Context, n int) (bool, time.Duration, error) {
 			if n > 1 {
 				if err := t.renew(ctx, n); err != nil {
-					return false, err
+					return false, 0, err
 				}
 			}
 			var err error
@@ -39,24 +45,28 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 				budget.Called()
 			}
 			if errors.Is(err, errNoTurn) {
-				return false, last
+				return false, 0, last
 			}
 			last = err
 			gerr, ok := errors.AsType[*gateway.Error](err)
-			return ok && gerr.Class.Retryable() && (n >= p.Most() || budget.Retry()), err
+			return ok && gerr.Class.Retryable(), t.rest(), err
 		}, func(wait time.Duration, failed int) error {
+			if !t.mayWait(wait) {
+				return errTooLong
+			}
+			if !budget.Retry() {
+				return errNoBudget
+			}
 			if time.Until(t.Lease.Deadline()) > wait {
 				return nil
 			}
 			return t.renew(ctx, failed) // the lease must outlast the wait
 		})
 		r.Attempts = len(t.Attempts)
-		switch {
-		case err == nil:
+		if err == nil {
 			return r, nil
-		case ctx.Err() != nil || !isGateway(err):
-			return messages.Result{}, err
-		case errors.Is(err, dedupe.ErrFenced) || errors.Is(err, dedupe.ErrLapsed) || errors.Is(err, errUnwanted):
+		}
+		if !t.settledBy(ctx, err) {
 			return messages.Result{}, err
 		}
 		r = ResultOf(gateway.Answer{}, err)
@@ -67,6 +77,28 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 		return r, nil
 	}
 }
+
+// mayWait reports whether the run may wait for so long itself, its slot and key held. A wait that the gateway
+// asks for must end within the lease and while somebody still waits; else the run ends now and the key cools
+// down for as long. So a holder that dies while it waits is not followed before the time is over either.
+func (t *Turn) mayWait(wait time.Duration) bool {
+	return t.rest() == 0 || wait < t.Lease.Reach() && t.Lease.WantedIn(wait)
+}
+
+// settledBy reports whether what ended the attempts makes an answer, if only "unknown". Otherwise the key is
+// given back and free at once, which it must not be while the gateway wants to be left alone.
+func (t *Turn) settledBy(ctx context.Context, err error) bool {
+	switch {
+	case !isGateway(err) || errors.Is(err, dedupe.ErrFenced):
+		return false
+	case t.rest() > 0:
+		return true
+	}
+	return ctx.Err() == nil && !errors.Is(err, dedupe.ErrLapsed) && !errors.Is(err, errUnwanted)
+}
+
+// rest is how long the gateway still wants to be left alone by this key.
+func (t *Turn) rest() time.Duration { return max(time.Until(t.notBefore), 0) }
 
 // renew writes the attempts so far into the key's record and starts its lease
 // anew, unless nobody waits any more.

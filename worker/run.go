@@ -28,7 +28,7 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 		w.abandoned(ctx, t, err)
 		return dedupe.Outcome{}, err
 	}
-	o, err := w.outcome(&q, r)
+	o, err := w.outcome(&q, r, t.rest())
 	if err == nil {
 		o.Journal = t.journal()
 	}
@@ -70,7 +70,7 @@ func (w *Worker) gaveUp(q messages.Query, run string, deaths int) dedupe.Outcome
 	r := own(messages.Crashed)
 	r.Message, r.Attempts = messages.Message(messages.Crashed), 1
 	w.log.Error("key given up: its holders died", "run", run, "deaths", deaths)
-	o, err := w.outcome(&q, r)
+	o, err := w.outcome(&q, r, 0)
 	if err != nil {
 		w.log.Error("encode answer", "run", run, "err", err)
 	}
@@ -78,9 +78,13 @@ func (w *Worker) gaveUp(q messages.Query, run string, deaths int) dedupe.Outcome
 }
 
 // outcome is what is stored of a result. All that those who share it must read
-// alike is fixed here, what belongs to one ask is added later.
-func (w *Worker) outcome(q *messages.Query, r messages.Result) (dedupe.Outcome, error) {
+// alike is fixed here, what belongs to one ask is added later. rest is how long the gateway still wants to
+// be left alone: a cool-down is no shorter.
+func (w *Worker) outcome(q *messages.Query, r messages.Result, rest time.Duration) (dedupe.Outcome, error) {
 	keep, failed := w.keep(q, &r)
+	if failed { // a record counts in milliseconds
+		keep = max(keep, (rest + time.Millisecond - 1).Truncate(time.Millisecond))
+	}
 	r.V, r.Partner = messages.Version, q.Partner
 	r.ExpiresAtMs = w.clock.Now().Add(keep).UnixMilli()
 	body, err := r.Encode(messages.MsgPack)

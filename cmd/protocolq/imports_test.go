@@ -31,7 +31,7 @@ var floors = map[string]struct {
 	"messages/ask":             {imports: []string{natsGo, "protocolq/messages"}}, // what Go callers use
 	"gateway/mapi":             {imports: []string{"golang.org/x/text"}},
 	"gateway":                  {imports: []string{"golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "protocolq/gateway/keyfile", "protocolq/gateway/mapi"}, http: true},
-	"gateway/keyfile":          {}, // files, not keys: NATS seeds and the log's key come through it, too
+	"gateway/keyfile":          {},                                                        // files, not keys: NATS seeds and the log's key come through it, too
 	"gateway/simulator":        {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":             {},

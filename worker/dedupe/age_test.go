@@ -158,6 +158,27 @@ func TestCloseReleases(t *testing.T) {
 	})
 }
 
+// Who has seconds left is wanted an answer for until then, and no longer.
+func TestWantedIn(t *testing.T) {
+	bubble(t, 1, dedupe.Options{}, func(f *fleet) {
+		f.work = func(ctx context.Context, l *dedupe.Lease, _ int) (dedupe.Outcome, error) {
+			err := wait(ctx, time.Second)
+			for in, want := range map[time.Duration]bool{0: true, 4*time.Second - 1: true, 4 * time.Second: false, time.Hour: false} {
+				if got := l.WantedIn(in); got != want {
+					f.t.Errorf("wanted in %v: %v", in, got)
+				}
+			}
+			if l.Reach() != 10500*time.Millisecond || !l.Deadline().Equal(time.Now().Add(l.Reach()-time.Second)) {
+				f.t.Errorf("reach %v, deadline in %v", l.Reach(), time.Until(l.Deadline()))
+			}
+			return dedupe.Outcome{Answer: []byte("done"), Keep: time.Minute}, err
+		}
+		f.ask(0, "k", func(a *dedupe.Ask[string]) { a.Until = a.Stored.Add(3 * time.Second) })
+		f.ask(0, "k", func(a *dedupe.Ask[string]) { a.Until = a.Stored.Add(5 * time.Second) })
+		settle(10 * time.Second)
+	})
+}
+
 // When everybody has left between two attempts, the run ends and the key is free.
 func TestUnwanted(t *testing.T) {
 	bubble(t, 1, dedupe.Options{}, func(f *fleet) {

@@ -20,7 +20,7 @@ type Lease struct {
 	rec    Record // as last written
 	seq    uint64
 	since  time.Time // taken before the claim or renewal was sent; monotonic and wall clock
-	wanted func() bool
+	wanted func(in time.Duration) bool
 }
 
 // Run is the identity of the work done under the lease.
@@ -32,7 +32,13 @@ func (l *Lease) Before() *Record { return l.before }
 
 // Wanted reports whether anybody in this process still waits for the answer and a
 // further attempt may be made for him.
-func (l *Lease) Wanted() bool { return l.wanted == nil || l.wanted() }
+func (l *Lease) Wanted() bool { return l.WantedIn(0) }
+
+// WantedIn is Wanted as it will be after so long, if nobody else comes.
+func (l *Lease) WantedIn(d time.Duration) bool { return l.wanted == nil || l.wanted(d) }
+
+// Reach is how long after a renewal work under the lease may still go on.
+func (l *Lease) Reach() time.Duration { return ms(l.rec.LeaseMs) - l.margin() }
 
 // margin is the part of a lease that is not used: it must cover the way of the
 // answer into the store.
@@ -41,14 +47,14 @@ func (l *Lease) margin() time.Duration { return ms(l.rec.LeaseMs) / 8 }
 // Deadline is when work under the lease must have ended, on this process's
 // monotonic clock.
 func (l *Lease) Deadline() time.Time {
-	return l.since.Add(ms(l.rec.LeaseMs) - l.margin())
+	return l.since.Add(l.Reach())
 }
 
 // Check returns ErrLapsed when the lease has lapsed on the monotonic or on the
 // wall clock: the one stands still while a machine sleeps, the other may be set back.
 func (l *Lease) Check() error {
 	now := time.Now()
-	limit := ms(l.rec.LeaseMs) - l.margin()
+	limit := l.Reach()
 	if now.Sub(l.since) >= limit || now.Round(0).Sub(l.since.Round(0)) >= limit {
 		return ErrLapsed
 	}

@@ -164,7 +164,7 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 	} else if e.Record.Phase == Released {
 		rec.Deaths = e.Record.Deaths
 	}
-	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func() bool { return g.wanted(f) }}
+	l := &Lease{store: g.o.Store, clock: g.o.Clock, key: f.key, rec: rec, since: time.Now(), wanted: func(in time.Duration) bool { return g.wanted(f, in) }}
 	failpoint.Hit("before-claim")
 	seq, err := g.o.Store.Put(g.work, f.key, &rec, Terms{Expect: s.expect, TTL: g.outlive(runningTTL, &rec), Within: g.o.Lease / 4})
 	if err != nil {
@@ -193,13 +193,13 @@ func (g *Group[Q]) claim(f *flight[Q], first *Ask[Q], e *Entry, s step) (*Lease,
 // mostLost bounds the claims of a flight that are remembered as maybe arrived.
 const mostLost = 8
 
-// wanted reports whether anybody in this process still waits for the key, and
+// wanted reports whether anybody in this process will wait for the key after so long, and
 // may: when the group is closing nothing new is begun.
-func (g *Group[Q]) wanted(f *flight[Q]) bool {
+func (g *Group[Q]) wanted(f *flight[Q], in time.Duration) bool {
 	if g.intake.Err() != nil {
 		return false
 	}
-	now := g.o.Clock()
+	now := g.o.Clock().Add(in)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.ContainsFunc(f.asks, func(a *Ask[Q]) bool { return now.Before(a.Until) })

@@ -33,8 +33,9 @@ const (
 	Cancelled Reason = "cancelled" // ctx ended first
 )
 
-// Attempt is one try. n is 1-based; again says whether another may mend err.
-type Attempt func(ctx context.Context, n int) (again bool, err error)
+// Attempt is one try. n is 1-based; again says whether another may mend err, and
+// floor how long it must not be made: the wait is the longer of floor and what is drawn.
+type Attempt func(ctx context.Context, n int) (again bool, floor time.Duration, err error)
 
 // Before is called with each wait that is about to begin, and with the attempt
 // that has just failed. An error from it ends Do: it is returned joined to the
@@ -46,7 +47,7 @@ type Before func(wait time.Duration, failed int) error
 func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, error) {
 	waits := p.backoff()
 	for n := 1; ; n++ {
-		again, err := try(ctx, n)
+		again, floor, err := try(ctx, n)
 		switch {
 		case err == nil:
 			return Succeeded, nil
@@ -57,7 +58,7 @@ func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, err
 		case n >= p.Most():
 			return GaveUp, err
 		}
-		wait := waits.NextBackOff()
+		wait := max(waits.NextBackOff(), floor)
 		if before != nil {
 			if berr := before(wait, n); berr != nil {
 				return Cancelled, errors.Join(berr, err)

@@ -34,15 +34,15 @@ func TestDo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				made := 0
-				reason, err := tt.policy.Do(t.Context(), func(_ context.Context, n int) (bool, error) {
+				reason, err := tt.policy.Do(t.Context(), func(_ context.Context, n int) (bool, time.Duration, error) {
 					made++
 					if n != made {
 						t.Errorf("attempt %d was numbered %d", made, n)
 					}
 					if n <= tt.fail {
-						return tt.again, errTemp
+						return tt.again, 0, errTemp
 					}
-					return false, nil
+					return false, 0, nil
 				}, nil)
 				if made != tt.attempts || reason != tt.reason || !errors.Is(err, tt.err) {
 					t.Errorf("made %d attempts, reason %s, err %v; want %d, %s, %v", made, reason, err, tt.attempts, tt.reason, tt.err)
@@ -61,7 +61,7 @@ func TestWaits(t *testing.T) {
 			p := retry.Policy{Attempts: 6, Initial: 100 * time.Millisecond, Max: 200 * time.Millisecond}
 			begun := time.Now()
 			total := time.Duration(0)
-			_, err := p.Do(t.Context(), func(context.Context, int) (bool, error) { return true, errTemp },
+			_, err := p.Do(t.Context(), func(context.Context, int) (bool, time.Duration, error) { return true, 0, errTemp },
 				func(wait time.Duration, failed int) error {
 					total += wait
 					longest[failed-1] = max(longest[failed-1], wait)
@@ -82,11 +82,44 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// No wait is shorter than the attempt before it asks for, and one that it does not ask for is as drawn.
+func TestFloorOfAWait(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy  retry.Policy
+		floor   time.Duration
+		exactly bool
+	}{
+		"longer than any wait":  {retry.Policy{Attempts: 3}, 7 * time.Second, true},
+		"within what is drawn":  {retry.Policy{Attempts: 50, Initial: time.Second, Max: time.Second}, time.Second, false},
+		"nothing":               {retry.Policy{Attempts: 3}, 0, false},
+		"negative, as time ran": {retry.Policy{Attempts: 3}, -time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ended time.Time
+				var told time.Duration
+				_, err := c.policy.Do(t.Context(), func(_ context.Context, n int) (bool, time.Duration, error) {
+					wait := time.Since(ended)
+					if n > 1 && (wait < c.floor || wait != told || c.exactly && wait != c.floor) {
+						t.Errorf("attempt %d comes %v after the one before, its wait was said to be %v; want at least %v", n, wait, told, c.floor)
+					}
+					time.Sleep(time.Second)
+					ended = time.Now()
+					return true, c.floor, errTemp
+				}, func(wait time.Duration, _ int) error { told = wait; return nil })
+				if !errors.Is(err, errTemp) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestCancelDuringWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		reason, err := retry.Policy{Initial: time.Hour, Max: time.Hour}.Do(ctx,
-			func(context.Context, int) (bool, error) { return true, errTemp },
+			func(context.Context, int) (bool, time.Duration, error) { return true, 0, errTemp },
 			func(time.Duration, int) error { cancel(); return nil })
 		if reason != retry.Cancelled || !errors.Is(err, context.Canceled) || !errors.Is(err, errTemp) {
 			t.Errorf("reason %s, err %v; want cancelled with both errors", reason, err)
@@ -96,7 +129,7 @@ func TestCancelDuringWait(t *testing.T) {
 
 func TestBeforeStops(t *testing.T) {
 	stop := errors.New("fenced")
-	reason, err := retry.Policy{}.Do(t.Context(), func(context.Context, int) (bool, error) { return true, errTemp },
+	reason, err := retry.Policy{}.Do(t.Context(), func(context.Context, int) (bool, time.Duration, error) { return true, 0, errTemp },
 		func(time.Duration, int) error { return stop })
 	if reason != retry.Cancelled || !errors.Is(err, stop) || !errors.Is(err, errTemp) {
 		t.Errorf("reason %s, err %v; want cancelled with both errors", reason, err)

@@ -1,0 +1,80 @@
+// The gateway says when to come back: nobody calls before, by whatever door, worker or refresh.
+
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+)
+
+// gap is the time from the end of the call before the last to the beginning of the last.
+func (f *fleet) gap() time.Duration {
+	f.t.Helper()
+	calls := f.gateway.Calls()
+	if len(calls) < 2 {
+		f.t.Fatalf("%d calls", len(calls))
+	}
+	last := calls[len(calls)-2:]
+	return time.Duration(last[1].Started-last[0].Ended) * time.Microsecond
+}
+
+// A short time is waited for in the run itself, its key held.
+func TestRetryAfterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	for i, part := range []string{"fault-429-after-1s-1", "fault-503-after-1s-1", "fault-429-date-1s-1", "fault-503-date-1s-1"} {
+		r := f.ask(messages.Query{UserEmail: email(part, 1)})
+		if r.Outcome != messages.Signed || r.Attempts != 2 {
+			t.Errorf("%s: %+v", part, r)
+		}
+		f.wantCalls(2 * (i + 1))
+		if gap := f.gap(); gap < time.Second || gap > 5*time.Second {
+			t.Errorf("%s: asked again after %v, want no sooner than after 1 s", part, gap)
+		}
+	}
+}
+
+// A long one holds no slot: the run ends, the key rests for as long, and no other worker, no refresh and no other
+// door asks before.
+func TestRetryAfterIsACoolDown(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	one, other := f.start(cooldown(time.Second)), f.start(cooldown(time.Second))
+	q := messages.Query{UserEmail: "fault-503-after-50s@example.com"}
+	for i := range 8 {
+		r := f.ask(q)
+		if r.Outcome != messages.Unknown || r.Code != "GATEWAY_HTTP_503" || !r.Retryable || r.Attempts != 1 || r.RetryAfterMs < 40_000 || r.RetryAfterMs > 50_000 {
+			t.Fatalf("ask %d: %+v", i, r)
+		}
+		if i == 4 {
+			q.MaxAgeMs = new(int64)
+			<-time.After(2200 * time.Millisecond) // longer than the cool-down and than min-age
+		}
+	}
+	if n := one.Stats().InFlight + other.Stats().InFlight; n != 0 {
+		t.Errorf("%d slots are held", n)
+	}
+	f.wantCalls(1)
+}
+
+// A submitted query waits in its stream and is asked again when the time has come, no sooner.
+func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start(cooldown(time.Second))
+	f.start(cooldown(time.Second))
+	c := f.replies()
+	f.submit(messages.Query{ID: "patient", UserEmail: "fault-503-date-5s-1@example.com"})
+	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+	if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" {
+		t.Errorf("told %+v", r)
+	}
+	f.wantCalls(2)
+	if gap := f.gap(); gap < 5*time.Second || gap > 15*time.Second {
+		t.Errorf("asked again after %v, want no sooner than after 5 s", gap)
+	}
+}
