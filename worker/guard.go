@@ -27,6 +27,7 @@ type Limits struct {
 type guard struct {
 	w      *Worker
 	halts  *halts
+	hold   *hold
 	rates  map[string]*limit.Rate
 	shares map[string]*limit.Share
 }
@@ -37,7 +38,7 @@ const longestRateWait = 10 * time.Second
 
 func newGuard(w *Worker) *guard {
 	records := NewPartnerRecords(w.js, w.o.Names)
-	g := &guard{w: w, halts: newHalts(w, records), rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{}}
+	g := &guard{w: w, halts: newHalts(w, records), hold: newHold(), rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{}}
 	for p, l := range w.o.Limits {
 		if l.Rate > 0 {
 			g.rates[p] = limit.NewRate(records, p+".rate", float64(l.Rate), w.clock.Now)
@@ -56,6 +57,9 @@ func (g *guard) admit(ctx context.Context, q messages.Query) (leave func(), reas
 	}
 	if g.w.book != nil && g.w.book.full.Load() {
 		return nil, messages.Overloaded, storeCheck
+	}
+	if after := g.hold.wait(ctx, q.Partner); after > 0 {
+		return nil, messages.CoolingDown, after
 	}
 	if s := g.shares[q.Partner]; s != nil {
 		var err error

@@ -78,3 +78,33 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 		t.Errorf("asked again after %v, want no sooner than after 5 s", gap)
 	}
 }
+
+// 429 is said of the partner: whoever asks for another account of it meanwhile has his call when the time is over.
+func TestTooManyHoldsOtherKeys(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	first := make(chan messages.Result, 1)
+	go func() {
+		r, _ := f.try(messages.Query{UserEmail: "fault-429-after-2s-1@example.com"})
+		first <- r
+	}()
+	within(t, 10*time.Second, "the first call is turned away", func() bool { return f.gateway.Stats().Calls == 1 })
+	<-time.After(100 * time.Millisecond) // the worker has read the answer
+	if r := f.ask(messages.Query{Partner: partner2, UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("of another partner: %+v", r)
+	}
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("of another account: %+v", r)
+	}
+	if r := <-first; r.Outcome != messages.Signed || r.Attempts != 2 {
+		t.Errorf("the first: %+v", r)
+	}
+	calls := f.gateway.Calls()
+	for _, c := range calls[1:] {
+		if after := time.Duration(c.Started-calls[0].Ended) * time.Microsecond; c.Partner == partner && after < 2*time.Second {
+			t.Errorf("called for the partner after %v", after)
+		}
+	}
+	f.wantCalls(4)
+}

@@ -131,7 +131,7 @@ func actor(t *testing.T, owner string, store *view, g Asker, slots int) *Worker 
 	w.handle = w.handler()
 	runs := 0
 	w.group, err = dedupe.New(dedupe.Options{Store: store, Owner: owner, NewRun: func() string { runs++; return fmt.Sprint(owner, " run ", runs) }, Slots: o.Slots},
-		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Admit: w.guard.admit})
+		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Admit: w.guard.admit, Held: w.guard.held})
 	if err != nil {
 		t.Fatal(err)
 	}

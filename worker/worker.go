@@ -65,7 +65,7 @@ func New(o Options) (*Worker, error) {
 	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
 		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},
-		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.guard.admit})
+		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.guard.admit, Held: w.guard.held})
 	if err != nil {
 		return nil, err
 	}

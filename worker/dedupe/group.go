@@ -88,6 +88,9 @@ type Work[Q any] struct {
 	// returned func, if any, is called when the run has ended or was not begun.
 	// Nil: all are admitted.
 	Admit func(ctx context.Context, q Q) (leave func(), reason string, after time.Duration)
+	// Held is asked once the run has its slot, for which it may have waited long: true sends the query
+	// back to Admit. It must not block. Nil: none is held.
+	Held func(q Q) bool
 	// Inherit gives the journal with which a run begins that takes the key over from
 	// dead, so that what is known of dead's work outlives the run, too. Nil: an empty one.
 	Inherit func(dead *Record) (journal []byte)
@@ -144,6 +147,9 @@ func New[Q any](o Options, do Work[Q]) (*Group[Q], error) {
 	o.defaults()
 	if do.Admit == nil {
 		do.Admit = func(context.Context, Q) (func(), string, time.Duration) { return nil, "", 0 }
+	}
+	if do.Held == nil {
+		do.Held = func(Q) bool { return false }
 	}
 	if do.Stored == nil {
 		do.Stored = func(context.Context, Q, *Record, any) {}

@@ -36,7 +36,7 @@ func (g *Group[Q]) step(f *flight[Q], first *Ask[Q], e *Entry, s step) error {
 		return nil
 	}
 	defer func() { <-g.slots }()
-	if !g.current(f, e, first) {
+	if !g.current(f, e, first) || g.do.Held(first.Query) {
 		return nil
 	}
 	l, err := g.claim(f, first, e, s)
