@@ -168,7 +168,7 @@ func (f *benchFlags) check() error {
 func runBench(c *cobra.Command, cfg *Config, f *benchFlags) error {
 	names, err := messages.NewNames(cfg.Prefix)
 	must(err) // load has checked it
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq bench"})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq bench"})
 	if err != nil {
 		return noServer(err)
 	}

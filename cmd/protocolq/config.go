@@ -58,8 +58,12 @@ type Config struct {
 	RetryMax      time.Duration
 	RetryAfterMax time.Duration
 
+	StrictFiles bool
+
 	LogLevel  string
 	LogFormat string
+
+	sources keySources // no setting: what the settings that name files have read
 }
 
 const (
@@ -73,14 +77,14 @@ func (c *Config) table() []setting {
 	list := c.natsSettings()
 	list = append(list, c.gatewaySettings()...)
 	list = append(list, c.workerSettings()...)
-	return append(list, c.logSettings()...)
+	return c.sources.watched(append(list, c.logSettings()...))
 }
 
 func (c *Config) natsSettings() []setting {
 	return []setting{
 		checked(list(&c.NATS, setting{name: "nats", fallback: "nats://127.0.0.1:4222", usage: "NATS servers, URLs with commas between"}), c.checkNATS),
-		checked(text(&c.NATSCreds, setting{name: "nats-creds", kind: "file", usage: "NATS credentials file, or nkey seed, of the main connection"}), func() error { return checkCreds(c.NATSCreds) }),
-		checked(text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: "file", usage: "NATS credentials file, or nkey seed, of the connection that replies, whose user may publish replies only"}), func() error { return checkCreds(c.NATSReplyCreds) }),
+		checked(text(&c.NATSCreds, setting{name: "nats-creds", kind: kindFile, usage: "NATS credentials file, or nkey seed, of the main connection"}), func() error { return c.checkCreds(c.NATSCreds) }),
+		checked(text(&c.NATSReplyCreds, setting{name: "nats-reply-creds", kind: kindFile, usage: "NATS credentials file, or nkey seed, of the connection that replies, whose user may publish replies only"}), func() error { return c.checkCreds(c.NATSReplyCreds) }),
 		checked(text(&c.Prefix, setting{name: "prefix", kind: "subject", fallback: "protocol", usage: "first tokens of every subject; in capitals, of every stream's name"}), c.checkPrefix),
 	}
 }
@@ -95,8 +99,8 @@ func (c *Config) gatewaySettings() []setting {
 		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 2088 and 12 digits; the one of a query that names none"}), c.checkPartner),
 		checked(text(&c.SignType, setting{name: "sign-type", kind: "name", fallback: "MD5", usage: "how to sign: MD5, RSA, RSA2 or DSA"}), c.checkSignType),
 		checked(text(&c.Charset, setting{name: "charset", kind: "name", fallback: "utf-8", usage: "_input_charset: utf-8, gbk or gb2312"}), c.checkCharset),
-		text(&c.KeyFile, setting{name: "key-file", kind: "file", usage: "the partner's signing key"}),
-		text(&c.AlipayPublicKeyFile, setting{name: "alipay-public-key-file", kind: "file", usage: "the gateway's public key, to verify signed answers (RSA, RSA2, DSA)"}),
+		text(&c.KeyFile, setting{name: "key-file", kind: kindFile, usage: "the partner's signing key"}),
+		text(&c.AlipayPublicKeyFile, setting{name: "alipay-public-key-file", kind: kindFile, usage: "the gateway's public key, to verify signed answers (RSA, RSA2, DSA)"}),
 		{name: "partners", kind: "list", usage: "several partners, file only: id, sign_type, charset, key_file, public_key_file, rate, concurrency of each", node: c.parsePartners},
 		span(&c.CallTimeout, 100*time.Millisecond, time.Minute, setting{name: "call-timeout", fallback: "8s", usage: "how long one call of the gateway may take in all"}),
 	}
@@ -129,6 +133,7 @@ func (c *Config) workerSettings() []setting {
 
 func (c *Config) logSettings() []setting {
 	return []setting{
+		toggle(&c.StrictFiles, setting{name: "strict-files", usage: "refuse to start with a key's file that others may read or change; else that is a warning"}),
 		checked(text(&c.LogLevel, setting{name: "log-level", kind: "level", fallback: "info", usage: "debug, info, warn or error"}), c.checkLogLevel),
 		choice(&c.LogFormat, []string{"auto", "text", "json"}, setting{name: "log-format", fallback: "auto", usage: "auto is text on a terminal, JSON otherwise"}),
 	}
@@ -232,18 +237,26 @@ func (c *Config) checkNATS() error {
 }
 
 // checkCreds finds at the start what the connection would find much later, and then try on for ever.
-func checkCreds(path string) error {
+func (c *Config) checkCreds(path string) error {
 	if path == "" {
 		return nil
 	}
-	data, err := readBounded(path, maxKeyFile)
-	if err != nil {
-		return err
+	source := c.sources.get(path, secretFile)
+	if source.err != nil {
+		return source.err
 	}
-	if !bytes.Contains(data, []byte("NKEY SEED-----")) && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("SU")) {
+	if !bytes.Contains(source.material, []byte("NKEY SEED-----")) && !bytes.HasPrefix(bytes.TrimSpace(source.material), []byte("SU")) {
 		return fmt.Errorf("%s is not a NATS credentials file", path)
 	}
 	return nil
+}
+
+// login is what checkCreds has read of path, or nil where no file was named.
+func (c *Config) login(path string) *keySource {
+	if path == "" {
+		return nil
+	}
+	return c.sources.get(path, secretFile)
 }
 
 func (c *Config) checkPrefix() error {

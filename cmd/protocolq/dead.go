@@ -49,7 +49,7 @@ type deadBox struct {
 func openDead(ctx context.Context, cfg *Config) (*deadBox, error) {
 	names, err := messages.NewNames(cfg.Prefix)
 	must(err) // load has checked it
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq dead"})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq dead"})
 	if err != nil {
 		return nil, noServer(err)
 	}

@@ -137,7 +137,7 @@ func (d *deployed) serve(t *testing.T, conf string, i int, routes []*url.URL) *s
 
 func (d *deployed) connect(t *testing.T, user string) *nats.Conn {
 	t.Helper()
-	nc, err := connectNATS(natsOptions{Servers: strings.Split(d.url, ","), Creds: d.seed(user), Name: user})
+	nc, err := connectNATS(natsOptions{Servers: strings.Split(d.url, ","), Creds: (&Config{}).login(d.seed(user)), Name: user})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ import (
 // Two askers wait for one run, which a worker's death cut once and the gateway refused once; a third hears the remembered
 // answer; one asks for somebody else and is told no; one is refused.
 func scriptLines(ts *testscript.TestScript, _ bool, args []string) {
-	h, err := querylog.ReadKeyFile(ts.MkAbs(args[0]))
+	h, err := querylog.NewHasher([]byte(ts.ReadFile(args[0])))
 	ts.Check(err)
 	names, err := messages.NewNames(messages.DefaultPrefix)
 	ts.Check(err)

@@ -13,14 +13,15 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 )
 
 // natsOptions say how to connect. The zero value of a field is its default.
 type natsOptions struct {
 	Servers []string
-	Creds   string // credentials file; "" connects without
-	Name    string // shown in the server's list of connections
-	Inbox   string // inbox prefix; "_INBOX" when empty
+	Creds   *keySource // credentials file or nkey seed; nil connects without
+	Name    string     // shown in the server's list of connections
+	Inbox   string     // inbox prefix; "_INBOX" when empty
 	// Wait keeps trying in the background when no server answers at first. Without it a missing
 	// server is an error: a person is waiting.
 	Wait   bool
@@ -64,7 +65,7 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 		// Credentials can be put right while we wait; by default the second refusal closes for good.
 		options = append(options, nats.IgnoreAuthErrorAbort())
 	}
-	if o.Creds != "" {
+	if o.Creds != nil {
 		login, err := loginBy(o.Creds)
 		if err != nil {
 			return nil, err
@@ -85,20 +86,46 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its users itself.
-func loginBy(path string) (nats.Option, error) {
-	data, err := readBounded(path, maxKeyFile)
+// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its users itself. Each connection
+// takes what the file holds by then; what came from a pipe stays as it was.
+func loginBy(creds *keySource) (nats.Option, error) {
+	if creds.err != nil {
+		return nil, fmt.Errorf("read NATS credentials: %w", creds.err)
+	}
+	sign := func(nonce []byte) ([]byte, error) {
+		data, err := creds.now()
+		if err != nil {
+			return nil, err
+		}
+		pair, err := nkeys.ParseDecoratedNKey(data)
+		if err != nil {
+			return nil, err
+		}
+		defer pair.Wipe()
+		return pair.Sign(nonce)
+	}
+	if bytes.Contains(creds.material, []byte("NATS USER JWT-----")) {
+		return nats.UserJWT(func() (string, error) {
+			data, err := creds.now()
+			if err != nil {
+				return "", err
+			}
+			return nkeys.ParseDecoratedJWT(data)
+		}, sign), nil
+	}
+	pair, err := nkeys.ParseDecoratedNKey(creds.material)
 	if err != nil {
-		return nil, fmt.Errorf("read NATS credentials: %w", err)
+		return nil, fmt.Errorf("read nkey seed %s: %w", creds.Path, err)
 	}
-	if bytes.Contains(data, []byte("NATS USER JWT-----")) {
-		return nats.UserCredentials(path), nil
+	defer pair.Wipe()
+	user, err := pair.PublicKey()
+	if err == nil && !nkeys.IsValidPublicUserKey(user) {
+		err = errors.New("it is not a user's")
 	}
-	login, err := nats.NkeyOptionFromSeed(path)
 	if err != nil {
-		return nil, fmt.Errorf("read nkey seed %s: %w", path, err)
+		return nil, fmt.Errorf("read nkey seed %s: %w", creds.Path, err)
 	}
-	return login, nil
+	return nats.Nkey(user, sign), nil
 }
 
 // reconnectDelay is the wait before a round over all servers, counted from 1. The jitter keeps a fleet from

@@ -2,13 +2,11 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"protocolq/gateway/mapi"
 )
@@ -27,12 +25,20 @@ func parseParams(args []string) (mapi.Params, error) {
 }
 
 // signFlags are what sign and verify share.
-type signFlags struct{ signType, keyFile, charset string }
+type signFlags struct {
+	signType, keyFile, charset string
+
+	cfg   Config
+	set   *settings // of cfg: strict-files alone
+	flags *pflag.FlagSet
+}
 
 func (f *signFlags) add(c *cobra.Command, keyUsage, charsetDefault string) {
 	fs := c.Flags()
 	fs.StringVar(&f.signType, "sign-type", "", "MD5, RSA, RSA2 or DSA")
 	fs.StringVar(&f.keyFile, "key-file", "", keyUsage)
+	f.flags, f.set = fs, newSettings(f.cfg.table(), "strict-files")
+	f.set.addFlags(fs)
 	fs.StringVar(&f.charset, "charset", "", "charset of the signed bytes: utf-8, gbk or gb2312 (default: "+charsetDefault+")")
 	must(c.RegisterFlagCompletionFunc("sign-type", cobra.FixedCompletions([]string{"MD5", "RSA", "RSA2", "DSA"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(c.RegisterFlagCompletionFunc("charset", cobra.FixedCompletions([]string{"utf-8", "gbk", "gb2312"}, cobra.ShellCompDirectiveNoFileComp)))
@@ -51,27 +57,23 @@ func (f *signFlags) parsed(params mapi.Params) (mapi.SignType, charsetChoice, er
 	return t, cs, err
 }
 
-// signingKey reads the key at path. Some services have MD5 keys that are not 32 letters and digits:
-// those are taken too, with a warning, because most often it is the wrong file.
-func signingKey(t mapi.SignType, path string, warn io.Writer) (mapi.Key, error) {
-	key, err := loadKey(t, path, mapi.ParseKey)
-	if err != nil && t == mapi.MD5 {
-		odd, oddErr := loadKey(t, path, oddMD5Key)
-		if oddErr == nil {
-			fmt.Fprintf(warn, "protocolq: warning: %s is not the usual 32 letters and digits\n", printable(path))
-			return odd, nil
-		}
-	}
-	if err != nil {
-		return key, usageError("--key-file: %w", err)
-	}
-	return key, nil
+// signingKey reads the signing key.
+func (f *signFlags) signingKey(t mapi.SignType) (mapi.Key, error) {
+	return readSignKey(f, "--key-file", f.keyFile, func(source *keySource) (mapi.Key, error) { return parseKey(source, t, mapi.ParseKey) })
 }
 
-func oddMD5Key(_ mapi.SignType, material []byte) (mapi.Key, error) {
-	secret := string(bytes.TrimRight(material, "\r\n"))
-	if secret == "" {
-		return mapi.Key{}, errors.New("is empty")
+// readSignKey reads the file of one flag, and says as every command does who else can read it.
+func readSignKey[K any](f *signFlags, flag, path string, parse func(*keySource) (K, error)) (K, error) {
+	var key K
+	to := secretFile
+	if flag == "--public-key-file" {
+		to = publicFile
 	}
-	return mapi.NewMD5Key(secret)
+	err := f.set.load(f.flags, func() (err error) {
+		if key, err = parse(f.cfg.sources.get(path, to)); err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+		return nil
+	})
+	return key, err
 }

@@ -40,7 +40,7 @@ func partnerCommand(c *cobra.Command, run func(ctx context.Context, w io.Writer,
 		}
 		names, err := messages.NewNames(cfg.Prefix)
 		must(err) // load has checked it
-		nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq partner"})
+		nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq partner"})
 		if err != nil {
 			return noServer(err)
 		}

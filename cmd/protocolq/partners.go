@@ -4,7 +4,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -117,13 +116,13 @@ func (c *Config) partners() ([]gateway.Partner, error) {
 	var list []gateway.Partner
 	var faults []error
 	take := func(p PartnerConfig, keySetting, publicSetting string) {
-		made, err := loadPartner(p, keySetting, publicSetting)
+		made, err := c.loadPartner(p, keySetting, publicSetting)
 		list, faults = append(list, made), append(faults, err)
 	}
 	spelled := c.checkPartner() == nil && c.checkSignType() == nil && c.checkCharset() == nil // else told already
 	if c.KeyFile != "" && !spelled {                                                          // what is wrong with the file itself can still be told
-		if _, err := loadKey(mapi.MD5, c.KeyFile, func(mapi.SignType, []byte) (struct{}, error) { return struct{}{}, nil }); err != nil {
-			faults = append(faults, &settingError{Setting: "key-file", Err: err})
+		if source := c.sources.get(c.KeyFile, secretFile); source.err != nil {
+			faults = append(faults, &settingError{Setting: "key-file", Err: source.fault()})
 		}
 	}
 	if c.Partner != "" && c.KeyFile != "" && spelled {
@@ -147,12 +146,12 @@ func (c *Config) partners() ([]gateway.Partner, error) {
 	return list, nil
 }
 
-// loadPartner reads the keys of one partner. The two names say which setting to blame.
-func loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Partner, error) {
+// loadPartner reads the keys of one partner. The two names say which setting to blame. Only a regular file is looked at again.
+func (c *Config) loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Partner, error) {
 	fault := func(setting string, err error) error {
 		return &settingError{Setting: setting, Err: fmt.Errorf("partner %s: %w", p.ID, err)}
 	}
-	made := gateway.Partner{ID: p.ID, KeyFile: p.KeyFile}
+	made := gateway.Partner{ID: p.ID}
 	t, err := mapi.ParseSignType(p.SignType)
 	if err != nil {
 		return made, fault(keySetting, err)
@@ -161,47 +160,21 @@ func loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Par
 	if made.Charset, err = mapi.ParseCharset(p.Charset); err != nil {
 		faults = append(faults, fault(keySetting, err))
 	}
-	if made.Key, err = loadKey(t, p.KeyFile, mapi.ParseKey); err != nil {
+	source := c.sources.get(p.KeyFile, secretFile)
+	if made.Key, err = parseKey(source, t, mapi.ParseKey); err != nil {
 		faults = append(faults, fault(keySetting, err))
 	}
+	if source.Regular {
+		made.KeyFile = p.KeyFile
+	}
 	if p.PublicKeyFile != "" {
-		if made.Verifier, err = loadKey(t, p.PublicKeyFile, mapi.ParseVerifier); err != nil {
+		public := publicFile
+		if t == mapi.MD5 { // whose public key there is none of
+			public = secretFile
+		}
+		if made.Verifier, err = parseKey(c.sources.get(p.PublicKeyFile, public), t, mapi.ParseVerifier); err != nil {
 			faults = append(faults, fault(publicSetting, err))
 		}
 	}
 	return made, errors.Join(faults...)
-}
-
-// maxKeyFile keeps out a file that cannot be a key.
-const maxKeyFile = 64 << 10
-
-// loadKey reads and parses a key file. No error shows what the file holds.
-func loadKey[K any](t mapi.SignType, path string, parse func(mapi.SignType, []byte) (K, error)) (K, error) {
-	var none K
-	if err := notAKey(path); err != nil {
-		return none, err
-	}
-	data, err := readBounded(path, maxKeyFile)
-	if err != nil {
-		return none, fmt.Errorf("read key file: %w", err)
-	}
-	k, err := parse(t, data)
-	if err != nil {
-		return none, fmt.Errorf("key file %s: %w", path, err)
-	}
-	return k, nil
-}
-
-// notAKey finds a key given where its file was meant, before an error message shows it.
-func notAKey(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	letters := strings.IndexFunc(path, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	})
-	if strings.Contains(path, "-----BEGIN") || len(path) > 255 || (len(path) == 32 && letters < 0) {
-		return errors.New("looks like a key itself; give the path of a file that holds it")
-	}
-	return nil
 }

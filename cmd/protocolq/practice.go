@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"protocolq/gateway"
+	"protocolq/gateway/keyfile"
 	"protocolq/gateway/mapi"
 	"protocolq/gateway/simulator"
 )
@@ -48,7 +49,7 @@ func writePracticeKeys(dir string) error {
 	}
 	for _, p := range practiceSet {
 		path := filepath.Join(dir, p.id+".key")
-		old, err := os.ReadFile(path)
+		old, err := keyfile.Reread(path)
 		if err == nil && string(old) == p.key+"\n" {
 			continue
 		}

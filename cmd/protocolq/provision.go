@@ -68,7 +68,7 @@ func (f *provisionFlags) check() error {
 func runProvision(c *cobra.Command, cfg *Config, f *provisionFlags) error {
 	names, err := messages.NewNames(cfg.Prefix)
 	must(err) // load has checked it
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq provision"})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq provision"})
 	if err != nil {
 		return noServer(err)
 	}

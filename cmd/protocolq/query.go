@@ -68,7 +68,7 @@ func runQuery(c *cobra.Command, cfg *Config, f *queryFlags) error {
 	if q.Partner != "" {
 		subject = names.QueryOf(q.Partner)
 	}
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq query"})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq query"})
 	if err != nil {
 		return noServer(err)
 	}

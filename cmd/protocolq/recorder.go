@@ -36,7 +36,9 @@ The password of PostgreSQL comes from PGPASSFILE or PGPASSWORD, never from the U
 		}
 		level, err := cfg.level()
 		must(err)
-		return record(c.Context(), cfg, rec, newLogger(c.ErrOrStderr(), level, cfg.LogFormat), nil)
+		log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
+		set.logWarnings(log)
+		return record(c.Context(), cfg, rec, log, nil)
 	}
 	return c
 }
@@ -56,7 +58,7 @@ func record(ctx context.Context, cfg *Config, rec *recordConfig, log *slog.Logge
 		return err
 	}
 	defer db.Close()
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq recorder", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq recorder", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -17,15 +17,17 @@ type recordConfig struct {
 	Database       string
 	LogHMACKeyFile string
 	LogRetention   time.Duration
+
+	sources keySources
 }
 
 // settings are the lines of the table that fill c.
 func (c *recordConfig) settings() []setting {
-	return []setting{
+	return c.sources.watched([]setting{
 		checked(text(&c.Database, setting{name: "database", kind: "URL", usage: "the query log: sqlite:///path/log.db, or postgres://user@host/name with its password in PGPASSFILE"}), c.checkDatabase),
-		checked(text(&c.LogHMACKeyFile, setting{name: "log-hmac-key-file", kind: "file", usage: "key of the query log's look-up ids, the same for a whole fleet"}), c.checkKey),
+		checked(text(&c.LogHMACKeyFile, setting{name: "log-hmac-key-file", kind: kindFile, usage: "key of the query log's look-up ids, the same for a whole fleet"}), c.checkKey),
 		span(&c.LogRetention, 0, 100*year, setting{name: "log-retention", fallback: "9600h", usage: "how long the query log is kept (400 days); 0 keeps all"}),
-	}
+	})
 }
 
 func (c *recordConfig) checkDatabase() error {
@@ -53,7 +55,15 @@ func (c *recordConfig) hasher() (*querylog.Hasher, error) {
 	if c.LogHMACKeyFile == "" {
 		return nil, nil
 	}
-	return querylog.ReadKeyFile(c.LogHMACKeyFile)
+	source := c.sources.get(c.LogHMACKeyFile, secretFile)
+	if source.err != nil {
+		return nil, fmt.Errorf("read the log's HMAC key: %w", source.err)
+	}
+	h, err := querylog.NewHasher(source.material)
+	if err != nil {
+		return nil, fmt.Errorf("read the log's HMAC key: %s %w", c.LogHMACKeyFile, err)
+	}
+	return h, nil
 }
 
 // openForReading opens the log for a command that changes nothing.

@@ -22,6 +22,8 @@ type setting struct {
 	parse    func(text string) error // text into the field; nil: only the file can say it
 	check    func() error            // whether the field can be used; nil: always
 	node     func(*yaml.Node) error  // a file value that is not plain text
+	on       func() bool             // of a switch: its value
+	exposed  func() []string         // what was found about key files that are open to others
 }
 
 func (s setting) variable() string {
@@ -51,9 +53,12 @@ type settings struct {
 	flags map[string]*rawFlag
 	from  map[string]string // setting name to where its value came from
 	all   []setting         // every setting there is: a file may hold more than this command wants
+
+	warnings []string // of load, about key files, for the log
 }
 
-// newSettings takes the lines called names from all, or all of them when names is empty.
+// newSettings takes the lines called names from all, or all of them when names is empty. Where one of them names a key's
+// file, strict-files comes with it.
 func newSettings(all []setting, names ...string) *settings {
 	s := &settings{all: all, list: all, flags: map[string]*rawFlag{}, from: map[string]string{}}
 	if len(names) == 0 {
@@ -65,6 +70,10 @@ func newSettings(all []setting, names ...string) *settings {
 		if i < 0 {
 			panic("no setting is called " + name)
 		}
+		s.list = append(s.list, all[i])
+	}
+	namesFile := slices.ContainsFunc(s.list, func(set setting) bool { return set.kind == kindFile })
+	if i := indexSetting(all, "strict-files"); namesFile && i >= 0 && indexSetting(s.list, "strict-files") < 0 {
 		s.list = append(s.list, all[i])
 	}
 	return s
@@ -109,6 +118,10 @@ func (s *settings) load(fs *pflag.FlagSet, more ...func() error) error {
 	}
 	for _, ask := range more {
 		faults = append(faults, ask())
+	}
+	faults = append(faults, s.checkExposed())
+	if errors.Is(errors.Join(faults...), errStopped) {
+		return errStopped
 	}
 	if err := errors.Join(faults...); err != nil {
 		return &exitError{Code: exitUsage, Err: err}

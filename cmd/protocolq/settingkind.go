@@ -12,6 +12,7 @@ import (
 const (
 	kindSwitch = "true|false"
 	kindList   = "list"
+	kindFile   = "file" // of a key
 )
 
 // text is a setting whose field is the text itself.
@@ -38,6 +39,7 @@ func list(field *[]string, s setting) setting {
 // toggle is a setting that is on or off.
 func toggle(field *bool, s setting) setting {
 	s.kind, s.fallback = kindSwitch, "false"
+	s.on = func() bool { return *field }
 	s.parse = func(text string) error {
 		on, err := strconv.ParseBool(text)
 		if err != nil {

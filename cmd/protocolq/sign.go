@@ -32,7 +32,7 @@ a slip, as a value that is already encoded, is signed as it is, with a warning.`
     service=query_customer_protocol partner=2088000000000001 _input_charset=utf-8 \
     biz_type=10004 user_email=signed@example.com`,
 	}
-	f.add(c, "the signing key: for MD5 the key, else PEM or bare base64", "the parameter _input_charset, else utf-8")
+	f.add(c, "the signing key: for MD5 its 32 letters and digits, else PEM, DER or base64", "the parameter _input_charset, else utf-8")
 	out := addOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		made, err := signArgs(f, args, c.ErrOrStderr())
@@ -64,7 +64,7 @@ func signArgs(f *signFlags, args []string, warn io.Writer) (signedText, error) {
 	if f.keyFile == "" {
 		return signedText{}, usageError("--key-file is needed")
 	}
-	key, err := signingKey(t, f.keyFile, warn)
+	key, err := f.signingKey(t)
 	if err != nil {
 		return signedText{}, err
 	}

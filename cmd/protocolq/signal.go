@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// signalled ends at the first signal, for whoever waits before there is a command with a context: settings read keys from pipes.
+var signalled, setSignalled = context.WithCancel(context.Background())
+
 // untilSignal returns a context that ends at the first SIGINT or SIGTERM. At the second the
 // program exits 130: whoever signals twice no longer wants to wait for the drain.
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
@@ -20,6 +23,7 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	go func() {
 		select {
 		case <-signals:
+			setSignalled()
 			cancel()
 		case <-parent.Done():
 			return

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"text/tabwriter"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"protocolq/gateway"
 	"protocolq/gateway/simulator"
 )
 
@@ -20,6 +22,7 @@ type simulatorFlags struct {
 	latency, jitter   time.Duration
 	faults            []string
 	writeKeys         string
+	partners          []gateway.Partner // of the settings; none: the practice partners
 	out               *output
 }
 
@@ -44,10 +47,20 @@ Faults, for --fault and for fault-NAME@…:
 	set.addFlags(c.Flags())
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := set.load(c.Flags()); err != nil {
+		readKeys := func() (err error) {
+			if cfg.Partner != "" && cfg.KeyFile != "" {
+				f.partners, err = cfg.partners()
+			}
 			return err
 		}
-		return runSimulator(c, cfg, f)
+		if err := set.load(c.Flags(), readKeys); err != nil {
+			return err
+		}
+		level, err := cfg.level()
+		must(err)
+		log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
+		set.logWarnings(log)
+		return runSimulator(c, cfg, f, log)
 	}
 	return c
 }
@@ -65,8 +78,8 @@ func (f *simulatorFlags) add(c *cobra.Command) {
 	must(c.RegisterFlagCompletionFunc("fault", cobra.FixedCompletions(simulator.FaultNames(), cobra.ShellCompDirectiveNoFileComp)))
 }
 
-func runSimulator(c *cobra.Command, cfg *Config, f *simulatorFlags) error {
-	options, err := f.options(c, cfg)
+func runSimulator(c *cobra.Command, cfg *Config, f *simulatorFlags, log *slog.Logger) error {
+	options, err := f.options(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -98,11 +111,8 @@ func runSimulator(c *cobra.Command, cfg *Config, f *simulatorFlags) error {
 	return sim.Serve(c.Context(), gate, calls)
 }
 
-func (f *simulatorFlags) options(c *cobra.Command, cfg *Config) (simulator.Options, error) {
-	level, err := cfg.level()
-	must(err)
-	o := simulator.Options{Seed: f.seed, Latency: f.latency, Jitter: f.jitter, AccountParam: cfg.AccountParam,
-		Logger: newLogger(c.ErrOrStderr(), level, cfg.LogFormat)}
+func (f *simulatorFlags) options(cfg *Config, log *slog.Logger) (o simulator.Options, err error) {
+	o = simulator.Options{Seed: f.seed, Latency: f.latency, Jitter: f.jitter, AccountParam: cfg.AccountParam, Logger: log}
 	if o.Faults, err = parseFaults(f.faults); err != nil {
 		return o, err
 	}
@@ -116,11 +126,7 @@ func (f *simulatorFlags) options(c *cobra.Command, cfg *Config) (simulator.Optio
 	if cfg.KeyFile == "" {
 		return o, usageError("key-file: is needed for partner %s%s", cfg.Partner, howToSay("key-file"))
 	}
-	partners, err := cfg.partners()
-	if err != nil {
-		return o, &exitError{Code: exitUsage, Err: err}
-	}
-	o.Partners = practiceAskers(partners)
+	o.Partners = practiceAskers(f.partners)
 	return o, nil
 }
 

@@ -81,7 +81,7 @@ func runSubmit(c *cobra.Command, cfg *Config, f *submitFlags) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
-	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq submit"})
+	nc, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq submit"})
 	if err != nil {
 		return noServer(err)
 	}

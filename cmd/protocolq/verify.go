@@ -41,7 +41,7 @@ verify is named. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be 
   curl … | protocolq verify --sign-type MD5 --key-file my.key --xml -`,
 	}
 	f.add(c, "the signing key; it checks what it signs", "what the parameters or the answer say, else utf-8")
-	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "", "the gateway's public key: PEM, certificate or bare base64 (not for MD5)")
+	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "", "the gateway's public key: PEM, DER, certificate or base64 (not for MD5)")
 	c.Flags().StringVar(&f.xml, "xml", "", "the answer's file, - for standard input")
 	c.MarkFlagsMutuallyExclusive("key-file", "public-key-file")
 	out := addOutput(c)
@@ -76,7 +76,7 @@ func (f *verifyFlags) verify(c *cobra.Command, args []string) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	v, err := f.verifier(t, c.ErrOrStderr())
+	v, err := f.verifier(t)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -86,18 +86,15 @@ func (f *verifyFlags) verify(c *cobra.Command, args []string) (verdict, error) {
 	return f.verifyXML(c.InOrStdin(), v, cs)
 }
 
-func (f *verifyFlags) verifier(t mapi.SignType, warn io.Writer) (mapi.Verifier, error) {
+func (f *verifyFlags) verifier(t mapi.SignType) (mapi.Verifier, error) {
 	switch {
 	case f.publicKeyFile != "" && t == mapi.MD5:
 		return mapi.Verifier{}, usageError("--public-key-file: MD5 has no public key, use --key-file")
 	case f.publicKeyFile != "":
-		v, err := loadKey(t, f.publicKeyFile, mapi.ParseVerifier)
-		if err != nil {
-			return v, usageError("--public-key-file: %w", err)
-		}
-		return v, nil
+		return readSignKey(&f.signFlags, "--public-key-file", f.publicKeyFile,
+			func(source *keySource) (mapi.Verifier, error) { return parseKey(source, t, mapi.ParseVerifier) })
 	case f.keyFile != "":
-		key, err := signingKey(t, f.keyFile, warn)
+		key, err := f.signingKey(t)
 		return key.Verifier(), err
 	}
 	return mapi.Verifier{}, usageError("--key-file or --public-key-file is needed")

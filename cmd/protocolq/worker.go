@@ -43,6 +43,7 @@ variable over file. Keys are only ever given by their file.`,
 		level, err := cfg.level()
 		must(err)
 		log := newLogger(c.ErrOrStderr(), level, cfg.LogFormat)
+		set.logWarnings(log)
 		if cfg.NATSReplyCreds == "" && cfg.NATSCreds != "" {
 			log.Warn("replies leave with the rights of the main connection: only our own check keeps them from its subjects",
 				"hint", "set nats-reply-creds to a user that may publish replies only")
@@ -72,12 +73,12 @@ func serve(ctx context.Context, cfg *Config, partners []gateway.Partner, hasher 
 	defer client.Close()
 	warnTestAccounts(log, partners)
 	warnNoProxy(log, client.Proxy())
-	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.NATSCreds, Name: "protocolq worker", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
+	main, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(cfg.NATSCreds), Name: "protocolq worker", Inbox: messages.WorkerInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err
 	}
 	defer main.Close()
-	replies, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: firstOf(cfg.NATSReplyCreds, cfg.NATSCreds),
+	replies, err := connectNATS(natsOptions{Servers: cfg.NATS, Creds: cfg.login(firstOf(cfg.NATSReplyCreds, cfg.NATSCreds)),
 		Name: "protocolq replies", Inbox: messages.WorkerReplyInbox, Wait: true, Logger: log})
 	if err != nil {
 		return err

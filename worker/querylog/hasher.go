@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io"
 	"log/slog"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,35 +72,13 @@ func newKey(secret []byte) key {
 // minKey is the length of a key in bytes: as long as the hash.
 const minKey = 32
 
-// maxKeyFile is far above any key file.
-const maxKeyFile = 64 << 10
-
 var hexKey = regexp.MustCompile(`^(?:[0-9a-fA-F]{2}){32,}$`)
 
-// ReadKeyFile makes a Hasher from a file: one key a line in hex, 32 bytes or
-// more, the first for new lines and all of them to look people up; or else the
-// whole file is one key of 32 bytes or more. Errors never show what is in it.
-func ReadKeyFile(path string) (*Hasher, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the log's HMAC key: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the log's HMAC key: %w", err)
-	}
-	if len(data) > maxKeyFile {
-		return nil, fmt.Errorf("read the log's HMAC key: %s is longer than %d bytes", path, maxKeyFile)
-	}
-	h, err := NewHasher(data)
-	if err != nil {
-		return nil, fmt.Errorf("read the log's HMAC key: %s %w", path, err)
-	}
-	return h, nil
-}
-
-// NewHasher makes a Hasher from what a key file holds.
+// NewHasher makes a Hasher from what a key file holds: one key a line in hex, 32
+// bytes or more, the first for new lines and all of them to look people up; or
+// else the whole file is one key of 32 bytes or more. Hex that an editor or a
+// shell has dressed up (UTF-16, a byte order mark, quotes) is refused: as bytes
+// it would be another key than the fleet's. Errors never show what is in it.
 func NewHasher(material []byte) (*Hasher, error) {
 	lines := bytes.Fields(material)
 	secrets := make([][]byte, 0, len(lines))
@@ -117,6 +94,9 @@ func NewHasher(material []byte) (*Hasher, error) {
 		secrets = append(secrets, secret)
 	}
 	if len(secrets) == 0 {
+		if isDressedHex(material) {
+			return nil, errors.New("holds hex in UTF-16, in quotes or behind a byte order mark: save it as plain text")
+		}
 		if len(bytes.TrimSpace(material)) < minKey {
 			return nil, fmt.Errorf("holds %d bytes; a key has %d or more, for instance by: openssl rand -hex 32", len(bytes.TrimSpace(material)), minKey)
 		}
@@ -132,6 +112,13 @@ func NewHasher(material []byte) (*Hasher, error) {
 	}
 	h.current, h.older = h.older[0], h.older[1:]
 	return h, nil
+}
+
+var undress = strings.NewReplacer("\uFEFF", "", "\xFF\xFE", "", "\xFE\xFF", "", "\x00", "", `"`, "", "'", "")
+
+func isDressedHex(material []byte) bool {
+	lines := strings.Fields(undress.Replace(string(material)))
+	return len(lines) > 0 && !slices.ContainsFunc(lines, func(line string) bool { return !hexKey.MatchString(line) })
 }
 
 func (k key) sum(kind, text string) (id LookUp) {

@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,34 +71,38 @@ func TestOlderKeys(t *testing.T) {
 }
 
 func TestKeyFiles(t *testing.T) {
-	dir := t.TempDir()
+	key := strings.Repeat("ab", 32)
+	var wide strings.Builder
+	for _, c := range key + "\r\n" {
+		wide.WriteString(string(c) + "\x00")
+	}
 	for name, c := range map[string]struct {
 		content string
 		fault   string
 	}{
-		"hex":      {strings.Repeat("ab", 32), ""},
-		"raw":      {strings.Repeat("\x01z", 20), ""},
-		"text":     {"a passphrase of forty characters or so ...", ""},
-		"short":    {"s3cret", "holds 6 bytes"},
-		"empty":    {"", "holds 0 bytes"},
-		"blank":    {strings.Repeat(" \n", 40), "holds 0 bytes"},
-		"half hex": {strings.Repeat("ab", 16), ""},
-		"huge":     {strings.Repeat("a", 65<<10), "is longer"},
+		"hex":                      {key, ""},
+		"hex, CRLF":                {key + "\r\n", ""},
+		"two":                      {key + "\n" + key + "\n", ""},
+		"raw":                      {strings.Repeat("\x01z", 20), ""},
+		"text":                     {"a passphrase of forty characters or so ...", ""},
+		"a mark before text":       {"\uFEFFa passphrase of forty characters or so ...", ""},
+		"short":                    {"s3cret", "holds 6 bytes"},
+		"empty":                    {"", "holds 0 bytes"},
+		"blank":                    {strings.Repeat(" \n", 40), "holds 0 bytes"},
+		"half hex":                 {strings.Repeat("ab", 16), ""},
+		"hex behind a mark":        {"\uFEFF" + key + "\n", "save it as plain text"},
+		"hex in quotes":            {"\"" + key + "\"\n", "save it as plain text"},
+		"hex in UTF-16":            {"\xFF\xFE" + wide.String(), "save it as plain text"},
+		"hex in UTF-16, no mark":   {wide.String(), "save it as plain text"},
+		"hex, the second in quote": {key + "\n'" + key + "'\n", "save it as plain text"},
 	} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := querylog.ReadKeyFile(path)
+		_, err := querylog.NewHasher([]byte(c.content))
 		switch {
 		case c.fault == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
-		case c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "s3cret")):
+		case c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "abab")):
 			t.Errorf("%s: error %v, want %s", name, err, c.fault)
 		}
-	}
-	if _, err := querylog.ReadKeyFile(filepath.Join(dir, "missing")); err == nil {
-		t.Error("no file, no error")
 	}
 }
 
