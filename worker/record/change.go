@@ -1,0 +1,70 @@
+// The circle of read, edit and write, walked a bounded number of times.
+
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Edit makes a record's next content out of the last one, which is empty where there is no record. None leaves the
+// record as it is. It is called again when another write came between, and also when only the acknowledgement was
+// lost: then it is given its own work.
+type Edit func(last []byte) (next []byte, err error)
+
+// Waits between two rounds of a Change. Who met another comes back soon; who met nobody gives a server time.
+const (
+	rounds      = 8
+	firstJitter = 5 * time.Millisecond // doubles up to 80 ms
+	awayWait    = 500 * time.Millisecond
+)
+
+// Change reads the record, lets edit make its next content, and writes that, until nobody came between: at most 8
+// times. An error of Get or edit, and a store without room, end it at once.
+func Change(ctx context.Context, s Store, name string, edit Edit) error {
+	for round := 1; ; round++ {
+		last, err := s.Get(ctx, name)
+		if err != nil {
+			return fmt.Errorf("change record %s: %w", name, err)
+		}
+		next, err := edit(last.Data)
+		if err != nil {
+			return fmt.Errorf("change record %s: %w", name, err)
+		}
+		if len(next) == 0 {
+			return nil
+		}
+		_, err = s.Put(ctx, name, next, Terms{Expect: last.Seq})
+		if err == nil {
+			return nil
+		}
+		if round == rounds || errors.Is(err, ErrFull) {
+			return fmt.Errorf("change record %s: %w", name, err)
+		}
+		if ended := sleep(ctx, waitAfter(err, round)); ended != nil {
+			return fmt.Errorf("change record %s: %w", name, errors.Join(ended, err))
+		}
+	}
+}
+
+// waitAfter is how long a Change rests after its round has failed.
+func waitAfter(err error, round int) time.Duration {
+	if errors.Is(err, ErrConflict) {
+		return time.Duration(rand.Int64N(int64(firstJitter << min(round-1, 4))))
+	}
+	return awayWait
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
