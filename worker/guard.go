@@ -5,16 +5,13 @@ package worker
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
 	"protocolq/worker/limit"
+	"protocolq/worker/record"
 )
 
 // Limits are those of one partner over the whole fleet; 0 is none.
@@ -37,7 +34,7 @@ type guard struct {
 const longestRateWait = 10 * time.Second
 
 func newGuard(w *Worker) *guard {
-	records := NewPartnerRecords(w.js, w.o.Names)
+	records := PartnerRecords(w.o.NATS, w.to, w.o.Names)
 	g := &guard{w: w, halts: newHalts(w, records), hold: newHold(), rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{}}
 	for p, l := range w.o.Limits {
 		if l.Rate > 0 {
@@ -122,16 +119,14 @@ func (g *guard) noted(next Handler) Handler {
 }
 
 // watch hears of changed halts.
-func (g *guard) watch(ctx context.Context) (*nats.Subscription, error) {
-	changed := g.w.o.Names.Changed("")
-	sub, err := g.w.o.NATS.Subscribe(changed+"*."+HaltRecord, func(m *nats.Msg) {
-		partner, _, _ := strings.Cut(m.Subject[len(changed):], ".")
-		seq, err := sequence(m)
+func (g *guard) watch(ctx context.Context) (stop func(), err error) {
+	stop, err = g.halts.records.Watch("*."+HaltRecord, func(r record.Record, err error) {
 		if err != nil {
-			g.w.log.Error("halt record without its sequence", "err", err)
+			g.w.log.Error("halt record not read", "err", err)
 			return
 		}
-		g.halts.heard(partner, m.Data, seq)
+		partner, _, _ := strings.Cut(r.Name, ".")
+		g.halts.heard(partner, r.Data, r.Seq)
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +136,7 @@ func (g *guard) watch(ctx context.Context) (*nats.Subscription, error) {
 	if err := g.halts.refresh(ctx); err != nil {
 		g.w.log.Warn("halts not read yet", "err", err)
 	}
-	return sub, nil
+	return stop, nil
 }
 
 // tend renews the shares of calls, and reads the halts in case a change was missed.
@@ -167,8 +162,4 @@ func (g *guard) tend(ctx context.Context) {
 		}
 		cancel()
 	}
-}
-
-func sequence(m *nats.Msg) (uint64, error) {
-	return strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 }

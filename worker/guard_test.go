@@ -11,6 +11,7 @@ import (
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
+	"protocolq/worker/publish"
 )
 
 // Five faults of the partner's settings over three keys halt the partner over all workers; the
@@ -57,16 +58,12 @@ func TestPartnerHalt(t *testing.T) {
 // setHalt writes the halt record as an operator does.
 func (f *fleet) setHalt(h worker.Halt) {
 	f.t.Helper()
-	records := worker.NewPartnerRecords(f.js, f.names)
-	_, seq, err := records.Get(f.t.Context(), partner+"."+worker.HaltRecord)
-	if err != nil {
-		f.t.Fatal(err)
-	}
 	data, err := json.Marshal(h)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if _, err := records.Put(f.t.Context(), partner+"."+worker.HaltRecord, data, seq); err != nil {
+	records := worker.PartnerRecords(f.nc, publish.New(f.nc), f.names)
+	if err := records.Change(f.t.Context(), partner+"."+worker.HaltRecord, func([]byte) ([]byte, error) { return data, nil }); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -6,64 +6,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
-	"protocolq/worker/limit"
+	"protocolq/worker/record"
 )
 
-// PartnerRecords keeps small shared records in the stream PROTOCOL_PARTNERS, one
-// per partner and name. It is a [limit.Records] whose names are "<partner>.<record>".
-type PartnerRecords struct {
-	js      jetstream.JetStream
-	subject string // without the name
-	direct  string // direct-get API subject without the record's subject
-}
-
-// NewPartnerRecords makes the records of the fleet with these names.
-func NewPartnerRecords(js jetstream.JetStream, names messages.Names) *PartnerRecords {
+// PartnerRecords are what the fleet with these names shares about its partners, each under "<partner>.<record>".
+func PartnerRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
 	subject := names.Partner("", "")
-	return &PartnerRecords{js: js, subject: subject[:len(subject)-1], direct: "$JS.API.DIRECT.GET." + names.Stream(messages.Partners) + "."}
-}
-
-// Get implements [limit.Records].
-func (p *PartnerRecords) Get(ctx context.Context, name string) (data []byte, seq uint64, err error) {
-	m, err := p.js.Conn().RequestWithContext(ctx, p.direct+p.subject+name, nil)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read partner record: %w", err)
-	}
-	switch status := m.Header.Get("Status"); status {
-	case "":
-	case "404":
-		return nil, 0, nil
-	default:
-		return nil, 0, fmt.Errorf("read partner record: status %s %s", status, m.Header.Get("Description"))
-	}
-	if seq, err = sequence(m); err != nil {
-		return nil, 0, fmt.Errorf("read partner record: %w", err)
-	}
-	return m.Data, seq, nil
-}
-
-// Put implements [limit.Records].
-func (p *PartnerRecords) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
-	ack, err := p.js.PublishMsg(ctx, &nats.Msg{Subject: p.subject + name, Data: data, Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)}}})
-	var api *jetstream.APIError
-	switch {
-	case err == nil:
-		return ack.Sequence, nil
-	case errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164):
-		return 0, limit.ErrConflict
-	}
-	return 0, fmt.Errorf("write partner record: %w", err)
+	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.Partners),
+		Subject: subject[:len(subject)-1], Changed: names.Changed("")})
 }
 
 // Halt is the shared record of a partner that is not asked for at present.
@@ -94,7 +51,7 @@ const (
 // halts knows which partners are halted and decides when one is.
 type halts struct {
 	w       *Worker
-	records *PartnerRecords
+	records *record.Stream
 
 	mu       sync.Mutex // guards what follows; never held over I/O
 	partners map[string]*haltState
@@ -111,7 +68,7 @@ type fault struct {
 	key string
 }
 
-func newHalts(w *Worker, records *PartnerRecords) *halts {
+func newHalts(w *Worker, records *record.Stream) *halts {
 	h := &halts{w: w, records: records, partners: map[string]*haltState{}}
 	for _, p := range w.o.Partners {
 		h.partners[p] = &haltState{}
@@ -123,12 +80,12 @@ func newHalts(w *Worker, records *PartnerRecords) *halts {
 func (h *halts) refresh(ctx context.Context) error {
 	var faults []error
 	for p := range h.partners {
-		data, seq, err := h.records.Get(ctx, p+"."+HaltRecord)
+		r, err := h.records.Get(ctx, p+"."+HaltRecord)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		h.heard(p, data, seq)
+		h.heard(p, r.Data, r.Seq)
 	}
 	return errors.Join(faults...)
 }
@@ -190,7 +147,7 @@ func (h *halts) put(ctx context.Context, partner string, rec Halt, expect uint64
 	if err != nil {
 		return err
 	}
-	seq, err := h.records.Put(ctx, partner+"."+HaltRecord, data, expect)
+	seq, err := h.records.Put(ctx, partner+"."+HaltRecord, data, record.Terms{Expect: expect})
 	if err != nil {
 		return err
 	}

@@ -96,11 +96,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = watch.Unsubscribe() }()
-	halts, err := w.guard.watch(ctx)
+	unwatch, err := w.guard.watch(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = halts.Unsubscribe() }()
+	defer unwatch()
 	var tasks errgroup.Group
 	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.guard.tend, w.book.keep, w.book.writeRuns, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })

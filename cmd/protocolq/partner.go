@@ -15,6 +15,8 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker"
+	"protocolq/worker/publish"
+	shared "protocolq/worker/record"
 )
 
 func newPartner() *cobra.Command {
@@ -51,7 +53,7 @@ func partnerCommand(c *cobra.Command, run func(ctx context.Context, w io.Writer,
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), 10*time.Second)
 		defer cancel()
-		err = run(ctx, c.OutOrStdout(), &partnerDesk{names: names, js: js, records: worker.NewPartnerRecords(js, names)}, args)
+		err = run(ctx, c.OutOrStdout(), &partnerDesk{names: names, js: js, records: worker.PartnerRecords(nc, publish.New(nc), names)}, args)
 		return cmp.Or(notAllowed(nc, err), err)
 	}
 	return c
@@ -61,30 +63,25 @@ func partnerCommand(c *cobra.Command, run func(ctx context.Context, w io.Writer,
 type partnerDesk struct {
 	names   messages.Names
 	js      jetstream.JetStream
-	records *worker.PartnerRecords
+	records *shared.Stream
 }
 
 // halt reads one partner's record.
-func (p *partnerDesk) halt(ctx context.Context, id string) (h worker.Halt, seq uint64, err error) {
-	data, seq, err := p.records.Get(ctx, id+"."+worker.HaltRecord)
-	if err == nil && len(data) > 0 {
-		err = json.Unmarshal(data, &h)
+func (p *partnerDesk) halt(ctx context.Context, id string) (h worker.Halt, err error) {
+	r, err := p.records.Get(ctx, id+"."+worker.HaltRecord)
+	if err == nil && len(r.Data) > 0 {
+		err = json.Unmarshal(r.Data, &h)
 	}
-	return h, seq, err
+	return h, err
 }
 
-// set writes one partner's record, unless somebody else has changed it meanwhile.
+// set writes one partner's record, over whatever a worker makes of it meanwhile: an operator has the last word.
 func (p *partnerDesk) set(ctx context.Context, id string, h worker.Halt) error {
-	_, seq, err := p.halt(ctx, id)
-	if err != nil {
-		return err
-	}
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	_, err = p.records.Put(ctx, id+"."+worker.HaltRecord, data, seq)
-	return err
+	return p.records.Change(ctx, id+"."+worker.HaltRecord, func([]byte) ([]byte, error) { return data, nil })
 }
 
 // partnerLine is one line of the list.
@@ -141,7 +138,7 @@ func (p *partnerDesk) list(ctx context.Context) ([]partnerLine, error) {
 	head := p.names.Partner("", "")
 	for subject := range info.State.Subjects {
 		id := subject[len(head)-1 : len(subject)-len(worker.HaltRecord)-1]
-		h, _, err := p.halt(ctx, id)
+		h, err := p.halt(ctx, id)
 		if err != nil {
 			return nil, err
 		}

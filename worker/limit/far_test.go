@@ -10,27 +10,32 @@ import (
 	"time"
 
 	"protocolq/worker/limit"
+	"protocolq/worker/record"
 )
 
 // slow answers as a server some milliseconds away does.
-type slow struct{ *records }
+type slow struct{ *record.Memory }
 
-func (s slow) Get(ctx context.Context, name string) ([]byte, uint64, error) {
-	d, q, err := s.records.Get(ctx, name)
+func (s slow) Get(ctx context.Context, name string) (record.Record, error) {
+	r, err := s.Memory.Get(ctx, name)
 	time.Sleep(time.Millisecond)
-	return d, q, err
+	return r, err
 }
 
-func (s slow) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
+func (s slow) Put(ctx context.Context, name string, data []byte, t record.Terms) (uint64, error) {
 	time.Sleep(time.Millisecond)
-	return s.records.Put(ctx, name, data, expect)
+	return s.Memory.Put(ctx, name, data, t)
+}
+
+func (s slow) Change(ctx context.Context, name string, edit func([]byte) ([]byte, error)) error {
+	return record.Change(ctx, s, name, edit)
 }
 
 // With more demand than there is, and askers who are refused after most, the rate holds.
 func TestRateWhenMostAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, seconds = 20, 60
-		shared := slow{newRecords()}
+		shared := slow{&record.Memory{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var begun atomic.Int64

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"protocolq/worker/limit"
+	"protocolq/worker/record"
 )
 
 // Two of three who wait hear their answer from elsewhere before their turn has come, as happens when the same keys are
@@ -17,7 +18,7 @@ import (
 func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, seconds = 20, 30
-		shared := newRecords()
+		shared := &record.Memory{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var begun atomic.Int64
@@ -51,7 +52,7 @@ func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
 // Who would wait too long is told so at once, also behind others of his own process.
 func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewRate(newRecords(), "rate", 10, time.Now)
+		l := limit.NewRate(&record.Memory{}, "rate", 10, time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 100 {
 			go func() { _, _ = l.Wait(ctx, time.Hour) }()
@@ -73,7 +74,7 @@ func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 // nothing about how fast calls go.
 func TestRateIsNotJudgedByItsIdleTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shared := newRecords()
+		shared := &record.Memory{}
 		ctx, stop := context.WithCancel(t.Context())
 		other := limit.NewRate(shared, "rate", 20, time.Now)
 		go func() {

@@ -1,4 +1,4 @@
-// What limits have in common: a small record that the fleet shares, compared and swapped.
+// What limits have in common: a small record that the fleet shares.
 
 // Package limit keeps a fleet from asking too much of somebody else: a rate and
 // a concurrency that hold over all processes together, and a budget of retries
@@ -12,57 +12,30 @@ package limit
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"time"
 )
 
-// Records keeps small shared records by name. Any error but ErrConflict leaves
-// open whether a Put was written.
+// Records changes small records that the fleet shares.
 type Records interface {
-	// Get reads the newest record; seq 0 and no data where there is none.
-	Get(ctx context.Context, name string) (data []byte, seq uint64, err error)
-	// Put writes the record if its sequence is still expect.
-	Put(ctx context.Context, name string, data []byte, expect uint64) (seq uint64, err error)
+	// Change makes the record's next content out of the last one by edit, and again when another came between. The
+	// last one is empty where there is no record; no next one leaves the record as it is.
+	Change(ctx context.Context, name string, edit func(last []byte) (next []byte, err error)) error
 }
 
-// ErrConflict says that the record had another sequence.
-var ErrConflict = errors.New("limit: the shared record has changed")
-
-// rounds bounds how often a shared record is tried to be changed in one go.
-const rounds = 8
-
-// change reads the record name, lets edit change it, and writes it, until nobody
-// else came between. edit returns false to leave it as it is.
+// change lets edit change the record name. edit returns false to leave it as it is.
 func change[T any](ctx context.Context, r Records, name string, edit func(*T) bool) error {
-	var last error
-	for round := range rounds {
-		data, seq, err := r.Get(ctx, name)
-		if err != nil {
-			return fmt.Errorf("read shared record: %w", err)
-		}
+	return r.Change(ctx, name, func(last []byte) ([]byte, error) {
 		var rec T
-		if len(data) > 0 {
-			if err := json.Unmarshal(data, &rec); err != nil {
-				return fmt.Errorf("read shared record: %w", err)
+		if len(last) > 0 {
+			if err := json.Unmarshal(last, &rec); err != nil {
+				return nil, err
 			}
 		}
 		if !edit(&rec) {
-			return nil
+			return nil, nil
 		}
-		data, err = json.Marshal(&rec)
-		if err != nil {
-			return fmt.Errorf("write shared record: %w", err)
-		}
-		if _, last = r.Put(ctx, name, data, seq); last == nil {
-			return nil
-		}
-		if err := sleep(ctx, time.Duration(rand.Int64N(int64(5*time.Millisecond)<<min(round, 4)))); err != nil {
-			return errors.Join(err, last)
-		}
-	}
-	return fmt.Errorf("write shared record: %w", last)
+		return json.Marshal(&rec)
+	})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

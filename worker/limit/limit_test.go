@@ -12,34 +12,8 @@ import (
 	"time"
 
 	"protocolq/worker/limit"
+	"protocolq/worker/record"
 )
-
-// records are shared records in memory; writes counts the changes that went through.
-type records struct {
-	mu     sync.Mutex
-	data   map[string][]byte
-	seq    map[string]uint64
-	writes int
-}
-
-func newRecords() *records { return &records{data: map[string][]byte{}, seq: map[string]uint64{}} }
-
-func (r *records) Get(ctx context.Context, name string) ([]byte, uint64, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.data[name], r.seq[name], ctx.Err()
-}
-
-func (r *records) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seq[name] != expect {
-		return 0, limit.ErrConflict
-	}
-	r.data[name], r.writes = data, r.writes+1
-	r.seq[name]++
-	return r.seq[name], ctx.Err()
-}
 
 // Three processes that all want more than there is begin together exactly as
 // many calls as the rate allows, and not more in any second.
@@ -47,7 +21,7 @@ func TestRateOverThreeProcesses(t *testing.T) {
 	for _, perSecond := range []float64{0.5, 7, 100, 5000} {
 		t.Run(fmt.Sprint(perSecond), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				shared := newRecords()
+				shared := &record.Memory{}
 				ctx, cancel := context.WithCancel(t.Context())
 				var mu sync.Mutex
 				perSec := map[int]int{}
@@ -85,17 +59,27 @@ func TestRateOverThreeProcesses(t *testing.T) {
 				if float64(total) < want*0.95-1 || float64(total) > want*1.05+1 {
 					t.Errorf("%d calls in %d s, want %.0f within 5 %%", total, seconds, want)
 				}
-				if most := seconds*11 + 3; perSecond > 10 && shared.writes > most {
-					t.Errorf("%d writes, want at most %d: ten a second and not one per call", shared.writes, most)
+				if most := seconds*11 + 3; perSecond > 10 && writes(t, shared, "rate") > most {
+					t.Errorf("%d writes, want at most %d: ten a second and not one per call", writes(t, shared, "rate"), most)
 				}
 			})
 		})
 	}
 }
 
+// writes is how often a record was written, if no other was.
+func writes(t *testing.T, m *record.Memory, name string) int {
+	t.Helper()
+	r, err := m.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(r.Seq)
+}
+
 func TestRateTakesNothingTooFarAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewRate(newRecords(), "rate", 0.1, time.Now)
+		l := limit.NewRate(&record.Memory{}, "rate", 0.1, time.Now)
 		if after, err := l.Wait(t.Context(), time.Second); after != 0 || err != nil {
 			t.Errorf("the first call waits %v, %v", after, err)
 		}
@@ -148,7 +132,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 func TestShareOverThreeProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shared := newRecords()
+		shared := &record.Memory{}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		var under, most atomic.Int64
@@ -177,7 +161,7 @@ func TestShareOverThreeProcesses(t *testing.T) {
 // What a dead process held is free again after its time, and not before.
 func TestShareOfTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shared := newRecords()
+		shared := &record.Memory{}
 		dead := limit.NewShare(shared, "calls", "dead", 1, time.Now)
 		if _, err := dead.Enter(t.Context()); err != nil {
 			t.Fatal(err)
@@ -197,7 +181,7 @@ func TestShareOfTheDead(t *testing.T) {
 
 func TestShareWaitsNoLongerThanItsAsker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := limit.NewShare(newRecords(), "calls", "a", 1, time.Now)
+		s := limit.NewShare(&record.Memory{}, "calls", "a", 1, time.Now)
 		if _, err := s.Enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
