@@ -10,7 +10,7 @@ import (
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
-	"protocolq/worker"
+	gate "protocolq/worker/partner"
 )
 
 // BenchmarkBesideABacklog asks one by one for a partner, with and without a backlog of another who is halted: while it comes
@@ -19,7 +19,7 @@ func BenchmarkBesideABacklog(b *testing.B) {
 	for _, backlog := range []int{0, 100_000} {
 		b.Run(fmt.Sprint(backlog), func(b *testing.B) {
 			f := newFleet(b, simulator.Options{})
-			f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator}) // known to the workers before the first query comes
+			f.setHalt(gate.Halt{Halted: true, By: gate.ByOperator}) // known to the workers before the first query comes
 			f.start()
 			f.start()
 			asked := 0

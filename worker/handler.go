@@ -45,5 +45,5 @@ type Handler func(ctx context.Context, t *Turn) (messages.Result, error)
 // handler is what is done once per key: ask the gateway at the partner's pace and no sooner than
 // it wants, try again while that may help and the budget lasts, and write one line about it.
 func (w *Worker) handler() Handler {
-	return logged(w.log, counted(w.metrics, w.guard.noted(retried(w.o.Retry, w.budget, w.guard.paced(w.guard.heeded(asked(w.o.Gateway)))))))
+	return logged(w.log, counted(w.metrics, noted(w.gate, retried(w.o.Retry, w.budget, paced(w.gate, heeded(w.hold, w.log, asked(w.o.Gateway)))))))
 }

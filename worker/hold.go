@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ type hold struct {
 	mu    sync.Mutex
 	until map[string]time.Time // guarded by mu; by partner, of those that were asked for
 }
+
+// longestHoldWait is how long an ask waits for a hold's end; beyond it the asker is given how long it would be.
+const longestHoldWait = 10 * time.Second
 
 func newHold() *hold { return &hold{until: map[string]time.Time{}} }
 
@@ -46,20 +50,20 @@ func (h *hold) rest(partner string) time.Duration {
 // let go over a tenth of their wait, not all at once.
 func (h *hold) wait(ctx context.Context, partner string) (after time.Duration) {
 	rest := h.rest(partner)
-	if rest == 0 || rest > longestRateWait || sleep(ctx, jittered(rest)) != nil {
+	if rest == 0 || rest > longestHoldWait || sleep(ctx, jittered(rest)) != nil {
 		return rest
 	}
 	return h.rest(partner)
 }
 
 // held reports whether the query's partner is left alone at present.
-func (g *guard) held(q messages.Query) bool { return g.hold.rest(q.Partner) > 0 }
+func (w *Worker) held(q messages.Query) bool { return w.hold.rest(q.Partner) > 0 }
 
 // heeded begins a hold where the gateway asks for one, and makes no further attempt within one that
 // another key's call has begun.
-func (g *guard) heeded(next Handler) Handler {
+func heeded(h *hold, log *slog.Logger, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
-		if rest := g.hold.rest(t.Query.Partner); rest > 0 && len(t.Attempts) > 0 {
+		if rest := h.rest(t.Query.Partner); rest > 0 && len(t.Attempts) > 0 {
 			if rest > time.Until(t.Lease.Deadline())/2 {
 				return messages.Result{}, errNoTurn
 			}
@@ -69,8 +73,8 @@ func (g *guard) heeded(next Handler) Handler {
 		}
 		r, err := next(ctx, t)
 		if gerr, ok := errors.AsType[*gateway.Error](err); ok && gerr.Code == tooMany && gerr.RetryAfter > 0 {
-			if g.hold.set(t.Query.Partner, t.notBefore) {
-				g.w.log.Warn("too many calls for the gateway: partner left alone", "partner", t.Query.Partner, "wait", gerr.RetryAfter.String())
+			if h.set(t.Query.Partner, t.notBefore) {
+				log.Warn("too many calls for the gateway: partner left alone", "partner", t.Query.Partner, "wait", gerr.RetryAfter.String())
 			}
 		}
 		return r, err

@@ -13,6 +13,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
+	"protocolq/worker/partner"
 	"protocolq/worker/querylog"
 	"protocolq/worker/retry"
 )
@@ -44,9 +45,9 @@ type Options struct {
 	Grace       time.Duration // 15 s: how long runs under way may take after Run's ctx has ended
 	AfterCrash  dedupe.AfterCrash
 	Retry       retry.Policy
-	RetryBudget int               // 10: retries at once, beyond one per ten calls
-	Limits      map[string]Limits // by partner, over the whole fleet; none where there is no entry
-	CloudEvents bool              // events carry the CloudEvents headers, too
+	RetryBudget int                       // 10: retries at once, beyond one per ten calls
+	Limits      map[string]partner.Limits // by partner, over the whole fleet; none where there is no entry
+	CloudEvents bool                      // events carry the CloudEvents headers, too
 
 	LogHasher *querylog.Hasher // masks what the query log holds, equal in the fleet; nil: no query log is written
 

@@ -20,6 +20,7 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/limit"
+	"protocolq/worker/partner"
 	"protocolq/worker/retry"
 )
 
@@ -127,11 +128,11 @@ func actor(t *testing.T, owner string, store *view, g Asker, slots int) *Worker 
 	o := Options{Gateway: g, Names: names, Partners: []string{onePartner, otherPartner}, Slots: slots, Retry: retry.Policy{Initial: time.Millisecond, Max: time.Millisecond}}
 	o.defaults()
 	w := &Worker{o: o, owner: owner, log: slog.New(slog.DiscardHandler), metrics: newMetrics(), budget: limit.NewBudget(100)}
-	w.guard = newGuard(w)
+	w.hold, w.gate = newHold(), partner.New(partner.Options{Partners: o.Partners})
 	w.handle = w.handler()
 	runs := 0
 	w.group, err = dedupe.New(dedupe.Options{Store: store, Owner: owner, NewRun: func() string { runs++; return fmt.Sprint(owner, " run ", runs) }, Slots: o.Slots},
-		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Admit: w.guard.admit, Held: w.guard.held})
+		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Admit: w.awaitTurn, Held: w.held})
 	if err != nil {
 		t.Fatal(err)
 	}

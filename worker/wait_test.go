@@ -13,6 +13,7 @@ import (
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
+	gate "protocolq/worker/partner"
 )
 
 // submit stores a query whose reply goes to protocol.reply.test.
@@ -135,7 +136,7 @@ func TestWaitingCannotBeForged(t *testing.T) {
 func TestBacklogDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
-	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator}) // known to the workers before the first query comes
+	f.setHalt(gate.Halt{Halted: true, By: gate.ByOperator}) // known to the workers before the first query comes
 	f.start()
 	f.start()
 	const backlog = 3000

@@ -19,6 +19,7 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/limit"
+	"protocolq/worker/partner"
 	"protocolq/worker/publish"
 )
 
@@ -33,7 +34,8 @@ type Worker struct {
 	group   *dedupe.Group[messages.Query]
 	records *dedupe.Stream
 	handle  Handler
-	guard   *guard
+	gate    *partner.Gate
+	hold    *hold
 	book    *book
 	budget  *limit.Budget
 	metrics *metrics
@@ -53,7 +55,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	o.defaults()
-	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics(), retoldRuns: map[string]bool{}}
+	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics(), hold: newHold(), retoldRuns: map[string]bool{}}
 	var err error
 	if w.js, err = jetstream.New(o.NATS); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
@@ -61,11 +63,13 @@ func New(o Options) (*Worker, error) {
 	w.to = publish.New(o.NATS)
 	w.records = dedupe.NewStream(o.NATS, w.to, dedupe.StreamOptions{Name: o.Names.Stream(messages.State), State: o.Names.State(""), Changed: o.Names.Changed("")})
 	w.book = newBook(w)
-	w.budget, w.guard = limit.NewBudget(o.RetryBudget), newGuard(w)
+	w.budget = limit.NewBudget(o.RetryBudget)
+	w.gate = partner.New(partner.Options{Partners: o.Partners, Limits: o.Limits, Records: PartnerRecords(o.NATS, w.to, o.Names),
+		Owner: w.owner, Clock: w.clock.Now, Logger: w.log})
 	w.handle = w.handler()
 	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
 		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},
-		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.guard.admit, Held: w.guard.held})
+		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.awaitTurn, Held: w.held})
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +100,14 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = watch.Unsubscribe() }()
-	unwatch, err := w.guard.watch(ctx)
+	unwatch, err := w.gate.Watch(ctx)
 	if err != nil {
 		return err
 	}
 	defer unwatch()
 	var tasks errgroup.Group
-	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.guard.tend, w.book.keep, w.book.writeRuns, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
+	tasks.Go(func() error { return w.gate.Run(work) })
+	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.book.keep, w.book.writeRuns, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)
@@ -118,7 +123,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	err = errors.Join(err, w.group.Close(grace))
 	w.replier.drain(grace)
 	stop()
-	_ = tasks.Wait()
+	err = errors.Join(err, tasks.Wait())
 	w.log.Info("worker stopped")
 	return err
 }

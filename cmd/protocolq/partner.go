@@ -4,7 +4,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -15,8 +14,8 @@ import (
 
 	"protocolq/messages"
 	"protocolq/worker"
+	"protocolq/worker/partner"
 	"protocolq/worker/publish"
-	shared "protocolq/worker/record"
 )
 
 func newPartner() *cobra.Command {
@@ -63,31 +62,13 @@ func partnerCommand(c *cobra.Command, run func(ctx context.Context, w io.Writer,
 type partnerDesk struct {
 	names   messages.Names
 	js      jetstream.JetStream
-	records *shared.Stream
-}
-
-// halt reads one partner's record.
-func (p *partnerDesk) halt(ctx context.Context, id string) (h worker.Halt, err error) {
-	r, err := p.records.Get(ctx, id+"."+worker.HaltRecord)
-	if err == nil && len(r.Data) > 0 {
-		err = json.Unmarshal(r.Data, &h)
-	}
-	return h, err
-}
-
-// set writes one partner's record, over whatever a worker makes of it meanwhile: an operator has the last word.
-func (p *partnerDesk) set(ctx context.Context, id string, h worker.Halt) error {
-	data, err := json.Marshal(h)
-	if err != nil {
-		return err
-	}
-	return p.records.Change(ctx, id+"."+worker.HaltRecord, func([]byte) ([]byte, error) { return data, nil })
+	records partner.Records
 }
 
 // partnerLine is one line of the list.
 type partnerLine struct {
 	Partner string `json:"partner"`
-	worker.Halt
+	partner.Halt
 }
 
 func newPartnerList() *cobra.Command {
@@ -110,7 +91,7 @@ func newPartnerList() *cobra.Command {
 	})
 }
 
-func haltState(h worker.Halt) string {
+func haltState(h partner.Halt) string {
 	if h.Halted {
 		return "halted"
 	}
@@ -131,14 +112,14 @@ func (p *partnerDesk) list(ctx context.Context) ([]partnerLine, error) {
 	if err != nil {
 		return nil, &exitError{Code: exitOther, Err: fmt.Errorf("partners: %w", err), Hint: "run protocolq provision"}
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(p.names.Partner("*", worker.HaltRecord)))
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(p.names.Partner("*", partner.HaltRecord)))
 	if err != nil {
 		return nil, fmt.Errorf("partners: %w", err)
 	}
 	head := p.names.Partner("", "")
 	for subject := range info.State.Subjects {
-		id := subject[len(head)-1 : len(subject)-len(worker.HaltRecord)-1]
-		h, err := p.halt(ctx, id)
+		id := subject[len(head)-1 : len(subject)-len(partner.HaltRecord)-1]
+		h, err := partner.ReadHalt(ctx, p.records, id)
 		if err != nil {
 			return nil, err
 		}
@@ -152,8 +133,8 @@ func newPartnerHalt() *cobra.Command {
 	c := &cobra.Command{Use: "halt PARTNER", Short: "Let nobody ask for a partner until it is resumed", Args: onePartner}
 	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks next")
 	return partnerCommand(c, func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error {
-		h := worker.Halt{Halted: true, SinceMs: time.Now().UnixMilli(), By: worker.ByOperator, Reason: reason}
-		if err := p.set(ctx, args[0], h); err != nil {
+		h := partner.Halt{Halted: true, SinceMs: time.Now().UnixMilli(), By: partner.ByOperator, Reason: reason}
+		if err := partner.WriteHalt(ctx, p.records, args[0], h); err != nil {
 			return fmt.Errorf("halt: %w", err)
 		}
 		_, err := fmt.Fprintf(w, "partner %s is halted\n", args[0])
@@ -164,7 +145,7 @@ func newPartnerHalt() *cobra.Command {
 func newPartnerResume() *cobra.Command {
 	c := &cobra.Command{Use: "resume PARTNER", Short: "Let a partner be asked for again", Args: onePartner}
 	return partnerCommand(c, func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error {
-		if err := p.set(ctx, args[0], worker.Halt{}); err != nil {
+		if err := partner.WriteHalt(ctx, p.records, args[0], partner.Halt{}); err != nil {
 			return fmt.Errorf("resume: %w", err)
 		}
 		_, err := fmt.Fprintf(w, "partner %s is asked for again\n", args[0])

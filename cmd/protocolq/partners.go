@@ -11,7 +11,7 @@ import (
 
 	"protocolq/gateway"
 	"protocolq/gateway/mapi"
-	"protocolq/worker"
+	"protocolq/worker/partner"
 )
 
 // PartnerConfig is one partner as settings say it. Its keys are files.
@@ -81,10 +81,10 @@ func parsePartner(n *yaml.Node) (PartnerConfig, error) {
 }
 
 // limits are those of each partner; what a partner's own entry leaves out is the setting's.
-func (c *Config) limits(partners []gateway.Partner) map[string]worker.Limits {
-	list := map[string]worker.Limits{}
+func (c *Config) limits(partners []gateway.Partner) map[string]partner.Limits {
+	list := map[string]partner.Limits{}
 	for _, p := range partners {
-		list[p.ID] = worker.Limits{Rate: c.Rate, Concurrency: c.Concurrency}
+		list[p.ID] = partner.Limits{Rate: c.Rate, Concurrency: c.Concurrency}
 	}
 	for _, p := range c.Partners {
 		own := list[p.ID]

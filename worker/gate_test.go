@@ -3,7 +3,6 @@
 package worker_test
 
 import (
-	"encoding/json"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
+	gate "protocolq/worker/partner"
 	"protocolq/worker/publish"
 )
 
@@ -48,7 +48,7 @@ func TestPartnerHalt(t *testing.T) {
 	}
 	f.submit(messages.Query{ID: "patient", UserEmail: "signed+p@example.com"})
 	within(t, 20*time.Second, "a submitted query waits", func() bool { return f.waiting() == 1 })
-	f.setHalt(worker.Halt{})
+	f.setHalt(gate.Halt{})
 	within(t, 20*time.Second, "asked for again", func() bool { return !halted() })
 	if first.Stats().Outcomes["unknown"] == 0 {
 		t.Error("the first worker told nobody")
@@ -56,14 +56,9 @@ func TestPartnerHalt(t *testing.T) {
 }
 
 // setHalt writes the halt record as an operator does.
-func (f *fleet) setHalt(h worker.Halt) {
+func (f *fleet) setHalt(h gate.Halt) {
 	f.t.Helper()
-	data, err := json.Marshal(h)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	records := worker.PartnerRecords(f.nc, publish.New(f.nc), f.names)
-	if err := records.Change(f.t.Context(), partner+"."+worker.HaltRecord, func([]byte) ([]byte, error) { return data, nil }); err != nil {
+	if err := gate.WriteHalt(f.t.Context(), worker.PartnerRecords(f.nc, publish.New(f.nc), f.names), partner, h); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -108,15 +103,15 @@ func TestFaultsWithGoodAnswersBetweenHaltNobody(t *testing.T) {
 func TestProbeReopens(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
-	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(time.Hour).UnixMilli()})
+	f.setHalt(gate.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(time.Hour).UnixMilli()})
 	within(t, 20*time.Second, "halted", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
-	f.setHalt(worker.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().UnixMilli()})
+	f.setHalt(gate.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().UnixMilli()})
 	within(t, 20*time.Second, "open again", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Outcome == messages.Signed
 	})
-	f.setHalt(worker.Halt{Halted: true, By: worker.ByOperator})
+	f.setHalt(gate.Halt{Halted: true, By: gate.ByOperator})
 	within(t, 20*time.Second, "halted by the operator, without probes", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
@@ -126,7 +121,7 @@ func TestProbeReopens(t *testing.T) {
 func TestLimitsOverTheFleet(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 50 * time.Millisecond})
 	for range 3 {
-		f.start(func(o *worker.Options) { o.Limits = map[string]worker.Limits{partner: {Rate: 100, Concurrency: 4}} })
+		f.start(func(o *worker.Options) { o.Limits = map[string]gate.Limits{partner: {Rate: 100, Concurrency: 4}} })
 	}
 	begun := time.Now()
 	var wg sync.WaitGroup
@@ -154,7 +149,7 @@ func TestRateOverTheFleet(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	for range 3 {
-		f.start(func(o *worker.Options) { o.Limits = map[string]worker.Limits{partner: {Rate: 20}} })
+		f.start(func(o *worker.Options) { o.Limits = map[string]gate.Limits{partner: {Rate: 20}} })
 	}
 	begun := time.Now()
 	var wg sync.WaitGroup

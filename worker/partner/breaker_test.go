@@ -1,0 +1,148 @@
+// When a partner is halted, probed and resumed, as a table of what happens one after the other.
+
+package partner_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"protocolq/worker/partner"
+)
+
+// event is one thing that happens to a Breaker, so long after the one before.
+type event struct {
+	after time.Duration
+	run   partner.Run // where it has a key
+	halt  *partner.Halt
+}
+
+func faults(every time.Duration, keys ...string) (all []event) {
+	for _, key := range keys {
+		all = append(all, event{after: every, run: partner.Run{Key: key, Code: "ILLEGAL_SIGN", Finding: partner.Fault}})
+	}
+	return all
+}
+
+func found(f partner.Finding, key string) event {
+	return event{run: partner.Run{Key: key, Code: "X", Finding: f}}
+}
+
+func TestBreakerHalts(t *testing.T) {
+	good, nothing := found(partner.Good, "z"), found(partner.Nothing, "z")
+	for name, c := range map[string]struct {
+		events []event
+		halts  int // the place of the event that halts, from 1; 0: none does
+	}{
+		"five faults over three keys":      {faults(0, "a", "b", "c", "a", "b"), 5},
+		"four faults":                      {faults(0, "a", "b", "c", "d"), 0},
+		"five faults over two keys":        {faults(0, "a", "b", "a", "b", "a"), 0},
+		"a third key comes late":           {faults(0, "a", "b", "a", "b", "a", "b", "c"), 7},
+		"a good answer between":            {append(append(faults(0, "a", "b", "c", "d"), good), faults(0, "e", "f")...), 0},
+		"five after a good answer":         {append(append(faults(0, "a", "b", "c", "d"), good), faults(0, "e", "f", "g", "h", "i")...), 10},
+		"what says nothing is passed over": {append(append(faults(0, "a", "b", "c", "d"), nothing), faults(0, "e")...), 6},
+		"within a minute, to the end":      {faults(15*time.Second, "a", "b", "c", "d", "e"), 5},
+		"over more than a minute":          {faults(15*time.Second+time.Millisecond, "a", "b", "c", "d", "e"), 0},
+		"two keys, without end":            {faults(time.Second, repeated(100, "a", "b")...), 0},
+		"two keys fill what is kept":       {faults(0, append(repeated(100, "a", "b"), "c")...), 201},
+		"halted and resumed meanwhile": {append(append(faults(0, "a", "b", "c", "d"), event{halt: &partner.Halt{Halted: true}}, event{halt: &partner.Halt{}}),
+			faults(0, "e")...), 0},
+		"halted already": {append([]event{{halt: &partner.Halt{Halted: true, By: "another"}}}, faults(0, "a", "b", "c", "d", "e")...), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b partner.Breaker
+			now, halts := time.Unix(1_800_000_000, 0), 0
+			seq := uint64(0)
+			for i, e := range c.events {
+				now = now.Add(e.after)
+				if e.halt != nil {
+					seq++
+					b.Learn(*e.halt, seq)
+					continue
+				}
+				w := b.Note(now, "me", e.run)
+				if w == nil {
+					continue
+				}
+				halts = i + 1
+				want := partner.Halt{Halted: true, SinceMs: now.UnixMilli(), By: "me", Code: "ILLEGAL_SIGN", ProbeAtMs: now.Add(time.Minute).UnixMilli(),
+					Reason: "the gateway finds fault with this partner's settings, whoever is asked about"}
+				if w.Halt != want || w.Seq != seq {
+					t.Errorf("writes %+v, want %+v over %d", w, want, seq)
+				}
+				break
+			}
+			if halts != c.halts {
+				t.Errorf("halted by event %d, want %d", halts, c.halts)
+			}
+		})
+	}
+}
+
+func repeated(n int, keys ...string) (all []string) {
+	for range n {
+		all = append(all, keys...)
+	}
+	return all
+}
+
+// What is decided about a call, and about a good answer, with each kind of record.
+func TestBreakerCalls(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	at := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
+	for name, c := range map[string]struct {
+		halt    partner.Halt
+		after   time.Duration
+		probe   bool
+		resumed bool // by a good answer
+	}{
+		"open":                         {},
+		"resumed":                      {halt: partner.Halt{By: "me"}},
+		"halted a moment ago":          {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(time.Minute)}, after: time.Minute, resumed: true},
+		"just before its probe":        {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(time.Millisecond)}, after: time.Millisecond, resumed: true},
+		"at its probe":                 {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(0)}, probe: true, resumed: true},
+		"long after its probe":         {halt: partner.Halt{Halted: true, By: "another", SinceMs: 7, Code: "C", Reason: "r", ProbeAtMs: at(-time.Hour)}, probe: true, resumed: true},
+		"by a worker, without probes":  {halt: partner.Halt{Halted: true, By: "another"}, after: time.Minute, resumed: true},
+		"by an operator":               {halt: partner.Halt{Halted: true, By: partner.ByOperator}, after: time.Minute},
+		"by an operator, with a probe": {halt: partner.Halt{Halted: true, By: partner.ByOperator, ProbeAtMs: at(0)}, probe: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b partner.Breaker
+			if turned := b.Learn(c.halt, 7); turned != c.halt.Halted {
+				t.Errorf("turned: %v", turned)
+			}
+			after, probe := b.Call(now)
+			if after != c.after || (probe != nil) != c.probe {
+				t.Errorf("after %v, probe %+v", after, probe)
+			}
+			if probe != nil {
+				want := c.halt
+				want.ProbeAtMs = at(time.Minute)
+				if probe.Halt != want || probe.Seq != 7 {
+					t.Errorf("probe writes %+v, want %+v over 7", probe, want)
+				}
+			}
+			w := b.Note(now, "me", partner.Run{Key: "a", Finding: partner.Good})
+			if (w != nil) != c.resumed || w != nil && (w.Halt != partner.Halt{} || w.Seq != 7) {
+				t.Errorf("a good answer writes %+v", w)
+			}
+			if w := b.Note(now, "me", partner.Run{Key: "a"}); w != nil {
+				t.Errorf("what says nothing writes %+v", w)
+			}
+		})
+	}
+}
+
+// A record that is known changes nothing; of one that is not, it is said whether the partner turned.
+func TestBreakerLearns(t *testing.T) {
+	var b partner.Breaker
+	for i, c := range []struct {
+		halted bool
+		seq    uint64
+		turned bool
+	}{{false, 1, false}, {true, 2, true}, {false, 2, false}, {true, 3, false}, {false, 4, true}, {false, 0, false}} {
+		if turned := b.Learn(partner.Halt{Halted: c.halted}, c.seq); turned != c.turned {
+			t.Errorf("%s: turned %v", fmt.Sprint(i, c), turned)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// Halt: what the fleet shares about a partner that is not asked for at present, and how it is read and written.
+
+package partner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"protocolq/worker/record"
+)
+
+// Halt is the shared record of a partner that is not asked for at present: since when, by whom and why.
+type Halt struct {
+	Halted    bool   `json:"halted"`
+	SinceMs   int64  `json:"since_ms,omitempty"` // unix ms
+	By        string `json:"by,omitempty"`       // a worker, or ByOperator
+	Code      string `json:"code,omitempty"`     // the gateway's, that led to it
+	Reason    string `json:"reason,omitempty"`
+	ProbeAtMs int64  `json:"probe_at_ms,omitempty"` // unix ms when one call is let through to see; 0: none ever is
+}
+
+// HaltRecord is the name of a partner's halt among its records, "<partner>.halt".
+const HaltRecord = "halt"
+
+// ByOperator is who halted a partner that only an operator resumes.
+const ByOperator = "operator"
+
+// ReadHalt reads a partner's halt; the zero one where there is none.
+func ReadHalt(ctx context.Context, s record.Store, partner string) (Halt, error) {
+	r, err := s.Get(ctx, nameOf(partner))
+	if err != nil {
+		return Halt{}, err
+	}
+	return decodeHalt(r.Data)
+}
+
+// WriteHalt writes a partner's halt, over whatever a worker makes of it meanwhile: an operator has the last word.
+func WriteHalt(ctx context.Context, s record.Store, partner string, h Halt) error {
+	return record.Change(ctx, s, nameOf(partner), func([]byte) ([]byte, error) { return json.Marshal(h) })
+}
+
+func nameOf(partner string) string { return partner + "." + HaltRecord }
+
+func decodeHalt(data []byte) (h Halt, err error) {
+	if len(data) == 0 {
+		return Halt{}, nil
+	}
+	if err := json.Unmarshal(data, &h); err != nil {
+		return Halt{}, fmt.Errorf("read halt: %w", err)
+	}
+	return h, nil
+}
