@@ -107,11 +107,7 @@ func (d *frontDoor) remembered(s *storing) bool {
 		r := w.result(q, &v)
 		w.metrics.reply(&r)
 		w.send(s.to, r, s.encoding, s.trace)
-		if w.book != nil {
-			line := w.book.askLine(q, &r)
-			line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = s.token, w.clock.Now(), messages.DoorQuery, s.by, s.to, s.trace
-			w.book.answered(line)
-		}
+		w.lines.PublishRemembered(q, w.rememberedLine(s, &r))
 	}
 	return ok
 }

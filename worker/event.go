@@ -50,7 +50,7 @@ func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Recor
 // returns. Told again, they are dropped by their identity.
 func (w *Worker) tellRun(ctx context.Context, q *messages.Query, rec *dedupe.Record, r *messages.Result) {
 	told := w.event(ctx, q, r)
-	w.book.run(ctx, q, rec, r)
+	w.lines.PublishRun(ctx, q, w.runLine(rec, r))
 	told()
 }
 

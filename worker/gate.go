@@ -28,7 +28,7 @@ func (w *Worker) awaitTurn(ctx context.Context, q messages.Query) (leave func(),
 	if after, halted := w.gate.Halted(ctx, q.Partner); halted {
 		return nil, messages.PartnerHalted, after
 	}
-	if w.book != nil && w.book.full.Load() {
+	if w.lines.Full() {
 		return nil, messages.Overloaded, storeCheck
 	}
 	if after := w.hold.wait(ctx, q.Partner); after > 0 {

@@ -118,9 +118,7 @@ func (w *Worker) Stats() Stats {
 		Parked: w.group.Parked(), InFlight: w.group.InFlight(), StoreFill: float64(w.fill.Load()) / 1000,
 		UptimeMs: time.Since(w.begun).Milliseconds()}
 	s.RetryBudget = w.budget.Left()
-	if w.book != nil {
-		s.LogFull, s.LogLost = w.book.full.Load(), w.book.lost.Load()
-	}
+	s.LogFull, s.LogLost = w.lines.Full(), w.lines.Lost()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.Outcomes, s.Sources, s.Codes = clone(m.outcomes), clone(m.sources), clone(m.codes)

@@ -83,7 +83,7 @@ func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Err
 	r.ID = firstOf(r.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)))
 	to := w.refusalPlace(in, e)
 	w.log.Info("query refused", "why", e.Brief(), "told", to != "")
-	w.book.refused(in, e, &r)
+	w.lines.PublishRemembered(&messages.Query{ID: r.ID}, w.refusedLine(in, e.Code, &r))
 	j := &job{to: to, r: r, encoding: encoding, trace: in.trace(), token: in.token, msg: in.msg}
 	if j.encoding == "" {
 		j.encoding = messages.MsgPack

@@ -48,7 +48,6 @@ type replier struct {
 	wake    chan struct{}
 	settle  chan struct{} // signalled when settled has more
 	chores  chan *job     // with something to be published before them
-	toLog   chan struct{} // signalled when told has more
 	left    sync.WaitGroup
 	unheard chan *nats.Msg // what the server says of replies that nobody listened to
 	inbox   string         // where it says so: inbox.<place in the batch>
@@ -57,14 +56,13 @@ type replier struct {
 	mu      sync.Mutex // guards what follows
 	queue   []*job
 	settled []*job // what was published into a stream is there, or not: see job.refusal
-	told    []*job // their lines are not written yet
 }
 
 // mostBatch bounds what is sent in one round trip, and with it unheard.
 const mostBatch = 4096
 
 func newReplier(w *Worker) *replier {
-	return &replier{w: w, to: publish.New(w.o.Reply), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1), chores: make(chan *job, w.o.Storing), toLog: make(chan struct{}, 1),
+	return &replier{w: w, to: publish.New(w.o.Reply), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1), chores: make(chan *job, w.o.Storing),
 		unheard: make(chan *nats.Msg, mostBatch), inbox: w.o.Reply.NewInbox()}
 }
 
@@ -275,6 +273,7 @@ const lastSends = time.Second
 // drain waits until every reply is out, and every acknowledgement with it.
 func (p *replier) drain(ctx context.Context) {
 	p.closing.Store(true)
+	p.w.lines.Drain()
 	out := make(chan struct{})
 	go func() { p.left.Wait(); close(out) }()
 	select {

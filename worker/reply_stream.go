@@ -4,7 +4,6 @@ package worker
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +37,7 @@ func (p *replier) doChores(ctx context.Context) {
 			if j.event {
 				told := p.w.event(ctx, &j.a.q, &j.r)
 				if j.record != nil {
-					p.w.book.run(ctx, &j.a.q, j.record, &j.r)
+					p.w.lines.PublishRun(ctx, &j.a.q, p.w.runLine(j.record, &j.r))
 				}
 				told()
 			}
@@ -124,63 +123,17 @@ func (p *replier) runDurable(ctx context.Context) {
 	}
 }
 
-// log hands jobs that are told to whoever writes their lines; without a query
-// log, and of what was in no stream, they are done with at once. It does not
-// block: while the log is full its asks stay in the house, which bounds them.
-func (p *replier) log(ctx context.Context, told []*job) {
-	p.mu.Lock()
-	for _, j := range told {
-		if p.w.book != nil && j.a != nil {
-			p.told = append(p.told, j)
+// log has the lines of jobs that are replied to published, and is done with each after its line. One that waits has no
+// line yet, and what was in no stream has had its own. It does not block: while the log is full its asks stay in the
+// worker, which bounds them.
+func (p *replier) log(ctx context.Context, replied []*job) {
+	for _, j := range replied {
+		done := func(written bool) { p.done(j, written && ctx.Err() == nil) }
+		if j.a == nil || j.wait > 0 {
+			done(true)
+			continue
 		}
-	}
-	p.mu.Unlock()
-	for _, j := range told {
-		if p.w.book == nil || j.a == nil {
-			p.done(j, ctx.Err() == nil)
-		}
-	}
-	select {
-	case p.toLog <- struct{}{}:
-	default:
-	}
-}
-
-// lineLinger is how long the line of an ask waits for others, and with it the acknowledgement.
-const lineLinger = 20 * time.Millisecond
-
-// runLog writes the lines of asks that were told, as many as have come together,
-// and acknowledges them.
-func (p *replier) runLog(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.toLog:
-		}
-		if !p.closing.Load() {
-			select { // for those that come after it: what awaits them has had its answer
-			case <-ctx.Done():
-				return
-			case <-time.After(lineLinger):
-			}
-		}
-		p.mu.Lock()
-		told := p.told
-		p.told = nil
-		p.mu.Unlock()
-		for some := range slices.Chunk(told, querylog.MaxAsks) {
-			lines := make([]querylog.Ask, 0, len(some))
-			for _, j := range some {
-				if j.wait == 0 { // one that waits is told another time
-					lines = append(lines, p.w.book.stored(j))
-				}
-			}
-			p.w.book.asks(ctx, lines)
-			for _, j := range some {
-				p.done(j, ctx.Err() == nil)
-			}
-		}
+		p.w.lines.PublishAsk(querylog.Answered{Query: &j.a.q, Ask: storedLine(j), Done: done})
 	}
 }
 

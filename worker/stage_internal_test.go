@@ -21,6 +21,7 @@ import (
 	"protocolq/worker/dedupe"
 	"protocolq/worker/limit"
 	"protocolq/worker/partner"
+	"protocolq/worker/querylog"
 	"protocolq/worker/retry"
 )
 
@@ -128,7 +129,7 @@ func actor(t *testing.T, owner string, store *view, g Asker, slots int) *Worker 
 	o := Options{Gateway: g, Names: names, Partners: []string{onePartner, otherPartner}, Slots: slots, Retry: retry.Policy{Initial: time.Millisecond, Max: time.Millisecond}}
 	o.defaults()
 	w := &Worker{o: o, owner: owner, log: slog.New(slog.DiscardHandler), metrics: newMetrics(), budget: limit.NewBudget(100)}
-	w.hold, w.gate = newHold(), partner.New(partner.Options{Partners: o.Partners})
+	w.lines, w.hold, w.gate = querylog.Discard, newHold(), partner.New(partner.Options{Partners: o.Partners})
 	w.handle = w.handler()
 	runs := 0
 	w.group, err = dedupe.New(dedupe.Options{Store: store, Owner: owner, NewRun: func() string { runs++; return fmt.Sprint(owner, " run ", runs) }, Slots: o.Slots},

@@ -21,6 +21,7 @@ import (
 	"protocolq/worker/limit"
 	"protocolq/worker/partner"
 	"protocolq/worker/publish"
+	"protocolq/worker/querylog"
 )
 
 // Worker is one member of the fleet.
@@ -36,7 +37,7 @@ type Worker struct {
 	handle  Handler
 	gate    *partner.Gate
 	hold    *hold
-	book    *book
+	lines   *querylog.Publisher
 	budget  *limit.Budget
 	metrics *metrics
 	clock   clock
@@ -62,7 +63,10 @@ func New(o Options) (*Worker, error) {
 	}
 	w.to = publish.New(o.NATS)
 	w.records = dedupe.NewStream(o.NATS, w.to, dedupe.StreamOptions{Name: o.Names.Stream(messages.State), State: o.Names.State(""), Changed: o.Names.Changed("")})
-	w.book = newBook(w)
+	w.lines = querylog.Discard
+	if o.LogHasher != nil {
+		w.lines = querylog.NewPublisher(querylog.PublisherOptions{To: w.to, Names: o.Names, Hasher: o.LogHasher, Logger: w.log})
+	}
 	w.budget = limit.NewBudget(o.RetryBudget)
 	w.gate = partner.New(partner.Options{Partners: o.Partners, Limits: o.Limits, Records: PartnerRecords(o.NATS, w.to, o.Names),
 		Owner: w.owner, Clock: w.clock.Now, Logger: w.log})
@@ -106,8 +110,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer unwatch()
 	var tasks errgroup.Group
-	tasks.Go(func() error { return w.gate.Run(work) })
-	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.book.keep, w.book.writeRuns, w.replier.run, w.replier.runDurable, w.replier.runChores, w.replier.runLog, w.taken.keepAlive, w.front.run} {
+	for _, run := range []func(context.Context) error{w.gate.Run, w.lines.Run} {
+		tasks.Go(func() error { return run(work) })
+	}
+	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
 		tasks.Go(func() error { task(work); return nil })
 	}
 	closeDoors, err := w.openDoors(ctx)

@@ -58,8 +58,8 @@ mutant claim rolling 1 worker/dedupe/step.go \
 mutant dedupe rolling 1 messages/key.go \
 	's/(\tvar text \[52\]byte\n)/\tsum = hashFields("k", q.Partner, q.ID)\n$1/'
 # The runs that say no are not logged.
-mutant log kills 1 worker/book.go \
-	's/(\) run\(ctx context\.Context, q \*messages\.Query.*?\{\n\tif b == nil)/$1 || r.Outcome == messages.NotSigned/s'
+mutant log kills 1 worker/querylog/publisher.go \
+	's/(\) PublishRun\(ctx context\.Context, q \*messages\.Query.*?\{\n\tif p\.discards)/$1 || r.Outcome == string(messages.NotSigned)/s'
 # E-mails are logged as they are.
 mutant leak kills 1 messages/mask.go \
 	's/(func MaskEmail\(s string\) string \{\n)/$1\tif s != "" {\n\t\treturn s\n\t}\n/'

@@ -42,7 +42,7 @@ var floors = map[string]struct {
 	"worker/failpoint":         {env: true}, // empty but for the torture chamber's own build tag
 	"worker/partner":           {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
 	"worker/provision":         {imports: []string{natsGo, "protocolq/messages"}},
-	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack"}}, // the masks, and the stream that the recorder reads
+	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish"}}, // the masks, and the stream that the recorder reads
 	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", "golang.org/x/sync/errgroup",
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/failpoint", "protocolq/worker/limit", "protocolq/worker/pack", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record"}},

@@ -3,9 +3,9 @@
 // Package querylog is what is written down of every query, and how it comes
 // into a database.
 //
-//	worker ── Run, Ask (masked) ──► stream LOG ── Recorder ──► a Writer, which is a database
+//	worker ── Run, Ask ──► Publisher (masks) ──► stream LOG ── Recorder ──► a Writer, which is a database
 //
-// A worker makes lines, publishes them to the stream LOG and is done: it never
+// A worker gives what it did to a Publisher, or to Discard where there is no query log, and never
 // waits for the database. The Recorder reads the stream, writes whole batches
 // and acknowledges after the commit, so that the stream holds what a database
 // that is away has not got. A line may come twice; a Writer keeps the first.

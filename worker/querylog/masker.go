@@ -1,0 +1,60 @@
+// Masks of whom queries are about, kept for those who are asked about often.
+
+package querylog
+
+import (
+	"sync"
+
+	"protocolq/messages"
+)
+
+// masker masks by a Hasher. It is safe for concurrent use.
+type masker struct {
+	hasher *Hasher
+
+	mu    sync.Mutex // guards known
+	known map[person]masks
+}
+
+// person is whom a query is about, raw; it stays in this process.
+type person struct{ key, partner, email, account string }
+
+// masks are the same as a line may hold them.
+type masks struct{ key, email, account Masked }
+
+const mostMasked = 8192 // then all are forgotten
+
+func (m *masker) of(q *messages.Query) masks {
+	p := person{q.Key, q.Partner, q.UserEmail, q.AccountNo}
+	m.mu.Lock()
+	who, known := m.known[p]
+	m.mu.Unlock()
+	if known {
+		return who
+	}
+	who = masks{m.hasher.Key(q.KeyToken()), m.hasher.Email(q.UserEmail), m.hasher.Account(q.AccountNo)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= mostMasked {
+		m.known = map[person]masks{}
+	}
+	m.known[p] = who
+	return who
+}
+
+// run fills in whom the run is about.
+func (m *masker) run(q *messages.Query, r Run) Run {
+	who := m.of(q)
+	r.Key, r.Partner, r.Email, r.Account = who.key, q.Partner, who.email, who.account
+	return r
+}
+
+// ask fills in whom the ask is about, and its asker's own id. A derived key is left out: e-mail and account find it.
+func (m *masker) ask(q *messages.Query, a Ask) Ask {
+	who := m.of(q)
+	if q.Key != "" {
+		a.Key = who.key
+	}
+	a.Partner, a.Email, a.Account, a.Request = q.Partner, who.email, who.account, m.hasher.Request(q.ID)
+	return a
+}

@@ -1,0 +1,166 @@
+// Publisher: brings lines into the stream LOG, those that come together in one message.
+
+package querylog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+)
+
+// Sink stores a message in its stream and gives its sequence there, or gives up after within. What the server answers
+// instead is a jetstream.APIError.
+type Sink interface {
+	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
+}
+
+// PublisherOptions are what a [Publisher] needs. The zero value of a setting is its default.
+type PublisherOptions struct {
+	To     Sink           // needed
+	Names  messages.Names // needed
+	Hasher *Hasher        // needed: masks whom a line is about
+	Logger *slog.Logger   // discarded when nil
+
+	Remembered int // 10,000: lines of answers from memory that wait at once; what comes beyond is dropped and counted
+}
+
+// Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and of stored asks are
+// tried until the stream has them. Those of answers from memory, which nobody waits for, are published in batches and
+// may be lost. All methods are safe for concurrent use.
+type Publisher struct {
+	o        PublisherOptions
+	log      *slog.Logger
+	masker   masker
+	discards bool // has nothing but this
+
+	full     atomic.Bool   // the stream takes no lines
+	lost     atomic.Uint64 // lines of answers from memory that were dropped
+	draining atomic.Bool   // no line waits for others any more
+	moreRuns chan struct{} // signalled when runs has more
+	moreAsks chan struct{} // signalled when asks has more
+
+	mu         sync.Mutex // guards what follows; held for lines, never over I/O
+	runs       []waitingRun
+	asks       []Answered
+	remembered []Ask
+}
+
+// waitingRun is a run's line, and who waits for it to be in the stream.
+type waitingRun struct {
+	line    Line
+	written chan struct{}
+}
+
+// Answered is a stored ask that has its reply and is not acknowledged yet.
+type Answered struct {
+	Query *messages.Query // whom it is about, and its asker's id: raw, they stay in this process
+	Ask   Ask             // all but what is masked, see Publisher
+	// Done is called once: with true when the line is in the stream, with false when Run ends before.
+	Done func(written bool)
+}
+
+// NewPublisher makes a Publisher. It starts nothing.
+func NewPublisher(o PublisherOptions) *Publisher {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Remembered <= 0 {
+		o.Remembered = 10_000
+	}
+	return &Publisher{o: o, log: o.Logger, masker: masker{hasher: o.Hasher}, moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1)}
+}
+
+// Discard is a Publisher that drops all lines at once: of a worker without a query log.
+var Discard = &Publisher{discards: true}
+
+// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q tells of the run is
+// filled in: Key, Partner, Email and Account.
+func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
+	if p.discards {
+		return
+	}
+	line, err := p.masker.run(q, r).Encode()
+	if err != nil {
+		p.log.Error("run not logged", "run", r.ID, "err", err)
+		return
+	}
+	written := make(chan struct{})
+	p.mu.Lock()
+	p.runs = append(p.runs, waitingRun{line, written})
+	p.mu.Unlock()
+	signal(p.moreRuns)
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+}
+
+// PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It does not block:
+// while the stream takes no lines they wait here, and who acknowledges by Done bounds them. What its Query tells is
+// filled in: Request, Partner, Email, Account, and the Key that the asker gave.
+func (p *Publisher) PublishAsk(a Answered) {
+	if p.discards {
+		a.Done(true)
+		return
+	}
+	p.mu.Lock()
+	p.asks = append(p.asks, a)
+	p.mu.Unlock()
+	signal(p.moreAsks)
+}
+
+// PublishRemembered publishes the line of an ask that was answered without being stored, with the next batch. When
+// batches do not get away the line is dropped and counted. Whom it is about is filled in as by PublishAsk.
+func (p *Publisher) PublishRemembered(q *messages.Query, a Ask) {
+	if p.discards {
+		return
+	}
+	p.keep(p.masker.ask(q, a))
+}
+
+func (p *Publisher) keep(asks ...Ask) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	room := max(p.o.Remembered-len(p.remembered), 0)
+	if len(asks) > room {
+		p.lost.Add(uint64(len(asks) - room))
+		asks = asks[:room]
+	}
+	p.remembered = append(p.remembered, asks...)
+}
+
+// Full reports whether the stream takes no lines at present: then no new call should be made.
+func (p *Publisher) Full() bool { return p.full.Load() }
+
+// Lost counts the lines of answers from memory that were dropped.
+func (p *Publisher) Lost() uint64 { return p.lost.Load() }
+
+// Drain lets no line wait for others any more: the worker is ending.
+func (p *Publisher) Drain() { p.draining.Store(true) }
+
+func signal(more chan struct{}) {
+	select {
+	case more <- struct{}{}:
+	default:
+	}
+}
+
+// Run publishes until ctx ends, and then once more what was answered from memory.
+func (p *Publisher) Run(ctx context.Context) error {
+	if p.discards {
+		<-ctx.Done()
+		return nil
+	}
+	var loops sync.WaitGroup
+	loops.Go(func() { p.publishRuns(ctx) })
+	loops.Go(func() { p.publishAsks(ctx) })
+	loops.Go(func() { p.publishRemembered(ctx) })
+	loops.Wait()
+	return nil
+}

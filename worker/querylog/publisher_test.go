@@ -1,0 +1,500 @@
+// When lines are published: together, again, and not without end. On a clock of the test's own, into a log that the test plays.
+
+package querylog_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/publish"
+	"protocolq/worker/querylog"
+)
+
+// played is the stream LOG as a test plays it: it takes lines, while it is not away or full.
+type played struct {
+	mu     sync.Mutex // guards what follows
+	away   bool       // no acknowledgement comes
+	full   bool
+	losing int           // so many acknowledgements are lost, of lines that were taken
+	slow   time.Duration // each line takes so long
+	lines  []string      // the tokens or runs of each, with commas between them
+	ids    []string
+	asks   []querylog.Ask
+	runs   []querylog.Run
+}
+
+func (l *played) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+// PublishWithin implements [querylog.Sink].
+func (l *played) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
+	l.mu.Lock()
+	away, slow := l.away, l.slow
+	l.mu.Unlock()
+	if away {
+		slow = within
+	}
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(slow):
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if away {
+		return 0, publish.ErrNoAck
+	}
+	if l.full {
+		return 0, fmt.Errorf("publish: %w", &jetstream.APIError{Code: 503, ErrorCode: 10077})
+	}
+	var names []string
+	if m.Subject == "protocol.log.run" {
+		runs, err := querylog.DecodeRuns(m.Data)
+		if err != nil {
+			return 0, err
+		}
+		l.runs = append(l.runs, runs...)
+		for _, r := range runs {
+			names = append(names, r.ID)
+		}
+	} else {
+		asks, err := querylog.DecodeAsks(m.Data)
+		if err != nil {
+			return 0, err
+		}
+		l.asks = append(l.asks, asks...)
+		for _, a := range asks {
+			names = append(names, a.Token)
+		}
+	}
+	l.lines, l.ids = append(l.lines, strings.Join(names, ",")), append(l.ids, m.Header.Get(jetstream.MsgIDHeader))
+	if l.losing > 0 {
+		l.losing--
+		return 0, publish.ErrNoAck
+	}
+	return uint64(len(l.lines)), nil
+}
+
+// taken gives the lines since the last time.
+func (l *played) taken() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := l.lines
+	l.lines = nil
+	return lines
+}
+
+func (l *played) want(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := l.taken(); !slices.Equal(got, want) {
+		t.Errorf("written %.200q, want %.200q", got, want)
+	}
+}
+
+// running is a Publisher that runs until end is called.
+func running(t *testing.T, l *played, change ...func(*querylog.PublisherOptions)) (p *querylog.Publisher, end func()) {
+	t.Helper()
+	names, err := messages.NewNames(messages.DefaultPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := querylog.PublisherOptions{To: l, Names: names, Hasher: hasher(t)}
+	for _, c := range change {
+		c(&o)
+	}
+	p = querylog.NewPublisher(o)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return p, end
+}
+
+// now is a time that a line may be of: a bubble's clock begins in 2000.
+func now() time.Time { return time.Now().Add(30 * 365 * 24 * time.Hour) }
+
+func remember(p *querylog.Publisher, tokens ...string) {
+	for _, token := range tokens {
+		p.PublishRemembered(&messages.Query{}, querylog.Ask{Token: token, At: now()})
+	}
+}
+
+// The log may be away for longer than a batch is tried: what was answered meanwhile is written when it is back, whosever
+// room it lay in. Only what is too much, or left at the end, is dropped, and counted.
+func TestAnswersFromMemoryOutlastALogThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const every, try = 100 * time.Millisecond, 5 * time.Second
+		const most = 100
+		l := &played{}
+		p, end := running(t, l, func(o *querylog.PublisherOptions) { o.Remembered = most })
+
+		remember(p, "a", "b")
+		time.Sleep(every)
+		l.want(t, "a,b")
+
+		l.set(func() { l.away = true })
+		remember(p, "c", "d")
+		time.Sleep(every)
+		remember(p, "e")
+		time.Sleep(try + 2*every)
+		remember(p, "f")
+		l.want(t)
+		l.set(func() { l.away = false })
+		time.Sleep(try + 2*every)
+		synctest.Wait()
+		got := strings.Split(strings.Join(l.taken(), ","), ",")
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"c", "d", "e", "f"}) || p.Lost() != 0 {
+			t.Errorf("written %q, lost %d", got, p.Lost())
+		}
+
+		l.set(func() { l.away = true })
+		for i := range most + 5 {
+			remember(p, fmt.Sprint(i))
+		}
+		if p.Lost() != 5 {
+			t.Errorf("lost %d of 5 that were too many", p.Lost())
+		}
+		end()
+		if p.Lost() != most+5 {
+			t.Errorf("lost %d at the end", p.Lost())
+		}
+	})
+}
+
+// What waits when the worker ends is written once more.
+func TestAnswersFromMemoryAreWrittenAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{}
+		p, end := running(t, l)
+		remember(p, "a", "b")
+		end()
+		l.want(t, "a,b")
+		if p.Lost() != 0 {
+			t.Errorf("lost %d", p.Lost())
+		}
+	})
+}
+
+// A worker that has not said how much may wait keeps 10,000 lines.
+func TestAnswersFromMemoryAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := running(t, &played{})
+		for range 10_001 {
+			remember(p, "a")
+		}
+		if p.Lost() != 1 {
+			t.Errorf("lost %d of 10,001, want 1", p.Lost())
+		}
+	})
+}
+
+// stored publishes the line of a stored ask; after gives how long it took until it was done with, -1 while it is not.
+func stored(p *querylog.Publisher, token, run string) (after func() time.Duration, written func() bool) {
+	begun := time.Now()
+	var mu sync.Mutex
+	took, was, calls := time.Duration(-1), false, 0
+	p.PublishAsk(querylog.Answered{Query: &messages.Query{UserEmail: "a@example.com"}, Ask: querylog.Ask{Token: token, Run: run, At: now()}, Done: func(written bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		took, was, calls = time.Since(begun), written, calls+1
+	}})
+	return func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			if calls > 1 {
+				return -2
+			}
+			return took
+		}, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return was
+		}
+}
+
+// Lines of stored asks wait for each other, and their acknowledgements with them; not when the worker ends.
+func TestLinesOfAsksWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const linger = 20 * time.Millisecond
+		l := &played{}
+		p, _ := running(t, l)
+		one, _ := stored(p, "one", "")
+		time.Sleep(linger - time.Millisecond)
+		two, written := stored(p, "two", "")
+		l.want(t)
+		if one() != -1 {
+			t.Error("done with before its line is written")
+		}
+		time.Sleep(time.Millisecond)
+		l.want(t, "one,two")
+		if one() != linger || two() != time.Millisecond || !written() {
+			t.Errorf("done with after %s and %s", one(), two())
+		}
+		time.Sleep(time.Second)
+		p.Drain()
+		three, written := stored(p, "three", "")
+		l.want(t, "three")
+		if three() != 0 || !written() {
+			t.Errorf("done with after %s by a worker that ends", three())
+		}
+	})
+}
+
+// Those of one run stand side by side, in the order in which they came, and more than a message holds are several.
+func TestLinesOfManyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{}
+		p, _ := running(t, l)
+		stored(p, "a", "2")
+		stored(p, "b", "1")
+		stored(p, "c", "2")
+		stored(p, "d", "1")
+		time.Sleep(time.Second)
+		l.want(t, "b,d,a,c")
+		var done []func() time.Duration
+		for i := range querylog.MaxAsks + 1 {
+			after, _ := stored(p, fmt.Sprint(i), "")
+			done = append(done, after)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := l.taken(); len(got) != 2 || strings.Count(got[0], ",") != querylog.MaxAsks-1 || got[1] != fmt.Sprint(querylog.MaxAsks) {
+			t.Errorf("written in %d lines", len(got))
+		}
+		for i, after := range done {
+			if after() < 0 {
+				t.Fatalf("ask %d: done with after %v", i, after())
+			}
+		}
+	})
+}
+
+// A stored ask whose line is not written when the worker ends is not done with as if it were.
+func TestAskWithoutItsLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{away: true}
+		p, end := running(t, l)
+		after, written := stored(p, "a", "")
+		time.Sleep(time.Minute)
+		if after() != -1 {
+			t.Errorf("done with after %v", after())
+		}
+		end()
+		if after() != time.Minute || written() {
+			t.Errorf("at the end: done with after %v, written %v", after(), written())
+		}
+	})
+}
+
+// publishRun publishes a run's line and says when that has returned.
+func publishRun(ctx context.Context, p *querylog.Publisher, id string) (returned chan struct{}) {
+	returned = make(chan struct{})
+	go func() {
+		p.PublishRun(ctx, &messages.Query{Partner: "2088000000000001", UserEmail: "a@example.com", Key: "k"}, querylog.Run{ID: id, At: now(), Outcome: "signed"})
+		close(returned)
+	}()
+	return returned
+}
+
+func wantReturned(t *testing.T, want bool, returned ...chan struct{}) {
+	t.Helper()
+	synctest.Wait()
+	for i, r := range returned {
+		select {
+		case <-r:
+			if !want {
+				t.Errorf("run %d: returned before its line is written", i+1)
+			}
+		default:
+			if want {
+				t.Errorf("run %d: not returned though its line is written", i+1)
+			}
+		}
+	}
+}
+
+// A run's line is sent at once, and those that come while it is on its way are the next one.
+func TestLinesOfRunsGoTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{slow: 10 * time.Millisecond}
+		p, _ := running(t, l)
+		one := publishRun(t.Context(), p, "one")
+		time.Sleep(time.Millisecond)
+		two := publishRun(t.Context(), p, "two")
+		synctest.Wait()
+		three := publishRun(t.Context(), p, "three")
+		time.Sleep(8 * time.Millisecond)
+		wantReturned(t, false, one, two, three)
+		time.Sleep(time.Millisecond)
+		wantReturned(t, true, one)
+		wantReturned(t, false, two, three)
+		time.Sleep(10 * time.Millisecond)
+		wantReturned(t, true, two, three)
+		l.want(t, "one", "two,three")
+	})
+}
+
+// What ends the wait of a run: its line, or its own context; a line that cannot be made is logged and waited for by nobody.
+func TestRunIsNotWaitedForWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		l := &played{away: true}
+		p, _ := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+		wantReturned(t, true, publishRun(t.Context(), p, ""))
+		if !strings.Contains(text.String(), `msg="run not logged"`) {
+			t.Errorf("logged %q", text.String())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		one := publishRun(ctx, p, "one")
+		time.Sleep(time.Minute - time.Millisecond)
+		wantReturned(t, false, one)
+		time.Sleep(time.Millisecond)
+		wantReturned(t, true, one)
+	})
+}
+
+// A line whose acknowledgement is lost is sent again, as the same message, and says nothing of the stream. One that is
+// refused for want of room, or lost twice, says that it is full, until it takes a line again.
+func TestFullLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		l := &played{losing: 1}
+		p, _ := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+		one := publishRun(t.Context(), p, "one")
+		wantReturned(t, false, one)
+		if p.Full() {
+			t.Error("full after one lost acknowledgement")
+		}
+		time.Sleep(50 * time.Millisecond)
+		wantReturned(t, true, one)
+		l.want(t, "one", "one")
+		if l.ids[0] != "one" || l.ids[1] != "one" {
+			t.Errorf("identities %q", l.ids)
+		}
+
+		l.set(func() { l.losing = 2 })
+		two := publishRun(t.Context(), p, "two")
+		time.Sleep(50 * time.Millisecond)
+		wantReturned(t, false, two)
+		if !p.Full() {
+			t.Error("not full after two lost acknowledgements")
+		}
+		time.Sleep(100 * time.Millisecond)
+		wantReturned(t, true, two)
+		if p.Full() {
+			t.Error("full though it has taken a line")
+		}
+
+		l.set(func() { l.full = true })
+		three := publishRun(t.Context(), p, "three")
+		wantReturned(t, false, three)
+		if !p.Full() {
+			t.Error("not full though it refuses for want of room")
+		}
+		time.Sleep(time.Minute)
+		l.set(func() { l.full = false })
+		time.Sleep(2 * time.Second) // the longest wait between two tries
+		wantReturned(t, true, three)
+		if p.Full() {
+			t.Error("full though it has taken a line")
+		}
+		if n := strings.Count(text.String(), `level=ERROR msg="query log not written: no new gateway calls"`); n != 2 {
+			t.Errorf("%d times said to be full, want 2:\n%s", n, text.String())
+		}
+		if n := strings.Count(text.String(), `level=INFO msg="query log is written again"`); n != 2 {
+			t.Errorf("%d times said to be written again, want 2:\n%s", n, text.String())
+		}
+	})
+}
+
+// What a line says of whom it is about comes from the query, masked, for a run and for an ask.
+func TestLinesAreMasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, h := &played{}, hasher(t)
+		p, end := running(t, l)
+		derived := &messages.Query{ID: "someone@example.com", Partner: "2088000000000001", UserEmail: "someone@example.com", AccountNo: "2088123412341234"}
+		given := &messages.Query{ID: "plain", Partner: "2088000000000001", UserEmail: "someone@example.com", Key: "their key"}
+		for range 2 { // the second time they are known
+			p.PublishRemembered(derived, querylog.Ask{Token: "derived", At: now(), Source: "remembered"})
+			p.PublishRemembered(given, querylog.Ask{Token: "given", At: now()})
+			p.PublishRemembered(&messages.Query{ID: "x"}, querylog.Ask{Token: "unknown", At: now(), Code: "BAD_REQUEST"})
+		}
+		p.PublishRun(t.Context(), derived, querylog.Run{ID: "run", At: now(), Outcome: "signed"})
+		end()
+		if len(l.asks) != 6 || len(l.runs) != 1 {
+			t.Fatalf("%d asks and %d runs", len(l.asks), len(l.runs))
+		}
+		email, account := h.Email("someone@example.com"), h.Account("2088123412341234")
+		for i, a := range l.asks {
+			var want querylog.Ask
+			switch i % 3 {
+			case 0:
+				want = querylog.Ask{Token: "derived", Source: "remembered", Request: h.Request("someone@example.com"), Partner: derived.Partner, Email: email, Account: account}
+			case 1:
+				want = querylog.Ask{Token: "given", Request: h.Request("plain"), Partner: given.Partner, Email: email, Key: h.Key(given.KeyToken())}
+			case 2:
+				want = querylog.Ask{Token: "unknown", Request: h.Request("x"), Code: "BAD_REQUEST"}
+			}
+			want.At, want.AnsweredAt = a.At, a.AnsweredAt
+			if a != want {
+				t.Errorf("line %d says %+v, want %+v", i, a, want)
+			}
+		}
+		if r := l.runs[0]; r.Key != h.Key(derived.KeyToken()) || r.Partner != derived.Partner || r.Email != email || r.Account != account {
+			t.Errorf("the run's line says %+v", r)
+		}
+	})
+}
+
+// Without a query log all lines are dropped at once, and nobody waits for any.
+func TestDiscard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := querylog.Discard
+		after, written := stored(p, "a", "")
+		if after() != 0 || !written() {
+			t.Errorf("done with after %v, written %v", after(), written())
+		}
+		for range 20_000 {
+			remember(p, "a")
+		}
+		p.PublishRun(t.Context(), &messages.Query{}, querylog.Run{ID: "one", At: now()})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Errorf("Run ended before its context: %v", err)
+		default:
+		}
+		p.Drain()
+		cancel()
+		if err := <-ended; err != nil || p.Full() || p.Lost() != 0 {
+			t.Errorf("%v, full %v, lost %d", err, p.Full(), p.Lost())
+		}
+	})
+}
