@@ -7,20 +7,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
 	"protocolq/worker/partner"
-	"protocolq/worker/record"
 )
-
-// PartnerRecords are what the fleet with these names shares about its partners, each under "<partner>.<record>".
-func PartnerRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
-	subject := names.Partner("", "")
-	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.Partners),
-		Subject: subject[:len(subject)-1], Changed: names.Changed("")})
-}
 
 // awaitTurn waits for the query's turn. reason is why it is not admitted at present; an asker whose time has ended is
 // told that elsewhere.

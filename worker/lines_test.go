@@ -109,7 +109,7 @@ func TestRunOfADeadWorkerIsToldByWhoIsHandedItsAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	question := q.Question()
-	records := dedupe.NewStream(f.nc, publish.New(f.nc), dedupe.StreamOptions{Name: f.names.Stream(messages.State), State: f.names.State(""), Changed: f.names.Changed("")})
+	records := dedupe.NewStream(worker.KeyRecords(f.nc, publish.New(f.nc), f.names))
 	_, err = records.Put(t.Context(), q.KeyToken(), &dedupe.Record{Phase: dedupe.Done, Owner: "dead", Run: "its-run", Ask: "its-token",
 		BegunMs: time.Now().UnixMilli(), Question: question[:], Answer: answer, KeepMs: 60_000}, dedupe.Terms{TTL: time.Minute})
 	if err != nil {

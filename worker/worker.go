@@ -62,7 +62,7 @@ func New(o Options) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.to = publish.New(o.NATS)
-	w.records = dedupe.NewStream(o.NATS, w.to, dedupe.StreamOptions{Name: o.Names.Stream(messages.State), State: o.Names.State(""), Changed: o.Names.Changed("")})
+	w.records = dedupe.NewStream(KeyRecords(o.NATS, w.to, o.Names))
 	w.lines = querylog.Discard
 	if o.LogHasher != nil {
 		w.lines = querylog.NewPublisher(querylog.PublisherOptions{To: w.to, Names: o.Names, Hasher: o.LogHasher, Logger: w.log})
@@ -99,16 +99,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.awaitStreams(ctx); err != nil {
 		return err
 	}
-	watch, err := dedupe.Watch(w.records, w.group, w.log)
+	unwatchKeys, err := dedupe.Watch(w.records, w.group, w.log)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = watch.Unsubscribe() }()
-	unwatch, err := w.gate.Watch(ctx)
+	defer unwatchKeys()
+	unwatchPartners, err := w.gate.Watch(ctx)
 	if err != nil {
 		return err
 	}
-	defer unwatch()
+	defer unwatchPartners()
 	var tasks errgroup.Group
 	for _, run := range []func(context.Context) error{w.gate.Run, w.lines.Run} {
 		tasks.Go(func() error { return run(work) })

@@ -36,7 +36,7 @@ var floors = map[string]struct {
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":             {},
 	"worker/pack":              {},
-	"worker/dedupe":            {imports: []string{natsGo, "protocolq/worker/failpoint", "protocolq/worker/pack"}},
+	"worker/dedupe":            {imports: []string{"protocolq/worker/failpoint", "protocolq/worker/pack", "protocolq/worker/record"}},
 	"worker/publish":           {imports: []string{natsGo}},
 	"worker/record":            {imports: []string{natsGo, "protocolq/worker/publish"}},
 	"worker/failpoint":         {env: true}, // empty but for the torture chamber's own build tag

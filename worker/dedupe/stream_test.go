@@ -18,13 +18,19 @@ import (
 	"protocolq/worker/dedupe"
 	"protocolq/worker/provision"
 	"protocolq/worker/publish"
+	"protocolq/worker/record"
 )
 
 // newStream makes a store on a server of its own, with so much room; 0: the default.
 func newStream(t *testing.T, prefix string, room int64) *dedupe.Stream {
 	t.Helper()
 	nc := newJetStream(t, prefix, room).Conn()
-	return dedupe.NewStream(nc, publish.New(nc), dedupe.StreamOptions{Name: strings.ToUpper(prefix) + "_STATE", State: prefix + ".state.", Changed: prefix + ".changed."})
+	return streamOf(nc, prefix)
+}
+
+func streamOf(nc *nats.Conn, prefix string) *dedupe.Stream {
+	return dedupe.NewStream(record.NewStream(record.Options{NATS: nc, To: publish.New(nc), Name: strings.ToUpper(prefix) + "_STATE",
+		Subject: prefix + ".state.", Changed: prefix + ".changed."}))
 }
 
 func newJetStream(t *testing.T, prefix string, room int64) jetstream.JetStream {
@@ -59,17 +65,17 @@ func newJetStream(t *testing.T, prefix string, room int64) jetstream.JetStream {
 
 func watchStream(t *testing.T, s *dedupe.Stream, g *dedupe.Group[string]) {
 	t.Helper()
-	sub, err := dedupe.Watch(s, g, slog.New(slog.DiscardHandler))
+	stop, err := dedupe.Watch(s, g, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	t.Cleanup(stop)
 }
 
 // What is no record is an error, never an absent key: that would be claimed.
 func TestDamagedRecord(t *testing.T) {
 	js := newJetStream(t, "damaged", 0)
-	s := dedupe.NewStream(js.Conn(), publish.New(js.Conn()), dedupe.StreamOptions{Name: "DAMAGED_STATE", State: "damaged.state.", Changed: "damaged.changed."})
+	s := streamOf(js.Conn(), "damaged")
 	for name, body := range map[string]string{"empty": "", "garbage": "garbage", "phase": "\x81\xa5phase\xa4gone", "large": strings.Repeat("x", 65<<10)} {
 		if _, err := js.Publish(t.Context(), "damaged.state."+name, []byte(body)); err != nil {
 			t.Fatal(err)
