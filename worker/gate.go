@@ -13,7 +13,7 @@ import (
 )
 
 // awaitTurn waits for the query's turn. reason is why it is not admitted at present; an asker whose time has ended is
-// told that elsewhere.
+// answered elsewhere.
 func (w *Worker) awaitTurn(ctx context.Context, q messages.Query) (leave func(), reason string, after time.Duration) {
 	if after, halted := w.gate.Halted(ctx, q.Partner); halted {
 		return nil, messages.PartnerHalted, after

@@ -46,7 +46,7 @@ func (a Attempt) line() querylog.Attempt {
 		Body: us(a.Body), Total: us(a.Total), Code: a.Code, Class: a.Class, HTTPStatus: a.HTTPStatus, Bytes: a.Bytes, Reused: a.Reused, Cut: a.Cut}
 }
 
-// askLine is the line of one ask, as far as its Result tells.
+// askLine is the line of one ask, as far as its Result says.
 func askLine(r *messages.Result) querylog.Ask {
 	return querylog.Ask{AnsweredAt: time.UnixMilli(r.AnsweredAtMs), Run: r.Run, Source: string(r.Source), Outcome: string(r.Outcome), Code: r.Code}
 }

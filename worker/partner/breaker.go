@@ -58,7 +58,7 @@ type fault struct {
 	key string
 }
 
-// Learn takes in the record as it was read or heard. turned: the partner is halted now and was not, or the reverse.
+// Learn takes in the record as it was read or watched. turned: the partner is halted now and was not, or the reverse.
 func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) {
 	if seq == b.seq {
 		return false
@@ -68,6 +68,14 @@ func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) {
 	}
 	b.halt, b.seq = h, seq
 	return turned
+}
+
+// Wrote takes in a halt that was written and has the sequence seq now, unless the record has been learned meanwhile.
+func (b *Breaker) Wrote(w Write, seq uint64) (turned bool) {
+	if b.seq != w.Seq {
+		return false
+	}
+	return b.Learn(w.Halt, seq)
 }
 
 // Call decides whether a call may be made at now. After is not 0 where it may not: how long to wait. probe is not nil

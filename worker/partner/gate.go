@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,10 +57,8 @@ type Gate struct {
 
 // Bounds of waits.
 const (
-	longestRateWait = 10 * time.Second // then who waits hears how long it would be
-	longestRead     = 5 * time.Second  // of all partners' records
+	longestRateWait = 10 * time.Second // what would take longer is refused at once
 	retryWrite      = time.Second      // after a probe that was not written
-	refreshEvery    = 20               // times that shares are renewed
 )
 
 // New makes a Gate. It starts nothing.
@@ -157,7 +154,7 @@ func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	}
 }
 
-// write writes a halt and takes it in.
+// write writes a halt of a partner that has a Breaker, and takes it in.
 func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 	data, err := json.Marshal(w.Halt)
 	if err != nil {
@@ -167,94 +164,15 @@ func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 	if err != nil {
 		return err
 	}
-	g.learn(partner, w.Halt, seq)
+	g.mu.Lock()
+	turned := g.breakers[partner].Wrote(*w, seq)
+	g.mu.Unlock()
+	g.turned(turned, partner, w.Halt)
 	return nil
 }
 
-// read takes in a halt record.
-func (g *Gate) read(partner string, r record.Record) {
-	h, err := decodeHalt(r.Data)
-	if err != nil {
-		g.o.Logger.Error("halt record not understood", "partner", partner, "err", err)
-		return
-	}
-	g.learn(partner, h, r.Seq)
-}
-
-func (g *Gate) learn(partner string, h Halt, seq uint64) {
-	b := g.breakers[partner]
-	if b == nil {
-		return
-	}
-	g.mu.Lock()
-	turned := b.Learn(h, seq)
-	g.mu.Unlock()
+func (g *Gate) turned(turned bool, partner string, h Halt) {
 	if turned {
 		g.o.Logger.Warn("partner halt changed", "partner", partner, "halted", h.Halted, "by", h.By, "code", h.Code)
-	}
-}
-
-// Watch reads the halts, and hears of changed ones until stop is called. Those that cannot be read yet are logged, and
-// read by Run.
-func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
-	stop, err = g.o.Records.Watch("*."+HaltRecord, func(r record.Record, err error) {
-		if err != nil {
-			g.o.Logger.Error("halt record not read", "err", err)
-			return
-		}
-		partner, _, _ := strings.Cut(r.Name, ".")
-		g.read(partner, r)
-	})
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, longestRead)
-	defer cancel()
-	if err := g.refresh(ctx); err != nil {
-		g.o.Logger.Warn("halts not read yet", "err", err)
-	}
-	return stop, nil
-}
-
-// refresh reads the halts of all partners.
-func (g *Gate) refresh(ctx context.Context) error {
-	var faults []error
-	for p := range g.breakers {
-		r, err := g.o.Records.Get(ctx, nameOf(p))
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		g.read(p, r)
-	}
-	return errors.Join(faults...)
-}
-
-// Run renews the shares of calls, and reads the halts now and then in case a change was missed, until ctx ends.
-func (g *Gate) Run(ctx context.Context) error {
-	tick := time.NewTicker(limit.ShareEvery)
-	defer tick.Stop()
-	for n := 1; ; n++ {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		g.tend(ctx, n%refreshEvery == 0)
-	}
-}
-
-func (g *Gate) tend(ctx context.Context, refresh bool) {
-	within, cancel := context.WithTimeout(ctx, longestRead)
-	defer cancel()
-	for p, s := range g.shares {
-		if err := s.Renew(within); err != nil && ctx.Err() == nil {
-			g.o.Logger.Warn("share of calls not renewed", "partner", p, "err", err)
-		}
-	}
-	if refresh {
-		if err := g.refresh(within); err != nil && ctx.Err() == nil {
-			g.o.Logger.Warn("halts not read", "err", err)
-		}
 	}
 }

@@ -141,7 +141,7 @@ func TestOneProbe(t *testing.T) {
 	})
 }
 
-// An operator's word is heard at once, has no probe, and no answer ends it; it is written over what a worker has written.
+// An operator's word holds at once, has no probe, and no answer ends it; it is written over what a worker has written.
 func TestOperatorHasTheLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -182,7 +182,37 @@ func (b *between) Get(ctx context.Context, name string) (record.Record, error) {
 	return r, err
 }
 
-// faulty are records that are lost on the way: changes are not heard, or nothing can be written or read.
+// overtaken lets something happen after a write and before its acknowledgement, once.
+type overtaken struct {
+	*record.Memory
+	meanwhile func()
+}
+
+func (o *overtaken) Put(ctx context.Context, name string, data []byte, t record.Terms) (uint64, error) {
+	seq, err := o.Memory.Put(ctx, name, data, t)
+	if do := o.meanwhile; do != nil {
+		o.meanwhile = nil
+		do()
+	}
+	return seq, err
+}
+
+// The acknowledgement of an own write may come after the change that followed it: the newer one holds.
+func TestOwnWriteIsOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m record.Memory
+		var j journal
+		g := newGate(t, &overtaken{&m, func() {
+			if err := partner.WriteHalt(t.Context(), &m, one, partner.Halt{By: partner.ByOperator}); err != nil {
+				t.Error(err)
+			}
+		}}, "a", &j, nil)
+		fail(t, g, one)
+		wantHalted(t, g, one, 0)
+	})
+}
+
+// faulty are records that are lost on the way: changes are not seen, or nothing can be written or read.
 type faulty struct {
 	*record.Memory
 	deaf                 bool
@@ -213,7 +243,7 @@ func (f *faulty) Put(ctx context.Context, name string, data []byte, t record.Ter
 	return f.Memory.Put(ctx, name, data, t)
 }
 
-// A change that nobody heard of is read within five seconds, while the gate runs.
+// A change that was missed is read within five seconds, while the gate runs.
 func TestMissedChangesAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -314,7 +344,7 @@ func TestGatesShareTheirConcurrency(t *testing.T) {
 	})
 }
 
-// Who would wait for the rate too long hears how long, and takes no place among the calls that are under way.
+// A call that would wait for the rate too long is refused with how long, and takes no place among the calls that are under way.
 func TestGateKeepsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory

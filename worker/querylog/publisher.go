@@ -79,7 +79,7 @@ func NewPublisher(o PublisherOptions) *Publisher {
 // Discard is a Publisher that drops all lines at once: of a worker without a query log.
 var Discard = &Publisher{discards: true}
 
-// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q tells of the run is
+// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q says of the run is
 // filled in: Key, Partner, Email and Account.
 func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
 	if p.discards {
@@ -102,7 +102,7 @@ func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
 }
 
 // PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It does not block:
-// while the stream takes no lines they wait here, and who acknowledges by Done bounds them. What its Query tells is
+// while the stream takes no lines they wait here, and who acknowledges by Done bounds them. What its Query says is
 // filled in: Request, Partner, Email, Account, and the Key that the asker gave.
 func (p *Publisher) PublishAsk(a Answered) {
 	if p.discards {

@@ -117,7 +117,7 @@ func TestRefusalsOfAServer(t *testing.T) {
 	}
 }
 
-// A record is let go after its time, which is rounded up to a second: no sooner than it was told.
+// A record is let go after its time, which is rounded up to a second: no sooner.
 func TestRecordEnds(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, 1)
@@ -140,12 +140,12 @@ func TestWatchTellsWhatIsNoRecord(t *testing.T) {
 	t.Parallel()
 	js := connect(t, 1)
 	s := streamOf(js)
-	heard := make(chan error, 4)
+	seen := make(chan error, 4)
 	stop, err := s.Watch("*", func(r record.Record, err error) {
 		if err == nil {
 			t.Errorf("read as %+v", r)
 		}
-		heard <- err
+		seen <- err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestWatchTellsWhatIsNoRecord(t *testing.T) {
 		if err := js.Conn().PublishMsg(m); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-heard; err == nil || !strings.Contains(err.Error(), "read record a: "+fault) {
+		if err := <-seen; err == nil || !strings.Contains(err.Error(), "read record a: "+fault) {
 			t.Errorf("%s: %v", fault, err)
 		}
 	}

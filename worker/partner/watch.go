@@ -1,0 +1,100 @@
+// How a Gate keeps up with the fleet: it watches halts, reads them now and then, and renews its shares.
+
+package partner
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"protocolq/worker/limit"
+	"protocolq/worker/record"
+)
+
+const (
+	longestRead  = 5 * time.Second // of all partners' records
+	refreshEvery = 20              // times that shares are renewed
+)
+
+// Watch reads the halts, and takes in changed ones until stop is called. Those that cannot be read yet are logged, and
+// read by Run.
+func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
+	stop, err = g.o.Records.Watch("*."+HaltRecord, func(r record.Record, err error) {
+		if err != nil {
+			g.o.Logger.Error("halt record not read", "err", err)
+			return
+		}
+		partner, _, _ := strings.Cut(r.Name, ".")
+		g.learn(partner, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestRead)
+	defer cancel()
+	if err := g.refresh(ctx); err != nil {
+		g.o.Logger.Warn("halts not read yet", "err", err)
+	}
+	return stop, nil
+}
+
+// refresh reads the halts of all partners.
+func (g *Gate) refresh(ctx context.Context) error {
+	var faults []error
+	for p := range g.breakers {
+		r, err := g.o.Records.Get(ctx, nameOf(p))
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		g.learn(p, r)
+	}
+	return errors.Join(faults...)
+}
+
+// Run renews the shares of calls, and reads the halts now and then in case a change was missed, until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	tick := time.NewTicker(limit.ShareEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		g.tend(ctx, n%refreshEvery == 0)
+	}
+}
+
+func (g *Gate) tend(ctx context.Context, refresh bool) {
+	within, cancel := context.WithTimeout(ctx, longestRead)
+	defer cancel()
+	for p, s := range g.shares {
+		if err := s.Renew(within); err != nil && ctx.Err() == nil {
+			g.o.Logger.Warn("share of calls not renewed", "partner", p, "err", err)
+		}
+	}
+	if refresh {
+		if err := g.refresh(within); err != nil && ctx.Err() == nil {
+			g.o.Logger.Warn("halts not read", "err", err)
+		}
+	}
+}
+
+// learn takes in a halt record.
+func (g *Gate) learn(partner string, r record.Record) {
+	b := g.breakers[partner]
+	if b == nil {
+		return
+	}
+	h, err := decodeHalt(r.Data)
+	if err != nil {
+		g.o.Logger.Error("halt record not understood", "partner", partner, "err", err)
+		return
+	}
+	g.mu.Lock()
+	turned := b.Learn(h, r.Seq)
+	g.mu.Unlock()
+	g.turned(turned, partner, h)
+}
