@@ -70,12 +70,13 @@ func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) {
 	return turned
 }
 
-// Wrote takes in a halt that was written and has the sequence seq now, unless the record has been learned meanwhile.
-func (b *Breaker) Wrote(w Write, seq uint64) (turned bool) {
-	if b.seq != w.Seq {
-		return false
-	}
-	return b.Learn(w.Halt, seq)
+// Seq is the sequence of the record that was learned last; 0: none was.
+func (b *Breaker) Seq() uint64 { return b.seq }
+
+// LearnSince is Learn of a record that was asked for or written when Seq was before: what has been learned meanwhile is
+// newer, and holds.
+func (b *Breaker) LearnSince(before uint64, h Halt, seq uint64) (turned bool) {
+	return b.seq == before && b.Learn(h, seq)
 }
 
 // Call decides whether a call may be made at now. After is not 0 where it may not: how long to wait. probe is not nil

@@ -165,7 +165,7 @@ func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 		return err
 	}
 	g.mu.Lock()
-	turned := g.breakers[partner].Wrote(*w, seq)
+	turned := g.breakers[partner].LearnSince(w.Seq, w.Halt, seq)
 	g.mu.Unlock()
 	g.turned(turned, partner, w.Halt)
 	return nil

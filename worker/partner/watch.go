@@ -26,7 +26,9 @@ func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
 			return
 		}
 		partner, _, _ := strings.Cut(r.Name, ".")
-		g.learn(partner, r)
+		if b := g.breakers[partner]; b != nil {
+			g.learn(partner, r, func(h Halt) bool { return b.Learn(h, r.Seq) })
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -42,13 +44,16 @@ func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
 // refresh reads the halts of all partners.
 func (g *Gate) refresh(ctx context.Context) error {
 	var faults []error
-	for p := range g.breakers {
+	for p, b := range g.breakers {
+		g.mu.Lock()
+		before := b.Seq()
+		g.mu.Unlock()
 		r, err := g.o.Records.Get(ctx, nameOf(p))
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		g.learn(p, r)
+		g.learn(p, r, func(h Halt) bool { return b.LearnSince(before, h, r.Seq) })
 	}
 	return errors.Join(faults...)
 }
@@ -82,19 +87,15 @@ func (g *Gate) tend(ctx context.Context, refresh bool) {
 	}
 }
 
-// learn takes in a halt record.
-func (g *Gate) learn(partner string, r record.Record) {
-	b := g.breakers[partner]
-	if b == nil {
-		return
-	}
+// learn reads a halt record and takes it in.
+func (g *Gate) learn(partner string, r record.Record, take func(Halt) (turned bool)) {
 	h, err := decodeHalt(r.Data)
 	if err != nil {
 		g.o.Logger.Error("halt record not understood", "partner", partner, "err", err)
 		return
 	}
 	g.mu.Lock()
-	turned := b.Learn(h, r.Seq)
+	turned := take(h)
 	g.mu.Unlock()
 	g.turned(turned, partner, h)
 }
