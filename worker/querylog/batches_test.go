@@ -1,0 +1,238 @@
+// When lines of asks and runs are published: together, again, and not without end.
+
+package querylog_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/worker/querylog"
+)
+
+// stored publishes the line of a stored ask; after gives how long it took until it was done with, -1 while it is not.
+func stored(p *querylog.Publisher, token, run string) (after func() time.Duration, written func() bool) {
+	begun := time.Now()
+	var mu sync.Mutex
+	took, was, calls := time.Duration(-1), false, 0
+	p.PublishAsk(querylog.Answered{Query: &messages.Query{UserEmail: "a@example.com"}, Ask: querylog.Ask{Token: token, Run: run, At: now()}, Done: func(written bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		took, was, calls = time.Since(begun), written, calls+1
+	}})
+	return func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			if calls > 1 {
+				return -2
+			}
+			return took
+		}, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return was
+		}
+}
+
+// Lines of stored asks wait for each other, and their acknowledgements with them; not when the worker ends.
+func TestLinesOfAsksWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const linger = 20 * time.Millisecond
+		l := &played{}
+		p, _ := running(t, l)
+		one, _ := stored(p, "one", "")
+		time.Sleep(linger - time.Millisecond)
+		two, written := stored(p, "two", "")
+		l.want(t)
+		if one() != -1 {
+			t.Error("done with before its line is written")
+		}
+		time.Sleep(time.Millisecond)
+		l.want(t, "one,two")
+		if one() != linger || two() != time.Millisecond || !written() {
+			t.Errorf("done with after %s and %s", one(), two())
+		}
+		time.Sleep(time.Second)
+		p.Drain()
+		three, written := stored(p, "three", "")
+		l.want(t, "three")
+		if three() != 0 || !written() {
+			t.Errorf("done with after %s by a worker that ends", three())
+		}
+	})
+}
+
+// Those of one run stand side by side, in the order in which they came, and more than a message holds are several.
+func TestLinesOfManyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{}
+		p, _ := running(t, l)
+		stored(p, "a", "2")
+		stored(p, "b", "1")
+		stored(p, "c", "2")
+		stored(p, "d", "1")
+		time.Sleep(time.Second)
+		l.want(t, "b,d,a,c")
+		var done []func() time.Duration
+		for i := range querylog.MaxAsks + 1 {
+			after, _ := stored(p, fmt.Sprint(i), "")
+			done = append(done, after)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := l.taken(); len(got) != 2 || strings.Count(got[0], ",") != querylog.MaxAsks-1 || got[1] != fmt.Sprint(querylog.MaxAsks) {
+			t.Errorf("written in %d lines", len(got))
+		}
+		for i, after := range done {
+			if after() < 0 {
+				t.Fatalf("ask %d: done with after %v", i, after())
+			}
+		}
+	})
+}
+
+// A stored ask whose line is not written when the worker ends is not done with as if it were.
+func TestAskWithoutItsLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{away: true}
+		p, end := running(t, l)
+		after, written := stored(p, "a", "")
+		time.Sleep(time.Minute)
+		if after() != -1 {
+			t.Errorf("done with after %v", after())
+		}
+		end()
+		if after() != time.Minute || written() {
+			t.Errorf("at the end: done with after %v, written %v", after(), written())
+		}
+	})
+}
+
+// publishRun publishes a run's line and says when that has returned.
+func publishRun(ctx context.Context, p *querylog.Publisher, id string) (returned chan struct{}) {
+	returned = make(chan struct{})
+	go func() {
+		p.PublishRun(ctx, &messages.Query{Partner: "2088000000000001", UserEmail: "a@example.com", Key: "k"}, querylog.Run{ID: id, At: now(), Outcome: "signed"})
+		close(returned)
+	}()
+	return returned
+}
+
+func wantReturned(t *testing.T, want bool, returned ...chan struct{}) {
+	t.Helper()
+	synctest.Wait()
+	for i, r := range returned {
+		select {
+		case <-r:
+			if !want {
+				t.Errorf("run %d: returned before its line is written", i+1)
+			}
+		default:
+			if want {
+				t.Errorf("run %d: not returned though its line is written", i+1)
+			}
+		}
+	}
+}
+
+// A run's line is sent at once, and those that come while it is on its way are the next one.
+func TestLinesOfRunsGoTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &played{slow: 10 * time.Millisecond}
+		p, _ := running(t, l)
+		one := publishRun(t.Context(), p, "one")
+		time.Sleep(time.Millisecond)
+		two := publishRun(t.Context(), p, "two")
+		synctest.Wait()
+		three := publishRun(t.Context(), p, "three")
+		time.Sleep(8 * time.Millisecond)
+		wantReturned(t, false, one, two, three)
+		time.Sleep(time.Millisecond)
+		wantReturned(t, true, one)
+		wantReturned(t, false, two, three)
+		time.Sleep(10 * time.Millisecond)
+		wantReturned(t, true, two, three)
+		l.want(t, "one", "two,three")
+	})
+}
+
+// What ends the wait of a run: its line, or its own context; a line that cannot be made is logged and waited for by nobody.
+func TestRunIsNotWaitedForWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		l := &played{away: true}
+		p, _ := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+		wantReturned(t, true, publishRun(t.Context(), p, ""))
+		if !strings.Contains(text.String(), `msg="run not logged"`) {
+			t.Errorf("logged %q", text.String())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		one := publishRun(ctx, p, "one")
+		time.Sleep(time.Minute - time.Millisecond)
+		wantReturned(t, false, one)
+		time.Sleep(time.Millisecond)
+		wantReturned(t, true, one)
+	})
+}
+
+// A line whose acknowledgement is lost is sent again, as the same message, and says nothing of the stream. One that is
+// refused for want of room, or lost twice, says that it is full, until it takes a line again.
+func TestFullLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		l := &played{losing: 1}
+		p, _ := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+		one := publishRun(t.Context(), p, "one")
+		wantReturned(t, false, one)
+		if p.Full() {
+			t.Error("full after one lost acknowledgement")
+		}
+		time.Sleep(50 * time.Millisecond)
+		wantReturned(t, true, one)
+		l.want(t, "one", "one")
+		if l.ids[0] != "one" || l.ids[1] != "one" {
+			t.Errorf("identities %q", l.ids)
+		}
+
+		l.set(func() { l.losing = 2 })
+		two := publishRun(t.Context(), p, "two")
+		time.Sleep(50 * time.Millisecond)
+		wantReturned(t, false, two)
+		if !p.Full() {
+			t.Error("not full after two lost acknowledgements")
+		}
+		time.Sleep(100 * time.Millisecond)
+		wantReturned(t, true, two)
+		if p.Full() {
+			t.Error("full though it has taken a line")
+		}
+
+		l.set(func() { l.full = true })
+		three := publishRun(t.Context(), p, "three")
+		wantReturned(t, false, three)
+		if !p.Full() {
+			t.Error("not full though it refuses for want of room")
+		}
+		time.Sleep(time.Minute)
+		l.set(func() { l.full = false })
+		time.Sleep(2 * time.Second) // the longest wait between two tries
+		wantReturned(t, true, three)
+		if p.Full() {
+			t.Error("full though it has taken a line")
+		}
+		if n := strings.Count(text.String(), `level=ERROR msg="query log not written: no new gateway calls"`); n != 2 {
+			t.Errorf("%d times said to be full, want 2:\n%s", n, text.String())
+		}
+		if n := strings.Count(text.String(), `level=INFO msg="query log is written again"`); n != 2 {
+			t.Errorf("%d times said to be written again, want 2:\n%s", n, text.String())
+		}
+	})
+}
