@@ -46,8 +46,9 @@ type Options struct {
 	// DNS is followed; 60 s when zero, each time less up to a fifth by chance.
 	RotateEvery time.Duration
 	// ReuseAfter lets a connection carry further questions, each after it has been quiet for
-	// so long. Zero, the default: it carries one. What remains with reuse is a second answer
-	// that comes later than that: the next question on this connection would believe it.
+	// so long, which is part of Timeout and must be shorter. Zero, the default: it carries one.
+	// What remains with reuse is a second answer that comes later than that: the next question
+	// on this connection would believe it.
 	ReuseAfter time.Duration
 	// ProxyEnv is where New looks up HTTPS_PROXY and its kin, as [ProxyFromEnv] does: os.Getenv,
 	// most often. Nil: the gateway is asked directly, whatever is set.
@@ -122,10 +123,16 @@ func (o Options) check() (*url.URL, error) {
 	for _, d := range []struct {
 		name string
 		is   time.Duration
-	}{{"Timeout", o.Timeout}, {"RetryAfterMax", o.RetryAfterMax}, {"RotateEvery", o.RotateEvery}, {"ReloadEvery", o.ReloadEvery}, {"ReuseAfter", o.ReuseAfter}} {
+	}{
+		{"Timeout", o.Timeout}, {"RetryAfterMax", o.RetryAfterMax}, {"RotateEvery", o.RotateEvery},
+		{"ReloadEvery", o.ReloadEvery}, {"ReuseAfter", o.ReuseAfter},
+	} {
 		if d.is < 0 {
 			faults = append(faults, fmt.Errorf("%s: %s is negative", d.name, d.is))
 		}
+	}
+	if o.ReuseAfter > 0 && o.ReuseAfter >= o.Timeout {
+		faults = append(faults, fmt.Errorf("ReuseAfter: %s leaves no time for a call within %s", o.ReuseAfter, o.Timeout))
 	}
 	reserved := []string{"service", "partner", "_input_charset", "sign", "sign_type", "biz_type", "user_email"}
 	if slices.Contains(reserved, o.AccountParam) {

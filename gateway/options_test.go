@@ -81,6 +81,13 @@ func TestNewNamesEveryFault(t *testing.T) {
 			t.Errorf("%q is missing in:\n%v", part, err)
 		}
 	}
+	// A rest that outlasts the call lets every call end in a time-out.
+	for reuse, good := range map[time.Duration]bool{-1: false, 0: true, 7 * time.Second: true, 8 * time.Second: false} {
+		o := gateway.Options{ReuseAfter: reuse, Partners: []gateway.Partner{{ID: partnerID, Key: md5Key}}}
+		if _, err := gateway.New(o); (err == nil) != good || !good && !strings.Contains(err.Error(), "ReuseAfter: ") {
+			t.Errorf("ReuseAfter %s: %v", reuse, err)
+		}
+	}
 	if _, err := gateway.New(gateway.Options{}); err == nil || !strings.Contains(err.Error(), "Partners: there is none") {
 		t.Errorf("no partners: %v", err)
 	}

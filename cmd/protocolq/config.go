@@ -94,7 +94,7 @@ func (c *Config) gatewaySettings() []setting {
 		checked(text(&c.GatewayURL, setting{name: "gateway-url", kind: "URL", fallback: "https://mapi.alipay.com/gateway.do", usage: "where the gateway is"}), c.checkGatewayURL),
 		toggle(&c.UnsafeGateway, setting{name: "unsafe-gateway", usage: "send signed queries to a host that is not the known gateway; http only to this machine"}),
 		toggle(&c.GatewayProxyFromEnv, setting{name: "gateway-proxy-from-env", usage: "reach the gateway through the proxy of HTTPS_PROXY, but for the hosts of NO_PROXY"}),
-		span(&c.GatewayReuseAfter, 0, 30*time.Second, setting{name: "gateway-reuse-after", fallback: "0s", usage: "how long a connection rests before it carries another question; 0s: each carries one"}),
+		span(&c.GatewayReuseAfter, 0, 30*time.Second, setting{name: "gateway-reuse-after", fallback: "0s", usage: "how long a connection rests before it carries another question, which believes a stray answer that comes later; 0s: each carries one"}),
 		text(&c.AccountParam, setting{name: "account-param", kind: "name", fallback: "trans_account", usage: "the account's parameter name on the wire"}),
 		checked(text(&c.Partner, setting{name: "partner", kind: "id", usage: "partner id, 2088 and 12 digits; the one of a query that names none"}), c.checkPartner),
 		checked(text(&c.SignType, setting{name: "sign-type", kind: "name", fallback: "MD5", usage: "how to sign: MD5, RSA, RSA2 or DSA"}), c.checkSignType),
@@ -168,6 +168,8 @@ func (c *Config) conflicts() error {
 	}
 	// A call must end inside its lease, with room to store the answer, or two workers call at once.
 	fault(c.CallTimeout >= c.Lease, "call-timeout", "must be shorter than lease (%s), not %s", short(c.Lease), short(c.CallTimeout))
+	fault(c.GatewayReuseAfter >= c.CallTimeout, "gateway-reuse-after", "must be shorter than call-timeout (%s), not %s",
+		short(c.CallTimeout), short(c.GatewayReuseAfter))
 	fault(c.MinAge > c.Freshness, "min-age", "must not be longer than freshness (%s), not %s", short(c.Freshness), short(c.MinAge))
 	fault(c.RetryInitial > c.RetryMax, "retry-initial", "must not be longer than retry-max (%s), not %s", short(c.RetryMax), short(c.RetryInitial))
 	fault(len(c.ReplyAllow) == 0, "reply-allow", "must allow at least one prefix, or no asker can be answered")

@@ -164,7 +164,8 @@ func TestFileFaults(t *testing.T) {
 }
 
 func TestConflicts(t *testing.T) {
-	c, _, err := load(t, "", "--lease", "5s", "--call-timeout", "8s", "--min-age", "2m", "--retry-initial", "9s", "--reply-allow", "")
+	c, _, err := load(t, "", "--lease", "5s", "--call-timeout", "8s", "--min-age", "2m", "--retry-initial", "9s", "--reply-allow", "",
+		"--gateway-reuse-after", "8s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +174,7 @@ func TestConflicts(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{"call-timeout: must be shorter than lease (5s), not 8s", "min-age: ", "retry-initial: ", "reply-allow: ",
+		"gateway-reuse-after: must be shorter than call-timeout (8s), not 8s",
 		"partner: is needed: --partner, PROTOCOLQ_PARTNER, or partner in the file"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s in\n%v", want, err)
