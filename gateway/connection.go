@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -28,7 +29,11 @@ const (
 var (
 	// errStray is behind every answer that is not believed because of bytes nobody asked for.
 	errStray = errors.New("bytes that nobody asked for")
-	errHead  = fmt.Errorf("the headers are larger than %d bytes", maxHead)
+	// errBound is behind headers above maxHead, and behind a body in chunks so small that
+	// their sizes are most of it.
+	errBound = errors.New("headers or chunk sizes are longer than an answer's may be")
+	// errGrammar stands for net/http's own errors, which repeat what came at any length.
+	errGrammar = errors.New("what came is not an answer in HTTP/1")
 )
 
 // connection is one TCP connection, with TLS over it for https. One call at a time uses
@@ -38,7 +43,8 @@ type connection struct {
 	socket net.Conn // what the system can be asked about: TCP, below TLS
 	conn   net.Conn // what the question is written to
 	in     *bufio.Reader
-	left   int // bytes that the present head may still have
+	left   int   // bytes that the present head or body may still have
+	failed error // what the last read ended with, nil where it brought bytes alone
 
 	until  time.Time // the end of its age
 	freed  time.Time // since when it rests
@@ -53,13 +59,25 @@ func newConnection(socket, conn net.Conn) *connection {
 }
 
 // Read bounds what a head may be: http.ReadResponse has no limit of its own.
-func (c *connection) Read(b []byte) (int, error) {
-	if c.left <= 0 {
-		return 0, errHead
+func (c *connection) Read(b []byte) (n int, err error) {
+	if err = errBound; c.left > 0 {
+		n, err = c.conn.Read(b[:min(len(b), c.left)])
 	}
-	n, err := c.conn.Read(b[:min(len(b), c.left)])
-	c.left -= n
+	c.left, c.failed = c.left-n, err
 	return n, err
+}
+
+// fault is what is shown for an error of net/http: the read that failed, else errGrammar.
+func (c *connection) fault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case c.failed == nil:
+		return errGrammar
+	case errors.Is(c.failed, io.EOF):
+		return io.ErrUnexpectedEOF
+	}
+	return c.failed
 }
 
 func (c *connection) close() { _ = c.conn.Close() }
@@ -117,6 +135,7 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 	defer resp.Body.Close()
 	c.left = 4 * mapi.MaxAnswer // chunk sizes and trailers included
 	a, err = readReply(resp, q.explain, t)
+	err = c.fault(err)
 	if err != nil || len(a.body) > mapi.MaxAnswer || a.status != http.StatusOK {
 		return a, false, err
 	}
@@ -138,7 +157,7 @@ func (c *connection) head(r *http.Request, t *tracer) (*http.Response, error) {
 	for range maxInformational + 1 {
 		resp, err := http.ReadResponse(c.in, r)
 		if err != nil {
-			return nil, err
+			return nil, c.fault(err)
 		}
 		if resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return resp, nil

@@ -3,13 +3,11 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -93,14 +91,15 @@ func askForTunnel(conn net.Conn, user *url.Userinfo, address string) error {
 	if err := r.Write(conn); err != nil {
 		return err
 	}
-	in := bufio.NewReader(io.LimitReader(conn, maxHead))
-	resp, err := http.ReadResponse(in, r) //nolint:bodyclose // the body of a CONNECT is the tunnel
+	c := newConnection(conn, conn)
+	c.left = maxHead
+	resp, err := http.ReadResponse(c.in, r) //nolint:bodyclose // the body of a CONNECT is the tunnel
 	switch {
 	case err != nil:
-		return err
+		return c.fault(err)
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("it answers CONNECT with status %d", resp.StatusCode)
-	case in.Buffered() > 0:
+	case c.in.Buffered() > 0:
 		return errors.New("it sends bytes before they are asked for")
 	}
 	return nil
