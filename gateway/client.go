@@ -38,8 +38,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Client asks one gateway for many partners. Safe for concurrent use. It begins nothing
-// by itself; [Client.Run] keeps its keys fresh.
+// Client asks one gateway for many partners. Safe for concurrent use. [Client.Run] keeps its
+// keys fresh. A call may go on dialling the connection of the next one; [Client.Close] ends that.
 type Client struct {
 	options  Options
 	url      *url.URL
@@ -149,7 +149,7 @@ func (c *Client) sign(q Query) (Request, *partner, error) {
 // where Options.ProxyEnv is nil.
 func (c *Client) Proxy() Proxy { return c.proxy }
 
-// Close ends the idle connections. Calls in flight end by themselves.
+// Close ends the idle connections and the dials ahead. Calls in flight end by themselves.
 func (c *Client) Close() {
 	if c.wire != nil {
 		c.wire.close()

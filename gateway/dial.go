@@ -28,8 +28,8 @@ func newDialer(o Options, target, through *url.URL) *dialer {
 		d.tcp = new(net.Dialer).DialContext
 	}
 	if target.Scheme == "https" {
-		// 1.2 is the least that the gateway's own rules and ours allow. No protocol is offered
-		// but HTTP/1: HTTP/2 shares a connection, so that nothing could be stopped at its first byte.
+		// 1.2 is the least that the gateway's own rules and ours allow. No protocol is offered but
+		// HTTP/1: HTTP/2 shares a connection, so that nothing could be stopped at its first byte.
 		d.roots = &tls.Config{
 			ServerName: target.Hostname(), MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs,
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),

@@ -21,8 +21,8 @@ const (
 	maxExcerpt     = 800
 )
 
-// Unread tells that something came back from the gateway's address, and that it was no answer that
-// can be believed: err is the call's.
+// Unread reports whether something came back from the gateway's address that was no answer to be
+// believed. err is the call's.
 func (r Report) Unread(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && r.HTTPStatus != 0 && strings.HasPrefix(e.Code, "GATEWAY_")
@@ -39,8 +39,8 @@ func contentType(h http.Header) string {
 	return clean[:min(len(clean), maxContentType)]
 }
 
-// excerpt is the beginning of a body as text: of an HTML page what a browser would show of it, since a
-// page's first 800 bytes are markup and its message comes far behind.
+// excerpt is the beginning of a body as text: of an HTML page what a browser would show of it,
+// since a page's first 800 bytes are markup and its message comes far behind.
 func excerpt(body []byte) string {
 	text := decoded(body)
 	if start := strings.ToLower(text[:min(len(text), 1024)]); strings.Contains(start, "<html") || strings.Contains(start, "<!doctype html") {
@@ -87,8 +87,8 @@ func fromUTF16(body []byte) (string, bool) {
 	return strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff"), true
 }
 
-// visible is a page's text without markup, scripts and styles, its white space joined. It follows no
-// grammar: whatever it is given, it ends and gives a part of it.
+// visible is a page's text without markup, scripts and styles, its white space joined. It follows
+// no grammar: whatever it is given, it ends and gives a part of it.
 func visible(page string) string {
 	var b strings.Builder
 	for page != "" {

@@ -1,4 +1,4 @@
-// What an answer may have around its words and still be read: white space, CDATA, an empty error, an encoding that is none.
+// What an answer may have around its words and still be read: white space, CDATA, an empty error.
 
 package gateway_test
 

@@ -68,7 +68,7 @@ func (p *pool) put(c *connection, freed time.Time) {
 }
 
 // fail closes every connection at rest: a balancer that has forgotten one without a word
-// has forgotten the others, and only one that is heard from after now is alive for sure.
+// has forgotten the others, and only one that answers after now is alive for sure.
 func (p *pool) fail(now time.Time) {
 	p.mu.Lock()
 	p.failed = now

@@ -109,7 +109,7 @@ func checkProxy(t *testing.T, target string, e env, want, variable, fault string
 	}
 }
 
-func TestBadProxiesAreTold(t *testing.T) {
+func TestBadProxiesAreErrors(t *testing.T) {
 	const s = proxySecret
 	for _, value := range []string{
 		" ", "://", "://" + s, "http://", "http:///", "https://", "http://:3128", "http://u:" + s + "@", "http://u:" + s + "@:3128",

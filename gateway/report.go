@@ -27,10 +27,10 @@ type Report struct {
 	Bytes int
 	// ContentType is the answer's header in visible ASCII, at most 100 bytes.
 	ContentType string
-	// Excerpt is the beginning, at most 800 bytes as text, of a body that was no readable answer, an
-	// HTTP status's too; of an HTML page its text without the markup. Only with Query.Explain. It
-	// may hold the e-mail, the account and the sign, and whatever the other side put there, control
-	// characters too: not for logs, and for a terminal only masked and made printable.
+	// Excerpt is the beginning, at most 800 bytes as text, of a body that was no readable answer,
+	// an HTTP status's too; of an HTML page its text without the markup. Only with Query.Explain.
+	// It may hold the e-mail, the account and the sign, and whatever the other side put there,
+	// control characters too: not for logs, and for a terminal only masked and made printable.
 	Excerpt string
 	// StringToSign is the signed text, without the key; only with Query.Explain. It holds
 	// the e-mail and the account.

@@ -26,8 +26,9 @@ func refused(a reply, most time.Duration) *Error {
 }
 
 // retryAfter is how long the header asks to wait from now on (RFC 9110 section 10.2.3), in whole
-// milliseconds as most is, no more than most, and 0 where it asks for nothing that can be read or that is
-// still to come. Of several headers the longest counts: a proxy may add its own to the gateway's.
+// milliseconds as most is, no more than most, and 0 where it asks for nothing that can be read or
+// that is still to come. Of several headers the longest counts: a proxy may add its own to the
+// gateway's.
 //
 // A date is compared with the response's own Date: the two are of one clock, which need not be
 // right. Without a Date it is compared with now.

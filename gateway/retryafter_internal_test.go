@@ -1,4 +1,4 @@
-// What a Retry-After asks for, in every way that servers write it: the parser is nobody else's business.
+// What a Retry-After asks for, in every way that servers write it.
 
 package gateway
 
@@ -84,7 +84,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// FuzzRetryAfter: nothing that a server writes is negative, above the ceiling, or part of a millisecond.
+// FuzzRetryAfter: nothing that a server writes is negative, above the ceiling, or part of a
+// millisecond.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range [][2]string{{"120", ""}, {"-1", "x"}, {"99999999999999999999", ""}, {"1.5", ""},
 		{"Sun, 08 Nov 2026 10:00:40 GMT", "Sun, 08 Nov 2026 10:00:00 GMT"}, {"Sunday, 08-Nov-26 10:00:40 GMT", "Sun Nov  8 10:00:00 2026"}} {

@@ -1,4 +1,4 @@
-// When the gateway wants to be left alone, as the caller of Ask is told it.
+// How long the gateway wants to be left alone, as the error of Ask says it.
 
 package gateway_test
 
@@ -23,7 +23,7 @@ func (s status) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: s.code, Header: s.header, Body: http.NoBody}, nil
 }
 
-func TestRetryAfterIsTold(t *testing.T) {
+func TestRetryAfterIsInTheError(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		most   time.Duration

@@ -164,7 +164,7 @@ func askMany(t *testing.T, c *gateway.Client, calls int) *sums {
 	return &s
 }
 
-// strayClient is a client of a bare server that speaks as it is told.
+// strayClient is a client of a bare server that speaks as the test has it.
 func strayClient(t *testing.T, speak func(net.Conn, func() error), secure bool, change func(*gateway.Options)) *gateway.Client {
 	l := listen(t, "127.0.0.1:0")
 	t.Cleanup(func() { _ = l.Close() })

@@ -207,7 +207,7 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// strayAtRest logs what cost no call its answer and yet tells that somebody before the
+// strayAtRest logs what cost no call its answer and yet shows that something before the
 // gateway sends answers to the wrong place.
 func (w *wire) strayAtRest() {
 	now := time.Now().UnixNano()

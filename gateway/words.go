@@ -10,8 +10,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Lookup finds a code that an [Error] or an [Answer] can carry: the gateway's, or one of the client's
-// own, GATEWAY_HTTP_nnn with any status included. For a code in no table it gives what
+// Lookup finds a code that an [Error] or an [Answer] can carry: the gateway's, or one of the
+// client's own, GATEWAY_HTTP_nnn with any status included. For a code in no table it gives what
 // [mapi.Lookup] gives: false, class Unlisted and general words.
 func Lookup(code string) (mapi.Code, bool) {
 	if status, ok := strings.CutPrefix(code, CodeHTTP); ok {
@@ -39,8 +39,8 @@ var words = []mapi.Code{
 		"the gateway gave no whole answer in time", "网关未在时限内返回完整应答",
 		"ask again later; if it lasts, check firewall and proxy on the way to the gateway and how long a call may take",
 		"稍后重新查询;若持续出现,请检查到网关途中的防火墙与代理,以及单次调用的时限设置"}),
-	// One code for a name that is not known and for a refused connection: a resolver that restarts or
-	// serves other names inside a company says "no such host" of a good name too, so both may
+	// One code for a name that is not known and for a refused connection: a resolver that restarts
+	// or serves other names inside a company says "no such host" of a good name too, so both may
 	// pass, and both need the same look at the settings.
 	own(CodeUnreachable, mapi.Temp, said{
 		"no connection to the gateway: its name is not known, or the connection was refused or found no way",

@@ -96,7 +96,7 @@ func badText(s string) string {
 	return ""
 }
 
-// IsPartner tells whether s is a partner id: 2088 and 12 more digits. The gateway's side has the
+// IsPartner reports whether s is a partner id: 2088 and 12 more digits. The gateway's side has the
 // same rule, and a test of the worker feeds both from one table.
 func IsPartner(s string) bool { return len(s) == 16 && isDigits(s) && s[:4] == "2088" }
 

@@ -61,7 +61,8 @@ func Codes() []string {
 	return names
 }
 
-// LookupCode finds one of our own codes; ok is false for any other (the gateway's codes have their own table).
+// LookupCode finds one of our own codes; ok is false for any other (the gateway's codes have their
+// own table).
 func LookupCode(code string) (c Code, ok bool) {
 	for i := range codes {
 		if codes[i].Name == code {

@@ -46,7 +46,8 @@ func (w *Worker) result(q *messages.Query, v *dedupe.Verdict) messages.Result {
 	return addressed(r, q)
 }
 
-// own is the Result that one of our own codes comes to, but for its message, which [addressed] adds.
+// own is the Result that one of our own codes comes to, but for its message, which [addressed]
+// adds.
 func own(code string) messages.Result {
 	words, _ := Lookup(code)
 	r := messages.Result{Outcome: messages.Unknown, Code: code, Retryable: words.Retryable}

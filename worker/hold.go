@@ -1,4 +1,4 @@
-// A hold: the gateway has had too many calls of a partner (429) and says for how long there shall be none.
+// A hold: after a 429 with Retry-After this worker makes no call for the partner until then.
 
 package worker
 
@@ -13,11 +13,11 @@ import (
 	"protocolq/messages"
 )
 
-// tooMany is the code of the one status that speaks of the partner's calls and not of a single one.
+// tooMany is the code of the one status that is about all of a partner's calls.
 const tooMany = gateway.CodeHTTP + "429"
 
-// hold knows which partners this worker leaves alone. Each worker is told so by the gateway itself, at the
-// cost of one call: the fleet needs no shared record for it.
+// hold knows which partners this worker leaves alone. Each worker learns it from the gateway itself,
+// at the cost of one call: the fleet needs no shared record for it.
 type hold struct {
 	mu    sync.Mutex
 	until map[string]time.Time // guarded by mu; by partner, of those that were asked for
@@ -46,8 +46,8 @@ func (h *hold) rest(partner string) time.Duration {
 	return max(time.Until(h.until[partner]), 0)
 }
 
-// wait waits until the partner may be asked for, or gives how long that would have been. Those who waited are
-// let go over a tenth of their wait, not all at once.
+// wait waits until the partner may be asked for, or gives how long that would have been. Those who
+// waited are let go over a tenth of their wait, not all at once.
 func (h *hold) wait(ctx context.Context, partner string) (after time.Duration) {
 	rest := h.rest(partner)
 	if rest == 0 || rest > longestHoldWait || sleep(ctx, jittered(rest)) != nil {

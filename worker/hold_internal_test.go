@@ -13,36 +13,37 @@ import (
 
 func ofOther(q *messages.Query) { q.Partner = otherPartner }
 
-// 429 speaks of all the partner's calls: the worker that is told so makes none for it, of any key, until the time is over.
+// 429 is about all calls for the partner: the worker that gets one makes none, for any key, until
+// the time is over.
 func TestTooManyHoldsThePartner(t *testing.T) {
 	onStage(t, scenery{}, func(s *stage) {
 		if h := s.ask(0, "fault-429-after-60s-1", time.Hour); h.Code != "GATEWAY_HTTP_429" || h.RetryAfterMs != 60_000 {
-			t.Errorf("told %v", h)
+			t.Errorf("got %v", h)
 		}
 		pass(10 * sec)
 		if h := s.ask(0, "signed+a", time.Hour); h.kind != dedupe.Held || h.Code != messages.CoolingDown || h.RetryAfterMs != 50_000 || h.after != 0 {
-			t.Errorf("of another key was told %v", h)
+			t.Errorf("of another key got %v", h)
 		}
 		s.wantCalls(0)
-		for i, change := range []func(*messages.Query){ofOther, func(*messages.Query) {}} { // of another partner; of a worker that was not told
+		for i, change := range []func(*messages.Query){ofOther, func(*messages.Query) {}} { // of another partner; of a worker that got no 429
 			if h := s.ask(i, "signed+b", time.Hour, change); h.Outcome != messages.Signed || h.after != 0 {
-				t.Errorf("%d: told %v", i, h)
+				t.Errorf("%d: got %v", i, h)
 			}
 		}
 		pass(50 * sec)
 		if h := s.ask(0, "signed+a", time.Hour); h.Outcome != messages.Signed {
-			t.Errorf("afterwards told %v", h)
+			t.Errorf("afterwards got %v", h)
 		}
 		s.wantCalls(0, 10*sec, 10*sec, 60*sec)
 	})
 }
 
-// 503 speaks of the one call: other keys are asked for.
+// 503 is about one call: other keys are asked for.
 func TestUnavailableHoldsTheKeyOnly(t *testing.T) {
 	onStage(t, scenery{}, func(s *stage) {
 		s.ask(0, "fault-503-after-60s-1", time.Hour)
 		if h := s.ask(0, "signed+a", time.Hour); h.Outcome != messages.Signed || h.after != 0 {
-			t.Errorf("told %v", h)
+			t.Errorf("got %v", h)
 		}
 	})
 }
@@ -51,7 +52,7 @@ func TestUnavailableHoldsTheKeyOnly(t *testing.T) {
 func TestShortHoldIsWaitedFor(t *testing.T) {
 	onStage(t, scenery{slots: 20}, func(s *stage) {
 		first := s.ask(0, "fault-429-after-5s-1", 30*sec)
-		var rest []*heard
+		var rest []*received
 		for i := range 50 {
 			rest = append(rest, s.ask(0, fmt.Sprint("signed+", i), 30*sec))
 		}
@@ -61,12 +62,12 @@ func TestShortHoldIsWaitedFor(t *testing.T) {
 		}
 		pass(20 * sec)
 		if first.Outcome != messages.Signed || first.after != 5*sec {
-			t.Errorf("the first was told %v", first)
+			t.Errorf("the first got %v", first)
 		}
 		when := map[time.Duration]bool{}
 		for _, h := range rest {
 			if h.Outcome != messages.Signed || h.after < 5*sec || h.after > 5500*time.Millisecond {
-				t.Errorf("told %v", h)
+				t.Errorf("got %v", h)
 			}
 			when[h.after] = true
 		}
@@ -74,20 +75,20 @@ func TestShortHoldIsWaitedFor(t *testing.T) {
 			t.Errorf("let go at %d times", len(when))
 		}
 		if left.kind != dedupe.Expired || left.after != 3*sec {
-			t.Errorf("who left was told %v", left)
+			t.Errorf("who left got %v", left)
 		}
 	})
 }
 
-// Who was admitted before and waits for a slot makes no call either, nor does a run between two attempts: it waits where its
-// lease allows, else ends.
+// Who was admitted before and waits for a slot makes no call either, nor does a run between two
+// attempts: it waits where its lease allows, else ends.
 func TestHoldReachesThoseUnderWay(t *testing.T) {
 	onStage(t, scenery{latency: sec}, func(s *stage) { // one slot
 		s.ask(0, "fault-429-after-60s-1", time.Hour)
 		queued := s.ask(0, "signed+queued", time.Hour)
 		pass(sec)
 		if queued.Code != messages.CoolingDown || queued.after != sec || queued.RetryAfterMs != 60_000 {
-			t.Errorf("the queued one was told %v", queued)
+			t.Errorf("the queued one got %v", queued)
 		}
 		pass(20 * sec)
 		s.wantCalls(0)
@@ -106,7 +107,7 @@ func TestHoldReachesThoseUnderWay(t *testing.T) {
 			s.ask(0, part, 30*sec)
 			pass(15 * sec)
 			if between.Outcome != c.outcome || between.after != c.after {
-				t.Errorf("%s: between two attempts told %v", part, between)
+				t.Errorf("%s: between two attempts got %v", part, between)
 			}
 			s.wantCalls(c.calls...)
 		})

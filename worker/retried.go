@@ -20,15 +20,16 @@ import (
 // errUnwanted: everybody who waited has left, so the gateway is left alone.
 var errUnwanted = errors.New("nobody waits for the answer any more")
 
-// Why a run ends although another attempt might help; each comes joined to the last attempt's error.
+// Why a run ends although another attempt might help; each comes joined to the last attempt's
+// error.
 var (
 	errTooLong  = errors.New("the gateway wants to be left alone for longer than this run may wait")
 	errNoBudget = errors.New("the budget of retries is spent")
 )
 
-// retried tries next again while its error is temporary and the budget lasts, and no sooner than the
-// gateway wants. Each further attempt is written down in the key's record before it is made; the renewal is
-// also what finds out that somebody else holds the key by now.
+// retried tries next again while its error is temporary and the budget lasts, and no sooner than
+// the gateway wants. Each further attempt is written down in the key's record before it is made;
+// the renewal is also what finds out that somebody else holds the key by now.
 func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
 		var r messages.Result
@@ -78,15 +79,17 @@ func retried(p retry.Policy, budget *limit.Budget, next Handler) Handler {
 	}
 }
 
-// mayWait reports whether the run may wait for so long itself, its slot and key held. A wait that the gateway
-// asks for must end within the lease and while somebody still waits; else the run ends now and the key cools
-// down for as long. So a holder that dies while it waits is not followed before the time is over either.
+// mayWait reports whether the run may wait for so long itself, its slot and key held. A wait that
+// the gateway asks for must end within the lease and while somebody still waits; else the run ends
+// now and the key cools down for as long. So a holder that dies while it waits is not followed
+// before the time is over either.
 func (t *Turn) mayWait(wait time.Duration) bool {
 	return t.rest() == 0 || wait < t.Lease.Reach() && t.Lease.WantedIn(wait)
 }
 
-// settledBy reports whether what ended the attempts makes an answer, if only "unknown". Otherwise the key is
-// given back and free at once, which it must not be while the gateway wants to be left alone.
+// settledBy reports whether what ended the attempts makes an answer, if only "unknown". Otherwise
+// the key is given back and free at once, which it must not be while the gateway wants to be left
+// alone.
 func (t *Turn) settledBy(ctx context.Context, err error) bool {
 	switch {
 	case !isGateway(err) || errors.Is(err, dedupe.ErrFenced):

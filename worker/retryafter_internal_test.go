@@ -10,8 +10,8 @@ import (
 	"protocolq/worker/dedupe"
 )
 
-// A time that ends within the lease, and while somebody waits, is waited for in the run: the next attempt comes at its end, not
-// a moment before, and finds the key still held.
+// A time that ends within the lease, and while somebody waits, is waited for in the run: the next
+// attempt comes at its end, not a moment before, and finds the key still held.
 func TestRunWaitsForRetryAfter(t *testing.T) {
 	for _, part := range []string{"fault-429-after-10s-1", "fault-429-date-10s-1", "fault-503-after-10s-1", "fault-503-date-10s-1"} {
 		t.Run(part, func(t *testing.T) {
@@ -21,10 +21,10 @@ func TestRunWaitsForRetryAfter(t *testing.T) {
 				other := s.ask(1, part, 30*sec)
 				pass(20 * sec)
 				if h.Outcome != messages.Signed || h.Attempts != 2 || h.after != 10*sec {
-					t.Errorf("told %v", h)
+					t.Errorf("got %v", h)
 				}
 				if other.Outcome != messages.Signed || other.after != 9*sec || other.Run != h.Run {
-					t.Errorf("the other worker's asker was told %v", other)
+					t.Errorf("the other worker's asker got %v", other)
 				}
 				s.wantCalls(0, 10*sec)
 			})
@@ -38,14 +38,15 @@ func TestRunWaitsForEachRetryAfter(t *testing.T) {
 		h := s.ask(0, "fault-503-after-6s", 30*sec)
 		pass(60 * sec)
 		if h.Outcome != messages.Unknown || h.Code != "GATEWAY_HTTP_503" || h.after != 24*sec || h.Attempts != 5 || h.RetryAfterMs != 30_000 {
-			t.Errorf("told %v", h)
+			t.Errorf("got %v", h)
 		}
 		s.wantCalls(0, 6*sec, 12*sec, 18*sec, 24*sec)
 	})
 }
 
-// A time that the lease (10.5 s of it) or those who wait do not reach holds neither slot nor key: all are told at once, and
-// nobody anywhere calls until it is over, be he patient, be it for a refresh.
+// A time longer than the lease (10.5 s of it) or than anybody waits holds no slot and no key: all
+// who wait get their answer at once, and no worker calls until it is over, not for a patient asker
+// and not for a refresh.
 func TestRetryAfterIsTheCoolDown(t *testing.T) {
 	fresh := func(q *messages.Query) { q.MaxAgeMs = new(int64) }
 	for name, c := range map[string]struct {
@@ -64,7 +65,7 @@ func TestRetryAfterIsTheCoolDown(t *testing.T) {
 			onStage(t, scenery{}, func(s *stage) {
 				h := s.ask(0, c.part, c.patience)
 				if h.Outcome != messages.Unknown || h.Code != "GATEWAY_HTTP_503" || !h.Retryable || h.after != 0 || h.Attempts != 1 || h.RetryAfterMs != c.rests.Milliseconds() {
-					t.Errorf("told %v", h)
+					t.Errorf("got %v", h)
 				}
 				if n := s.workers[0].group.InFlight(); n != 0 {
 					t.Error("its slot is held")
@@ -72,16 +73,16 @@ func TestRetryAfterIsTheCoolDown(t *testing.T) {
 				pass(c.rests - time.Millisecond)
 				for i := range s.workers {
 					if h := s.ask(i, c.part, time.Hour); h.Outcome != messages.Unknown || h.after != 0 || h.RetryAfterMs != 1 {
-						t.Errorf("worker %d, just before its time, told %v", i, h)
+						t.Errorf("worker %d, just before its time, got %v", i, h)
 					}
 					if h := s.ask(i, c.part, time.Hour, fresh); h.Outcome != messages.Unknown || h.after != 0 {
-						t.Errorf("worker %d, asked for a fresh answer, told %v", i, h)
+						t.Errorf("worker %d, asked for a fresh answer, got %v", i, h)
 					}
 				}
 				s.wantCalls(0)
 				pass(time.Millisecond)
 				if h := s.ask(1, c.part, time.Hour); h.Outcome != messages.Signed || h.after != 0 {
-					t.Errorf("at its time told %v", h)
+					t.Errorf("at its time got %v", h)
 				}
 				s.wantCalls(0, c.rests)
 			})
@@ -89,7 +90,8 @@ func TestRetryAfterIsTheCoolDown(t *testing.T) {
 	}
 }
 
-// An answer that is remembered goes on being told while its refresh is turned away; who wants a fresher one waits.
+// A remembered answer is still given while its refresh is turned away; who wants a fresher one
+// waits.
 func TestRefreshObeysRetryAfter(t *testing.T) {
 	onStage(t, scenery{}, func(s *stage) {
 		const part = "fault-503-after-40s-1"
@@ -107,32 +109,33 @@ func TestRefreshObeysRetryAfter(t *testing.T) {
 		pass(10 * sec)
 		for range 2 {
 			if h := s.ask(0, part, time.Hour, fresh); h.Outcome != messages.Unknown || h.RetryAfterMs != 40_000 {
-				t.Errorf("the refresh was told %v", h)
+				t.Errorf("the refresh got %v", h)
 			}
 			if h := s.ask(1, part, time.Hour); h.Outcome != messages.NotSigned || h.Run != "before" {
-				t.Errorf("who accepts any age was told %v", h)
+				t.Errorf("who accepts any age got %v", h)
 			}
 		}
 		pass(40*sec - 1)
 		if h := s.ask(1, part, time.Hour, fresh); h.Outcome != messages.Unknown {
-			t.Errorf("just before its time told %v", h)
+			t.Errorf("just before its time got %v", h)
 		}
 		s.wantCalls(10 * sec)
 		pass(1)
 		if h := s.ask(1, part, time.Hour, fresh); h.Outcome != messages.Signed {
-			t.Errorf("at its time told %v", h)
+			t.Errorf("at its time got %v", h)
 		}
 		s.wantCalls(10*sec, 50*sec)
 	})
 }
 
-// A worker that stops does not set a key free while the gateway wants to be left alone: not at the signal, nor when its
-// grace ends over the wait. Only when that has ended in time another goes on at once.
+// A worker that stops does not set a key free while the gateway wants to be left alone: not at the
+// signal, and not when its grace ends during the wait. Another worker goes on at once only where the
+// wait has ended in time.
 func TestStoppedWorkerKeepsRetryAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		latency, signal, grace time.Duration
 		ends                   time.Duration // of the run
-		told                   messages.Outcome
+		gets                   messages.Outcome
 		rests                  time.Duration // of the key, from then on
 	}{
 		"signal before the answer": {2 * sec, sec, time.Minute, 2 * sec, messages.Unknown, 30 * sec},
@@ -149,8 +152,8 @@ func TestStoppedWorkerKeepsRetryAfter(t *testing.T) {
 					t.Errorf("stopped after %v, want %v", ended, c.ends)
 				}
 				pass(c.latency)
-				if peer.Outcome != c.told || peer.after < c.ends || peer.after > c.ends+c.latency || peer.RetryAfterMs != c.rests.Milliseconds() {
-					t.Errorf("the other worker's asker was told %v", peer)
+				if peer.Outcome != c.gets || peer.after < c.ends || peer.after > c.ends+c.latency || peer.RetryAfterMs != c.rests.Milliseconds() {
+					t.Errorf("the other worker's asker got %v", peer)
 				}
 				if c.rests == 0 {
 					s.wantCalls(0, c.ends)
@@ -168,8 +171,8 @@ func TestStoppedWorkerKeepsRetryAfter(t *testing.T) {
 	}
 }
 
-// A holder that dies while it waits is followed a lease and the grace (14 s) after it last wrote, and its wait always ends
-// before: what it was told needs not be known to who follows.
+// A holder that dies while it waits is followed a lease and the grace (14 s) after it last wrote,
+// and its wait always ends before that: the next holder need not know of the Retry-After.
 func TestDeathOverRetryAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		part    string
@@ -187,7 +190,7 @@ func TestDeathOverRetryAfter(t *testing.T) {
 				s.stores[0].cut.Store(true)
 				pass(30 * sec)
 				if peer.Outcome != messages.Signed || peer.after != c.heir+c.latency {
-					t.Errorf("told %v", peer)
+					t.Errorf("got %v", peer)
 				}
 				s.wantCalls(0, c.heir)
 			})

@@ -38,8 +38,8 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A long one holds no slot: the run ends, the key rests for as long, and no other worker, no refresh and no other
-// door asks before.
+// A long one holds no slot: the run ends, the key rests for as long, and no other worker, no
+// refresh and no other door asks before.
 func TestRetryAfterIsACoolDown(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -71,7 +71,7 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	f.submit(messages.Query{ID: "patient", UserEmail: "fault-503-date-5s-1@example.com"})
 	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
 	if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" {
-		t.Errorf("told %+v", r)
+		t.Errorf("got %+v", r)
 	}
 	f.wantCalls(2)
 	if gap := f.gap(); gap < 5*time.Second || gap > 15*time.Second {
@@ -79,7 +79,7 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	}
 }
 
-// 429 is said of the partner: whoever asks for another account of it meanwhile has his call when the time is over.
+// 429 is about the partner: a query about another account waits until the time is over.
 func TestTooManyHoldsOtherKeys(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -78,8 +78,8 @@ func (w *Worker) gaveUp(q messages.Query, run string, deaths int) dedupe.Outcome
 }
 
 // outcome is what is stored of a result. All that those who share it must read
-// alike is fixed here, what belongs to one ask is added later. rest is how long the gateway still wants to
-// be left alone: a cool-down is no shorter.
+// alike is fixed here, what belongs to one ask is added later. rest is how long the gateway
+// still wants to be left alone: a cool-down is no shorter.
 func (w *Worker) outcome(q *messages.Query, r messages.Result, rest time.Duration) (dedupe.Outcome, error) {
 	keep, failed := w.keep(q, &r)
 	if failed { // a record counts in milliseconds

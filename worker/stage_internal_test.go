@@ -1,5 +1,4 @@
-// A stage for exact times: the whole handler and the keys' flights of two workers on a clock of the test's own, a store in
-// memory, and the practice gateway without a network.
+// A stage for exact times: two workers on the test's own clock, without NATS and without a network.
 
 package worker
 
@@ -30,12 +29,12 @@ const (
 	otherPartner = "2088000000000002"
 )
 
-// records is a store in memory. Every worker hears of each change at once.
+// records is a store in memory. Every worker sees each change at once.
 type records struct {
 	mu      sync.Mutex // guards what follows
 	seq     uint64
 	entries map[string]dedupe.Entry
-	hear    []func(dedupe.Entry)
+	watch   []func(dedupe.Entry)
 }
 
 // view is the store as one worker has it: cut off, it is as good as dead for the others.
@@ -58,8 +57,8 @@ func (v *view) Put(_ context.Context, key string, rec *dedupe.Record, t dedupe.T
 	}
 	v.seq++
 	v.entries[key] = dedupe.Entry{Key: key, Seq: v.seq, Time: time.Now(), Record: *rec}
-	for _, hear := range v.hear {
-		hear(v.entries[key])
+	for _, observe := range v.watch {
+		observe(v.entries[key])
 	}
 	return v.seq, nil
 }
@@ -91,7 +90,8 @@ type scenery struct {
 	slots   int           // of each worker; 1
 }
 
-// onStage runs body in a bubble of its own time. The waits between attempts are 2 ms at most where nobody asks for more.
+// onStage runs body in a bubble of its own time. The waits between attempts are 2 ms at most where
+// nobody asks for more.
 func onStage(t *testing.T, o scenery, body func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +119,7 @@ func onStage(t *testing.T, o scenery, body func(s *stage)) {
 	})
 }
 
-// actor is a worker that has no doors and tells no log: what New makes beside these needs a server.
+// actor is a worker without doors and log: the rest of what New makes needs a server.
 func actor(t *testing.T, owner string, store *view, g Asker, slots int) *Worker {
 	t.Helper()
 	names, err := messages.NewNames(messages.DefaultPrefix)
@@ -137,7 +137,7 @@ func actor(t *testing.T, owner string, store *view, g Asker, slots int) *Worker 
 	if err != nil {
 		t.Fatal(err)
 	}
-	store.hear = append(store.hear, w.group.Observe)
+	store.watch = append(store.watch, w.group.Observe)
 	return w
 }
 
@@ -148,20 +148,20 @@ func (s *stage) stop(worker int, grace time.Duration) {
 	_ = s.workers[worker].group.Close(ctx)
 }
 
-// heard is what an asker was told, and when.
-type heard struct {
+// received is what an asker got, and when.
+type received struct {
 	messages.Result
 	kind  dedupe.Kind
 	after time.Duration // of the ask
 }
 
-func (h *heard) String() string {
+func (h *received) String() string {
 	return fmt.Sprintf("%v after %v: %s %s, %d attempts, again in %d ms", h.kind, h.after, h.Outcome, h.Code, h.Attempts, h.RetryAfterMs)
 }
 
 // ask asks a worker for an account whose part the practice gateway plays, with so much patience.
-func (s *stage) ask(worker int, part string, patience time.Duration, change ...func(*messages.Query)) *heard {
-	w, begun, h := s.workers[worker], time.Now(), &heard{}
+func (s *stage) ask(worker int, part string, patience time.Duration, change ...func(*messages.Query)) *received {
+	w, begun, h := s.workers[worker], time.Now(), &received{}
 	q := messages.Query{V: 1, Partner: onePartner, UserEmail: part + "@example.com"}
 	for _, c := range change {
 		c(&q)

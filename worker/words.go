@@ -16,7 +16,8 @@ type Words struct {
 	Class mapi.Class `json:"class"`
 	// Retryable follows from Class: asking the same again later can help.
 	Retryable bool `json:"retryable"`
-	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be cut.
+	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be
+	// cut.
 	MeaningEN string `json:"meaning_en"`
 	MeaningZH string `json:"meaning_zh"`
 	// DoEN and DoZH say what to do about it.

@@ -119,7 +119,8 @@ func says(w worker.Words, phrases []string) bool {
 	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(all, p) })
 }
 
-// TestResultAgreesWithItsWords: what a program reads (retryable) and a person (message) is one thing.
+// TestResultAgreesWithItsWords: what a program reads (retryable) and a person (message) is one
+// thing.
 func TestResultAgreesWithItsWords(t *testing.T) {
 	for _, code := range allCodes(t) {
 		if _, ours := messages.OutcomeOf(code); ours {
@@ -167,8 +168,8 @@ func TestClassIsSaidOnce(t *testing.T) {
 	}
 }
 
-// allCodes are the codes of the gateway's table, of its client and of the messages, those that carry
-// an HTTP status with every status there is.
+// allCodes are the codes of the gateway's table, of its client and of the messages, those that
+// carry an HTTP status with every status there is.
 func allCodes(t *testing.T) []string {
 	t.Helper()
 	codes := map[string]bool{}

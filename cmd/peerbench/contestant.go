@@ -30,7 +30,8 @@ const (
 )
 
 // ours is the whole of protocolq: the streams, a worker whose limits are not what is measured, and the recorder that writes the query log.
-// Its memory is as long as that of the others, ten minutes, and it uses connections to the gateway again at once, as they do.
+// Its memory is as long as that of the others, ten minutes, and it uses connections to the gateway
+// again at once, as they do.
 var ours = contestant{
 	setup: "{protocolq} provision --nats {nats} --replicas {replicas}",
 	cmd: "{protocolq} worker --nats {nats} --gateway-url {gateway} --unsafe-gateway --partner {partner} --sign-type MD5 --key-file {keyfile}" +

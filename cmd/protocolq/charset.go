@@ -39,9 +39,9 @@ func (f *signFlags) charsetOf(params mapi.Params) (charsetChoice, error) {
 	return charsetChoice{cs, from}, nil
 }
 
-// charsetOfAnswer gives the charset that an answer itself names: the request's, as the answer repeats
-// it, in whose bytes it is signed; else the encoding that it declares; else utf-8. One that no
-// request can have is passed over: whatever is taken, a sign verifies in the right bytes alone.
+// charsetOfAnswer gives the charset that an answer itself names: the request's, as the answer
+// repeats it, in whose bytes it is signed; else the encoding that it declares; else utf-8. One that
+// no request can have is passed over: whatever is taken, a sign verifies in the right bytes alone.
 func charsetOfAnswer(a mapi.Answer) charsetChoice {
 	echoed, _ := a.Request("_input_charset")
 	if cs, err := mapi.ParseCharset(strings.TrimSpace(echoed)); err == nil {

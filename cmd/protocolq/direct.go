@@ -93,17 +93,17 @@ func (c *Config) proxyEnv() func(string) string {
 	return nil
 }
 
-// noProxyHint is what whoever asked for a proxy and has none should know.
+// noProxyHint is the way out where a proxy was asked for and there is none.
 const noProxyHint = "set HTTPS_PROXY, take the gateway's host out of NO_PROXY, or turn gateway-proxy-from-env off"
 
-// warnNoProxy tells the log that the way to the gateway is direct though a proxy was asked for.
+// warnNoProxy logs that the way to the gateway is direct though a proxy was asked for.
 func warnNoProxy(log *slog.Logger, p gateway.Proxy) {
 	if p.Direct != "" {
 		log.Warn("the gateway is asked directly, without a proxy", "setting", "gateway-proxy-from-env", "variable", p.Variable, "why", p.String(), "hint", noProxyHint)
 	}
 }
 
-// tellNoProxy tells a person at the command line the same.
+// tellNoProxy warns of the same at the command line.
 func tellNoProxy(w io.Writer, p gateway.Proxy) {
 	if p.Direct != "" {
 		fmt.Fprintf(w, "protocolq: warning: gateway-proxy-from-env: the gateway is asked directly: %s\n  hint: %s\n", printable(p.String()), noProxyHint)

@@ -9,17 +9,17 @@ import (
 // shownExcerpt is how many characters of a body are shown.
 const shownExcerpt = 200
 
-// Values that a body may repeat from the request. A sign may stand in a query string, in XML, in HTML
-// or in JSON; the other two are what it looks like where no name stands before it.
+// Values that a body may repeat from the request. A sign may stand in a query string, in XML, in
+// HTML or in JSON; the other two are what it looks like where no name stands before it.
 var (
 	namedSign = regexp.MustCompile(`(?i)\b(sign["'\s]*(?:value)?["'\s]*(?:[=:>]|%3d)["'\s]*)[^\s"'<>&;,]{8,}`)
 	hexSign   = regexp.MustCompile(`[0-9a-fA-F]{32,}`)
 	longSign  = regexp.MustCompile(`[A-Za-z0-9+/]{64,}={0,2}`)
 )
 
-// shownBody is the beginning of a body that somebody else wrote, on one line, fit for a terminal and
-// without e-mails, accounts, partner ids and signs. It masks before it cuts: half an e-mail looks
-// like none.
+// shownBody is the beginning of a body that somebody else wrote, on one line, fit for a terminal
+// and without e-mails, accounts, partner ids and signs. It masks before it cuts: half an e-mail
+// looks like none.
 func shownBody(excerpt string) string {
 	text := strings.Join(strings.Fields(excerpt), " ")
 	text = strings.ReplaceAll(text, "%40", "@")

@@ -1,4 +1,4 @@
-// A partner's id on the command line and in the settings: one rule, and a warning about ids that everybody knows.
+// A partner's id on the command line and in the settings: one rule, and a warning of test accounts.
 package main
 
 import (
@@ -12,7 +12,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// checkPartnerID says what is wrong with an id, and shows it: it is no secret, and most often one digit is missing.
+// checkPartnerID says what is wrong with an id, and shows it: it is no secret, and most often one
+// digit is missing.
 func checkPartnerID(id string) error {
 	if err := mapi.CheckPartner(id); err != nil {
 		return fmt.Errorf("%w, not %q", err, id)
@@ -20,7 +21,8 @@ func checkPartnerID(id string) error {
 	return nil
 }
 
-// onePartner is the argument of a command about one partner. It is looked at before any connection is made.
+// onePartner is the argument of a command about one partner. It is looked at before any connection
+// is made.
 func onePartner(c *cobra.Command, args []string) error {
 	if err := cobra.ExactArgs(1)(c, args); err != nil {
 		return err
@@ -31,10 +33,10 @@ func onePartner(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// testAccountHint is what whoever runs a test account should know.
+// testAccountHint is what to do about a test account.
 const testAccountHint = "test accounts are charged 3 %: use the partner id of your own contract"
 
-// warnTestAccounts tells the log which of partners are test accounts.
+// warnTestAccounts logs which of partners are test accounts.
 func warnTestAccounts(log *slog.Logger, partners []gateway.Partner) {
 	for _, p := range partners {
 		if source := mapi.TestPartner(p.ID); source != "" {
@@ -43,7 +45,7 @@ func warnTestAccounts(log *slog.Logger, partners []gateway.Partner) {
 	}
 }
 
-// tellTestAccount tells a person at the command line the same about one partner.
+// tellTestAccount warns of one at the command line.
 func tellTestAccount(w io.Writer, id string) {
 	if source := mapi.TestPartner(id); source != "" {
 		fmt.Fprintf(w, "protocolq: warning: partner %s is known as a test account (%s)\n  hint: %s\n", id, source, testAccountHint)

@@ -79,9 +79,9 @@ func contradicts(params mapi.Params, cs charsetChoice) string {
 // likeGBK ends a sentence about bytes for which looksGBK holds.
 const likeGBK = "look like GBK, as of a shell or file in GBK: values are taken in UTF-8, so convert them first, as with iconv -f gbk -t utf-8"
 
-// looksGBK says whether a value that should be UTF-8 is more likely GBK: its bytes are, and they are
-// either not UTF-8, or by chance UTF-8 of letters that GBK lacks. Two bytes of GBK may make a letter
-// of two bytes (支 is U+05A7 then); of Latin, Greek and Cyrillic letters that is no sign.
+// looksGBK says whether a value that should be UTF-8 is more likely GBK: its bytes are, and they
+// are either not UTF-8, or by chance UTF-8 of letters that GBK lacks. Two bytes of GBK may make a
+// letter of two bytes (支 is U+05A7 then); of Latin, Greek and Cyrillic letters that is no sign.
 func looksGBK(value string) bool {
 	if _, err := mapi.GBK.Encode(value); err == nil {
 		return false

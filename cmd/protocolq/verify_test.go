@@ -39,7 +39,8 @@ func TestCharsetOfAnswer(t *testing.T) {
 	}
 }
 
-// TestVerifyAnswerInGBK checks an answer as the gateway sends it to who asks in gbk: bytes, label and sign in gbk.
+// TestVerifyAnswerInGBK checks an answer as the gateway sends it to who asks in gbk: bytes, label
+// and sign in gbk.
 func TestVerifyAnswerInGBK(t *testing.T) {
 	key, err := mapi.NewMD5Key("abcdefghijklmnopqrstuvwxyz012345")
 	if err != nil {

@@ -63,7 +63,8 @@ func TestRegularFile(t *testing.T) {
 	}
 }
 
-// A secret that Kubernetes mounts is a link to a link, in a sticky folder that everybody may write to.
+// A secret that Kubernetes mounts is a link to a link, in a sticky folder that everybody may write
+// to.
 func TestMountedSecret(t *testing.T) {
 	dir := t.TempDir()
 	real := filepath.Join(dir, "..2026")
@@ -91,7 +92,8 @@ func TestMountedSecret(t *testing.T) {
 	}
 }
 
-// TestPipes reads what is written in parts, and late, from a named pipe and from one that a shell hands over.
+// TestPipes reads what is written in parts, and late, from a named pipe and from one that a shell
+// hands over.
 func TestPipes(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -126,7 +128,8 @@ func TestPipes(t *testing.T) {
 	}
 }
 
-// TestPipeNobodyWrites: the wait ends with the context, and so does the goroutine, before there is a writer and after.
+// TestPipeNobodyWrites: the wait ends with the context, and so does the goroutine, before there is
+// a writer and after.
 func TestPipeNobodyWrites(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	silent, half := fifo(t), fifo(t)

@@ -32,7 +32,7 @@ func (c Class) String() string {
 	return classNames[c]
 }
 
-// Retryable tells whether asking the same again later can help.
+// Retryable reports whether asking the same again later can help.
 func (c Class) Retryable() bool { return c == Temp }
 
 // MarshalText makes logs and JSON show the name.

@@ -80,10 +80,11 @@ var codes = sortedByName(
 	code("HASH_NO_PRIVILEGE", Conf, "the partner has no right to this service", "没有权限访问该服务", checkContract),
 	code("ILLEGAL_CLIENT_IP", Conf, "this client's address is not allowed", "客户端 IP 地址无权访问", checkContract),
 	code("ILLEGAL_AGENT", Conf, "the agent is not right", "代理信息不正确", checkContract),
-	// These two, and ILLEGAL_TARGET_SERVICE below, stand beside SYSTEM_ERROR in public lists (系统错误).
-	// That says where in the gateway they arise, not that asking again helps: no account is named in
-	// them, so every query of the partner meets them. As Conf the partner is halted and a probe a
-	// minute finds out when the service is open; as Temp each question would be asked five times.
+	// These two, and ILLEGAL_TARGET_SERVICE below, stand beside SYSTEM_ERROR in public lists
+	// (系统错误). That says where in the gateway they arise, not that asking again helps: no account is
+	// named in them, so every query of the partner meets them. As Conf the partner is halted and a
+	// probe a minute finds out when the service is open; as Temp each question would be asked five
+	// times.
 	code("ILLEGAL_ACCESS_SWITCH_SYSTEM", Conf, "the partner may not use this system", "不允许访问该系统", checkContract),
 	code("EXTERFACE_IS_CLOSED", Conf, "the service is closed", "接口已关闭", checkContract),
 
@@ -93,7 +94,7 @@ var codes = sortedByName(
 
 	code("ILLEGAL_SERVICE", Bug, "there is no such service", "接口名称不正确", report),
 	// target_service belongs to services that hand on to another. This program never sends it, so
-	// neither a setting nor patience mends it.
+	// neither a setting nor a wait helps.
 	code("ILLEGAL_TARGET_SERVICE", Bug, "the target service is not right", "目标服务不正确", report),
 	code("ILLEGAL_DIGEST", Bug, "the digest is not right", "文件摘要不正确", report),
 	code("ILLEGAL_DIGEST_TYPE", Bug, "the digest's type is not right", "文件摘要类型不正确", report),

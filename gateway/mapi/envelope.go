@@ -100,9 +100,9 @@ var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z0-9._-]{1,40}"|'[A-Za-z0-9._-]{1,40}'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
 
-// answerText gives what follows the declaration as UTF-8, and the encoding that
-// is declared, "" when none is. White space before the declaration is against XML's letter but cannot
-// mislead anybody, and page templates are known to write it.
+// answerText gives what follows the declaration as UTF-8, and the encoding that is declared, ""
+// when none is. White space before the declaration is against XML's letter but cannot mislead
+// anybody, and page templates are known to write it.
 func answerText(body []byte) (declared, text string, fellBack bool, err error) {
 	if bytes.HasPrefix(body, []byte{0xFE, 0xFF}) || bytes.HasPrefix(body, []byte{0xFF, 0xFE}) {
 		return "", "", false, errors.New("it is in UTF-16")

@@ -1,4 +1,4 @@
-// What is in the DER of a key: the kinds that the library reads, and the RSA keys that it finds odd.
+// What is in the DER of a key: the kinds that crypto/x509 reads, and RSA keys that it finds odd.
 
 package mapi
 

@@ -1,4 +1,4 @@
-// Every form that key files were seen in: which are read, and what the others are told to be.
+// Every form that key files were seen in: which are read, and what is said of the others.
 
 package mapi_test
 
@@ -60,7 +60,8 @@ func utf16Text(text []byte, bigEndian, mark bool) []byte {
 	return b
 }
 
-// TestPrivateKeyForms has every form of an RSA or DSA key's file. What is read signs what the key's other half verifies.
+// TestPrivateKeyForms has every form of an RSA or DSA key's file. What is read signs what the key's
+// other half verifies.
 func TestPrivateKeyForms(t *testing.T) {
 	checkKeyForms(t, armoredForms(t))
 	checkKeyForms(t, bareForms(t))

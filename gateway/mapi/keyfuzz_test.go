@@ -10,7 +10,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// keyError is every refusal that there is, with numbers where numbers stand: an error that quotes a file matches none.
+// keyError is every refusal that there is, with numbers where numbers stand: an error that quotes a
+// file matches none.
 var keyError = regexp.MustCompile(`^(MD5|RSA|RSA2|DSA)( verification)? key: ` +
 	`(none of its \d+ PEM blocks fits: )?` + oneKeyError + `(; ` + oneKeyError + `){0,3}$`)
 
@@ -41,7 +42,8 @@ const oneKeyError = `(it is empty|` +
 	`(it has more than one line|it has quotes around the key|it has a name or sign before or behind the key|` +
 	`byte \d+ of \d+ is (no letter or digit|white space|a control character|an invisible character)): leave only the 32 letters and digits in the file)`
 
-// FuzzParseKey: what is read signs and verifies; what is not is refused in words of ours alone, and leaves nothing behind.
+// FuzzParseKey: what is read signs and verifies; what is not is refused in words of ours alone, and
+// leaves nothing behind.
 func FuzzParseKey(f *testing.F) {
 	seeds := [][]byte{nil, []byte(md5Secret + "\r\n"), []byte("\xFF\xFEa\x00"), []byte("-----BEGIN -----END"), []byte("-----BEGIN X-----AA==-----END X-----")}
 	for _, name := range []string{"dsa_old.pem", "dsa_pkcs8.pem", "dsa_public.pem", "ec.pem", "rsa_512.pem", "rsa_certificate.pem", "rsa_encrypted.pem",

@@ -1,4 +1,4 @@
-// An MD5 key's file: 32 letters and digits, one line end, and nothing that would be signed with by mistake.
+// An MD5 key's file: 32 letters and digits, one line end, and nothing else to sign with by mistake.
 
 package mapi
 

@@ -39,7 +39,8 @@ func rsaNumbers(t *testing.T) (numbers, *rsa.PrivateKey) {
 	return numbers{0, k.N, k.E, k.D, k.Primes[0], k.Primes[1], k.Precomputed.Dp, k.Precomputed.Dq, k.Precomputed.Qinv}, k
 }
 
-// oddNumbers are keys that other programs write. That each can sign decides, not how its numbers look.
+// oddNumbers are keys that other programs write. That each can sign decides, not how its numbers
+// look.
 func oddNumbers(t *testing.T) []keyForm {
 	n, k := rsaNumbers(t)
 	one, zero := big.NewInt(1), new(big.Int)
@@ -76,7 +77,8 @@ func oddNumbers(t *testing.T) []keyForm {
 	}
 }
 
-// otherExponent is the same modulus with another e: valid, but not the key whose other half the tests have.
+// otherExponent is the same modulus with another e: valid, but not the key whose other half the
+// tests have.
 func otherExponent(t *testing.T, k *rsa.PrivateKey) numbers {
 	t.Helper()
 	one := big.NewInt(1)
@@ -107,7 +109,8 @@ func pkcs8(t *testing.T, pkcs1 []byte) []byte {
 	return b
 }
 
-// endsInSpace is a key whose last byte is a line end, which no reader may trim: the last number of DER.
+// endsInSpace is a key whose last byte is a line end, which no reader may trim: the last number of
+// DER.
 func endsInSpace(t *testing.T) []byte {
 	n, k := rsaNumbers(t)
 	for b := n.Qinv.Bytes(); b[len(b)-1] != '\r'; b = n.Qinv.Bytes() {

@@ -1,10 +1,10 @@
-// A partner's id: its form, and the ids that everybody may know.
+// A partner's id: its form, and the ids that are public test accounts.
 
 package mapi
 
 import "errors"
 
-// CheckPartner tells what is wrong with a partner id, nil when nothing is: 2088 and 12 more
+// CheckPartner says what is wrong with a partner id, nil when nothing is: 2088 and 12 more
 // digits, 16 in all (the partner row of Alipay's parameter tables; table 3-1 of the gateway
 // owner's appendix calls it 合作者身份 ID). The error does not repeat the id.
 func CheckPartner(id string) error {

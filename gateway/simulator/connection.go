@@ -152,8 +152,8 @@ func page(status int) func(*stage) {
 	}
 }
 
-// notBefore turns the client away until a time that say writes. The response has a Date of its own, in whole
-// seconds as every Date is, so that both ways of saying it mean the same.
+// notBefore turns the client away until a time that say writes. The response has a Date of its own,
+// in whole seconds as every Date is, so that both ways of saying it mean the same.
 func notBefore(status int, say func(date time.Time, pause time.Duration) string) func(*stage) {
 	show := page(status)
 	return func(st *stage) {

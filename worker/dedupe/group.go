@@ -88,8 +88,8 @@ type Work[Q any] struct {
 	// returned func, if any, is called when the run has ended or was not begun.
 	// Nil: all are admitted.
 	Admit func(ctx context.Context, q Q) (leave func(), reason string, after time.Duration)
-	// Held is asked once the run has its slot, for which it may have waited long: true sends the query
-	// back to Admit. It must not block. Nil: none is held.
+	// Held is asked once the run has its slot, for which it may have waited long: true sends the
+	// query back to Admit. It must not block. Nil: none is held.
 	Held func(q Q) bool
 	// Inherit gives the journal with which a run begins that takes the key over from
 	// dead, so that what is known of dead's work outlives the run, too. Nil: an empty one.

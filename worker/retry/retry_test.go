@@ -82,7 +82,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// No wait is shorter than the attempt before it asks for, and one that it does not ask for is as drawn.
+// No wait is shorter than the attempt before it asks for, and one that it does not ask for is as
+// drawn.
 func TestFloorOfAWait(t *testing.T) {
 	for name, c := range map[string]struct {
 		policy  retry.Policy
