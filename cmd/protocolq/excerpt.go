@@ -17,12 +17,16 @@ var (
 	longSign  = regexp.MustCompile(`[A-Za-z0-9+/]{64,}={0,2}`)
 )
 
+// atSigns are the spellings of @ in forms, XML, HTML and JSON, without which an e-mail looks like
+// none.
+var atSigns = strings.NewReplacer("%40", "@", "%2540", "@", "&#64;", "@", "&#x40;", "@", "&commat;", "@", `\u0040`, "@")
+
 // shownBody is the beginning of a body that somebody else wrote, on one line, fit for a terminal
 // and without e-mails, accounts, partner ids and signs. It masks before it cuts: half an e-mail
 // looks like none.
 func shownBody(excerpt string) string {
 	text := strings.Join(strings.Fields(excerpt), " ")
-	text = strings.ReplaceAll(text, "%40", "@")
+	text = atSigns.Replace(text)
 	text = namedSign.ReplaceAllString(text, "${1}****")
 	text = hexSign.ReplaceAllString(text, "****")
 	text = longSign.ReplaceAllString(text, "****")
