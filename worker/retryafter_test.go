@@ -3,11 +3,14 @@
 package worker_test
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
+	"protocolq/worker"
 )
 
 // gap is the time from the end of the call before the last to the beginning of the last.
@@ -83,14 +86,14 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 func TestTooManyHoldsOtherKeys(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
-	f.start()
+	log := &lines{}
+	f.start(func(o *worker.Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) })
 	first := make(chan messages.Result, 1)
 	go func() {
 		r, _ := f.try(messages.Query{UserEmail: "fault-429-after-2s-1@example.com"})
 		first <- r
 	}()
-	within(t, 10*time.Second, "the first call is turned away", func() bool { return f.gateway.Stats().Calls == 1 })
-	<-time.After(100 * time.Millisecond) // the worker has read the answer
+	within(t, 10*time.Second, "the worker leaves the partner alone", func() bool { return strings.Contains(log.String(), "partner left alone") })
 	if r := f.ask(messages.Query{Partner: partner2, UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
 		t.Errorf("of another partner: %+v", r)
 	}
