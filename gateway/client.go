@@ -25,7 +25,12 @@
 // What remains, and no client can see: somebody between client and gateway who answers this
 // question, after it has left, with an answer to another one; bytes sent before the question
 // that are more than 100 ms on their way; and with ReuseAfter, a second answer that comes
-// later than that. What it costs is measured by BenchmarkAskTLS.
+// later than that.
+//
+// What it costs (BenchmarkAskTLS, 128 callers, TLS on loopback, processor time of client and
+// practice gateway together): 2.0 ms a call, against 0.27 ms with net/http's Transport in the
+// same run, 7.3 times, because each call has a handshake of its own; 0.43 ms with a ReuseAfter
+// of 100 ms, 1.6 times; 0.27 ms with one of 1 ns. A call after a pause takes 100 ms longer.
 package gateway
 
 import (
