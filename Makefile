@@ -28,9 +28,9 @@ fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
 	.ci/fuzz $(or $(FUZZTIME),20s)
 
 # As many calls beside answers that nobody asked for, in each way; ten times as many streams in memory.
-stray: ## no answer is another's: 100,000 calls in each of six ways, a million streams; STRAY=10000 is shorter
+stray: ## no answer is another's: 100,000 calls in each of seven ways, a million streams; STRAY=10000 is shorter
 	PROTOCOLQ_STRAY_CALLS=$(or $(STRAY),100000) PROTOCOLQ_STREAMS=$(or $(STRAY),100000)0 \
-		go test -count=1 -timeout 60m -v -run '^(TestStrayAnswers|TestStreams)$$' ./gateway
+		go test -count=1 -timeout 60m -v -run '^(TestStrayAnswers|TestAnswerBeforeTheQuestion|TestStreams)$$' ./gateway
 
 # The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/dedupe ./worker/querylog ./worker/publish'
 bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was

@@ -83,41 +83,51 @@ func TestStrayAnswers(t *testing.T) {
 }
 
 // TestAnswerBeforeTheQuestion has the other side speak first, on a fresh connection: a dial
-// ends only when that is done.
+// ends only when that is done. PROTOCOLQ_STRAY_CALLS is the number of calls (make stray).
 func TestAnswerBeforeTheQuestion(t *testing.T) {
-	// Over TLS the dial is over before the other side can speak: there the rest alone has to
-	// be long enough.
-	for _, secure := range []bool{false, true} {
-		t.Run(fmt.Sprintf("TLS %v", secure), func(t *testing.T) {
-			t.Parallel()
-			spoken := make(chan struct{}, 1)
-			speak := func(conn net.Conn, next func() error) {
-				_, _ = io.WriteString(conn, strayAnswer)
-				spoken <- struct{}{}
-				for next() == nil {
-					_, _ = io.WriteString(conn, rightAnswer)
-				}
+	var spoken sync.Map // a channel by the client's address, closed when the other side has spoken
+	until := func(client net.Addr) chan struct{} {
+		c, _ := spoken.LoadOrStore(client.String(), make(chan struct{}))
+		return c.(chan struct{})
+	}
+	c := strayClient(t, func(conn net.Conn, next func() error) {
+		_, _ = io.WriteString(conn, strayAnswer)
+		close(until(conn.RemoteAddr()))
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer)
+		}
+		spoken.Delete(conn.RemoteAddr().String())
+	}, false, func(o *gateway.Options) {
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil {
+				<-until(conn.LocalAddr())
 			}
-			c := strayClient(t, speak, secure, func(o *gateway.Options) {
-				o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-					conn, err := new(net.Dialer).DialContext(ctx, network, address)
-					if !secure && err == nil {
-						<-spoken
-					}
-					return conn, err
-				}
-			})
-			for range 20 {
-				a, _, err := c.Ask(t.Context(), email("signed"), nil)
-				var e *gateway.Error
-				if !errors.As(err, &e) || e.Code != gateway.CodeStray || e.Class != mapi.Temp {
-					t.Fatalf("%+v, %v", a, err)
-				}
-				if secure {
-					<-spoken
-				}
-			}
-		})
+			return conn, err
+		}
+	})
+	calls := fromEnv(t, "PROTOCOLQ_STRAY_CALLS", 320)
+	if sums := askMany(t, c, calls); sums.unknown.Load() != int64(calls) {
+		t.Errorf("%d not_signed and %d signed of %d were believed", sums.notSigned.Load(), sums.signed.Load(), calls)
+	}
+}
+
+// TestAnswerBeforeTheQuestionTLS asks one after the other: over TLS the dial is over before the
+// other side can speak, so that the rest alone has to be long enough.
+func TestAnswerBeforeTheQuestionTLS(t *testing.T) {
+	t.Parallel()
+	c := strayClient(t, func(conn net.Conn, next func() error) {
+		_, _ = io.WriteString(conn, strayAnswer)
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer)
+		}
+	}, true, nil)
+	for range 20 {
+		a, _, err := c.Ask(t.Context(), email("signed"), nil)
+		var e *gateway.Error
+		if !errors.As(err, &e) || e.Code != gateway.CodeStray || e.Class != mapi.Temp {
+			t.Fatalf("%+v, %v", a, err)
+		}
 	}
 }
 
@@ -174,9 +184,7 @@ func strayClient(t *testing.T, speak func(net.Conn, func() error), secure bool, 
 		server := httptest.NewUnstartedServer(nil)
 		server.StartTLS() // for its certificate
 		server.Close()
-		scheme, change = "https", func(o *gateway.Options) {
-			o.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-		}
+		scheme, roots = "https", server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 		l = tls.NewListener(l, &tls.Config{Certificates: server.TLS.Certificates}) //nolint:gosec // a test's server
 	}
 	go func() {
