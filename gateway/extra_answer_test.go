@@ -1,0 +1,23 @@
+// The case that began it: two answers in one segment, every account signed.
+
+package gateway_test
+
+import (
+	"io"
+	"net"
+	"testing"
+)
+
+// TestExtraAnswer has the server write a second answer behind each, in the same segment. It must
+// never become somebody's answer: with net/http's transport 63 of 3,840 calls came to not_signed.
+func TestExtraAnswer(t *testing.T) {
+	t.Parallel()
+	c := strayClient(t, func(conn net.Conn, next func() error) {
+		for next() == nil {
+			_, _ = io.WriteString(conn, rightAnswer+strayAnswer)
+		}
+	}, false, nil)
+	if n := askMany(t, c, 64*60).notSigned.Load(); n > 0 {
+		t.Errorf("%d false not_signed", n)
+	}
+}
