@@ -18,7 +18,8 @@
 //   - Before its question it has been quiet for 100 ms. The connection of the next call is
 //     dialled as one begins, so that calls which follow each other do not wait for that.
 //   - Bytes that are there before the question's first byte leaves, or behind the end of its
-//     answer, make the connection unfit and the call fail with CodeStray, whatever it said.
+//     answer, make the connection unfit and the call fail with CodeStray, whatever it said. The
+//     beginning of a TLS record is such bytes.
 //   - After a connection that was kept has failed, none that was kept as long is used.
 //   - Where an answer repeats the request, every repeated value is compared.
 //

@@ -23,7 +23,7 @@ const (
 	// glance is how long a read lasts that looks for bytes which are already here. On a busy
 	// machine it may be over before it began, so that it is repeated while bytes wait.
 	glance     = time.Millisecond
-	maxGlances = 1000
+	maxGlances = 100
 )
 
 var (
@@ -84,7 +84,8 @@ func (c *connection) close() { _ = c.conn.Close() }
 
 // quiet looks for bytes that are here although nothing was asked, and for the connection's
 // end. It is nil where there is neither. Only above TLS can it be told whether bytes are an
-// answer: session tickets come unasked.
+// answer: session tickets come unasked. Of a record that is here in part the rest is waited
+// for: it may be either.
 func (c *connection) quiet() error {
 	// A read whose time is over brings what TLS or the buffer hold, and never waits.
 	if err := c.listen(time.Unix(1, 0)); err != nil {
@@ -93,10 +94,10 @@ func (c *connection) quiet() error {
 	for range maxGlances {
 		waiting, err := pending(c.socket)
 		unknown := errors.Is(err, errors.ErrUnsupported)
-		if !unknown && (err != nil || waiting == 0) {
+		if !unknown && (err != nil || waiting == 0 && !withinRecord(c.conn)) {
 			return err
 		}
-		if err := c.listen(time.Now().Add(glance)); err != nil || unknown {
+		if err := c.listen(time.Now().Add(glance)); err != nil || unknown && !withinRecord(c.conn) {
 			return err
 		}
 	}

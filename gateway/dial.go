@@ -73,7 +73,7 @@ func (d *dialer) reach(ctx context.Context) (socket, conn net.Conn, err error) {
 }
 
 func (d *dialer) secure(ctx context.Context, conn net.Conn, t *tracer) (net.Conn, error) {
-	secured := tls.Client(conn, d.roots)
+	secured := tls.Client(&records{Conn: conn}, d.roots)
 	t.handshakeStart()
 	err := secured.HandshakeContext(ctx)
 	t.handshakeDone()

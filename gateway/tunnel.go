@@ -67,7 +67,7 @@ func connectTunnel(ctx context.Context, tcp dialFunc, through *url.URL, address 
 		return nil, err
 	}
 	if through.Scheme == "https" {
-		conn = tls.Client(conn, &tls.Config{ServerName: through.Hostname(), MinVersion: tls.VersionTLS12})
+		conn = tls.Client(&records{Conn: conn}, &tls.Config{ServerName: through.Hostname(), MinVersion: tls.VersionTLS12})
 	}
 	release := bind(ctx, conn)
 	err = askForTunnel(conn, through.User, address)

@@ -1,0 +1,65 @@
+// Where one TLS record ends: what has come of the next one is seen by nobody above TLS.
+
+package gateway
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"net"
+)
+
+// recordHead is the length of a record's header: type, version, and the body's length in two bytes
+// (RFC 8446 section 5.1, RFC 5246 section 6.2.1).
+const recordHead = 5
+
+// records is what TLS reads its records from. It follows their lengths, which are not encrypted:
+// crypto/tls keeps the beginning of a record to itself until the rest has come, and the system
+// no longer has it. One goroutine at a time reads.
+type records struct {
+	net.Conn
+	head [recordHead]byte
+	have int // bytes of the present header
+	left int // bytes of the present body that are still to come
+}
+
+// Read follows what TLS is given.
+func (r *records) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	r.follow(b[:n])
+	return n, err
+}
+
+func (r *records) follow(b []byte) {
+	for len(b) > 0 {
+		if r.left > 0 {
+			n := min(r.left, len(b))
+			r.left -= n
+			b = b[n:]
+			continue
+		}
+		n := copy(r.head[r.have:], b)
+		r.have += n
+		b = b[n:]
+		if r.have == recordHead {
+			r.have, r.left = 0, int(binary.BigEndian.Uint16(r.head[3:]))
+		}
+	}
+}
+
+// withinRecord tells whether the beginning of a TLS record is here and its end is not, on the
+// connection to the gateway or on one to a proxy below it.
+func withinRecord(conn net.Conn) bool {
+	for {
+		switch c := conn.(type) {
+		case *tls.Conn:
+			conn = c.NetConn()
+		case *records:
+			if c.have > 0 || c.left > 0 {
+				return true
+			}
+			conn = c.Conn
+		default:
+			return false
+		}
+	}
+}
