@@ -193,6 +193,32 @@ func TestDeadlineLiesOverTheBodyToo(t *testing.T) {
 	}
 }
 
+// TestUnwantedBodyIsNotWaitedFor answers with the beginning of a body and never ends it.
+func TestUnwantedBodyIsNotWaitedFor(t *testing.T) {
+	large := strings.Repeat("x", mapi.MaxAnswer+1)
+	for head, code := range map[string]string{
+		"503 Unavailable\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\nabc": "GATEWAY_HTTP_503",
+		"502 Bad\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nabc":              "GATEWAY_HTTP_502",
+		"302 Found\r\nLocation: /\r\n\r\nabc":                                 gateway.CodeRedirect,
+		"200 OK\r\nContent-Length: 400000\r\n\r\n" + large:                    gateway.CodeUnreadable,
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			const forever = 20 * time.Second
+			c := strayClient(t, func(conn net.Conn, next func() error) {
+				for next() == nil {
+					_, _ = io.WriteString(conn, "HTTP/1.1 "+head)
+				}
+			}, false, func(o *gateway.Options) { o.Timeout = forever })
+			begun := time.Now()
+			_, _, err := c.Ask(t.Context(), email("signed"), nil)
+			if e := (*gateway.Error)(nil); !errors.As(err, &e) || e.Code != code || time.Since(begun) > forever/2 {
+				t.Errorf("%v after %s", err, time.Since(begun))
+			}
+		})
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	_ = l.Close()
