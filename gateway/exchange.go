@@ -34,13 +34,22 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 		return nil, report, stopped
 	}
 	body, err := accept(answer, err, c.options.RetryAfterMax)
-	if err != nil && ctx.Err() != nil {
-		return nil, report, fmt.Errorf("ask the gateway: %w", ctx.Err())
-	}
 	if err != nil {
+		if over := ended(ctx); over != nil {
+			return nil, report, fmt.Errorf("ask the gateway: %w", over)
+		}
 		return body, report, t.classify(inner, err)
 	}
 	return body, report, nil
+}
+
+// ended is the caller's own end. A connection may see the deadline pass a moment before the
+// context does.
+func ended(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // post makes the request. Its body can be read once: GetBody is what net/http would send

@@ -193,6 +193,26 @@ func TestDeadlineLiesOverTheBodyToo(t *testing.T) {
 	}
 }
 
+// TestCallersDeadlineIsTheCallers lets many deadlines of the caller's pass at a gateway that is silent:
+// the connection and the context are after the same moment, and either may be first.
+func TestCallersDeadlineIsTheCallers(t *testing.T) {
+	c := strayClient(t, func(_ net.Conn, next func() error) {
+		for next() == nil {
+			continue
+		}
+	}, false, nil)
+	for range 4 {
+		together(32, func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+			defer cancel()
+			_, _, err := c.Ask(ctx, email("signed"), nil)
+			if e := (*gateway.Error)(nil); errors.As(err, &e) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // TestUnwantedBodyIsNotWaitedFor answers with the beginning of a body and never ends it.
 func TestUnwantedBodyIsNotWaitedFor(t *testing.T) {
 	large := strings.Repeat("x", mapi.MaxAnswer+1)

@@ -29,7 +29,8 @@ func asked(g Asker) Handler {
 		q := t.Query
 		failpoint.Soon("after-send")
 		a, report, err := g.Ask(within, gateway.Query{Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}, t.Lease.Check)
-		if err != nil && ctx.Err() == nil && within.Err() != nil && !isGateway(err) && !errors.Is(err, dedupe.ErrLapsed) {
+		ended := within.Err() != nil || errors.Is(err, context.DeadlineExceeded) // the client may see it first
+		if err != nil && ctx.Err() == nil && ended && !isGateway(err) && !errors.Is(err, dedupe.ErrLapsed) {
 			// The lease's time ended, not the caller's: the call was under way and got no answer.
 			err = &gateway.Error{Service: gateway.Service, Code: gateway.CodeTimeout, Class: mapi.Temp, Err: err}
 		}
