@@ -63,7 +63,8 @@ func (w *Worker) held(q messages.Query) bool { return w.hold.rest(q.Partner) > 0
 // another key's call has begun.
 func heeded(h *hold, log *slog.Logger, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
-		if rest := h.rest(t.Query.Partner); rest > 0 && len(t.Attempts) > 0 {
+		// A call still under way may make a hold longer while it is waited for.
+		for rest := h.rest(t.Query.Partner); rest > 0 && len(t.Attempts) > 0; rest = h.rest(t.Query.Partner) {
 			if rest > time.Until(t.Lease.Deadline())/2 {
 				return messages.Result{}, errNoTurn
 			}

@@ -113,3 +113,27 @@ func TestHoldReachesThoseUnderWay(t *testing.T) {
 		})
 	}
 }
+
+// A hold that becomes longer while a run waits for its end is waited for to its new end, or ends the run.
+func TestHoldMadeLonger(t *testing.T) {
+	for longer, c := range map[time.Duration]struct {
+		outcome messages.Outcome
+		after   time.Duration
+		calls   []time.Duration
+	}{
+		2 * sec: {messages.Signed, 4 * sec, []time.Duration{0, 0, 4 * sec, 4 * sec}},
+		8 * sec: {messages.Unknown, 3 * sec, []time.Duration{0, 0}},
+	} {
+		onStage(t, scenery{slots: 2}, func(s *stage) {
+			between := s.ask(0, "fault-503-after-1s-1", 30*sec)
+			s.ask(0, "fault-429-after-3s-1", 30*sec)
+			pass(2 * sec)
+			s.workers[0].hold.set(onePartner, time.Now().Add(longer)) // as by the call of another key that is turned away now
+			pass(15 * sec)
+			if between.Outcome != c.outcome || between.after != c.after {
+				t.Errorf("%s: told %v", longer, between)
+			}
+			s.wantCalls(c.calls...)
+		})
+	}
+}
