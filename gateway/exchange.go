@@ -43,7 +43,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	return body, report, nil
 }
 
-// ended is the caller's own end. A connection may see the deadline pass a moment before the
+// ended is how a context has ended. A connection may see the deadline pass a moment before the
 // context does.
 func ended(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(end) {
@@ -113,7 +113,7 @@ func accept(a reply, err error, most time.Duration) ([]byte, error) {
 	switch {
 	case a.status >= 300 && a.status < 400:
 		err = fail(CodeRedirect, mapi.Temp, fmt.Errorf("status %d, not followed", a.status))
-	case a.status != 0 && a.status != http.StatusOK:
+	case a.status != http.StatusOK && (a.status != 0 || err == nil): // a server may write 000
 		err = refused(a, most)
 	}
 	return a.body, err
@@ -132,7 +132,7 @@ func (t *tracer) classify(inner context.Context, err error) error {
 	}
 	code := CodeUnreachable
 	switch timeout := (interface{ Timeout() bool })(nil); {
-	case inner.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
+	case ended(inner) != nil, errors.As(err, &timeout) && timeout.Timeout():
 		code = CodeTimeout
 	case t.connected():
 		code = CodeCut
