@@ -61,7 +61,7 @@ func seconds(value string, most time.Duration) (time.Duration, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n >= int64(most/time.Second) { // of digits only the range is wrong
+	if err != nil || n > int64(most/time.Second) { // of digits only the range is wrong
 		return most, true
 	}
 	d := time.Duration(n) * time.Second

@@ -84,6 +84,17 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+func TestRetryAfterBelowACeilingWithAFraction(t *testing.T) {
+	for value, want := range map[string]time.Duration{"0": 0, "1": time.Second, "1.0": time.Second, "1.1": 1500 * time.Millisecond, "2": 1500 * time.Millisecond} {
+		if got := retryAfter(http.Header{"Retry-After": {value}}, time.Now(), 1500*time.Millisecond); got != want {
+			t.Errorf("%s: %v, want %v", value, got, want)
+		}
+	}
+	if got := retryAfter(http.Header{"Retry-After": {"0"}}, time.Now(), 500*time.Millisecond); got != 0 {
+		t.Errorf("0 below a ceiling of half a second: %v", got)
+	}
+}
+
 // FuzzRetryAfter: nothing that a server writes is negative, above the ceiling, or part of a
 // millisecond.
 func FuzzRetryAfter(f *testing.F) {
