@@ -157,7 +157,7 @@ func TestFaultsNeverBecomeAnswers(t *testing.T) {
 				o.URL, o.UnsafeHost = serve(t, s), true
 				o.Timeout = 2 * time.Second
 				if name == "hang" || name == "slow-drip" {
-					o.Timeout = 100 * time.Millisecond
+					o.Timeout = 300 * time.Millisecond
 				}
 			})
 			local := "fault-" + name

@@ -38,7 +38,8 @@ type Options struct {
 	// AccountParam is the wire name of the account number; "trans_account" when empty.
 	AccountParam string
 	// Timeout bounds the whole exchange, from the first byte of DNS to the last of the
-	// body; 8 s when zero. A caller's context may be shorter.
+	// body; 8 s when zero. A caller's context may be shorter. It is longer than a connection
+	// rests before its question: 100 ms, or ReuseAfter.
 	Timeout time.Duration
 	// RetryAfterMax bounds what a Retry-After may ask for; 5 min when zero.
 	RetryAfterMax time.Duration
@@ -131,8 +132,8 @@ func (o Options) check() (*url.URL, error) {
 			faults = append(faults, fmt.Errorf("%s: %s is negative", d.name, d.is))
 		}
 	}
-	if o.ReuseAfter > 0 && o.ReuseAfter >= o.Timeout {
-		faults = append(faults, fmt.Errorf("ReuseAfter: %s leaves no time for a call within %s", o.ReuseAfter, o.Timeout))
+	if o.RoundTripper == nil && o.Timeout >= 0 && o.rest() >= o.Timeout {
+		faults = append(faults, fmt.Errorf("Timeout: %s is over before a connection has rested for %s; make it longer, or ReuseAfter shorter", o.Timeout, o.rest()))
 	}
 	reserved := []string{"service", "partner", "_input_charset", "sign", "sign_type", "biz_type", "user_email"}
 	if slices.Contains(reserved, o.AccountParam) {
@@ -141,6 +142,14 @@ func (o Options) check() (*url.URL, error) {
 		faults = append(faults, fmt.Errorf("AccountParam: %w", err))
 	}
 	return u, errors.Join(faults...)
+}
+
+// rest is how long a connection has been quiet before its question.
+func (o Options) rest() time.Duration {
+	if o.ReuseAfter > 0 {
+		return o.ReuseAfter
+	}
+	return defaultRest
 }
 
 // proxy asks the environment for the way to u, which is nil where it could not be parsed.

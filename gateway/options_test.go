@@ -81,14 +81,26 @@ func TestNewNamesEveryFault(t *testing.T) {
 			t.Errorf("%q is missing in:\n%v", part, err)
 		}
 	}
-	// A rest that outlasts the call lets every call end in a time-out.
-	for reuse, good := range map[time.Duration]bool{-1: false, 0: true, 7 * time.Second: true, 8 * time.Second: false} {
-		o := gateway.Options{ReuseAfter: reuse, Partners: []gateway.Partner{{ID: partnerID, Key: md5Key}}}
-		if _, err := gateway.New(o); (err == nil) != good || !good && !strings.Contains(err.Error(), "ReuseAfter: ") {
-			t.Errorf("ReuseAfter %s: %v", reuse, err)
-		}
+	if _, err := gateway.New(gateway.Options{ReuseAfter: -1}); err == nil || !strings.Contains(err.Error(), "ReuseAfter: -1ns is negative") {
+		t.Errorf("negative rest: %v", err)
 	}
 	if _, err := gateway.New(gateway.Options{}); err == nil || !strings.Contains(err.Error(), "Partners: there is none") {
 		t.Errorf("no partners: %v", err)
+	}
+}
+
+// A call whose time is over before its connection has rested could never be answered.
+func TestTimeoutLeavesTimeForTheQuestion(t *testing.T) {
+	for _, c := range []struct {
+		timeout, reuse time.Duration
+		ok             bool
+	}{
+		{0, 0, true}, {100 * time.Millisecond, 0, false}, {101 * time.Millisecond, 0, true}, {100 * time.Millisecond, time.Millisecond, true},
+		{0, 8 * time.Second, false}, {0, 7 * time.Second, true}, {time.Second, time.Second, false},
+	} {
+		_, err := gateway.New(gateway.Options{Timeout: c.timeout, ReuseAfter: c.reuse, Partners: []gateway.Partner{{ID: partnerID, Key: md5Key}}})
+		if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "make it longer, or ReuseAfter shorter") {
+			t.Errorf("%+v: %v", c, err)
+		}
 	}
 }

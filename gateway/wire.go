@@ -64,11 +64,7 @@ type reply struct {
 }
 
 func newWire(o Options, target, through *url.URL) *wire {
-	rest := defaultRest
-	if o.ReuseAfter > 0 {
-		rest = o.ReuseAfter
-	}
-	w := &wire{dialer: newDialer(o, target, through), pool: newPool(rest), reuse: o.ReuseAfter > 0, logger: o.Logger, dialTimeout: o.Timeout}
+	w := &wire{dialer: newDialer(o, target, through), pool: newPool(o.rest()), reuse: o.ReuseAfter > 0, logger: o.Logger, dialTimeout: o.Timeout}
 	w.life, w.end = context.WithCancel(context.Background())
 	return w
 }

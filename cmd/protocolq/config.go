@@ -102,7 +102,7 @@ func (c *Config) gatewaySettings() []setting {
 		text(&c.KeyFile, setting{name: "key-file", kind: kindFile, usage: "the partner's signing key"}),
 		text(&c.AlipayPublicKeyFile, setting{name: "alipay-public-key-file", kind: kindFile, usage: "the gateway's public key, to verify signed answers (RSA, RSA2, DSA)"}),
 		{name: "partners", kind: "list", usage: "several partners, file only: id, sign_type, charset, key_file, public_key_file, rate, concurrency of each", node: c.parsePartners},
-		span(&c.CallTimeout, 100*time.Millisecond, time.Minute, setting{name: "call-timeout", fallback: "8s", usage: "how long one call of the gateway may take in all"}),
+		span(&c.CallTimeout, 200*time.Millisecond, time.Minute, setting{name: "call-timeout", fallback: "8s", usage: "how long one call of the gateway may take in all"}),
 	}
 }
 
