@@ -20,7 +20,8 @@
 //   - Bytes that are there before the question's first byte leaves, or behind the end of its
 //     answer, make the connection unfit and the call fail with CodeStray, whatever it said. The
 //     beginning of a TLS record is such bytes.
-//   - After a connection that was kept has failed, none that was kept as long is used.
+//   - After a connection that was kept has been silent or reset, none that was kept as long is
+//     used. One on which the gateway answers, or hangs up in order, says nothing of the others.
 //   - Where an answer repeats the request, every repeated value is compared.
 //
 // What remains, and no client can see: somebody between client and gateway who answers this

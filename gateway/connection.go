@@ -50,6 +50,7 @@ type connection struct {
 	freed  time.Time // since when it rests
 	pooled bool      // it has been in the pool: it may have died there without a word
 	used   bool      // it has carried a question before this one
+	heard  bool      // the other side has answered the present question, if only with one byte
 }
 
 func newConnection(socket, conn net.Conn) *connection {
@@ -122,6 +123,7 @@ func (c *connection) listen(until time.Time) error {
 // ended where it said and nothing stands behind it; reusable is what the answer's own
 // headers allow.
 func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err error) {
+	c.heard = false
 	if err := q.fence(); err != nil {
 		return a, false, err
 	}
@@ -149,12 +151,19 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 	return a, !resp.Close, nil
 }
 
+// forgotten says that a failure may be one of a connection that a balancer has forgotten: the
+// other side was silent, or somebody knew nothing of it. Who answers or takes leave is alive.
+func (c *connection) forgotten(err error) bool {
+	return !c.heard && !errors.Is(err, io.EOF)
+}
+
 // head reads up to the answer's headers and skips what is only informational.
 func (c *connection) head(r *http.Request, t *tracer) (*http.Response, error) {
 	c.left = maxHead
 	if _, err := c.in.Peek(1); err != nil {
 		return nil, err
 	}
+	c.heard = true
 	t.firstByte()
 	for range maxInformational + 1 {
 		resp, err := http.ReadResponse(c.in, r)

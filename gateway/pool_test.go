@@ -154,6 +154,30 @@ func TestSecondAttemptAlwaysSucceeds(t *testing.T) {
 	}
 }
 
+// TestHangUpSaysNothingOfTheOthers has the gateway hang up on a question, in order: the connections
+// at rest are as good as before, and the next call finds one.
+func TestHangUpSaysNothingOfTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, network := inBubble(t, nil)
+		together(4, func() { _, _, _ = c.Ask(t.Context(), email("fault-delay-50ms"), nil) })
+		before := network.dials.Load()
+		for _, fault := range []string{"fault-drop", "fault-half-body"} {
+			time.Sleep(time.Second)
+			if _, _, err := c.Ask(t.Context(), email(fault), nil); err == nil {
+				t.Errorf("%s: an answer", fault)
+			}
+			begun := time.Now()
+			if _, _, err := c.Ask(t.Context(), email("signed"), nil); err != nil || time.Since(begun) != look {
+				t.Errorf("after %s: %v after %s", fault, err, time.Since(begun))
+			}
+		}
+		synctest.Wait()
+		if n := network.dials.Load() - before; n != 4 {
+			t.Errorf("%d connections for 4 calls", n)
+		}
+	})
+}
+
 func together(n int, do func()) {
 	var wg sync.WaitGroup
 	for range n {

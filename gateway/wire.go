@@ -103,7 +103,7 @@ func (w *wire) send(q question, t *tracer) (reply, error) {
 		w.pool.put(c, time.Now())
 		return a, nil
 	}
-	if err != nil && pooled && !stopped {
+	if err != nil && pooled && !stopped && c.forgotten(err) {
 		w.pool.fail(time.Now())
 	}
 	c.close()
