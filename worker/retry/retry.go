@@ -34,7 +34,7 @@ const (
 )
 
 // Attempt is one try. n is 1-based; again says whether another may mend err, and
-// floor how long it must not be made: the wait is the longer of floor and what is drawn.
+// floor how long it must not be made: what is drawn comes on top of it.
 type Attempt func(ctx context.Context, n int) (again bool, floor time.Duration, err error)
 
 // Before is called with each wait that is about to begin, and with the attempt
@@ -58,7 +58,7 @@ func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, err
 		case n >= p.Most():
 			return GaveUp, err
 		}
-		wait := max(waits.NextBackOff(), floor)
+		wait := waits.NextBackOff() + max(floor, 0)
 		if before != nil {
 			if berr := before(wait, n); berr != nil {
 				return Cancelled, errors.Join(berr, err)

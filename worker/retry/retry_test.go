@@ -82,34 +82,29 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// No wait is shorter than the attempt before it asks for, and one that it does not ask for is as
-// drawn.
+// No wait is shorter than the attempt before it asks for, and what is drawn comes on top: callers
+// that were given the same floor do not come back together.
 func TestFloorOfAWait(t *testing.T) {
-	for name, c := range map[string]struct {
-		policy  retry.Policy
-		floor   time.Duration
-		exactly bool
-	}{
-		"longer than any wait":  {retry.Policy{Attempts: 3}, 7 * time.Second, true},
-		"within what is drawn":  {retry.Policy{Attempts: 50, Initial: time.Second, Max: time.Second}, time.Second, false},
-		"nothing":               {retry.Policy{Attempts: 3}, 0, false},
-		"negative, as time ran": {retry.Policy{Attempts: 3}, -time.Second, false},
-	} {
+	p := retry.Policy{Attempts: 50, Initial: time.Second, Max: time.Second}
+	for name, floor := range map[string]time.Duration{"longer than any wait": 7 * time.Second, "as long as an interval": time.Second, "nothing": 0, "negative, as time ran": -time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended time.Time
-				var told time.Duration
-				_, err := c.policy.Do(t.Context(), func(_ context.Context, n int) (bool, time.Duration, error) {
-					wait := time.Since(ended)
-					if n > 1 && (wait < c.floor || wait != told || c.exactly && wait != c.floor) {
-						t.Errorf("attempt %d comes %v after the one before, its wait was said to be %v; want at least %v", n, wait, told, c.floor)
+				var told, longest time.Duration
+				_, err := p.Do(t.Context(), func(_ context.Context, n int) (bool, time.Duration, error) {
+					drawn := time.Since(ended) - max(floor, 0)
+					if n > 1 {
+						longest = max(longest, drawn)
+					}
+					if n > 1 && (drawn < 0 || drawn > 2*time.Second || time.Since(ended) != told) {
+						t.Errorf("attempt %d comes %v after the one before, its wait was said to be %v; want up to 2 s above %v", n, time.Since(ended), told, floor)
 					}
 					time.Sleep(time.Second)
 					ended = time.Now()
-					return true, c.floor, errTemp
+					return true, floor, errTemp
 				}, func(wait time.Duration, _ int) error { told = wait; return nil })
-				if !errors.Is(err, errTemp) {
-					t.Error(err)
+				if !errors.Is(err, errTemp) || longest < time.Second {
+					t.Errorf("%v; the longest of 49 was %v above the floor: not spread", err, longest)
 				}
 			})
 		})
