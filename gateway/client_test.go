@@ -148,7 +148,6 @@ func TestFaultsNeverBecomeAnswers(t *testing.T) {
 		"redirect-301": gateway.CodeRedirect, "redirect-302": gateway.CodeRedirect, "redirect-303": gateway.CodeRedirect,
 		"redirect-307": gateway.CodeRedirect, "redirect-308": gateway.CodeRedirect,
 		"bad-sign": gateway.CodeBadSign, "system-error": "SYSTEM_ERROR", "p": gateway.CodeUnclear,
-		"interim": gateway.CodeCut, "huge-headers": gateway.CodeCut,
 	}
 	for _, name := range simulator.FaultNames() {
 		t.Run(name, func(t *testing.T) {

@@ -135,13 +135,15 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 	// there is nothing else to give back.
 	resp, err := c.head(q.request, t) //nolint:bodyclose // see above
 	if err != nil {
-		return a, false, err
+		return a, false, c.unread(err)
 	}
 	c.left = 4 * mapi.MaxAnswer // chunk sizes and trailers included
 	a, err = readReply(resp, q.explain, t)
-	err = c.fault(err)
-	if err != nil || len(a.body) > mapi.MaxAnswer || a.status != http.StatusOK {
-		return a, false, err
+	if err != nil {
+		return a, false, c.unread(err)
+	}
+	if len(a.body) > mapi.MaxAnswer || a.status != http.StatusOK {
+		return a, false, nil
 	}
 	if err := c.quiet(); errors.Is(err, errStray) {
 		return a, false, fmt.Errorf("%w stand behind the answer", err)
@@ -154,7 +156,20 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 // forgotten says that a failure may be one of a connection that a balancer has forgotten: the
 // other side was silent, or somebody knew nothing of it. Who answers or takes leave is alive.
 func (c *connection) forgotten(err error) bool {
-	return !c.heard && !errors.Is(err, io.EOF)
+	return !c.heard && !errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// unread says whose fault it is that an answer was not read: that of a connection that ended,
+// which classify names, or of the answer.
+func (c *connection) unread(err error) error {
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return err
+	}
+	err = c.fault(err)
+	if errors.Is(err, errGrammar) || errors.Is(err, errBound) {
+		return fail(CodeUnreadable, mapi.Temp, err)
+	}
+	return err
 }
 
 // head reads up to the answer's headers and skips what is only informational.
@@ -168,11 +183,11 @@ func (c *connection) head(r *http.Request, t *tracer) (*http.Response, error) {
 	for range maxInformational + 1 {
 		resp, err := http.ReadResponse(c.in, r)
 		if err != nil {
-			return nil, c.fault(err)
+			return nil, err
 		}
 		if resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
 			return resp, nil
 		}
 	}
-	return nil, fmt.Errorf("more than %d informational responses", maxInformational)
+	return nil, fail(CodeUnreadable, mapi.Temp, fmt.Errorf("more than %d informational responses", maxInformational))
 }

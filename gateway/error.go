@@ -25,7 +25,7 @@ const (
 	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes that nobody asked for, before the question or behind its answer
 	CodeRedirect    = "GATEWAY_REDIRECT"    // Temp: a 3xx, never followed
 	CodeHTTP        = "GATEWAY_HTTP_"       // Temp: any other status but 200
-	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: not the XML of an answer, or one to another request
+	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: no HTTP, not the XML of an answer, or one to another request
 	CodeBadSign     = "GATEWAY_BAD_SIGN"    // Temp: signed by somebody else
 	CodeUnclear     = "GATEWAY_UNCLEAR"     // Unlisted: read well, settles nothing: is_success P, a flag missing
 	CodeNoPartner   = "PARTNER_UNKNOWN"     // Conf: no partner of that id is configured

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,6 +135,8 @@ func (t *tracer) classify(inner context.Context, err error) error {
 	switch timeout := (interface{ Timeout() bool })(nil); {
 	case ended(inner) != nil, errors.As(err, &timeout) && timeout.Timeout():
 		code = CodeTimeout
+	case errors.Is(err, errLogin):
+		code = CodeHTTP + strconv.Itoa(http.StatusProxyAuthRequired)
 	case t.connected():
 		code = CodeCut
 	case t.shookHands():

@@ -15,6 +15,9 @@ import (
 	"golang.org/x/net/proxy"
 )
 
+// errLogin is the one refusal of a proxy that has a code of its own: somebody has to correct a password.
+var errLogin = fmt.Errorf("it answers CONNECT with status %d", http.StatusProxyAuthRequired)
+
 // dialFunc is what net.Dialer.DialContext is.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -97,6 +100,8 @@ func askForTunnel(conn net.Conn, user *url.Userinfo, address string) error {
 	switch {
 	case err != nil:
 		return c.fault(err)
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		return errLogin
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("it answers CONNECT with status %d", resp.StatusCode)
 	case c.in.Buffered() > 0:

@@ -128,7 +128,6 @@ func TestThroughAProxy(t *testing.T) {
 func TestProxyThatRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ answer, says string }{
-		"a login":                 {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "it answers CONNECT with status 407"},
 		"a page":                  {"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "it answers CONNECT with status 403"},
 		"bytes before a word":     {"HTTP/1.1 200 OK\r\n\r\n" + strayAnswer, "it sends bytes before they are asked for"},
 		"closes":                  {"", "EOF"},
