@@ -52,12 +52,34 @@ func onlyError(err error) []error {
 
 // readBounded reads a whole file of at most limit bytes.
 func readBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	return untilStopped(path, func() ([]byte, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAllBounded(f, path, limit)
+	})
+}
+
+// untilStopped gives what read gives, or an error at the first signal: a pipe may have no writer, and nothing ends its opening.
+// What goes on reading then ends with the program.
+func untilStopped(path string, read func() ([]byte, error)) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
 	}
-	defer f.Close()
-	return readAllBounded(f, path, limit)
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-signalled.Done():
+		return nil, &stoppedError{path}
+	}
 }
 
 func readAllBounded(r io.Reader, name string, limit int64) ([]byte, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -224,17 +223,8 @@ func openDemo(args []string) (data []byte, name string, err error) {
 	if len(args) == 0 {
 		return builtInDemo, "built-in queries", nil
 	}
-	f, err := os.Open(args[0])
-	if err != nil {
+	if data, err = readBounded(args[0], maxDemoFile); err != nil {
 		return nil, "", fmt.Errorf("read queries: %w", err)
-	}
-	defer f.Close()
-	data, err = io.ReadAll(io.LimitReader(f, maxDemoFile+1))
-	if err != nil {
-		return nil, "", fmt.Errorf("read queries: %w", err)
-	}
-	if len(data) > maxDemoFile {
-		return nil, "", fmt.Errorf("read queries: %s is larger than %d bytes", args[0], maxDemoFile)
 	}
 	return data, args[0], nil
 }

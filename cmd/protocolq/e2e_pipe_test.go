@@ -84,9 +84,13 @@ func TestPipesAreNotReadAgain(t *testing.T) {
 	}
 }
 
-// TestSilentPipe: whoever waits for a key ends at the first signal, and says why.
+// TestSilentPipe: whoever waits for a file ends at the first signal, and says for which.
 func TestSilentPipe(t *testing.T) {
 	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(practiceSet[0].key), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, args := range map[string][]string{
 		"sign":     {"sign", "--sign-type", "MD5", "--", "a=1", "--key-file"},
 		"verify":   {"verify", "--sign-type", "RSA", "--public-key-file"},
@@ -96,6 +100,10 @@ func TestSilentPipe(t *testing.T) {
 		"the log":  {"worker", "--partner", practiceSet[0].id, "--log-hmac-key-file"},
 		"recorder": {"recorder", "--nats-creds"},
 		"query":    {"query", "--email", "a@example.com", "--nats-creds"},
+		"config":   {"query", "--email", "a@example.com", "--config"},
+		"answer":   {"verify", "--sign-type", "MD5", "--key-file", key, "--xml"},
+		"queries":  {"demo"},
+		"accounts": {"bench", "--accounts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +122,7 @@ func TestSilentPipe(t *testing.T) {
 			})
 			defer writer.Close()
 			p.signal(syscall.SIGTERM)
-			if code := p.exit(20 * time.Second); code != exitOther || !strings.Contains(p.err.String(), "stopped by a signal") {
+			if code := p.exit(20 * time.Second); code != exitOther || !strings.Contains(p.err.String(), "protocolq: stopped by a signal while reading "+pipe+"\n") {
 				t.Errorf("exit code %d, said %s", code, p.err)
 			}
 		})

@@ -57,6 +57,9 @@ func report(w io.Writer, err error, reached bool, hint string) int {
 	if err == nil {
 		return exitOK
 	}
+	if stopped, ok := errors.AsType[*stoppedError](err); ok {
+		err, reached = stopped, true // whatever it was wanted for
+	}
 	end, ok := errors.AsType[*exitError](err)
 	if !ok {
 		end = &exitError{Code: exitOther, Err: err}

@@ -13,9 +13,6 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// errStopped ends a command that a signal found waiting for a key.
-var errStopped = errors.New("stopped by a signal while a key was waited for")
-
 // keySource is what reading one path gave: the material, or the error.
 type keySource struct {
 	keyfile.Source
@@ -62,7 +59,7 @@ func (k *keySources) get(path string, to openTo) *keySource {
 			source.material, source.Source, source.err = keyfile.Read(signalled, path)
 		}
 		if source.err != nil && signalled.Err() != nil {
-			source.err = errStopped
+			source.err = &stoppedError{path}
 		}
 		if k.read == nil {
 			k.read = map[string]*keySource{}

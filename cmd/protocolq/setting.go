@@ -120,9 +120,6 @@ func (s *settings) load(fs *pflag.FlagSet, more ...func() error) error {
 		faults = append(faults, ask())
 	}
 	faults = append(faults, s.checkExposed())
-	if errors.Is(errors.Join(faults...), errStopped) {
-		return errStopped
-	}
 	if err := errors.Join(faults...); err != nil {
 		return &exitError{Code: exitUsage, Err: err}
 	}

@@ -8,8 +8,13 @@ import (
 	"syscall"
 )
 
-// signalled ends at the first signal, for whoever waits before there is a command with a context: settings read keys from pipes.
+// signalled ends at the first signal, for whoever waits before there is a command with a context: files may be pipes.
 var signalled, setSignalled = context.WithCancel(context.Background())
+
+// stoppedError ends a command that a signal found reading a file.
+type stoppedError struct{ path string }
+
+func (e *stoppedError) Error() string { return "stopped by a signal while reading " + e.path }
 
 // untilSignal returns a context that ends at the first SIGINT or SIGTERM. At the second the
 // program exits 130: whoever signals twice no longer wants to wait for the drain.

@@ -142,7 +142,7 @@ func (f *verifyFlags) verifyXML(stdin io.Reader, v mapi.Verifier, cs charsetChoi
 	}
 	answer, err := mapi.ParseAnswer(body)
 	if err != nil {
-		return verdict{}, fmt.Errorf("read answer: %w", err)
+		return verdict{}, err // it says "read answer"
 	}
 	text, err := answer.Signed().StringToSign()
 	if err != nil {
@@ -166,7 +166,8 @@ func readAnswer(path string, stdin io.Reader) ([]byte, error) {
 	if path != "-" {
 		return readBounded(path, mapi.MaxAnswer)
 	}
-	return readAllBounded(stdin, "standard input", mapi.MaxAnswer)
+	const name = "standard input"
+	return untilStopped(name, func() ([]byte, error) { return readAllBounded(stdin, name, mapi.MaxAnswer) })
 }
 
 func (v verdict) print(w io.Writer, out output) error {
