@@ -61,7 +61,7 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 	add("code", r.Code)
 	add("meaning", meaning)
 	add("what to do", advice)
-	if r.RetryAfterMs > 0 {
+	if r.Retryable && r.RetryAfterMs > 0 { // else it only says how long the answer is remembered
 		add("ask again", "in "+ms(r.RetryAfterMs).String())
 	}
 	add("source", source(r))

@@ -26,6 +26,7 @@ func slips(params mapi.Params, t mapi.SignType, cs charsetChoice) (warnings []st
 		{percentEncoded.MatchString, "looks percent-encoded: values are signed raw, and encoded in the body"},
 		{escaped.MatchString, "looks escaped for XML or HTML: values are signed raw"},
 		{func(v string) bool { return strings.TrimSpace(v) != v }, "has white space around its value, which is signed too"},
+		{quoted, "has quotes around its value, which are signed too"},
 		{pasted.MatchString, "holds what looks like more parameters: give each as an argument of its own"},
 		{looksGBK, "is in bytes that " + likeGBK},
 	}
@@ -44,6 +45,12 @@ func slips(params mapi.Params, t mapi.SignType, cs charsetChoice) (warnings []st
 		warnings = append(warnings, other)
 	}
 	return warnings
+}
+
+// quoted says whether a value stands in quotes that the shell did not take, as in partner='"2088…"'.
+func quoted(value string) bool {
+	last := len(value) - 1
+	return last > 0 && (value[0] == '"' || value[0] == '\'') && value[last] == value[0]
 }
 
 // namesWhere lists the parameters with such a value, a few of them by name.

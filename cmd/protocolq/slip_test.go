@@ -45,6 +45,7 @@ func TestSlips(t *testing.T) {
 		{"percent", []string{"user_email=a%40example.com", "b=1", "c=%d5%c5"}, param, []string{"user_email, c looks percent-encoded"}},
 		{"escaped", []string{"a=x&amp;y", "b=&#26426;", "c=&copy"}, param, []string{"a, b looks escaped"}},
 		{"white space", []string{"a= 1", "b=1\n", "c=1 2"}, param, []string{"a, b has white space"}},
+		{"quotes", []string{`partner="2088000000000001"`, "b='x'", `c="`, `d="x" y`, `e=""`}, param, []string{"partner, b, e has quotes"}},
 		{"pasted", []string{"a=1&b=2&sign=3"}, param, []string{"a holds what looks like more parameters"}},
 		{"many", []string{"a= ", "b= ", "c= ", "d= ", "e= ", "f= "}, param, []string{"a, b, c, d (and 2 more) has white space"}},
 		{"gbk", []string{"a=" + inGBK(t, "支")}, param, []string{"a is in bytes that look like GBK"}},

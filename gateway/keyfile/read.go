@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -70,7 +71,15 @@ func readRegular(path string) ([]byte, Source, error) {
 		return nil, Source{Path: path}, fmt.Errorf("%s %w", path, ErrNotRegular)
 	}
 	material, err := readBounded(f, path)
-	return material, Source{Path: path, Regular: true, file: place{path, info.Mode()}, folders: foldersOf(path)}, err
+	return material, Source{Path: path, Regular: true, file: place{nameOf(path), info.Mode()}, folders: foldersOf(path)}, err
+}
+
+// nameOf is the name a file has for every process: /dev/stdin and /dev/fd/63 mean another to chmod.
+func nameOf(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil && (strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")) {
+		return real
+	}
+	return path
 }
 
 // foldersOf are the folder that path names and, where it is a link, the one it

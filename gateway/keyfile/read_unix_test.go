@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,4 +154,25 @@ func TestPipeNobodyWrites(t *testing.T) {
 		}
 	}
 	_ = (<-writer).Close()
+}
+
+// TestDescriptor: chmod 640 /dev/stdin would change whatever is chmod's own standard input.
+func TestDescriptor(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere /dev/fd does not say which file it leads to")
+	}
+	real := filepath.Join(t.TempDir(), "key")
+	write(t, real, "secret")
+	if err := os.Chmod(real, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, source, err := keyfile.Read(t.Context(), fmt.Sprintf("/dev/fd/%d", f.Fd()))
+	if got := source.Exposed(false); err != nil || len(got) != 1 || got[0] != real+" may be read by everybody: chmod 640 "+real {
+		t.Errorf("%q, %v", got, err)
+	}
 }

@@ -69,6 +69,9 @@ func parseVerifier(t SignType, material []byte) (verifier, error) {
 // wrong with each.
 func firstFit[T any](material []byte, read func(keyBlock) (T, error)) (T, error) {
 	var none T
+	if _, err := parseMD5(material); err == nil {
+		return none, errIsMD5
+	}
 	blocks, err := keyBlocks(material)
 	if err != nil {
 		return none, err
@@ -171,6 +174,7 @@ var (
 	errIsCertificate = errors.New("this is a certificate, which holds a public key: give the private key that it was made with")
 	errIsPublic      = errors.New("this is a public key: give the private key that it belongs to")
 	errIsPrivate     = errors.New("this is a private key: give the public key (the gateway's own, not the one that belongs to this key)")
+	errIsMD5         = errors.New("this is an MD5 key, 32 letters and digits: is it the right file, or the sign type MD5?")
 	errIsPKCS12      = errors.New("this is a PKCS #12 file (.p12, .pfx): take the key out first (openssl pkcs12 -in FILE -nodes -out NEWFILE)")
 	errNoPrivate     = errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right file, and whole?")
 	errNoPublic      = errors.New("it is no public key in PKIX or PKCS #1 form and no certificate: is it the right file, and whole?")
