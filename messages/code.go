@@ -42,7 +42,7 @@ var codes = [...]Code{
 		"send less meta", "请减少 meta 的内容"},
 	{Overloaded, Unknown, "the workers are full", "worker 已满负荷",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
-	{CoolingDown, Unknown, "the gateway gave no answer a moment ago", "网关刚才没有给出应答,正处于冷却期",
+	{CoolingDown, Unknown, "the gateway gave no answer a moment ago, or wants no calls for a while", "网关刚才没有给出应答,或要求暂缓调用,正处于冷却期",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
 	{PartnerHalted, Unknown, "calls for this partner are halted until its settings are corrected", "该合作者的调用已暂停,直到其设置得到更正",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},

@@ -167,12 +167,12 @@ func (c *Config) loadPartner(p PartnerConfig, keySetting, publicSetting string) 
 	if source.Regular {
 		made.KeyFile = p.KeyFile
 	}
-	if p.PublicKeyFile != "" {
-		public := publicFile
-		if t == mapi.MD5 { // whose public key there is none of
-			public = secretFile
-		}
-		if made.Verifier, err = parseKey(c.sources.get(p.PublicKeyFile, public), t, mapi.ParseVerifier); err != nil {
+	switch {
+	case p.PublicKeyFile == "":
+	case t == mapi.MD5:
+		faults = append(faults, fault(publicSetting, errors.New("MD5 has no public key: leave its file out, or correct the sign type")))
+	default:
+		if made.Verifier, err = parseKey(c.sources.get(p.PublicKeyFile, publicFile), t, mapi.ParseVerifier); err != nil {
 			faults = append(faults, fault(publicSetting, err))
 		}
 	}

@@ -43,7 +43,6 @@ verify is named. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be 
 	f.add(c, "the signing key; it checks what it signs", "what the parameters or the answer say, else utf-8")
 	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "", "the gateway's public key: PEM, DER, certificate or base64 (not for MD5)")
 	c.Flags().StringVar(&f.xml, "xml", "", "the answer's file, - for standard input")
-	c.MarkFlagsMutuallyExclusive("key-file", "public-key-file")
 	out := addOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		v, err := f.verify(c, args)
@@ -88,6 +87,8 @@ func (f *verifyFlags) verify(c *cobra.Command, args []string) (verdict, error) {
 
 func (f *verifyFlags) verifier(t mapi.SignType) (mapi.Verifier, error) {
 	switch {
+	case f.publicKeyFile != "" && f.keyFile != "":
+		return mapi.Verifier{}, usageError("give either --key-file or --public-key-file")
 	case f.publicKeyFile != "" && t == mapi.MD5:
 		return mapi.Verifier{}, usageError("--public-key-file: MD5 has no public key, use --key-file")
 	case f.publicKeyFile != "":
