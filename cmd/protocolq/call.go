@@ -28,8 +28,9 @@ func newCall() *cobra.Command {
 		Use:   "call (--email E | --account A) --partner P --key-file F",
 		Short: "Ask the gateway directly, once",
 		Long: `Makes one call of the gateway, without NATS and without a retry: the way to find out whether the
-partner, the key and the network are right. -v shows the signed text, how long each phase took, and
-the beginning of what came back where that was no answer (of an HTML page its text, masked).
+partner, the key and the network are right. -v shows the signed text, how long each phase took (the
+total also has the 100 ms that a new connection must be quiet before its question), and the
+beginning of what came back where that was no answer (of an HTML page its text, masked).
 
 Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 no answer in time`,
 		Example: `  protocolq call --partner 2088… --key-file my.key --email agent@example.com -v`,

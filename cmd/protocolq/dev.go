@@ -35,6 +35,7 @@ func newDev() *cobra.Command {
 		Long: `Runs an embedded NATS server with JetStream, the practice gateway and two workers until a signal.
 When all of it answers, it prints where; with -o json as one line of JSON with "nats", "gateway",
 "gateway_log" and "database". Without --data nothing is left behind.
+Its workers use connections to this gateway again at once, as nobody stands between; others do not.
 
 Then, in another terminal:
 

@@ -39,6 +39,9 @@ An e-mail plays the part that its name begins with: signed@…, debit-only+7@…
 illegal-sign@… (so with every code), system-error-2@… (the first 2 calls), fault-drop-1@….
 Scenarios: ` + strings.Join(simulator.ScenarioNames(), ", ") + `
 
+A form that is posted, urlencoded or multipart, has _input_charset in its URL too, and nothing else
+there; without it the answer is ILLEGAL_SIGN.
+
 Faults, for --fault and for fault-NAME@…:
 ` + faultList(),
 		Example: `  protocolq simulator --listen 127.0.0.1:8480 --fault system-error:0.05 --write-keys keys`,
