@@ -52,6 +52,9 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, _, _, err := w.drained(ctx); err != nil { // nobody's warm-up is paid for in the measurement
+		return nil, err
+	}
 	if err := w.gateway.reset(); err != nil {
 		return nil, err
 	}
@@ -108,28 +111,28 @@ func (w *world) warm(cl *client) {
 		})
 	}
 	wg.Wait()
-	time.Sleep(300 * time.Millisecond)
 }
 
-// measure is the load between two readings of every account.
+// measure is the load, and what is owed after it, between two readings of every account.
 func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
-	workers, beside, servers, gw, self := cpu(w.workers...), cpu(w.beside...), cpu(w.servers...), w.gateway.cpu(), selfCPU()
+	before := w.accounts()
 	restarted := w.killLater(ctx)
 	r := load(cl, w.o)
 	if err := <-restarted; err != nil {
 		return nil, err
 	}
-	r.WorkerCPU, r.BesideCPU, r.NatsCPU = cpu(w.workers...)-workers, cpu(w.beside...)-beside, cpu(w.servers...)-servers
-	r.GatewayCPU, r.BenchCPU = w.gateway.cpu()-gw, selfCPU()-self
 	r.WorkerRSS = w.largest((*proc).peakRSS)
+	after, owed, where, err := w.drained(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.Owed, r.OwedIn = owed, where
+	r.account(before, after)
 	if err := w.alive(); err != nil {
 		return nil, err
 	}
 	if w.o.killAt > 0 {
-		r.WorkerCPU = 0 // the stopped process took its account along
-	}
-	if r.Answered > 0 {
-		r.WorkerUs = 1e6 * r.WorkerCPU / float64(r.Answered)
+		r.WorkerCPU, r.WorkerUs = 0, 0 // the stopped process took its account along
 	}
 	time.Sleep(200*time.Millisecond + w.o.latency) // calls whose askers have left are calls, too
 	st, err := w.gateway.stats()

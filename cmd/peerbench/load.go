@@ -108,7 +108,7 @@ func sum(tallies []tally, t0 time.Time, wall time.Duration) *result {
 	}
 	r.AskedKeys = len(asked)
 	r.Seconds = last.Sub(t0).Seconds()
-	r.Throughput = float64(r.Answered) / r.Wall
+	r.AnsweredRate = float64(r.Answered) / r.Wall
 	slices.Sort(lat)
 	r.P50, r.P99, r.P999, r.Max = quantile(lat, .5), quantile(lat, .99), quantile(lat, .999), quantile(lat, 1)
 	return r

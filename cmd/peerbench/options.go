@@ -20,7 +20,7 @@ type options struct {
 	protocolq                                                                          string // the binary, from the contestant's name
 	n, c, workers, keys, warm, servers, remembered                                     int
 	zipfS, errorRate, httpErrors                                                       float64
-	latency, jitter, timeout, maxTime, killAt                                          time.Duration
+	latency, jitter, timeout, maxTime, killAt, drain                                   time.Duration
 	noStream, noRecorder, keep, killTerm                                               bool
 	seed                                                                               uint64
 }
@@ -44,6 +44,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Uint64Var(&o.seed, "seed", 1, "of the keys asked for")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Second, "a request's time-out")
 	f.DurationVar(&o.maxTime, "max", 2*time.Second, "send no new request after this")
+	f.DurationVar(&o.drain, "drain", time.Minute, "wait so long at most for what is owed after the last answer, such as the query log's rows")
 	f.IntVar(&o.remembered, "remembered", 0, "protocolq: so many remembered answers are in the stream before the measurement")
 	f.DurationVar(&o.killAt, "kill-at", 0, "stop the first worker at this time into the measurement and start it again (0: no)")
 	f.BoolVar(&o.killTerm, "kill-term", false, "with -kill-at: SIGTERM and wait, as a rolling restart does, instead of SIGKILL")

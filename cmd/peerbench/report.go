@@ -35,7 +35,7 @@ func report(w io.Writer, res *results, base string, withBars, withCells bool) er
 	if withBars {
 		measured, reached := writeBars(w, res)
 		fmt.Fprintf(w, "\n%d of %d measured bars reached.", reached, measured)
-		if noise := ratios(res.at[loaded("unique", 1)][again], res.at[loaded("unique", 1)]["bare"], "per_second"); len(noise) > 0 {
+		if noise := ratios(res.at[loaded("unique", 1)][again], res.at[loaded("unique", 1)]["bare"], "drained_per_second"); len(noise) > 0 {
 			m, _ := median(noise)
 			low, high := limits(noise)
 			fmt.Fprintf(w, " Noise: bare ÷ itself is %.2f (%.2f to %.2f).", m, low, high)
@@ -54,8 +54,8 @@ func report(w io.Writer, res *results, base string, withBars, withCells bool) er
 func writeCells(w io.Writer, res *results, base string) {
 	for _, p := range slices.SortedFunc(maps.Keys(res.at), before) {
 		fmt.Fprintf(w, "\n### %s\n\n", p)
-		fmt.Fprintf(w, "| contestant | answers/s | ÷ %s | p50 ms | p99 ms | p999 ms | no answer %% | calls per key | twice | most for one key | worker CPU µs/answer | recorder | nats | peak RSS MB | rounds |\n", base)
-		fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+		fmt.Fprintf(w, "| contestant | answers/s until drained | ÷ %s | until answered | drained after s | p50 ms | p99 ms | p999 ms | no answer %% | calls per key | twice | most for one key | worker CPU µs/answer | recorder | nats | peak RSS MB | rounds |\n", base)
+		fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
 		for _, ct := range res.order {
 			rows := res.at[p][ct]
 			if len(rows) == 0 {
@@ -63,11 +63,11 @@ func writeCells(w io.Writer, res *results, base string) {
 			}
 			m := func(name string) float64 { v, _ := median(figures(rows, name)); return v }
 			ratio := ""
-			if v, ok := median(ratios(rows, res.at[p][base], "per_second")); ok {
+			if v, ok := median(ratios(rows, res.at[p][base], "drained_per_second")); ok {
 				ratio = fmt.Sprintf("%.2f", v)
 			}
-			fmt.Fprintf(w, "| %s | %.0f | %s | %.1f | %.1f | %.1f | %.2f | %.3f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %d |\n", ct,
-				m("per_second"), ratio, m("p50_ms"), m("p99_ms"), m("p999_ms"), m("no_answer_pct"), m("calls_per_key"), m("dup_calls"), m("max_calls_one_key"),
+			fmt.Fprintf(w, "| %s | %.0f | %s | %.0f | %.2f | %.1f | %.1f | %.1f | %.2f | %.3f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %d |\n", ct,
+				m("drained_per_second"), ratio, m("answered_per_second"), m("drained_s")-m("wall_s"), m("p50_ms"), m("p99_ms"), m("p999_ms"), m("no_answer_pct"), m("calls_per_key"), m("dup_calls"), m("max_calls_one_key"),
 				m("worker_cpu_us_per_answer"), m("recorder_us"), m("nats_us"), m("worker_peak_rss_mb"), len(rows))
 		}
 	}

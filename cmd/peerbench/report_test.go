@@ -47,7 +47,7 @@ func TestRatiosOnlyWithinARound(t *testing.T) {
 }
 
 func line(ct, dist string, workers, round, perSecond float64, more row) row {
-	r := row{"contestant": ct, "dist": dist, "workers": workers, "c": 512.0, "round": round, "per_second": perSecond, "issued": 10.0, "answered": 10.0}
+	r := row{"contestant": ct, "dist": dist, "workers": workers, "c": 512.0, "round": round, "drained_per_second": perSecond, "issued": 10.0, "answered": 10.0}
 	for k, v := range more {
 		r[k] = v
 	}
@@ -100,7 +100,7 @@ func TestGather(t *testing.T) {
 		line("bare", "unique", 1, 0, 3, row{"build": "new", "cell": "a"}),
 		{"cell": "b", "build": "new", "failed": "no answer"},
 	}, "")
-	if got := figures(res.at[loaded("unique", 1)]["bare"], "per_second"); !slices.Equal(got, []float64{3}) || res.failed != 1 {
+	if got := figures(res.at[loaded("unique", 1)]["bare"], "drained_per_second"); !slices.Equal(got, []float64{3}) || res.failed != 1 {
 		t.Errorf("took %v, %d failed; want the line of this tag and of the last build, and one failure", got, res.failed)
 	}
 }

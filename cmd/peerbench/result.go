@@ -15,20 +15,26 @@ type result struct {
 	Ingest     string  `json:"ingest"`
 	ReplyBy    string  `json:"reply_by,omitempty"`
 
-	Issued     int     `json:"issued"`
-	Answered   int     `json:"answered"`
-	Refused    int     `json:"refused"`   // of the answered: no conclusive outcome
-	BadReply   int     `json:"bad_reply"` // an answer that is no reply to the request
-	Timeouts   int     `json:"timeouts"`  // no answer in time
-	OtherErr   int     `json:"other_errors"`
-	Example    string  `json:"error_example,omitempty"`
-	Seconds    float64 `json:"seconds"` // first request to last answer
-	Wall       float64 `json:"wall_s"`  // first request to the end of the last one
-	Throughput float64 `json:"per_second"`
-	P50        float64 `json:"p50_ms"`
-	P99        float64 `json:"p99_ms"`
-	P999       float64 `json:"p999_ms"`
-	Max        float64 `json:"max_ms"`
+	Issued   int     `json:"issued"`
+	Answered int     `json:"answered"`
+	Refused  int     `json:"refused"`   // of the answered: no conclusive outcome
+	BadReply int     `json:"bad_reply"` // an answer that is no reply to the request
+	Timeouts int     `json:"timeouts"`  // no answer in time
+	OtherErr int     `json:"other_errors"`
+	Example  string  `json:"error_example,omitempty"`
+	Seconds  float64 `json:"seconds"`   // first request to last answer
+	Wall     float64 `json:"wall_s"`    // first request to the end of the last one
+	Drained  float64 `json:"drained_s"` // first request to when nothing was owed any more
+	Owed     uint64  `json:"owed"`      // messages that were, when the waiting for it ended
+	OwedIn   string  `json:"owed_in,omitempty"`
+
+	AnsweredRate float64 `json:"answered_per_second"` // over wall_s
+	DrainedRate  float64 `json:"drained_per_second"`  // answers over drained_s: the figure of the bars
+
+	P50  float64 `json:"p50_ms"`
+	P99  float64 `json:"p99_ms"`
+	P999 float64 `json:"p999_ms"`
+	Max  float64 `json:"max_ms"`
 
 	AskedKeys   int     `json:"asked_keys"`
 	Calls       int     `json:"gw_calls"`
@@ -62,5 +68,15 @@ func (r *result) add(st *gatewayStats) {
 	r.Injected, r.BadSign, r.BadParams, r.BadExample = st.Injected, st.BadSign, st.BadParams, st.BadExample
 	if st.Distinct > 0 {
 		r.CallsPerKey = float64(st.Calls-st.Injected) / float64(st.Distinct)
+	}
+}
+
+// account takes the CPU and the time from the first request until nothing was owed.
+func (r *result) account(before, after accounts) {
+	r.WorkerCPU, r.BesideCPU, r.NatsCPU = after.workers-before.workers, after.beside-before.beside, after.nats-before.nats
+	r.GatewayCPU, r.BenchCPU = after.gw-before.gw, after.itself-before.itself
+	r.Drained = max(after.at.Sub(before.at).Seconds(), r.Wall)
+	if r.Answered > 0 {
+		r.WorkerUs, r.DrainedRate = 1e6*r.WorkerCPU/float64(r.Answered), float64(r.Answered)/r.Drained
 	}
 }

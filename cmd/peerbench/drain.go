@@ -1,0 +1,175 @@
+// Drain: what a contestant still owes when every asker has an answer, and the clock that waits for it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	lookEvery = 25 * time.Millisecond  // between two looks at the streams
+	quietFor  = 300 * time.Millisecond // without a debt and without a new message: longer than anybody lets lines come together
+)
+
+// stored is what a look saw of one stream.
+type stored struct {
+	name     string
+	queue    bool   // a message leaves the stream when it is acknowledged
+	messages uint64 // in it
+	last     uint64 // its last sequence
+	unacked  uint64 // of the consumer that is furthest behind: not delivered, or not acknowledged
+}
+
+// owed is how many messages somebody has yet to deal with. A message that no consumer has to acknowledge is a memory, not a debt.
+func (s stored) owed() uint64 {
+	if s.queue {
+		return s.messages
+	}
+	return s.unacked
+}
+
+// streams are all that a look saw.
+type streams []stored
+
+func (all streams) owed() (n uint64) {
+	for _, s := range all {
+		n += s.owed()
+	}
+	return n
+}
+
+// last grows with each message that any stream takes in.
+func (all streams) last() (n uint64) {
+	for _, s := range all {
+		n += s.last
+	}
+	return n
+}
+
+// debts names the streams that hold a debt.
+func (all streams) debts() string {
+	var names []string
+	for _, s := range all {
+		if n := s.owed(); n > 0 {
+			names = append(names, fmt.Sprintf("%s %d", s.name, n))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// quiet decides when nothing is owed any more: when a look saw no debt and none that followed it, for quietFor, saw a debt or a
+// new message. A debt may be paid with another one, as when a worker puts the line of an answer into a stream a moment after the answer.
+type quiet struct {
+	on    bool
+	since time.Time
+	last  uint64
+}
+
+// look takes what was seen at a time. began says that all may be paid since then, over that it was.
+func (q *quiet) look(at time.Time, all streams) (began, over bool) {
+	switch last := all.last(); {
+	case all.owed() > 0:
+		*q = quiet{}
+		return false, false
+	case !q.on || last != q.last:
+		*q = quiet{on: true, since: at, last: last}
+		return true, false
+	}
+	return false, at.Sub(q.since) >= quietFor
+}
+
+// accounts are the CPU seconds of everybody up to a moment.
+type accounts struct {
+	at                                time.Time
+	workers, beside, nats, gw, itself float64
+}
+
+func (w *world) accounts() accounts {
+	return accounts{at: time.Now(), workers: cpu(w.workers...), beside: cpu(w.beside...), nats: cpu(w.servers...), gw: w.gateway.cpu(), itself: selfCPU()}
+}
+
+// drained waits until nothing is owed and returns the accounts of the moment from which on that was so. After -drain it waits no
+// longer, and says how many messages are owed still and where.
+func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where string, err error) {
+	js, err := jetstream.New(w.nc)
+	if err != nil {
+		return a, 0, "", err
+	}
+	var q quiet
+	for end := time.Now().Add(w.o.drain); ; {
+		all, err := look(ctx, js)
+		if err != nil {
+			return a, 0, "", fmt.Errorf("look at the streams: %w", err)
+		}
+		began, over := q.look(time.Now(), all)
+		switch {
+		case began:
+			a = w.accounts()
+		case over:
+			return a, 0, "", nil
+		case time.Now().After(end):
+			return w.accounts(), all.owed(), all.debts(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return a, 0, "", ctx.Err()
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// look reads every stream of the account. Consumers are asked about only while no work queue says that something is owed.
+func look(ctx context.Context, js jetstream.JetStream) (all streams, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var read []string
+	list := js.ListStreams(ctx)
+	for info := range list.Info() {
+		s := stored{name: info.Config.Name, queue: info.Config.Retention != jetstream.LimitsPolicy, messages: info.State.Msgs, last: info.State.LastSeq}
+		if all = append(all, s); !s.queue && info.State.Consumers > 0 {
+			read = append(read, s.name)
+		}
+	}
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	if all.owed() > 0 {
+		return all, nil
+	}
+	for _, name := range read {
+		s, err := js.Stream(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		consumers := s.ListConsumers(ctx)
+		for info := range consumers.Info() {
+			all.of(name).read(info)
+		}
+		if err := consumers.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// of is the stream with this name, which is among them.
+func (all streams) of(name string) *stored {
+	for i := range all {
+		if all[i].name == name {
+			return &all[i]
+		}
+	}
+	return &stored{}
+}
+
+// read counts what a consumer of the stream has to acknowledge. One that acknowledges nothing, such as the watcher of a
+// bucket, owes nothing that a server knows of.
+func (s *stored) read(info *jetstream.ConsumerInfo) {
+	if info.Config.AckPolicy != jetstream.AckNonePolicy {
+		s.unacked = max(s.unacked, info.NumPending+uint64(max(info.NumAckPending, 0)))
+	}
+}
