@@ -23,6 +23,7 @@ type contestant struct {
 
 const (
 	flags    = " -nats {nats} -gateway {gateway} -partner {partner} -key-file {keyfile}"
+	bucket   = " -nats {nats} -replicas {replicas}"
 	byField  = "field"
 	byHeader = "header"
 	core     = "core"
@@ -43,8 +44,8 @@ var ours = contestant{
 var contestants = map[string]contestant{
 	"bare":             {cmd: "{bin}/bare" + flags, ingest: core},
 	"bare-cache":       {cmd: "{bin}/bare -cache 10m" + flags, ingest: core},
-	"micro-kv":         {cmd: "{bin}/kv" + flags, ingest: core},
-	"micro-kv-mem":     {cmd: "{bin}/kv -memory" + flags, ingest: core},
+	"micro-kv":         {setup: "{bin}/kv -make" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
+	"micro-kv-mem":     {setup: "{bin}/kv -make -memory" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
 	"watermill":        {cmd: "{bin}/watermill -dedupe middleware" + flags, ingest: js, replyBy: byHeader},
 	"watermill-cache":  {cmd: "{bin}/watermill -dedupe cache" + flags, ingest: js, replyBy: byHeader},
 	"protocolq":        ours,

@@ -114,6 +114,6 @@ func makeStream(nc *nats.Conn, o *options, ct contestant) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	_, err = stream.CreateStream(ctx, cfg)
+	_, err = stream.CreateOrUpdateStream(ctx, cfg) // the try before may have made it
 	return err
 }

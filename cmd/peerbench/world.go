@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -52,17 +53,8 @@ func newWorld(ctx context.Context, o *options, ct contestant) (w *world, err err
 	if w.nc, err = connect(w.urls); err != nil {
 		return w, err
 	}
-	if err := makeStream(w.nc, o, ct); err != nil {
+	if err := w.setUp(ctx); err != nil {
 		return w, err
-	}
-	if ct.setup != "" {
-		p, err := w.run(ctx, "setup", ct.setup, 0)
-		if err != nil {
-			return w, fmt.Errorf("setup: %w", err)
-		}
-		if err := p.finish(time.Minute); err != nil {
-			return w, fmt.Errorf("setup: %w: %s", err, p.tail())
-		}
 	}
 	if ct.beside != "" {
 		p, err := w.run(ctx, "beside", ct.beside, 0)
@@ -72,6 +64,57 @@ func newWorld(ctx context.Context, o *options, ct contestant) (w *world, err err
 		w.beside = append(w.beside, p)
 	}
 	return w, nil
+}
+
+// setUp makes the streams, by the contestant's own command where it has one. A cluster whose peers are not all up yet
+// refuses a stream of three copies for a moment, so there it is tried again.
+func (w *world) setUp(ctx context.Context) error {
+	limit := time.Duration(0)
+	if w.o.servers > 1 {
+		limit = clusterUp
+	}
+	return tryFor(ctx, limit, func() error {
+		if err := makeStream(w.nc, w.o, w.ct); err != nil {
+			return fmt.Errorf("make the stream of queries: %w", err)
+		}
+		if w.ct.setup == "" {
+			return nil
+		}
+		p, err := w.run(ctx, "setup", w.ct.setup, 0)
+		if err != nil {
+			return fmt.Errorf("setup: %w", err)
+		}
+		if err := p.finish(time.Minute); err != nil {
+			return fmt.Errorf("setup: %w: %s", err, p.tail())
+		}
+		return nil
+	})
+}
+
+const (
+	clusterUp = 45 * time.Second // within which the peers of a cluster find each other, on a busy machine too
+	tryPause  = 500 * time.Millisecond
+)
+
+// tryFor tries until it goes well or the limit is over, once at least. The error is the last one, with the number of tries.
+func tryFor(ctx context.Context, limit time.Duration, try func() error) error {
+	end := time.Now().Add(limit)
+	for tries := 1; ; tries++ {
+		err := try()
+		switch {
+		case err == nil:
+			return nil
+		case limit == 0:
+			return err
+		case !time.Now().Add(tryPause).Before(end):
+			return fmt.Errorf("tried %d times in %v: %w", tries, limit, err)
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(tryPause):
+		}
+	}
 }
 
 // run starts the command line of a worker, a set-up or a program beside.

@@ -2,7 +2,8 @@
 // JetStream KV bucket: Create takes the lock (one winner over all processes),
 // the winner calls the gateway and updates the entry with the result, the
 // others wait for that update on one watcher a process. File storage, so
-// results survive the processes.
+// results survive the processes. With -make it makes the bucket, with as many
+// replicas as there are servers, and ends.
 package main
 
 import (
@@ -137,11 +138,19 @@ func keyOf(email string) string {
 }
 
 func main() {
-	mem := flag.Bool("memory", false, "keep the bucket in memory")
+	create := flag.Bool("make", false, "make the bucket, and end")
+	mem := flag.Bool("memory", false, "with -make: keep the bucket in memory")
+	replicas := flag.Int("replicas", 1, "with -make: of the bucket's stream")
 	f := peer.Parse()
 	nc, err := nats.Connect(f.NATS, nats.Name("kv"))
 	peer.Must(err)
-	s := open(nc, *mem)
+	js, err := jetstream.New(nc)
+	peer.Must(err)
+	if *create {
+		peer.Must(provision(js, *mem, *replicas))
+		return
+	}
+	s := open(js)
 	var flying sync.WaitGroup
 	svc, err := micro.AddService(nc, micro.Config{
 		Name: "protocol-query", Version: "1.0.0", QueueGroup: "workers",
@@ -158,18 +167,22 @@ func main() {
 	nc.Close()
 }
 
-// open makes the bucket and follows it.
-func open(nc *nats.Conn, mem bool) *store {
-	js, err := jetstream.New(nc)
-	peer.Must(err)
-	ctx := context.Background()
-	st := jetstream.FileStorage
+const bucket = "protocol-query"
+
+// provision makes the bucket.
+func provision(js jetstream.JetStream, mem bool, replicas int) error {
+	c := jetstream.KeyValueConfig{Bucket: bucket, TTL: 10 * time.Minute, Storage: jetstream.FileStorage, Replicas: replicas}
 	if mem {
-		st = jetstream.MemoryStorage
+		c.Storage = jetstream.MemoryStorage
 	}
-	kv, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: "protocol-query", TTL: 10 * time.Minute, Storage: st,
-	})
+	_, err := js.CreateOrUpdateKeyValue(context.Background(), c)
+	return err
+}
+
+// open follows the bucket.
+func open(js jetstream.JetStream) *store {
+	ctx := context.Background()
+	kv, err := js.KeyValue(ctx, bucket)
 	peer.Must(err)
 	w, err := kv.WatchAll(ctx)
 	peer.Must(err)
