@@ -64,6 +64,10 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	}
 	r.Contestant, r.Dist, r.C, r.Workers, r.Ingest, r.ReplyBy = o.contestant, o.dist, o.c, o.workers, ct.ingest, ct.replyBy
 	r.Servers, r.Sync, r.Remembered, r.LatencyMs, r.ErrorRate = o.servers, o.sync, o.remembered, float64(o.latency)/1e6, o.errorRate
+	r.JitterMs, r.Rate, r.MaxS = float64(o.jitter)/1e6, o.rate, o.maxTime.Seconds()
+	if o.rate > 0 {
+		r.C = 0
+	}
 	r.StartMs, r.IdleRSS, r.FilledRSS = startMs, idle, filled
 	r.StopMs, r.Killed = w.stopWorkers()
 	return r, nil

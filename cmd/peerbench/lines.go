@@ -41,10 +41,15 @@ type place struct {
 	dist                                     string
 	workers, c, latency, servers, remembered float64
 	sync                                     string
+	rate, jitter                             float64
+	long                                     bool // at least so long that most keys of zipf are known
 }
 
+const longFrom = 10 // seconds of sending that are long
+
 func placeOf(r row) place {
-	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"), max(r.number("servers"), 1), r.number("remembered"), r.text("sync")}
+	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"), max(r.number("servers"), 1), r.number("remembered"), r.text("sync"),
+		r.number("rate"), r.number("gw_jitter_ms"), r.number("max_s") >= longFrom}
 }
 
 // results are the good lines by place and contestant; failed ones are counted.

@@ -1,4 +1,4 @@
-// Load: the callers, each of which asks, waits for the answer and asks again.
+// Load: the callers, each of which asks, waits for the answer and asks again; or queries at a fixed rate, whoever has answered.
 package main
 
 import (
@@ -54,6 +54,17 @@ func keysOf(o *options, caller int) func(i int64) uint64 {
 // load sends the queries and gathers the outcomes.
 func load(cl *client, o *options) *result {
 	base := rand.New(rand.NewPCG(o.seed, 0)).Uint64N(100_000_000_000)
+	ask := func(i int64, k uint64) outcome {
+		return cl.ask(strconv.FormatInt(i, 10), payload.Key(base+k), o.timeout)
+	}
+	if o.rate > 0 {
+		return openLoop(o, ask)
+	}
+	return closedLoop(o, ask)
+}
+
+// closedLoop has -c callers, each of which waits for its answer before it asks again: the more slowly it is answered, the less is asked.
+func closedLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 	var next atomic.Int64
 	tallies := make([]tally, o.c)
 	var wg sync.WaitGroup
@@ -71,12 +82,36 @@ func load(cl *client, o *options) *result {
 				k := key(i)
 				t.asked[k] = struct{}{}
 				began := time.Now()
-				t.add(cl.ask(strconv.FormatInt(i, 10), payload.Key(base+k), o.timeout), began)
+				t.add(ask(i, k), began)
 			}
 		})
 	}
 	wg.Wait()
 	return sum(tallies, t0, time.Since(t0))
+}
+
+// openLoop asks -rate times a second, each query in a goroutine of its own. A query's latency counts from when it was due: one that
+// the bench itself was late to send, or that waited behind others, waited.
+func openLoop(o *options, ask func(i int64, key uint64) outcome) *result {
+	var mu sync.Mutex // guards t
+	t := tally{asked: map[uint64]struct{}{}}
+	key := keysOf(o, 0)
+	var wg sync.WaitGroup
+	t0 := time.Now()
+	for i := range min(int64(o.n), int64(o.rate*o.maxTime.Seconds())) {
+		due := t0.Add(time.Duration(float64(i) / o.rate * 1e9))
+		time.Sleep(time.Until(due))
+		k := key(i)
+		wg.Go(func() {
+			out := ask(i, k)
+			mu.Lock()
+			defer mu.Unlock()
+			t.asked[k] = struct{}{}
+			t.add(out, due)
+		})
+	}
+	wg.Wait()
+	return sum([]tally{t}, t0, time.Since(t0))
 }
 
 // sum puts the callers' tallies together.

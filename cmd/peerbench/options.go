@@ -19,7 +19,7 @@ type options struct {
 	ingest, subject, submitSubject, replyBy, replyHeader, replyPrefix, stream, storage string
 	protocolq                                                                          string // the binary, from the contestant's name
 	n, c, workers, keys, warm, servers, remembered                                     int
-	zipfS, errorRate, httpErrors                                                       float64
+	zipfS, errorRate, httpErrors, rate                                                 float64
 	latency, jitter, timeout, maxTime, killAt, drain                                   time.Duration
 	noStream, noRecorder, keep, killTerm                                               bool
 	seed                                                                               uint64
@@ -36,6 +36,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.noRecorder, "no-recorder", false, "run nothing beside the workers")
 	f.IntVar(&o.n, "n", 10_000_000, "requests at most")
 	f.IntVar(&o.c, "c", 512, "concurrent callers")
+	f.Float64Var(&o.rate, "rate", 0, "in place of -c: so many queries a second, whether or not those before are answered; latency counts from when each was due")
 	f.IntVar(&o.workers, "workers", 1, "worker processes")
 	f.StringVar(&o.dist, "dist", "unique", "unique, zipf or same")
 	f.IntVar(&o.keys, "keys", 5000, "zipf: key space")
@@ -87,6 +88,8 @@ func (o *options) validate() error {
 		return fmt.Errorf("no such -dist %q", o.dist)
 	case o.servers != 1 && o.servers != 3:
 		return fmt.Errorf("-servers is 1 or 3, not %d", o.servers)
+	case o.rate < 0:
+		return fmt.Errorf("-rate is 0 at least")
 	case o.c < 1 || o.workers < 1 || o.keys < 1 || o.n < 1:
 		return fmt.Errorf("-c, -workers, -keys and -n are 1 at least")
 	}

@@ -12,18 +12,29 @@ import (
 
 // cell is one load in one world; its contestants run one after the other.
 type cell struct {
-	dist        string
-	workers, c  int
-	latency     time.Duration
-	servers     int    // 3 is a cluster, all else one server
-	sync        string // of the servers
-	remembered  int
-	once        bool // in the first round only: what is counted there needs no median
-	contestants []string
+	dist            string
+	workers, c      int
+	rate            int // queries a second, in place of c
+	latency, jitter time.Duration
+	timeout, max    time.Duration // where they are not the bench's own
+	servers         int           // 3 is a cluster, all else one server
+	sync            string        // of the servers
+	remembered      int
+	once            bool // in the first round only: what is counted there needs no median
+	contestants     []string
 }
 
 func (c cell) String() string {
 	s := fmt.Sprintf("%s %dw %dc %v", c.dist, c.workers, c.c, c.latency)
+	if c.rate > 0 {
+		s = fmt.Sprintf("%s %dw %d/s %v", c.dist, c.workers, c.rate, c.latency)
+	}
+	if c.jitter > 0 {
+		s += fmt.Sprintf("+%v", c.jitter)
+	}
+	if c.max > 0 {
+		s += fmt.Sprintf(" for %v", c.max)
+	}
 	if c.servers > 1 {
 		s += fmt.Sprintf(" R%d", c.servers)
 	}
@@ -36,18 +47,22 @@ func (c cell) String() string {
 	return s
 }
 
-// flags are the cell's own, for the command cell.
+// flags are the cell's own, for the command cell. What is zero stays what the command has.
 func (c cell) flags() []string {
-	f := []string{"-dist", c.dist, "-workers", strconv.Itoa(c.workers), "-c", strconv.Itoa(c.c), "-latency", c.latency.String()}
-	if c.servers > 1 {
-		f = append(f, "-servers", strconv.Itoa(c.servers))
+	f := []string{"-dist", c.dist, "-workers", strconv.Itoa(c.workers), "-latency", c.latency.String()}
+	add := func(given bool, name, value string) {
+		if given {
+			f = append(f, name, value)
+		}
 	}
-	if c.sync != "" {
-		f = append(f, "-sync", c.sync)
-	}
-	if c.remembered > 0 {
-		f = append(f, "-remembered", strconv.Itoa(c.remembered))
-	}
+	add(c.c > 0, "-c", strconv.Itoa(c.c))
+	add(c.rate > 0, "-rate", strconv.Itoa(c.rate))
+	add(c.jitter > 0, "-jitter", c.jitter.String())
+	add(c.timeout > 0, "-timeout", c.timeout.String())
+	add(c.max > 0, "-max", c.max.String())
+	add(c.servers > 1, "-servers", strconv.Itoa(c.servers))
+	add(c.sync != "", "-sync", c.sync)
+	add(c.remembered > 0, "-remembered", strconv.Itoa(c.remembered))
 	return f
 }
 
@@ -64,12 +79,23 @@ var planned = map[string][]cell{
 		{dist: "same", workers: 1, c: 512, contestants: []string{"bare-cache", "micro-kv", "protocolq", "watermill-cache"}},
 		{dist: "unique", workers: 1, c: 1, contestants: []string{"bare", "micro-kv", "protocolq"}},
 	},
+	// Zipf for long enough that most answers come from memory.
+	"long": {
+		{dist: "zipf", workers: 1, c: 512, max: 15 * time.Second, contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
+	},
+	// Many askers: more than there is room for at once, at a rate that nobody's slowness lowers, before four workers. Whoever waits
+	// behind 10,000 others waits for seconds, and is to be counted with its answer.
+	"crowd": {
+		{dist: "unique", workers: 1, rate: 4000, latency: 20 * time.Millisecond, jitter: 10 * time.Millisecond, timeout: 30 * time.Second, contestants: []string{"bare", "micro-kv", "protocolq"}},
+		{dist: "unique", workers: 1, c: 10_000, timeout: 30 * time.Second, contestants: []string{"bare", "protocolq"}},
+		{dist: "unique", workers: 4, c: 512, contestants: []string{"micro-kv", "protocolq"}},
+	},
 	// Loads under which only the calls are counted.
 	"duplicates": duplicates(),
 	// What syncing each write costs, on one server and on three.
 	"durable": {
 		{dist: "unique", workers: 1, c: 512, sync: "always", contestants: []string{"protocolq", "micro-kv"}},
-		{dist: "unique", workers: 1, c: 512, servers: 3, sync: "always", contestants: []string{"protocolq"}},
+		{dist: "unique", workers: 1, c: 512, servers: 3, sync: "always", contestants: []string{"protocolq", "micro-kv"}},
 	},
 	// What many remembered answers cost.
 	"growth": {

@@ -45,7 +45,7 @@ func TestEveryBarIsPlanned(t *testing.T) {
 	for _, c := range cells {
 		for _, ct := range c.contestants {
 			rows = append(rows, row{"contestant": ct, "dist": c.dist, "workers": float64(c.workers), "c": float64(c.c), "gw_latency_ms": float64(c.latency.Milliseconds()),
-				"servers": float64(c.servers), "sync": c.sync, "remembered": float64(c.remembered), "round": 0.0,
+				"rate": float64(c.rate), "gw_jitter_ms": float64(c.jitter.Milliseconds()), "max_s": c.max.Seconds(), "owed": 0.0, "servers": float64(c.servers), "sync": c.sync, "remembered": float64(c.remembered), "round": 0.0,
 				"issued": 1.0, "dup_calls": 0.0, "worker_idle_rss_mb": 1.0, "worker_filled_rss_mb": 1.0, "start_ms": 1.0, "stop_ms": 1.0,
 				"drained_per_second": 1.0, "p50_ms": 1.0, "p99_ms": 1.0, "worker_cpu_us_per_answer": 1.0})
 		}

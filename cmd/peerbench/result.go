@@ -6,8 +6,11 @@ type result struct {
 	Contestant string  `json:"contestant"`
 	Dist       string  `json:"dist"`
 	LatencyMs  float64 `json:"gw_latency_ms"`
+	JitterMs   float64 `json:"gw_jitter_ms,omitempty"`
 	ErrorRate  float64 `json:"error_rate"`
-	C          int     `json:"c"`
+	C          int     `json:"c"`              // callers; 0 with a rate
+	Rate       float64 `json:"rate,omitempty"` // queries a second
+	MaxS       float64 `json:"max_s"`          // sending time
 	Workers    int     `json:"workers"`
 	Servers    int     `json:"servers"`
 	Sync       string  `json:"sync,omitempty"`

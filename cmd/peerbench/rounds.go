@@ -190,6 +190,6 @@ func progress(line row, err error) string {
 		return "failed: " + line.text("failed")
 	}
 	return fmt.Sprintf("%7.0f/s (answered %7.0f/s)  p50 %6.2f ms  p99 %6.1f ms  cpu %4.0f us  twice %.0f  unanswered %.0f  owed %.0f",
-		line.number("drained_per_second"), line.number("answered_per_second"), line.number("p50_ms"), line.number("p99_ms"), line.number("worker_cpu_us_per_answer"),
+		line.number(drainedRate), line.number("answered_per_second"), line.number("p50_ms"), line.number("p99_ms"), line.number("worker_cpu_us_per_answer"),
 		line.number("dup_calls"), line.number("issued")-line.number("answered"), line.number("owed"))
 }
