@@ -1,0 +1,120 @@
+// Envelope: what surrounds the body of a message, in its subject and its headers.
+
+package messages
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Envelope is all that a message on NATS says besides its body. ParseEnvelope reads one, Header writes one. A field with its zero
+// value is not told, and has no header.
+//
+//	came by a door (Query, Submit)  subject ──► Door, Partner, Asker     headers ──► ContentType, ID, Trace, Redriven
+//	written by the fleet            headers ──► every field              (requests, waiting queries, dead letters, events, durable replies)
+//
+// The headers of a message that came by a door are its asker's, who may put anything there: only those that are the
+// asker's to say are read. NATS's own reply subject is no header; a front door puts it into ReplyTo.
+type Envelope struct {
+	Subject string // the subject that its asker sent it to
+	Door    string // DoorQuery or DoorSubmit
+	Partner string // whom the subject names, or the header: it stands in for a query without one
+	Asker   string // the name at the end of the subject, a token; it is told where permissions tell askers apart
+
+	ContentType string // of the body, as it was spelled; "" where the first byte tells
+	ID          string // the asker's, at most 128 characters: it stands in for a query without one
+	ReplyTo     string // where the answer goes; whether it may is for CheckReply
+	Trace       string // W3C traceparent
+
+	MsgID       string // identity of the message in its stream, which drops a second one
+	Token       string // identity of the ask
+	StoredMs    int64  // when the ask was first stored, unix milliseconds
+	NotBeforeMs int64  // when a waiting query is asked again, unix milliseconds
+	Tries       int64  // how often it was tried
+	Redriven    int64  // how often a dead letter was sent again
+	LastCode    string // what came of it last
+	Why         string // why a dead letter is dead, in words
+
+	Run          string  // that answered
+	Outcome      Outcome // of that run
+	ErrorCode    string  // of a NATS service's error reply: digits
+	ErrorMessage string  // the same in words
+
+	Body []byte
+}
+
+// Query decodes the body by ContentType, or else by its first byte. See DecodeQuery.
+func (e *Envelope) Query() (Query, Encoding, error) { return DecodeQuery(e.Body, e.ContentType) }
+
+// texts are the fields that are headers as they are, but for Token, which is left out where it is the message's own identity.
+func (e *Envelope) texts() [15]text {
+	return [...]text{
+		{HeaderContentType, &e.ContentType}, {HeaderMsgID, &e.MsgID}, {HeaderToken, &e.Token}, {HeaderReplyTo, &e.ReplyTo},
+		{HeaderSubject, &e.Subject}, {HeaderID, &e.ID}, {HeaderPartner, &e.Partner}, {HeaderDoor, &e.Door}, {Traceparent, &e.Trace},
+		{HeaderLastCode, &e.LastCode}, {HeaderReason, &e.Why}, {HeaderRun, &e.Run}, {HeaderOutcome, (*string)(&e.Outcome)},
+		{HeaderServiceErrorCode, &e.ErrorCode}, {HeaderServiceError, &e.ErrorMessage},
+	}
+}
+
+// numbers are the fields that are headers in decimal digits.
+func (e *Envelope) numbers() [4]number {
+	return [...]number{{HeaderStored, &e.StoredMs}, {HeaderNotBefore, &e.NotBeforeMs}, {HeaderTries, &e.Tries}, {HeaderRedriven, &e.Redriven}}
+}
+
+type text struct {
+	name  string
+	value *string
+}
+
+type number struct {
+	name  string
+	value *int64
+}
+
+// Header writes the headers; nil when there is nothing to say, as each costs the server and every reader its time. Asker is
+// the end of Subject and no header of its own.
+func (e *Envelope) Header() map[string][]string {
+	var h map[string][]string
+	add := func(name, value string) {
+		if h == nil {
+			h = map[string][]string{}
+		}
+		h[name] = []string{value}
+	}
+	for _, t := range e.texts() {
+		if *t.value != "" && (t.name != HeaderToken || e.Token != e.MsgID) {
+			add(t.name, *t.value)
+		}
+	}
+	for _, n := range e.numbers() {
+		if *n.value > 0 {
+			add(n.name, strconv.FormatInt(*n.value, 10))
+		}
+	}
+	return h
+}
+
+// UsableID is an id out of a header when it can be echoed, else "".
+func UsableID(id string) string {
+	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxID || strings.ContainsFunc(id, unicode.IsControl) {
+		return ""
+	}
+	return id
+}
+
+// UsableTrace is a trace context when it could be one, else "": two hex digits, 32, 16 and 2, joined by dashes.
+func UsableTrace(v string) string {
+	if len(v) != 55 {
+		return ""
+	}
+	for i := range len(v) {
+		c := v[i]
+		dash := i == 2 || i == 35 || i == 52
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return ""
+		}
+	}
+	return v
+}

@@ -1,0 +1,168 @@
+// Reading an envelope: what came by a door is an asker's word, all else the fleet's own.
+
+package messages
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxHeader bounds one value. The longest that the fleet writes is the subject that a query came by.
+const maxHeader = 4 << 10 // bytes
+
+// ParseEnvelope reads what surrounds a body that was found on a subject under the prefix. header is that of the message; a
+// nats.Header is one. The error is an *Error with BadRequest and the header's name as its field (none for the content type, of
+// which DecodeQuery says the same, and for the subject): a header that is read was given twice, is too long or is not what it must
+// be. Then the envelope holds everything else, so that a message can be refused, or shown, by it.
+//
+// Of a message that came by a door, an id or a trace that is of no use counts as not given.
+func (n Names) ParseEnvelope(subject string, header map[string][]string, body []byte) (Envelope, error) {
+	e := Envelope{Body: body}
+	p := envelopeParser{header: header}
+	switch partner, isDoor := n.PartnerOf(subject); {
+	case isDoor:
+		e.Subject, e.Partner, e.Door = subject, partner, n.doorOf(subject)
+		e.ContentType = p.contentType()
+		e.ID, e.Trace = UsableID(p.asked(HeaderMsgID)), UsableTrace(p.asked(Traceparent))
+		e.Redriven, _ = natural(p.asked(HeaderRedriven))
+	case below(subject, n.root):
+		p.ours(&e)
+	default:
+		p.fail("", "it was found on a subject that is none of the workers'")
+	}
+	e.Asker = n.askerOf(e.Subject)
+	if p.fault != nil {
+		return e, p.fault
+	}
+	return e, nil
+}
+
+// doorOf is the door that a subject belongs to, which PartnerOf knows.
+func (n Names) doorOf(subject string) string {
+	if subject == n.submit || strings.HasPrefix(subject, n.submit+".") {
+		return DoorSubmit
+	}
+	return DoorQuery
+}
+
+// askerOf is the token after the partner in a subject of a door; "" where there is none, or more than one.
+func (n Names) askerOf(subject string) string {
+	partner, isDoor := n.PartnerOf(subject)
+	if !isDoor || partner == "" {
+		return ""
+	}
+	head := n.query
+	if n.doorOf(subject) == DoorSubmit {
+		head = n.submit
+	}
+	name := strings.TrimPrefix(subject[len(head)+1+len(partner):], ".")
+	if !IsToken(name) {
+		return ""
+	}
+	return name
+}
+
+// envelopeParser reads headers and keeps the first fault.
+type envelopeParser struct {
+	header map[string][]string
+	fault  *Error
+}
+
+func (p *envelopeParser) fail(name, reason string) {
+	if p.fault == nil {
+		p.fault = &Error{Code: BadRequest, Field: name, Reason: reason}
+	}
+}
+
+// one is the value of a header, "" where there is none.
+func (p *envelopeParser) one(name string) string {
+	v := p.header[name]
+	switch {
+	case len(v) == 0:
+		return ""
+	case len(v) > 1:
+		p.fail(name, "is given "+strconv.Itoa(len(v))+" times; give it once")
+		return ""
+	case len(v[0]) > maxHeader:
+		p.fail(name, "is "+strconv.Itoa(len(v[0]))+" bytes long; at most "+strconv.Itoa(maxHeader))
+		return ""
+	}
+	return v[0]
+}
+
+// asked is a header that an asker may have set to anything.
+func (p *envelopeParser) asked(name string) string {
+	if v := p.header[name]; len(v) > 0 && len(v[0]) <= maxHeader {
+		return v[0]
+	}
+	return ""
+}
+
+// contentType is one that names an encoding, and of a wrong one what it says, which DecodeQuery refuses.
+func (p *envelopeParser) contentType() string {
+	v := p.one(HeaderContentType)
+	if _, ok := ParseEncoding(v); !ok && v != "" {
+		p.fail("", "Content-Type "+quoted(v)+" is unknown; send "+string(MsgPack)+" or "+string(JSON))
+	}
+	return v
+}
+
+// ours reads what the fleet wrote itself.
+func (p *envelopeParser) ours(e *Envelope) {
+	if len(p.header) == 0 {
+		return
+	}
+	for _, t := range e.texts() {
+		switch v := p.one(t.name); {
+		case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
+			p.fail(t.name, "has a character that cannot be in a header")
+		default:
+			*t.value = v
+		}
+	}
+	for _, n := range e.numbers() {
+		v := p.one(n.name)
+		number, ok := natural(v)
+		if !ok && v != "" {
+			p.fail(n.name, quoted(v)+" is no number from 1 on")
+		}
+		*n.value = number
+	}
+	if e.ContentType != "" {
+		e.ContentType = p.contentType()
+	}
+	e.Trace = UsableTrace(e.Trace)
+	if e.Token == "" {
+		e.Token = e.MsgID
+	}
+	for _, f := range [...]struct {
+		name  string
+		value *string
+		right bool
+	}{
+		{HeaderDoor, &e.Door, e.Door == "" || e.Door == DoorQuery || e.Door == DoorSubmit},
+		{HeaderPartner, &e.Partner, badPartner(e.Partner) == ""},
+		{HeaderID, &e.ID, UsableID(e.ID) == e.ID},
+		{HeaderOutcome, (*string)(&e.Outcome), e.Outcome == "" || e.Outcome.Valid()},
+		{HeaderServiceErrorCode, &e.ErrorCode, e.ErrorCode == "" || isDigits(e.ErrorCode)},
+	} {
+		if !f.right {
+			p.fail(f.name, quoted(*f.value)+" is none")
+			*f.value = ""
+		}
+	}
+}
+
+// natural reads decimal digits without a sign or a leading zero; 0 is none.
+func natural(s string) (int64, bool) {
+	if s == "" || s[0] == '0' || !isDigits(s) {
+		return 0, false
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil { // more than 63 bits
+		return 0, false
+	}
+	return v, true
+}
