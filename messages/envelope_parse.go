@@ -126,7 +126,7 @@ func (p *envelopeParser) ours(e *Envelope) {
 		v := p.one(n.name)
 		number, ok := natural(v)
 		if !ok && v != "" {
-			p.fail(n.name, quoted(v)+" is no number from 1 on")
+			p.fail(n.name, quoted(v)+" is no number from 0 on")
 		}
 		*n.value = number
 	}
@@ -155,9 +155,9 @@ func (p *envelopeParser) ours(e *Envelope) {
 	}
 }
 
-// natural reads decimal digits without a sign or a leading zero; 0 is none.
+// natural reads decimal digits without a sign or a leading zero.
 func natural(s string) (int64, bool) {
-	if s == "" || s[0] == '0' || !isDigits(s) {
+	if !isDigits(s) || s[0] == '0' && s != "0" {
 		return 0, false
 	}
 	v, err := strconv.ParseInt(s, 10, 64)

@@ -102,6 +102,7 @@ func TestParseEnvelope(t *testing.T) {
 		"not redriven":               {"pay.prod.submit", "Protocol-Redriven: -1", messages.Envelope{Subject: "pay.prod.submit", Door: "submit"}},
 		"names that are not ours":    {"pay.prod.wait.1", "protocol-token: a\nce-id: b", messages.Envelope{}},
 		"a header without a value":   {"pay.prod.wait.1", "Protocol-Token\nNats-Msg-Id: a/w1", messages.Envelope{MsgID: "a/w1", Token: "a/w1"}},
+		"none so far":                {"pay.prod.dead.expired", "Protocol-Redriven: 0", messages.Envelope{}},
 		"ours, of a trace of no use": {"pay.prod.request.k", "Nats-Msg-Id: a\ntraceparent: 1", messages.Envelope{MsgID: "a", Token: "a"}},
 	} {
 		got, err := names.ParseEnvelope(c.subject, headerOf(c.header), nil)

@@ -94,18 +94,11 @@ func headersFor(r *messages.Result, encoding messages.Encoding, trace string, du
 	if !durable && !failed && trace == "" && encoding == messages.MsgPack {
 		return nil
 	}
-	h := nats.Header{messages.HeaderContentType: {string(encoding)}, messages.HeaderOutcome: {string(r.Outcome)}}
-	if r.Run != "" {
-		h[messages.HeaderRun] = []string{r.Run}
-	}
+	e := messages.Envelope{ContentType: string(encoding), Outcome: r.Outcome, Run: r.Run, Trace: trace}
 	if failed {
-		h[messages.HeaderServiceErrorCode] = []string{code}
-		h[messages.HeaderServiceError] = []string{firstOf(r.Code, string(r.Outcome))}
+		e.ErrorCode, e.ErrorMessage = code, firstOf(r.Code, string(r.Outcome))
 	}
-	if trace != "" {
-		h[messages.Traceparent] = []string{trace}
-	}
-	return h
+	return e.Header()
 }
 
 // errorCode is the status a NATS service reply carries for an outcome that is no answer.

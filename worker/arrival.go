@@ -8,15 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"protocolq/messages"
 )
 
 // delivery is a message out of a stream, or one of those that it holds, until it is acknowledged.
 type delivery interface {
 	Data() []byte
-	Headers() nats.Header
 	Ack() error
 	NakWithDelay(delay time.Duration) error
 	InProgress() error
@@ -33,6 +30,8 @@ type arrival struct {
 	stored   time.Time
 	until    time.Time // when its asker stops waiting
 	trace    string    // traceparent
+	redriven int64     // how often it was a dead letter before
+	lastCode string    // what came of it before, of one that waits
 	msg      delivery
 	again    bool // delivered before: whoever had it may have died
 	waiting  bool // comes from the stream of waiting queries
@@ -163,21 +162,4 @@ func (t *taken) olderThan(d time.Duration) []*arrival {
 		}
 	}
 	return old
-}
-
-// traceOf is the trace context of a message, carried through as it is when it
-// could be one: two hex digits, 32, 16 and 2, joined by dashes.
-func traceOf(h nats.Header) string {
-	v := h.Get(messages.Traceparent)
-	if len(v) != 55 {
-		return ""
-	}
-	for i := range len(v) {
-		c := v[i]
-		dash := i == 2 || i == 35 || i == 52
-		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return ""
-		}
-	}
-	return v
 }

@@ -119,3 +119,27 @@ func TestUnreadableWithoutReplyIsDeadLetter(t *testing.T) {
 	}
 	f.wantRest()
 }
+
+// A header that is not what it must be is told to whoever sent it; of a message that lies in a stream it is a dead letter.
+func TestBadHeaders(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	body := packed(t, messages.Query{ID: "mine", UserEmail: "signed@example.com"})
+	m, err := f.nc.RequestMsg(&nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack), string(messages.JSON)}}}, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
+	if err != nil || r.ID != "mine" || r.Outcome != messages.Refused || r.Code != messages.BadRequest || !strings.HasPrefix(r.Message, "Content-Type: is given 2 times") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Wait(partner), Data: body, Header: nats.Header{
+		messages.HeaderMsgID: {"its-token/w1"}, messages.HeaderToken: {"its-token"}, messages.HeaderDoor: {messages.DoorSubmit}, messages.HeaderStored: {"soon"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := f.letters()
+	within(t, 20*time.Second, "a dead letter", func() bool { return dead() == 1 })
+	f.wantCalls(0)
+	f.wantRest()
+}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,44 +16,10 @@ import (
 	"protocolq/messages"
 )
 
-// request is what the front door stores of an ask: the message as it came, and what it does not say itself.
-type request struct {
-	token   string // the ask token
-	replyTo string // "" nowhere
-	subject string // it came by; "" the plain one
-	id      string // where the message names none
-	partner string // where the message names none
-	trace   string
-	data    []byte
-}
-
-// fields are in the order of a batch.
-func (r *request) fields() [6]*string {
-	return [...]*string{&r.token, &r.replyTo, &r.subject, &r.id, &r.partner, &r.trace}
-}
-
-// headers are those of a request that is stored alone. Each costs the server and two workers their time.
-func (r *request) headers() nats.Header {
-	h := nats.Header{}
-	for i, name := range requestHeaders {
-		if v := *r.fields()[i]; v != "" {
-			h[name] = []string{v}
-		}
-	}
-	return h
-}
-
-var requestHeaders = [...]string{messages.HeaderMsgID, messages.HeaderReplyTo, messages.HeaderSubject, messages.HeaderID, messages.HeaderPartner, messages.Traceparent}
-
-// requestOf reads a request that was stored alone.
-func requestOf(msg jetstream.Msg) request {
-	r := request{data: msg.Data()}
-	h := msg.Headers()
-	for i, name := range requestHeaders {
-		*r.fields()[i] = h.Get(name)
-	}
-	r.token = firstOf(h.Get(messages.HeaderToken), r.token) // of one that was given back
-	return r
+// batched are the fields of a request in the order of a batch: of an envelope those that the front door stores with an ask,
+// the id and the partner where the message names none.
+func batched(e *messages.Envelope) [6]*string {
+	return [...]*string{&e.Token, &e.ReplyTo, &e.Subject, &e.ID, &e.Partner, &e.Trace}
 }
 
 // Bounds of a batch: all of it is delivered again when one of its asks could not be answered, and
@@ -71,14 +36,14 @@ const (
 func encodeBatch(list []*storing) []byte {
 	size := 1
 	for _, s := range list {
-		size += len(s.data) + 256
+		size += len(s.Body) + 256
 	}
 	b := append(make([]byte, 0, size), batchFormat)
 	for _, s := range list {
-		for _, v := range s.fields() {
+		for _, v := range batched(&s.Envelope) {
 			b = append(binary.AppendUvarint(b, uint64(len(*v))), *v...)
 		}
-		b = append(binary.AppendUvarint(b, uint64(len(s.data))), s.data...)
+		b = append(binary.AppendUvarint(b, uint64(len(s.Body))), s.Body...)
 	}
 	return b
 }
@@ -86,19 +51,19 @@ func encodeBatch(list []*storing) []byte {
 var errFormat = errors.New("read batch: its format is")
 
 // decodeBatch reads a batch. Only the front doors of the fleet write them, so this guards against accidents.
-func decodeBatch(b []byte) ([]request, error) {
+func decodeBatch(b []byte) ([]messages.Envelope, error) {
 	if len(b) > 0 && b[0] != batchFormat {
 		return nil, fmt.Errorf("%w %d", errFormat, b[0])
 	}
 	if len(b) < 2 {
 		return nil, errors.New("read batch: there is no request in it")
 	}
-	var list []request
+	var list []messages.Envelope
 	for b = b[1:]; len(b) > 0; {
 		if len(list) == mostTogether {
 			return nil, fmt.Errorf("read batch: more than %d requests", mostTogether)
 		}
-		var r request
+		var r messages.Envelope
 		var parts [7][]byte
 		for i := range parts {
 			n, width := binary.Uvarint(b)
@@ -107,10 +72,10 @@ func decodeBatch(b []byte) ([]request, error) {
 			}
 			parts[i], b = b[width:width+int(n)], b[width+int(n):]
 		}
-		for i, v := range r.fields() {
+		for i, v := range batched(&r) {
 			*v = string(parts[i])
 		}
-		r.data = slices.Clip(parts[6])
+		r.Body = slices.Clip(parts[6])
 		list = append(list, r)
 	}
 	return list, nil
@@ -132,7 +97,7 @@ type batch struct {
 // part is one request of a batch.
 type part struct {
 	*batch
-	request *request
+	request *messages.Envelope
 	stored  time.Time
 	moved   atomic.Bool // on its way into the stream once more
 	settled atomic.Bool // counted off
@@ -145,8 +110,7 @@ const (
 	lastOf       = 8
 )
 
-func (p *part) Data() []byte         { return p.request.data }
-func (p *part) Headers() nats.Header { return nil }
+func (p *part) Data() []byte { return p.request.Body }
 
 func (p *part) Ack() error {
 	if p.settled.Swap(true) || p.left.Add(-1) > 0 {
@@ -174,10 +138,9 @@ func (p *part) NakWithDelay(delay time.Duration) error {
 }
 
 func (p *part) storeAgain() {
-	m := &nats.Msg{Subject: p.w.o.Names.Request(p.request.token), Data: p.request.data, Header: p.request.headers()}
-	m.Header[messages.HeaderMsgID] = []string{p.request.token + "/b"}
-	m.Header[messages.HeaderToken] = []string{p.request.token}
-	m.Header[messages.HeaderStored] = []string{strconv.FormatInt(p.stored.UnixMilli(), 10)}
+	stored := *p.request
+	stored.MsgID, stored.StoredMs = stored.Token+"/b", p.stored.UnixMilli()
+	m := &nats.Msg{Subject: p.w.o.Names.Request(stored.Token), Data: stored.Body, Header: stored.Header()}
 	done := func(_ uint64, err error) {
 		if err != nil && !p.back.Swap(true) {
 			_ = p.msg.NakWithDelay(jittered(time.Second))
@@ -216,7 +179,9 @@ func (w *Worker) takeBatch(msg jetstream.Msg) {
 		return
 	case err != nil:
 		w.log.Error("batch not understood", "err", err)
-		w.refuse(&inbound{data: msg.Data(), subject: msg.Subject(), msg: msg, door: messages.DoorQuery}, messages.MsgPack,
+		in := w.arrived(messages.Envelope{Subject: msg.Subject(), Body: msg.Data()}, nil)
+		in.msg = msg
+		w.refuse(in, messages.MsgPack,
 			&messages.Error{Code: messages.BadRequest, Reason: "is no batch of requests"})
 		return
 	}
@@ -224,6 +189,6 @@ func (w *Worker) takeBatch(msg jetstream.Msg) {
 	b.left.Store(b.n)
 	w.taken.hold(len(msg.Data())) // all of it stays until the last is done with
 	for i := range list {
-		w.admitted(w.arriveRequest(&list[i], &part{batch: b, request: &list[i], stored: meta.Timestamp}, meta))
+		w.admitted(w.arrival(w.arrived(list[i], nil), &part{batch: b, request: &list[i], stored: meta.Timestamp}, meta))
 	}
 }

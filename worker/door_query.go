@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"protocolq/messages"
@@ -84,14 +83,14 @@ func (d *frontDoor) finish(ctx context.Context) {
 func (d *frontDoor) serve(req micro.Request) {
 	w := d.w
 	w.metrics.Queries.Add(1)
-	head := nats.Header(req.Headers())
-	in := inbound{data: req.Data(), head: head, subject: req.Subject(), natsReply: req.Reply(), door: messages.DoorQuery}
-	q, encoding, refusal := w.read(&in)
+	in := w.arrived(w.o.Names.ParseEnvelope(req.Subject(), req.Headers(), req.Data()))
+	in.natsReply = req.Reply()
+	q, encoding, refusal := w.read(in)
 	if refusal != nil {
-		w.refuse(&in, encoding, refusal)
+		w.refuse(in, encoding, refusal)
 		return
 	}
-	if s := d.storing(&in, q, encoding); !d.remembered(s) {
+	if s := d.storing(in, q, encoding); !d.remembered(s) {
 		d.store(s)
 	}
 }
@@ -106,7 +105,7 @@ func (d *frontDoor) remembered(s *storing) bool {
 	if ok {
 		r := w.result(q, &v)
 		w.metrics.reply(&r)
-		w.send(s.to, r, s.encoding, s.trace)
+		w.send(s.to, r, s.encoding, s.Trace)
 		w.lines.PublishRemembered(q, w.rememberedLine(s, &r))
 	}
 	return ok

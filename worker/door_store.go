@@ -18,14 +18,14 @@ import (
 
 // storing is a request on its way into the stream.
 type storing struct {
-	request
-	to       string // where the asker awaits; "" nowhere
-	accepted bool   // tell him that it is stored: the answer goes elsewhere
-	alone    bool   // it may be long until it is answered: nobody else's acknowledgement waits for it
-	q        messages.Query
-	ask      *dedupe.Ask[messages.Query]
-	encoding messages.Encoding
-	by       string // the subject it came by
+	messages.Envelope        // what the message does not say itself, and the message: see batched
+	to                string // where the asker awaits; "" nowhere
+	accepted          bool   // tell him that it is stored: the answer goes elsewhere
+	alone             bool   // it may be long until it is answered: nobody else's acknowledgement waits for it
+	q                 messages.Query
+	ask               *dedupe.Ask[messages.Query]
+	encoding          messages.Encoding
+	by                string // the subject it came by
 }
 
 // posting is a message with one request or more on its way.
@@ -45,17 +45,17 @@ func (d *frontDoor) storing(in *inbound, q messages.Query, encoding messages.Enc
 	w := d.w
 	token := nuid.Next()
 	s := &storing{to: in.natsReply, accepted: q.ReplyTo != "" && in.natsReply != "", q: q, ask: w.ask(token, q, w.clock.Now(), messages.DoorQuery), encoding: encoding, by: in.subject,
-		request: request{token: token, replyTo: firstOf(q.ReplyTo, in.natsReply), trace: in.trace(), data: in.data}}
+		Envelope: messages.Envelope{Token: token, ReplyTo: firstOf(q.ReplyTo, in.natsReply), Trace: in.trace(), Body: in.env.Body}}
 	if in.subject != w.o.Names.Query() {
-		s.subject = in.subject
+		s.Subject = in.subject
 	}
 	if !in.named {
-		s.id = q.ID
+		s.ID = q.ID
 	}
 	if !in.partnered {
-		s.partner = q.Partner
+		s.Partner = q.Partner
 	}
-	s.alone = !d.together || q.ReplyTo != "" || s.to == "" || w.replier.isDurable(s.to) || len(in.data) > mostAmongOthers || s.ask.Until.Sub(s.ask.Stored) > w.o.AskPatience
+	s.alone = !d.together || q.ReplyTo != "" || s.to == "" || w.replier.isDurable(s.to) || len(in.env.Body) > mostAmongOthers || s.ask.Until.Sub(s.ask.Stored) > w.o.AskPatience
 	return s
 }
 
@@ -99,7 +99,7 @@ func (d *frontDoor) run(ctx context.Context) {
 				late = false
 				linger.Reset(mostLinger)
 			}
-			size += len(s.data)
+			size += len(s.Body)
 		case p := <-d.settled:
 			out--
 			d.ended(ctx, p)
@@ -154,11 +154,13 @@ func (d *frontDoor) posting(asks []*storing) *posting {
 	if len(asks) == 1 {
 		s := asks[0]
 		d.posted.add(s)
-		return &posting{asks: asks, msg: &nats.Msg{Subject: names.Request(s.q.KeyToken()), Data: s.data, Header: s.headers()}}
+		stored := s.Envelope
+		stored.MsgID = s.Token
+		return &posting{asks: asks, msg: &nats.Msg{Subject: names.Request(s.q.KeyToken()), Data: s.Body, Header: stored.Header()}}
 	}
 	d.posted.add(asks...)
 	// Under the first one's token: each ask has its own.
-	return &posting{asks: asks, msg: &nats.Msg{Subject: names.Requests(), Data: encodeBatch(asks), Header: nats.Header{messages.HeaderMsgID: {asks[0].token}}}}
+	return &posting{asks: asks, msg: &nats.Msg{Subject: names.Requests(), Data: encodeBatch(asks), Header: nats.Header{messages.HeaderMsgID: {asks[0].Token}}}}
 }
 
 // ended sees to a message that is acknowledged or is not.
@@ -243,8 +245,8 @@ func (p *posted) add(asks ...*storing) {
 		p.asks = map[string]readAsk{}
 	}
 	for _, s := range asks {
-		if len(s.data) <= mostAmongOthers {
-			p.asks[s.token] = readAsk{s.q, s.encoding}
+		if len(s.Body) <= mostAmongOthers {
+			p.asks[s.Token] = readAsk{s.q, s.encoding}
 		}
 	}
 }

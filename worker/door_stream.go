@@ -130,14 +130,6 @@ func (w *Worker) admitted(a *arrival, in *inbound) {
 	w.join(a)
 }
 
-// arriveRequest is the arrival of what a front door has stored.
-func (w *Worker) arriveRequest(r *request, from delivery, meta *jetstream.MsgMetadata) (*arrival, *inbound) {
-	a := &arrival{msg: from, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered, bytes: len(r.data) + 512,
-		door: messages.DoorQuery, token: r.token, subject: firstOf(r.subject, w.o.Names.Query()), trace: r.trace}
-	return a, &inbound{data: r.data, head: from.Headers(), subject: a.subject, natsReply: r.replyTo, id: r.id, partner: r.partner,
-		token: a.token, door: a.door, carried: r.trace, msg: from}
-}
-
 // arrive reads what the stream says about a message: who asked, by what door, when.
 func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 	meta, err := msg.Metadata()
@@ -145,28 +137,21 @@ func (w *Worker) arrive(msg jetstream.Msg) (*arrival, *inbound, bool) {
 		w.log.Error("message without metadata", "err", err)
 		return nil, nil, false
 	}
-	if w.isRequest(msg.Subject()) {
-		r := requestOf(msg)
-		a, in := w.arriveRequest(&r, msg, meta)
-		a.stored = millis(msg.Headers().Get(messages.HeaderStored), a.stored)
-		return a, in, true
+	in := w.arrived(w.o.Names.ParseEnvelope(msg.Subject(), msg.Headers(), msg.Data()))
+	if _, submitted := w.o.Names.PartnerOf(msg.Subject()); submitted {
+		in.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
+		in.env.ID = firstOf(in.env.ID, in.token)
 	}
-	head := msg.Headers()
-	a := &arrival{msg: msg, stored: meta.Timestamp, again: meta.NumDelivered > 1, tries: meta.NumDelivered,
-		bytes: len(msg.Data()) + 512, door: messages.DoorSubmit, trace: traceOf(head)}
-	in := &inbound{data: msg.Data(), head: head, subject: msg.Subject(), msg: msg}
-	if strings.HasPrefix(msg.Subject(), w.o.Names.Wait("")) { // written by ourselves, with what the message itself does not say
-		a.waiting = true
-		a.token, a.door = head.Get(messages.HeaderToken), head.Get(messages.HeaderDoor)
-		a.stored = millis(head.Get(messages.HeaderStored), meta.Timestamp)
-		in.id, in.partner = head.Get(messages.HeaderID), head.Get(messages.HeaderPartner)
-		in.subject, in.natsReply = firstOf(head.Get(messages.HeaderSubject), w.o.Names.Query()), head.Get(messages.HeaderReplyTo)
-	} else {
-		a.token = strconv.FormatUint(meta.Sequence.Stream, 10) + "-" + strconv.FormatInt(meta.Timestamp.UnixNano(), 10)
-		in.id = firstOf(head.Get(messages.HeaderMsgID), a.token)
-	}
-	in.token, in.door, a.subject = a.token, a.door, in.subject
+	a, in := w.arrival(in, msg, meta)
+	a.waiting = strings.HasPrefix(msg.Subject(), w.o.Names.Wait("")) // written by ourselves, with what the message itself does not say
 	return a, in, true
+}
+
+// arrival is an ask out of a stream, from the message that it is acknowledged by.
+func (w *Worker) arrival(in *inbound, from delivery, meta *jetstream.MsgMetadata) (*arrival, *inbound) {
+	in.msg = from
+	return &arrival{msg: from, stored: millis(in.env.StoredMs, meta.Timestamp), again: meta.NumDelivered > 1, tries: meta.NumDelivered, bytes: len(in.env.Body) + 512,
+		door: in.door, token: in.token, subject: in.subject, trace: in.trace(), redriven: in.env.Redriven, lastCode: in.env.LastCode}, in
 }
 
 // admit decodes and checks the query, unless this worker's own front door has; one that is not
@@ -194,18 +179,12 @@ func (w *Worker) join(a *arrival) {
 	w.group.Join(a.q.KeyToken(), ask)
 }
 
-// millis reads unix milliseconds from a header of our own.
-func millis(s string, otherwise time.Time) time.Time {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
+// millis is unix milliseconds that an envelope says, if it does.
+func millis(ms int64, otherwise time.Time) time.Time {
+	if ms == 0 {
 		return otherwise
 	}
-	return time.UnixMilli(n)
-}
-
-func (w *Worker) isRequest(subject string) bool {
-	_, ok := w.o.Names.KeyOf(subject)
-	return ok
+	return time.UnixMilli(ms)
 }
 
 // answer turns a verdict into a reply on its way, lets the query wait for a

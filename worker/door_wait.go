@@ -4,7 +4,6 @@ package worker
 
 import (
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -55,7 +54,7 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 		return
 	}
 	if a.tries == 1 { // every later delivery comes at its time
-		if rest := millis(msg.Headers().Get(messages.HeaderNotBefore), a.stored).Sub(w.clock.Now()); rest > 0 {
+		if rest := millis(in.env.NotBeforeMs, a.stored).Sub(w.clock.Now()); rest > 0 {
 			_ = msg.NakWithDelay(rest)
 			return
 		}
@@ -79,43 +78,30 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 
 // waitingMessage is the ask as it lies in the stream of waiting queries.
 func (w *Worker) waitingMessage(j *job) *nats.Msg {
-	a := j.a
-	m := &nats.Msg{Subject: w.o.Names.Wait(a.q.Partner), Data: a.msg.Data(), Header: nats.Header{
-		messages.HeaderMsgID:       {a.token + "/w1"},
-		messages.HeaderToken:       {a.token},
-		messages.HeaderContentType: {string(a.encoding)},
-		messages.HeaderDoor:        {a.door},
-		messages.HeaderID:          {a.q.ID},
-		messages.HeaderPartner:     {a.q.Partner},
-		messages.HeaderStored:      {strconv.FormatInt(a.stored.UnixMilli(), 10)},
-		messages.HeaderNotBefore:   {strconv.FormatInt(w.clock.Now().Add(j.wait).UnixMilli(), 10)},
-		messages.HeaderLastCode:    {j.r.Code},
-		messages.HeaderSubject:     {a.subject},
-	}}
-	if n := a.msg.Headers().Get(messages.HeaderRedriven); n != "" {
-		m.Header[messages.HeaderRedriven] = []string{n}
-	}
-	if a.replyTo != "" {
-		m.Header[messages.HeaderReplyTo] = []string{a.replyTo}
-	}
-	if a.trace != "" {
-		m.Header[messages.Traceparent] = []string{a.trace}
-	}
-	return m
+	e := j.a.envelope()
+	e.MsgID, e.NotBeforeMs, e.LastCode = e.Token+"/w1", w.clock.Now().Add(j.wait).UnixMilli(), j.r.Code
+	return &nats.Msg{Subject: w.o.Names.Wait(j.a.q.Partner), Data: e.Body, Header: e.Header()}
+}
+
+// envelope is the ask as the fleet stores it: all that is known of it, beside the message as it was.
+func (a *arrival) envelope() messages.Envelope {
+	return messages.Envelope{Token: a.token, ContentType: string(a.encoding), Door: a.door, ID: a.q.ID, Partner: a.q.Partner, Subject: a.subject,
+		ReplyTo: a.replyTo, Trace: a.trace, StoredMs: a.stored.UnixMilli(), Redriven: a.redriven, Body: a.msg.Data()}
 }
 
 // letterOf is the dead letter of an ask: the message as it was, and why.
 func (w *Worker) letterOf(a *arrival, reason string, r messages.Result) *letter {
-	return &letter{reason: reason, why: firstOf(r.Message, r.Code), token: a.token, data: a.msg.Data(), subject: a.subject,
-		redriven: a.msg.Headers().Get(messages.HeaderRedriven), tries: a.tries, code: lastCode(a, r.Code), stored: a.stored,
-		id: a.q.ID, partner: a.q.Partner, door: a.door, replyTo: a.replyTo, encoding: a.encoding}
+	l := &letter{reason: reason, Envelope: a.envelope()}
+	l.Why, l.Tries, l.LastCode = firstOf(r.Message, r.Code), int64(a.tries), lastCode(a, r.Code)
+	l.Trace = "" // a letter carries none
+	return l
 }
 
 // lastCode is what came of the query last: for one whose time ended while it
 // waited, what was written down before.
 func lastCode(a *arrival, code string) string {
 	if a.waiting && code == messages.DeadlinePassed {
-		return firstOf(a.msg.Headers().Get(messages.HeaderLastCode), code)
+		return firstOf(a.lastCode, code)
 	}
 	return code
 }

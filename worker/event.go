@@ -5,7 +5,6 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -65,12 +64,8 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 		w.log.Error("event not encoded", "run", r.Run, "err", err)
 		return func() {}
 	}
-	m := &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: nats.Header{
-		messages.HeaderMsgID:       {r.Run},
-		messages.HeaderContentType: {string(messages.JSON)},
-		messages.HeaderOutcome:     {string(r.Outcome)},
-		messages.HeaderRun:         {r.Run},
-	}}
+	e := messages.Envelope{MsgID: r.Run, ContentType: string(messages.JSON), Outcome: r.Outcome, Run: r.Run}
+	m := &nats.Msg{Subject: w.o.Names.Event(q.Partner, r.Outcome), Data: body, Header: e.Header()}
 	if w.o.CloudEvents {
 		w.cloudEvent(m.Header, q.Partner, r)
 	}
@@ -127,67 +122,24 @@ func (w *Worker) cloudEvent(h nats.Header, partner string, r *messages.Result) {
 	}
 }
 
-// letter is a message that could not be answered.
+// letter is a message that could not be answered, with what is needed to see why and to ask again. All of it is what
+// the worker knows: an asker's own headers could say anything.
 type letter struct {
-	reason   string // one of messages.Dead…
-	why      string // in the letter
-	brief    string // in the log, where nothing may stand that the asker wrote
-	token    string // identity of the ask; "" of a message that was in no stream
-	subject  string // where it was found
-	data     []byte
-	redriven string // how often it was sent again before
-
-	// What is known of an ask, as opposed to a message that could not be read.
-	tries    uint64
-	code     string
-	stored   time.Time
-	id       string
-	partner  string
-	door     string
-	replyTo  string
-	encoding messages.Encoding
+	messages.Envelope        // without a token it is of a message that was in no stream
+	reason            string // one of messages.Dead…
+	brief             string // for the log, where nothing may stand that the asker wrote; "" where LastCode says it
 }
 
 // bury publishes a dead letter: the message as it was, with the reason, so that
 // it can be asked again. It reports whether the stream has it.
 func (w *Worker) bury(ctx context.Context, l *letter) bool {
 	w.metrics.Dead.Add(1)
-	m := &nats.Msg{Subject: w.o.Names.Dead(l.reason), Data: l.data, Header: nats.Header{
-		messages.HeaderReason:  {l.why},
-		messages.HeaderSubject: {l.subject},
-	}}
-	if len(l.data) > messages.MaxMessage {
-		m.Data = l.data[:messages.MaxMessage]
+	e := l.Envelope
+	if e.Token != "" {
+		e.MsgID = e.Token + "/" + l.reason
 	}
-	m.Header = l.headers(m.Header)
-	if l.token != "" {
-		m.Header[messages.HeaderToken] = []string{l.token}
-		m.Header[messages.HeaderMsgID] = []string{l.token + "/" + l.reason}
-	}
-	w.log.Warn("dead letter", "reason", l.reason, "token", l.token, "why", firstOf(l.brief, l.code))
-	return w.publishSurely(ctx, "dead letter", m)
-}
-
-// headers adds to h what is needed to see why the letter is dead and to ask again.
-// All of it is what the worker knows: an asker's own headers could say anything.
-func (l *letter) headers(h nats.Header) nats.Header {
-	say := map[string]string{
-		messages.HeaderContentType: string(l.encoding), messages.HeaderID: l.id, messages.HeaderPartner: l.partner,
-		messages.HeaderDoor: l.door, messages.HeaderReplyTo: l.replyTo, messages.HeaderLastCode: l.code,
-	}
-	if n, err := strconv.Atoi(l.redriven); err == nil {
-		say[messages.HeaderRedriven] = strconv.Itoa(n)
-	}
-	if l.tries > 0 {
-		say[messages.HeaderTries] = strconv.FormatUint(l.tries, 10)
-		say[messages.HeaderStored] = strconv.FormatInt(l.stored.UnixMilli(), 10)
-	}
-	for name, v := range say {
-		if v != "" {
-			h[name] = []string{v}
-		}
-	}
-	return h
+	w.log.Warn("dead letter", "reason", l.reason, "token", e.Token, "why", firstOf(l.brief, e.LastCode))
+	return w.publishSurely(ctx, "dead letter", &nats.Msg{Subject: w.o.Names.Dead(l.reason), Data: e.Body[:min(len(e.Body), messages.MaxMessage)], Header: e.Header()})
 }
 
 // publishOnce publishes into a stream and waits for a part of what the whole of its tries may take: an

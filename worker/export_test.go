@@ -2,6 +2,8 @@
 
 package worker
 
+import "protocolq/messages"
+
 // Posted is a request as a batch holds it.
 type Posted struct{ Token, ReplyTo, Subject, ID, Partner, Trace, Data string }
 
@@ -9,7 +11,7 @@ type Posted struct{ Token, ReplyTo, Subject, ID, Partner, Trace, Data string }
 func EncodeBatch(list ...Posted) []byte {
 	var asks []*storing
 	for _, p := range list {
-		asks = append(asks, &storing{request: request{p.Token, p.ReplyTo, p.Subject, p.ID, p.Partner, p.Trace, []byte(p.Data)}})
+		asks = append(asks, &storing{Envelope: messages.Envelope{Token: p.Token, ReplyTo: p.ReplyTo, Subject: p.Subject, ID: p.ID, Partner: p.Partner, Trace: p.Trace, Body: []byte(p.Data)}})
 	}
 	return encodeBatch(asks)
 }
@@ -18,7 +20,7 @@ func EncodeBatch(list ...Posted) []byte {
 func DecodeBatch(b []byte) (list []Posted, err error) {
 	requests, err := decodeBatch(b)
 	for _, r := range requests {
-		list = append(list, Posted{r.token, r.replyTo, r.subject, r.id, r.partner, r.trace, string(r.data)})
+		list = append(list, Posted{r.Token, r.ReplyTo, r.Subject, r.ID, r.Partner, r.Trace, string(r.Body)})
 	}
 	return list, err
 }

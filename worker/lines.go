@@ -61,7 +61,7 @@ func storedLine(j *job) querylog.Ask {
 // rememberedLine is the line of an ask that was answered from memory.
 func (w *Worker) rememberedLine(s *storing, r *messages.Result) querylog.Ask {
 	line := askLine(r)
-	line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = s.token, w.clock.Now(), messages.DoorQuery, s.by, s.to, s.trace
+	line.Token, line.At, line.Door, line.Subject, line.Reply, line.Trace = s.Token, w.clock.Now(), messages.DoorQuery, s.by, s.to, s.Trace
 	return line
 }
 

@@ -5,11 +5,7 @@ package worker
 import (
 	"errors"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 
 	"protocolq/messages"
@@ -17,26 +13,31 @@ import (
 
 // inbound is a message as it came in by a door.
 type inbound struct {
-	data      []byte
-	head      nats.Header
+	env       messages.Envelope
+	fault     error  // what is wrong with it besides its body
 	subject   string // where it was sent to
 	natsReply string // where its sender awaits; "" nowhere
-	id        string // stands in for a query without an id
-	partner   string // the same for its partner
 	token     string // identity of the ask, when it came out of a stream
 	door      string // messages.DoorQuery or DoorSubmit
-	carried   string // its traceparent, where it has no headers
 	msg       delivery
 
 	named, partnered bool // the message itself says the id, the partner; set by read
 }
 
-func (in *inbound) trace() string { return firstOf(traceOf(in.head), in.carried) }
+// arrived is an envelope with what its kind implies: a request comes by the front door, and by its plain subject, unless it says otherwise.
+func (w *Worker) arrived(e messages.Envelope, fault error) *inbound {
+	return &inbound{env: e, fault: fault, subject: firstOf(e.Subject, w.o.Names.Query()), natsReply: e.ReplyTo, token: e.Token, door: firstOf(e.Door, messages.DoorQuery)}
+}
+
+func (in *inbound) trace() string { return in.env.Trace }
+
+// id stands in for a query without one.
+func (in *inbound) id() string { return firstOf(in.env.ID, messages.UsableID(in.env.MsgID)) }
 
 // read decodes and checks a message. A refusal names what is wrong; the query
 // then holds what could be read, so that the refusal can be addressed.
 func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages.Error) {
-	q, encoding, err := messages.DecodeQuery(in.data, in.head.Get(messages.HeaderContentType))
+	q, encoding, err := in.env.Query()
 	if err != nil {
 		refusal, ok := errors.AsType[*messages.Error](err)
 		if !ok {
@@ -45,9 +46,12 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 		return q, encoding, refusal
 	}
 	in.named, in.partnered = q.ID != "", q.Partner != ""
-	q.ID = firstOf(q.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)), nuid.Next())
+	q.ID = firstOf(q.ID, in.id(), nuid.Next())
 	refuse := func(code, field, reason string) (messages.Query, messages.Encoding, *messages.Error) {
 		return q, encoding, &messages.Error{Code: code, Field: field, Reason: reason, ID: q.ID, Key: q.Key, Partner: q.Partner, ReplyTo: q.ReplyTo}
+	}
+	if fault, ok := errors.AsType[*messages.Error](in.fault); ok {
+		return refuse(fault.Code, fault.Field, fault.Reason)
 	}
 	if p, ok := w.o.Names.PartnerOf(in.subject); ok && p != "" {
 		if q.Partner != "" && q.Partner != p {
@@ -55,7 +59,7 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 		}
 		q.Partner = p
 	}
-	q.Partner = firstOf(q.Partner, in.partner, w.o.DefaultPartner)
+	q.Partner = firstOf(q.Partner, in.env.Partner, w.o.DefaultPartner)
 	switch {
 	case q.Partner == "":
 		return refuse(messages.BadRequest, "partner", "is missing and there is no default one; name the partner")
@@ -80,7 +84,7 @@ func (w *Worker) read(in *inbound) (messages.Query, messages.Encoding, *messages
 func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Error) {
 	w.metrics.Refused.Add(1)
 	r := e.Result()
-	r.ID = firstOf(r.ID, usableID(in.id), usableID(in.head.Get(messages.HeaderMsgID)))
+	r.ID = firstOf(r.ID, in.id())
 	to := w.refusalPlace(in, e)
 	w.log.Info("query refused", "why", e.Brief(), "told", to != "")
 	w.lines.PublishRemembered(&messages.Query{ID: r.ID}, w.refusedLine(in, e.Code, &r))
@@ -89,21 +93,12 @@ func (w *Worker) refuse(in *inbound, encoding messages.Encoding, e *messages.Err
 		j.encoding = messages.MsgPack
 	}
 	if to == "" {
-		j.letter = &letter{reason: reasonFor(e), why: e.Error(), brief: e.Brief(), token: in.token, subject: in.subject, data: in.data,
-			redriven: in.head.Get(messages.HeaderRedriven), id: r.ID, partner: e.Partner, door: in.door, encoding: encoding}
+		j.letter = &letter{reason: reasonFor(e), brief: e.Brief(), Envelope: messages.Envelope{Why: e.Error(), Token: in.token, Subject: in.subject, Body: in.env.Body,
+			Redriven: in.env.Redriven, ID: r.ID, Partner: e.Partner, Door: in.door, ContentType: string(encoding)}}
 	} else {
 		w.metrics.reply(&r)
 	}
 	w.replier.add(j)
-}
-
-// usableID is a message's id in a header when it can be told back, else "". An
-// asker may put anything there.
-func usableID(id string) string {
-	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > 128 || strings.ContainsFunc(id, unicode.IsControl) {
-		return ""
-	}
-	return id
 }
 
 // refusalPlace is where a refusal may be sent: the sender's reply subject, or

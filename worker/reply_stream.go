@@ -142,11 +142,11 @@ func (p *replier) log(ctx context.Context, replied []*job) {
 func (p *replier) refused(ctx context.Context, j *job, err error) {
 	if publish.Full(err) && j.wait == 0 {
 		p.w.log.Error("stream of replies is full", "hint", "its readers are behind, or it needs more room")
-		l := &letter{reason: messages.DeadReplyFull, why: "the stream of replies is full", token: j.token}
+		l := &letter{reason: messages.DeadReplyFull, Envelope: messages.Envelope{Token: j.token}}
 		if j.a != nil {
 			l = p.w.letterOf(j.a, messages.DeadReplyFull, j.r)
-			l.why = "the stream of replies is full"
 		}
+		l.Why = "the stream of replies is full"
 		if p.w.bury(ctx, l) {
 			p.done(j, true)
 			return
