@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -50,9 +49,7 @@ type deadLetter struct {
 	Unreadable *unreadable `json:"unreadable,omitempty"`
 
 	id       string // as it is
-	subject  string // as it is
-	head     nats.Header
-	data     []byte
+	env      messages.Envelope
 	query    messages.Query
 	encoding messages.Encoding
 }
@@ -64,24 +61,22 @@ type unreadable struct {
 
 // readLetter reads a letter. What cannot be read of it stays empty.
 func readLetter(names messages.Names, s storedLetter) deadLetter {
+	e, _ := names.ParseEnvelope(s.Subject, s.Header, s.Data) // with a fault it holds the rest
 	l := deadLetter{Seq: s.Seq, At: s.At.UTC(), Bytes: len(s.Data), Reason: s.Subject[strings.LastIndexByte(s.Subject, '.')+1:],
-		Why: scrubbed(s.Header.Get(messages.HeaderReason)), Token: s.Header.Get(messages.HeaderToken),
-		id: s.Header.Get(messages.HeaderID), Partner: s.Header.Get(messages.HeaderPartner),
-		subject: s.Header.Get(messages.HeaderSubject), LastCode: s.Header.Get(messages.HeaderLastCode),
-		StoredMs: number(s.Header, messages.HeaderStored), Tries: number(s.Header, messages.HeaderTries),
-		Redriven: number(s.Header, messages.HeaderRedriven), head: s.Header, data: s.Data}
-	l.Door, l.Subject = messages.DoorQuery, l.subject
-	partner, isDoor := names.PartnerOf(l.subject)
+		Why: scrubbed(e.Why), Token: e.Token, id: e.ID, Partner: e.Partner, LastCode: e.LastCode,
+		StoredMs: e.StoredMs, Tries: e.Tries, Redriven: e.Redriven, env: e}
+	l.Door, l.Subject = messages.DoorQuery, e.Subject
+	partner, isDoor := names.PartnerOf(l.env.Subject)
 	if isDoor && partner != "" {
 		l.Partner = partner
 	}
 	if l.submitted(names) {
 		l.Door = messages.DoorSubmit
 	}
-	if _, ok := names.KeyOf(l.subject); ok {
+	if _, ok := names.KeyOf(l.env.Subject); ok {
 		l.Subject = names.Request("…") // whoever knows an e-mail could guess its token
 	}
-	q, encoding, err := messages.DecodeQuery(s.Data, s.Header.Get(messages.HeaderContentType))
+	q, encoding, err := e.Query()
 	if err != nil {
 		sum := sha256.Sum256(s.Data)
 		l.Unreadable = &unreadable{SHA256: hex.EncodeToString(sum[:8])}
@@ -109,20 +104,12 @@ func (l *deadLetter) fill(q messages.Query, encoding messages.Encoding) {
 // submitted tells that the letter came in by the door that needs no reply subject. It goes by the
 // subject alone, which the worker wrote; other headers may be an asker's own.
 func (l *deadLetter) submitted(names messages.Names) bool {
-	return l.subject == names.Submit() || strings.HasPrefix(l.subject, names.Submit()+".") || strings.HasPrefix(l.subject, names.Wait(""))
+	return l.env.Subject == names.Submit() || strings.HasPrefix(l.env.Subject, names.Submit()+".") || strings.HasPrefix(l.env.Subject, names.Wait(""))
 }
 
 // late tells that the query says itself that nobody waits for its answer any more.
 func (l *deadLetter) late(now time.Time) bool {
 	return l.query.DeadlineMs > 0 && now.UnixMilli() >= l.query.DeadlineMs
-}
-
-func number(h nats.Header, name string) int64 {
-	n, err := strconv.ParseInt(h.Get(name), 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }
 
 var digits = regexp.MustCompile(`\+?\d[\d-]{5,}\d`)

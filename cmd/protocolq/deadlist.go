@@ -107,7 +107,7 @@ func (p *listPrinter) add(l deadLetter) bool {
 		p.err = printJSON(p.w, l)
 		return p.err == nil
 	}
-	l.head, l.data, l.query = nil, nil, messages.Query{} // many letters would be much memory
+	l.env, l.query = messages.Envelope{}, messages.Query{} // many letters would be much memory
 	p.found.Letters = append(p.found.Letters, l)
 	return true
 }

@@ -165,7 +165,7 @@ func (l *deadLetter) again(names messages.Names, dropDeadline bool, now time.Tim
 		return nil, "its deadline has passed (--drop-deadline asks all the same)"
 	}
 	q, token, n := l.query, l.base(), max(l.Redriven, l.redrivenByToken())+1
-	data := l.data
+	data := l.env.Body
 	if q.ID == "" || l.late(now) {
 		if q.ID = firstOf(q.ID, l.id); q.ID == "" || q.Check() != nil {
 			q.ID = token
@@ -178,49 +178,34 @@ func (l *deadLetter) again(names messages.Names, dropDeadline bool, now time.Tim
 			return nil, "it cannot be written again: " + err.Error()
 		}
 	}
-	m = &nats.Msg{Data: data, Header: nats.Header{
-		messages.HeaderMsgID:       {token + "/r" + strconv.FormatInt(n, 10)},
-		messages.HeaderContentType: {string(l.encoding)},
-		messages.HeaderRedriven:    {strconv.FormatInt(n, 10)},
-	}}
-	if t := l.head.Get(messages.Traceparent); t != "" {
-		m.Header[messages.Traceparent] = []string{t}
+	e := messages.Envelope{MsgID: token + "/r" + strconv.FormatInt(n, 10), ContentType: string(l.encoding), Redriven: n, Trace: l.env.Trace, Body: data}
+	subject := l.submitSubject(names)
+	if l.Door == messages.DoorQuery && l.Token != "" {
+		if subject, why = l.asRequest(names, &e, q); why != "" {
+			return nil, why
+		}
 	}
-	if l.Door == messages.DoorSubmit || l.Token == "" {
-		m.Subject = l.submitSubject(names)
-		return m, ""
-	}
-	return l.asRequest(names, m, q)
+	return &nats.Msg{Subject: subject, Data: e.Body, Header: e.Header()}, ""
 }
 
-// asRequest addresses m as the front door does.
-func (l *deadLetter) asRequest(names messages.Names, m *nats.Msg, q messages.Query) (*nats.Msg, string) {
-	if q.Partner == "" {
-		q.Partner = l.Partner
+// asRequest says on the envelope what the front door does, and returns where requests of its key are stored, or why that is not known.
+func (l *deadLetter) asRequest(names messages.Names, e *messages.Envelope, q messages.Query) (subject, why string) {
+	if q.Partner = firstOf(q.Partner, l.Partner); q.Partner == "" {
+		return "", "it does not tell its partner"
 	}
-	if q.Partner == "" {
-		return nil, "it does not tell its partner"
+	e.Door, e.Partner, e.ID, e.Subject, e.ReplyTo = messages.DoorQuery, q.Partner, q.ID, l.env.Subject, l.env.ReplyTo // the worker checks it again
+	if _, isDoor := names.PartnerOf(e.Subject); !isDoor {
+		e.Subject = names.QueryOf(q.Partner)
 	}
-	m.Subject = names.Request(q.KeyToken())
-	m.Header[messages.HeaderDoor] = []string{messages.DoorQuery}
-	m.Header[messages.HeaderPartner] = []string{q.Partner}
-	m.Header[messages.HeaderID] = []string{q.ID}
-	m.Header[messages.HeaderSubject] = []string{l.subject}
-	if _, isDoor := names.PartnerOf(l.subject); !isDoor {
-		m.Header[messages.HeaderSubject] = []string{names.QueryOf(q.Partner)}
-	}
-	if to := l.head.Get(messages.HeaderReplyTo); to != "" { // the worker checks it again
-		m.Header[messages.HeaderReplyTo] = []string{to}
-	}
-	return m, ""
+	return names.Request(q.KeyToken()), ""
 }
 
 // submitSubject is where it was submitted, or, of what was not, where its partner's queries are.
 func (l *deadLetter) submitSubject(names messages.Names) string {
-	partner, isDoor := names.PartnerOf(l.subject)
+	partner, isDoor := names.PartnerOf(l.env.Subject)
 	switch {
 	case isDoor && l.Door == messages.DoorSubmit:
-		return l.subject
+		return l.env.Subject
 	case !isDoor:
 		partner = l.Partner
 	}

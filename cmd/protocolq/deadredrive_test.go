@@ -40,6 +40,8 @@ func TestRedrive(t *testing.T) {
 			"protocol.submit", withID("5-1700"), nil},
 		{"again", full, []string{"Protocol-Subject", "protocol.submit", "Protocol-Token", "9-1800", "Protocol-Redriven", "3"}, nil,
 			"protocol.submit", full, map[string]string{"Nats-Msg-Id": "9-1800/r4", "Protocol-Redriven": "4"}},
+		{"with broken headers", full, []string{"Protocol-Subject", "protocol.submit", "Protocol-Token", "9-1800", "Protocol-Redriven", "x", "Protocol-Stored", "soon", "Protocol-Door", "back"}, nil,
+			"protocol.submit", full, map[string]string{"Nats-Msg-Id": "9-1800/r1", "Protocol-Redriven": "1"}},
 		{"waiting", full, []string{"Protocol-Subject", "protocol.wait." + p, "Protocol-Token", "9-1800/w2", "Protocol-Partner", p}, nil,
 			"protocol.submit." + p, full, map[string]string{"Nats-Msg-Id": "9-1800/r1"}},
 		{"asked and awaited", full, []string{"Protocol-Subject", request, "Protocol-Token", "tok", "Protocol-Door", "query", "Protocol-Reply-To", "_INBOX.x", "Protocol-Id", "mine", "Protocol-Partner", p}, nil,
