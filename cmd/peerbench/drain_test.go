@@ -57,6 +57,7 @@ func TestQuiet(t *testing.T) {
 		"and was taken before the next look":            {[]seen{{0, 0, 9}, {250, 0, 10}, {310, 0, 10}, {550, 0, 10}}, 250, true},
 		"what is never drained":                         {[]seen{{0, 1, 1}, {60000, 1, 1}}, -1, false},
 		"a debt comes back when it was nearly over":     {[]seen{{0, 0, 3}, {290, 2, 5}, {310, 2, 5}}, -1, false},
+		"a debt comes back that was none for a look":    {[]seen{{0, 0, 9}, {100, 1, 9}, {400, 0, 9}, {699, 0, 9}}, 400, false},
 		"something is stored all the time, none owed":   {[]seen{{0, 0, 1}, {200, 0, 2}, {400, 0, 3}, {600, 0, 4}}, 600, false},
 		"a stream was deleted: the sum of them is less": {[]seen{{0, 0, 9}, {200, 0, 4}, {500, 0, 4}}, 200, true},
 	} {
