@@ -9,38 +9,60 @@ import (
 	"unicode/utf8"
 )
 
-// Envelope is all that a message on NATS says besides its body. ParseEnvelope reads one, Header writes one. A field with its zero
-// value is not told, and has no header.
+// Envelope is all that a message on NATS says besides its body. ParseEnvelope reads one, Header
+// writes one. A field with its zero value is absent and has no header.
 //
-//	came by a door (Query, Submit)  subject ──► Door, Partner, Asker     headers ──► ContentType, ID, Trace, Redriven
-//	written by the fleet            headers ──► every field              (requests, waiting queries, dead letters, events, durable replies)
+//	came by a door (query, submit): subject ──► Door, Partner, Asker
+//	                                headers ──► ContentType, ID, Trace, Redriven
+//	written by the fleet:           headers ──► every field
 //
-// The headers of a message that came by a door are its asker's, who may put anything there: only those that are the
-// asker's to say are read. NATS's own reply subject is no header; a front door puts it into ReplyTo.
+// The headers of a message that came by a door are its asker's, who may put anything there: only
+// those that are the asker's to say are read. The reply subject of NATS itself is no header; a
+// front door puts it into ReplyTo.
 type Envelope struct {
-	Subject string // the subject that its asker sent it to
-	Door    string // DoorQuery or DoorSubmit
-	Partner string // whom the subject names, or the header: it stands in for a query without one
-	Asker   string // the name at the end of the subject, a token; it is told where permissions tell askers apart
+	// Subject is where the asker sent the query.
+	Subject string
+	// Door is DoorQuery or DoorSubmit.
+	Door string
+	// Partner is the one that the subject names, or the header: it stands in for a query without
+	// one.
+	Partner string
+	// Asker is the token after the partner in Subject, there where permissions distinguish askers.
+	Asker string
 
-	ContentType string // of the body, as it was spelled; "" where the first byte tells
-	ID          string // the asker's, at most 128 characters: it stands in for a query without one
-	ReplyTo     string // where the answer goes; whether it may is for CheckReply
-	Trace       string // W3C traceparent
+	// ContentType is that of the body, as it was spelled; "" where the first byte says it.
+	ContentType string
+	// ID is the asker's, at most 128 characters: it stands in for a query without one.
+	ID string
+	// ReplyTo is where the answer goes; whether it may is for CheckReply.
+	ReplyTo string
+	// Trace is a W3C traceparent.
+	Trace string
 
-	MsgID       string // identity of the message in its stream, which drops a second one
-	Token       string // identity of the ask
-	StoredMs    int64  // when the ask was first stored, unix milliseconds
-	NotBeforeMs int64  // when a waiting query is asked again, unix milliseconds
-	Tries       int64  // how often it was tried
-	Redriven    int64  // how often a dead letter was sent again
-	LastCode    string // what came of it last
-	Why         string // why a dead letter is dead, in words
+	// MsgID is the identity of the message in its stream, which drops a second one.
+	MsgID string
+	// Token is the identity of the ask.
+	Token string
+	// StoredMs is when the ask was first stored, unix milliseconds.
+	StoredMs int64
+	// NotBeforeMs is when a waiting query is asked again, unix milliseconds.
+	NotBeforeMs int64
+	// Tries is how often it was tried.
+	Tries int64
+	// Redriven is how often a dead letter was sent again.
+	Redriven int64
+	// LastCode is what came of the last try.
+	LastCode string
+	// Why is why a dead letter is dead, in words.
+	Why string
 
-	Run          string  // that answered
-	Outcome      Outcome // of that run
-	ErrorCode    string  // of a NATS service's error reply: digits
-	ErrorMessage string  // the same in words
+	// Run is the one that answered.
+	Run string
+	// Outcome is that of the run.
+	Outcome Outcome
+	// ErrorCode and ErrorMessage are those of a NATS service's error reply; the code is digits.
+	ErrorCode    string
+	ErrorMessage string
 
 	Body []byte
 }
@@ -48,19 +70,25 @@ type Envelope struct {
 // Query decodes the body by ContentType, or else by its first byte. See DecodeQuery.
 func (e *Envelope) Query() (Query, Encoding, error) { return DecodeQuery(e.Body, e.ContentType) }
 
-// texts are the fields that are headers as they are, but for Token, which is left out where it is the message's own identity.
+// texts are the fields that are headers as they are, but for Token, which is left out where it is
+// the message's own identity.
 func (e *Envelope) texts() [15]text {
 	return [...]text{
-		{HeaderContentType, &e.ContentType}, {HeaderMsgID, &e.MsgID}, {HeaderToken, &e.Token}, {HeaderReplyTo, &e.ReplyTo},
-		{HeaderSubject, &e.Subject}, {HeaderID, &e.ID}, {HeaderPartner, &e.Partner}, {HeaderDoor, &e.Door}, {Traceparent, &e.Trace},
-		{HeaderLastCode, &e.LastCode}, {HeaderReason, &e.Why}, {HeaderRun, &e.Run}, {HeaderOutcome, (*string)(&e.Outcome)},
-		{HeaderServiceErrorCode, &e.ErrorCode}, {HeaderServiceError, &e.ErrorMessage},
+		{HeaderContentType, &e.ContentType}, {HeaderMsgID, &e.MsgID}, {HeaderToken, &e.Token},
+		{HeaderReplyTo, &e.ReplyTo}, {HeaderSubject, &e.Subject}, {HeaderID, &e.ID},
+		{HeaderPartner, &e.Partner}, {HeaderDoor, &e.Door}, {Traceparent, &e.Trace},
+		{HeaderLastCode, &e.LastCode}, {HeaderReason, &e.Why}, {HeaderRun, &e.Run},
+		{HeaderOutcome, (*string)(&e.Outcome)}, {HeaderServiceErrorCode, &e.ErrorCode},
+		{HeaderServiceError, &e.ErrorMessage},
 	}
 }
 
 // numbers are the fields that are headers in decimal digits.
 func (e *Envelope) numbers() [4]number {
-	return [...]number{{HeaderStored, &e.StoredMs}, {HeaderNotBefore, &e.NotBeforeMs}, {HeaderTries, &e.Tries}, {HeaderRedriven, &e.Redriven}}
+	return [...]number{
+		{HeaderStored, &e.StoredMs}, {HeaderNotBefore, &e.NotBeforeMs},
+		{HeaderTries, &e.Tries}, {HeaderRedriven, &e.Redriven},
+	}
 }
 
 type text struct {
@@ -73,8 +101,8 @@ type number struct {
 	value *int64
 }
 
-// Header writes the headers; nil when there is nothing to say, as each costs the server and every reader its time. Asker is
-// the end of Subject and no header of its own.
+// Header writes the headers; nil when there is nothing to say, as each costs the server and every
+// reader its time. Asker is the end of Subject and no header of its own.
 func (e *Envelope) Header() map[string][]string {
 	var h map[string][]string
 	add := func(name, value string) {
@@ -104,7 +132,8 @@ func UsableID(id string) string {
 	return id
 }
 
-// UsableTrace is a trace context when it could be one, else "": two hex digits, 32, 16 and 2, joined by dashes.
+// UsableTrace is a trace context when it could be one, else "": two hex digits, 32, 16 and 2,
+// joined by dashes.
 func UsableTrace(v string) string {
 	if len(v) != 55 {
 		return ""

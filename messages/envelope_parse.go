@@ -9,13 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxHeader bounds one value. The longest that the fleet writes is the subject that a query came by.
+// maxHeader bounds one value. The longest that the fleet writes is the subject that a query came
+// by.
 const maxHeader = 4 << 10 // bytes
 
-// ParseEnvelope reads what surrounds a body that was found on a subject under the prefix. header is that of the message; a
-// nats.Header is one. The error is an *Error with BadRequest and the header's name as its field (none for the content type, of
-// which DecodeQuery says the same, and for the subject): a header that is read was given twice, is too long or is not what it must
-// be. Then the envelope holds everything else, so that a message can be refused, or shown, by it.
+// ParseEnvelope reads what surrounds a body that was found on a subject under the prefix. header is
+// that of the message; a nats.Header is one. The error is an *Error with BadRequest and the
+// header's name as its field (none for the content type, of which DecodeQuery says the same, and
+// for the subject): a header that is read was given twice, is too long or is not what it must be.
+// Then the envelope holds everything else, so that a message can be refused, or shown, by it.
 //
 // Of a message that came by a door, an id or a trace that is of no use counts as not given.
 func (n Names) ParseEnvelope(subject string, header map[string][]string, body []byte) (Envelope, error) {
@@ -47,7 +49,8 @@ func (n Names) doorOf(subject string) string {
 	return DoorQuery
 }
 
-// askerOf is the token after the partner in a subject of a door; "" where there is none, or more than one.
+// askerOf is the token after the partner in a subject of a door; "" where there is none, or more
+// than one.
 func (n Names) askerOf(subject string) string {
 	partner, isDoor := n.PartnerOf(subject)
 	if !isDoor || partner == "" {
@@ -100,7 +103,8 @@ func (p *envelopeParser) asked(name string) string {
 	return ""
 }
 
-// contentType is one that names an encoding, and of a wrong one what it says, which DecodeQuery refuses.
+// contentType is one that names an encoding, and of a wrong one what it says, which DecodeQuery
+// refuses.
 func (p *envelopeParser) contentType() string {
 	v := p.one(HeaderContentType)
 	if _, ok := ParseEncoding(v); !ok && v != "" {

@@ -1,4 +1,5 @@
-// What surrounds a body: the golden headers of every kind of message, what is refused, and that a written envelope reads the same.
+// What surrounds a body: the golden headers of every kind of message, what is refused, and that a
+// written envelope reads the same.
 
 package messages_test
 
@@ -46,7 +47,8 @@ func goldenEnvelope(t testing.TB, file string) (subject string, header map[strin
 	return lines[0], headerOf(strings.Join(lines[1:], "\n"))
 }
 
-// headerOf reads lines of a name, a colon and a value; one without a colon is a header without a value.
+// headerOf reads lines of a name, a colon and a value; one without a colon is a header without a
+// value.
 func headerOf(lines string) map[string][]string {
 	h := map[string][]string{}
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -112,7 +114,8 @@ func TestParseEnvelope(t *testing.T) {
 	}
 }
 
-// What is refused, by which name, and that the envelope holds the rest, so that a refusal finds its way.
+// What is refused, by which name, and that the envelope holds the rest, so that a refusal finds its
+// way.
 func TestEnvelopeRefused(t *testing.T) {
 	names := must(messages.NewNames("protocol"))(t)
 	for what, c := range map[string]struct{ subject, header, field string }{
@@ -149,7 +152,8 @@ func TestEnvelopeRefused(t *testing.T) {
 	}
 }
 
-// An envelope is not changed by being written and read again, as the fleet does with what came by a door.
+// An envelope is not changed by being written and read again, as the fleet does with what came by a
+// door.
 func FuzzEnvelope(f *testing.F) {
 	files := must(filepath.Glob(filepath.Join("testdata", "envelope", "*.txt")))(f)
 	if len(files) < 6 {
@@ -189,8 +193,9 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-// storable is why what came by a door cannot be stored as it is, "" when it can: its subject names no partner, or it is too long or no text,
-// as no server passes on. The front door refuses it before.
+// storable is why what came by a door cannot be stored as it is, "" when it can: its subject names
+// no partner, or it is too long or no text, as no server passes on. The front door refuses it
+// before.
 func storable(e *messages.Envelope) string {
 	switch {
 	case e.Partner != "" && !messages.IsPartner(e.Partner):

@@ -1,4 +1,5 @@
-// The headers of all that a worker writes, as they are on the wire: golden, so that no change of the code changes them unseen.
+// The headers of all that a worker writes, as they are on the wire: golden, so that no change of
+// the code changes them unseen.
 
 package worker_test
 
@@ -69,8 +70,8 @@ func TestWire(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	seen := &wire{seen: map[string]bool{}}
-	for _, subject := range []string{"protocol.request.*", "protocol.wait.*", "protocol.dead.*", "protocol.reply.>", "protocol.event.>"} {
-		if _, err := f.nc.Subscribe(subject, seen.take); err != nil {
+	for _, kind := range []string{"request", "wait", "dead", "reply", "event"} {
+		if _, err := f.nc.Subscribe("protocol."+kind+".>", seen.take); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,9 +79,18 @@ func TestWire(t *testing.T) {
 	trace := "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 	for _, m := range []*nats.Msg{
 		{Subject: f.names.Query(), Data: []byte(`{"v":1,"id":"mine","partner":"` + partner + `","user_email":"signed+1@example.com"}`)},
-		{Subject: f.names.Query(), Data: packed(t, messages.Query{UserEmail: "signed+2@example.com"}), Header: nats.Header{"Nats-Msg-Id": {"theirs"}}},
-		{Subject: f.names.QueryOf(partner), Data: packed(t, messages.Query{ID: "traced", UserEmail: "signed+3@example.com"}), Header: nats.Header{"traceparent": {trace}, "Content-Type": {"application/msgpack"}, "Protocol-Redriven": {"x"}}},
-		{Subject: f.names.Query(), Data: packed(t, messages.Query{ID: "durable", UserEmail: "signed+4@example.com", ReplyTo: "protocol.reply.four"})},
+		{
+			Subject: f.names.Query(), Data: packed(t, messages.Query{UserEmail: "signed+2@example.com"}),
+			Header: nats.Header{"Nats-Msg-Id": {"theirs"}},
+		},
+		{
+			Subject: f.names.QueryOf(partner), Data: packed(t, messages.Query{ID: "traced", UserEmail: "signed+3@example.com"}),
+			Header: nats.Header{"traceparent": {trace}, "Content-Type": {"application/msgpack"}, "Protocol-Redriven": {"x"}},
+		},
+		{
+			Subject: f.names.Query(),
+			Data:    packed(t, messages.Query{ID: "durable", UserEmail: "signed+4@example.com", ReplyTo: "protocol.reply.four"}),
+		},
 		{Subject: f.names.Query(), Data: packed(t, messages.Query{ID: "fails", UserEmail: "system-error+5@example.com"})},
 		{Subject: f.names.Query(), Data: []byte(`{"v":1,"id":"wrong"}`)},
 	} {
@@ -91,14 +101,22 @@ func TestWire(t *testing.T) {
 		reply.Subject = fmt.Sprintf("reply to %.40q", m.Data)
 		seen.take(reply)
 	}
-	patient := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com", ReplyTo: "protocol.reply.six"} // waits once, then is answered
-	late := messages.Query{ID: "late", UserEmail: "signed+8@example.com", ReplyTo: "protocol.reply.eight", DeadlineMs: time.Now().Add(-time.Second).UnixMilli()}
-	asked := nats.Header{"Nats-Msg-Id": {"theirs"}, "traceparent": {trace}, "Protocol-Redriven": {"3"}}
+	// Waits once, then is answered.
+	patient := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com", ReplyTo: "protocol.reply.six"}
+	late := messages.Query{ID: "late", UserEmail: "signed+8@example.com", ReplyTo: "protocol.reply.eight"}
+	late.DeadlineMs = time.Now().Add(-time.Second).UnixMilli()
+	astray := messages.Query{UserEmail: "signed+7@example.com", ReplyTo: "protocol.state.x"}
 	for _, m := range []*nats.Msg{
-		{Subject: f.names.SubmitOf(partner, "booking"), Data: packed(t, patient), Header: asked},
-		{Subject: f.names.SubmitOf(partner, "booking"), Data: packed(t, late), Header: nats.Header{"traceparent": {trace}, "Protocol-Redriven": {"3"}}},
+		{
+			Subject: f.names.SubmitOf(partner, "booking"), Data: packed(t, patient),
+			Header: nats.Header{"Nats-Msg-Id": {"theirs"}, "traceparent": {trace}, "Protocol-Redriven": {"3"}},
+		},
+		{
+			Subject: f.names.SubmitOf(partner, "booking"), Data: packed(t, late),
+			Header: nats.Header{"traceparent": {trace}, "Protocol-Redriven": {"3"}},
+		},
 		{Subject: f.names.Submit(), Data: []byte("garbage"), Header: nats.Header{"traceparent": {"no"}}},
-		{Subject: f.names.Submit(), Data: packed(t, messages.Query{UserEmail: "signed+7@example.com", ReplyTo: "protocol.state.x"}), Header: nats.Header{"Nats-Msg-Id": {"theirs-7"}}},
+		{Subject: f.names.Submit(), Data: packed(t, astray), Header: nats.Header{"Nats-Msg-Id": {"theirs-7"}}},
 	} {
 		if _, err := f.js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,5 @@
-// Drain: what a contestant still owes when every asker has an answer, and the clock that waits for it.
+// Drain: what a contestant still owes when every asker has an answer, and the clock that waits for
+// it.
 package main
 
 import (
@@ -11,20 +12,27 @@ import (
 )
 
 const (
-	lookEvery = 25 * time.Millisecond  // between two looks at the streams
-	quietFor  = 300 * time.Millisecond // without a debt and without a new message: longer than anybody lets lines come together
+	// lookEvery is the time between two looks at the streams.
+	lookEvery = 25 * time.Millisecond
+	// quietFor is how long nothing is owed and nothing new is stored before a run is over: longer
+	// than any contestant lets lines come together.
+	quietFor = 300 * time.Millisecond
 )
 
 // stored is what a look saw of one stream.
 type stored struct {
-	name     string
-	queue    bool   // a message leaves the stream when it is acknowledged
-	messages uint64 // in it
-	last     uint64 // its last sequence
-	unacked  uint64 // of the consumer that is furthest behind: not delivered, or not acknowledged
+	name string
+	// queue: a message leaves the stream when it is acknowledged.
+	queue    bool
+	messages uint64
+	// last is the sequence of the newest message.
+	last uint64
+	// unacked is how many the consumer furthest behind has not delivered or not had acknowledged.
+	unacked uint64
 }
 
-// owed is how many messages somebody has yet to deal with. A message that no consumer has to acknowledge is a memory, not a debt.
+// owed is how many messages somebody has yet to deal with. A message that no consumer has to
+// acknowledge is a memory, not a debt.
 func (s stored) owed() uint64 {
 	if s.queue {
 		return s.messages
@@ -61,8 +69,9 @@ func (all streams) debts() string {
 	return strings.Join(names, ", ")
 }
 
-// quiet decides when nothing is owed any more: when a look saw no debt and none that followed it, for quietFor, saw a debt or a
-// new message. A debt may be paid with another one, as when a worker puts the line of an answer into a stream a moment after the answer.
+// quiet decides when nothing is owed any more: when a look saw no debt and none that followed it,
+// for quietFor, saw a debt or a new message. A debt may be paid with another one, as when a worker
+// puts the line of an answer into a stream a moment after the answer.
 type quiet struct {
 	on    bool
 	since time.Time
@@ -89,11 +98,14 @@ type accounts struct {
 }
 
 func (w *world) accounts() accounts {
-	return accounts{at: time.Now(), workers: cpu(w.workers...), beside: cpu(w.beside...), nats: cpu(w.servers...), gw: w.gateway.cpu(), itself: selfCPU()}
+	return accounts{
+		at: time.Now(), workers: cpu(w.workers...), beside: cpu(w.beside...),
+		nats: cpu(w.servers...), gw: w.gateway.cpu(), itself: selfCPU(),
+	}
 }
 
-// drained waits until nothing is owed and returns the accounts of the moment from which on that was so. After -drain it waits no
-// longer, and says how many messages are owed still and where.
+// drained waits until nothing is owed and returns the accounts of the moment from which on that was
+// so. After -drain it waits no longer, and says how many messages are owed still and where.
 func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where string, err error) {
 	js, err := jetstream.New(w.nc)
 	if err != nil {
@@ -122,14 +134,18 @@ func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where str
 	}
 }
 
-// look reads every stream of the account. Consumers are asked about only while no work queue says that something is owed.
+// look reads every stream of the account. Consumers are asked about only while no work queue says
+// that something is owed.
 func look(ctx context.Context, js jetstream.JetStream) (all streams, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var read []string
 	list := js.ListStreams(ctx)
 	for info := range list.Info() {
-		s := stored{name: info.Config.Name, queue: info.Config.Retention != jetstream.LimitsPolicy, messages: info.State.Msgs, last: info.State.LastSeq}
+		s := stored{
+			name: info.Config.Name, queue: info.Config.Retention != jetstream.LimitsPolicy,
+			messages: info.State.Msgs, last: info.State.LastSeq,
+		}
 		if all = append(all, s); !s.queue && info.State.Consumers > 0 {
 			read = append(read, s.name)
 		}
@@ -166,8 +182,8 @@ func (all streams) of(name string) *stored {
 	return &stored{}
 }
 
-// read counts what a consumer of the stream has to acknowledge. One that acknowledges nothing, such as the watcher of a
-// bucket, owes nothing that a server knows of.
+// read counts what a consumer of the stream has to acknowledge. One that acknowledges nothing, such
+// as the watcher of a bucket, owes nothing that a server knows of.
 func (s *stored) read(info *jetstream.ConsumerInfo) {
 	if info.Config.AckPolicy != jetstream.AckNonePolicy {
 		s.unacked = max(s.unacked, info.NumPending+uint64(max(info.NumAckPending, 0)))

@@ -1,4 +1,5 @@
-// Load: the callers, each of which asks, waits for the answer and asks again; or queries at a fixed rate, whoever has answered.
+// Load: the callers, each of which asks, waits for the answer and asks again; or queries at a fixed
+// rate, whoever has answered.
 package main
 
 import (
@@ -63,7 +64,8 @@ func load(cl *client, o *options) *result {
 	return closedLoop(o, ask)
 }
 
-// closedLoop has -c callers, each of which waits for its answer before it asks again: the more slowly it is answered, the less is asked.
+// closedLoop has -c callers, each of which waits for its answer before it asks again: the more
+// slowly it is answered, the less is asked.
 func closedLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 	var next atomic.Int64
 	tallies := make([]tally, o.c)
@@ -90,8 +92,9 @@ func closedLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 	return sum(tallies, t0, time.Since(t0))
 }
 
-// openLoop asks -rate times a second, each query in a goroutine of its own. A query's latency counts from when it was due: one that
-// the bench itself was late to send, or that waited behind others, waited.
+// openLoop asks -rate times a second, each query in a goroutine of its own. A query's latency
+// counts from when it was due: one that the bench itself was late to send, or that waited behind
+// others, waited.
 func openLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 	var mu sync.Mutex // guards t
 	t := tally{asked: map[uint64]struct{}{}}
