@@ -37,10 +37,15 @@ func appendSize(b []byte, narrowest byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(b, narrowest+2), uint32(n))
 }
 
-// AppendInt appends a whole number.
+// AppendInt appends a whole number in as few bytes as it takes.
 func AppendInt(b []byte, n int64) []byte {
-	if 0 <= n && n < 128 {
+	switch {
+	case -32 <= n && n < 128:
 		return append(b, byte(n))
+	case n == int64(int16(n)):
+		return binary.BigEndian.AppendUint16(append(b, 0xd1), uint16(n))
+	case n == int64(int32(n)):
+		return binary.BigEndian.AppendUint32(append(b, 0xd2), uint32(n))
 	}
 	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
 }

@@ -17,7 +17,7 @@ import (
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	texts := []string{"", "a", strings.Repeat("机", 10), strings.Repeat("a", 31), strings.Repeat("a", 32), strings.Repeat("a", 255), strings.Repeat("a", 256), strings.Repeat("a", 65_535), strings.Repeat("a", 65_536)}
-	numbers := []int64{0, 1, 127, 128, -1, -32, -33, math.MaxInt64, math.MinInt64}
+	numbers := []int64{0, 1, 127, 128, -1, -32, -33, math.MaxInt16, math.MinInt16, math.MaxInt32, math.MinInt32, math.MaxInt64, math.MinInt64}
 	b := pack.AppendMap(nil, 0)
 	pack.SetCount(b, 4)
 	b = pack.AppendList(pack.AppendText(b, "texts"), len(texts))
@@ -70,6 +70,18 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		}
 	}
 	equal(t, theirs["yes"], any(true))
+}
+
+// A number takes the bytes of the narrowest kind with sign that holds it.
+func TestNumbersAreShort(t *testing.T) {
+	for n, want := range map[int64]int{0: 1, 127: 1, 128: 3, math.MaxInt16: 3, math.MaxInt16 + 1: 5, math.MaxInt32: 5, math.MaxInt32 + 1: 9, math.MaxInt64: 9,
+		-1: 1, -32: 1, -33: 3, math.MinInt16: 3, math.MinInt16 - 1: 5, math.MinInt32: 5, math.MinInt32 - 1: 9, math.MinInt64: 9} {
+		b := pack.AppendInt(nil, n)
+		r := pack.NewReader(b)
+		if got := r.Int(); len(b) != want || got != n || r.Err() != nil || r.Left() != 0 {
+			t.Errorf("%d takes %d bytes, want %d; read as %d, %v", n, len(b), want, got, r.Err())
+		}
+	}
 }
 
 // bytesOf is what the texts take, each as a text and as bytes.

@@ -5,6 +5,7 @@ package querylog_test
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func TestLineIsMsgPack(t *testing.T) {
 	if m["run"] != "RUN1" || m["debit"] != true || m["refund"] != false || !ok || len(calls) != 2 {
 		t.Errorf("%v", m)
 	}
-	if second := calls[1].(map[string]any); second["first"] != int64(1e6) || second["code"] != "SYSTEM_ERROR" {
+	if second := calls[1].(map[string]any); reflect.ValueOf(second["first"]).Int() != 1e6 || second["code"] != "SYSTEM_ERROR" {
 		t.Errorf("%v", second)
 	}
 }
