@@ -50,6 +50,16 @@ func (b *Batch) Ref(i int) Ref { return Ref{Position: b.Position, Index: uint16(
 // token of subjects.
 type Member string
 
+// Valid reports whether m can be a member's id.
+func (m Member) Valid() bool {
+	for i := range len(m) {
+		if c := m[i]; c != '-' && c != '_' && (c < '0' || '9' < c) && (c < 'A' || 'Z' < c) && (c < 'a' || 'z' < c) {
+			return false
+		}
+	}
+	return 1 <= len(m) && len(m) <= MaxMember
+}
+
 // Key is the first 128 bits of the sum that a key's token is written from.
 type Key [16]byte
 

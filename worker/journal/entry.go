@@ -6,7 +6,11 @@ import "time"
 
 // Entry is one decision in a batch: [*Ask], [*Begin], [*Answer], [*Settled], [*Told], [*Seal], [*Forget], [*Carried], or
 // [*Skipped] where this reader does not know the kind and need not. Nobody changes an entry once it is in a batch.
-type Entry interface{ Kind() Kind }
+type Entry interface {
+	Kind() Kind
+	// fields takes the entry's fields in their order.
+	fields(c *coder)
+}
 
 // Kind is an entry's first byte. A reader that does not know a kind below [SkippableKind] leaves, see [ErrNewer]; one from
 // there on it passes over.

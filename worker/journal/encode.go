@@ -1,0 +1,123 @@
+// Writing a batch: entries one after the other while there is room, and the head at the end.
+
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"protocolq/worker/pack"
+)
+
+var (
+	// ErrNoRoom says that an entry goes into another batch: this one has no room left.
+	ErrNoRoom = errors.New("journal: no room in this batch")
+	// ErrInvalid says that an entry can be in no batch: too long, or not what its kind must be. A further try helps nobody.
+	ErrInvalid = errors.New("journal: entry is not valid")
+
+	errAfterSeal = errors.New("comes after the seal")
+)
+
+// A batch is its format (1 byte), the CRC32C of all but these four bytes (4), the head (bytes with a length) and the entries (each
+// its kind and bytes with a length). Every format begins with these five bytes, so that a changed byte is never taken for a
+// newer writer.
+const (
+	prefix = 5
+	// maxHead is more than a head takes: the length, the layout and two numbers.
+	maxHead = 2 + 1 + 2*9
+	room    = prefix + maxHead
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sum is the CRC of a batch of prefix bytes or more.
+func sum(data []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, data[:1]), castagnoli, data[prefix:])
+}
+
+// Draft is a batch that is being composed. It belongs to one goroutine.
+type Draft struct {
+	limit   int
+	entries []Entry
+	out     []byte // with room for the head in front
+	scratch []byte // the entry that is being added
+	sealed  bool
+}
+
+// NewDraft begins a batch of at most limit bytes; 0 is [MaxBatch], which no limit exceeds.
+func NewDraft(limit int) *Draft {
+	if limit <= 0 || limit > MaxBatch {
+		limit = MaxBatch
+	}
+	return &Draft{limit: limit, out: make([]byte, room, min(limit, 4<<10))}
+}
+
+// Add adds an entry and gives its place in this batch, for others in it to refer to. With [ErrNoRoom] the entry fits into a
+// later batch, with [ErrInvalid] into none; the batch stays as it was.
+func (d *Draft) Add(e Entry) (Ref, error) {
+	if len(d.entries) == MaxEntries {
+		return Ref{}, ErrNoRoom
+	}
+	c := coder{out: d.scratch[:0]}
+	if e.fields(&c); c.err == nil && d.sealed {
+		c.err = errAfterSeal
+	}
+	d.scratch = c.out
+	if c.err != nil {
+		return Ref{}, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), c.err)
+	}
+	before := len(d.out)
+	d.out = pack.AppendBytes(pack.AppendInt(d.out, int64(e.Kind())), c.out)
+	if len(d.out) > d.limit {
+		d.out = d.out[:before]
+		if len(d.entries) == 0 {
+			return Ref{}, fmt.Errorf("%w: kind %d takes %d bytes, a batch at most %d", ErrInvalid, e.Kind(), len(c.out), d.limit)
+		}
+		return Ref{}, ErrNoRoom
+	}
+	d.entries = append(d.entries, e)
+	d.sealed = e.Kind() == KindSeal
+	return Ref{Index: uint16(len(d.entries))}, nil
+}
+
+// Entries are those that were added.
+func (d *Draft) Entries() []Entry { return d.entries }
+
+// Size is how many bytes the batch takes at most.
+func (d *Draft) Size() int { return len(d.out) }
+
+// Encode gives the batch's bytes, which share the draft's memory, with a head of this package's Format and Layout.
+func (d *Draft) Encode(number, read uint64) ([]byte, error) {
+	head := Head{Format: Format, Layout: Layout, Number: number, Read: read}
+	c := coder{}
+	if head.fields(&c); c.err != nil {
+		return nil, fmt.Errorf("%w: head: %w", ErrInvalid, c.err)
+	}
+	bytes := pack.AppendBytes(make([]byte, 0, maxHead), c.out)
+	data := d.out[room-prefix-len(bytes):]
+	copy(data[prefix:], bytes)
+	data[0] = Format
+	binary.BigEndian.PutUint32(data[1:], sum(data))
+	return data, nil
+}
+
+// fields takes the head's fields but the format, which lies in front of it.
+func (h *Head) fields(c *coder) {
+	c.one(&h.Layout, 255)
+	c.sequence(&h.Number)
+	c.must(h.Number > 0, errRange)
+	c.sequence(&h.Read)
+}
+
+// Encode gives the bytes of a whole batch, for tests and for what is not composed piece by piece.
+func Encode(number, read uint64, entries ...Entry) ([]byte, error) {
+	d := NewDraft(0)
+	for _, e := range entries {
+		if _, err := d.Add(e); err != nil {
+			return nil, err
+		}
+	}
+	return d.Encode(number, read)
+}
