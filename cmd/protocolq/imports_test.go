@@ -47,6 +47,9 @@ var floors = map[string]struct {
 	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", "golang.org/x/sync/errgroup",
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/failpoint", "protocolq/worker/limit", "protocolq/worker/pack", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record"}},
+
+	// In worker/journal only nats.go knows NATS.
+	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}}, // a log for tests that goes wrong on purpose
 }
 
 func TestFloors(t *testing.T) {

@@ -57,26 +57,37 @@ func NewDraft(limit int) *Draft {
 // Add adds an entry and gives its place in this batch, for others in it to refer to. With [ErrNoRoom] the entry fits into a
 // later batch, with [ErrInvalid] into none; the batch stays as it was.
 func (d *Draft) Add(e Entry) (Ref, error) {
-	if len(d.entries) == MaxEntries {
+	body, err := encode(e, d.scratch[:0])
+	d.scratch = body
+	if err != nil {
+		return Ref{}, err
+	}
+	return d.put(e, body, d.limit)
+}
+
+// encode appends an entry's fields.
+func encode(e Entry, to []byte) ([]byte, error) {
+	c := coder{out: to}
+	if e.fields(&c); c.err != nil {
+		return c.out, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), c.err)
+	}
+	return c.out, nil
+}
+
+// overhead is more than what stands in front of an entry's fields.
+const overhead = 3 + 5
+
+// put adds an encoded entry, if the batch takes at most limit bytes with it.
+func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
+	switch {
+	case d.sealed:
+		return Ref{}, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), errAfterSeal)
+	case room+len(body)+overhead > d.limit:
+		return Ref{}, fmt.Errorf("%w: kind %d takes %d bytes, a batch at most %d", ErrInvalid, e.Kind(), len(body), d.limit)
+	case len(d.entries) == MaxEntries || len(d.out)+len(body)+overhead > limit:
 		return Ref{}, ErrNoRoom
 	}
-	c := coder{out: d.scratch[:0]}
-	if e.fields(&c); c.err == nil && d.sealed {
-		c.err = errAfterSeal
-	}
-	d.scratch = c.out
-	if c.err != nil {
-		return Ref{}, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), c.err)
-	}
-	before := len(d.out)
-	d.out = pack.AppendBytes(pack.AppendInt(d.out, int64(e.Kind())), c.out)
-	if len(d.out) > d.limit {
-		d.out = d.out[:before]
-		if len(d.entries) == 0 {
-			return Ref{}, fmt.Errorf("%w: kind %d takes %d bytes, a batch at most %d", ErrInvalid, e.Kind(), len(c.out), d.limit)
-		}
-		return Ref{}, ErrNoRoom
-	}
+	d.out = pack.AppendBytes(pack.AppendInt(d.out, int64(e.Kind())), body)
 	d.entries = append(d.entries, e)
 	d.sealed = e.Kind() == KindSeal
 	return Ref{Index: uint16(len(d.entries))}, nil

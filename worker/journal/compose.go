@@ -1,0 +1,78 @@
+// Composing a batch: what was queued, then what is decided now.
+
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// composed is a batch with all that wait for it.
+type composed struct {
+	data      []byte
+	entries   []Entry
+	queued    []queued // the first of the entries
+	beats     []func(error)
+	seals     bool
+	firstSent time.Time
+	unknown   bool // it is on its way, and may be in the log
+}
+
+// reserve is the part of a batch that queued entries leave to decisions, which need none to come first.
+func reserve(limit int) int { return limit / 4 }
+
+// compose makes a batch of what waits; nil when there is nothing to send.
+func (w *Writer) compose(number uint64) (*composed, error) {
+	d := NewDraft(w.o.Limit)
+	b := &composed{}
+	w.mu.Lock()
+	w.taken = append(w.taken, w.queue...)
+	w.queue, w.decide = nil, false
+	b.beats, w.beats = w.beats, nil
+	seal := w.seal
+	w.mu.Unlock()
+
+	b.queued = w.taken
+	for i, q := range w.taken {
+		if _, err := d.put(q.entry, q.body, w.o.Limit-reserve(w.o.Limit)); err != nil {
+			b.queued = w.taken[:i] // no room: it is the first of the next batch
+			break
+		}
+		w.waiting.Add(-int64(len(q.body)))
+	}
+	w.taken = w.taken[len(b.queued):]
+	read := uint64(0)
+	if w.o.Decide != nil {
+		read = w.o.Decide(d)
+	}
+	if seal != nil && len(w.taken) == 0 {
+		_, err := d.Add(seal)
+		if err != nil && !errors.Is(err, ErrNoRoom) {
+			return b, err
+		}
+		b.seals = err == nil
+	}
+	if b.entries = d.Entries(); len(b.entries) == 0 && len(b.beats) == 0 {
+		return nil, nil
+	}
+	var err error
+	b.data, err = d.Encode(number, read)
+	return b, err
+}
+
+// end tells all that wait for a batch why it was not stored, or that nobody knows.
+func (b *composed) end(by error) {
+	err := fmt.Errorf("%w: %w", ErrEnded, by)
+	if b.unknown {
+		err = fmt.Errorf("%w: %w", ErrUnknown, by)
+	}
+	for _, q := range b.queued {
+		if q.done != nil {
+			q.done(Ref{}, err)
+		}
+	}
+	for _, done := range b.beats {
+		done(err)
+	}
+}

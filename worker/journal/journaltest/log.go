@@ -1,0 +1,196 @@
+// A log in memory that goes wrong on purpose, in the time of a bubble and the same way each time.
+
+// Package journaltest is a log for tests: [Log] is the stream, a [Conn] one process's connection to it. What may go wrong between
+// the two is set by [Faults] and happens by a seeded choice at instants of the test's own clock (testing/synctest), so that a
+// seed that fails fails again.
+package journaltest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"protocolq/worker/journal"
+)
+
+// Log is a stream of batches in memory. It is safe for concurrent use.
+type Log struct {
+	mu       sync.Mutex // guards what follows, and every Conn's fields
+	seed     uint64
+	messages []journal.Message // in their order
+	next     uint64            // the next position
+	bytes    int               // of the messages
+	room     int               // bytes that may be stored; 0: no bound
+	gone     bool              // the stream is deleted
+	leader   bool
+	conns    []*Conn
+	stored   func(journal.Message)
+}
+
+// New makes an empty log.
+func New(seed uint64) *Log {
+	return &Log{seed: seed, next: 1, leader: true}
+}
+
+// Faults are what goes wrong on a connection. The zero value is a connection without any; each chance is from 0 to 1.
+type Faults struct {
+	// Delay is the most that each way of a request takes, and a message that is followed.
+	Delay time.Duration
+	// LoseRequest and LoseReply lose an append or a read on its way there and on its way back.
+	LoseRequest, LoseReply float64
+	// Refuse refuses a correct append, as a cluster does while another write is under way.
+	Refuse float64
+	// LoseFollowed loses a message that is followed; Late lets it come up to LateBy later, and Twice a second time.
+	LoseFollowed, Late, Twice float64
+	LateBy                    time.Duration
+	// Behind lets Next answer as the log was up to this many messages ago.
+	Behind int
+}
+
+// Connect makes a connection.
+func (l *Log) Connect(f Faults) *Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &Conn{log: l, faults: f, rand: rand.New(rand.NewPCG(l.seed, uint64(len(l.conns))))} // one's own: no other changes its choices
+	l.conns = append(l.conns, c)
+	return c
+}
+
+// OnStored calls stored with each message at the moment it is stored, under the log's lock: for a test's own checks.
+func (l *Log) OnStored(stored func(journal.Message)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored = stored
+}
+
+// SetLeader says whether there is a leader. Without one nothing is stored and nobody knows the last message.
+func (l *Log) SetLeader(there bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leader = there
+}
+
+// SetRoom bounds the bytes that the log may hold; 0 takes the bound away.
+func (l *Log) SetRoom(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.room = bytes
+}
+
+// Delete takes the stream away.
+func (l *Log) Delete() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone, l.next = true, 1
+	l.keep(nil)
+}
+
+// Create makes the stream anew after Delete.
+func (l *Log) Create() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
+}
+
+// Restore makes the log what it was when the newest message was at a position.
+func (l *Log) Restore(position uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep(l.messages[:l.from(position+1)])
+	l.next = position + 1
+}
+
+// Replace makes the log hold these messages, as when another leader comes.
+func (l *Log) Replace(messages []journal.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep(messages)
+	l.next = 1
+	if n := len(messages); n > 0 {
+		l.next = messages[n-1].Position + 1
+	}
+}
+
+// Purge removes all messages below a position.
+func (l *Log) Purge(below uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keep(l.messages[l.from(below):])
+}
+
+// Corrupt changes a byte of the message at a position.
+func (l *Log) Corrupt(position uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := &l.messages[l.from(position)]
+	m.Data = slices.Clone(m.Data)
+	m.Data[len(m.Data)/2] ^= 1
+}
+
+// Messages are those that the log holds, in their order.
+func (l *Log) Messages() []journal.Message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.messages)
+}
+
+// Size is how many bytes the log holds.
+func (l *Log) Size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bytes
+}
+
+// keep makes the log hold these messages and no others. The caller holds mu.
+func (l *Log) keep(messages []journal.Message) {
+	l.messages, l.bytes = slices.Clone(messages), 0
+	for _, m := range messages {
+		l.bytes += len(m.Data)
+	}
+}
+
+// from is the index of the first message at a position or after it.
+func (l *Log) from(position uint64) int {
+	i, _ := slices.BinarySearchFunc(l.messages, position, func(m journal.Message, p uint64) int {
+		switch {
+		case m.Position < p:
+			return -1
+		case m.Position > p:
+			return 1
+		}
+		return 0
+	})
+	return i
+}
+
+// last is a member's newest message.
+func (l *Log) last(of journal.Member) journal.Message {
+	for _, m := range slices.Backward(l.messages) {
+		if m.Member == of {
+			return m
+		}
+	}
+	return journal.Message{Member: of}
+}
+
+// append stores a message. The caller holds mu.
+func (l *Log) append(a journal.Append) (uint64, error) {
+	if l.room > 0 && l.bytes+len(a.Data) > l.room {
+		return 0, journal.ErrFull
+	}
+	if l.last(a.Member).Position != a.Expect {
+		return 0, journal.ErrRefused
+	}
+	m := journal.Message{Member: a.Member, Position: l.next, Stored: time.Now().UTC(), Data: slices.Clone(a.Data)}
+	l.next++
+	l.messages = append(l.messages, m)
+	l.bytes += len(m.Data)
+	if l.stored != nil {
+		l.stored(m)
+	}
+	for _, c := range l.conns {
+		c.publish(m)
+	}
+	return m.Position, nil
+}

@@ -1,0 +1,52 @@
+// The log as its callers need it: who writes appends, who reads follows.
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Appender is the log to who writes.
+type Appender interface {
+	// Append stores data as the member's next message, if its last one is at position expect (0: it has none), and gives the
+	// position. Any error but [ErrPermanent] leaves open whether it was stored, or will be: only [Appender.Last] tells.
+	Append(ctx context.Context, a Append) (position uint64, err error)
+	// Last gives the member's newest message as the stream's leader has it; a zero Position says that there is none.
+	Last(ctx context.Context, m Member) (Message, error)
+}
+
+// Append is what is to be stored.
+type Append struct {
+	Member Member
+	Expect uint64
+	Data   []byte
+}
+
+// Source is the log to who reads.
+type Source interface {
+	// Follow hands each message to each as it is stored, from one goroutine and nearly in order, until stop is called. Messages
+	// may be lost, late, and repeated.
+	Follow(each func(Message)) (stop func(), err error)
+	// Next gives messages from a position on in their order, at least one if it can; what lies between them and before the
+	// first is not in the log. That there is none proves nothing: who answers may be behind.
+	Next(ctx context.Context, from uint64) ([]Message, error)
+}
+
+// What an Append comes to beside a position.
+var (
+	// ErrRefused says that the member's last message was not at the expected position, in the eyes of who answered.
+	ErrRefused = errors.New("journal: another message was expected")
+	// ErrFull says that the log has no room, now.
+	ErrFull = errors.New("journal: the log is full")
+	// ErrPermanent says that nothing was stored, and that the same append will be refused for as long as settings are what they are.
+	ErrPermanent = errors.New("journal: the log does not take this")
+)
+
+// Times of a writer and of a reader.
+const (
+	ackWait  = 500 * time.Millisecond // for an acknowledgement, and for an answer of the leader
+	minPause = 50 * time.Millisecond  // before something is tried again; doubled each time
+	maxPause = time.Second
+)

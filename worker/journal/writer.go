@@ -1,0 +1,284 @@
+// Writing: group commit, one batch on its way at a time.
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	// ErrSealed ends a writer whose member was sealed by another: what is not journalled goes on under a new member.
+	ErrSealed = errors.New("journal: this member is sealed")
+	// ErrRewound ends a writer whose log was restored from an older copy or made anew: an alarm. All that was read of it is void.
+	ErrRewound = errors.New("journal: the log is not the one that was written to")
+	// ErrQueueFull says that too much waits to be written.
+	ErrQueueFull = errors.New("journal: too much waits to be written")
+	// ErrEnded says that the writer has ended and an entry was not stored.
+	ErrEnded = errors.New("journal: the writer has ended")
+	// ErrUnknown says that the writer has ended while an entry was on its way: it may have been stored. It is journalled again
+	// under the next member, where its token or run makes one of both.
+	ErrUnknown = errors.New("journal: ended before it was known whether this was stored")
+)
+
+const (
+	maxQueue     = 8 << 20
+	gapPerMember = 200 * time.Microsecond
+)
+
+// WriterOptions are what a [Writer] needs. Log and Member are needed.
+type WriterOptions struct {
+	Log    Appender
+	Member Member // one that nobody has written as before
+	// Limit is how many bytes a batch takes at most; 0 is [MaxBatch], which no limit exceeds.
+	Limit int
+	// Decide is called when a batch is composed, and only then: it makes the decisions that are due, adds them, and says up to
+	// which position the log was applied when they were made. The entries that were queued are in the draft already, for a begin
+	// to refer to the ask beside it. What finds no room is decided again with the next batch. Nil: there are no decisions.
+	Decide func(d *Draft) (read uint64)
+	// Stored is called with each batch that is stored, in order, before those that wait for its entries. It must not block.
+	Stored func(Written)
+	Logger *slog.Logger // nil: none
+}
+
+// Written is a batch of a [Writer] that is stored.
+type Written struct {
+	Number   uint64
+	Position uint64
+	// FirstSent is when it was sent for the first time: the member's lease counts from here. It has the monotonic clock's reading
+	// and the wall clock's.
+	FirstSent time.Time
+	Entries   []Entry // entry i has the place {Position, i+1}
+}
+
+// Writer appends the batches of one member. Its methods are safe for concurrent use.
+type Writer struct {
+	o    WriterOptions
+	log  *slog.Logger
+	wake chan struct{} // something waits; has room for one
+	gap  atomic.Int64  // least time between two batches
+
+	newest  atomic.Pointer[Written] // the newest stored; written by Run
+	waiting atomic.Int64            // bytes of entries that wait
+	taken   []queued                // out of the queue and in no batch yet; Run's alone
+
+	mu      sync.Mutex // guards what follows; held for lines
+	queue   []queued
+	decide  bool
+	beats   []func(error)
+	seal    *Seal
+	endedBy error
+}
+
+// queued is an entry that waits for its batch.
+type queued struct {
+	entry Entry
+	body  []byte // encoded
+	done  func(Ref, error)
+}
+
+// NewWriter makes the writer of a new member, who joins with the first batch.
+func NewWriter(o WriterOptions) (*Writer, error) {
+	if o.Log == nil || !o.Member.Valid() {
+		return nil, fmt.Errorf("journal: a writer needs a log and a member's id, not %q", o.Member)
+	}
+	if o.Limit <= 0 || o.Limit > MaxBatch {
+		o.Limit = MaxBatch
+	}
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	w := &Writer{o: o, log: log.With("member", string(o.Member)), wake: make(chan struct{}, 1)}
+	w.SetMembers(1)
+	return w, nil
+}
+
+// SetMembers sets how many members the fleet has. The more there are, the longer each waits between batches: else group commit
+// fades, as everybody reads every batch.
+func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n, 1)) * int64(gapPerMember)) }
+
+// Newest is the newest batch that is stored; its FirstSent is zero when there is none.
+func (w *Writer) Newest() Written {
+	if n := w.newest.Load(); n != nil {
+		return *n
+	}
+	return Written{}
+}
+
+// Append queues an entry for the next batch that has room. done, if it is not nil, is called once, from Run, with the entry's
+// place or with the reason why it is not stored ([ErrUnknown]: may not be); it must not block. With an error of Append itself it
+// is never called.
+func (w *Writer) Append(e Entry, done func(Ref, error)) error {
+	body, err := encode(e, nil)
+	if err != nil {
+		return err
+	}
+	if len(body) > w.o.Limit-reserve(w.o.Limit)-room-overhead {
+		return fmt.Errorf("%w: kind %d takes %d bytes, of a batch of at most %d", ErrInvalid, e.Kind(), len(body), w.o.Limit)
+	}
+	return w.add(func() error {
+		if w.waiting.Add(int64(len(body))) > maxQueue {
+			w.waiting.Add(-int64(len(body)))
+			return ErrQueueFull
+		}
+		w.queue = append(w.queue, queued{e, body, done})
+		return nil
+	})
+}
+
+// Wake says that there is something to decide. A batch that comes out empty is not sent.
+func (w *Writer) Wake() {
+	_ = w.add(func() error { w.decide = true; return nil })
+}
+
+// Beat sends a batch, though there be nothing to put into it, and calls done, if it is not nil, when that is stored: the
+// member's lease is renewed, and who seals another has proved that it can write.
+func (w *Writer) Beat(done func(error)) error {
+	return w.add(func() error {
+		if done == nil {
+			done = func(error) {}
+		}
+		w.beats = append(w.beats, done)
+		return nil
+	})
+}
+
+// Seal ends the member: what is queued is written, then its own seal, and Run returns.
+func (w *Writer) Seal(why string) error {
+	return w.add(func() error {
+		if w.seal == nil {
+			w.seal = &Seal{By: w.o.Member, Why: why}
+		}
+		return nil
+	})
+}
+
+// add changes what waits, and wakes Run.
+func (w *Writer) add(change func() error) error {
+	w.mu.Lock()
+	err := w.endedBy
+	if err == nil {
+		err = change()
+	}
+	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Run writes until the member has sealed itself (nil), is sealed by another ([ErrSealed]), its log is another
+// ([ErrRewound]), the log refuses for good ([ErrPermanent]), or ctx ends. It is called once.
+func (w *Writer) Run(ctx context.Context) error {
+	s := sent{member: w.o.Member}
+	var b *composed
+	err := func() error {
+		for {
+			if err := w.rest(ctx); err != nil {
+				return err
+			}
+			s.number++
+			var err error
+			if b, err = w.compose(s.number); err != nil {
+				return err
+			}
+			if b == nil {
+				s.number--
+				continue
+			}
+			s.seals = b.seals
+			if s.expect, err = w.store(ctx, s, b); err != nil {
+				return err
+			}
+			w.stored(b, s)
+			if b = nil; s.seals {
+				return nil
+			}
+		}
+	}()
+	w.end(b, err)
+	return err
+}
+
+// rest waits until something waits to be written, and the least gap after the last batch has passed.
+func (w *Writer) rest(ctx context.Context) error {
+	for len(w.taken) == 0 && !w.due() {
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return pause(ctx, time.Until(w.Newest().FirstSent.Add(time.Duration(w.gap.Load()))))
+}
+
+// due reports whether something waits to be written. Whoever adds something after that wakes Run.
+func (w *Writer) due() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) > 0 || w.decide || len(w.beats) > 0 || w.seal != nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stored hands on that a batch is in the log.
+func (w *Writer) stored(b *composed, s sent) {
+	written := Written{Number: s.number, Position: s.expect, FirstSent: b.firstSent, Entries: b.entries}
+	w.newest.Store(&written)
+	if w.o.Stored != nil {
+		w.o.Stored(written)
+	}
+	for i, q := range b.queued {
+		if q.done != nil {
+			q.done(Ref{Position: s.expect, Index: uint16(i + 1)}, nil)
+		}
+	}
+	for _, done := range b.beats {
+		done(nil)
+	}
+}
+
+// end tells all that wait that they wait in vain.
+func (w *Writer) end(b *composed, by error) {
+	w.mu.Lock()
+	w.endedBy = ErrEnded
+	if by != nil {
+		w.endedBy = fmt.Errorf("%w: %w", ErrEnded, by)
+	}
+	queue, beats, err := append(w.taken, w.queue...), w.beats, w.endedBy
+	w.taken, w.queue, w.beats = nil, nil, nil
+	w.mu.Unlock()
+	if b != nil {
+		b.end(by)
+	}
+	for _, q := range queue {
+		if q.done != nil {
+			q.done(Ref{}, err)
+		}
+	}
+	for _, done := range beats {
+		done(err)
+	}
+}

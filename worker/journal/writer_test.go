@@ -1,0 +1,587 @@
+// Writing, in the time of a bubble: what goes into which batch, when it is sent, and what becomes of it.
+
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/journal/journaltest"
+)
+
+// stage is a writer on a log in memory, whose appends can be held and answered by hand.
+type stage struct {
+	t      *testing.T
+	log    *journaltest.Log
+	conn   *journaltest.Conn
+	w      *journal.Writer
+	begun  time.Time
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu      sync.Mutex
+	sent    []sending
+	intrude func(n int) error // answers append n from 1 on in the log's place, unless it is nil
+	written []journal.Written
+	logged  []string // what became of entries and beats, in order
+}
+
+// sending is one append.
+type sending struct {
+	at time.Duration
+	journal.Append
+}
+
+// Append implements [journal.Appender].
+func (s *stage) Append(ctx context.Context, a journal.Append) (uint64, error) {
+	s.mu.Lock()
+	s.sent = append(s.sent, sending{time.Since(s.begun), a})
+	n, intrude := len(s.sent), s.intrude
+	s.mu.Unlock()
+	if intrude != nil {
+		if err := intrude(n); err != nil {
+			return 0, err
+		}
+	}
+	return s.conn.Append(ctx, a)
+}
+
+// Last implements [journal.Appender].
+func (s *stage) Last(ctx context.Context, m journal.Member) (journal.Message, error) {
+	return s.conn.Last(ctx, m)
+}
+
+// play runs act on a stage in a bubble.
+func play(t *testing.T, f journaltest.Faults, change func(*journal.WriterOptions), act func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, log: journaltest.New(1), begun: time.Now(), ended: make(chan error, 1)}
+		s.conn = s.log.Connect(f)
+		o := journal.WriterOptions{Log: s, Member: "me", Stored: func(w journal.Written) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.written = append(s.written, w)
+		}}
+		if change != nil {
+			change(&o)
+		}
+		var err error
+		if s.w, err = journal.NewWriter(o); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.cancel = cancel
+		go func() { s.ended <- s.w.Run(ctx) }()
+		synctest.Wait()
+		act(s)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func told(n int) *journal.Told { return &journal.Told{Tokens: []string{fmt.Sprint(n)}} }
+
+// add queues entries, whose fate is logged.
+func (s *stage) add(numbers ...int) {
+	s.t.Helper()
+	for _, n := range numbers {
+		if err := s.w.Append(told(n), func(r journal.Ref, err error) { s.note(fmt.Sprintf("%d: %v %v", n, r, short(err))) }); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func short(err error) string {
+	for _, e := range []error{journal.ErrUnknown, journal.ErrSealed, journal.ErrRewound, journal.ErrPermanent, journal.ErrEnded} {
+		if errors.Is(err, e) {
+			_, after, _ := strings.Cut(e.Error(), ": ")
+			return after
+		}
+	}
+	return fmt.Sprint(err)
+}
+
+func (s *stage) note(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logged = append(s.logged, line)
+}
+
+// wait lets time pass and all that is due happen.
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (s *stage) wantLogged(want ...string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := cmp.Diff(want, s.logged); d != "" {
+		s.t.Errorf("became of what was added: %s", d)
+	}
+	s.logged = nil
+}
+
+// wantSent checks each append: when, and after which position.
+func (s *stage) wantSent(want ...string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got []string
+	for _, a := range s.sent {
+		got = append(got, fmt.Sprintf("%v after %d", a.at, a.Expect))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		s.t.Errorf("sent: %s", d)
+	}
+}
+
+// wantBatches checks what the log holds of the member.
+func (s *stage) wantBatches(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, m := range s.log.Messages() {
+		if m.Member != "me" {
+			continue
+		}
+		b, err := journal.Decode(m)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		line := fmt.Sprintf("%d:", b.Number)
+		for _, e := range b.Entries {
+			switch e := e.(type) {
+			case *journal.Told:
+				line += " " + e.Tokens[0]
+			case *journal.Seal:
+				line += fmt.Sprintf(" sealed by %s: %s", e.By, e.Why)
+			default:
+				line += fmt.Sprintf(" kind %d", e.Kind())
+			}
+		}
+		got = append(got, line)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		s.t.Errorf("batches: %s", d)
+	}
+}
+
+func (s *stage) wantEnd(want error) {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		if !errors.Is(err, want) {
+			s.t.Errorf("ended with %v, want %v", err, want)
+		}
+	default:
+		s.t.Errorf("goes on, want an end with %v", want)
+	}
+}
+
+// An entry that comes alone is sent at once; what comes while a batch is on its way is one batch, sent as that is acknowledged.
+func TestGroupCommit(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		release := make(chan error)
+		s.intrude = func(int) error { return <-release }
+		s.add(1)
+		synctest.Wait()
+		s.wantSent("0s after 0")
+		s.add(2, 3)
+		wait(7 * time.Millisecond)
+		s.add(4)
+		s.wantSent("0s after 0")
+		release <- nil
+		synctest.Wait()
+		s.wantSent("0s after 0", "7ms after 1")
+		s.wantLogged("1: 1/1 <nil>")
+		release <- nil
+		synctest.Wait()
+		s.wantLogged("2: 2/1 <nil>", "3: 2/2 <nil>", "4: 2/3 <nil>")
+		s.wantBatches("1: 1", "2: 2 3 4")
+		if n := s.w.Newest(); n.Number != 2 || n.Position != 2 || n.FirstSent.Sub(s.begun) != 7*time.Millisecond || len(n.Entries) != 3 {
+			t.Errorf("newest %+v", n)
+		}
+	})
+}
+
+// Between two batches there are 0.2 ms for each member, and none after a rest.
+func TestLeastGap(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.w.SetMembers(50)
+		s.add(1)
+		synctest.Wait()
+		s.add(2)
+		wait(4 * time.Millisecond)
+		s.add(3)
+		wait(6*time.Millisecond - 1)
+		s.wantSent("0s after 0")
+		wait(1)
+		s.wantSent("0s after 0", "10ms after 1")
+		wait(20 * time.Millisecond)
+		s.add(4)
+		synctest.Wait()
+		s.wantSent("0s after 0", "10ms after 1", "30ms after 2")
+		s.wantBatches("1: 1", "2: 2 3", "3: 4")
+	})
+}
+
+// Decisions are made when the batch is composed, beside what was queued before, and say what they know.
+func TestDecidedWhenComposed(t *testing.T) {
+	read, due := uint64(0), 0
+	var s *stage
+	decide := func(d *journal.Draft) uint64 {
+		if due > 0 {
+			if _, err := d.Add(told(due)); err != nil {
+				t.Error(err)
+			}
+			due = 0
+		}
+		s.note(fmt.Sprintf("decided at %d beside %d", read, len(d.Entries())))
+		return read
+	}
+	play(t, journaltest.Faults{}, func(o *journal.WriterOptions) { o.Decide = decide }, func(staged *stage) {
+		s = staged
+		release := make(chan error)
+		s.intrude = func(int) error { return <-release }
+		read = 5
+		s.add(1)
+		synctest.Wait()
+		s.wantLogged("decided at 5 beside 1")
+		due, read = 70, 8
+		s.w.Wake()
+		s.add(2)
+		wait(time.Millisecond)
+		read = 9 // the log goes on before the batch is composed
+		release <- nil
+		synctest.Wait()
+		s.wantLogged("1: 1/1 <nil>", "decided at 9 beside 2")
+		release <- nil
+		synctest.Wait()
+		s.wantLogged("2: 2/1 <nil>")
+		wait(time.Millisecond)
+		s.w.Wake() // nothing is due after all
+		synctest.Wait()
+		s.wantLogged("decided at 9 beside 0")
+		s.wantBatches("1: 1", "2: 2 70")
+		for i, want := range []uint64{5, 9} {
+			if b, err := journal.Decode(s.log.Messages()[i]); err != nil || b.Read != want {
+				t.Errorf("batch %d read %d, %v; want %d", i+1, b.Read, err, want)
+			}
+		}
+	})
+}
+
+// A beat is a batch though there be nothing in it.
+func TestBeat(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		for range 2 {
+			if err := s.w.Beat(func(err error) { s.note(fmt.Sprint("beat ", err)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.w.Beat(nil); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		s.wantLogged("beat <nil>", "beat <nil>")
+		s.wantBatches("1:")
+	})
+}
+
+// An acknowledgement that does not come: after 500 ms the leader knows. The lease counts from the first sending.
+func TestLostAcknowledgement(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		wait(time.Second)
+		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})
+		s.add(1)
+		wait(500*time.Millisecond - 1)
+		s.conn.SetFaults(journaltest.Faults{})
+		s.wantLogged()
+		wait(1)
+		s.wantLogged("1: 1/1 <nil>")
+		s.wantSent("1s after 0")
+		if n := s.w.Newest(); n.FirstSent.Sub(s.begun) != time.Second || n.Position != 1 {
+			t.Errorf("newest %+v", n)
+		}
+	})
+}
+
+// A request that is lost is sent again as it was, and renews the lease from when it was sent first.
+func TestLostRequest(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.conn.SetFaults(journaltest.Faults{LoseRequest: 1})
+		s.add(1)
+		wait(time.Millisecond)
+		s.add(2) // does not get into the batch that is sent again
+		s.conn.SetFaults(journaltest.Faults{})
+		wait(549 * time.Millisecond)
+		s.wantSent("0s after 0", "550ms after 0", "550ms after 1")
+		s.wantLogged("1: 1/1 <nil>", "2: 2/1 <nil>")
+		s.wantBatches("1: 1", "2: 2")
+		if !slices.Equal(s.sent[0].Data, s.sent[1].Data) {
+			t.Error("another batch was sent in its place")
+		}
+		if n := s.written[0]; !n.FirstSent.Equal(s.begun) {
+			t.Errorf("first sent after %v", n.FirstSent.Sub(s.begun))
+		}
+	})
+}
+
+// A correct append that is refused is sent again, each time after twice the pause, up to a second.
+func TestCorrectAppendRefused(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.conn.SetFaults(journaltest.Faults{Refuse: 1})
+		s.add(1)
+		wait(3 * time.Second)
+		s.conn.SetFaults(journaltest.Faults{})
+		wait(time.Second)
+		s.wantSent("0s after 0", "50ms after 0", "150ms after 0", "350ms after 0", "750ms after 0", "1.55s after 0", "2.55s after 0", "3.55s after 0")
+		s.wantBatches("1: 1")
+	})
+}
+
+// Without a leader, or cut off, a writer waits for as long as it takes.
+func TestNoLeader(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.log.SetLeader(false)
+		s.add(1)
+		wait(time.Minute)
+		s.wantLogged()
+		s.log.SetLeader(true)
+		s.conn.Cut(true)
+		wait(time.Minute)
+		s.conn.Cut(false)
+		wait(3 * time.Second)
+		s.wantLogged("1: 1/1 <nil>")
+		s.wantBatches("1: 1")
+	})
+}
+
+func TestFull(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.log.SetRoom(1)
+		s.add(1)
+		wait(time.Minute)
+		s.wantLogged()
+		s.log.SetRoom(0)
+		wait(time.Second)
+		s.wantLogged("1: 1/1 <nil>")
+	})
+}
+
+func TestSealedByAnother(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.add(1)
+		wait(time.Second)
+		if sealed, err := journal.SealOther(s.t.Context(), s.conn, journal.Sealing{Of: "me", By: "other", Number: 1, Position: 1, Read: 1, Why: "silent"}); !sealed || err != nil {
+			t.Fatal(sealed, err)
+		}
+		release := make(chan error)
+		s.intrude = func(int) error { return <-release }
+		s.add(2)
+		synctest.Wait()
+		s.add(3)
+		if err := s.w.Beat(func(err error) { s.note("beat " + short(err)) }); err != nil {
+			t.Fatal(err)
+		}
+		release <- nil
+		synctest.Wait()
+		s.wantLogged("1: 1/1 <nil>", "2: 0/0 this member is sealed", "3: 0/0 this member is sealed", "beat this member is sealed")
+		s.wantEnd(journal.ErrSealed)
+		s.wantBatches("1: 1", "2: sealed by other: silent")
+		if err := s.w.Append(told(4), nil); !errors.Is(err, journal.ErrEnded) || !errors.Is(err, journal.ErrSealed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// A batch is stored, its acknowledgement lost, and the member sealed before it asks: it is not said to be lost.
+func TestSealedAfterABatch(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})
+		s.add(1)
+		wait(100 * time.Millisecond)
+		s.add(2)
+		other := s.log.Connect(journaltest.Faults{})
+		if sealed, err := journal.SealOther(s.t.Context(), other, journal.Sealing{Of: "me", By: "other", Number: 1, Position: 1, Why: "silent"}); !sealed || err != nil {
+			t.Fatal(sealed, err)
+		}
+		s.conn.SetFaults(journaltest.Faults{})
+		wait(time.Second)
+		s.wantLogged("1: 0/0 ended before it was known whether this was stored", "2: 0/0 this member is sealed")
+		s.wantEnd(journal.ErrSealed)
+		s.wantBatches("1: 1", "2: sealed by other: silent")
+	})
+}
+
+// A member ends with its own seal, after all that was queued.
+func TestOwnSeal(t *testing.T) {
+	for name, f := range map[string]journaltest.Faults{"": {}, "acknowledgement lost": {LoseReply: 1}} {
+		t.Run(name, func(t *testing.T) {
+			play(t, journaltest.Faults{}, nil, func(s *stage) {
+				s.add(1)
+				wait(time.Second)
+				s.conn.SetFaults(f)
+				s.add(2, 3)
+				if err := s.w.Seal("drained"); err != nil {
+					t.Fatal(err)
+				}
+				wait(time.Millisecond)
+				s.conn.SetFaults(journaltest.Faults{})
+				wait(time.Second)
+				s.wantEnd(nil)
+				s.wantLogged("1: 1/1 <nil>", "2: 2/1 <nil>", "3: 2/2 <nil>")
+				s.wantBatches("1: 1", "2: 2 3 sealed by me: drained")
+				if err := s.w.Seal("again"); !errors.Is(err, journal.ErrEnded) {
+					t.Errorf("sealed again: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A log that is another is doubted for as long as a leader that lost its place may answer, and no longer.
+func TestRewound(t *testing.T) {
+	for name, rewind := range map[string]func(*journaltest.Log){
+		"restored":  func(l *journaltest.Log) { l.Restore(1) },
+		"made anew": func(l *journaltest.Log) { l.Delete(); l.Create() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, journaltest.Faults{}, nil, func(s *stage) {
+				s.add(1)
+				wait(time.Second)
+				s.add(2)
+				wait(time.Second)
+				rewind(s.log)
+				s.add(3)
+				wait(12*time.Second - 1)
+				s.wantLogged("1: 1/1 <nil>", "2: 2/1 <nil>")
+				wait(time.Second)
+				s.wantLogged("3: 0/0 ended before it was known whether this was stored")
+				s.wantEnd(journal.ErrRewound)
+			})
+		})
+	}
+}
+
+// An old leader that answers with less than is stored is not believed; the batch is written when the new one answers.
+func TestOldLeader(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.add(1)
+		wait(time.Second)
+		s.add(2)
+		wait(time.Second)
+		now := s.log.Messages()
+		s.log.Restore(1)
+		s.add(3)
+		wait(10 * time.Second)
+		s.log.Replace(now)
+		wait(3 * time.Second)
+		s.wantLogged("1: 1/1 <nil>", "2: 2/1 <nil>", "3: 3/1 <nil>")
+		s.wantBatches("1: 1", "2: 2", "3: 3")
+	})
+}
+
+func TestPermanentRefusal(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.intrude = func(int) error { return fmt.Errorf("%w: too long", journal.ErrPermanent) }
+		s.add(1)
+		wait(time.Minute)
+		s.wantSent("0s after 0")
+		s.wantLogged("1: 0/0 the log does not take this")
+		s.wantEnd(journal.ErrPermanent)
+	})
+}
+
+// Of what is on its way when the writer is ended, nobody knows.
+func TestEndedOnItsWay(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})
+		s.add(1)
+		synctest.Wait()
+		s.add(2)
+		wait(time.Millisecond)
+		s.cancel()
+		synctest.Wait()
+		s.wantLogged("1: 0/0 ended before it was known whether this was stored", "2: 0/0 the writer has ended")
+		s.wantEnd(context.Canceled)
+		s.wantBatches("1: 1")
+	})
+}
+
+// What waits is bounded, and so is each batch; queued entries leave a quarter of it to decisions.
+func TestBounds(t *testing.T) {
+	decided := 0
+	decide := func(d *journal.Draft) uint64 {
+		for decided < 1000 {
+			if _, err := d.Add(&journal.Told{Tokens: []string{strings.Repeat("x", 500)}}); err != nil {
+				break
+			}
+			decided++
+		}
+		return 0
+	}
+	play(t, journaltest.Faults{}, func(o *journal.WriterOptions) { o.Decide = decide }, func(s *stage) {
+		release := make(chan error)
+		s.intrude = func(int) error { return <-release }
+		big := &journal.Ask{Door: journal.Await, Query: make([]byte, 64<<10)}
+		n := 0
+		for ; n < 1000; n++ {
+			if err := s.w.Append(big, nil); err != nil {
+				if !errors.Is(err, journal.ErrQueueFull) {
+					t.Fatal(err)
+				}
+				break
+			}
+			synctest.Wait()
+		}
+		if n != 1+127 {
+			t.Errorf("%d entries of 64 KiB found room, one of them on its way, the others in 8 MiB", n)
+		}
+		for range 1 + 64 { // two of them fit into a batch
+			release <- nil
+			wait(time.Millisecond)
+		}
+		if err := s.w.Append(big, nil); err != nil {
+			t.Errorf("with room again: %v", err)
+		}
+		asks := 0
+		for _, m := range s.log.Messages() {
+			if len(m.Data) > journal.MaxBatch {
+				t.Errorf("a batch of %d bytes", len(m.Data))
+			}
+			b, err := journal.Decode(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range b.Entries {
+				if e.Kind() == journal.KindAsk {
+					asks++
+				}
+			}
+		}
+		if asks != n || decided != 1000 {
+			t.Errorf("%d asks of %d, %d decisions", asks, n, decided)
+		}
+		for _, e := range []journal.Entry{&journal.Seal{}, &journal.Ask{Door: journal.Await, Query: make([]byte, 127<<10), Trace: strings.Repeat("x", 1025)}} {
+			if err := s.w.Append(e, nil); !errors.Is(err, journal.ErrInvalid) {
+				t.Errorf("not valid, yet queued: %v", err)
+			}
+		}
+		close(release)
+	})
+	if _, err := journal.NewWriter(journal.WriterOptions{Member: "a.b", Log: journaltest.New(1).Connect(journaltest.Faults{})}); err == nil {
+		t.Error("a writer for no member")
+	}
+}
