@@ -1,0 +1,256 @@
+// Reading: one contiguous cursor over the log's positions.
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrPurged ends a reader that was so far behind that the log was purged beyond it: what was read is void, for a part of it is
+// missing. A new reader begins with what the log holds now.
+var ErrPurged = errors.New("journal: the log was purged beyond this reader")
+
+const (
+	maxAhead  = 64 << 20        // bytes that wait to be read
+	readWait  = 2 * time.Second // for an answer of Next
+	pollEvery = time.Second     // without a message: the newest may have been lost on its way
+	firstTry  = 10 * time.Millisecond
+	maxTry    = 500 * time.Millisecond
+	recent    = 4096 // positions whose times are known, so that a late message is told from one of another log
+)
+
+// ReaderOptions are what a [Reader] needs. Source and Apply are needed.
+type ReaderOptions struct {
+	Source Source
+	// After is the position up to which the log was read before; 0: the reader begins with whatever the log begins with.
+	After uint64
+	// Apply takes every batch in the log's order, those of whose message is corrupt too, from Run's goroutine. Its error ends Run.
+	Apply  func(*Batch) error
+	Logger *slog.Logger // nil: none
+}
+
+// Reader reads the log as it grows.
+type Reader struct {
+	o      ReaderOptions
+	log    *slog.Logger
+	cursor atomic.Uint64 // written by Run
+	times  [recent]time.Time
+	ahead  map[uint64]Message // beyond a gap; Run's alone
+
+	mu    sync.Mutex // guards what follows; held for lines
+	inbox []Message
+	bytes int  // in inbox and ahead
+	lost  bool // a message found no room
+	wake  chan struct{}
+}
+
+// NewReader makes a reader.
+func NewReader(o ReaderOptions) (*Reader, error) {
+	if o.Source == nil || o.Apply == nil {
+		return nil, errors.New("journal: a reader needs a source and somebody who takes what is read")
+	}
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	r := &Reader{o: o, log: log, ahead: map[uint64]Message{}, wake: make(chan struct{}, 1)}
+	r.cursor.Store(o.After)
+	return r, nil
+}
+
+// Position is the position up to which the log is applied.
+func (r *Reader) Position() uint64 { return r.cursor.Load() }
+
+// Run reads until ctx ends, Apply fails, a batch is not understood ([ErrNewer]), or what was read is void: [ErrPurged],
+// [ErrRewound]. It is called once.
+func (r *Reader) Run(ctx context.Context) error {
+	stop, err := r.o.Source.Follow(r.take)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	p := pace{next: time.Now(), wait: firstTry}
+	for {
+		if !time.Now().Before(p.next) {
+			progress, err := r.fetch(ctx)
+			if err != nil {
+				return err
+			}
+			p.fetched(time.Now(), progress)
+		}
+		before := r.Position()
+		behind, err := r.applyTaken()
+		if err != nil {
+			return err
+		}
+		p.applied(time.Now(), r.Position() > before, behind)
+		if err := r.sleep(ctx, time.Until(p.next)); err != nil {
+			return err
+		}
+	}
+}
+
+// pace is when the log is asked for what does not come by itself.
+type pace struct {
+	next   time.Time
+	wait   time.Duration // before the same is asked for again
+	behind bool          // there is more of the log beyond a gap
+}
+
+// fetched says that the log was asked. While it has more it is asked on.
+func (p *pace) fetched(now time.Time, progress bool) {
+	switch {
+	case progress:
+		p.next, p.wait = now, firstTry
+	case p.behind: // nobody who answers has it yet, or it comes by itself
+		p.next, p.wait = now.Add(p.wait), min(2*p.wait, maxTry)
+	default:
+		p.next = now.Add(pollEvery)
+	}
+}
+
+// applied says that what was followed is applied as far as it is contiguous. A new gap is asked for at once.
+func (p *pace) applied(now time.Time, progress, behind bool) {
+	switch {
+	case behind && (progress || !p.behind):
+		p.next, p.wait = now, firstTry
+	case progress && !behind:
+		p.next = now.Add(pollEvery)
+	}
+	p.behind = behind
+}
+
+// sleep waits for a message, at most for d.
+func (r *Reader) sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-r.wake:
+		return nil
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// take keeps a message that was followed until Run has time.
+func (r *Reader) take(m Message) {
+	r.mu.Lock()
+	if r.bytes+len(m.Data) > maxAhead {
+		r.lost = true
+	} else {
+		r.inbox = append(r.inbox, m)
+		r.bytes += len(m.Data)
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// applyTaken applies what was followed as far as it is contiguous, and reports whether there is more of the log beyond a gap.
+func (r *Reader) applyTaken() (behind bool, err error) {
+	r.mu.Lock()
+	inbox, lost := r.inbox, r.lost
+	r.inbox, r.lost = nil, false
+	r.mu.Unlock()
+	for _, m := range inbox {
+		_, known := r.ahead[m.Position]
+		switch {
+		case m.Position > r.Position() && !known:
+			r.ahead[m.Position] = m
+			continue
+		case m.Position <= r.Position():
+			err = errors.Join(err, r.late(m))
+		}
+		r.release(m)
+	}
+	for err == nil {
+		m, ok := r.ahead[r.Position()+1]
+		if !ok {
+			break
+		}
+		err = r.apply(m)
+	}
+	return lost || len(r.ahead) > 0, err
+}
+
+// release gives back the room of a message that waited.
+func (r *Reader) release(m Message) {
+	r.mu.Lock()
+	r.bytes -= len(m.Data)
+	r.mu.Unlock()
+}
+
+// late looks at a message from before the cursor: it is one that was read, or the log is another.
+func (r *Reader) late(m Message) error {
+	was := r.times[m.Position%recent]
+	if r.Position()-m.Position >= recent { // too long ago to be known: one that was read is no newer than the newest
+		was = m.Stored
+		if newest := r.times[r.Position()%recent]; m.Stored.After(newest) {
+			was = newest
+		}
+	}
+	if was.IsZero() || was.Equal(m.Stored) {
+		return nil
+	}
+	return fmt.Errorf("%w: position %d was stored at %v, and again at %v", ErrRewound, m.Position, was, m.Stored)
+}
+
+// fetch reads on from the cursor, and reports whether there was anything. That there was nothing proves nothing.
+func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
+	wait, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
+	messages, err := r.o.Source.Next(wait, r.Position()+1)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err != nil {
+		r.log.Warn("log not read", "position", r.Position(), "err", err)
+	}
+	for _, m := range messages {
+		at := r.Position()
+		if m.Position > at+1 && at > 0 {
+			return progress, fmt.Errorf("%w: position %d follows %d", ErrPurged, m.Position, at)
+		}
+		if m.Position <= at {
+			continue
+		}
+		if err := r.apply(m); err != nil {
+			return progress, err
+		}
+		progress = true
+	}
+	return progress, nil
+}
+
+// apply hands on the message after the cursor.
+func (r *Reader) apply(m Message) error {
+	if waiting, ok := r.ahead[m.Position]; ok {
+		delete(r.ahead, m.Position)
+		r.release(waiting)
+	}
+	b, err := Decode(m)
+	if errors.Is(err, ErrCorrupt) {
+		r.log.Error("batch is corrupt", "position", m.Position, "by", string(m.Member), "err", err)
+	} else if err != nil {
+		return err
+	}
+	r.times[m.Position%recent] = m.Stored
+	if err := r.o.Apply(b); err != nil {
+		return err
+	}
+	r.cursor.Store(m.Position)
+	return nil
+}
