@@ -1,0 +1,486 @@
+// What every log must do, checked on the one in memory, on a server, and on three.
+
+package journal_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/journal/journaltest"
+)
+
+// fleetLog is what a member needs of the log.
+type fleetLog interface {
+	journal.Appender
+	journal.Source
+}
+
+// subject is a log under test and its surroundings.
+type subject struct {
+	t      *testing.T
+	log    fleetLog
+	within time.Duration // for what happens by itself
+	purge  func(below uint64)
+	room   func(bytes int) // 0: no bound
+	remake func()          // delete it, and make it anew
+}
+
+// conformance is what a log must do, by name. Each check has a log of its own.
+var conformance = map[string]func(s *subject){
+	"empty":       emptyIsNoError,
+	"order":       oneOrderForAll,
+	"one winner":  oneWinner,
+	"last":        lastIsTheMembersOwn,
+	"read on":     readOnFromAnywhere,
+	"purged":      purgedIsPassedOver,
+	"followed":    followedAsStored,
+	"full":        fullIsSaid,
+	"made anew":   madeAnewIsEmpty,
+	"cancelled":   cancelledIsNoVerdict,
+	"whole batch": wholeBatchesPass,
+	"everybody":   everybodyReadsTheSame,
+	"sealing":     sealedOnce,
+}
+
+func TestConformanceOfFake(t *testing.T) {
+	for name, check := range conformance {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := journaltest.New(1)
+				check(&subject{t: t, log: l.Connect(journaltest.Faults{}), within: time.Second,
+					purge: l.Purge, room: l.SetRoom, remake: func() { l.Delete(); l.Create() }})
+			})
+		})
+	}
+}
+
+func TestConformanceOfOneServer(t *testing.T) {
+	for name, check := range conformance {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(newServers(t, 1).subject(t, name))
+		})
+	}
+}
+
+func TestConformanceOfThreeServers(t *testing.T) {
+	c := newServers(t, 3)
+	for name, check := range conformance {
+		t.Run(name, func(t *testing.T) { check(c.subject(t, name)) })
+	}
+}
+
+func (s *subject) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	s.t.Cleanup(cancel)
+	return ctx
+}
+
+// put appends until there is a verdict: while a leader is chosen nobody answers.
+func (s *subject) put(m journal.Member, expect uint64, data string) (uint64, error) {
+	for begun, doubted := time.Now(), false; ; <-time.After(20 * time.Millisecond) {
+		at, err := s.log.Append(s.ctx(), journal.Append{Member: m, Expect: expect, Data: []byte(data)})
+		for _, verdict := range []error{journal.ErrRefused, journal.ErrFull, journal.ErrPermanent} {
+			if errors.Is(err, verdict) && doubted {
+				if last, e := s.log.Last(s.ctx(), m); e == nil && string(last.Data) == data {
+					return last.Position, nil
+				}
+			}
+			if errors.Is(err, verdict) {
+				return at, err
+			}
+		}
+		if err == nil || time.Since(begun) > s.within {
+			return at, err
+		}
+		doubted = true
+	}
+}
+
+func (s *subject) append(m journal.Member, expect uint64, data string) uint64 {
+	s.t.Helper()
+	at, err := s.put(m, expect, data)
+	if err != nil || at == 0 {
+		s.t.Fatalf("append after %d: position %d, %v", expect, at, err)
+	}
+	return at
+}
+
+func (s *subject) refused(m journal.Member, expect uint64) {
+	s.t.Helper()
+	at, err := s.put(m, expect, "wrong")
+	if !errors.Is(err, journal.ErrRefused) || errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrPermanent) {
+		s.t.Errorf("append after %d: position %d, %v, want a refusal", expect, at, err)
+	}
+}
+
+func (s *subject) last(m journal.Member) journal.Message {
+	s.t.Helper()
+	got, err := s.log.Last(s.ctx(), m)
+	if err != nil || got.Member != m {
+		s.t.Fatalf("last of %s: %+v, %v", m, got, err)
+	}
+	return got
+}
+
+// next reads on until there is something: who answers may be behind.
+func (s *subject) next(from uint64, want int) []journal.Message {
+	s.t.Helper()
+	var got []journal.Message
+	s.eventually(fmt.Sprintf("%d messages from %d on", want, from), func() bool {
+		var err error
+		got, err = s.log.Next(s.ctx(), from)
+		return err == nil && len(got) >= want
+	})
+	return got
+}
+
+func (s *subject) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for begun := time.Now(); !holds(); <-time.After(5 * time.Millisecond) {
+		if time.Since(begun) > s.within {
+			s.t.Fatalf("not within %v: %s", s.within, what)
+		}
+	}
+}
+
+func emptyIsNoError(s *subject) {
+	if m := s.last("m"); m.Position != 0 || m.Data != nil {
+		s.t.Errorf("last of nobody: %+v", m)
+	}
+	if got, err := s.log.Next(s.ctx(), 1); err != nil || len(got) != 0 {
+		s.t.Errorf("next of nothing: %v, %v", got, err)
+	}
+	s.refused("m", 7)
+}
+
+func oneOrderForAll(s *subject) {
+	a1 := s.append("a", 0, "a1")
+	b1 := s.append("b", 0, "b1")
+	a2 := s.append("a", a1, "a2")
+	if b1 != a1+1 || a2 != b1+1 {
+		s.t.Errorf("positions %d, %d, %d", a1, b1, a2)
+	}
+	for _, wrong := range []uint64{0, a1, b1, a2 + 100} {
+		s.refused("a", wrong)
+	}
+	s.refused("c", a1)
+	if m := s.last("a"); m.Position != a2 {
+		s.t.Errorf("after refusals the last is %+v", m)
+	}
+}
+
+func oneWinner(s *subject) {
+	const writers = 32
+	var mu sync.Mutex
+	won := map[string]uint64{}
+	var wg sync.WaitGroup
+	for i := range writers {
+		wg.Go(func() {
+			data := fmt.Sprint("writer ", i)
+			switch at, err := s.put("m", 0, data); {
+			case err == nil:
+				mu.Lock()
+				won[data] = at
+				mu.Unlock()
+			case !errors.Is(err, journal.ErrRefused):
+				s.t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if m := s.last("m"); len(won) != 1 || won[string(m.Data)] != m.Position {
+		s.t.Errorf("%v won, the last is %q at %d", won, m.Data, m.Position)
+	}
+}
+
+func lastIsTheMembersOwn(s *subject) {
+	before := time.Now().Add(-time.Second)
+	at := s.append("a", 0, "first")
+	s.append("b", 0, "of another")
+	at = s.append("a", at, "\x00second\xff")
+	s.append("b", s.last("b").Position, "of another")
+	m := s.last("a")
+	if m.Position != at || string(m.Data) != "\x00second\xff" || m.Stored.Before(before) || m.Stored.After(time.Now().Add(time.Second)) {
+		s.t.Errorf("last: %+v", m)
+	}
+}
+
+// many appends n messages of one member and gives the position of the first.
+func (s *subject) many(n int) (first uint64) {
+	at := uint64(0)
+	for i := range n {
+		at = s.append("m", at, fmt.Sprint("message ", i))
+		if i == 0 {
+			first = at
+		}
+	}
+	return first
+}
+
+func (s *subject) contiguous(got []journal.Message, from uint64) {
+	s.t.Helper()
+	for i, m := range got {
+		if m.Position != from+uint64(i) || m.Member != "m" || !strings.HasPrefix(string(m.Data), "message ") || m.Stored.IsZero() {
+			s.t.Fatalf("message %d from %d on: %+v", i, from, m)
+		}
+	}
+}
+
+func readOnFromAnywhere(s *subject) {
+	const n = 100
+	first := s.many(n)
+	s.next(first+n-1, 1)
+	s.contiguous(s.next(first, 1), first)
+	s.contiguous(s.next(first+40, 1), first+40)
+	if got := s.next(first+n-1, 1); len(got) != 1 || string(got[0].Data) != "message 99" {
+		s.t.Errorf("the last: %+v", got)
+	}
+	if got, err := s.log.Next(s.ctx(), first+n); err != nil || len(got) != 0 {
+		s.t.Errorf("beyond the last: %v, %v", got, err)
+	}
+	seen := 0
+	for at := first; at < first+n; {
+		got := s.next(at, 1)
+		s.contiguous(got, at)
+		seen += len(got)
+		at = got[len(got)-1].Position + 1
+	}
+	if seen != n {
+		s.t.Errorf("%d messages one after the other, of %d", seen, n)
+	}
+}
+
+func purgedIsPassedOver(s *subject) {
+	first := s.many(10)
+	s.purge(first + 6)
+	s.eventually("the purge everywhere", func() bool {
+		got, err := s.log.Next(s.ctx(), first)
+		return err == nil && len(got) == 4 && got[0].Position == first+6
+	})
+	s.contiguous(s.next(first+8, 2), first+8)
+	if next := s.append("m", first+9, "message 10"); next != first+10 {
+		s.t.Errorf("after the purge at %d", next)
+	}
+}
+
+func followedAsStored(s *subject) {
+	var mu sync.Mutex
+	var got []journal.Message
+	stop, err := s.log.Follow(func(m journal.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, m)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	count := func(n int) func() bool {
+		return func() bool { mu.Lock(); defer mu.Unlock(); return len(got) >= n }
+	}
+	at := s.append("warm-up", 0, "x")
+	s.eventually("the first message is followed", func() bool {
+		if !count(1)() {
+			at = s.append("warm-up", at, "x")
+		}
+		return count(1)()
+	})
+	s.eventually("all that was stored before", func() bool { mu.Lock(); defer mu.Unlock(); return got[len(got)-1].Position == at })
+	mu.Lock()
+	got = nil
+	mu.Unlock()
+	const n = 20
+	first := s.many(n)
+	s.eventually("every message", count(n))
+	stop()
+	if d := cmp.Diff(s.next(first, n), got); d != "" {
+		s.t.Error(d)
+	}
+	s.append("m", first+n-1, "message after")
+	if !count(n)() || count(n+1)() {
+		s.t.Error("followed after stop")
+	}
+}
+
+func fullIsSaid(s *subject) {
+	s.room(8 << 10)
+	at := uint64(0)
+	for i := 0; ; i++ {
+		next, err := s.put("m", at, strings.Repeat("x", 700))
+		if err == nil && i < 100 {
+			at = next
+			continue
+		}
+		if i == 0 || !errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrRefused) || errors.Is(err, journal.ErrPermanent) {
+			s.t.Fatalf("message %d: %v", i, err)
+		}
+		break
+	}
+	if m := s.last("m"); m.Position != at {
+		s.t.Errorf("last at %d, want %d", m.Position, at)
+	}
+	s.room(0)
+	s.append("m", at, "with room again")
+}
+
+func madeAnewIsEmpty(s *subject) {
+	at := s.append("m", s.append("m", 0, "one"), "two")
+	s.remake()
+	s.eventually("it is there again", func() bool {
+		m, err := s.log.Last(s.ctx(), "m")
+		return err == nil && m.Position == 0
+	})
+	s.refused("m", at)
+	if again := s.append("m", 0, "anew"); again != 1 {
+		s.t.Errorf("position %d in a new log", again)
+	}
+}
+
+func cancelledIsNoVerdict(s *subject) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	cancel()
+	_, err := s.log.Append(ctx, journal.Append{Member: "m", Data: []byte("x")})
+	for _, verdict := range []error{nil, journal.ErrRefused, journal.ErrFull, journal.ErrPermanent} {
+		if errors.Is(err, verdict) {
+			s.t.Errorf("with an ended context: %v", err)
+		}
+	}
+}
+
+func wholeBatchesPass(s *subject) {
+	data := bytes.Repeat([]byte{7}, journal.MaxBatch)
+	at := uint64(0)
+	for range 20 { // more than one answer holds
+		at = s.append("m", at, string(data))
+	}
+	if m := s.last("m"); m.Position != at || !bytes.Equal(m.Data, data) {
+		s.t.Errorf("last at %d has %d bytes", m.Position, len(m.Data))
+	}
+	s.next(at, 1)
+	for n := at - 19; n <= at; {
+		got := s.next(n, 1)
+		for _, m := range got {
+			if m.Position != n || !bytes.Equal(m.Data, data) {
+				s.t.Fatalf("position %d with %d bytes, want %d", m.Position, len(m.Data), n)
+			}
+			n++
+		}
+	}
+}
+
+// Four members write as fast as they can, and each reads what all wrote, in one order and without a gap.
+func everybodyReadsTheSame(s *subject) {
+	const members, entries = 4, 60
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	logs := make([][]string, members)
+	for i := range members {
+		m := journal.Member(fmt.Sprint("m", i))
+		r, err := journal.NewReader(journal.ReaderOptions{Source: s.log, Apply: func(b *journal.Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for j, e := range b.Entries {
+				logs[i] = append(logs[i], fmt.Sprintf("%v %s %s", b.Ref(j), b.Member, e.(*journal.Told).Tokens[0]))
+			}
+			return nil
+		}})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		w, err := journal.NewWriter(journal.WriterOptions{Log: s.log, Member: m, Decide: func(*journal.Draft) uint64 { return r.Position() }})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		w.SetMembers(members)
+		for _, run := range []func(context.Context) error{w.Run, r.Run} {
+			wg.Go(func() {
+				if err := run(ctx); !errors.Is(err, context.Canceled) {
+					s.t.Error(err)
+				}
+			})
+		}
+		for n := range entries {
+			if err := w.Append(&journal.Told{Tokens: []string{fmt.Sprintf("%d", n)}}, nil); err != nil {
+				s.t.Fatal(err)
+			}
+			if n%10 == 0 {
+				<-time.After(time.Millisecond)
+			}
+		}
+	}
+	s.eventually("everybody has read everything", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, l := range logs {
+			if len(l) < members*entries {
+				return false
+			}
+		}
+		return true
+	})
+	cancel()
+	wg.Wait()
+	for i, l := range logs {
+		if d := cmp.Diff(logs[0], l); d != "" || len(l) != members*entries {
+			s.t.Errorf("member %d read %d entries: %s", i, len(l), d)
+		}
+	}
+	next := map[string]int{}
+	for _, line := range logs[0] {
+		var at, m string
+		var n int
+		if _, err := fmt.Sscan(line, &at, &m, &n); err != nil || n != next[m] {
+			s.t.Fatalf("%s: entry %d of %s was due, %v", line, next[m], m, err)
+		}
+		next[m]++
+	}
+}
+
+func sealedOnce(s *subject) {
+	data, err := journal.Encode(1, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	at := s.append("m", 0, string(data))
+	var wg sync.WaitGroup
+	for _, by := range []journal.Member{"a", "b", "c"} {
+		wg.Go(func() {
+			for begun := time.Now(); ; <-time.After(5 * time.Millisecond) {
+				sealed, err := journal.SealOther(s.ctx(), s.log, journal.Sealing{Of: "m", By: by, Number: 1, Position: at, Read: at, Why: "silent"})
+				if sealed && err == nil {
+					return
+				}
+				if err == nil || time.Since(begun) > s.within { // while the seal of another is under way nobody knows
+					s.t.Errorf("sealed by %s: %v, %v", by, sealed, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	m := s.last("m")
+	b, err := journal.Decode(m)
+	if err != nil || b.Seal() == nil || b.Number != 2 || b.Read != at || m.Position != at+1 {
+		s.t.Errorf("last at %d: %+v, %v", m.Position, b, err)
+	}
+	lives := s.append("lives", 0, string(data))
+	second, err := journal.Encode(2, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.append("lives", lives, string(second))
+	if sealed, err := journal.SealOther(s.ctx(), s.log, journal.Sealing{Of: "lives", By: "a", Number: 1, Position: lives, Why: "silent"}); sealed || err != nil {
+		s.t.Errorf("one that wrote meanwhile: sealed %v, %v", sealed, err)
+	}
+}

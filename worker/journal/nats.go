@@ -1,0 +1,233 @@
+// The log on NATS: a JetStream stream with a subject for each member.
+
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Server error codes that are decided on.
+const (
+	codeWrongLastSequence = jetstream.ErrorCode(10071) // on one server, and on a leader
+	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
+	codeStoreFull         = jetstream.ErrorCode(10077)
+	codeNoRoom            = jetstream.ErrorCode(10047) // the server's storage
+	codeAccountFull       = jetstream.ErrorCode(10002)
+	codeNoMessage         = jetstream.ErrorCode(10037)
+)
+
+// Bounds of what is read.
+const (
+	maxFollowed  = 64 << 20 // bytes that wait for who follows
+	batchCount   = 1024
+	batchBytes   = 4 << 20
+	headerBytes  = 256 // of a batch on its way, with what the client adds
+	statusHeader = "Status"
+)
+
+// Publisher stores a message in its stream and gives its sequence there. What the server answers instead is a
+// [jetstream.APIError].
+type Publisher interface {
+	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
+}
+
+// JetStream is an [Appender] and a [Source] on a stream that [JetStreamOptions.Config] describes.
+type JetStream struct{ o JetStreamOptions }
+
+// JetStreamOptions are what a [JetStream] needs; all are needed.
+type JetStreamOptions struct {
+	Conn      *nats.Conn
+	Publisher Publisher
+	Stream    string // its name
+	Journal   string // subject of a batch without the member, with the dot
+	Followed  string // the same of the republished ones
+}
+
+// NewJetStream makes the log of a stream.
+func NewJetStream(o JetStreamOptions) *JetStream { return &JetStream{o} }
+
+// Config is that of the stream: nothing in it ends by itself, what is full refuses, and every message is republished once it is
+// committed.
+func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: o.Stream, Subjects: []string{o.Journal + "*"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
+		Discard: jetstream.DiscardNew, AllowDirect: true, Replicas: replicas, MaxBytes: maxBytes,
+		RePublish: &jetstream.RePublish{Source: o.Journal + "*", Destination: o.Followed + "{{wildcard(1)}}"},
+	}
+}
+
+// Limit is how many bytes a batch may have: what the connection and the stream let through, and at most [MaxBatch].
+func (j *JetStream) Limit(ctx context.Context) (int, error) {
+	reply, err := j.ask(ctx, "STREAM.INFO.", nil)
+	if err != nil {
+		return 0, fmt.Errorf("journal: read the stream's settings: %w", err)
+	}
+	var info struct {
+		Config struct {
+			MaxMsgSize int `json:"max_msg_size"`
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(reply, &info); err != nil {
+		return 0, fmt.Errorf("journal: read the stream's settings: %w", err)
+	}
+	limit := min(int(j.o.Conn.MaxPayload())-headerBytes, MaxBatch)
+	if n := info.Config.MaxMsgSize; n > 0 {
+		limit = min(limit, n-headerBytes)
+	}
+	return limit, nil
+}
+
+// ask sends a request about the stream to the API and gives what it answers beside an error.
+func (j *JetStream) ask(ctx context.Context, what string, request []byte) ([]byte, error) {
+	m, err := j.o.Conn.RequestWithContext(ctx, "$JS.API."+what+j.o.Stream, request)
+	if err != nil {
+		return nil, err
+	}
+	var reply struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &reply); err != nil {
+		return nil, err
+	}
+	if reply.Error != nil {
+		return nil, reply.Error
+	}
+	return m.Data, nil
+}
+
+// Append implements [Appender].
+func (j *JetStream) Append(ctx context.Context, a Append) (uint64, error) {
+	m := &nats.Msg{Subject: j.o.Journal + string(a.Member), Data: a.Data,
+		Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(a.Expect, 10)}}}
+	position, err := j.o.Publisher.Publish(ctx, m)
+	if err != nil {
+		return 0, j.appendError(m.Subject, err)
+	}
+	return position, nil
+}
+
+// appendError tells what may pass later from what will not.
+func (j *JetStream) appendError(subject string, err error) error {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		switch {
+		case api.ErrorCode == codeWrongLastSequence || api.ErrorCode == codeInFlight:
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		case api.ErrorCode == codeStoreFull || api.ErrorCode == codeNoRoom || api.ErrorCode == codeAccountFull:
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		case api.Code/100 == 4: // such as a message that is longer than the stream's max_msg_size
+			return fmt.Errorf("%w: %w", ErrPermanent, err)
+		}
+	}
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return fmt.Errorf("%w: %w", ErrPermanent, err)
+	}
+	// Of what the server forbids it says nothing in reply.
+	if word := j.o.Conn.LastError(); errors.Is(word, nats.ErrPermissionViolation) && strings.Contains(word.Error(), strconv.Quote(subject)) {
+		return fmt.Errorf("%w: %w", ErrPermanent, errors.Join(err, word))
+	}
+	return fmt.Errorf("journal: append: %w", err)
+}
+
+// Last implements [Appender] by a request that only the stream's leader answers.
+func (j *JetStream) Last(ctx context.Context, m Member) (Message, error) {
+	request, err := json.Marshal(map[string]string{"last_by_subj": j.o.Journal + string(m)})
+	if err != nil {
+		return Message{}, fmt.Errorf("journal: read the last batch: %w", err)
+	}
+	reply, err := j.ask(ctx, "STREAM.MSG.GET.", request)
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoMessage {
+		return Message{Member: m}, nil
+	}
+	if err != nil {
+		return Message{}, fmt.Errorf("journal: read the last batch: %w", err)
+	}
+	var got struct {
+		Message struct {
+			Sequence uint64    `json:"seq"`
+			Time     time.Time `json:"time"`
+			Data     []byte    `json:"data"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(reply, &got); err != nil || got.Message.Sequence == 0 {
+		return Message{}, fmt.Errorf("journal: read the last batch: no message in the answer: %w", err)
+	}
+	return Message{Member: m, Position: got.Message.Sequence, Stored: got.Message.Time, Data: got.Message.Data}, nil
+}
+
+// Follow implements [Source] by the republished messages.
+func (j *JetStream) Follow(each func(Message)) (func(), error) {
+	sub, err := j.o.Conn.Subscribe(j.o.Followed+"*", func(m *nats.Msg) {
+		if got, err := read(m, m.Subject, j.o.Followed); err == nil { // what is not the server's own shows as a gap, if at all
+			each(got)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("journal: follow: %w", err)
+	}
+	// A slow reader loses messages and reads them again; the bound keeps its memory.
+	if err := sub.SetPendingLimits(-1, maxFollowed); err != nil {
+		return nil, fmt.Errorf("journal: follow: %w", err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// read reads a message that the server republished, or gave on request.
+func read(m *nats.Msg, subject, prefix string) (Message, error) {
+	position, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil {
+		return Message{}, fmt.Errorf("sequence of a message: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		return Message{}, fmt.Errorf("time of a message: %w", err)
+	}
+	member, ok := strings.CutPrefix(subject, prefix)
+	if !ok {
+		return Message{}, fmt.Errorf("subject %.80q of a message is no member's", subject)
+	}
+	return Message{Member: Member(member), Position: position, Stored: at, Data: m.Data}, nil
+}
+
+// Next implements [Source] by one batched direct get, which any replica may answer.
+func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
+	sub, err := j.o.Conn.SubscribeSync(j.o.Conn.NewInbox())
+	if err != nil {
+		return nil, fmt.Errorf("journal: read on: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	request := fmt.Appendf(nil, `{"seq":%d,"batch":%d,"max_bytes":%d}`, max(from, 1), batchCount, batchBytes)
+	if err := j.o.Conn.PublishRequest("$JS.API.DIRECT.GET."+j.o.Stream, sub.Subject, request); err != nil {
+		return nil, fmt.Errorf("journal: read on: %w", err)
+	}
+	var all []Message
+	for last := uint64(0); ; {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return all, fmt.Errorf("journal: read on: %w", err)
+		}
+		if status := m.Header.Get(statusHeader); status == "204" || status == "404" {
+			return all, nil
+		} else if status != "" {
+			return all, fmt.Errorf("journal: read on: status %s %s", status, m.Header.Get("Description"))
+		}
+		got, err := read(m, m.Header.Get(jetstream.SubjectHeader), j.o.Journal)
+		if err != nil {
+			return all, fmt.Errorf("journal: read on: %w", err)
+		}
+		// Each names the one before it in this answer: one that was lost on its way must not look as if it were not in the log.
+		if m.Header.Get(jetstream.LastSequenceHeader) != strconv.FormatUint(last, 10) {
+			return all, fmt.Errorf("journal: read on: a message of the answer was lost before position %d", got.Position)
+		}
+		last = got.Position
+		all = append(all, got)
+	}
+}
