@@ -24,7 +24,7 @@ func reserve(limit int) int { return limit / 4 }
 
 // compose makes a batch of what waits; nil when there is nothing to send.
 func (w *Writer) compose(number uint64) (*composed, error) {
-	d := NewDraft(w.o.Limit)
+	d := newDraft(w.o.Limit, w.spare)
 	b := &composed{}
 	w.mu.Lock()
 	w.taken = append(w.taken, w.queue...)

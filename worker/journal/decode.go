@@ -58,19 +58,20 @@ func (b *Batch) decode(data []byte) error {
 	if b.Layout > Layout {
 		return fmt.Errorf("layout %d %w", b.Layout, errUnknown)
 	}
+	c.position = b.Position
 	for r.Left() > 0 {
 		kind, body := r.Int(), r.Bytes()
 		if r.Err() != nil {
 			return fmt.Errorf("entry %d %w", len(b.Entries)+1, r.Err())
 		}
-		if err := b.add(kind, body); err != nil {
+		if err := b.add(&c, kind, body); err != nil {
 			return fmt.Errorf("entry %d of kind %d %w", len(b.Entries)+1, kind, err)
 		}
 	}
 	return nil
 }
 
-func (b *Batch) add(kind int64, body []byte) error {
+func (b *Batch) add(c *coder, kind int64, body []byte) error {
 	switch {
 	case len(b.Entries) == MaxEntries:
 		return errMany
@@ -87,8 +88,8 @@ func (b *Batch) add(kind int64, body []byte) error {
 	if e == nil {
 		return errUnknown
 	}
-	c := coder{in: pack.NewReader(body), position: b.Position}
-	if e.fields(&c); c.in.Err() != nil {
+	*c.in = *pack.NewReader(body)
+	if e.fields(c); c.in.Err() != nil {
 		return c.in.Err()
 	}
 	b.Entries = append(b.Entries, e)

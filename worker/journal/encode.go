@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"protocolq/worker/pack"
 )
@@ -42,34 +43,40 @@ type Draft struct {
 	limit   int
 	entries []Entry
 	out     []byte // with room for the head in front
-	scratch []byte // the entry that is being added
 	sealed  bool
 }
 
 // NewDraft begins a batch of at most limit bytes; 0 is [MaxBatch], which no limit exceeds.
-func NewDraft(limit int) *Draft {
+func NewDraft(limit int) *Draft { return newDraft(limit, make([]byte, 0, 4<<10)) }
+
+// newDraft begins a batch in memory that nobody needs any more.
+func newDraft(limit int, spare []byte) *Draft {
 	if limit <= 0 || limit > MaxBatch {
 		limit = MaxBatch
 	}
-	return &Draft{limit: limit, out: make([]byte, room, min(limit, 4<<10))}
+	return &Draft{limit: limit, out: append(spare[:0], make([]byte, room)...)}
 }
 
 // Add adds an entry and gives its place in this batch, for others in it to refer to. With [ErrNoRoom] the entry fits into a
 // later batch, with [ErrInvalid] into none; the batch stays as it was.
 func (d *Draft) Add(e Entry) (Ref, error) {
-	body, err := encode(e, d.scratch[:0])
-	d.scratch = body
+	c := coders.Get().(*coder)
+	defer coders.Put(c)
+	body, err := c.encode(e)
 	if err != nil {
 		return Ref{}, err
 	}
 	return d.put(e, body, d.limit)
 }
 
-// encode appends an entry's fields.
-func encode(e Entry, to []byte) ([]byte, error) {
-	c := coder{out: to}
-	if e.fields(&c); c.err != nil {
-		return c.out, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), c.err)
+// coders keep the memory in which entries are encoded.
+var coders = sync.Pool{New: func() any { return &coder{} }}
+
+// encode writes an entry's fields, which are the coder's memory.
+func (c *coder) encode(e Entry) ([]byte, error) {
+	*c = coder{out: c.out[:0]}
+	if e.fields(c); c.err != nil {
+		return nil, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), c.err)
 	}
 	return c.out, nil
 }

@@ -11,7 +11,7 @@ import (
 // Appender is the log to who writes.
 type Appender interface {
 	// Append stores data as the member's next message, if its last one is at position expect (0: it has none), and gives the
-	// position. Any error but [ErrPermanent] leaves open whether it was stored, or will be: only [Appender.Last] tells.
+	// position. It does not keep data. Any error but [ErrPermanent] leaves open whether it was stored, or will be: only [Appender.Last] tells.
 	Append(ctx context.Context, a Append) (position uint64, err error)
 	// Last gives the member's newest message as the stream's leader has it; a zero Position says that there is none.
 	Last(ctx context.Context, m Member) (Message, error)

@@ -215,8 +215,8 @@ func TestGroupCommit(t *testing.T) {
 	})
 }
 
-// Between two batches there are 0.2 ms for each member, and none after a rest.
-func TestLeastGap(t *testing.T) {
+// Of 50 members each sends a batch in 10 ms, on average: 2 ms may be used ahead, and none after a rest.
+func TestGaps(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.w.SetMembers(50)
 		s.add(1)
@@ -224,15 +224,38 @@ func TestLeastGap(t *testing.T) {
 		s.add(2)
 		wait(4 * time.Millisecond)
 		s.add(3)
-		wait(6*time.Millisecond - 1)
+		wait(4*time.Millisecond - 1)
 		s.wantSent("0s after 0")
 		wait(1)
-		s.wantSent("0s after 0", "10ms after 1")
-		wait(20 * time.Millisecond)
+		s.wantSent("0s after 0", "8ms after 1")
 		s.add(4)
+		wait(20 * time.Millisecond)
+		s.wantSent("0s after 0", "8ms after 1", "18ms after 2")
+		s.add(5)
 		synctest.Wait()
-		s.wantSent("0s after 0", "10ms after 1", "30ms after 2")
-		s.wantBatches("1: 1", "2: 2 3", "3: 4")
+		s.wantSent("0s after 0", "8ms after 1", "18ms after 2", "28ms after 3")
+		s.wantBatches("1: 1", "2: 2 3", "3: 4", "4: 5")
+	})
+}
+
+// One who is alone sends ten batches in a row before the first gap.
+func TestGapOfOne(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		for n := range 12 {
+			s.add(n)
+			synctest.Wait()
+		}
+		s.mu.Lock()
+		if n := len(s.sent); n != 11 {
+			t.Errorf("%d batches at once", n)
+		}
+		s.mu.Unlock()
+		wait(200 * time.Microsecond)
+		s.mu.Lock()
+		if n := len(s.sent); n != 12 || s.sent[11].at != 200*time.Microsecond {
+			t.Errorf("%d batches, the last after %v", n, s.sent[n-1].at)
+		}
+		s.mu.Unlock()
 	})
 }
 
