@@ -35,7 +35,7 @@ type world struct {
 
 type member struct {
 	id   journal.Member
-	conn *journaltest.Conn
+	conn *journaltest.Conn // nil on real servers
 	w    *journal.Writer
 	r    *journal.Reader
 	read []string
@@ -72,7 +72,7 @@ func (w *world) run() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var wg sync.WaitGroup
 	for i := range 4 {
-		m := w.join(i)
+		m := w.join(i, nil)
 		wg.Go(func() { m.end = m.w.Run(ctx) })
 		wg.Go(func() {
 			if err := m.r.Run(ctx); !errors.Is(err, context.Canceled) {
@@ -95,13 +95,18 @@ func (w *world) run() {
 	w.log.OnStored(nil)
 	cancel()
 	wg.Wait()
-	w.check()
+	w.check(w.log.Messages())
 }
 
-func (w *world) join(i int) *member {
-	m := &member{id: journal.Member(fmt.Sprint("m", i)), conn: w.log.Connect(w.faults()), sent: map[uint64]time.Time{}}
+// join makes a member on a log; nil: on one in memory, where things go wrong.
+func (w *world) join(i int, log fleetLog) *member {
+	m := &member{id: journal.Member(fmt.Sprint("m", i)), sent: map[uint64]time.Time{}}
+	if log == nil {
+		m.conn = w.log.Connect(w.faults())
+		log = m.conn
+	}
 	var err error
-	m.r, err = journal.NewReader(journal.ReaderOptions{Source: m.conn, Apply: func(b *journal.Batch) error {
+	m.r, err = journal.NewReader(journal.ReaderOptions{Source: log, Apply: func(b *journal.Batch) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		m.read = append(m.read, fmt.Sprintf("%d %s %d %d", b.Position, b.Member, b.Number, len(b.Entries)))
@@ -110,7 +115,7 @@ func (w *world) join(i int) *member {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m.w, err = journal.NewWriter(journal.WriterOptions{Log: m.conn, Member: m.id,
+	m.w, err = journal.NewWriter(journal.WriterOptions{Log: log, Member: m.id,
 		Decide: func(*journal.Draft) uint64 { return m.r.Position() },
 		Stored: func(b journal.Written) { w.mu.Lock(); defer w.mu.Unlock(); m.sent[b.Position] = b.FirstSent }})
 	if err != nil {
@@ -181,7 +186,7 @@ func (w *world) seal(of journal.Member) {
 }
 
 // check compares what was said of entries with what the log holds.
-func (w *world) check() {
+func (w *world) check(messages []journal.Message) {
 	type found struct {
 		at     string
 		number int
@@ -189,7 +194,7 @@ func (w *world) check() {
 	tokens := map[string]found{}
 	numbers, sealed := map[journal.Member]uint64{}, map[journal.Member]bool{}
 	var want []string
-	for _, msg := range w.log.Messages() {
+	for _, msg := range messages {
 		b, err := journal.Decode(msg)
 		if err != nil {
 			w.t.Fatal(err)
@@ -223,14 +228,14 @@ func (w *world) check() {
 		if fmt.Sprint(m.read) != fmt.Sprint(want) {
 			w.t.Errorf("%s read %d batches, the log has %d", m.id, len(m.read), len(want))
 		}
-		w.checkLease(m)
+		w.checkLease(m, messages)
 	}
 	w.batches, w.entries = len(want), stored
 }
 
 // checkLease: a batch counts from before it was stored.
-func (w *world) checkLease(m *member) {
-	for _, msg := range w.log.Messages() {
+func (w *world) checkLease(m *member, messages []journal.Message) {
+	for _, msg := range messages {
 		if first, ok := m.sent[msg.Position]; ok && first.After(msg.Stored) {
 			w.t.Errorf("position %d first sent at %v, after it was stored at %v", msg.Position, first, msg.Stored)
 		}
