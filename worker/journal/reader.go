@@ -208,11 +208,12 @@ func (r *Reader) late(m Message) error {
 	return fmt.Errorf("%w: position %d was stored at %v, and again at %v", ErrRewound, m.Position, was, m.Stored)
 }
 
-// fetch reads on from the cursor, and reports whether there was anything. That there was nothing proves nothing.
+// fetch reads on, and reports whether there was anything. That there was nothing proves nothing. It asks for the message at the
+// cursor, too: what follows that one follows only if it is still the one that was read.
 func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
-	messages, err := r.o.Source.Next(wait, r.Position()+1)
+	messages, err := r.o.Source.Next(wait, max(r.Position(), 1))
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -221,16 +222,17 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	}
 	for _, m := range messages {
 		at := r.Position()
-		if m.Position > at+1 && at > 0 {
-			return progress, fmt.Errorf("%w: position %d follows %d", ErrPurged, m.Position, at)
+		switch {
+		case m.Position <= at:
+			err = r.late(m)
+		case m.Position > at+1 && at > 0:
+			err = fmt.Errorf("%w: position %d follows %d", ErrPurged, m.Position, at)
+		default:
+			err, progress = r.apply(m), true
 		}
-		if m.Position <= at {
-			continue
-		}
-		if err := r.apply(m); err != nil {
+		if err != nil {
 			return progress, err
 		}
-		progress = true
 	}
 	return progress, nil
 }
