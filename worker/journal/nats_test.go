@@ -231,3 +231,37 @@ func TestForbidden(t *testing.T) {
 		t.Errorf("ends with %v", err)
 	}
 }
+
+// An answer of which a message is lost on its way ends before it: what is missing must not look as if it were not in the log.
+func TestAnswerWithALostMessage(t *testing.T) {
+	c := newServers(t, 1)
+	nc := c.js.Conn()
+	o := c.names("lossy")
+	lost := 0
+	if _, err := nc.Subscribe("$JS.API.DIRECT.GET."+o.Stream, func(m *nats.Msg) {
+		for i := 1; i <= 4; i++ {
+			if i == lost {
+				continue
+			}
+			_ = nc.PublishMsg(&nats.Msg{Subject: m.Reply, Data: []byte("x"), Header: nats.Header{"Nats-Sequence": {fmt.Sprint(10 + i)}, "Nats-Subject": {o.Journal + "m"},
+				"Nats-Time-Stamp": {"2026-01-02T03:04:05.6Z"}, "Nats-Last-Sequence": {fmt.Sprint(map[bool]int{true: 9 + i}[i > 1])}}})
+		}
+		if lost < 5 {
+			_ = nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: nats.Header{"Status": {"204"}}})
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for want := range 6 { // messages that are taken
+		lost = want
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		got, err := journal.NewJetStream(o).Next(ctx, 11)
+		cancel()
+		switch {
+		case want == 0 && (err != nil || len(got) != 4), want == 5 && (!errors.Is(err, context.DeadlineExceeded) || len(got) != 4):
+			t.Errorf("nothing lost, or the end: %d messages, %v", len(got), err)
+		case want == 4 && len(got) != 3, 0 < want && want < 4 && (err == nil || len(got) != want-1):
+			t.Errorf("message %d lost: %d messages, %v", want, len(got), err)
+		}
+	}
+}
