@@ -474,6 +474,31 @@ func TestOwnSeal(t *testing.T) {
 	}
 }
 
+// The seal comes after all that was queued, in however many batches.
+func TestOwnSealAfterManyBatches(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		for n := range 5 {
+			ask := &journal.Ask{Door: journal.Await, Query: make([]byte, 64<<10)}
+			if err := s.w.Append(ask, func(r journal.Ref, err error) { s.note(fmt.Sprintf("%d: %v %v", n, r, short(err))) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.w.Seal("drained"); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		s.wantEnd(nil)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.logged) != 5 || strings.Contains(fmt.Sprint(s.logged), "ended") {
+			t.Errorf("became of what was added: %v", s.logged)
+		}
+		if n := len(s.written); n < 3 || s.written[n-1].Entries[len(s.written[n-1].Entries)-1].Kind() != journal.KindSeal {
+			t.Errorf("%d batches, the last of them %+v", n, s.written[n-1])
+		}
+	})
+}
+
 // A log that is another is doubted for as long as a leader that lost its place may answer, and no longer.
 func TestRewound(t *testing.T) {
 	for name, rewind := range map[string]func(*journaltest.Log){
