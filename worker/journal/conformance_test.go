@@ -19,18 +19,11 @@ import (
 	"protocolq/worker/journal/journaltest"
 )
 
-// fleetLog is what a member needs of the log.
-type fleetLog interface {
-	journal.Appender
-	journal.Source
-}
-
 // subject is a log under test and its surroundings.
 type subject struct {
 	t      *testing.T
-	log    fleetLog
-	within time.Duration // for what happens by itself
-	purge  func(below uint64)
+	log    journal.Log
+	within time.Duration   // for what happens by itself
 	room   func(bytes int) // 0: no bound
 	remake func()          // delete it, and make it anew
 }
@@ -43,6 +36,7 @@ var conformance = map[string]func(s *subject){
 	"last":        lastIsTheMembersOwn,
 	"read on":     readOnFromAnywhere,
 	"purged":      purgedIsPassedOver,
+	"get":         getIsExact,
 	"followed":    followedAsStored,
 	"full":        fullIsSaid,
 	"made anew":   madeAnewIsEmpty,
@@ -58,7 +52,7 @@ func TestConformanceOfFake(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := journaltest.New(1)
 				check(&subject{t: t, log: l.Connect(journaltest.Faults{}), within: time.Second,
-					purge: l.Purge, room: l.SetRoom, remake: func() { l.Delete(); l.Create() }})
+					room: l.SetRoom, remake: func() { l.Delete(); l.Create() }})
 			})
 		})
 	}
@@ -261,16 +255,75 @@ func readOnFromAnywhere(s *subject) {
 	}
 }
 
+func (s *subject) state() journal.State {
+	s.t.Helper()
+	var got journal.State
+	s.eventually("the log's state", func() (ok bool) {
+		var err error
+		got, err = s.log.State(s.ctx())
+		return err == nil
+	})
+	return got
+}
+
 func purgedIsPassedOver(s *subject) {
+	if got := s.state(); got.Last != 0 || got.Bytes != 0 || got.MaxBytes != 0 || got.Fill() != 0 {
+		s.t.Errorf("state of an empty log: %+v", got)
+	}
 	first := s.many(10)
-	s.purge(first + 6)
+	before := s.state()
+	if before.First != first || before.Last != first+9 || before.Bytes < 90 {
+		s.t.Errorf("state: %+v", before)
+	}
+	for _, nothing := range []uint64{0, 1, first} {
+		if err := s.log.Purge(s.ctx(), nothing); err != nil || s.state() != before {
+			s.t.Errorf("purged below %d: %+v, %v", nothing, s.state(), err)
+		}
+	}
+	if err := s.log.Purge(s.ctx(), first+6); err != nil {
+		s.t.Fatal(err)
+	}
 	s.eventually("the purge everywhere", func() bool {
 		got, err := s.log.Next(s.ctx(), first)
 		return err == nil && len(got) == 4 && got[0].Position == first+6
 	})
+	if got := s.state(); got.First != first+6 || got.Last != first+9 || got.Bytes >= before.Bytes {
+		s.t.Errorf("state: %+v", got)
+	}
 	s.contiguous(s.next(first+8, 2), first+8)
-	if next := s.append("m", first+9, "message 10"); next != first+10 {
+	if err := s.log.Purge(s.ctx(), first+10); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := s.state(); got.First != first+10 || got.Last != first+9 || got.Bytes != 0 {
+		s.t.Errorf("state of what is purged whole: %+v", got)
+	}
+	if next := s.append("m", 0, "message 10"); next != first+10 {
 		s.t.Errorf("after the purge at %d", next)
+	}
+}
+
+func getIsExact(s *subject) {
+	first := s.many(10)
+	s.next(first+9, 1)
+	for i := range uint64(10) {
+		var got journal.Message
+		s.eventually(fmt.Sprint("message ", i), func() bool {
+			var err error
+			got, err = s.log.Get(s.ctx(), first+i)
+			return err == nil && got.Position > 0
+		})
+		if d := cmp.Diff(s.next(first+i, 1)[0], got); d != "" || string(got.Data) != fmt.Sprint("message ", i) {
+			s.t.Error(d)
+		}
+	}
+	if err := s.log.Purge(s.ctx(), first+5); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, none := range []uint64{first + 4, first + 10} {
+		s.eventually(fmt.Sprint("nothing at ", none), func() bool {
+			got, err := s.log.Get(s.ctx(), none)
+			return err == nil && got.Position == 0 && got.Data == nil
+		})
 	}
 }
 
@@ -328,6 +381,9 @@ func fullIsSaid(s *subject) {
 	}
 	if m := s.last("m"); m.Position != at {
 		s.t.Errorf("last at %d, want %d", m.Position, at)
+	}
+	if got := s.state(); got.MaxBytes != 8<<10 || got.Fill() < .8 || got.Fill() > 1 {
+		s.t.Errorf("state of a full log: %+v, filled %.2f", got, got.Fill())
 	}
 	s.room(0)
 	s.append("m", at, "with room again")

@@ -34,6 +34,46 @@ type Source interface {
 	Next(ctx context.Context, from uint64) ([]Message, error)
 }
 
+// Getter is the log to who needs one batch again.
+type Getter interface {
+	// Get gives the message at a position. A zero Position says that who answered does not have it: it was purged, or is not there
+	// yet.
+	Get(ctx context.Context, position uint64) (Message, error)
+}
+
+// Keeper is the log to who keeps it small.
+type Keeper interface {
+	// State says what the log holds, as the stream's leader has it.
+	State(ctx context.Context) (State, error)
+	// Purge removes every message below a position.
+	Purge(ctx context.Context, below uint64) error
+}
+
+// Log is all of it, as a member has it.
+type Log interface {
+	Appender
+	Source
+	Getter
+	Keeper
+}
+
+// State is what a log holds.
+type State struct {
+	// First and Last are the positions of the oldest and the newest message. A log that holds nothing has the position of the next
+	// message as First, and of the one before it as Last.
+	First, Last uint64
+	// Bytes are what the messages take with all that is stored beside them, MaxBytes what they may take; 0: there is no bound.
+	Bytes, MaxBytes uint64
+}
+
+// Fill is the part of its room that the log takes, from 0 to 1; 0 where there is no bound.
+func (s State) Fill() float64 {
+	if s.MaxBytes == 0 {
+		return 0
+	}
+	return float64(s.Bytes) / float64(s.MaxBytes)
+}
+
 // What an Append comes to beside a position.
 var (
 	// ErrRefused says that the member's last message was not at the expected position, in the eyes of who answered.

@@ -32,6 +32,7 @@ const (
 	batchBytes   = 4 << 20
 	headerBytes  = 256 // of a batch on its way, with what the client adds
 	statusHeader = "Status"
+	directGet    = "$JS.API.DIRECT.GET."
 )
 
 // Publisher stores a message in its stream and gives its sequence there. What the server answers instead is a
@@ -40,7 +41,7 @@ type Publisher interface {
 	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
 }
 
-// JetStream is an [Appender] and a [Source] on a stream that [JetStreamOptions.Config] describes.
+// JetStream is a [Log] on a stream that [JetStreamOptions.Config] describes.
 type JetStream struct{ o JetStreamOptions }
 
 // JetStreamOptions are what a [JetStream] needs; all are needed.
@@ -67,23 +68,59 @@ func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamC
 
 // Limit is how many bytes a batch may have: what the connection and the stream let through, and at most [MaxBatch].
 func (j *JetStream) Limit(ctx context.Context) (int, error) {
-	reply, err := j.ask(ctx, "STREAM.INFO.", nil)
+	info, err := j.info(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("journal: read the stream's settings: %w", err)
-	}
-	var info struct {
-		Config struct {
-			MaxMsgSize int `json:"max_msg_size"`
-		} `json:"config"`
-	}
-	if err := json.Unmarshal(reply, &info); err != nil {
-		return 0, fmt.Errorf("journal: read the stream's settings: %w", err)
+		return 0, err
 	}
 	limit := min(int(j.o.Conn.MaxPayload())-headerBytes, MaxBatch)
 	if n := info.Config.MaxMsgSize; n > 0 {
 		limit = min(limit, n-headerBytes)
 	}
 	return limit, nil
+}
+
+// State implements [Keeper].
+func (j *JetStream) State(ctx context.Context) (State, error) {
+	info, err := j.info(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	return State{First: info.State.FirstSeq, Last: info.State.LastSeq, Bytes: info.State.Bytes, MaxBytes: uint64(max(info.Config.MaxBytes, 0))}, nil
+}
+
+// streamInfo is what is needed of the stream's settings and state.
+type streamInfo struct {
+	Config struct {
+		MaxMsgSize int   `json:"max_msg_size"`
+		MaxBytes   int64 `json:"max_bytes"`
+	} `json:"config"`
+	State struct {
+		FirstSeq uint64 `json:"first_seq"`
+		LastSeq  uint64 `json:"last_seq"`
+		Bytes    uint64 `json:"bytes"`
+	} `json:"state"`
+}
+
+func (j *JetStream) info(ctx context.Context) (info streamInfo, err error) {
+	reply, err := j.ask(ctx, "STREAM.INFO.", nil)
+	if err == nil {
+		err = json.Unmarshal(reply, &info)
+	}
+	if err != nil {
+		err = fmt.Errorf("journal: read the stream's state: %w", err)
+	}
+	return info, err
+}
+
+// Purge implements [Keeper].
+func (j *JetStream) Purge(ctx context.Context, below uint64) error {
+	if below <= 1 {
+		return nil // nothing is below, and the server takes 0 for everything
+	}
+	if _, err := j.ask(ctx, "STREAM.PURGE.", fmt.Appendf(nil, `{"seq":%d}`, below)); err != nil {
+		return fmt.Errorf("journal: purge below %d: %w", below, err)
+	}
+	return nil
 }
 
 // ask sends a request about the stream to the API and gives what it answers beside an error.
@@ -197,6 +234,22 @@ func read(m *nats.Msg, subject, prefix string) (Message, error) {
 	return Message{Member: Member(member), Position: position, Stored: at, Data: m.Data}, nil
 }
 
+// Get implements [Getter] by a direct get, which any replica may answer.
+func (j *JetStream) Get(ctx context.Context, position uint64) (Message, error) {
+	m, err := j.o.Conn.RequestWithContext(ctx, directGet+j.o.Stream, fmt.Appendf(nil, `{"seq":%d}`, max(position, 1)))
+	if err != nil {
+		return Message{}, fmt.Errorf("journal: read a batch: %w", err)
+	}
+	switch status := m.Header.Get(statusHeader); status {
+	case "":
+		return read(m, m.Header.Get(jetstream.SubjectHeader), j.o.Journal)
+	case "404":
+		return Message{}, nil
+	default:
+		return Message{}, fmt.Errorf("journal: read a batch: status %s %s", status, m.Header.Get("Description"))
+	}
+}
+
 // Next implements [Source] by one batched direct get, which any replica may answer.
 func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
 	sub, err := j.o.Conn.SubscribeSync(j.o.Conn.NewInbox())
@@ -205,7 +258,7 @@ func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	request := fmt.Appendf(nil, `{"seq":%d,"batch":%d,"max_bytes":%d}`, max(from, 1), batchCount, batchBytes)
-	if err := j.o.Conn.PublishRequest("$JS.API.DIRECT.GET."+j.o.Stream, sub.Subject, request); err != nil {
+	if err := j.o.Conn.PublishRequest(directGet+j.o.Stream, sub.Subject, request); err != nil {
 		return nil, fmt.Errorf("journal: read on: %w", err)
 	}
 	var all []Message

@@ -122,15 +122,6 @@ func (c *servers) subject(t *testing.T, name string) *subject {
 	}
 	t.Cleanup(func() { _ = c.js.DeleteStream(context.Background(), o.Stream) })
 	return &subject{t: t, log: journal.NewJetStream(o), within: 20 * time.Second,
-		purge: func(below uint64) {
-			s, err := c.js.Stream(t.Context(), o.Stream)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Purge(t.Context(), jetstream.WithPurgeSequence(below)); err != nil {
-				t.Fatal(err)
-			}
-		},
 		room: func(bytes int) {
 			bounded := config
 			if bounded.MaxBytes = int64(bytes); bytes == 0 {

@@ -108,6 +108,12 @@ func write(l *journaltest.Log, n int) {
 	}
 }
 
+func purge(l *journaltest.Log, below uint64) {
+	if err := l.Connect(journaltest.Faults{}).Purge(context.Background(), below); err != nil {
+		panic(err)
+	}
+}
+
 func (d *desk) want(what string, got *[]string, want ...string) {
 	d.t.Helper()
 	synctest.Wait()
@@ -162,7 +168,7 @@ func TestReplayFromAPosition(t *testing.T) {
 
 // A log whose beginning is purged begins where it begins.
 func TestReplayOfAPurgedLog(t *testing.T) {
-	sit(t, 0, func(l *journaltest.Log) { write(l, 5); l.Purge(4) }, func(d *desk) {
+	sit(t, 0, func(l *journaltest.Log) { write(l, 5); purge(l, 4) }, func(d *desk) {
 		d.wantRead("4 at 0s", "5 at 0s")
 	})
 }
@@ -274,7 +280,7 @@ func TestPurgedBeyondTheReader(t *testing.T) {
 		d.wantRead("1 at 0s", "2 at 0s")
 		d.conn.Cut(true)
 		write(d.log, 5)
-		d.log.Purge(6)
+		purge(d.log, 6)
 		d.conn.Cut(false)
 		wait(3 * time.Second)
 		d.wantRead()

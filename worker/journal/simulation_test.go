@@ -99,7 +99,7 @@ func (w *world) run() {
 }
 
 // join makes a member on a log; nil: on one in memory, where things go wrong.
-func (w *world) join(i int, log fleetLog) *member {
+func (w *world) join(i int, log journal.Log) *member {
 	m := &member{id: journal.Member(fmt.Sprint("m", i)), sent: map[uint64]time.Time{}}
 	if log == nil {
 		m.conn = w.log.Connect(w.faults())

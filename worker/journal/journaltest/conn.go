@@ -16,7 +16,7 @@ import (
 
 var errNoReply = errors.New("journaltest: no reply")
 
-// Conn is one process's connection to a [Log]; it is a [journal.Appender] and a [journal.Source].
+// Conn is one process's connection to a [Log]; it is a [journal.Log].
 type Conn struct {
 	log *Log
 
@@ -83,6 +83,43 @@ func (c *Conn) Next(ctx context.Context, from uint64) ([]journal.Message, error)
 		known = known[min(l.from(from), len(known)):]
 		return slices.Clone(known[:min(len(known), nextMost)]), nil
 	})
+}
+
+// Get implements [journal.Getter].
+func (c *Conn) Get(ctx context.Context, position uint64) (journal.Message, error) {
+	all, err := c.Next(ctx, position)
+	if err != nil || len(all) == 0 || all[0].Position != position {
+		return journal.Message{}, err
+	}
+	return all[0], nil
+}
+
+// State implements [journal.Keeper].
+func (c *Conn) State(ctx context.Context) (journal.State, error) {
+	return request(ctx, c, func() (journal.State, error) {
+		l := c.log
+		if l.gone || !l.leader {
+			return journal.State{}, errNoReply
+		}
+		s := journal.State{First: l.next, Last: l.next - 1, Bytes: uint64(l.bytes), MaxBytes: uint64(l.room)}
+		if len(l.messages) > 0 {
+			s.First = l.messages[0].Position
+		}
+		return s, nil
+	})
+}
+
+// Purge implements [journal.Keeper].
+func (c *Conn) Purge(ctx context.Context, below uint64) error {
+	_, err := request(ctx, c, func() (struct{}, error) {
+		l := c.log
+		if l.gone || !l.leader {
+			return struct{}{}, errNoReply
+		}
+		l.keep(l.messages[l.from(below):])
+		return struct{}{}, nil
+	})
+	return err
 }
 
 // request lets a request travel there, do at the log what it is for, and travel back, whatever becomes of ctx meanwhile.

@@ -112,13 +112,6 @@ func (l *Log) Replace(messages []journal.Message) {
 	}
 }
 
-// Purge removes all messages below a position.
-func (l *Log) Purge(below uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.keep(l.messages[l.from(below):])
-}
-
 // Corrupt changes a byte of the message at a position.
 func (l *Log) Corrupt(position uint64) {
 	l.mu.Lock()
