@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,23 +229,23 @@ func TestAnswerWithALostMessage(t *testing.T) {
 	c := newServers(t, 1)
 	nc := c.js.Conn()
 	o := c.names("lossy")
-	lost := 0
+	var lost atomic.Int64
 	if _, err := nc.Subscribe("$JS.API.DIRECT.GET."+o.Stream, func(m *nats.Msg) {
 		for i := 1; i <= 4; i++ {
-			if i == lost {
+			if i == int(lost.Load()) {
 				continue
 			}
 			_ = nc.PublishMsg(&nats.Msg{Subject: m.Reply, Data: []byte("x"), Header: nats.Header{"Nats-Sequence": {fmt.Sprint(10 + i)}, "Nats-Subject": {o.Journal + "m"},
 				"Nats-Time-Stamp": {"2026-01-02T03:04:05.6Z"}, "Nats-Last-Sequence": {fmt.Sprint(map[bool]int{true: 9 + i}[i > 1])}}})
 		}
-		if lost < 5 {
+		if lost.Load() < 5 {
 			_ = nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: nats.Header{"Status": {"204"}}})
 		}
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for want := range 6 { // messages that are taken
-		lost = want
+		lost.Store(int64(want))
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		got, err := journal.NewJetStream(o).Next(ctx, 11)
 		cancel()
