@@ -109,6 +109,24 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendBare is the same entry without a writer, one after the other.
+func BenchmarkAppendBare(b *testing.B) {
+	o := newServers(b, 1)
+	names := o.names("bench")
+	o.make(b, names)
+	log := journal.NewJetStream(names)
+	data, err := journal.Encode(1, 1, round(1)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	last := uint64(0)
+	for b.Loop() {
+		if last, err = log.Append(b.Context(), journal.Append{Member: "bench", Expect: last, Data: data}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkReplay reads a log of 64 MiB from its beginning, on one server.
 func BenchmarkReplay(b *testing.B) {
 	o := newServers(b, 1)

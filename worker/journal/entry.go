@@ -53,7 +53,8 @@ type Ask struct {
 	Persons [2]Hash
 	// Given says that the asker gave the key, so that its answer is remembered for the whole window, whatever MaxAge.
 	Given bool
-	// Left is the time that remained until the asker's deadline when the batch was composed, in whole milliseconds; 0: no deadline.
+	// Left is the time that remained until the asker's deadline when the ask was given to the writer, in whole milliseconds; 0: no
+	// deadline.
 	Left time.Duration
 	// MaxAge is the greatest age that a remembered answer may have, in whole milliseconds; below 0: any.
 	MaxAge time.Duration

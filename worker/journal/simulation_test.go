@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/journal/journaltest"
 )
 
-var seedCount = flag.Int("seeds", 60, "how many seeds the simulation runs")
+var seedCount = flag.Int("seeds", 40, "how many seeds the simulation runs")
 
 // world is a fleet of members on one log.
 type world struct {

@@ -100,14 +100,12 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	w := &Writer{o: o, log: log.With("member", string(o.Member)), wake: make(chan struct{}, 1)}
-	w.SetMembers(1)
-	return w, nil
+	return &Writer{o: o, log: log.With("member", string(o.Member)), wake: make(chan struct{}, 1)}, nil
 }
 
-// SetMembers sets how many members the fleet has. The more there are, the longer each waits between batches (0.2 ms for each
-// member): else group commit fades, as everybody reads every batch.
-func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n, 1)) * int64(gapPerMember)) }
+// SetMembers sets how many members the fleet has, this one among them. The more there are, the longer each waits between batches
+// (0.2 ms for each other member): else group commit fades, as everybody reads every batch.
+func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n-1, 0)) * int64(gapPerMember)) }
 
 // Newest is the newest batch that is stored; its FirstSent is zero when there is none.
 func (w *Writer) Newest() Written {

@@ -215,10 +215,10 @@ func TestGroupCommit(t *testing.T) {
 	})
 }
 
-// Of 50 members each sends a batch in 10 ms, on average: 2 ms may be used ahead, and none after a rest.
+// Of 51 members each sends a batch in 10 ms, on average: 2 ms may be used ahead, and none after a rest.
 func TestGaps(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
-		s.w.SetMembers(50)
+		s.w.SetMembers(51)
 		s.add(1)
 		synctest.Wait()
 		s.add(2)
@@ -238,9 +238,19 @@ func TestGaps(t *testing.T) {
 	})
 }
 
-// One who is alone sends ten batches in a row before the first gap.
-func TestGapOfOne(t *testing.T) {
+// One of two sends eleven batches in a row before the first gap, and one who is alone as many as come.
+func TestShortGap(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		for n := range 100 {
+			s.add(n)
+			synctest.Wait()
+		}
+		if n := len(s.log.Messages()); n != 100 {
+			t.Errorf("%d batches at once of one who is alone", n)
+		}
+	})
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.w.SetMembers(2)
 		for n := range 12 {
 			s.add(n)
 			synctest.Wait()
