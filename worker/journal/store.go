@@ -16,7 +16,7 @@ const rewoundWait = 12 * time.Second
 // is that of ctx.
 func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error) {
 	b.firstSent, b.unknown = time.Now(), true
-	for wait := minPause; ; wait = min(2*wait, maxPause) {
+	for wait, again := minPause, false; ; wait, again = min(2*wait, maxPause), true {
 		position, err := w.send(ctx, s, b.data)
 		if err == nil {
 			return position, nil
@@ -26,7 +26,7 @@ func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error)
 		}
 		w.log.Warn("batch not acknowledged", "number", s.number, "expect", s.expect, "err", err)
 		if errors.Is(err, ErrPermanent) {
-			b.unknown = false
+			b.unknown = again // what was sent before may still be on its way
 			return 0, err
 		}
 		what, position, err := w.resolve(ctx, s)

@@ -562,6 +562,22 @@ func TestPermanentRefusal(t *testing.T) {
 	})
 }
 
+// One that is refused for good after it was sent before may still be on its way.
+func TestPermanentRefusalOfAnother(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.intrude = func(n int) error {
+			if n == 1 {
+				return errors.New("nobody knows")
+			}
+			return fmt.Errorf("%w: too long", journal.ErrPermanent)
+		}
+		s.add(1)
+		wait(time.Second)
+		s.wantLogged("1: 0/0 ended before it was known whether this was stored")
+		s.wantEnd(journal.ErrPermanent)
+	})
+}
+
 // Of what is on its way when the writer is ended, nobody knows.
 func TestEndedOnItsWay(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
