@@ -54,9 +54,12 @@ func (c *forgettable) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// look is the two short reads, before the question and behind the answer, where a connection
-// is no socket that can be looked into.
-const look = 2 * time.Millisecond
+// Where a connection is no socket that can be looked into, a short read looks: before the question,
+// and behind an answer after which the other side does not close.
+const (
+	lookBefore = time.Millisecond
+	look       = lookBefore + time.Millisecond
+)
 
 func TestRestBeforeTheFirstQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -71,8 +74,8 @@ func TestRestBeforeTheFirstQuestion(t *testing.T) {
 		// The first two dial and rest; from then on each call finds a connection that was
 		// dialled as the one before it began.
 		for n, want := range []time.Duration{350 * time.Millisecond, 350 * time.Millisecond, 250 * time.Millisecond, 250 * time.Millisecond} {
-			if took := ask(); took != want+look {
-				t.Errorf("call %d took %s, not %s", n+1, took, want+look)
+			if took := ask(); took != want+lookBefore {
+				t.Errorf("call %d took %s, not %s", n+1, took, want+lookBefore)
 			}
 		}
 		if n := network.dials.Load(); n != 5 {
@@ -167,7 +170,7 @@ func TestHangUpSaysNothingOfTheOthers(t *testing.T) {
 				t.Errorf("%s: an answer", fault)
 			}
 			begun := time.Now()
-			if _, _, err := c.Ask(t.Context(), email("signed"), nil); err != nil || time.Since(begun) != look {
+			if _, _, err := c.Ask(t.Context(), email("signed"), nil); err != nil || time.Since(begun) != lookBefore {
 				t.Errorf("after %s: %v after %s", fault, err, time.Since(begun))
 			}
 		}

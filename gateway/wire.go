@@ -77,6 +77,9 @@ func (w *wire) close() {
 // send writes the question once, to a connection that is quiet, and reads the answer. The
 // context has a deadline.
 func (w *wire) send(q question, t *tracer) (reply, error) {
+	// Who will not ask again says so: the other side then closes first, and keeps nothing for us,
+	// nor does this machine keep the port for a minute.
+	q.request.Close = !w.reuse
 	var b bytes.Buffer
 	if err := q.request.Write(&b); err != nil {
 		return reply{}, err

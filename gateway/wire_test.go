@@ -81,6 +81,9 @@ func TestOnePostAndNoMore(t *testing.T) {
 				t.Errorf("%s: %q", name, got)
 			}
 		}
+		if !r.Close {
+			t.Error("the server is not told that this connection carries one question")
+		}
 		if r.ContentLength != int64(len(body)) || len(r.TransferEncoding) > 0 {
 			t.Errorf("length %d, %v", r.ContentLength, r.TransferEncoding)
 		}
