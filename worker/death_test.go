@@ -44,7 +44,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.after), func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, simulator.Options{Latency: 900 * time.Millisecond}, func(s *setup) { s.provision.AckWait = time.Second })
+			f := newFleet(t, simulator.Options{Latency: 600 * time.Millisecond}, func(s *setup) { s.provision.AckWait = time.Second })
 			victim := f.start(quick(tt.after))
 			answers := f.wave(askers, keys)
 			within(t, 20*time.Second, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
@@ -52,7 +52,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			begun := time.Now()
 			victim.die()
 			wantAll(t, answers(), tt.outcome, tt.code)
-			// AckWait 1 s, then lease 1.5 s and grace 2 s, the call 0.9 s; and what two busy cores need.
+			// AckWait 1 s, then lease 1.5 s and grace 2 s, the call 0.6 s; and what two busy cores need.
 			if d := time.Since(begun); d > 10*time.Second {
 				t.Errorf("answered %v after the death", d)
 			}

@@ -93,7 +93,17 @@ func newStream(t *testing.T, servers int) *record.Stream {
 	t.Helper()
 	js := connect(t, servers)
 	provisioned(t, js, servers)
-	return streamOf(js)
+	s := streamOf(js)
+	// A stream of several copies is there before it has a leader.
+	within(t, "the stream has a leader", func() bool {
+		_, err := s.Put(t.Context(), "leader", nil, record.Terms{})
+		if err == nil {
+			return true
+		}
+		r, err := s.Get(t.Context(), "leader") // the first try may have been stored, its answer lost
+		return err == nil && r.Seq != 0
+	})
+	return s
 }
 
 // A refusal says by its class that nothing was written, and by its text why.
