@@ -74,6 +74,17 @@ func (r *Result) EncodeMsgpack(enc *msgpack.Encoder) error {
 func (r *Result) fields(w *mapWriter) {
 	w.number("v", int64(r.V))
 	w.text("id", r.ID)
+	r.answer(w)
+	w.number("retry_after_ms", r.RetryAfterMs)
+	w.text("source", string(r.Source))
+	r.calls(w)
+	w.number("answered_at_ms", r.AnsweredAtMs)
+	r.kept(w)
+	w.texts("meta", r.Meta)
+}
+
+// answer, calls and kept write what all askers of a run are given alike, see [Shared].
+func (r *Result) answer(w *mapWriter) {
 	w.text("key", r.Key)
 	w.text("partner", r.Partner)
 	w.text("run", r.Run)
@@ -87,12 +98,14 @@ func (r *Result) fields(w *mapWriter) {
 	w.text("code", r.Code)
 	w.text("message", r.Message)
 	w.truth("retryable", &r.Retryable)
-	w.number("retry_after_ms", r.RetryAfterMs)
-	w.text("source", string(r.Source))
+}
+
+func (r *Result) calls(w *mapWriter) {
 	w.number("attempts", int64(r.Attempts))
 	w.number("asked_at_ms", r.AskedAtMs)
-	w.number("answered_at_ms", r.AnsweredAtMs)
+}
+
+func (r *Result) kept(w *mapWriter) {
 	w.number("expires_at_ms", r.ExpiresAtMs)
 	w.text("verified", r.Verified)
-	w.texts("meta", r.Meta)
 }
