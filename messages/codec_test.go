@@ -232,3 +232,16 @@ func reason(err error) string {
 	}
 	return ""
 }
+
+func TestEncodingAsAByte(t *testing.T) {
+	for e, want := range map[messages.Encoding]uint8{messages.MsgPack: 1, messages.JSON: 2, "": 0, "text/plain": 0} {
+		if got := e.Byte(); got != want {
+			t.Errorf("%q is %d, want %d", e, got, want)
+		}
+	}
+	for b, want := range map[uint8]messages.Encoding{0: messages.MsgPack, 1: messages.MsgPack, 2: messages.JSON, 3: messages.MsgPack} {
+		if got := messages.EncodingOf(b); got != want {
+			t.Errorf("%d is %q, want %q", b, got, want)
+		}
+	}
+}

@@ -47,3 +47,22 @@ func Sniff(data []byte) (Encoding, bool) {
 
 // opensMap tells whether a MessagePack message that begins with c is a map.
 func opensMap(c byte) bool { return c&0xf0 == 0x80 || c == 0xde || c == 0xdf }
+
+// Byte is the encoding as one byte, as it is stored beside a query: 1 for MessagePack, 2 for JSON, 0 for none of the encodings.
+func (e Encoding) Byte() uint8 {
+	switch e {
+	case MsgPack:
+		return 1
+	case JSON:
+		return 2
+	}
+	return 0
+}
+
+// EncodingOf is the encoding that a byte stands for: MessagePack, unless it is that of another.
+func EncodingOf(b uint8) Encoding {
+	if b == JSON.Byte() {
+		return JSON
+	}
+	return MsgPack
+}

@@ -166,4 +166,5 @@ const (
 	DeadPoison       = "poison"        // its workers died three times
 	DeadExpired      = "expired"       // no answer within its deadline or the patience
 	DeadCrashed      = "crashed"       // its worker died in the call, and after-crash says not to ask again
+	DeadCorrupt      = "corrupt"       // a batch of the workers' own journal that is not what was written
 )
