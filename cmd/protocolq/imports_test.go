@@ -40,7 +40,8 @@ var floors = map[string]struct {
 	"worker/publish":           {imports: []string{natsGo}},
 	"worker/record":            {imports: []string{natsGo, "protocolq/worker/publish"}},
 	"worker/journal":           {imports: []string{natsGo, "protocolq/worker/pack", "protocolq/worker/publish"}}, // NATS in nats.go only
-	"worker/failpoint":         {env: true},                                                                      // empty but for the torture chamber's own build tag
+	"worker/outbox":            {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog"}},
+	"worker/failpoint":         {env: true}, // empty but for the torture chamber's own build tag
 	"worker/partner":           {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
 	"worker/provision":         {imports: []string{natsGo, "protocolq/messages"}},
 	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish"}}, // the masks, and the stream that the recorder reads

@@ -1,0 +1,96 @@
+// Dead letters: what could not be answered, with what is needed to see why and to ask again.
+
+package outbox
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+	"protocolq/worker/journal"
+)
+
+// letter is what a dead letter says.
+type letter struct {
+	reason  string // one of messages.Dead…
+	why     string // for people
+	token   string // identity of what is dead
+	subject string // where it came in
+	data    []byte
+
+	// What is known of an ask.
+	tries    int
+	code     string // what came of it last
+	stored   time.Time
+	id       string
+	partner  string
+	door     string
+	replyTo  string
+	encoding messages.Encoding
+}
+
+// deadReason is the reason of the dead letter that goes with an ask; "" where there is none. An asker that awaited its reply and
+// was given one needs none.
+func deadReason(a *Ask, q *messages.Query, deaths int) string {
+	patient := a.Ask.Door == journal.Submit || q.ReplyTo != "" || a.Ask.Reply == ""
+	crashed := a.Answer != nil && a.Answer.Verdict == journal.Crashed && a.Source != messages.Remembered
+	switch {
+	case crashed && a.Deaths >= deaths:
+		return messages.DeadPoison
+	case crashed && patient:
+		return messages.DeadCrashed
+	case patient && a.Answer == nil && a.Why == messages.DeadlinePassed:
+		return messages.DeadExpired
+	}
+	return ""
+}
+
+// letterOf is the dead letter of an ask. r is what its asker is given.
+func letterOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names *messages.Names) letter {
+	return letter{reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, data: a.Ask.Query, subject: cameBy(a.Ask, names),
+		tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID, partner: q.Partner, door: doorName(a.Ask.Door),
+		replyTo: a.Ask.Reply, encoding: messages.EncodingOf(a.Ask.Encoding)}
+}
+
+// refusedReply is the dead letter of an ask whose reply is refused for good.
+func refusedReply(a *Ask, q *messages.Query, r *messages.Result, names *messages.Names, cause error) letter {
+	l := letterOf(a, q, r, messages.DeadReplyRefused, names)
+	l.why = "the reply cannot be published: " + cause.Error()
+	return l
+}
+
+// corruptLetter is the dead letter of a batch that nobody can read.
+func corruptLetter(c *Corrupt, names *messages.Names) letter {
+	return letter{reason: messages.DeadCorrupt, why: "a batch of the journal is not what was written", data: c.Data,
+		token:   "journal-" + strconv.FormatUint(c.Position, 10) + "-" + strconv.FormatInt(c.Stored.UnixNano(), 10),
+		subject: names.Prefix() + ".journal." + string(c.Member), tries: 1, stored: c.Stored}
+}
+
+// How much of its bytes a dead letter holds, and how much after it was refused for its size.
+var letterBodies = [...]int{messages.MaxMessage, 4 << 10, 0}
+
+// message makes the dead letter's message: the bytes as they were, with the reason.
+func (l *letter) message(names *messages.Names, cut int) *nats.Msg {
+	why, data := l.why, l.data
+	if most := letterBodies[cut]; len(data) > most {
+		why += "; the first " + strconv.Itoa(most) + " of " + strconv.Itoa(len(data)) + " bytes"
+		data = data[:most]
+	}
+	h := nats.Header{
+		messages.HeaderReason: {why}, messages.HeaderSubject: {l.subject},
+		messages.HeaderToken: {l.token}, messages.HeaderMsgID: {l.token + "/" + l.reason},
+	}
+	for name, v := range map[string]string{
+		messages.HeaderContentType: string(l.encoding), messages.HeaderID: l.id, messages.HeaderPartner: l.partner,
+		messages.HeaderDoor: l.door, messages.HeaderReplyTo: l.replyTo, messages.HeaderLastCode: l.code,
+		messages.HeaderTries: strconv.Itoa(l.tries), messages.HeaderStored: strconv.FormatInt(l.stored.UnixMilli(), 10),
+	} {
+		if v != "" {
+			h[name] = []string{v}
+		}
+	}
+	return &nats.Msg{Subject: names.Dead(l.reason), Data: data, Header: h}
+}

@@ -1,0 +1,97 @@
+// Lines of the query log: one for each run, one for each ask.
+
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/worker/journal"
+	"protocolq/worker/querylog"
+)
+
+// Lines takes the lines of runs and asks and publishes each until its stream has it: a [querylog.Publisher], or
+// [querylog.Discard] where there is no query log.
+type Lines interface {
+	// PublishRun returns when the run's line is stored, or ctx ends.
+	PublishRun(ctx context.Context, q *messages.Query, r querylog.Run)
+	// PublishAsk does not block, and calls a.Done once.
+	PublishAsk(a querylog.Answered)
+}
+
+// runLineOf is the line of a run. Whom it is about is filled in by Lines. With an error some calls are missing.
+func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
+	line := querylog.Run{ID: run.Answer.Run, AnsweredAt: run.Stored, Outcome: string(r.Outcome), Code: r.Code,
+		Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified, Worker: string(run.By)}
+	line.At = run.Stored
+	if n := len(run.Begins); n > 0 {
+		line.At, line.Deaths = run.Begins[0].Stored, run.Begins[n-1].Begin.Deaths
+	}
+	calls, err := callsOf(run)
+	calls = calls[max(0, len(calls)-querylog.MaxAttempts):]
+	if n := len(calls); n > 0 {
+		line.Attempts, line.Class = calls, calls[n-1].Class
+		line.At = calls[0].At
+	}
+	return line, err
+}
+
+// callsOf lists the calls of a run and of those it follows: a begin says what came of the call before it, and nothing where its
+// member died over that; the answer says the rest.
+func callsOf(run *Run) (calls []querylog.Attempt, err error) {
+	var faults []error
+	read := func(o journal.Outcome) {
+		a, err := querylog.DecodeAttempt(o.Detail)
+		if err != nil {
+			faults = append(faults, err)
+			a = querylog.Attempt{Code: o.Code}
+		}
+		if a.At.IsZero() {
+			a.At = run.Stored
+		}
+		calls = append(calls, a)
+	}
+	var before time.Time // when the call was begun that the next begin, or the answer, speaks of
+	for i, b := range run.Begins {
+		switch {
+		case b.Begin.Attempt == 1:
+		case len(b.Begin.Before.Detail) > 0:
+			read(b.Begin.Before)
+		case i > 0:
+			calls = append(calls, querylog.Attempt{At: before, Cut: true})
+		}
+		before = b.Stored
+	}
+	for _, o := range run.Answer.Attempts {
+		read(o)
+	}
+	if run.Answer.Verdict == journal.Crashed && !before.IsZero() {
+		calls = append(calls, querylog.Attempt{At: before, Cut: true})
+	}
+	return calls, errors.Join(faults...)
+}
+
+// askLineOf is the line of an ask. Whom it is about is filled in by Lines.
+func askLineOf(a *Ask, r *messages.Result, made time.Time, names *messages.Names) querylog.Ask {
+	return querylog.Ask{Token: a.Ask.Token, At: a.Stored, AnsweredAt: made, Run: r.Run, Source: string(a.source()),
+		Door: doorName(a.Ask.Door), Subject: cameBy(a.Ask, names), Reply: a.Ask.Reply,
+		Outcome: string(r.Outcome), Code: r.Code, Trace: a.Ask.Trace}
+}
+
+// source is that of the ask's answer, "" where there is none.
+func (a *Ask) source() messages.Source {
+	if a.Answer == nil {
+		return ""
+	}
+	return a.Source
+}
+
+// cameBy is the subject that an ask came in on, without the tokens that the journal does not hold.
+func cameBy(a *journal.Ask, names *messages.Names) string {
+	if a.Door == journal.Submit {
+		return names.Submit()
+	}
+	return names.Query()
+}

@@ -1,0 +1,345 @@
+// Outbox: takes duties, and lets one goroutine see to them until each is done.
+
+package outbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/worker/journal"
+)
+
+// Options are what an [Outbox] needs. The zero value of a setting is its default.
+type Options struct {
+	Names   messages.Names // needed
+	Inboxes Inboxes        // needed: replies that no stream keeps
+	Replies Stream         // needed: durable replies
+	Streams Stream         // needed: events and dead letters
+	Lines   Lines          // needed
+	// Done is given the entries of duties that are done, a few together, so that they become told; needed. It is called by Run,
+	// one call after the other, and must not block.
+	Done func([]journal.Ref)
+
+	CloudEvents bool         // events carry the CloudEvents headers, too
+	Limit       int          // 50,000: duties at once
+	Deaths      int          // 3: from how many deaths on a key is poison
+	Logger      *slog.Logger // discarded when nil
+}
+
+// Outbox sees to duties while its Run runs. Its methods are safe for concurrent use.
+type Outbox struct {
+	o       Options
+	log     *slog.Logger
+	wake    chan struct{}
+	emptied chan struct{} // signalled when nothing waits
+	sinks   [kinds]*sink
+	answers answers
+	unread  alarm
+	closing atomic.Bool
+
+	waiting atomic.Int64  // duties that are not done
+	lost    atomic.Uint64 // messages that were given up
+
+	mu    sync.Mutex            // guards what follows; held for lines, never over I/O
+	known map[journal.Ref]*task // not told yet, done or not
+	added []*task
+	ends  []end
+}
+
+// task is a duty that is being seen to.
+type task struct {
+	duty Duty
+	made time.Time      // when it came up
+	q    messages.Query // of its ask, or of the ask that set off its run; set and read by Run
+	left int            // messages that are not acknowledged; Run's alone
+	done bool           // guarded by Outbox.mu
+	told atomic.Bool    // by another, or so the log says: nothing is sent any more
+}
+
+// end is what became of a parcel: nil says that it is where it belongs.
+type end struct {
+	p   *parcel
+	err error
+}
+
+// New makes an Outbox. It starts nothing.
+func New(o Options) (*Outbox, error) {
+	if o.Names.Prefix() == "" || o.Inboxes == nil || o.Replies == nil || o.Streams == nil || o.Lines == nil || o.Done == nil {
+		return nil, errors.New("outbox: Names, Inboxes, Replies, Streams, Lines and Done are needed")
+	}
+	if o.Limit <= 0 {
+		o.Limit = 50_000
+	}
+	if o.Deaths <= 0 {
+		o.Deaths = 3
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	b := &Outbox{o: o, log: o.Logger, wake: make(chan struct{}, 1), emptied: make(chan struct{}, 1), known: map[journal.Ref]*task{}}
+	for k := range kinds {
+		b.sinks[k] = &sink{kind: k, most: mostOut[k], together: k == inboxReply}
+	}
+	return b, nil
+}
+
+// mostOut is how many messages may be on their way at once. A stream stores all that it has got before it acknowledges any of
+// it, so more would make everybody wait; inboxes have one round trip for all, and lines go together anyway.
+var mostOut = [kinds]int{inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64}
+
+// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and is given again later. A duty
+// that is known, also one that is done and not yet told, is not seen to twice.
+func (b *Outbox) Add(d Duty) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.known[d.Entry]; known {
+		return true
+	}
+	if len(b.known) >= b.o.Limit {
+		return false
+	}
+	t := &task{duty: d, made: time.Now()}
+	b.known[d.Entry] = t
+	b.added = append(b.added, t)
+	b.waiting.Add(1)
+	b.signal()
+	return true
+}
+
+// Told says that the log has these entries told: duties of theirs that are left are not seen to any more, and are forgotten.
+func (b *Outbox) Told(entries ...journal.Ref) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, ref := range entries {
+		t := b.known[ref]
+		if t == nil {
+			continue
+		}
+		delete(b.known, ref)
+		t.told.Store(true)
+		if !t.done {
+			t.done = true
+			b.oneLess()
+		}
+	}
+	b.signal()
+}
+
+// Waiting is how many duties are not done. While it is at the limit, see Full, no call should begin.
+func (b *Outbox) Waiting() int { return int(b.waiting.Load()) }
+
+// Full reports whether there is no room for another duty.
+func (b *Outbox) Full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.known) >= b.o.Limit
+}
+
+// Drain waits until no duty is left, or ctx ends. Nobody whose inbox is silent is waited for any more.
+func (b *Outbox) Drain(ctx context.Context) error {
+	b.closing.Store(true)
+	b.signal()
+	for b.Waiting() > 0 {
+		select {
+		case <-b.emptied:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Stats are an Outbox's figures.
+type Stats struct {
+	// Waiting counts duties, Lost messages that were refused for good in their shortest form.
+	Waiting int
+	Lost    uint64
+	Sinks   []SinkStats
+}
+
+// SinkStats are the figures of one sink.
+type SinkStats struct {
+	Name    string // such as "event"
+	Waiting int    // messages
+	Away    bool   // it takes nothing at present
+	Refused uint64 // messages that it refused for good
+}
+
+// Stats gives the figures as they are now.
+func (b *Outbox) Stats() Stats {
+	st := Stats{Waiting: b.Waiting(), Lost: b.lost.Load()}
+	for _, s := range b.sinks {
+		st.Sinks = append(st.Sinks, SinkStats{s.kind.String(), int(s.waiting.Load()), s.away.Load(), s.refused.Load()})
+	}
+	return st
+}
+
+// Run sees to duties until ctx ends. What is not done then stays in the journal. It is called once.
+func (b *Outbox) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	defer cancel()
+	inboxes := make(chan []*ready, 1) // one batch is on its way at most
+	senders.Go(func() { b.sendInboxes(ctx, inboxes) })
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		b.take(now)
+		for _, s := range b.sinks {
+			if batch := s.take(now); len(batch) > 0 {
+				b.send(ctx, s, batch, inboxes, &senders)
+			}
+		}
+		if at := b.next(); !at.IsZero() {
+			timer.Reset(time.Until(at))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-b.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// next is when a sink may be tried again; zero when none waits for a time.
+func (b *Outbox) next() (at time.Time) {
+	for _, s := range b.sinks {
+		if n := s.next(); !n.IsZero() && (at.IsZero() || n.Before(at)) {
+			at = n
+		}
+	}
+	return at
+}
+
+func (b *Outbox) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ended hands the end of a parcel to Run. It does not block.
+func (b *Outbox) ended(p *parcel, err error) {
+	b.mu.Lock()
+	b.ends = append(b.ends, end{p, err})
+	b.mu.Unlock()
+	b.signal()
+}
+
+// take takes in new duties and the ends of parcels, and says which duties are done.
+func (b *Outbox) take(now time.Time) {
+	b.mu.Lock()
+	added, ends := b.added, b.ends
+	b.added, b.ends = nil, nil
+	b.mu.Unlock()
+	var done []*task
+	for _, t := range added {
+		if b.open(t, now); t.left == 0 {
+			done = append(done, t)
+		}
+	}
+	for _, e := range ends {
+		if b.end(e.p, e.err, now); e.p.task.left == 0 {
+			done = append(done, e.p.task)
+		}
+	}
+	if b.closing.Load() {
+		done = append(done, b.giveUpSilent()...)
+	}
+	b.finish(done)
+}
+
+// giveUpSilent lets go of replies that wait to be sent again because nobody was there. It gives the duties that are done by that.
+func (b *Outbox) giveUpSilent() (done []*task) {
+	s := b.sinks[inboxReply]
+	waiting := s.later
+	s.later = nil
+	for _, p := range waiting {
+		if p.missed == 0 {
+			s.retry(p, p.due)
+			continue
+		}
+		if b.leave(s, p); p.task.left == 0 {
+			done = append(done, p.task)
+		}
+	}
+	return done
+}
+
+// open makes the parcels of a duty.
+func (b *Outbox) open(t *task, now time.Time) {
+	t.q = b.query(&t.duty, now)
+	for _, k := range owed(&t.duty, &t.q, &b.o.Names, b.o.Deaths) {
+		t.left++
+		b.sinks[k].add(&parcel{task: t, kind: k})
+	}
+}
+
+// query reads the query that a duty is about. Who journalled it had read it, so a fault is one of ours.
+func (b *Outbox) query(d *Duty, now time.Time) (q messages.Query) {
+	var data []byte
+	var partner string
+	switch {
+	case d.Ask != nil:
+		data, partner = d.Ask.Ask.Query, d.Ask.Ask.Partner
+	case d.Run != nil:
+		data, partner = d.Run.Query, d.Run.Answer.Partner
+	}
+	if data != nil {
+		var err error
+		if q, _, err = messages.DecodeQuery(data, ""); err != nil {
+			b.misread(d.Entry, err, now)
+		}
+	}
+	if q.Partner == "" {
+		q.Partner = partner
+	}
+	return q
+}
+
+// misread says that an entry is not understood. Its duty is done as well as it can be.
+func (b *Outbox) misread(entry journal.Ref, err error, now time.Time) {
+	if n, due := b.unread.again(now); due {
+		b.log.Error("entry not understood", "entry", entry.String(), "entries", n, "err", err)
+	}
+}
+
+// finish says that duties are done, unless they were told meanwhile.
+func (b *Outbox) finish(tasks []*task) {
+	if len(tasks) == 0 {
+		return
+	}
+	refs := make([]journal.Ref, 0, len(tasks))
+	b.mu.Lock()
+	for _, t := range tasks {
+		if !t.done {
+			t.done = true
+			refs = append(refs, t.duty.Entry)
+			t.duty, t.q = Duty{Entry: t.duty.Entry}, messages.Query{} // known until it is told, no longer held
+			b.oneLess()
+		}
+	}
+	b.mu.Unlock()
+	if len(refs) > 0 {
+		b.o.Done(refs)
+	}
+}
+
+func (b *Outbox) oneLess() {
+	if b.waiting.Add(-1) == 0 {
+		select {
+		case b.emptied <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,254 @@
+// Sending parcels, and what follows from what became of them.
+
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/publish"
+	"protocolq/worker/querylog"
+)
+
+// Stream stores messages in their streams: a publish.Publisher.
+type Stream interface {
+	// Go stores m and calls done once, when the server has answered or within has passed; done must not block. An error of Go
+	// itself means that nothing was sent and done is never called. What the server answers instead is a jetstream.APIError.
+	Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error
+}
+
+// ackWait is how long an acknowledgement is waited for.
+const ackWait = 5 * time.Second
+
+var (
+	errUnwritable = errors.New("the message cannot be written")
+	errNotWritten = errors.New("the line is not stored")
+)
+
+// What a server answers to a message that its stream will never take.
+const (
+	codeTooLarge      jetstream.ErrorCode = 10054 // above the stream's max_msg_size
+	codeHeaderTooLong jetstream.ErrorCode = 10097
+)
+
+// permanent reports whether the same message would be refused each time.
+func permanent(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return api.ErrorCode == codeTooLarge || api.ErrorCode == codeHeaderTooLong
+	}
+	return errors.Is(err, errUnwritable) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
+		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
+}
+
+// ready is a reply with its message.
+type ready struct {
+	p *parcel
+	m *nats.Msg
+}
+
+// send sends what a sink gave.
+func (b *Outbox) send(ctx context.Context, s *sink, batch []*parcel, inboxes chan<- []*ready, senders *sync.WaitGroup) {
+	var replies []*ready
+	for _, p := range batch {
+		switch s.kind {
+		case runLine:
+			b.publishRun(ctx, p, senders)
+			continue
+		case askLine:
+			b.publishAsk(p)
+			continue
+		}
+		m, err := b.message(p)
+		if err != nil {
+			b.ended(p, fmt.Errorf("%w: %w", errUnwritable, err))
+			continue
+		}
+		switch s.kind {
+		case inboxReply:
+			replies = append(replies, &ready{p, m})
+		case durableReply:
+			b.store(b.o.Replies, p, m)
+		default:
+			b.store(b.o.Streams, p, m)
+		}
+	}
+	if len(replies) > 0 {
+		inboxes <- replies // has room: a batch is taken when none is on its way
+	}
+}
+
+// store publishes a message into its stream.
+func (b *Outbox) store(to Stream, p *parcel, m *nats.Msg) {
+	if err := to.Go(m, ackWait, func(_ uint64, err error) { b.ended(p, err) }); err != nil {
+		b.ended(p, err)
+	}
+}
+
+// message makes the message of a parcel. It is made anew for each try, as what waits long should take little room, and says the
+// same each time.
+func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
+	t := p.task
+	switch {
+	case p.letter != nil:
+		return p.letter.message(&b.o.Names, p.cut), nil
+	case p.kind == event:
+		r := b.resultOfRun(t)
+		e := eventOf(t.duty.Run, &t.q, &r, p.cut)
+		return eventMessage(&e, &r, &b.o.Names, b.o.CloudEvents)
+	case p.kind == deadLetter && t.duty.Corrupt != nil:
+		l := corruptLetter(t.duty.Corrupt, &b.o.Names)
+		return l.message(&b.o.Names, p.cut), nil
+	case p.kind == deadLetter:
+		r, _ := b.resultOfAsk(t)
+		l := letterOf(t.duty.Ask, &t.q, &r, deadReason(t.duty.Ask, &t.q, b.o.Deaths), &b.o.Names)
+		return l.message(&b.o.Names, p.cut), nil
+	}
+	return b.reply(p)
+}
+
+// reply makes the message of a reply.
+func (b *Outbox) reply(p *parcel) (*nats.Msg, error) {
+	t, ask := p.task, p.task.duty.Ask.Ask
+	r, shared := b.resultOfAsk(t)
+	to := reply{to: ask.Reply, encoding: messages.EncodingOf(ask.Encoding), trace: ask.Trace, token: ask.Token, durable: p.kind == durableReply}
+	o := own(t.duty.Ask, &t.q, &r, t.made)
+	var body []byte
+	var err error
+	if shared != nil {
+		body, err = shared.encode(to.encoding, o)
+	} else {
+		r.ID, r.Meta, r.RetryAfterMs, r.AnsweredAtMs = o.ID, o.Meta, o.RetryAfterMs, o.AnsweredAtMs
+		body, err = r.Encode(to.encoding)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return to.message(body, &r), nil
+}
+
+// resultOfAsk is what an ask is given, but for what is the asker's own; shared where others are given the same.
+func (b *Outbox) resultOfAsk(t *task) (r messages.Result, shared *answer) {
+	a := t.duty.Ask
+	if a.Answer == nil {
+		r = unanswered(a)
+		r.Key, r.Partner = t.q.Key, t.q.Partner
+		return r, nil
+	}
+	shared, err := b.answers.of(a.Answer, t.q.Key, t.q.Partner)
+	if err != nil {
+		b.misread(t.duty.Entry, err, time.Now())
+	}
+	return shared.result, shared
+}
+
+// resultOfRun is what the askers of a run are given.
+func (b *Outbox) resultOfRun(t *task) messages.Result {
+	shared, err := b.answers.of(t.duty.Run.Answer, t.q.Key, t.q.Partner)
+	if err != nil {
+		b.misread(t.duty.Entry, err, time.Now())
+	}
+	return shared.result
+}
+
+// publishRun publishes the line of a run. Lines waits until it is stored, so each has a goroutine; they are bounded by the sink.
+func (b *Outbox) publishRun(ctx context.Context, p *parcel, senders *sync.WaitGroup) {
+	t := p.task
+	r := b.resultOfRun(t)
+	line, err := runLineOf(t.duty.Run, &r)
+	if err != nil {
+		b.misread(t.duty.Entry, err, time.Now())
+	}
+	senders.Go(func() {
+		b.o.Lines.PublishRun(ctx, &t.q, line)
+		b.ended(p, ctx.Err())
+	})
+}
+
+// publishAsk publishes the line of an ask.
+func (b *Outbox) publishAsk(p *parcel) {
+	t := p.task
+	r, _ := b.resultOfAsk(t)
+	b.o.Lines.PublishAsk(querylog.Answered{Query: &t.q, Ask: askLineOf(t.duty.Ask, &r, t.made, &b.o.Names), Done: func(written bool) {
+		if written {
+			b.ended(p, nil)
+			return
+		}
+		b.ended(p, errNotWritten)
+	}})
+}
+
+// end decides what follows from what became of a parcel.
+func (b *Outbox) end(p *parcel, err error, now time.Time) {
+	s := b.sinks[p.kind]
+	s.ended(p)
+	switch {
+	case p.task.told.Load():
+		b.leave(s, p)
+	case err == nil:
+		b.well(s)
+		b.leave(s, p)
+	case errors.Is(err, ErrNobody):
+		b.well(s)
+		if b.closing.Load() || p.missed == mostMissed {
+			b.leave(s, p)
+			return
+		}
+		s.retry(p, now.Add(missedWait<<p.missed))
+		p.missed++
+	case permanent(err):
+		b.well(s) // it answers
+		b.refused(s, p, err, now)
+	default:
+		s.failed(p, now)
+		if p.tries == 1 && !publish.Full(err) {
+			return // one acknowledgement that was lost says nothing of its stream
+		}
+		if n, due := s.alarm.again(now); due {
+			b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n, "waiting", s.waiting.Load(), "err", err,
+				"hint", "is its stream there, and has it room?")
+		}
+	}
+}
+
+// leave lets a parcel go.
+func (b *Outbox) leave(s *sink, p *parcel) {
+	s.waiting.Add(-1)
+	p.task.left--
+}
+
+func (b *Outbox) well(s *sink) {
+	if s.well() && !s.alarm.last.IsZero() {
+		s.alarm = alarm{}
+		b.log.Info("published again", "what", s.kind.String())
+	}
+}
+
+// refused deals with a message that would be refused each time: an event and a dead letter are cut, a reply becomes a dead letter.
+func (b *Outbox) refused(s *sink, p *parcel, err error, now time.Time) {
+	s.refused.Add(1)
+	if n, due := s.refusal.again(now); due {
+		b.log.Error("refused for good", "what", s.kind.String(), "refusals", n, "entry", p.task.duty.Entry.String(), "err", err)
+	}
+	switch {
+	case p.kind == event && p.cut < eventCuts, p.kind == deadLetter && p.cut < len(letterBodies)-1:
+		p.cut++
+		s.ready = append(s.ready, p)
+	case p.kind == inboxReply || p.kind == durableReply:
+		t := p.task
+		r, _ := b.resultOfAsk(t)
+		l := refusedReply(t.duty.Ask, &t.q, &r, &b.o.Names, err)
+		t.left++
+		b.sinks[deadLetter].add(&parcel{task: t, kind: deadLetter, letter: &l})
+		b.leave(s, p)
+	default:
+		b.lost.Add(1)
+		b.leave(s, p)
+	}
+}

@@ -1,0 +1,180 @@
+// A sink: what waits to be published in one place, and how it is tried while that is away.
+
+package outbox
+
+import (
+	"container/heap"
+	"sync/atomic"
+	"time"
+)
+
+// parcel is one message that a duty owes, until it is acknowledged.
+type parcel struct {
+	task   *task
+	kind   kind
+	letter *letter   // of a dead letter that takes the place of a refused reply
+	cut    int       // how often it was cut for its size
+	tries  int       // how often it did not get through
+	missed int       // how often nobody was there for a reply
+	probe  bool      // it is on its way to find out whether the sink is back
+	due    time.Time // not before
+}
+
+// sink is a queue in front of one place. It belongs to the goroutine of Run but for its atomic fields.
+type sink struct {
+	kind     kind
+	most     int  // messages on their way at once
+	together bool // they go and end as one batch
+
+	ready   []*parcel // in the order in which they came
+	later   parcels   // to be tried again, by when
+	out     int       // on their way
+	wait    time.Duration
+	until   time.Time // no probe before
+	probing bool      // one is on its way
+	alarm   alarm     // about the sink being away
+	refusal alarm     // about what it refuses for good
+
+	away    atomic.Bool
+	waiting atomic.Int64 // parcels that are not acknowledged
+	refused atomic.Uint64
+}
+
+// Waits after a try that did not get through, and after a reply that nobody was there for.
+const (
+	firstWait  = 50 * time.Millisecond // doubles
+	lastWait   = 2 * time.Second
+	missedWait = 200 * time.Millisecond // doubles
+	mostMissed = 5                      // then the asker has left
+)
+
+// nextWait is the wait after the one before.
+func nextWait(before time.Duration) time.Duration {
+	return min(max(2*before, firstWait), lastWait)
+}
+
+// waitAfter is the wait after so many tries, of 1 on.
+func waitAfter(tries int) (wait time.Duration) {
+	for range min(tries, 8) {
+		wait = nextWait(wait)
+	}
+	return wait
+}
+
+func (s *sink) add(p *parcel) {
+	s.waiting.Add(1)
+	s.ready = append(s.ready, p)
+}
+
+// take gives what may be sent now. While the sink is away that is one message, to find out whether it is back.
+func (s *sink) take(now time.Time) (batch []*parcel) {
+	for len(s.later) > 0 && !s.later[0].due.After(now) {
+		s.ready = append(s.ready, heap.Pop(&s.later).(*parcel))
+	}
+	room := s.most - s.out
+	switch {
+	case s.away.Load() && (s.probing || s.until.After(now)), s.together && s.out > 0:
+		return nil
+	case s.away.Load():
+		room = 1
+	}
+	for len(batch) < room && len(s.ready) > 0 {
+		p := s.ready[0]
+		s.ready[0], s.ready = nil, s.ready[1:]
+		if p.task.told.Load() { // by another
+			s.waiting.Add(-1)
+			continue
+		}
+		if p.probe = s.away.Load(); p.probe {
+			s.probing = true
+		}
+		batch = append(batch, p)
+	}
+	s.out += len(batch)
+	return batch
+}
+
+// next is when there may be something to send without anything new; zero when nothing waits for a time.
+func (s *sink) next() (at time.Time) {
+	switch {
+	case s.away.Load() && s.probing, s.together && s.out > 0:
+		return time.Time{} // what is on its way comes first
+	case len(s.ready) > 0 && s.away.Load():
+		at = s.until
+	case len(s.later) > 0:
+		at = s.later[0].due
+	}
+	if s.away.Load() && !at.IsZero() && at.Before(s.until) {
+		at = s.until
+	}
+	return at
+}
+
+// ended notes that a parcel is not on its way any more.
+func (s *sink) ended(p *parcel) {
+	s.out--
+	if p.probe {
+		s.probing = false
+	}
+}
+
+// well notes that the sink takes messages, and reports whether it did not before.
+func (s *sink) well() (back bool) {
+	s.wait = 0
+	return s.away.Swap(false)
+}
+
+// failed keeps a parcel that did not get through until it is tried again. What was sent before the sink was found to be away
+// says nothing new of it.
+func (s *sink) failed(p *parcel, now time.Time) {
+	if !s.away.Load() || !s.until.After(now) {
+		s.away.Store(true)
+		s.wait = nextWait(s.wait)
+		s.until = now.Add(s.wait)
+	}
+	p.tries++
+	s.retry(p, now.Add(waitAfter(p.tries)))
+}
+
+// retry keeps a parcel until a time.
+func (s *sink) retry(p *parcel, at time.Time) {
+	p.due = at
+	heap.Push(&s.later, p)
+}
+
+// parcels is a heap by due time.
+type parcels []*parcel
+
+func (h parcels) Len() int           { return len(h) }
+func (h parcels) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h parcels) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push implements [heap.Interface].
+func (h *parcels) Push(p any) { *h = append(*h, p.(*parcel)) }
+
+// Pop implements [heap.Interface].
+func (h *parcels) Pop() any {
+	old := *h
+	p := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return p
+}
+
+// alarm is said at once, and again as long as what it is about goes on.
+type alarm struct {
+	last time.Time
+	n    int
+}
+
+const alarmEvery = 30 * time.Second
+
+// again counts one more, and reports whether it is to be said now, of how many.
+func (a *alarm) again(now time.Time) (n int, due bool) {
+	a.n++
+	if !a.last.IsZero() && now.Sub(a.last) < alarmEvery {
+		return 0, false
+	}
+	n, a.n, a.last = a.n, 0, now
+	return n, true
+}
