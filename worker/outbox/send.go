@@ -207,7 +207,7 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 		b.refused(s, p, err, now)
 	default:
 		s.failed(p, now)
-		if p.tries == 1 && !publish.Full(err) {
+		if s.fails == 1 && !publish.Full(err) {
 			return // one acknowledgement that was lost says nothing of its stream
 		}
 		if n, due := s.alarm.again(now); due {

@@ -29,7 +29,7 @@ type sink struct {
 	ready   []*parcel // in the order in which they came
 	later   parcels   // to be tried again, by when
 	out     int       // on their way
-	wait    time.Duration
+	fails   int       // tries in a row that found it away
 	until   time.Time // no probe before
 	probing bool      // one is on its way
 	alarm   alarm     // about the sink being away
@@ -48,17 +48,9 @@ const (
 	mostMissed = 5                      // then the asker has left
 )
 
-// nextWait is the wait after the one before.
-func nextWait(before time.Duration) time.Duration {
-	return min(max(2*before, firstWait), lastWait)
-}
-
 // waitAfter is the wait after so many tries, of 1 on.
-func waitAfter(tries int) (wait time.Duration) {
-	for range min(tries, 8) {
-		wait = nextWait(wait)
-	}
-	return wait
+func waitAfter(tries int) time.Duration {
+	return min(firstWait<<min(tries-1, 16), lastWait)
 }
 
 func (s *sink) add(p *parcel) {
@@ -120,7 +112,7 @@ func (s *sink) ended(p *parcel) {
 
 // well notes that the sink takes messages, and reports whether it did not before.
 func (s *sink) well() (back bool) {
-	s.wait = 0
+	s.fails = 0
 	return s.away.Swap(false)
 }
 
@@ -129,8 +121,8 @@ func (s *sink) well() (back bool) {
 func (s *sink) failed(p *parcel, now time.Time) {
 	if !s.away.Load() || !s.until.After(now) {
 		s.away.Store(true)
-		s.wait = nextWait(s.wait)
-		s.until = now.Add(s.wait)
+		s.fails++
+		s.until = now.Add(waitAfter(s.fails))
 	}
 	p.tries++
 	s.retry(p, now.Add(waitAfter(p.tries)))

@@ -1,0 +1,331 @@
+// Duties are done whatever becomes of their sinks: at exact times, on a clock of the test's own.
+
+package outbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/worker/journal"
+	"protocolq/worker/outbox"
+)
+
+// Each sink goes away by itself, in each manner, for seconds and for minutes: all others have theirs at once, and nothing is lost.
+func TestASinkAwayHoldsUpNobodyAndLosesNothing(t *testing.T) {
+	back := map[time.Duration]time.Duration{ // when the first try after that comes: 50 ms, 100 ms, … 2 s after one another
+		6 * time.Second:  7150 * time.Millisecond,
+		12 * time.Minute: 721_150 * time.Millisecond,
+	}
+	for name := range (&stage{}).sinks() {
+		for how, m := range map[string]manner{"gone": gone, "full": full, "silent": silent} {
+			for away, first := range back {
+				t.Run(fmt.Sprintf("%s %s for %s", name, how, away), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { sinkAway(t, name, m, away, first) })
+				})
+			}
+		}
+	}
+}
+
+func sinkAway(t *testing.T, name string, m manner, away, first time.Duration) {
+	s := newStage(t)
+	defer func() { s.end() }()
+	s.sinks()[name].is(m)
+	var duties []outbox.Duty
+	const n = 300 // more than may be on their way to one stream
+	for i := range n {
+		answer := signed(t, "run")
+		duties = append(duties, askOf(t, 10*i, "_INBOX.a."+fmt.Sprint(i), answer), askOf(t, 10*i+1, "protocol.reply.shop", answer), lateAsk(t, 10*i+2, ""), runOf(t, 10*i+3))
+	}
+	s.add(duties...)
+	pass(time.Second)
+	for other, sink := range s.sinks() {
+		want := map[string]int{"inboxes": n, "replies": n, "events": n, "dead": n}[other]
+		if got := sink.size(); other != name && other != "log" && got != want {
+			t.Errorf("%s has %d after a second, want all %d", other, got, want)
+		}
+	}
+	if got := s.sinks()[name].size(); got != 0 {
+		t.Fatalf("%s took %d while it was away", name, got)
+	}
+	if s.box.Waiting() == 0 {
+		t.Error("nothing waits")
+	}
+	pass(away - time.Second)
+	s.sinks()[name].is(well)
+	if most := 256 + 32 + 2*int(away/(2*time.Second)); name != "inboxes" && s.sinks()[name].tries > most {
+		t.Errorf("%s was tried %d times while it was away, at most %d are enough", name, s.sinks()[name].tries, most)
+	}
+	switch {
+	case m == silent: // a try takes 5 s
+		pass(8 * time.Second)
+	case name == "log": // tried by its publisher, which waits for more lines first
+		pass(first - away + 100*time.Millisecond)
+	default:
+		pass(first - away - time.Nanosecond)
+		if got := s.sinks()[name].size(); got != 0 {
+			t.Errorf("%s was tried before its time: it has %d", name, got)
+		}
+		pass(time.Nanosecond)
+	}
+	if got := s.sinks()[name].size(); name != "log" && got != n {
+		t.Errorf("%s has %d, want %d", name, got, n)
+	}
+	if w := s.box.Waiting(); w != 0 || len(s.done) != len(duties) {
+		t.Errorf("%d wait, %d are done of %d: %+v", w, len(s.done), len(duties), s.box.Stats())
+	}
+	if got := s.said.count("not published"); name != "log" && (got == 0 || got > 2+int(away/(30*time.Second))) {
+		t.Errorf("said %d times that it is away", got)
+	}
+}
+
+func TestALostAcknowledgementIsNoSecondMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.events.is(silent)
+		s.add(runOf(t, 1))
+		s.events.is(well)
+		pass(5*time.Second + 49*time.Millisecond)
+		if s.events.size() != 0 {
+			t.Error("published again before the wait")
+		}
+		pass(time.Millisecond)
+		if got := s.events.ids(); len(got) != 1 || got[0] != "run-1" || s.events.again != 0 {
+			t.Errorf("events %v, %d of them again", got, s.events.again)
+		}
+		if at, ok := s.doneAt(ref(1)); !ok || at != 5050*time.Millisecond {
+			t.Errorf("done at %v, %t", at, ok)
+		}
+		if got := s.said.count("not published"); got != 0 {
+			t.Errorf("one lost acknowledgement was said: %v", s.said.lines)
+		}
+	})
+}
+
+func TestNobodyWaitsAtTheInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.inboxes.absent = map[string]bool{"_INBOX.a.1": true}
+		s.add(askOf(t, 1, "_INBOX.a.1", signed(t, "run")), askOf(t, 2, "_INBOX.a.2", signed(t, "run")))
+		pass(30 * time.Millisecond)
+		if _, ok := s.doneAt(ref(2)); !ok {
+			t.Error("an ask waits for another's asker")
+		}
+		pass(6170 * time.Millisecond) // sent again after 200 ms, 400 ms, … 3.2 s
+		if at, ok := s.doneAt(ref(1)); !ok || at != 6200*time.Millisecond || s.inboxes.tries != 7 {
+			t.Errorf("done %t at %v after %d replies", ok, at, s.inboxes.tries)
+		}
+	})
+}
+
+func TestDrainWaitsForWhatIsOwedAndNotForSilentInboxes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.inboxes.absent = map[string]bool{"_INBOX.a.1": true}
+		s.events.is(gone)
+		s.add(askOf(t, 1, "_INBOX.a.1", signed(t, "run")), runOf(t, 2))
+		pass(300 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Millisecond)
+		defer cancel()
+		if err := s.box.Drain(ctx); err == nil {
+			t.Error("drained although an event waits")
+		}
+		if _, ok := s.doneAt(ref(1)); !ok {
+			t.Error("a worker that ends waits for an asker that has left")
+		}
+		s.events.is(well)
+		if err := s.box.Drain(t.Context()); err != nil || s.events.size() != 1 {
+			t.Errorf("%v, %d events", err, s.events.size())
+		}
+	})
+}
+
+func TestRoomIsBoundedAndNothingIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(o *outbox.Options) { o.Limit = 3 })
+		defer s.end()
+		s.events.is(gone)
+		s.add(runOf(t, 1), runOf(t, 2), runOf(t, 3))
+		if s.box.Add(runOf(t, 4)) || !s.box.Full() || s.box.Waiting() != 3 {
+			t.Errorf("a fourth of three is taken; waiting %d", s.box.Waiting())
+		}
+		if !s.box.Add(runOf(t, 2)) {
+			t.Error("one that is known needs no room")
+		}
+		s.events.is(well)
+		pass(10 * time.Second)
+		if s.box.Waiting() != 0 || s.events.size() != 3 {
+			t.Errorf("%d wait, %d events", s.box.Waiting(), s.events.size())
+		}
+		if s.box.Add(runOf(t, 4)) { // done, and not told yet
+			t.Error("what is done holds its place until the log has it told")
+		}
+		s.box.Told(ref(1), ref(2), ref(3))
+		s.add(runOf(t, 4))
+		pass(time.Second)
+		if got := s.events.ids(); strings.Join(got, " ") != "run-1 run-2 run-3 run-4" || s.events.tries > 20 {
+			t.Errorf("events %v after %d tries", got, s.events.tries)
+		}
+	})
+}
+
+// What another has told is not published any more, and what is done is not published twice when it is given again.
+func TestToldIsNotToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.add(runOf(t, 1))
+		pass(time.Second)
+		s.add(runOf(t, 1))
+		pass(time.Second)
+		if s.events.tries != 1 {
+			t.Errorf("published %d times", s.events.tries)
+		}
+		s.events.is(gone)
+		s.add(runOf(t, 2), runOf(t, 3))
+		pass(time.Second)
+		s.box.Told(ref(2), ref(77))
+		if s.box.Waiting() != 1 {
+			t.Errorf("%d wait", s.box.Waiting())
+		}
+		s.events.is(well)
+		pass(10 * time.Second)
+		if got := strings.Join(s.events.ids(), " "); got != "run-1 run-3" {
+			t.Errorf("events %s", got)
+		}
+		if _, done := s.doneAt(ref(2)); done || s.box.Waiting() != 0 {
+			t.Errorf("done by another and by us, too; %d wait", s.box.Waiting())
+		}
+	})
+}
+
+func TestAnEventIsCutUntilItsStreamTakesIt(t *testing.T) {
+	asks := make([]*journal.Ask, 150)
+	for i := range asks {
+		q := messages.Query{ID: fmt.Sprintf("order-%03d-of-zhang@example.com", i), Partner: partner, UserEmail: "zhang.san@example.com", Meta: map[string]string{"secret": "meta"}}
+		asks[i] = &journal.Ask{Query: must(q.Encode(messages.JSON))(t)}
+	}
+	tests := []struct {
+		most, ids int
+		email     string
+		lost      uint64
+	}{
+		{0, 100, "z***@e***.com", 0},
+		{1000, 0, "z***@e***.com", 0},
+		{210, 0, "", 0},
+		{100, 0, "", 1},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			defer s.end()
+			s.events.most = tt.most
+			s.add(runOf(t, 1, asks...))
+			pass(time.Second)
+			if _, ok := s.doneAt(ref(1)); !ok || s.box.Stats().Lost != tt.lost {
+				t.Errorf("at most %d bytes: done %t, %+v", tt.most, ok, s.box.Stats())
+			}
+			if tt.lost > 0 {
+				return
+			}
+			var e outbox.Event
+			if err := json.Unmarshal(s.events.msgs[0].Data, &e); err != nil {
+				t.Fatal(err)
+			}
+			if len(e.AskIDs) != tt.ids || e.Asks != 150 || e.UserEmail != tt.email || e.Run != "run-1" || !*e.ChargeAgent {
+				t.Errorf("at most %d bytes: %d ids of %d, %q: %s", tt.most, len(e.AskIDs), e.Asks, e.UserEmail, s.events.msgs[0].Data)
+			}
+			if strings.Contains(string(s.events.msgs[0].Data), "example.com") || strings.Contains(string(s.events.msgs[0].Data), "meta") {
+				t.Errorf("not for everybody: %s", s.events.msgs[0].Data)
+			}
+		})
+	}
+}
+
+func TestAReplyRefusedForGoodBecomesADeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.replies.most = 100
+		for i := range 20 {
+			s.add(askOf(t, i, "protocol.reply.shop", signed(t, "run")))
+			pass(3 * time.Second)
+		}
+		if len(s.done) != 20 || s.box.Waiting() != 0 || s.replies.tries != 20 {
+			t.Errorf("%d done after %d tries", len(s.done), s.replies.tries)
+		}
+		if len(s.dead.msgs) != 20 {
+			t.Fatalf("%d dead letters", len(s.dead.msgs))
+		}
+		m := s.dead.msgs[3]
+		q, _, err := messages.DecodeQuery(m.Data, "")
+		if m.Subject != "protocol.dead.reply_refused" || m.Header.Get(messages.HeaderMsgID) != "tok-3/reply_refused" || err != nil || q.ID != "id-3" ||
+			!strings.Contains(m.Header.Get(messages.HeaderReason), "message size exceeds maximum allowed") {
+			t.Errorf("%s %v %+v", m.Subject, m.Header, q)
+		}
+		if got := s.said.count("refused for good"); got != 2 { // in 60 s
+			t.Errorf("said %d times: %v", got, s.said.lines)
+		}
+		if st := s.box.Stats(); st.Sinks[1].Refused != 20 || st.Sinks[1].Name != "durable reply" || st.Lost != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+func TestADeadLetterIsBoundedAndCut(t *testing.T) {
+	data := []byte(strings.Repeat("x", 200<<10))
+	for most, want := range map[int]int{0: 64 << 10, 5000: 4 << 10, 10: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			defer s.end()
+			s.dead.most = most
+			s.add(outbox.Duty{Entry: journal.Ref{Position: 9}, Corrupt: &outbox.Corrupt{Member: "m1", Position: 9, Stored: serverTime, Data: data}})
+			pass(time.Second)
+			if len(s.dead.msgs) != 1 || len(s.dead.msgs[0].Data) != want || s.dead.msgs[0].Subject != "protocol.dead.corrupt" {
+				t.Fatalf("at most %d bytes: %d letters", most, len(s.dead.msgs))
+			}
+			h := s.dead.msgs[0].Header
+			if h.Get(messages.HeaderSubject) != "protocol.journal.m1" || h.Get(messages.HeaderMsgID) != "journal-9-1795424390123000000/corrupt" ||
+				!strings.Contains(h.Get(messages.HeaderReason), "of 204800 bytes") {
+				t.Errorf("%v", h)
+			}
+		})
+	}
+}
+
+// A run that made no call owes nothing, and what nobody can read is done as well as it can be.
+func TestNothingOwedIsDoneAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		released := runOf(t, 1)
+		released.Run.Answer.Verdict = journal.Released
+		s.add(released)
+		if at, ok := s.doneAt(ref(1)); !ok || at != 0 || s.events.tries+s.log.tries != 0 {
+			t.Errorf("done %t at %v, %d events", ok, at, s.events.tries)
+		}
+		bad := askOf(t, 2, "_INBOX.a.1", &journal.Answer{Run: "run-2", Verdict: journal.Conclusive, Result: []byte("?")})
+		bad.Ask.Ask.Query = []byte("?")
+		s.add(bad)
+		pass(time.Second)
+		if len(s.inboxes.msgs) != 1 {
+			t.Fatal("no reply")
+		}
+		r, _, err := messages.DecodeResult(s.inboxes.msgs[0].Data, "")
+		if err != nil || r.Outcome != messages.Unknown || r.Code != messages.Crashed {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if s.said.count("entry not understood") != 1 {
+			t.Errorf("%v", s.said.lines)
+		}
+	})
+}
