@@ -184,13 +184,21 @@ func (l *life) lines() (runs, asks []string) {
 	return runs, asks
 }
 
-// alike compares all replies of one run but for what is the asker's own.
+// alike compares all replies of one run but for what is the asker's own, and that each asker has its own run's.
 func (l *life) alike() {
-	said := map[string]messages.Result{}
+	said, want := map[string]messages.Result{}, map[string]string{}
+	for _, d := range l.owed {
+		if d.Ask != nil && d.Ask.Answer != nil {
+			want["id-"+strings.TrimPrefix(d.Ask.Ask.Token, "tok-")] = d.Ask.Answer.Run
+		}
+	}
 	for _, m := range slices.Concat(l.inboxes.msgs, l.replies.msgs) {
 		r, _, err := messages.DecodeResult(m.Data, "")
 		if err != nil {
 			l.t.Fatal(err)
+		}
+		if r.Run != want[r.ID] {
+			l.t.Errorf("%s is given %s, want %s", r.ID, r.Run, want[r.ID])
 		}
 		r.ID, r.Source, r.AnsweredAtMs, r.RetryAfterMs, r.Meta = "", "", 0, 0, nil
 		key := cmp.Or(r.Run, r.Code)
