@@ -46,6 +46,7 @@ type sink struct {
 	slow   time.Duration // the longest delay
 	most   int           // bytes of a message; 0: no bound
 	absent map[string]bool
+	filled map[string]bool // subjects that are full
 
 	tries  int // messages that came, stored or not
 	begun  time.Time
@@ -83,6 +84,8 @@ func (s *sink) take(m *nats.Msg, within time.Duration) (after time.Duration, err
 		return within, publish.ErrNoAck
 	case s.manner == full:
 		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10077, Description: "maximum bytes exceeded"})
+	case s.filled[m.Subject]:
+		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10077, Description: "maximum messages per subject exceeded"})
 	case s.most > 0 && len(m.Data) > s.most:
 		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10054, Description: "message size exceeds maximum allowed"})
 	}

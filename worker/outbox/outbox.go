@@ -83,7 +83,7 @@ func New(o Options) (*Outbox, error) {
 	}
 	b := &Outbox{o: o, log: o.Logger, wake: make(chan struct{}, 1), emptied: make(chan struct{}, 1), known: map[journal.Ref]*task{}}
 	for k := range kinds {
-		b.sinks[k] = &sink{kind: k, most: mostOut[k], together: k == inboxReply}
+		b.sinks[k] = &sink{kind: k, most: mostOut[k], together: k == inboxReply, lanes: map[string]*lane{}}
 	}
 	return b, nil
 }
@@ -281,7 +281,11 @@ func (b *Outbox) open(t *task, now time.Time) {
 	t.q = b.query(&t.duty, now)
 	for _, k := range owed(&t.duty, &t.q, &b.o.Names, b.o.Deaths) {
 		t.left++
-		b.sinks[k].add(&parcel{task: t, kind: k})
+		p := &parcel{task: t, kind: k}
+		if k == durableReply {
+			p.lane = t.duty.Ask.Ask.Reply
+		}
+		b.sinks[k].add(p)
 	}
 }
 

@@ -85,6 +85,41 @@ func sinkAway(t *testing.T, name string, m manner, away, first time.Duration) {
 	}
 }
 
+// An asker that does not read its replies fills its subject, and holds up no other.
+func TestAFullSubjectHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.replies.filled = map[string]bool{"protocol.reply.lazy": true}
+		answer := signed(t, "run")
+		for i := range 2000 {
+			s.add(askOf(t, i, "protocol.reply.lazy", answer))
+		}
+		pass(3 * time.Second)
+		before := s.replies.tries
+		for i := range 2000 {
+			s.add(askOf(t, 5000+i, fmt.Sprintf("protocol.reply.shop%d", i%7), answer))
+		}
+		if got := s.replies.size(); got != 2000 {
+			t.Errorf("%d of 2000 have their replies at once", got)
+		}
+		pass(57 * time.Second)
+		if got := s.replies.tries - before - 2000; got > 30 {
+			t.Errorf("the full subject was tried %d times in a minute", got)
+		}
+		if got := s.said.count("not published"); got < 1 || got > 2 {
+			t.Errorf("said %d times", got)
+		}
+		s.replies.mu.Lock()
+		s.replies.filled = nil
+		s.replies.mu.Unlock()
+		pass(4 * time.Second)
+		if s.replies.size() != 4000 || s.box.Waiting() != 0 {
+			t.Errorf("%d replies, %d wait", s.replies.size(), s.box.Waiting())
+		}
+	})
+}
+
 func TestALostAcknowledgementIsNoSecondMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,13 @@ func permanent(err error) bool {
 	}
 	return errors.Is(err, errUnwritable) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
 		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
+}
+
+// subjectFull reports whether a stream has no room for one subject, as that of an asker that does not read its replies, and takes
+// those of others. The server has one code for both and tells them apart in its words; not understood, all are taken to be held up.
+func subjectFull(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && publish.Full(err) && strings.Contains(api.Description, "per subject")
 }
 
 // ready is a reply with its message.
@@ -193,6 +201,7 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 		b.leave(s, p)
 	case err == nil:
 		b.well(s)
+		delete(s.lanes, p.lane)
 		b.leave(s, p)
 	case errors.Is(err, ErrNobody):
 		b.well(s)
@@ -205,21 +214,32 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 	case permanent(err):
 		b.well(s) // it answers
 		b.refused(s, p, err, now)
+	case p.lane != "" && subjectFull(err):
+		b.well(s) // for all others
+		s.laneFull(p, now)
+		b.alarm(s, err, now)
 	default:
 		s.failed(p, now)
 		if s.fails == 1 && !publish.Full(err) {
 			return // one acknowledgement that was lost says nothing of its stream
 		}
-		if n, due := s.alarm.again(now); due {
-			b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n, "waiting", s.waiting.Load(), "err", err,
-				"hint", "is its stream there, and has it room?")
-		}
+		b.alarm(s, err, now)
+	}
+}
+
+// alarm says what does not get through.
+func (b *Outbox) alarm(s *sink, err error, now time.Time) {
+	if n, due := s.alarm.again(now); due {
+		b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n, "waiting", s.waiting.Load(), "err", err,
+			"hint", "is its stream there, has it room, and are its readers behind?")
 	}
 }
 
 // leave lets a parcel go.
 func (b *Outbox) leave(s *sink, p *parcel) {
-	s.waiting.Add(-1)
+	if s.waiting.Add(-1) == 0 {
+		clear(s.lanes)
+	}
 	p.task.left--
 }
 

@@ -13,6 +13,7 @@ type parcel struct {
 	task   *task
 	kind   kind
 	letter *letter   // of a dead letter that takes the place of a refused reply
+	lane   string    // the subject of a durable reply, which may be full by itself; "" of all else
 	cut    int       // how often it was cut for its size
 	tries  int       // how often it did not get through
 	missed int       // how often nobody was there for a reply
@@ -26,18 +27,26 @@ type sink struct {
 	most     int  // messages on their way at once
 	together bool // they go and end as one batch
 
-	ready   []*parcel // in the order in which they came
-	later   parcels   // to be tried again, by when
-	out     int       // on their way
-	fails   int       // tries in a row that found it away
-	until   time.Time // no probe before
-	probing bool      // one is on its way
-	alarm   alarm     // about the sink being away
-	refusal alarm     // about what it refuses for good
+	ready   []*parcel        // in the order in which they came
+	later   parcels          // to be tried again, by when
+	out     int              // on their way
+	fails   int              // tries in a row that found it away
+	until   time.Time        // no probe before
+	probing bool             // one is on its way
+	lanes   map[string]*lane // subjects that are full
+	alarm   alarm            // about the sink being away
+	refusal alarm            // about what it refuses for good
 
 	away    atomic.Bool
 	waiting atomic.Int64 // parcels that are not acknowledged
 	refused atomic.Uint64
+}
+
+// lane is a subject that takes no more, while others of its stream do.
+type lane struct {
+	fails int
+	until time.Time // no further try before
+	probe *parcel   // finds out whether there is room again
 }
 
 // Waits after a try that did not get through, and after a reply that nobody was there for.
@@ -76,6 +85,13 @@ func (s *sink) take(now time.Time) (batch []*parcel) {
 		if p.task.told.Load() { // by another
 			s.waiting.Add(-1)
 			continue
+		}
+		if l := s.lanes[p.lane]; l != nil {
+			if l.until.After(now) {
+				s.retry(p, l.until)
+				continue
+			}
+			l.probe, l.until = p, now.Add(waitAfter(l.fails+1)) // one finds out for all
 		}
 		if p.probe = s.away.Load(); p.probe {
 			s.probing = true
@@ -126,6 +142,20 @@ func (s *sink) failed(p *parcel, now time.Time) {
 	}
 	p.tries++
 	s.retry(p, now.Add(waitAfter(p.tries)))
+}
+
+// laneFull keeps a parcel whose subject takes no more, and with it all others of that subject.
+func (s *sink) laneFull(p *parcel, now time.Time) {
+	l := s.lanes[p.lane]
+	if l == nil {
+		l = &lane{probe: p}
+		s.lanes[p.lane] = l
+	}
+	if l.probe == p { // what was sent before says nothing new
+		l.fails++
+		l.until = now.Add(waitAfter(l.fails))
+	}
+	s.retry(p, l.until)
 }
 
 // retry keeps a parcel until a time.
