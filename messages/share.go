@@ -11,7 +11,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Shared is a Result in one encoding but for what belongs to a single asker. It is safe for concurrent use.
+// Shared is a Result in one encoding but for what belongs to a single asker. It is safe for
+// concurrent use.
 type Shared struct {
 	encoding Encoding
 	told     int // MessagePack: how many fields parts hold
@@ -28,7 +29,8 @@ type Own struct {
 	Meta         map[string]string // as in Result.Meta
 }
 
-// Share writes what all askers are given alike. The fields of Own are left out of r. It fails as Encode does.
+// Share writes what all askers are given alike. The fields of Own are left out of r. It fails as
+// Encode does.
 func (r Result) Share(e Encoding) (*Shared, error) {
 	r.ID, r.RetryAfterMs, r.Source, r.AnsweredAtMs, r.Meta = "", 0, "", 0, nil
 	whole, err := r.Encode(e) // all that Encode checks
@@ -54,7 +56,8 @@ func (r Result) Share(e Encoding) (*Shared, error) {
 	return s, nil
 }
 
-// cut cuts a Result in JSON where an asker's own fields belong. No value can hold a name with its quotes: they are escaped there.
+// cut cuts a Result in JSON where an asker's own fields belong. No value can hold a name with its
+// quotes: they are escaped there.
 func (s *Shared) cut(whole []byte) {
 	rest := bytes.TrimSuffix(whole, []byte("}"))
 	to := func(part int, at int) { s.parts[part], rest = rest[:at:at], rest[at:] }
@@ -74,7 +77,8 @@ func (s *Shared) cut(whole []byte) {
 	to(3, len(rest))
 }
 
-// Encode writes the Result of one asker: the bytes that Result.Encode gives of all its fields. It fails as that does.
+// Encode writes the Result of one asker: the bytes that Result.Encode gives of all its fields. It
+// fails as that does.
 func (s *Shared) Encode(o Own) (data []byte, err error) {
 	if err := checkTexts(o.Meta, o.ID, string(o.Source)); err != nil {
 		return nil, fmt.Errorf("encode result: %w", err)

@@ -32,8 +32,8 @@ type letter struct {
 	encoding messages.Encoding
 }
 
-// deadReason is the reason of the dead letter that goes with an ask; "" where there is none. An asker that awaited its reply and
-// was given one needs none.
+// deadReason is the reason of the dead letter that goes with an ask; "" where there is none. An
+// asker that awaited its reply and was given one needs none.
 func deadReason(a *Ask, q *messages.Query, deaths int) string {
 	patient := a.Ask.Door == journal.Submit || q.ReplyTo != "" || a.Ask.Reply == ""
 	crashed := a.Answer != nil && a.Answer.Verdict == journal.Crashed && a.Source != messages.Remembered
@@ -50,9 +50,12 @@ func deadReason(a *Ask, q *messages.Query, deaths int) string {
 
 // letterOf is the dead letter of an ask. r is what its asker is given.
 func letterOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names *messages.Names) letter {
-	return letter{reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, data: a.Ask.Query, subject: cameBy(a.Ask, names),
-		tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID, partner: q.Partner, door: doorName(a.Ask.Door),
-		replyTo: a.Ask.Reply, encoding: messages.EncodingOf(a.Ask.Encoding)}
+	return letter{
+		reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, subject: cameBy(a.Ask, names),
+		data: a.Ask.Query, tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID,
+		partner: q.Partner, door: doorName(a.Ask.Door), replyTo: a.Ask.Reply,
+		encoding: messages.EncodingOf(a.Ask.Encoding),
+	}
 }
 
 // refusedReply is the dead letter of an ask whose reply is refused for good.

@@ -10,46 +10,56 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Duty is what is owed because of one entry. Exactly one of Ask, Run and Corrupt is set. What it points to is not changed any more.
+// Duty is what is owed because of one entry. Exactly one of Ask, Run and Corrupt is set. What it
+// points to is not changed any more.
 type Duty struct {
-	// Entry is the entry's first place, by which the duty is known; of a corrupt batch its position.
+	// Entry is the entry's first place, by which the duty is known; of a corrupt batch its
+	// position.
 	Entry   journal.Ref
 	Ask     *Ask
 	Run     *Run
 	Corrupt *Corrupt
 }
 
-// Ask is an ask that is settled. Owed are a reply, where somebody waits for one, a line, and a dead letter where an asker that
-// is patient gets no answer.
+// Ask is an ask that is settled. Owed are a reply, where somebody waits for one, a line, and a dead
+// letter where an asker that is patient gets no answer.
 type Ask struct {
 	// Ask holds a whole query: its id and its partner are filled in.
 	Ask *journal.Ask
+	// Read is that query, where the caller has read it already, which is a third of what an ask
+	// costs here; nil: it is read from Ask.
+	Read *messages.Query
 	// Stored is when its first batch was stored, by the server's clock.
 	Stored time.Time
-	// Answer is what settles it; nil where Why, one of the codes of messages, says why there is none.
+	// Answer is what settles it; nil where Why, one of the codes of messages, says why there is
+	// none.
 	Answer *journal.Answer
 	Why    string
 	// Source is where the Answer is from, see [SourceOf].
 	Source messages.Source
 	// RetryAfter is what is left of the failed Answer's cool-down, of the halt or of the pause.
 	RetryAfter time.Duration
-	// UnderWay is the newest begin of the key's open run, of an ask whose deadline passed meanwhile; nil where there is none.
+	// UnderWay is the newest begin of the key's open run, of an ask whose deadline passed
+	// meanwhile; nil where there is none.
 	UnderWay *journal.Begin
 	// Deaths is how many members have died over the key, of an ask that a crashed run settles.
 	Deaths int
 }
 
-// Run is an answer, the end of a run. Owed are an event and a line; nothing of a run that was released, as it made no call.
+// Run is an answer, the end of a run. Owed are an event and a line; nothing of a run that was
+// released, as it made no call.
 type Run struct {
 	Answer *journal.Answer
-	// Stored is when the answer's batch was stored, by the server's clock, and By the member that wrote it.
+	// Stored is when the answer's batch was stored, by the server's clock, and By the member that
+	// wrote it.
 	Stored time.Time
 	By     journal.Member
 	// Begins are those of the run and of the runs that it follows, the oldest first.
 	Begins []Begun
 	// Query is that of the ask that set the run off; nil where it is known no more.
 	Query []byte
-	// Asks are those that the answer settles, as many as the caller has at hand, and Settles how many there are.
+	// Asks are those that the answer settles, as many as the caller has at hand, and Settles how
+	// many there are.
 	Asks    []*journal.Ask
 	Settles int
 }
@@ -60,7 +70,8 @@ type Begun struct {
 	Stored time.Time
 }
 
-// Corrupt is a batch of the journal that is not what was written. Owed is a dead letter with its bytes.
+// Corrupt is a batch of the journal that is not what was written. Owed is a dead letter with its
+// bytes.
 type Corrupt struct {
 	Member   journal.Member
 	Position uint64
@@ -68,8 +79,8 @@ type Corrupt struct {
 	Data     []byte
 }
 
-// SourceOf says where an ask's answer is from: asked is the ask that set off the answer's run, see journal.Begin; remembered
-// says that the run had ended before.
+// SourceOf says where an ask's answer is from: asked is the ask that set off the answer's run, see
+// journal.Begin; remembered says that the run had ended before.
 func SourceOf(ask, asked journal.Ref, remembered bool) messages.Source {
 	switch {
 	case remembered:
@@ -98,7 +109,8 @@ func (k kind) String() string {
 	return [...]string{"inbox reply", "durable reply", "event", "run line", "ask line", "dead letter"}[k]
 }
 
-// owed lists what a duty obliges to. q is the query of its ask, deaths from how many deaths on a key is poison.
+// owed lists what a duty obliges to. q is the query of its ask, deaths from how many deaths on a
+// key is poison.
 func owed(d *Duty, q *messages.Query, names *messages.Names, deaths int) (all []kind) {
 	switch {
 	case d.Ask != nil:

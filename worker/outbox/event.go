@@ -13,7 +13,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Event is what protocol.event.<partner>.<outcome> says about a run, as JSON: personal fields are masked, so that many may listen.
+// Event is what protocol.event.<partner>.<outcome> says about a run, as JSON: personal fields are
+// masked, so that many may listen.
 type Event struct {
 	V            int    `json:"v"` // 1
 	Run          string `json:"run"`
@@ -28,7 +29,8 @@ type Event struct {
 	Attempts     int    `json:"attempts"`
 	AskedAtMs    int64  `json:"asked_at_ms,omitempty"`
 	ExpiresAtMs  int64  `json:"expires_at_ms,omitempty"`
-	// AskIDs are the askers' own ids of the asks that the run settles, e-mails in them masked: the first ones, of Asks in all.
+	// AskIDs are the askers' own ids of the asks that the run settles, e-mails in them masked: the
+	// first ones, of Asks in all.
 	AskIDs []string `json:"ask_ids,omitempty"`
 	Asks   int      `json:"asks,omitempty"`
 }

@@ -1,4 +1,4 @@
-// Sinks that a test plays: away in several manners, slow, forgetful of acknowledgements, and refusing.
+// Sinks that a test plays: away in several manners, slow, forgetful, and refusing.
 
 package outbox_test
 
@@ -46,12 +46,11 @@ type sink struct {
 	slow   time.Duration // the longest delay
 	most   int           // bytes of a message; 0: no bound
 	absent map[string]bool
-	filled map[string]bool // subjects that are full
+	filled string // the subject that is full
 
 	tries  int // messages that came, stored or not
 	begun  time.Time
 	stored map[string]time.Duration // by subject and Msg-Id: when, since begun
-	again  int                      // stored before
 	msgs   []*nats.Msg
 }
 
@@ -63,10 +62,31 @@ func (s *sink) is(m manner) {
 	s.manner = m
 }
 
+// fill makes one subject full.
+func (s *sink) fill(subject string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filled = subject
+}
+
 func (s *sink) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.stored)
+}
+
+// tried is how many messages came, stored or not.
+func (s *sink) tried() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tries
+}
+
+// has are the messages that are stored.
+func (s *sink) has() []*nats.Msg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.msgs)
 }
 
 // take stores a message, or not: err is what the server says, and after how long.
@@ -84,15 +104,13 @@ func (s *sink) take(m *nats.Msg, within time.Duration) (after time.Duration, err
 		return within, publish.ErrNoAck
 	case s.manner == full:
 		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10077, Description: "maximum bytes exceeded"})
-	case s.filled[m.Subject]:
+	case s.filled == m.Subject:
 		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10077, Description: "maximum messages per subject exceeded"})
 	case s.most > 0 && len(m.Data) > s.most:
 		return after, fmt.Errorf("publish: %w", &jetstream.APIError{ErrorCode: 10054, Description: "message size exceeds maximum allowed"})
 	}
 	id := m.Subject + " " + m.Header.Get(messages.HeaderMsgID)
-	if _, known := s.stored[id]; known {
-		s.again++
-	} else {
+	if _, known := s.stored[id]; !known {
 		s.stored[id] = time.Since(s.begun)
 		s.msgs = append(s.msgs, &nats.Msg{Subject: m.Subject, Data: m.Data, Header: m.Header})
 	}
@@ -105,7 +123,7 @@ func (s *sink) take(m *nats.Msg, within time.Duration) (after time.Duration, err
 // Go implements [outbox.Stream].
 func (s *sink) Go(m *nats.Msg, within time.Duration, done func(uint64, error)) error {
 	after, err := s.take(m, within)
-	if errors.Is(err, jetstream.ErrNoStreamResponse) && after == 0 && s.tries%2 == 0 {
+	if errors.Is(err, jetstream.ErrNoStreamResponse) && s.tried()%2 == 0 {
 		return err // the connection knows it itself
 	}
 	if after == 0 {
@@ -219,6 +237,13 @@ func (s *stage) doneAt(r journal.Ref) (time.Duration, bool) {
 	defer s.mu.Unlock()
 	at, ok := s.done[r]
 	return at, ok
+}
+
+// finished is how many duties are done.
+func (s *stage) finished() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.done)
 }
 
 // add gives duties and lets what can be done at once be done.

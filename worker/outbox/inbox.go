@@ -14,8 +14,8 @@ import (
 
 // Inboxes brings replies to where somebody awaits them.
 type Inboxes interface {
-	// Send publishes replies and returns when the server has them, with one result for each: nil, [ErrNobody], or why it is not
-	// known to be there.
+	// Send publishes replies and returns when the server has them, with one result for each: nil,
+	// [ErrNobody], or why it is not known to be there.
 	Send(ctx context.Context, replies []*nats.Msg) []error
 }
 
@@ -34,8 +34,10 @@ const flushWait = 5 * time.Second
 
 // Connection is Inboxes on a NATS connection. It is used by one goroutine.
 type Connection struct {
-	nc      *nats.Conn
-	inbox   string         // where the server says what nobody awaits: inbox.<batch>.<place in it>; "" before the first batch
+	nc *nats.Conn
+	// inbox is where the server says what nobody awaits, on inbox.<batch>.<place in it>; "" before
+	// the first batch.
+	inbox   string
 	silent  chan *nats.Msg // what it says
 	batches uint64
 }
@@ -61,7 +63,8 @@ func (c *Connection) Send(ctx context.Context, replies []*nats.Msg) []error {
 	}
 	err := c.flush(ctx)
 	if err == nil && c.nc.Stats().Reconnects != before {
-		// What was published before the connection came back is lost, though the flush went through: a second reply harms nobody.
+		// What was published before the connection came back is lost, though the flush went
+		// through: a second reply harms nobody.
 		err = errReconnected
 	}
 	for i := range results {
@@ -91,7 +94,8 @@ func (c *Connection) flush(ctx context.Context) error {
 	return c.nc.FlushWithContext(ctx)
 }
 
-// nobody marks the replies of a batch that nobody awaits. The server says so before it answers the flush.
+// nobody marks the replies of a batch that nobody awaits. The server says so before it answers the
+// flush.
 func (c *Connection) nobody(mark string, results []error) {
 	for {
 		select {

@@ -12,8 +12,8 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Lines takes the lines of runs and asks and publishes each until its stream has it: a [querylog.Publisher], or
-// [querylog.Discard] where there is no query log.
+// Lines takes the lines of runs and asks and publishes each until its stream has it: a
+// [querylog.Publisher], or [querylog.Discard] where there is no query log.
 type Lines interface {
 	// PublishRun returns when the run's line is stored, or ctx ends.
 	PublishRun(ctx context.Context, q *messages.Query, r querylog.Run)
@@ -21,7 +21,8 @@ type Lines interface {
 	PublishAsk(a querylog.Answered)
 }
 
-// runLineOf is the line of a run. Whom it is about is filled in by Lines. With an error some calls are missing.
+// runLineOf is the line of a run. Whom it is about is filled in by Lines. With an error some calls
+// are missing.
 func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
 	line := querylog.Run{ID: run.Answer.Run, AnsweredAt: run.Stored, Outcome: string(r.Outcome), Code: r.Code,
 		Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified, Worker: string(run.By)}
@@ -38,8 +39,8 @@ func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
 	return line, err
 }
 
-// callsOf lists the calls of a run and of those it follows: a begin says what came of the call before it, and nothing where its
-// member died over that; the answer says the rest.
+// callsOf lists the calls of a run and of those it follows: a begin says what came of the call
+// before it, and nothing where its member died over that; the answer says the rest.
 func callsOf(run *Run) (calls []querylog.Attempt, err error) {
 	var faults []error
 	read := func(o journal.Outcome) {

@@ -1,4 +1,5 @@
-// An outbox on a real server: the streams' own refusals, and a stream that is deleted and made anew.
+// An outbox on a real server: the streams' own refusals, and a stream that is deleted and made
+// anew.
 
 package outbox_test
 
@@ -90,7 +91,8 @@ func TestOutboxOnAServer(t *testing.T) {
 	if m, err := awaits.NextMsg(10 * time.Second); err != nil || len(m.Data) == 0 {
 		t.Fatal(err)
 	}
-	// There is no stream of events; all others have theirs, and what is too large for the stream of replies is dead.
+	// There is no stream of events; all others have theirs, and what is too large for the stream of
+	// replies is dead.
 	within(t, "all but the event", func() bool { return box.Waiting() == 1 })
 	if r, l, d := s.messages(messages.Replies), s.messages(messages.Log), s.messages(messages.Dead); r != 1 || l == 0 || d != 1 {
 		t.Errorf("%d replies, %d messages with lines, %d dead letters", r, l, d)

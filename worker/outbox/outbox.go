@@ -21,8 +21,8 @@ type Options struct {
 	Replies Stream         // needed: durable replies
 	Streams Stream         // needed: events and dead letters
 	Lines   Lines          // needed
-	// Done is given the entries of duties that are done, a few together, so that they become told; needed. It is called by Run,
-	// one call after the other, and must not block.
+	// Done is given the entries of duties that are done, a few together, so that they become told;
+	// needed. It is called by Run, one call after the other, and must not block.
 	Done func([]journal.Ref)
 
 	CloudEvents bool         // events carry the CloudEvents headers, too
@@ -69,7 +69,8 @@ type end struct {
 
 // New makes an Outbox. It starts nothing.
 func New(o Options) (*Outbox, error) {
-	if o.Names.Prefix() == "" || o.Inboxes == nil || o.Replies == nil || o.Streams == nil || o.Lines == nil || o.Done == nil {
+	if o.Names.Prefix() == "" || o.Inboxes == nil || o.Replies == nil || o.Streams == nil ||
+		o.Lines == nil || o.Done == nil {
 		return nil, errors.New("outbox: Names, Inboxes, Replies, Streams, Lines and Done are needed")
 	}
 	if o.Limit <= 0 {
@@ -81,19 +82,24 @@ func New(o Options) (*Outbox, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Outbox{o: o, log: o.Logger, wake: make(chan struct{}, 1), emptied: make(chan struct{}, 1), known: map[journal.Ref]*task{}}
+	b := &Outbox{o: o, log: o.Logger, wake: make(chan struct{}, 1), emptied: make(chan struct{}, 1),
+		known: map[journal.Ref]*task{}}
 	for k := range kinds {
 		b.sinks[k] = &sink{kind: k, most: mostOut[k], together: k == inboxReply, lanes: map[string]*lane{}}
 	}
 	return b, nil
 }
 
-// mostOut is how many messages may be on their way at once. A stream stores all that it has got before it acknowledges any of
-// it, so more would make everybody wait; inboxes have one round trip for all, and lines go together anyway.
-var mostOut = [kinds]int{inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64}
+// mostOut is how many messages may be on their way at once. A stream stores all that it has got
+// before it acknowledges any of it, so more would make everybody wait; inboxes have one round trip
+// for all, and lines go together anyway.
+var mostOut = [kinds]int{
+	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64,
+}
 
-// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and is given again later. A duty
-// that is known, also one that is done and not yet told, is not seen to twice.
+// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and
+// is given again later. A duty that is known, also one that is done and not yet told, is not seen
+// to twice.
 func (b *Outbox) Add(d Duty) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +117,8 @@ func (b *Outbox) Add(d Duty) bool {
 	return true
 }
 
-// Told says that the log has these entries told: duties of theirs that are left are not seen to any more, and are forgotten.
+// Told says that the log has these entries told: duties of theirs that are left are not seen to any
+// more, and are forgotten.
 func (b *Outbox) Told(entries ...journal.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -130,7 +137,8 @@ func (b *Outbox) Told(entries ...journal.Ref) {
 	b.signal()
 }
 
-// Waiting is how many duties are not done. While it is at the limit, see Full, no call should begin.
+// Waiting is how many duties are not done. While it is at the limit, see Full, no call should
+// begin.
 func (b *Outbox) Waiting() int { return int(b.waiting.Load()) }
 
 // Full reports whether there is no room for another duty.
@@ -140,7 +148,8 @@ func (b *Outbox) Full() bool {
 	return len(b.known) >= b.o.Limit
 }
 
-// Drain waits until no duty is left, or ctx ends. Nobody whose inbox is silent is waited for any more.
+// Drain waits until no duty is left, or ctx ends. Nobody whose inbox is silent is waited for any
+// more.
 func (b *Outbox) Drain(ctx context.Context) error {
 	b.closing.Store(true)
 	b.signal()
@@ -259,7 +268,8 @@ func (b *Outbox) take(now time.Time) {
 	b.finish(done)
 }
 
-// giveUpSilent lets go of replies that wait to be sent again because nobody was there. It gives the duties that are done by that.
+// giveUpSilent lets go of replies that wait to be sent again because nobody was there. It gives the
+// duties that are done by that.
 func (b *Outbox) giveUpSilent() (done []*task) {
 	s := b.sinks[inboxReply]
 	waiting := s.later
@@ -289,11 +299,14 @@ func (b *Outbox) open(t *task, now time.Time) {
 	}
 }
 
-// query reads the query that a duty is about. Who journalled it had read it, so a fault is one of ours.
+// query reads the query that a duty is about. Who journalled it had read it, so a fault is one of
+// ours.
 func (b *Outbox) query(d *Duty, now time.Time) (q messages.Query) {
 	var data []byte
 	var partner string
 	switch {
+	case d.Ask != nil && d.Ask.Read != nil:
+		q = *d.Ask.Read
 	case d.Ask != nil:
 		data, partner = d.Ask.Ask.Query, d.Ask.Ask.Partner
 	case d.Run != nil:

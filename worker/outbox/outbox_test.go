@@ -16,7 +16,8 @@ import (
 	"protocolq/worker/outbox"
 )
 
-// Each sink goes away by itself, in each manner, for seconds and for minutes: all others have theirs at once, and nothing is lost.
+// Each sink goes away by itself, in each manner, for seconds and for minutes: all others have
+// theirs at once, and nothing is lost.
 func TestASinkAwayHoldsUpNobodyAndLosesNothing(t *testing.T) {
 	back := map[time.Duration]time.Duration{ // when the first try after that comes: 50 ms, 100 ms, … 2 s after one another
 		6 * time.Second:  7150 * time.Millisecond,
@@ -59,8 +60,8 @@ func sinkAway(t *testing.T, name string, m manner, away, first time.Duration) {
 	}
 	pass(away - time.Second)
 	s.sinks()[name].is(well)
-	if most := 256 + 32 + 2*int(away/(2*time.Second)); name != "inboxes" && s.sinks()[name].tries > most {
-		t.Errorf("%s was tried %d times while it was away, at most %d are enough", name, s.sinks()[name].tries, most)
+	if most := 256 + 32 + 2*int(away/(2*time.Second)); name != "inboxes" && s.sinks()[name].tried() > most {
+		t.Errorf("%s was tried %d times while it was away, at most %d are enough", name, s.sinks()[name].tried(), most)
 	}
 	switch {
 	case m == silent: // a try takes 5 s
@@ -77,8 +78,8 @@ func sinkAway(t *testing.T, name string, m manner, away, first time.Duration) {
 	if got := s.sinks()[name].size(); name != "log" && got != n {
 		t.Errorf("%s has %d, want %d", name, got, n)
 	}
-	if w := s.box.Waiting(); w != 0 || len(s.done) != len(duties) {
-		t.Errorf("%d wait, %d are done of %d: %+v", w, len(s.done), len(duties), s.box.Stats())
+	if w := s.box.Waiting(); w != 0 || s.finished() != len(duties) {
+		t.Errorf("%d wait, %d are done of %d: %+v", w, s.finished(), len(duties), s.box.Stats())
 	}
 	if got := s.said.count("not published"); name != "log" && (got == 0 || got > 2+int(away/(30*time.Second))) {
 		t.Errorf("said %d times that it is away", got)
@@ -90,13 +91,13 @@ func TestAFullSubjectHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		defer s.end()
-		s.replies.filled = map[string]bool{"protocol.reply.lazy": true}
+		s.replies.fill("protocol.reply.lazy")
 		answer := signed(t, "run")
 		for i := range 2000 {
 			s.add(askOf(t, i, "protocol.reply.lazy", answer))
 		}
 		pass(3 * time.Second)
-		before := s.replies.tries
+		before := s.replies.tried()
 		for i := range 2000 {
 			s.add(askOf(t, 5000+i, fmt.Sprintf("protocol.reply.shop%d", i%7), answer))
 		}
@@ -104,15 +105,13 @@ func TestAFullSubjectHoldsUpNoOther(t *testing.T) {
 			t.Errorf("%d of 2000 have their replies at once", got)
 		}
 		pass(57 * time.Second)
-		if got := s.replies.tries - before - 2000; got > 30 {
+		if got := s.replies.tried() - before - 2000; got > 30 {
 			t.Errorf("the full subject was tried %d times in a minute", got)
 		}
 		if got := s.said.count("not published"); got < 1 || got > 2 {
 			t.Errorf("said %d times", got)
 		}
-		s.replies.mu.Lock()
-		s.replies.filled = nil
-		s.replies.mu.Unlock()
+		s.replies.fill("")
 		pass(4 * time.Second)
 		if s.replies.size() != 4000 || s.box.Waiting() != 0 {
 			t.Errorf("%d replies, %d wait", s.replies.size(), s.box.Waiting())
@@ -132,8 +131,8 @@ func TestALostAcknowledgementIsNoSecondMessage(t *testing.T) {
 			t.Error("published again before the wait")
 		}
 		pass(time.Millisecond)
-		if got := s.events.ids(); len(got) != 1 || got[0] != "run-1" || s.events.again != 0 {
-			t.Errorf("events %v, %d of them again", got, s.events.again)
+		if got := s.events.ids(); len(got) != 1 || got[0] != "run-1" || s.events.tried() != 2 {
+			t.Errorf("events %v after %d tries", got, s.events.tried())
 		}
 		if at, ok := s.doneAt(ref(1)); !ok || at != 5050*time.Millisecond {
 			t.Errorf("done at %v, %t", at, ok)
@@ -155,8 +154,8 @@ func TestNobodyWaitsAtTheInbox(t *testing.T) {
 			t.Error("an ask waits for another's asker")
 		}
 		pass(6170 * time.Millisecond) // sent again after 200 ms, 400 ms, … 3.2 s
-		if at, ok := s.doneAt(ref(1)); !ok || at != 6200*time.Millisecond || s.inboxes.tries != 7 {
-			t.Errorf("done %t at %v after %d replies", ok, at, s.inboxes.tries)
+		if at, ok := s.doneAt(ref(1)); !ok || at != 6200*time.Millisecond || s.inboxes.tried() != 7 {
+			t.Errorf("done %t at %v after %d replies", ok, at, s.inboxes.tried())
 		}
 	})
 }
@@ -207,13 +206,14 @@ func TestRoomIsBoundedAndNothingIsDropped(t *testing.T) {
 		s.box.Told(ref(1), ref(2), ref(3))
 		s.add(runOf(t, 4))
 		pass(time.Second)
-		if got := s.events.ids(); strings.Join(got, " ") != "run-1 run-2 run-3 run-4" || s.events.tries > 20 {
-			t.Errorf("events %v after %d tries", got, s.events.tries)
+		if got := s.events.ids(); strings.Join(got, " ") != "run-1 run-2 run-3 run-4" || s.events.tried() > 20 {
+			t.Errorf("events %v after %d tries", got, s.events.tried())
 		}
 	})
 }
 
-// What another has told is not published any more, and what is done is not published twice when it is given again.
+// What another has told is not published any more, and what is done is not published twice when it
+// is given again.
 func TestToldIsNotToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
@@ -222,8 +222,8 @@ func TestToldIsNotToldAgain(t *testing.T) {
 		pass(time.Second)
 		s.add(runOf(t, 1))
 		pass(time.Second)
-		if s.events.tries != 1 {
-			t.Errorf("published %d times", s.events.tries)
+		if s.events.tried() != 1 {
+			t.Errorf("published %d times", s.events.tried())
 		}
 		s.events.is(gone)
 		s.add(runOf(t, 2), runOf(t, 3))
@@ -266,21 +266,22 @@ func TestAnEventIsCutUntilItsStreamTakesIt(t *testing.T) {
 			s.events.most = tt.most
 			s.add(runOf(t, 1, asks...))
 			pass(time.Second)
-			if _, ok := s.doneAt(ref(1)); !ok || s.box.Stats().Lost != tt.lost || s.events.tries > 3 {
-				t.Errorf("at most %d bytes: done %t after %d tries, %+v", tt.most, ok, s.events.tries, s.box.Stats())
+			if _, ok := s.doneAt(ref(1)); !ok || s.box.Stats().Lost != tt.lost || s.events.tried() > 3 {
+				t.Errorf("at most %d bytes: done %t after %d tries, %+v", tt.most, ok, s.events.tried(), s.box.Stats())
 			}
 			if tt.lost > 0 {
 				return
 			}
 			var e outbox.Event
-			if err := json.Unmarshal(s.events.msgs[0].Data, &e); err != nil {
+			msgs := s.events.has()
+			if err := json.Unmarshal(msgs[0].Data, &e); err != nil {
 				t.Fatal(err)
 			}
 			if len(e.AskIDs) != tt.ids || e.Asks != 150 || e.UserEmail != tt.email || e.Run != "run-1" || !*e.ChargeAgent {
-				t.Errorf("at most %d bytes: %d ids of %d, %q: %s", tt.most, len(e.AskIDs), e.Asks, e.UserEmail, s.events.msgs[0].Data)
+				t.Errorf("at most %d bytes: %d ids of %d, %q: %s", tt.most, len(e.AskIDs), e.Asks, e.UserEmail, msgs[0].Data)
 			}
-			if strings.Contains(string(s.events.msgs[0].Data), "example.com") || strings.Contains(string(s.events.msgs[0].Data), "meta") {
-				t.Errorf("not for everybody: %s", s.events.msgs[0].Data)
+			if strings.Contains(string(msgs[0].Data), "example.com") || strings.Contains(string(msgs[0].Data), "meta") {
+				t.Errorf("not for everybody: %s", msgs[0].Data)
 			}
 		})
 	}
@@ -295,13 +296,14 @@ func TestAReplyRefusedForGoodBecomesADeadLetter(t *testing.T) {
 			s.add(askOf(t, i, "protocol.reply.shop", signed(t, "run")))
 			pass(3 * time.Second)
 		}
-		if len(s.done) != 20 || s.box.Waiting() != 0 || s.replies.tries != 20 {
-			t.Errorf("%d done after %d tries", len(s.done), s.replies.tries)
+		if s.finished() != 20 || s.box.Waiting() != 0 || s.replies.tried() != 20 {
+			t.Errorf("%d done after %d tries", s.finished(), s.replies.tried())
 		}
-		if len(s.dead.msgs) != 20 {
-			t.Fatalf("%d dead letters", len(s.dead.msgs))
+		dead := s.dead.has()
+		if len(dead) != 20 {
+			t.Fatalf("%d dead letters", len(dead))
 		}
-		m := s.dead.msgs[3]
+		m := dead[3]
 		q, _, err := messages.DecodeQuery(m.Data, "")
 		if m.Subject != "protocol.dead.reply_refused" || m.Header.Get(messages.HeaderMsgID) != "tok-3/reply_refused" || err != nil || q.ID != "id-3" ||
 			!strings.Contains(m.Header.Get(messages.HeaderReason), "message size exceeds maximum allowed") {
@@ -325,10 +327,11 @@ func TestADeadLetterIsBoundedAndCut(t *testing.T) {
 			s.dead.most = most
 			s.add(outbox.Duty{Entry: journal.Ref{Position: 9}, Corrupt: &outbox.Corrupt{Member: "m1", Position: 9, Stored: serverTime, Data: data}})
 			pass(time.Second)
-			if len(s.dead.msgs) != 1 || len(s.dead.msgs[0].Data) != want || s.dead.msgs[0].Subject != "protocol.dead.corrupt" {
-				t.Fatalf("at most %d bytes: %d letters", most, len(s.dead.msgs))
+			dead := s.dead.has()
+			if len(dead) != 1 || len(dead[0].Data) != want || dead[0].Subject != "protocol.dead.corrupt" {
+				t.Fatalf("at most %d bytes: %d letters", most, len(dead))
 			}
-			h := s.dead.msgs[0].Header
+			h := dead[0].Header
 			if h.Get(messages.HeaderSubject) != "protocol.journal.m1" || h.Get(messages.HeaderMsgID) != "journal-9-1795424390123000000/corrupt" ||
 				!strings.Contains(h.Get(messages.HeaderReason), "of 204800 bytes") {
 				t.Errorf("%v", h)
@@ -345,17 +348,18 @@ func TestNothingOwedIsDoneAtOnce(t *testing.T) {
 		released := runOf(t, 1)
 		released.Run.Answer.Verdict = journal.Released
 		s.add(released)
-		if at, ok := s.doneAt(ref(1)); !ok || at != 0 || s.events.tries+s.log.tries != 0 {
-			t.Errorf("done %t at %v, %d events", ok, at, s.events.tries)
+		if at, ok := s.doneAt(ref(1)); !ok || at != 0 || s.events.tried()+s.log.tried() != 0 {
+			t.Errorf("done %t at %v, %d events", ok, at, s.events.tried())
 		}
 		bad := askOf(t, 2, "_INBOX.a.1", &journal.Answer{Run: "run-2", Verdict: journal.Conclusive, Result: []byte("?")})
 		bad.Ask.Ask.Query = []byte("?")
 		s.add(bad)
 		pass(time.Second)
-		if len(s.inboxes.msgs) != 1 {
+		replies := s.inboxes.has()
+		if len(replies) != 1 {
 			t.Fatal("no reply")
 		}
-		r, _, err := messages.DecodeResult(s.inboxes.msgs[0].Data, "")
+		r, _, err := messages.DecodeResult(replies[0].Data, "")
 		if err != nil || r.Outcome != messages.Unknown || r.Code != messages.Crashed {
 			t.Errorf("%+v, %v", r, err)
 		}

@@ -254,7 +254,8 @@ func TestWaitAfter(t *testing.T) {
 	}
 }
 
-// BenchmarkReply is what the reply to one more asker of a run costs, beside a Result that is encoded anew.
+// BenchmarkReply is what the reply to one more asker of a run costs, beside a Result that is
+// encoded anew.
 func BenchmarkReply(b *testing.B) {
 	r := messages.Result{V: 1, Partner: partner, Run: "b7Kq0Zr1T5c9yD2mXw8LsE", Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false),
 		UserID: "20881234567890123456", IsSuccess: "T", Attempts: 1, AskedAtMs: 1795424398000, ExpiresAtMs: 1795424458210, Verified: messages.VerifiedSign}

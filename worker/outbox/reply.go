@@ -20,7 +20,8 @@ type reply struct {
 	durable  bool
 }
 
-// message makes the message of a reply. r is what body says, but perhaps for what is the asker's own.
+// message makes the message of a reply. r is what body says, but perhaps for what is the asker's
+// own.
 func (p reply) message(body []byte, r *messages.Result) *nats.Msg {
 	m := &nats.Msg{Subject: p.to, Data: body, Header: p.headers(r)}
 	if p.durable {
@@ -29,8 +30,8 @@ func (p reply) message(body []byte, r *messages.Result) *nats.Msg {
 	return m
 }
 
-// headers are nil for a plain answer in MessagePack to an inbox: it says all of it itself, and headers cost both sides more than
-// the rest of it.
+// headers are nil for a plain answer in MessagePack to an inbox: it says all of it itself, and
+// headers cost both sides more than the rest of it.
 func (p reply) headers(r *messages.Result) nats.Header {
 	code := errorCode(r)
 	if !p.durable && code == 0 && p.trace == "" && p.encoding == messages.MsgPack {
@@ -50,7 +51,8 @@ func (p reply) headers(r *messages.Result) nats.Header {
 	return h
 }
 
-// errorCode is the status that a NATS service's reply carries for an outcome that is no answer, 0 for one that is.
+// errorCode is the status that a NATS service's reply carries for an outcome that is no answer, 0
+// for one that is.
 func errorCode(r *messages.Result) int {
 	switch r.Outcome {
 	case messages.Unknown:

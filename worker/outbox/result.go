@@ -1,4 +1,5 @@
-// What an asker is given: the answer of a run, decoded and encoded once for all who share it, and what is the asker's own.
+// What an asker is given: the answer of a run, decoded and encoded once for all who share it, and
+// what is the asker's own.
 
 package outbox
 
@@ -23,8 +24,9 @@ func ownCode(code string) messages.Result {
 	return r
 }
 
-// unanswered is the Result of an ask that no answer settles, but for what is the asker's own. One whose deadline passed while a
-// run was under way is given that run, its attempts and what came of the last one that has ended.
+// unanswered is the Result of an ask that no answer settles, but for what is the asker's own. One
+// whose deadline passed while a run was under way is given that run, its attempts and what came of
+// the last one that has ended.
 func unanswered(a *Ask) messages.Result {
 	r := ownCode(a.Why)
 	if b := a.UnderWay; b != nil && a.Why == messages.DeadlinePassed {
@@ -47,7 +49,8 @@ func lastCode(a *Ask) string {
 	return a.Why
 }
 
-// own is what belongs to one asker. made is when the duty came up: what is published twice says the same.
+// own is what belongs to one asker. made is when the duty came up: what is published twice says the
+// same.
 func own(a *Ask, q *messages.Query, r *messages.Result, made time.Time) messages.Own {
 	o := messages.Own{ID: q.ID, Meta: q.Meta, AnsweredAtMs: made.UnixMilli()}
 	switch {

@@ -20,8 +20,9 @@ import (
 
 // Stream stores messages in their streams: a publish.Publisher.
 type Stream interface {
-	// Go stores m and calls done once, when the server has answered or within has passed; done must not block. An error of Go
-	// itself means that nothing was sent and done is never called. What the server answers instead is a jetstream.APIError.
+	// Go stores m and calls done once, when the server has answered or within has passed; done must
+	// not block. An error of Go itself means that nothing was sent and done is never called. What
+	// the server answers instead is a jetstream.APIError.
 	Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error
 }
 
@@ -48,8 +49,9 @@ func permanent(err error) bool {
 		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
 }
 
-// subjectFull reports whether a stream has no room for one subject, as that of an asker that does not read its replies, and takes
-// those of others. The server has one code for both and tells them apart in its words; not understood, all are taken to be held up.
+// subjectFull reports whether a stream has no room for one subject, as that of an asker that does
+// not read its replies, and takes those of others. The server has one code for both and tells them
+// apart in its words; not understood, all are taken to be held up.
 func subjectFull(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && publish.Full(err) && strings.Contains(api.Description, "per subject")
@@ -99,8 +101,8 @@ func (b *Outbox) store(to Stream, p *parcel, m *nats.Msg) {
 	}
 }
 
-// message makes the message of a parcel. It is made anew for each try, as what waits long should take little room, and says the
-// same each time.
+// message makes the message of a parcel. It is made anew for each try, as what waits long should
+// take little room, and says the same each time.
 func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
 	t := p.task
 	switch {
@@ -125,7 +127,8 @@ func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
 func (b *Outbox) reply(p *parcel) (*nats.Msg, error) {
 	t, ask := p.task, p.task.duty.Ask.Ask
 	r, shared := b.resultOfAsk(t)
-	to := reply{to: ask.Reply, encoding: messages.EncodingOf(ask.Encoding), trace: ask.Trace, token: ask.Token, durable: p.kind == durableReply}
+	to := reply{to: ask.Reply, encoding: messages.EncodingOf(ask.Encoding), trace: ask.Trace,
+		token: ask.Token, durable: p.kind == durableReply}
 	o := own(t.duty.Ask, &t.q, &r, t.made)
 	var body []byte
 	var err error
@@ -141,7 +144,8 @@ func (b *Outbox) reply(p *parcel) (*nats.Msg, error) {
 	return to.message(body, &r), nil
 }
 
-// resultOfAsk is what an ask is given, but for what is the asker's own; shared where others are given the same.
+// resultOfAsk is what an ask is given, but for what is the asker's own; shared where others are
+// given the same.
 func (b *Outbox) resultOfAsk(t *task) (r messages.Result, shared *answer) {
 	a := t.duty.Ask
 	if a.Answer == nil {
@@ -165,7 +169,8 @@ func (b *Outbox) resultOfRun(t *task) messages.Result {
 	return shared.result
 }
 
-// publishRun publishes the line of a run. Lines waits until it is stored, so each has a goroutine; they are bounded by the sink.
+// publishRun publishes the line of a run. Lines waits until it is stored, so each has a goroutine;
+// they are bounded by the sink.
 func (b *Outbox) publishRun(ctx context.Context, p *parcel, senders *sync.WaitGroup) {
 	t := p.task
 	r := b.resultOfRun(t)
@@ -183,7 +188,8 @@ func (b *Outbox) publishRun(ctx context.Context, p *parcel, senders *sync.WaitGr
 func (b *Outbox) publishAsk(p *parcel) {
 	t := p.task
 	r, _ := b.resultOfAsk(t)
-	b.o.Lines.PublishAsk(querylog.Answered{Query: &t.q, Ask: askLineOf(t.duty.Ask, &r, t.made, &b.o.Names), Done: func(written bool) {
+	line := askLineOf(t.duty.Ask, &r, t.made, &b.o.Names)
+	b.o.Lines.PublishAsk(querylog.Answered{Query: &t.q, Ask: line, Done: func(written bool) {
 		if written {
 			b.ended(p, nil)
 			return
@@ -230,7 +236,8 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 // alarm says what does not get through.
 func (b *Outbox) alarm(s *sink, err error, now time.Time) {
 	if n, due := s.alarm.again(now); due {
-		b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n, "waiting", s.waiting.Load(), "err", err,
+		b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n,
+			"waiting", s.waiting.Load(), "err", err,
 			"hint", "is its stream there, has it room, and are its readers behind?")
 	}
 }
@@ -250,11 +257,13 @@ func (b *Outbox) well(s *sink) {
 	}
 }
 
-// refused deals with a message that would be refused each time: an event and a dead letter are cut, a reply becomes a dead letter.
+// refused deals with a message that would be refused each time: an event and a dead letter are cut,
+// a reply becomes a dead letter.
 func (b *Outbox) refused(s *sink, p *parcel, err error, now time.Time) {
 	s.refused.Add(1)
 	if n, due := s.refusal.again(now); due {
-		b.log.Error("refused for good", "what", s.kind.String(), "refusals", n, "entry", p.task.duty.Entry.String(), "err", err)
+		b.log.Error("refused for good", "what", s.kind.String(), "refusals", n,
+			"entry", p.task.duty.Entry.String(), "err", err)
 	}
 	switch {
 	case p.kind == event && p.cut < eventCuts, p.kind == deadLetter && p.cut < len(letterBodies)-1:

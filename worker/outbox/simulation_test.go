@@ -1,4 +1,5 @@
-// A fleet's life drawn from a seed: sinks that go away, are slow and lose acknowledgements, and members that die over their duties.
+// A fleet's life drawn from a seed: sinks that go away, are slow and lose acknowledgements, and
+// members that die over their duties.
 
 package outbox_test
 
@@ -22,7 +23,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-var seeds = flag.Int("seeds", 25, "lives that TestLife goes through")
+var seeds = flag.Int("seeds", 12, "lives that TestLife goes through")
 
 func TestLife(t *testing.T) {
 	for seed := range uint64(*seeds) {
@@ -64,6 +65,13 @@ func (l *life) journal(n int) {
 		if l.chance.IntN(10) == 0 {
 			d = lateAsk(l.t, n+1+i, to)
 		}
+		if l.chance.IntN(3) == 0 {
+			q, _, err := messages.DecodeQuery(d.Ask.Ask.Query, "")
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			d.Ask.Read = &q
+		}
 		d.Ask.Ask.Encoding = uint8(1 + l.chance.IntN(2))
 		l.owed = append(l.owed, d)
 		l.asks[d.Ask.Ask.Token] = d.Entry
@@ -72,7 +80,8 @@ func (l *life) journal(n int) {
 	l.runs[run.Run.Answer.Run] = run.Entry
 }
 
-// live gives duties over half a minute while one sink after another is away and members die, and then lets all be well.
+// live gives duties over half a minute while one sink after another is away and members die, and
+// then lets all be well.
 func (l *life) live() {
 	defer func() { l.end() }()
 	names := slices.Sorted(maps.Keys(l.sinks()))
@@ -102,7 +111,8 @@ func (l *life) live() {
 	l.check()
 }
 
-// die ends the member. The next one is given what the log does not have told: what was not done, and some of what was.
+// die ends the member. The next one is given what the log does not have told: what was not done,
+// and some of what was.
 func (l *life) die() {
 	l.end()
 	l.mu.Lock()
@@ -170,7 +180,8 @@ func (l *life) same(what string, got, want []string) {
 
 // lines are the runs and the asks that the query log has.
 func (l *life) lines() (runs, asks []string) {
-	for _, m := range l.log.msgs {
+	msgs := l.log.has()
+	for _, m := range msgs {
 		if m.Subject == l.names.LogRun() {
 			for _, r := range must(querylog.DecodeRuns(m.Data))(l.t) {
 				runs = append(runs, r.ID)
@@ -184,7 +195,8 @@ func (l *life) lines() (runs, asks []string) {
 	return runs, asks
 }
 
-// alike compares all replies of one run but for what is the asker's own, and that each asker has its own run's.
+// alike compares all replies of one run but for what is the asker's own, and that each asker has
+// its own run's.
 func (l *life) alike() {
 	said, want := map[string]messages.Result{}, map[string]string{}
 	for _, d := range l.owed {
@@ -192,7 +204,9 @@ func (l *life) alike() {
 			want["id-"+strings.TrimPrefix(d.Ask.Ask.Token, "tok-")] = d.Ask.Answer.Run
 		}
 	}
-	for _, m := range slices.Concat(l.inboxes.msgs, l.replies.msgs) {
+	inboxes := l.inboxes.has()
+	replies := l.replies.has()
+	for _, m := range slices.Concat(inboxes, replies) {
 		r, _, err := messages.DecodeResult(m.Data, "")
 		if err != nil {
 			l.t.Fatal(err)

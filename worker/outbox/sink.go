@@ -21,7 +21,8 @@ type parcel struct {
 	due    time.Time // not before
 }
 
-// sink is a queue in front of one place. It belongs to the goroutine of Run but for its atomic fields.
+// sink is a queue in front of one place. It belongs to the goroutine of Run but for its atomic
+// fields.
 type sink struct {
 	kind     kind
 	most     int  // messages on their way at once
@@ -67,7 +68,8 @@ func (s *sink) add(p *parcel) {
 	s.ready = append(s.ready, p)
 }
 
-// take gives what may be sent now. While the sink is away that is one message, to find out whether it is back.
+// take gives what may be sent now. While the sink is away that is one message, to find out whether
+// it is back.
 func (s *sink) take(now time.Time) (batch []*parcel) {
 	for len(s.later) > 0 && !s.later[0].due.After(now) {
 		s.ready = append(s.ready, heap.Pop(&s.later).(*parcel))
@@ -102,7 +104,8 @@ func (s *sink) take(now time.Time) (batch []*parcel) {
 	return batch
 }
 
-// next is when there may be something to send without anything new; zero when nothing waits for a time.
+// next is when there may be something to send without anything new; zero when nothing waits for a
+// time.
 func (s *sink) next() (at time.Time) {
 	switch {
 	case s.away.Load() && s.probing, s.together && s.out > 0:
@@ -132,8 +135,8 @@ func (s *sink) well() (back bool) {
 	return s.away.Swap(false)
 }
 
-// failed keeps a parcel that did not get through until it is tried again. What was sent before the sink was found to be away
-// says nothing new of it.
+// failed keeps a parcel that did not get through until it is tried again. What was sent before the
+// sink was found to be away says nothing new of it.
 func (s *sink) failed(p *parcel, now time.Time) {
 	if !s.away.Load() || !s.until.After(now) {
 		s.away.Store(true)
