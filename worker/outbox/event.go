@@ -5,7 +5,6 @@ package outbox
 import (
 	"encoding/json"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 
@@ -72,7 +71,7 @@ func askIDs(asks []*journal.Ask) (ids []string) {
 			continue
 		}
 		id := messages.MaskText(q.ID)
-		if size += len(id); len(ids) == mostAskIDs || size > mostAskIDBytes || !utf8.ValidString(id) {
+		if size += len(id); len(ids) == mostAskIDs || size > mostAskIDBytes {
 			break
 		}
 		ids = append(ids, id)

@@ -48,6 +48,7 @@ type Outbox struct {
 	mu    sync.Mutex            // guards what follows; held for lines, never over I/O
 	known map[journal.Ref]*task // not told yet, done or not
 	added []*task
+	again []journal.Ref // done before, and given once more
 	ends  []end
 }
 
@@ -97,13 +98,17 @@ var mostOut = [kinds]int{
 	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64,
 }
 
-// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and
-// is given again later. A duty that is known, also one that is done and not yet told, is not seen
-// to twice.
+// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and is
+// given again later. A duty that is known is not seen to twice. One that is done and not yet told is
+// said to be done once more: what had it told may be lost with its member.
 func (b *Outbox) Add(d Duty) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, known := b.known[d.Entry]; known {
+	if t := b.known[d.Entry]; t != nil {
+		if t.done {
+			b.again = append(b.again, d.Entry)
+			b.signal()
+		}
 		return true
 	}
 	if len(b.known) >= b.o.Limit {
@@ -248,8 +253,8 @@ func (b *Outbox) ended(p *parcel, err error) {
 // take takes in new duties and the ends of parcels, and says which duties are done.
 func (b *Outbox) take(now time.Time) {
 	b.mu.Lock()
-	added, ends := b.added, b.ends
-	b.added, b.ends = nil, nil
+	added, ends, again := b.added, b.ends, b.again
+	b.added, b.ends, b.again = nil, nil, nil
 	b.mu.Unlock()
 	var done []*task
 	for _, t := range added {
@@ -265,7 +270,7 @@ func (b *Outbox) take(now time.Time) {
 	if b.closing.Load() {
 		done = append(done, b.giveUpSilent()...)
 	}
-	b.finish(done)
+	b.finish(done, again)
 }
 
 // giveUpSilent lets go of replies that wait to be sent again because nobody was there. It gives the
@@ -331,12 +336,8 @@ func (b *Outbox) misread(entry journal.Ref, err error, now time.Time) {
 	}
 }
 
-// finish says that duties are done, unless they were told meanwhile.
-func (b *Outbox) finish(tasks []*task) {
-	if len(tasks) == 0 {
-		return
-	}
-	refs := make([]journal.Ref, 0, len(tasks))
+// finish says that duties are done, unless they were told meanwhile. refs are done already.
+func (b *Outbox) finish(tasks []*task, refs []journal.Ref) {
 	b.mu.Lock()
 	for _, t := range tasks {
 		if !t.done {

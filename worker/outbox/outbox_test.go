@@ -212,6 +212,24 @@ func TestRoomIsBoundedAndNothingIsDropped(t *testing.T) {
 	})
 }
 
+// A subject that no server takes is refused here: it would never be acknowledged, and hold up all others.
+func TestABadSubjectIsRefusedForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		bad := runOf(t, 1)
+		bad.Run.Query, bad.Run.Answer.Partner = nil, "2088*"
+		s.add(bad, askOf(t, 2, "protocol.reply.a..b", signed(t, "run")), askOf(t, 3, "_INBOX.a b", signed(t, "run")), askOf(t, 4, "_INBOX.>", signed(t, "run")))
+		pass(time.Second)
+		if s.finished() != 4 || s.events.tried()+s.replies.tried()+s.inboxes.tried() != 0 || s.box.Stats().Lost != 1 {
+			t.Errorf("%d done, %+v", s.finished(), s.box.Stats())
+		}
+		if got := strings.Join(s.dead.ids(), " "); got != "tok-2/reply_refused tok-3/reply_refused tok-4/reply_refused" {
+			t.Errorf("dead letters %s", got)
+		}
+	})
+}
+
 // What another has told is not published any more, and what is done is not published twice when it
 // is given again.
 func TestToldIsNotToldAgain(t *testing.T) {
@@ -220,8 +238,11 @@ func TestToldIsNotToldAgain(t *testing.T) {
 		defer s.end()
 		s.add(runOf(t, 1))
 		pass(time.Second)
+		delete(s.done, ref(1)) // the batch that had it told is lost with its member
 		s.add(runOf(t, 1))
-		pass(time.Second)
+		if _, again := s.doneAt(ref(1)); !again {
+			t.Error("what is done and given again is not said to be done: it would never be told")
+		}
 		if s.events.tried() != 1 {
 			t.Errorf("published %d times", s.events.tried())
 		}

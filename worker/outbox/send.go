@@ -18,7 +18,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Stream stores messages in their streams: a publish.Publisher.
+// Stream stores messages in their streams: a publish.Publisher whose Run runs.
 type Stream interface {
 	// Go stores m and calls done once, when the server has answered or within has passed; done must
 	// not block. An error of Go itself means that nothing was sent and done is never called. What
@@ -76,6 +76,9 @@ func (b *Outbox) send(ctx context.Context, s *sink, batch []*parcel, inboxes cha
 			continue
 		}
 		m, err := b.message(p)
+		if err == nil && !plain(m.Subject) {
+			err = nats.ErrBadSubject
+		}
 		if err != nil {
 			b.ended(p, fmt.Errorf("%w: %w", errUnwritable, err))
 			continue
@@ -92,6 +95,17 @@ func (b *Outbox) send(ctx context.Context, s *sink, batch []*parcel, inboxes cha
 	if len(replies) > 0 {
 		inboxes <- replies // has room: a batch is taken when none is on its way
 	}
+}
+
+// plain reports whether a server takes a message on the subject: one that it does not take is never
+// acknowledged.
+func plain(subject string) bool {
+	for token := range strings.SplitSeq(subject, ".") {
+		if token == "" || strings.ContainsAny(token, "*> \t\r\n") {
+			return false
+		}
+	}
+	return true
 }
 
 // store publishes a message into its stream.
