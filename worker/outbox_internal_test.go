@@ -89,7 +89,7 @@ func firstCore(t *testing.T) (*Worker, *posts) {
 	return w, got
 }
 
-// outboxOf sees to duties with the same settings, until they are done.
+// outboxOf publishes what duties owe with the same settings, until they are done.
 func outboxOf(t *testing.T, w *Worker, duties ...outbox.Duty) *posts {
 	t.Helper()
 	got := &posts{got: map[string]*nats.Msg{}}

@@ -1,4 +1,4 @@
-// What it costs a worker to see to duties, with sinks that cost nothing.
+// What it costs a worker to publish what it owes, with sinks that cost nothing.
 
 package outbox_test
 
@@ -27,7 +27,8 @@ func (free) Go(_ *nats.Msg, _ time.Duration, done func(uint64, error)) error {
 
 func (free) Send(_ context.Context, replies []*nats.Msg) []error { return make([]error, len(replies)) }
 
-// BenchmarkDuties sees to a run and its asks, each with a reply to an inbox; an operation is one run with all of that.
+// BenchmarkDuties publishes what is owed because of a run and its asks, each with a reply to an
+// inbox.
 func BenchmarkDuties(b *testing.B) {
 	for _, bb := range []struct {
 		asks int

@@ -13,8 +13,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// letter is what a dead letter says.
-type letter struct {
+// dead is what a dead letter says.
+type dead struct {
 	reason  string // one of messages.Dead…
 	why     string // for people
 	token   string // identity of what is dead
@@ -48,9 +48,9 @@ func deadReason(a *Ask, q *messages.Query, deaths int) string {
 	return ""
 }
 
-// letterOf is the dead letter of an ask. r is what its asker is given.
-func letterOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names *messages.Names) letter {
-	return letter{
+// deadOf is the dead letter of an ask. r is what its asker is given.
+func deadOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names *messages.Names) dead {
+	return dead{
 		reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, subject: cameBy(a.Ask, names),
 		data: a.Ask.Query, tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID,
 		partner: q.Partner, door: doorName(a.Ask.Door), replyTo: a.Ask.Reply,
@@ -58,27 +58,27 @@ func letterOf(a *Ask, q *messages.Query, r *messages.Result, reason string, name
 	}
 }
 
-// refusedReply is the dead letter of an ask whose reply is refused for good.
-func refusedReply(a *Ask, q *messages.Query, r *messages.Result, names *messages.Names, cause error) letter {
-	l := letterOf(a, q, r, messages.DeadReplyRefused, names)
+// deadReply is the dead letter of an ask whose reply is refused for good.
+func deadReply(a *Ask, q *messages.Query, r *messages.Result, names *messages.Names, cause error) dead {
+	l := deadOf(a, q, r, messages.DeadReplyRefused, names)
 	l.why = "the reply cannot be published: " + cause.Error()
 	return l
 }
 
-// corruptLetter is the dead letter of a batch that nobody can read.
-func corruptLetter(c *Corrupt, names *messages.Names) letter {
-	return letter{reason: messages.DeadCorrupt, why: "a batch of the journal is not what was written", data: c.Data,
+// deadBatch is the dead letter of a batch that nobody can read.
+func deadBatch(c *Corrupt, names *messages.Names) dead {
+	return dead{reason: messages.DeadCorrupt, why: "a batch of the journal is not what was written", data: c.Data,
 		token:   "journal-" + strconv.FormatUint(c.Position, 10) + "-" + strconv.FormatInt(c.Stored.UnixNano(), 10),
 		subject: names.Prefix() + ".journal." + string(c.Member), tries: 1, stored: c.Stored}
 }
 
 // How much of its bytes a dead letter holds, and how much after it was refused for its size.
-var letterBodies = [...]int{messages.MaxMessage, 4 << 10, 0}
+var deadBodies = [...]int{messages.MaxMessage, 4 << 10, 0}
 
 // message makes the dead letter's message: the bytes as they were, with the reason.
-func (l *letter) message(names *messages.Names, cut int) *nats.Msg {
+func (l *dead) message(names *messages.Names, cut int) *nats.Msg {
 	why, data := l.why, l.data
-	if most := letterBodies[cut]; len(data) > most {
+	if most := deadBodies[cut]; len(data) > most {
 		why += "; the first " + strconv.Itoa(most) + " of " + strconv.Itoa(len(data)) + " bytes"
 		data = data[:most]
 	}

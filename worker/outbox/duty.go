@@ -1,4 +1,4 @@
-// Duties: what an entry of the journal obliges somebody to publish.
+// Duties: what has to be published because of an entry of the journal.
 
 package outbox
 
@@ -109,8 +109,8 @@ func (k kind) String() string {
 	return [...]string{"inbox reply", "durable reply", "event", "run line", "ask line", "dead letter"}[k]
 }
 
-// owed lists what a duty obliges to. q is the query of its ask, deaths from how many deaths on a
-// key is poison.
+// owed lists what has to be published for a duty. q is the query of its ask, deaths from how many
+// deaths on a key is poison.
 func owed(d *Duty, q *messages.Query, names *messages.Names, deaths int) (all []kind) {
 	switch {
 	case d.Ask != nil:

@@ -1,4 +1,4 @@
-// Outbox: takes duties, and lets one goroutine see to them until each is done.
+// Outbox: takes duties, and one goroutine publishes what they owe until each is done.
 
 package outbox
 
@@ -31,7 +31,7 @@ type Options struct {
 	Logger      *slog.Logger // discarded when nil
 }
 
-// Outbox sees to duties while its Run runs. Its methods are safe for concurrent use.
+// Outbox publishes what duties owe while its Run runs. Its methods are safe for concurrent use.
 type Outbox struct {
 	o       Options
 	log     *slog.Logger
@@ -52,7 +52,7 @@ type Outbox struct {
 	ends  []end
 }
 
-// task is a duty that is being seen to.
+// task is a duty that is known: under way, or done and not yet told.
 type task struct {
 	duty Duty
 	made time.Time      // when it came up
@@ -98,9 +98,9 @@ var mostOut = [kinds]int{
 	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64,
 }
 
-// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and is
-// given again later. A duty that is known is not seen to twice. One that is done and not yet told is
-// said to be done once more: what had it told may be lost with its member.
+// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and
+// is given again later. A duty that is known is not taken twice. One that is done and not yet told
+// is said to be done once more: what had it told may be lost with its member.
 func (b *Outbox) Add(d Duty) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,8 +122,8 @@ func (b *Outbox) Add(d Duty) bool {
 	return true
 }
 
-// Told says that the log has these entries told: duties of theirs that are left are not seen to any
-// more, and are forgotten.
+// Told says that the log has these entries told: duties of theirs that are left are dropped, and
+// all of them are forgotten.
 func (b *Outbox) Told(entries ...journal.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -193,7 +193,7 @@ func (b *Outbox) Stats() Stats {
 	return st
 }
 
-// Run sees to duties until ctx ends. What is not done then stays in the journal. It is called once.
+// Run publishes until ctx ends. What is not done then stays in the journal. It is called once.
 func (b *Outbox) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var senders sync.WaitGroup

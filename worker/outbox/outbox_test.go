@@ -212,7 +212,8 @@ func TestRoomIsBoundedAndNothingIsDropped(t *testing.T) {
 	})
 }
 
-// A subject that no server takes is refused here: it would never be acknowledged, and hold up all others.
+// A subject that no server takes is refused here: it would never be acknowledged, and hold up all
+// others.
 func TestABadSubjectIsRefusedForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -120,18 +120,18 @@ func (b *Outbox) store(to Stream, p *parcel, m *nats.Msg) {
 func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
 	t := p.task
 	switch {
-	case p.letter != nil:
-		return p.letter.message(&b.o.Names, p.cut), nil
+	case p.dead != nil:
+		return p.dead.message(&b.o.Names, p.cut), nil
 	case p.kind == event:
 		r := b.resultOfRun(t)
 		e := eventOf(t.duty.Run, &t.q, &r, p.cut)
 		return eventMessage(&e, &r, &b.o.Names, b.o.CloudEvents)
 	case p.kind == deadLetter && t.duty.Corrupt != nil:
-		l := corruptLetter(t.duty.Corrupt, &b.o.Names)
+		l := deadBatch(t.duty.Corrupt, &b.o.Names)
 		return l.message(&b.o.Names, p.cut), nil
 	case p.kind == deadLetter:
 		r, _ := b.resultOfAsk(t)
-		l := letterOf(t.duty.Ask, &t.q, &r, deadReason(t.duty.Ask, &t.q, b.o.Deaths), &b.o.Names)
+		l := deadOf(t.duty.Ask, &t.q, &r, deadReason(t.duty.Ask, &t.q, b.o.Deaths), &b.o.Names)
 		return l.message(&b.o.Names, p.cut), nil
 	}
 	return b.reply(p)
@@ -280,15 +280,15 @@ func (b *Outbox) refused(s *sink, p *parcel, err error, now time.Time) {
 			"entry", p.task.duty.Entry.String(), "err", err)
 	}
 	switch {
-	case p.kind == event && p.cut < eventCuts, p.kind == deadLetter && p.cut < len(letterBodies)-1:
+	case p.kind == event && p.cut < eventCuts, p.kind == deadLetter && p.cut < len(deadBodies)-1:
 		p.cut++
 		s.ready = append(s.ready, p)
 	case p.kind == inboxReply || p.kind == durableReply:
 		t := p.task
 		r, _ := b.resultOfAsk(t)
-		l := refusedReply(t.duty.Ask, &t.q, &r, &b.o.Names, err)
+		l := deadReply(t.duty.Ask, &t.q, &r, &b.o.Names, err)
 		t.left++
-		b.sinks[deadLetter].add(&parcel{task: t, kind: deadLetter, letter: &l})
+		b.sinks[deadLetter].add(&parcel{task: t, kind: deadLetter, dead: &l})
 		b.leave(s, p)
 	default:
 		b.lost.Add(1)

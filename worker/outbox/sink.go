@@ -12,7 +12,7 @@ import (
 type parcel struct {
 	task   *task
 	kind   kind
-	letter *letter   // of a dead letter that takes the place of a refused reply
+	dead   *dead     // of a dead letter that takes the place of a refused reply
 	lane   string    // the subject of a durable reply, which may be full by itself; "" of all else
 	cut    int       // how often it was cut for its size
 	tries  int       // how often it did not get through
