@@ -340,6 +340,45 @@ func TestAReplyRefusedForGoodBecomesADeadLetter(t *testing.T) {
 	})
 }
 
+// A duty whose reply is refused is not done before its dead letter is stored.
+func TestARefusedReplyIsDoneWithItsDeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.replies.most = 100
+		s.dead.is(gone)
+		s.add(askOf(t, 1, "protocol.reply.shop", signed(t, "run")))
+		pass(10 * time.Second)
+		if s.finished() != 0 || s.box.Waiting() != 1 {
+			t.Errorf("%d done, %d wait", s.finished(), s.box.Waiting())
+		}
+		s.dead.is(well)
+		pass(2 * time.Second)
+		if s.finished() != 1 || s.dead.size() != 1 || s.replies.tried() != 1 {
+			t.Errorf("%d done, %d dead letters, %d tries of the reply", s.finished(), s.dead.size(), s.replies.tried())
+		}
+	})
+}
+
+// What is published again says what it said before, also about when it was made.
+func TestEveryTryIsTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.end()
+		s.replies.is(gone)
+		pass(time.Hour)
+		made := time.Now().UnixMilli()
+		s.add(askOf(t, 1, "protocol.reply.shop", signed(t, "run")))
+		pass(12 * time.Minute)
+		s.replies.is(well)
+		pass(2 * time.Second)
+		r, _, err := messages.DecodeResult(s.replies.has()[0].Data, "")
+		if err != nil || r.AnsweredAtMs != made {
+			t.Errorf("answered at %d, want %d: %v", r.AnsweredAtMs, made, err)
+		}
+	})
+}
+
 func TestADeadLetterIsBoundedAndCut(t *testing.T) {
 	data := []byte(strings.Repeat("x", 200<<10))
 	for most, want := range map[int]int{0: 64 << 10, 5000: 4 << 10, 10: 0} {
