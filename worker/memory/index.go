@@ -1,0 +1,198 @@
+// The index: for each remembered key where its answer lies in the log, and until when it serves.
+
+package memory
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"time"
+
+	"protocolq/worker/journal"
+)
+
+// Answer is what the index holds of a remembered answer.
+type Answer struct {
+	// At is where its text lies: its first place, or its newest copy where Copied.
+	At     journal.Ref
+	Copied bool
+	// Question is of what was asked, see [Question].
+	Question uint32
+	// Expires is when it serves no more, on the caller's monotonic clock, rounded down to a Tick: never later than it was given.
+	Expires time.Duration
+}
+
+// Tick is how exactly an expiry is held: four bytes reach 6.8 years from the clock's zero. What is later expires then.
+const Tick = 50 * time.Millisecond
+
+// Question is the part of a question's hash that the index compares. Two questions of one key look alike once in 4 billion.
+func Question(h journal.Hash) uint32 { return binary.LittleEndian.Uint32(h[:4]) }
+
+// slot is an Answer with its key; one whose position is 0 is free.
+type slot struct {
+	key      journal.Key
+	position [6]byte
+	place    uint16 // the index of its Ref, and the highest bit where it is copied
+	expires  uint32 // in ticks
+	question uint32
+}
+
+const copied = 1 << 15
+
+// parts is how many tables an index has. Each grows alone, so that no growth holds up its caller for longer than some
+// milliseconds.
+const parts = 256
+
+// Index maps keys to answers. The zero Index is empty. It is not safe for concurrent use.
+type Index struct {
+	tables [parts]table
+	length int
+}
+
+// table is an open-addressed part of the index, its slots nearly in the order of their keys.
+type table struct {
+	slots []slot
+	used  int
+}
+
+// Len is how many answers the index holds.
+func (x *Index) Len() int { return x.length }
+
+// Put remembers a key's answer in place of any other.
+func (x *Index) Put(k journal.Key, a Answer) {
+	t := &x.tables[k[0]]
+	if len(t.slots) == 0 || t.used+1 > len(t.slots)*7/8 {
+		t.grow()
+	}
+	s := &t.slots[t.find(k)]
+	if s.free() {
+		t.used++
+		x.length++
+	}
+	*s = pack(k, a)
+}
+
+// Get is the key's answer. Whether it still serves is the caller's question.
+func (x *Index) Get(k journal.Key) (Answer, bool) {
+	t := &x.tables[k[0]]
+	if t.used == 0 {
+		return Answer{}, false
+	}
+	s := &t.slots[t.find(k)]
+	return s.answer(), !s.free()
+}
+
+// Delete forgets the key's answer.
+func (x *Index) Delete(k journal.Key) {
+	t := &x.tables[k[0]]
+	if t.used == 0 {
+		return
+	}
+	if i := t.find(k); !t.slots[i].free() {
+		t.remove(i)
+		t.used--
+		x.length--
+	}
+}
+
+// All hands each answer to yield, in no order, until it returns false. The index must not be changed meanwhile.
+func (x *Index) All(yield func(journal.Key, Answer) bool) {
+	for part := range parts {
+		if !x.each(part, yield) {
+			return
+		}
+	}
+}
+
+// Part hands each answer of one of its parts to yield and says which part is next: a caller with little time looks at one after
+// the other, beginning with 0 again after the last.
+func (x *Index) Part(part int, yield func(journal.Key, Answer) bool) (next int) {
+	x.each(part%parts, yield)
+	return (part + 1) % parts
+}
+
+func (x *Index) each(part int, yield func(journal.Key, Answer) bool) bool {
+	for i := range x.tables[part].slots {
+		if s := &x.tables[part].slots[i]; !s.free() && !yield(s.key, s.answer()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Forget removes what expired before the given time from one part and says which is next.
+func (x *Index) Forget(part int, before time.Duration) (next int) {
+	t := &x.tables[part%parts]
+	for i := 0; i < len(t.slots); {
+		if s := &t.slots[i]; s.free() || time.Duration(s.expires)*Tick >= before {
+			i++
+			continue
+		}
+		t.remove(i) // another may have moved to i
+		t.used--
+		x.length--
+	}
+	return (part + 1) % parts
+}
+
+// find is where the key is, or the free slot where it belongs. The table is never full.
+func (t *table) find(k journal.Key) int {
+	i := t.home(k)
+	for !t.slots[i].free() && t.slots[i].key != k {
+		if i++; i == len(t.slots) {
+			i = 0
+		}
+	}
+	return i
+}
+
+// home is the slot where the search for a key begins. Keys are sums of a hash, the first byte of which chose the table.
+func (t *table) home(k journal.Key) int {
+	high, _ := bits.Mul64(binary.BigEndian.Uint64(k[1:9]), uint64(len(t.slots)))
+	return int(high)
+}
+
+// remove frees a slot and moves those after it that would not be found any more.
+func (t *table) remove(i int) {
+	n := len(t.slots)
+	for j := (i + 1) % n; !t.slots[j].free(); j = (j + 1) % n {
+		if home := t.home(t.slots[j].key); (j-home+n)%n >= (j-i+n)%n {
+			t.slots[i] = t.slots[j]
+			i = j
+		}
+	}
+	t.slots[i] = slot{}
+}
+
+// grow makes an eighth more room: memory is scarcer here than the time to move what is held.
+func (t *table) grow() {
+	old := t.slots
+	t.slots = make([]slot, max(8, len(old)*9/8+1))
+	for i := range old {
+		if !old[i].free() {
+			t.slots[t.find(old[i].key)] = old[i]
+		}
+	}
+}
+
+func (s *slot) free() bool { return s.position == [6]byte{} }
+
+func pack(k journal.Key, a Answer) slot {
+	s := slot{key: k, place: a.At.Index, question: a.Question}
+	for i := range s.position {
+		s.position[i] = byte(a.At.Position >> (8 * i))
+	}
+	if a.Copied {
+		s.place |= copied
+	}
+	s.expires = uint32(min(max(a.Expires, 0)/Tick, 1<<32-1))
+	return s
+}
+
+func (s *slot) answer() Answer {
+	a := Answer{Copied: s.place&copied != 0, Question: s.question, Expires: time.Duration(s.expires) * Tick}
+	a.At.Index = s.place &^ copied
+	for i, b := range s.position {
+		a.At.Position |= uint64(b) << (8 * i)
+	}
+	return a
+}
