@@ -37,6 +37,7 @@ var floors = map[string]struct {
 	"worker/limit":             {},
 	"worker/pack":              {},
 	"worker/dedupe":            {imports: []string{"protocolq/worker/failpoint", "protocolq/worker/pack", "protocolq/worker/record"}},
+	"worker/fleet":             {imports: []string{"protocolq/worker/journal", "protocolq/worker/memory"}},
 	"worker/memory":            {imports: []string{"protocolq/worker/journal"}},
 	"worker/publish":           {imports: []string{natsGo}},
 	"worker/record":            {imports: []string{natsGo, "protocolq/worker/publish"}},

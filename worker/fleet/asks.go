@@ -1,0 +1,258 @@
+// Asks in the fold: from the journal to the moment when they are told.
+
+package fleet
+
+import (
+	"slices"
+	"time"
+
+	"protocolq/worker/journal"
+)
+
+// Ask is an ask that is not told yet.
+type Ask struct {
+	// First is its identity in the log, At where its text lies: the same or its newest copy.
+	First, At journal.Ref
+	Token     string
+	Key       journal.Key
+	Question  journal.Hash
+	ID        journal.Hash
+	Persons   [2]journal.Hash
+	Door      journal.Door
+	Given     bool
+	MaxAge    time.Duration
+	// Stored is when it was stored, by the age that the log gives it, on the observer's monotonic clock.
+	Stored time.Duration
+	// Due is its deadline on the observer's monotonic clock; 0: it has none.
+	Due            time.Duration
+	Partner, Asker string
+	// Settled is what it is given, nil while it waits.
+	Settled *Settlement
+
+	size int64
+}
+
+// Settlement is what settles an ask.
+type Settlement struct {
+	// By wrote the entry that settles it, which lies At; By tells it while it lives.
+	By journal.Member
+	At journal.Ref
+	// Run and Answer are the run that answers it and the first place of its answer, both zero where Why says why there is none.
+	Run    string
+	Answer journal.Ref
+	// Body is where the answer's text lay then.
+	Body journal.Ref
+	Why  string
+}
+
+type toldToken struct {
+	clock time.Duration
+	pin   uint64 // what a fold must have seen to know the token
+}
+
+type final struct{ answer journal.Ref }
+
+// askBytes is about what an ask takes in the log beside its query.
+const askBytes = 150
+
+// place is where an entry was first, and where this copy of it lies.
+type place struct{ first, at journal.Ref }
+
+// keyState is what lives of a key. What it remembers is in the index.
+type keyState struct {
+	open    *Run
+	waiting []*Ask // in the log's order
+}
+
+func (s *State) key(k journal.Key) *keyState {
+	ks := s.keys[k]
+	if ks == nil {
+		ks = &keyState{}
+		s.keys[k] = ks
+	}
+	return ks
+}
+
+// touched notes a change of a key, and forgets the key when nothing of it lives.
+func (s *State) touched(k journal.Key) {
+	s.changes.Keys = append(s.changes.Keys, k)
+	if ks := s.keys[k]; ks != nil && ks.open == nil && len(ks.waiting) == 0 {
+		delete(s.keys, k)
+	}
+}
+
+// Waiting are a key's asks that nothing has settled, in the log's order.
+func (s *State) Waiting(k journal.Key) []*Ask {
+	if ks := s.keys[k]; ks != nil {
+		return ks.waiting
+	}
+	return nil
+}
+
+// Ask is the ask with this first place, or nil once it is told.
+func (s *State) Ask(first journal.Ref) *Ask { return s.asks[first] }
+
+// Knows reports whether the ask of a token is in the log, or was and is told: a door need not journal it again.
+func (s *State) Knows(token string) bool {
+	_, told := s.told[token]
+	return told || s.tokens[token] != nil
+}
+
+// Final is the place of the answer that is final for asker and id, while it is: an ask that comes again is given it, and no
+// call is made for it.
+func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
+	f, ok := s.finals[id]
+	return f.answer, ok
+}
+
+// ask opens an ask. Of two entries with one token the first in the log counts: two doors took one message, or it was delivered
+// again. That holds for Keep after it was told, as a message is delivered again when its acknowledgement is lost.
+func (s *State) ask(e *journal.Ask, p place, h Heard) {
+	if s.Knows(e.Token) {
+		return
+	}
+	a := &Ask{
+		First: p.first, At: p.at, Token: e.Token, Key: e.Key, Question: e.Question, ID: e.ID, Persons: e.Persons,
+		Door: e.Door, Given: e.Given, MaxAge: e.MaxAge, Partner: e.Partner, Asker: e.Asker,
+		Stored: h.At - h.Age, size: int64(len(e.Query) + len(e.Reply) + len(e.Trace) + askBytes),
+	}
+	if e.Left > 0 {
+		a.Due = max(1, a.Stored+e.Left) // counted from when it was heard: no two clocks are compared
+	}
+	s.asks[a.First], s.tokens[a.Token] = a, a
+	ks := s.key(a.Key)
+	i, _ := slices.BinarySearchFunc(ks.waiting, a, compareAsks)
+	ks.waiting = slices.Insert(ks.waiting, i, a)
+	s.bytes += a.size
+	s.touched(a.Key)
+}
+
+func compareAsks(a, b *Ask) int { return a.First.Compare(b.First) }
+
+// carriedAsk opens an ask of which the fold has not seen the first place, or notes that its text lies elsewhere now.
+func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h Heard) {
+	if a := s.asks[c.First]; a != nil {
+		// The copy of a settled ask is as if it were not there: a fold that began with it would not know what settled it.
+		if a.Settled == nil {
+			a.At = at
+		}
+		return
+	}
+	_, told := s.early[c.First]
+	if c.First.Position >= s.base || told || s.forgotPersons(e.Persons, c.First) {
+		return // the fold has seen it, and its end too
+	}
+	if a := s.tokens[e.Token]; a != nil && c.First.Compare(a.First) < 0 {
+		// What was taken for the first was its second arrival.
+		delete(s.asks, a.First)
+		a.First, a.At = c.First, at
+		s.asks[a.First] = a
+		slices.SortFunc(s.key(a.Key).waiting, compareAsks)
+		return
+	}
+	h.Age += c.Age
+	s.ask(e, place{c.First, at}, h)
+}
+
+// settle notes what an ask is given. It is due to be told then.
+func (s *State) settle(a *Ask, by Settlement) {
+	a.Settled = &by
+	s.changes.Due = append(s.changes.Due, Duty{Entry: a.First, Ask: a})
+}
+
+// settled applies the owner's word for asks that no answer of a run under way settles. An ask is settled once: whatever came
+// first in the log is what it is told.
+func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
+	for _, ref := range e.Asks {
+		a := s.asks[ref]
+		if a == nil || a.Settled != nil {
+			continue
+		}
+		body := e.Answer
+		if kept, ok := s.answers.Get(a.Key); ok && !e.Answer.IsZero() {
+			body = kept.At
+		}
+		s.settle(a, Settlement{By: by, At: at, Run: e.Run, Answer: e.Answer, Body: body, Why: e.Why})
+		s.leave(a)
+	}
+}
+
+// leave takes an ask from those that wait.
+func (s *State) leave(a *Ask) {
+	if ks := s.keys[a.Key]; ks != nil {
+		ks.waiting = slices.DeleteFunc(ks.waiting, func(o *Ask) bool { return o == a })
+	}
+	s.touched(a.Key)
+}
+
+// tell forgets entries whose duties are done.
+func (s *State) tell(e *journal.Told) {
+	for _, ref := range e.Entries {
+		if a := s.asks[ref]; a != nil {
+			s.tellAsk(a)
+		} else if o := s.answered[ref]; o != nil {
+			delete(s.answered, ref)
+		} else if ref.Position < s.base {
+			// Its text may still come as a copy, written by one who did not know.
+			s.early[ref] = struct{}{}
+			s.lapse(func() { delete(s.early, ref) })
+		}
+	}
+	for _, token := range e.Tokens {
+		s.know(token, s.applied)
+	}
+}
+
+func (s *State) tellAsk(a *Ask) {
+	delete(s.asks, a.First)
+	delete(s.tokens, a.Token)
+	if a.Settled == nil {
+		s.leave(a)
+	}
+	s.bytes -= a.size
+	if a.Door == journal.Submit { // the only door that delivers again
+		s.know(a.Token, a.At.Position)
+	}
+}
+
+// know keeps a told token known.
+func (s *State) know(token string, pin uint64) {
+	if _, known := s.told[token]; !known {
+		s.told[token] = toldToken{s.clock, pin}
+		s.order = append(s.order, token)
+	}
+}
+
+// forgetTokens forgets those that were told before a time of the log's.
+func (s *State) forgetTokens(before time.Duration) {
+	n := 0
+	for n < len(s.order) && s.told[s.order[n]].clock < before {
+		delete(s.told, s.order[n])
+		n++
+	}
+	s.order = s.order[n:]
+}
+
+// Forgotten are the open asks that name a person who is to be forgotten. Their key's owner settles them.
+func (s *State) Forgotten() (asks []*Ask) {
+	if len(s.forgotten) == 0 {
+		return nil
+	}
+	for _, a := range s.asks {
+		if a.Settled == nil && s.forgotPersons(a.Persons, a.First) {
+			asks = append(asks, a)
+		}
+	}
+	slices.SortFunc(asks, compareAsks)
+	return asks
+}
+
+// forgotPersons reports whether an entry names somebody who was to be forgotten after it was stored.
+func (s *State) forgotPersons(persons [2]journal.Hash, first journal.Ref) bool {
+	for _, p := range persons {
+		if at := s.forgotten[p]; p != (journal.Hash{}) && first.Position < at {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,190 @@
+// The tail: what is still needed of it, what is written again, and up to where it may be purged.
+
+package fleet
+
+import (
+	"slices"
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/memory"
+)
+
+// void is a batch with a begin or an answer that does not count: what its writer had read, and where it lies. A fold that begins
+// between the two has not seen why it does not count.
+type void struct{ read, position uint64 }
+
+// mark is a position with the log's own time there.
+type mark struct {
+	clock    time.Duration
+	position uint64
+}
+
+// mark notes the position now and then, so that the one is known from which on the log is younger than Keep.
+func (s *State) mark() {
+	if n := len(s.marks); n == 0 || s.clock-s.marks[n-1].clock >= s.o.Keep/64 {
+		s.marks = append(s.marks, mark{s.clock, s.applied})
+	}
+	for len(s.marks) > 1 && s.marks[1].clock < s.clock-s.o.Keep {
+		s.marks = s.marks[1:]
+	}
+}
+
+// Tail is the lowest position that a fold has to begin with so that it is equal to this one: below it the log holds nothing that
+// is open, owed or remembered, nothing that a late entry may speak of, and not the newest batch of any member that lives.
+func (s *State) Tail(now time.Duration) uint64 {
+	low := s.marks0()
+	need := func(r journal.Ref) {
+		if r.Position > 0 {
+			low = min(low, r.Position)
+		}
+	}
+	for _, a := range s.asks {
+		need(a.At)
+		if a.Settled != nil {
+			need(a.Settled.At)
+			need(a.Settled.Body)
+		}
+	}
+	for _, o := range s.answered {
+		need(o.At)
+	}
+	for _, ks := range s.keys {
+		if ks.open != nil {
+			need(ks.open.known)
+		}
+	}
+	for _, t := range s.told {
+		low = min(low, t.pin)
+	}
+	for _, index := range []*memory.Index{s.answers, s.cooling} {
+		for _, a := range index.All {
+			// By another member's clock it may live a little longer.
+			if now < a.Expires+s.o.Lag {
+				need(a.At)
+			}
+		}
+	}
+	for _, m := range s.live {
+		low = min(low, m.Last) // without a batch in the log it would be no member
+	}
+	return low
+}
+
+// marks0 is from where on the log is younger than Keep: tokens, crashes and seals of that time are known by having been read.
+func (s *State) marks0() uint64 {
+	if len(s.marks) == 0 {
+		return s.base
+	}
+	return s.marks[0].position
+}
+
+// Purge is the position below which the member may purge the log, and whether that is more than lies below already. One member
+// purges: the one that joined first.
+func (s *State) Purge(id journal.Member, now time.Duration) (uint64, bool) {
+	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
+		return 0, false
+	}
+	low := s.Tail(now)
+	for _, m := range s.live {
+		// Whatever a member has not read it may still decide against: a copy of what has ended there, say.
+		low = min(low, m.Read+1)
+	}
+	for moved := true; moved; {
+		moved = false
+		for _, v := range s.voids {
+			if v.read+1 < low && low <= v.position {
+				low, moved = v.read+1, true
+			}
+		}
+	}
+	return low, low > s.bottom
+}
+
+// Purged notes that the log begins at a position now. The fold forgets what it kept only for entries below.
+func (s *State) Purged(first uint64) {
+	s.bottom = max(s.bottom, first)
+	s.voids = slices.DeleteFunc(s.voids, func(v void) bool { return v.position < first })
+}
+
+// Item is a live entry of the tail that the member has to write again. Its text is read from the log at At.
+type Item struct {
+	Kind journal.Kind // an ask, a begin or an answer
+	At   journal.Ref
+	Key  journal.Key
+
+	first  journal.Ref    // of an ask or a begin; an answer's text tells it
+	writer journal.Member // of a begin
+	time   time.Duration  // when an ask was stored, when an answer expires
+}
+
+// Copy is what the item's batch says of it: e is the entry that stands at i.At, and writer the member whose batch that is.
+// It is nil where e is none that can be carried.
+func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *journal.Carried {
+	c := &journal.Carried{First: i.At, Writer: writer, Entry: e}
+	if copied, ok := e.(*journal.Carried); ok {
+		c.First, c.Writer, c.Entry = copied.First, copied.Writer, copied.Entry
+	}
+	switch e := c.Entry.(type) {
+	case *journal.Ask:
+		c.First, c.Age = i.first, now-i.time
+	case *journal.Begin:
+		c.First, c.Writer = i.first, i.writer
+	case *journal.Answer:
+		c.Age = max(0, e.Keep-(i.time-now))
+	default:
+		return nil
+	}
+	return c
+}
+
+// Carry are entries below a position that the member has to write again, at most so many: those of keys that it owns.
+func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
+	add := func(i Item) bool {
+		if i.At.Position < below && len(items) < most && s.MayCarry(o, i, now) {
+			items = append(items, i)
+		}
+		return len(items) < most
+	}
+	for _, a := range s.asks {
+		add(Item{Kind: journal.KindAsk, At: a.At, Key: a.Key, first: a.First, time: a.Stored})
+	}
+	for k, ks := range s.keys {
+		if r := ks.open; r != nil && r.known.Position < below {
+			add(Item{Kind: journal.KindBegin, At: r.At, Key: k, first: r.First, writer: r.Writer})
+		}
+	}
+	for k, a := range s.answers.All {
+		if !add(Item{Kind: journal.KindAnswer, At: a.At, Key: k, time: a.Expires}) {
+			break
+		}
+	}
+	slices.SortFunc(items, func(a, b Item) int { return a.At.Compare(b.At) })
+	return items
+}
+
+// MayCarry reports whether an item is still what it was, and the member's to carry: asked when its copy goes into a batch.
+func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
+	if s.bar(o, i.Key) != Nobody {
+		return false
+	}
+	switch i.Kind {
+	case journal.KindAsk:
+		a := s.asks[i.first]
+		return a != nil && a.At == i.At && a.Settled == nil
+	case journal.KindBegin:
+		// While its writer lives, only the writer knows whether it is about to end it.
+		r := s.Open(i.Key)
+		return r != nil && r.At == i.At && (r.Writer == o.ID || s.Cut(r))
+	case journal.KindAnswer:
+		a, ok := s.answers.Get(i.Key)
+		return ok && a.At == i.At && now < a.Expires
+	}
+	return false
+}
+
+// LiveBytes is about how much of the log lives, if an answer takes so many bytes: the tail is worth carrying when the log is more
+// than twice that and something.
+func (s *State) LiveBytes(answer int64) int64 {
+	return s.bytes + answer*int64(s.answers.Len())
+}

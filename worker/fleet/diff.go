@@ -1,0 +1,106 @@
+// Whether two folds are equal: what purging must leave as it is.
+
+package fleet
+
+import (
+	"fmt"
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/memory"
+)
+
+// Diff says in which respect two folds of one log at one position differ, "" where they are equal; now is on the clock of the
+// member whose folds they are. A log may be purged up to where the fold of what is left is equal to the fold of all.
+func Diff(a, b *State, now time.Duration) string {
+	if a.applied != b.applied {
+		return fmt.Sprintf("one has applied %d, the other %d", a.applied, b.applied)
+	}
+	for _, d := range []string{
+		diffMembers(a, b), diffMembers(b, a), diffAsks(a, b), diffAsks(b, a), diffRuns(a, b), diffRuns(b, a), diffKnown(a, b), diffKnown(b, a),
+		diffAnswers(a.answers, b.answers, now), diffAnswers(b.answers, a.answers, now), diffAnswers(a.cooling, b.cooling, now), diffAnswers(b.cooling, a.cooling, now),
+	} {
+		if d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+func diffMembers(a, b *State) string {
+	for id, m := range a.members {
+		if a.lives(id) != b.lives(id) {
+			return fmt.Sprintf("member %s lives: %v, %v", id, a.lives(id), b.lives(id))
+		}
+		o := b.members[id]
+		if o == nil || o.Sealed != m.Sealed || o.Corrupt != m.Corrupt || m.Sealed == 0 && (o.Last != m.Last || o.Read != m.Read) {
+			return fmt.Sprintf("member %s: %+v, %+v", id, m, o)
+		}
+		if a.Complete(id) != b.Complete(id) {
+			return fmt.Sprintf("member %s is complete: %v, %v", id, a.Complete(id), b.Complete(id))
+		}
+	}
+	return ""
+}
+
+func diffAsks(a, b *State) string {
+	for ref, x := range a.asks {
+		y := b.asks[ref]
+		switch {
+		case y == nil:
+			return fmt.Sprintf("ask %v (%s) is open in one only", ref, x.Token)
+		case x.Token != y.Token || x.Key != y.Key || x.Question != y.Question || x.At != y.At:
+			return fmt.Sprintf("ask %v: %+v, %+v", ref, x, y)
+		case (x.Settled == nil) != (y.Settled == nil):
+			return fmt.Sprintf("ask %v (%s) is settled: %v, %v", ref, x.Token, x.Settled, y.Settled)
+		case x.Settled != nil && (x.Settled.At != y.Settled.At || x.Settled.Answer != y.Settled.Answer || x.Settled.Why != y.Settled.Why || x.Settled.By != y.Settled.By):
+			return fmt.Sprintf("ask %v (%s) is settled by %+v, %+v", ref, x.Token, *x.Settled, *y.Settled)
+		}
+	}
+	return ""
+}
+
+func diffRuns(a, b *State) string {
+	for k, ks := range a.keys {
+		x, y := ks.open, b.Open(k)
+		if x == nil {
+			continue
+		}
+		if y == nil || x.ID != y.ID || x.Writer != y.Writer || x.Attempt != y.Attempt || x.Deaths != y.Deaths || x.At != y.At {
+			return fmt.Sprintf("open run of key %x: %+v, %+v", k, x, y)
+		}
+	}
+	for ref, o := range a.answered {
+		if p := b.answered[ref]; p == nil || *p != *o {
+			return fmt.Sprintf("answer %v of run %s is owed: %+v, %+v", ref, o.Run, o, p)
+		}
+	}
+	return ""
+}
+
+// diffKnown compares what is known for Keep. It may be known in one fold a little longer than in the other.
+func diffKnown(a, b *State) string {
+	for token, t := range a.told {
+		if _, ok := b.told[token]; !ok && t.clock >= a.clock-a.o.Keep {
+			return fmt.Sprintf("told token %s is known in one only", token)
+		}
+	}
+	for id, f := range a.finals {
+		if b.finals[id] != f {
+			return fmt.Sprintf("final answer of %x: %v, %v", id, f, b.finals[id])
+		}
+	}
+	return ""
+}
+
+func diffAnswers(a, b *memory.Index, now time.Duration) string {
+	d := ""
+	a.All(func(k journal.Key, x memory.Answer) bool {
+		y, ok := b.Get(k)
+		if now < x.Expires && (!ok || x.At != y.At || x.Question != y.Question) {
+			d = fmt.Sprintf("answer of key %x: %+v, %+v", k, x, y)
+		}
+		return d == ""
+	})
+	return d
+}

@@ -1,0 +1,103 @@
+// Who is a member: from its first batch to its seal.
+
+package fleet
+
+import (
+	"slices"
+	"time"
+
+	"protocolq/worker/journal"
+)
+
+// Member is what the fold knows of one incarnation of a worker.
+type Member struct {
+	ID journal.Member
+	// Joined is the position of its first batch, 0 where that lies before the fold's own beginning.
+	Joined uint64
+	// Last is the position of its newest batch, Read what that one's writer had applied.
+	Last, Read uint64
+	// Sealed is the position of its seal, 0 while it lives.
+	Sealed uint64
+	// Corrupt says that it was sealed because a batch of it is not what was written: it may have held a begin.
+	Corrupt bool
+	// Heard is when its newest batch before the seal was applied here, on the observer's monotonic clock.
+	Heard time.Duration
+
+	seed uint64
+}
+
+// heard notes a batch of a member that is not sealed.
+func (s *State) heard(m *Member, b *journal.Batch, h Heard) *Member {
+	if m == nil {
+		m = &Member{ID: b.Member, seed: seed(b.Member)}
+		// A batch that is not its writer's first: the first lies below the fold, and everybody has read it, or the log would
+		// not have been purged up to here.
+		if b.Number <= 1 {
+			m.Joined = b.Position
+		}
+		s.members[m.ID] = m
+		s.live = append(s.live, m)
+		s.changes.Members = true
+	}
+	m.Last, m.Heard = b.Position, h.At
+	m.Read = max(m.Read, b.Read)
+	return m
+}
+
+// seal ends a member.
+func (s *State) seal(id journal.Member, h Heard) {
+	m := s.members[id]
+	if m == nil { // its batches lie below the fold
+		m = &Member{ID: id, Heard: h.At}
+		s.members[id] = m
+	}
+	m.Sealed = s.applied
+	s.live = slices.DeleteFunc(s.live, func(o *Member) bool { return o == m })
+	s.changes.Members = true
+	s.lapse(func() {
+		if s.members[id] == m {
+			delete(s.members, id)
+		}
+	})
+}
+
+// Live are the members at this position, in the order in which they joined.
+func (s *State) Live() []*Member { return s.live }
+
+// Member is a member that lives or was sealed lately, or nil.
+func (s *State) Member(id journal.Member) *Member { return s.members[id] }
+
+// lives reports whether a member has joined and is not sealed. One that the log knows nothing of any more does not.
+func (s *State) lives(id journal.Member) bool {
+	m := s.members[id]
+	return m != nil && m.Sealed == 0
+}
+
+// Complete reports whether a member may decide about keys: every member that joined before it and lives has said in a head that
+// it has read the join. Whatever such a member decided at an older position lies before that head in the log, so the joiner has
+// seen it. Members that joined later wait for this one's head in their turn; who has been complete stays so.
+func (s *State) Complete(id journal.Member) bool {
+	me := s.members[id]
+	if me == nil || me.Sealed != 0 {
+		return false
+	}
+	for _, m := range s.live {
+		if m.Joined < me.Joined && m.Read < me.Joined {
+			return false
+		}
+	}
+	return true
+}
+
+// BeatDue reports whether a member has to store a batch at once, an empty one if need be: somebody has joined whom no head of
+// its own has read, and who begins nothing until one has; or the log is to be purged up to a position (0: it is not) that its
+// newest batch stands in the way of, by where it lies or by what it says was read.
+func (s *State) BeatDue(o *Own, purge uint64) bool {
+	for _, m := range s.live {
+		if m.ID != o.ID && m.Joined > o.last {
+			return true
+		}
+	}
+	me := s.members[o.ID]
+	return me != nil && min(me.Last, me.Read+1) < purge && len(o.sent) == 0
+}

@@ -1,0 +1,214 @@
+// Runs in the fold: begins, and the answers that end them.
+
+package fleet
+
+import (
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/memory"
+)
+
+// Run is a key's open run: a begin that counts and has no answer that counts. The call that it allows may have been made.
+type Run struct {
+	ID string
+	// Writer is the member that began it and alone calls for it.
+	Writer journal.Member
+	// Attempt is that of its newest begin, Deaths how many runs before it were cut.
+	Attempt, Deaths int
+	// First is the place of its first begin that this fold has seen, At of the newest or of its newest copy.
+	First, At journal.Ref
+	// Asked is the ask that set it off.
+	Asked journal.Ref
+
+	heard time.Duration // when its newest begin was applied here
+	known journal.Ref   // from where on the log says by itself that it is open
+}
+
+// Answered is an answer that counts and whose own duties are not told: its event, its line, its dead letter.
+type Answered struct {
+	At      journal.Ref
+	Key     journal.Key
+	Run     string
+	Verdict journal.Verdict
+	By      journal.Member
+}
+
+// Open is a key's open run, or nil.
+func (s *State) Open(k journal.Key) *Run {
+	if ks := s.keys[k]; ks != nil {
+		return ks.open
+	}
+	return nil
+}
+
+// Cut reports whether a run's writer is sealed, or unknown because its seal is long ago: no answer of it need come any more.
+func (s *State) Cut(r *Run) bool { return !s.lives(r.Writer) }
+
+// begin applies a begin. It counts if it is the key's first, a further attempt of the open run, or follows the open run; of two
+// members that both see the same run cut, that one is void which comes second.
+func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Heard) {
+	ks := s.key(e.Key)
+	run := &Run{ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths, First: at, At: at, Asked: e.Asked, heard: h.At, known: at}
+	open := ks.open
+	switch {
+	case e.Follows != "" && s.isOpen(open, e.Follows):
+		if open != nil {
+			run.known = open.known // without the run that was cut, this begin would not count
+		}
+		s.end(e.Follows)
+	case e.Follows == "" && e.Attempt > 1 && s.isOpen(open, e.Run):
+		if open != nil {
+			run.First = open.First
+		}
+	case e.Follows == "" && open == nil:
+	default:
+		s.changes.Void = true
+		s.touched(e.Key)
+		return
+	}
+	ks.open = run
+	s.touched(e.Key)
+}
+
+// isOpen reports whether a run is the key's open one. One that began below the fold and that nothing has ended since counts as
+// open, for whoever speaks of it had seen it so: purging stops short of the few that were mistaken, see voids.
+func (s *State) isOpen(open *Run, id string) bool {
+	if open != nil {
+		return open.ID == id
+	}
+	_, ended := s.ended[id]
+	return s.base > 1 && !ended
+}
+
+// end notes that a run has ended, for those begins and copies of it that may still come.
+func (s *State) end(run string) {
+	if _, ok := s.ended[run]; !ok {
+		s.ended[run] = struct{}{}
+		s.lapse(func() { delete(s.ended, run) })
+	}
+}
+
+// answer applies an answer: a member's own, a late one of a member that was sealed meanwhile, or the owner's for a run that was
+// cut. It counts only while its run is the key's open one, so that of two the first in the log is what everybody is told.
+func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h Heard) {
+	ks := s.key(e.Key)
+	counts := s.isOpen(ks.open, e.Run) && (ks.open != nil || e.Begun.Position < s.base)
+	if e.Begun.Position < s.base || ks.open != nil && ks.open.Writer != b.Member {
+		// Counting or not: a copy of its begin, written by one who had not read this, must not open the run again.
+		s.end(e.Run)
+	}
+	if !counts {
+		s.changes.Void = true
+		s.touched(e.Key)
+		return
+	}
+	ks.open = nil
+	if e.Verdict != journal.Released {
+		o := &Answered{At: at, Key: e.Key, Run: e.Run, Verdict: e.Verdict, By: b.Member}
+		s.answered[at] = o
+		s.changes.Due = append(s.changes.Due, Duty{Entry: at, Answer: o})
+	}
+	s.remember(at, e, h)
+	by := Settlement{By: b.Member, At: at, Run: e.Run, Answer: at, Body: at}
+	waiting := ks.waiting
+	ks.waiting = nil
+	for _, a := range waiting {
+		if s.settles(e, a) {
+			s.settle(a, by)
+		} else {
+			ks.waiting = append(ks.waiting, a)
+		}
+	}
+	s.touched(e.Key)
+}
+
+// settles reports whether an answer settles an ask that waits. All that wait were there before the run ended, so the answer is
+// fresh enough for every one of them.
+func (s *State) settles(e *journal.Answer, a *Ask) bool {
+	switch e.Verdict {
+	case journal.Conclusive:
+		return a.Question == e.Question
+	case journal.Failed:
+		// Who submitted goes on waiting, until its deadline.
+		return a.Question == e.Question && a.Door == journal.Await
+	case journal.Crashed:
+		// Those it names, all who waited when it was written: whoever came later begins anew.
+		for _, f := range e.Final {
+			if f.Token == a.Token {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remember keeps an answer that counts for later asks. What failed leaves an earlier conclusive answer as it is.
+func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
+	kept := memory.Answer{At: at, Question: memory.Question(e.Question), Expires: h.At - h.Age + e.Keep}
+	switch e.Verdict {
+	case journal.Conclusive:
+		s.answers.Put(e.Key, kept)
+		s.cooling.Delete(e.Key)
+	case journal.Failed:
+		s.cooling.Put(e.Key, kept)
+	case journal.Crashed:
+		for _, f := range e.Final {
+			if f.ID != (journal.Hash{}) {
+				s.finals[f.ID] = final{at}
+				s.lapse(func() {
+					if s.finals[f.ID].answer == at {
+						delete(s.finals, f.ID)
+					}
+				})
+			}
+		}
+	}
+}
+
+// carried applies a copy of an entry that lies further down, or lay there before it was purged.
+func (s *State) carried(at journal.Ref, c *journal.Carried, h Heard) {
+	switch e := c.Entry.(type) {
+	case *journal.Ask:
+		s.carriedAsk(e, c, at, h)
+	case *journal.Begin:
+		s.carriedBegin(e, c, at, h)
+	case *journal.Answer:
+		s.carriedAnswer(e, c, at, h)
+	case *journal.Settled:
+		s.settled(c.Writer, at, e)
+	case *journal.Told:
+		s.tell(e)
+	}
+}
+
+func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Ref, h Heard) {
+	ks := s.key(e.Key)
+	defer s.touched(e.Key)
+	if ks.open != nil {
+		if ks.open.ID == e.Run {
+			ks.open.At, ks.open.known = at, at
+		}
+		return
+	}
+	if _, ended := s.ended[e.Run]; ended || c.First.Position >= s.base {
+		return // the fold has seen it, and its end too
+	}
+	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its calls begins here.
+	ks.open = &Run{ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths, First: c.First, At: at, Asked: e.Asked, heard: h.At, known: at}
+}
+
+func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.Ref, h Heard) {
+	kept := memory.Answer{At: at, Copied: true, Question: memory.Question(e.Question), Expires: h.At - h.Age - c.Age + e.Keep}
+	old, ok := s.answers.Get(e.Key)
+	switch {
+	case s.forgotPersons(e.Persons, c.First), !ok && c.First.Position >= s.base:
+		return
+	case ok && !old.Copied && c.First.Compare(old.At) < 0:
+		return // a newer answer came while the copy was on its way
+	case ok && !old.Copied && old.At == c.First:
+		kept.Expires = old.Expires // it was heard when it was new: that is the best measure of its age
+	}
+	s.answers.Put(e.Key, kept)
+	s.touched(e.Key)
+}

@@ -1,0 +1,62 @@
+// What a member has decided and not applied yet.
+
+package fleet
+
+import (
+	"slices"
+
+	"protocolq/worker/journal"
+)
+
+// Own is what a member knows of its own batches that its fold has not applied yet. What it has decided counts for it from the
+// moment it is in a draft; others learn of it from the log.
+type Own struct {
+	ID journal.Member
+
+	number uint64 // of the batch sent last
+	draft  *Draft // being composed
+	sent   []*Draft
+	last   uint64 // what the newest head says was read
+}
+
+// Draft is a batch while it is composed.
+type Draft struct {
+	Head    journal.Head
+	Entries []journal.Entry
+	keys    []journal.Key
+}
+
+// Draft begins a batch, in place of one that was begun and not sent. Its head says that the fold was read as far as now, also
+// if the fold is applied further before the batch is sent: what others conclude from a head is that every decision in this or a
+// later batch was made in the knowledge of that position.
+func (o *Own) Draft(s *State) *Draft {
+	o.draft = &Draft{Head: journal.Head{Format: journal.Format, Layout: journal.Layout, Number: o.number + 1, Read: s.applied}}
+	return o.draft
+}
+
+// Add puts an entry into the draft that decides about keys; an ask or a told decides about none.
+func (d *Draft) Add(e journal.Entry, keys ...journal.Key) {
+	d.Entries = append(d.Entries, e)
+	d.keys = append(d.keys, keys...)
+}
+
+// Sent notes that the draft is on its way.
+func (o *Own) Sent() {
+	o.number, o.last = o.draft.Head.Number, max(o.last, o.draft.Head.Read)
+	o.sent = append(o.sent, o.draft)
+	o.draft = nil
+}
+
+// Applied notes that the fold has applied the own batch of a number.
+func (o *Own) Applied(number uint64) {
+	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number <= number })
+}
+
+// Touches reports whether an entry about the key is being composed or on its way to the fold: until it is there, the fold does
+// not know what the member itself has decided, and to decide again would be to decide twice.
+func (o *Own) Touches(k journal.Key) bool {
+	if o.draft != nil && slices.Contains(o.draft.keys, k) {
+		return true
+	}
+	return slices.ContainsFunc(o.sent, func(d *Draft) bool { return slices.Contains(d.keys, k) })
+}

@@ -1,0 +1,188 @@
+// What a key needs next, and whether a member may give it that.
+
+package fleet
+
+import (
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/memory"
+)
+
+// Step is what comes next for a key.
+type Step uint8
+
+// The steps. In the first six the member that looks has nothing to write.
+const (
+	// Nobody waits.
+	Nobody Step = iota
+	// Elsewhere: another member owns the key.
+	Elsewhere
+	// Unread: some older member has not said yet that it has read this one's join.
+	Unread
+	// Unapplied: what this member wrote about the key last has not come back yet.
+	Unapplied
+	// UnderWay: a live member has an open run.
+	UnderWay
+	// Waiting: until Turn.Until calls of a member that is sealed may go on.
+	Waiting
+	// Serve: Turn.Asks are settled by the remembered Turn.Answer.
+	Serve
+	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until Turn.Until.
+	Cool
+	// Begin: a first run may begin.
+	Begin
+	// Rerun: a run that follows Turn.Run may begin.
+	Rerun
+	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is left.
+	Crash
+	// Poison: Turn.Run ends as crashed for Turn.Asks, as too many members died over the key.
+	Poison
+)
+
+// Turn is what comes next for a key in the eyes of one member.
+type Turn struct {
+	Step   Step
+	Until  time.Duration // on the member's monotonic clock
+	Asks   []*Ask
+	Answer memory.Answer
+	// Run is the run that was cut.
+	Run *Run
+	// Attempt and Deaths are for the begin that may be written.
+	Attempt, Deaths int
+}
+
+// Fresh reports whether a remembered answer serves an ask that limits its age; it is asked of no other ask.
+type Fresh func(*Ask, memory.Answer) bool
+
+// Turn says what the member may write about a key now. It has to be asked while the batch is composed that the decision goes
+// into, at the position that the head of the batch says.
+func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn {
+	ks := s.keys[k]
+	if ks == nil || len(ks.waiting) == 0 {
+		return Turn{}
+	}
+	if step := s.bar(o, k); step != Nobody {
+		return Turn{Step: step}
+	}
+	if ks.open != nil && !s.Cut(ks.open) {
+		return Turn{Step: UnderWay, Run: ks.open}
+	}
+	// An earlier answer may serve even where a run was cut: that run's asks came while it was remembered, or it was refreshing.
+	if t := s.serve(ks, k, now, fresh); t.Step != Nobody {
+		return t
+	}
+	if until := s.callsEnd(ks.open, k); now < until {
+		return Turn{Step: Waiting, Until: until, Run: ks.open}
+	}
+	if ks.open == nil {
+		return Turn{Step: Begin, Attempt: 1}
+	}
+	t := Turn{Step: Rerun, Run: ks.open, Attempt: ks.open.Attempt + 1, Deaths: ks.open.Deaths + 1}
+	switch {
+	case t.Deaths >= s.o.Deaths:
+		t.Step = Poison
+	case s.o.Fail || t.Attempt > s.o.Attempts:
+		t.Step = Crash
+	default:
+		return t
+	}
+	t.Asks = ks.waiting[:min(len(ks.waiting), journal.MaxFinal)]
+	return t
+}
+
+// bar says why a member may not decide about a key, Nobody where it may.
+func (s *State) bar(o *Own, k journal.Key) Step {
+	switch {
+	case s.Owner(k) != o.ID:
+		return Elsewhere
+	case !s.Complete(o.ID):
+		return Unread
+	case o.Touches(k):
+		return Unapplied
+	}
+	return Nobody
+}
+
+// May reports whether a member may settle a key's asks at its deadline, for a conflict, a halt or a person forgotten. What it
+// writes is told once it is applied, as an answer may have come first.
+func (s *State) May(o *Own, k journal.Key) bool { return s.bar(o, k) == Nobody }
+
+// serve finds the asks that an answer in memory settles. The entry has to be in the log before they are told: else its teller
+// dies, the answer ages, and one ask is told two answers.
+func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fresh) Turn {
+	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
+		t := Turn{Step: Serve, Answer: kept, Until: kept.Expires}
+		for _, a := range ks.waiting {
+			if memory.Question(a.Question) == kept.Question && (a.Given || a.MaxAge < 0 || fresh != nil && fresh(a, kept)) {
+				t.Asks = append(t.Asks, a)
+			}
+		}
+		if len(t.Asks) > 0 {
+			return t
+		}
+	}
+	if failed, ok := s.cooling.Get(k); ok && now < failed.Expires {
+		t := Turn{Step: Cool, Answer: failed, Until: failed.Expires}
+		for _, a := range ks.waiting {
+			if memory.Question(a.Question) == failed.Question && a.Door == journal.Await {
+				t.Asks = append(t.Asks, a)
+			}
+		}
+		return t
+	}
+	return Turn{}
+}
+
+// callsEnd is when the calls that may be under way for a key without a live writer have surely ended. A writer counts its lease
+// from the first sending of a batch, an observer from when it had applied that batch, which is later.
+func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
+	if cut != nil {
+		heard := cut.heard
+		if m := s.members[cut.Writer]; m != nil {
+			heard = m.Heard
+		}
+		until = heard + s.o.Lease + s.o.Grace
+	}
+	for _, m := range s.members {
+		// A batch of it that nobody can read may have held a begin of any key that it owned.
+		if m.Corrupt && (s.owner(k) == nil || m.above(s.owner(k), k)) {
+			until = max(until, m.Heard+s.o.Lease+s.o.Grace)
+		}
+	}
+	return until
+}
+
+// MayCall reports whether the call of a begin may be made, as far as the log goes; the fence has to agree. at is the begin's
+// place, zero until the batch is acknowledged. A begin that follows a cut run may have come second, so the log has to be
+// applied up to it; of a first one the proof in the package's documentation says that it counts.
+func (s *State) MayCall(e *journal.Begin, at journal.Ref) bool {
+	if at.IsZero() {
+		return false
+	}
+	if e.Follows == "" {
+		return true
+	}
+	open := s.Open(e.Key)
+	return s.applied >= at.Position && open != nil && open.ID == e.Run
+}
+
+// MayAnswer reports whether an answer that a member has in hand for a run of its own, or of the member that it was before it
+// was sealed, is still worth writing.
+func (s *State) MayAnswer(k journal.Key, run string) bool {
+	open := s.Open(k)
+	return open != nil && open.ID == run
+}
+
+// Early reports whether the asks that an answer settles may be told as soon as its batch is acknowledged. It is asked when the
+// answer goes into the batch: then nobody else can have settled them before it.
+func (s *State) Early(o *Own, k journal.Key) bool {
+	open := s.Open(k)
+	return open != nil && open.Writer == o.ID && s.bar(o, k) == Nobody
+}
+
+// MayTell reports whether what an answer settles may be told. at is the answer's place, zero until its batch is acknowledged:
+// nobody is told what the log may not have. Where it is not early, the log has to be applied up to it.
+func (s *State) MayTell(at journal.Ref, early bool) bool {
+	return !at.IsZero() && (early || s.applied >= at.Position)
+}

@@ -1,0 +1,118 @@
+// Who is suspected, and when a suspect may be sealed.
+
+package fleet
+
+import (
+	"time"
+
+	"protocolq/worker/journal"
+)
+
+// WatchOptions are how long a member may be silent.
+type WatchOptions struct {
+	// Silence is how long without a beat or a batch of it; 0 is 3 s.
+	Silence time.Duration
+	// Mute is how long its subject may have no responders; 0 is 1 s.
+	Mute time.Duration
+	// Late is after how long without an acknowledgement of an own batch, or without a look of the watch itself, time does not count
+	// against others; 0 is 500 ms.
+	Late time.Duration
+}
+
+// Suspicion is what a watch thinks of a member.
+type Suspicion uint8
+
+// The suspicions.
+const (
+	// Calm: it lives, or nobody can tell.
+	Calm Suspicion = iota
+	// Prove: it is suspected, and who would seal it must first show that it can write itself, by a batch.
+	Prove
+	// Seal: it may be sealed, by an append to its subject that expects its last batch.
+	Seal
+)
+
+// Watch counts how long the members of a fleet are silent, on one member's monotonic clock. Silence counts only while the
+// watching member's own batches are acknowledged: when the servers elect a leader or are restarted, everybody is silent, and
+// nobody is sealed. After such a gap the count begins anew.
+type Watch struct {
+	o      WatchOptions
+	signs  map[journal.Member]time.Duration // when each was heard last
+	mute   map[journal.Member]time.Duration // since when its subject has no responders
+	anew   time.Duration                    // silence counts from here
+	looked time.Duration
+	sent   time.Duration // first sending of the own batch that is on its way; -1: none
+	proved time.Duration // first sending of the own batch acknowledged last
+}
+
+// NewWatch begins to watch at a time.
+func NewWatch(o WatchOptions, now time.Duration) *Watch {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.Silence, 3*time.Second)
+	def(&o.Mute, time.Second)
+	def(&o.Late, 500*time.Millisecond)
+	return &Watch{o: o, signs: map[journal.Member]time.Duration{}, mute: map[journal.Member]time.Duration{}, anew: now, looked: now, sent: -1, proved: -1}
+}
+
+// Sign notes a beat or a batch of a member.
+func (w *Watch) Sign(m journal.Member, now time.Duration) {
+	w.signs[m] = now
+	delete(w.mute, m)
+}
+
+// Mute notes that a member's subject has no responders.
+func (w *Watch) Mute(m journal.Member, now time.Duration) {
+	if _, since := w.mute[m]; !since {
+		w.mute[m] = now
+	}
+}
+
+// Gone forgets a member that is sealed.
+func (w *Watch) Gone(m journal.Member) {
+	delete(w.signs, m)
+	delete(w.mute, m)
+}
+
+// Sent notes the first sending of an own batch.
+func (w *Watch) Sent(now time.Duration) { w.sent = now }
+
+// Acknowledged notes that the own batch on its way is stored.
+func (w *Watch) Acknowledged(now time.Duration) {
+	if w.sent >= 0 && now-w.sent > w.o.Late {
+		w.Gap(now)
+	}
+	w.proved, w.sent = max(w.proved, w.sent), -1
+}
+
+// Gap notes that something was missing: the connection, a message of the log, the own process's time.
+func (w *Watch) Gap(now time.Duration) {
+	w.anew = now
+	clear(w.mute)
+}
+
+// Look has to be called more often than every Late: time in which nobody looked, as the process stood still, counts against nobody.
+func (w *Watch) Look(now time.Duration) {
+	if now-w.looked > w.o.Late || w.sent >= 0 && now-w.sent > w.o.Late {
+		w.Gap(now)
+	}
+	w.looked = now
+}
+
+// Suspect is what the watch thinks of a member.
+func (w *Watch) Suspect(m journal.Member, now time.Duration) Suspicion {
+	from := max(w.signs[m], w.anew) + w.o.Silence
+	if since, mute := w.mute[m]; mute {
+		from = min(from, max(since, w.anew)+w.o.Mute)
+	}
+	switch {
+	case now < from:
+		return Calm
+	case w.proved < from:
+		return Prove
+	}
+	return Seal
+}
