@@ -108,7 +108,13 @@ func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 // ask opens an ask. Of two entries with one token the first in the log counts: two doors took one message, or it was delivered
 // again. That holds for Keep after it was told, as a message is delivered again when its acknowledgement is lost.
 func (s *State) ask(e *journal.Ask, p place, h Heard) {
-	if s.Knows(e.Token) {
+	pin := s.told[e.Token].pin
+	if a := s.tokens[e.Token]; a != nil {
+		pin = a.At.Position
+	}
+	if pin > 0 {
+		// A fold that began in between would take the second arrival for the first, also when the token is long forgotten here.
+		s.voids = append(s.voids, void{pin - 1, p.at.Position})
 		return
 	}
 	a := &Ask{

@@ -10,8 +10,8 @@ import (
 	"protocolq/worker/memory"
 )
 
-// void is a batch with a begin or an answer that does not count: what its writer had read, and where it lies. A fold that begins
-// between the two has not seen why it does not count.
+// void is a batch with an entry that does not count, and from where on the log says why. For a begin or an answer that is what
+// its writer had read, as the writer did not know of what made it void. A fold that begins between the two would let it count.
 type void struct{ read, position uint64 }
 
 // mark is a position with the log's own time there.

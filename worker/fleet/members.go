@@ -16,6 +16,8 @@ type Member struct {
 	Joined uint64
 	// Last is the position of its newest batch, Read what that one's writer had applied.
 	Last, Read uint64
+	// Number is that of its newest batch.
+	Number uint64
 	// Sealed is the position of its seal, 0 while it lives.
 	Sealed uint64
 	// Corrupt says that it was sealed because a batch of it is not what was written: it may have held a begin.
@@ -39,7 +41,7 @@ func (s *State) heard(m *Member, b *journal.Batch, h Heard) *Member {
 		s.live = append(s.live, m)
 		s.changes.Members = true
 	}
-	m.Last, m.Heard = b.Position, h.At
+	m.Last, m.Number, m.Heard = b.Position, b.Number, h.At
 	m.Read = max(m.Read, b.Read)
 	return m
 }

@@ -59,7 +59,10 @@ type Fresh func(*Ask, memory.Answer) bool
 // into, at the position that the head of the batch says.
 func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn {
 	ks := s.keys[k]
-	if ks == nil || len(ks.waiting) == 0 {
+	if ks == nil {
+		ks = &keyState{}
+	}
+	if len(ks.waiting) == 0 && !o.asks(k) {
 		return Turn{}
 	}
 	if step := s.bar(o, k); step != Nobody {
@@ -121,6 +124,9 @@ func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fres
 		if len(t.Asks) > 0 {
 			return t
 		}
+		if len(ks.waiting) == 0 {
+			return Turn{Step: Unapplied} // an ask that is still in the draft is looked at when it is applied
+		}
 	}
 	if failed, ok := s.cooling.Get(k); ok && now < failed.Expires {
 		t := Turn{Step: Cool, Answer: failed, Until: failed.Expires}
@@ -181,8 +187,17 @@ func (s *State) Early(o *Own, k journal.Key) bool {
 	return open != nil && open.Writer == o.ID && s.bar(o, k) == Nobody
 }
 
-// MayTell reports whether what an answer settles may be told. at is the answer's place, zero until its batch is acknowledged:
-// nobody is told what the log may not have. Where it is not early, the log has to be applied up to it.
-func (s *State) MayTell(at journal.Ref, early bool) bool {
-	return !at.IsZero() && (early || s.applied >= at.Position)
+// Ahead are the asks that may be told of an answer of one's own before it is applied. at is its place, zero until its batch is
+// acknowledged: nobody is told what the log may not have. early is what Early said; without it, and once the answer is applied,
+// Changes.Due says who is to be told.
+func (s *State) Ahead(e *journal.Answer, at journal.Ref, early bool) (asks []*Ask) {
+	if at.IsZero() || !early || s.applied >= at.Position {
+		return nil
+	}
+	for _, a := range s.Waiting(e.Key) {
+		if s.settles(e, a) {
+			asks = append(asks, a)
+		}
+	}
+	return asks
 }

@@ -1,0 +1,202 @@
+// What must hold in every simulation, whatever its seed.
+
+package fleet_test
+
+import (
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+// call is one request to the gateway.
+type call struct {
+	key      journal.Key
+	run      string
+	attempt  int
+	from, to time.Duration
+	by       *peer
+}
+
+// check looks at a batch as it is stored, and lets the oracle apply it.
+func (w *world) check(b *journal.Batch) {
+	seal := b.Seal()
+	if seal != nil && seal.By != b.Member {
+		w.note("sealed", "%s by %s", b.Member, seal.By)
+		if p := w.peers[b.Member].proc; !p.dead && !p.peer.over && w.now-p.well > 4*time.Second && w.peers[b.Member] == p.peer {
+			w.errorf("%s is sealed and was never in trouble", b.Member)
+		}
+	}
+	refs := make([]*journal.Begin, 0, 4)
+	if m := w.oracle.Member(b.Member); m == nil || m.Sealed == 0 {
+		for _, e := range b.Entries {
+			switch e := e.(type) {
+			case *journal.Ask:
+				if a := w.asks[e.Token]; a.stored {
+					w.note("journalled twice", "%s by %s", a.token, b.Member)
+				} else {
+					a.stored = true
+				}
+			case *journal.Begin:
+				w.checkBegin(b, e)
+				refs = append(refs, e)
+			case *journal.Carried:
+				w.note("carried "+map[journal.Kind]string{journal.KindAsk: "ask", journal.KindBegin: "begin", journal.KindAnswer: "answer"}[e.Entry.Kind()], "%v by %s", e.First, b.Member)
+			}
+		}
+	}
+	c, err := w.oracle.Apply(b, fleet.Heard{At: w.now})
+	if err != nil {
+		w.errorf("%v", err)
+		return
+	}
+	for _, e := range refs {
+		if open := w.oracle.Open(e.Key); open == nil || open.ID != e.Run {
+			if e.Follows == "" {
+				w.errorf("first begin of %s at %d does not count", e.Run, b.Position)
+			}
+		}
+	}
+	if c.Void {
+		w.note("void", "batch %d of %s", b.Position, b.Member)
+	}
+	for i, e := range b.Entries {
+		w.logf("  %d/%d %s read %d: %s", b.Position, i+1, b.Member, b.Read, show(e))
+	}
+	if len(b.Entries) == 0 {
+		w.logf("  %d %s read %d: beat", b.Position, b.Member, b.Read)
+	}
+	for _, d := range c.Due {
+		if o := d.Answer; o != nil {
+			if was, twice := w.runs[o.Run]; twice {
+				w.errorf("run %s has two answers that count, %s and %v", o.Run, was, o.At)
+			}
+			w.runs[o.Run] = o.At.String()
+		}
+	}
+}
+
+// checkBegin looks at a begin before it is applied.
+func (w *world) checkBegin(b *journal.Batch, e *journal.Begin) {
+	open := w.oracle.Open(e.Key)
+	counts := open == nil && e.Follows == "" || open != nil && (e.Follows == open.ID || e.Follows == "" && e.Run == open.ID)
+	if open != nil && open.Writer != b.Member && !w.oracle.Cut(open) {
+		w.errorf("begin of %s beside the open run %s of %s, which lives", e.Run, open.ID, open.Writer)
+	}
+	if e.Attempt > w.o.Attempts || e.Deaths >= w.o.Deaths {
+		w.errorf("begin of %s is attempt %d after %d deaths", e.Run, e.Attempt, e.Deaths)
+	}
+	if !counts {
+		return
+	}
+	if w.o.Fail && e.Follows != "" {
+		w.errorf("%s runs again what was cut", e.Run)
+	}
+	if open != nil && e.Attempt != open.Attempt+1 {
+		w.errorf("begin of %s is attempt %d after %d", e.Run, e.Attempt, open.Attempt)
+	}
+	if open != nil && e.Follows == "" {
+		return // a further attempt
+	}
+	who, served := false, false
+	kept, ok := w.oracle.Answers().Get(e.Key)
+	for _, a := range w.oracle.Waiting(e.Key) {
+		if who = true; !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.fresh(a, kept.At) {
+			served = true
+		}
+	}
+	for _, x := range b.Entries {
+		if a, is := x.(*journal.Ask); is && a.Key == e.Key {
+			who, served = true, true
+		}
+	}
+	switch {
+	case !who:
+		w.errorf("begin of %s for nobody", e.Run)
+	case !served:
+		w.errorf("begin of %s while the answer at %v is remembered until %v", e.Run, kept.At, kept.Expires)
+	}
+}
+
+// fresh reports whether an answer at a place serves an ask that wants none that is older than itself.
+func (w *world) fresh(a *fleet.Ask, at journal.Ref) bool {
+	e, _ := w.answerAt(at)
+	return a.First.Compare(e.Begun) < 0
+}
+
+// called looks at a call as its first byte leaves.
+func (w *world) called(c *call) {
+	w.note("called", "%s attempt %d by %s until %v", c.run, c.attempt, c.by.id, c.to)
+	for _, o := range w.calls {
+		if o.key == c.key && o.to > w.now {
+			w.errorf("%s calls for %s while %s calls for %s of the same key", c.by.id, c.run, o.by.id, o.run)
+		}
+	}
+	if open := w.oracle.Open(c.key); open == nil || open.ID != c.run {
+		w.errorf("%s calls for %s, which is not its key's open run", c.by.id, c.run)
+	}
+	w.calls = append(w.calls, c)
+}
+
+// tells looks at what the asker of a token is told, at the moment when it is.
+func (w *world) tells(by *peer, a *fleet.Ask, what string) {
+	w.note("told", "%s: %s by %s", a.Token, what, by.id)
+	w.told[a.Token]++
+	if was, again := w.said[a.Token]; again {
+		w.seen["told twice"]++
+		if was != what {
+			w.errorf("the asker of %s is told %s, and before it %s", a.Token, what, was)
+		}
+		return
+	}
+	w.said[a.Token] = what
+	truth := w.oracle.Ask(a.First)
+	if truth == nil || truth.Settled == nil || said(truth.Settled) != what {
+		w.errorf("the asker of %s is told %s, of which the log says nothing", a.Token, what)
+	}
+}
+
+// said is what a settlement tells.
+func said(s *fleet.Settlement) string {
+	if s.Why != "" {
+		return s.Why
+	}
+	return s.Run
+}
+
+// judge looks at the end: nobody waits, and all folds are equal.
+func (w *world) judge() {
+	for _, k := range w.keys {
+		for _, a := range w.oracle.Waiting(k) {
+			w.errorf("%s still waits", a.Token)
+		}
+	}
+	for _, token := range sorted(w.asks) {
+		a := w.asks[token]
+		if a.stored && w.said[token] == "" {
+			w.errorf("the asker of %s was told nothing", token)
+		}
+		if a.door == journal.Submit && !a.stored {
+			w.errorf("%s was submitted and is not in the log", token)
+		}
+	}
+	alive := 0
+	for _, p := range w.procs {
+		if p.dead || p.peer.over {
+			continue
+		}
+		alive++
+		if d := fleet.Diff(w.oracle, p.peer.state, w.now+2*skew+time.Second); d != "" {
+			w.errorf("the fold of %s is not that of all: %s", p.peer.id, d)
+		}
+		if owed := p.peer.state.Owed(p.peer.id); len(owed) > 0 {
+			w.errorf("%s still owes %d duties", p.peer.id, len(owed))
+		}
+		if !p.peer.state.Complete(p.peer.id) {
+			w.errorf("%s is not complete", p.peer.id)
+		}
+	}
+	if alive == 0 {
+		w.errorf("nobody lives")
+	}
+}
