@@ -35,7 +35,7 @@ func (w *world) check(b *journal.Batch) {
 				if a := w.asks[e.Token]; a.stored {
 					w.note("journalled twice", "%s by %s", a.token, b.Member)
 				} else {
-					a.stored = true
+					a.stored, a.since = true, w.now
 				}
 			case *journal.Begin:
 				w.checkBegin(b, e)

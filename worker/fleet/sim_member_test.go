@@ -26,12 +26,13 @@ type proc struct {
 // peer is one member: an incarnation of a process.
 type peer struct {
 	*proc
-	id    journal.Member
-	state *fleet.State
-	own   *fleet.Own
-	watch *fleet.Watch
-	fence *fleet.Fence
-	over  bool
+	id     journal.Member
+	state  *fleet.State
+	own    *fleet.Own
+	watch  *fleet.Watch
+	fence  *fleet.Fence
+	over   bool
+	closed bool // its own seal is on its way
 
 	buffer   map[uint64]*journal.Batch // that came before their turn
 	asking   bool                      // for what is missing

@@ -56,15 +56,15 @@ func TestSimulation(t *testing.T) {
 }
 
 const (
-	faulty = 60 * time.Second // how long faults happen
-	healed = 90 * time.Second // how long after them everybody must have been told
+	faulty = 80 * time.Second // how long faults happen
+	healed = 60 * time.Second // how long after them everybody must have been told
 	skew   = 10 * time.Second // the most that any wall clock is wrong
 	keep   = 90 * time.Second // how long a conclusive answer is remembered
 	beat   = 500 * time.Millisecond
 )
 
 func options(r *rand.Rand) fleet.Options {
-	return fleet.Options{Lease: 4 * time.Second, Grace: 2 * time.Second, Keep: 20 * time.Second, Lag: 25 * time.Second, Attempts: 4, Deaths: 2 + r.IntN(2), Fail: r.IntN(3) == 0}
+	return fleet.Options{Lease: 4 * time.Second, Grace: 2 * time.Second, Keep: 30 * time.Second, Lag: 25 * time.Second, Attempts: 4, Deaths: 2 + r.IntN(2), Fail: r.IntN(3) == 0}
 }
 
 const (

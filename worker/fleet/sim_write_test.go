@@ -20,8 +20,9 @@ type simAsk struct {
 	door     journal.Door
 	left     time.Duration
 	maxAge   time.Duration
-	stored   bool // in the log
-	acked    bool // at the door it came in by
+	stored   bool          // in the log
+	since    time.Duration // when
+	acked    bool          // at the door it came in by
 }
 
 // arrive brings an ask, and comes again.
@@ -46,13 +47,17 @@ func (w *world) arrive() {
 	w.asks[a.token] = a
 	w.deliver(a)
 	if a.door == journal.Submit && w.draw.IntN(3) == 0 {
-		w.after(w.between(0, 8*time.Second), func() { w.hand(a) })
+		w.after(w.between(0, longest), func() { w.hand(a) })
 	}
 }
 
+// longest is for how long a submitted ask is delivered again, once it is in the log. Keep has to be longer than that and what a
+// door may take.
+const longest = 6 * time.Second
+
 // deliver brings a submitted ask until it is acknowledged, an awaiting one once.
 func (w *world) deliver(a *simAsk) {
-	if a.acked {
+	if a.acked || a.stored && w.now-a.since > longest {
 		return
 	}
 	w.hand(a)
@@ -77,7 +82,7 @@ func (w *world) hand(a *simAsk) {
 
 // compose decides what the next batch says, and sends it now or a little later.
 func (m *peer) compose() {
-	if m.flight != nil || m.drafting || m.over || m.expect == 0 {
+	if m.flight != nil || m.drafting || m.over || m.closed || m.expect == 0 {
 		return
 	}
 	w := m.w
@@ -97,6 +102,7 @@ func (m *peer) compose() {
 	open := slices.ContainsFunc(w.keys, func(k journal.Key) bool { r := m.runs[k]; return r != nil && !r.at.IsZero() })
 	if m.draining && len(m.runs) == 0 && len(m.inbox) == 0 && len(m.state.Owed(m.id)) == 0 && len(d.Entries) == 0 {
 		d.Add(&journal.Seal{By: m.id})
+		m.closed = true
 	}
 	if len(d.Entries) == 0 && !m.prove && !(open && w.now-m.sentAt > beat) && !m.state.BeatDue(m.own, m.target()) {
 		return
@@ -278,8 +284,8 @@ func (m *peer) resolve(b *journal.Batch) {
 		answered = true
 		switch {
 		case m.flight != b || m.over:
-		case r.sealed:
-			m.end()
+		case r.sealed, r.newest == 0 && w.first > m.expect && m.expect > 0:
+			m.end() // purging leaves each member that lives a batch: where none is left it was sealed
 		case r.number == b.Number:
 			m.stored(r.newest)
 		case r.newest == m.expect:
