@@ -146,6 +146,7 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 	}
 	_, told := s.early[c.First]
 	if c.First.Position >= s.base || told || s.forgotPersons(e.Persons, c.First) {
+		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}
 	if a := s.tokens[e.Token]; a != nil && c.First.Compare(a.First) < 0 {

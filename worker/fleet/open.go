@@ -188,10 +188,13 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 	if ks.open != nil {
 		if ks.open.ID == e.Run {
 			ks.open.At, ks.open.known = at, at
+		} else {
+			s.changes.Void = true
 		}
 		return
 	}
 	if _, ended := s.ended[e.Run]; ended || c.First.Position >= s.base {
+		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}
 	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its calls begins here.
@@ -203,8 +206,10 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 	old, ok := s.answers.Get(e.Key)
 	switch {
 	case s.forgotPersons(e.Persons, c.First), !ok && c.First.Position >= s.base:
+		s.changes.Void = true
 		return
 	case ok && !old.Copied && c.First.Compare(old.At) < 0:
+		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
 	case ok && !old.Copied && old.At == c.First:
 		kept.Expires = old.Expires // it was heard when it was new: that is the best measure of its age

@@ -3,6 +3,7 @@
 package fleet_test
 
 import (
+	"slices"
 	"time"
 
 	"protocolq/worker/fleet"
@@ -139,7 +140,7 @@ func (w *world) called(c *call) {
 }
 
 // tells looks at what the asker of a token is told, at the moment when it is.
-func (w *world) tells(by *peer, a *fleet.Ask, what string) {
+func (w *world) tells(by *peer, a *fleet.Ask, what string, why *fleet.Settlement) {
 	w.note("told", "%s: %s by %s", a.Token, what, by.id)
 	w.told[a.Token]++
 	if was, again := w.said[a.Token]; again {
@@ -153,6 +154,16 @@ func (w *world) tells(by *peer, a *fleet.Ask, what string) {
 	truth := w.oracle.Ask(a.First)
 	if truth == nil || truth.Settled == nil || said(truth.Settled) != what {
 		w.errorf("the asker of %s is told %s, of which the log says nothing", a.Token, what)
+		return
+	}
+	if why == nil || why.Why != "" {
+		return
+	}
+	if why.Body.Position < w.first {
+		w.errorf("the asker of %s is told %s, whose text is purged", a.Token, what)
+	}
+	if e, _ := w.answerAt(why.Body); e.Verdict == journal.Crashed && !slices.ContainsFunc(e.Final, func(f journal.Final) bool { return f.Token == a.Token }) {
+		w.errorf("the asker of %s is told of a crash that does not name it", a.Token)
 	}
 }
 
@@ -161,7 +172,7 @@ func said(s *fleet.Settlement) string {
 	if s.Why != "" {
 		return s.Why
 	}
-	return s.Run
+	return "answer at " + s.Answer.String()
 }
 
 // judge looks at the end: nobody waits, and all folds are equal.

@@ -113,6 +113,15 @@ func (w *world) purge(first uint64) {
 	}
 	w.first = first
 	w.oracle.Purged(first)
+	shadow := fleet.New(w.o, first)
+	for _, b := range w.log[first-1:] {
+		if _, err := shadow.Apply(b, fleet.Heard{At: w.now, Age: w.now - w.stored[b.Position-1]}); err != nil {
+			w.errorf("%v", err)
+		}
+	}
+	if d := fleet.Diff(w.oracle, shadow, w.now); d != "" {
+		w.errorf("purged below %d, and then: %s", first, d)
+	}
 }
 
 // entry is what stands at a place, whether it is purged or not, with its writer.

@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -200,22 +201,17 @@ func (m *peer) follow(b *journal.Batch) {
 		return
 	}
 	m.buffer[b.Position] = b
-	m.drain()
+	for !m.over && len(m.buffer) > 0 {
+		next := slices.Min(slices.Collect(maps.Keys(m.buffer)))
+		if !m.apply(m.buffer[next]) {
+			break
+		}
+		delete(m.buffer, next)
+	}
 	if !m.over && len(m.buffer) > 0 && !m.asking {
 		m.asking = true
 		m.w.note("gap", "%s after %d", m.id, m.state.Applied())
 		m.w.after(30*time.Millisecond, func() { m.run(func() { m.asking = false; m.catchUp() }) })
-	}
-}
-
-func (m *peer) drain() {
-	for !m.over {
-		b := m.buffer[m.state.Applied()+1]
-		if b == nil {
-			return
-		}
-		delete(m.buffer, b.Position)
-		m.apply(b)
 	}
 }
 
@@ -234,7 +230,9 @@ func (m *peer) catchUp() {
 			return
 		}
 		delete(m.buffer, b.Position)
-		m.apply(b)
+		if !m.apply(b) {
+			w.errorf("%s does not apply %d after %d", m.id, b.Position, m.state.Applied())
+		}
 	}
 }
 
@@ -259,18 +257,18 @@ func (m *peer) drop() {
 	}
 }
 
-func (m *peer) apply(b *journal.Batch) {
+// apply applies the next batch; it reports false for one that is not the next.
+func (m *peer) apply(b *journal.Batch) bool {
 	w := m.w
 	c, err := m.state.Apply(b, fleet.Heard{At: w.now})
 	if err != nil {
-		w.errorf("%s: %v", m.id, err)
-		return
+		return false
 	}
 	if seal := b.Seal(); seal != nil {
 		m.watch.Gone(b.Member)
 		if b.Member == m.id {
 			m.end()
-			return
+			return true
 		}
 	} else {
 		m.watch.Sign(b.Member, w.now)
@@ -293,6 +291,7 @@ func (m *peer) apply(b *journal.Batch) {
 			m.step(r)
 		}
 	}
+	return true
 }
 
 // tell does a duty and has it written that it is done.
@@ -302,7 +301,7 @@ func (m *peer) tell(d fleet.Duty) {
 	}
 	m.done[d.Entry] = true
 	if d.Ask != nil {
-		m.w.tells(m, d.Ask, said(d.Ask.Settled))
+		m.w.tells(m, d.Ask, said(d.Ask.Settled), d.Ask.Settled)
 	}
 	m.w.after(m.w.between(0, 400*time.Millisecond), func() { m.run(func() { m.owed = append(m.owed, d.Entry) }) })
 }

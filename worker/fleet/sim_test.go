@@ -64,7 +64,8 @@ const (
 )
 
 func options(r *rand.Rand) fleet.Options {
-	return fleet.Options{Lease: 4 * time.Second, Grace: 2 * time.Second, Keep: 30 * time.Second, Lag: 25 * time.Second, Attempts: 4, Deaths: 2 + r.IntN(2), Fail: r.IntN(3) == 0}
+	keep := time.Duration(8+r.IntN(16)) * time.Second
+	return fleet.Options{Lease: 4 * time.Second, Grace: 2 * time.Second, Keep: keep, Lag: 25 * time.Second, Attempts: 4, Deaths: 2 + r.IntN(2), Fail: r.IntN(3) == 0}
 }
 
 const (
@@ -151,6 +152,7 @@ func (w *world) heal() {
 			alive++
 		}
 		p.frozen, p.cut = min(p.frozen, w.now), min(p.cut, w.now)
+		w.after(0, p.reconnected)
 	}
 	w.away, w.mute, w.clock = min(w.away, w.now), min(w.mute, w.now), 0
 	if alive == 0 {
@@ -193,7 +195,7 @@ func (w *world) fault() {
 		w.away = max(w.away, w.now+w.between(4*time.Second, 9*time.Second))
 		w.note("away", "until %v", w.away)
 		for _, p := range w.procs {
-			w.after(w.away-w.now+w.between(0, 300*time.Millisecond), p.reconnected)
+			w.after(w.away-w.now, p.reconnected)
 		}
 	case n < 11:
 		w.mute = max(w.mute, w.now+w.between(3*time.Second, 9*time.Second))

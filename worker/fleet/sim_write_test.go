@@ -46,18 +46,18 @@ func (w *world) arrive() {
 	}
 	w.asks[a.token] = a
 	w.deliver(a)
-	if a.door == journal.Submit && w.draw.IntN(3) == 0 {
-		w.after(w.between(0, longest), func() { w.hand(a) })
+	if a.door == journal.Submit && w.longest() > 0 && w.draw.IntN(3) == 0 {
+		w.after(w.between(0, w.longest()), func() { w.hand(a) })
 	}
 }
 
-// longest is for how long a submitted ask is delivered again, once it is in the log. Keep has to be longer than that and what a
-// door may take.
-const longest = 6 * time.Second
+// longest is for how long a submitted ask is delivered again once it is in the log: Keep has to be longer than that and what a door
+// may take with it.
+func (w *world) longest() time.Duration { return max(0, w.o.Keep/2-5*time.Second) }
 
 // deliver brings a submitted ask until it is acknowledged, an awaiting one once.
 func (w *world) deliver(a *simAsk) {
-	if a.acked || a.stored && w.now-a.since > longest {
+	if a.acked || a.stored && w.now-a.since > w.longest() {
 		return
 	}
 	w.hand(a)
@@ -164,7 +164,7 @@ func (m *peer) addRun(d *fleet.Draft, k journal.Key) {
 		r.early = m.state.Early(m.own, k)
 		r.answer = m.answer(r)
 		d.Add(r.answer, k)
-		m.tellEarly(r, journal.Ref{})
+		m.tellEarly(r.answer, journal.Ref{}, r.early)
 	case r.retry > 0 && r.retry <= w.now && !m.own.Touches(k):
 		if len(m.state.Waiting(k)) == 0 {
 			r.ended, r.retry, r.verdict = true, 0, journal.Failed
@@ -192,7 +192,9 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 		if len(t.Asks) > 0 {
 			w.seen[map[fleet.Step]string{fleet.Serve: "served", fleet.Cool: "cooled"}[t.Step]]++
 			a, first := w.answerAt(t.Answer.At)
-			d.Add(&journal.Settled{Asks: refs(t.Asks), Run: a.Run, Answer: first}, k)
+			e := &journal.Settled{Asks: refs(t.Asks), Run: a.Run, Answer: first}
+			d.Add(e, k)
+			m.tellEarly(e, journal.Ref{}, true)
 		}
 	case fleet.Begin, fleet.Rerun:
 		if w.draw.IntN(3) == 0 && !w.well { // no slot is free
@@ -325,21 +327,27 @@ func (m *peer) stored(at uint64) {
 			}
 		case *journal.Answer:
 			if r := m.runs[e.Key]; r != nil && r.answer == e {
-				m.tellEarly(r, ref)
+				m.tellEarly(e, ref, r.early)
 				delete(m.runs, e.Key)
 			}
+		case *journal.Settled:
+			m.tellEarly(e, ref, true)
 		}
 	}
 	m.compose()
 }
 
-// tellEarly tells what an answer settles before it has come back, where that is allowed.
-func (m *peer) tellEarly(r *run, at journal.Ref) {
-	for _, a := range m.state.Ahead(r.answer, at, r.early) {
+// tellEarly tells what an own entry settles before it has come back, where that is allowed.
+func (m *peer) tellEarly(e journal.Entry, at journal.Ref, early bool) {
+	for _, a := range m.state.Ahead(e, at, early) {
 		if first := a.First; !m.done[first] {
 			m.w.seen["early"]++
 			m.done[first] = true
-			m.w.tells(m, a, r.begin.Run)
+			what := "answer at " + at.String()
+			if s, ok := e.(*journal.Settled); ok {
+				what = said(&fleet.Settlement{Why: s.Why, Answer: s.Answer})
+			}
+			m.w.tells(m, a, what, nil)
 			m.w.after(m.w.between(0, 400*time.Millisecond), func() { m.run(func() { m.owed = append(m.owed, first) }) })
 		}
 	}

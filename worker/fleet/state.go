@@ -89,7 +89,7 @@ type Changes struct {
 	Due []Duty
 	// Members says that somebody joined or was sealed: other keys have another owner, others' duties are one's own.
 	Members bool
-	// Void says that the batch held a begin or an answer that does not count.
+	// Void says that the batch held a begin, an answer or a copy that does not count.
 	Void bool
 }
 
@@ -164,14 +164,13 @@ func (s *State) entry(b *journal.Batch, at journal.Ref, e journal.Entry, h Heard
 	}
 }
 
-// longest is the most that the log's own time advances from one batch to the next: a server whose clock is an hour ahead makes
-// nobody forget what an hour hides. Through a night without a batch the log's time hardly moves, which only keeps things longer.
-const longest = 10 * time.Second
-
-// tick moves the log's own time, by which all forget the same at the same position.
+// tick moves the log's own time, by which all forget the same at the same position. From one batch to the next it advances by the
+// 60th part of Keep at most: a server whose clock is an hour ahead makes nobody forget what an hour hides, nor does an outage,
+// after which batches come that were composed before it. Through a night without a batch the log's time hardly moves, which only
+// keeps things longer.
 func (s *State) tick(stored time.Time) {
 	if !s.stored.IsZero() {
-		s.clock += min(max(stored.Sub(s.stored), 0), longest)
+		s.clock += min(max(stored.Sub(s.stored), 0), s.o.Keep/60)
 	}
 	s.stored = stored
 	s.mark()

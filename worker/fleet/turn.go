@@ -187,17 +187,22 @@ func (s *State) Early(o *Own, k journal.Key) bool {
 	return open != nil && open.Writer == o.ID && s.bar(o, k) == Nobody
 }
 
-// Ahead are the asks that may be told of an answer of one's own before it is applied. at is its place, zero until its batch is
-// acknowledged: nobody is told what the log may not have. early is what Early said; without it, and once the answer is applied,
-// Changes.Due says who is to be told.
-func (s *State) Ahead(e *journal.Answer, at journal.Ref, early bool) (asks []*Ask) {
-	if at.IsZero() || !early || s.applied >= at.Position {
+// Ahead are the asks that may be told of an own entry before it is applied. at is its place, zero until its batch is
+// acknowledged: nobody is told what the log may not have. early is what Early said of an answer; without it, and once the entry is
+// applied, Changes.Due says who is to be told.
+func (s *State) Ahead(e journal.Entry, at journal.Ref, early bool) (asks []*Ask) {
+	if at.IsZero() || s.applied >= at.Position {
 		return nil
 	}
-	for _, a := range s.Waiting(e.Key) {
-		if s.settles(e, a) {
-			asks = append(asks, a)
+	switch e := e.(type) {
+	case *journal.Answer:
+		for _, a := range s.Waiting(e.Key) {
+			if early && s.settles(e, a) {
+				asks = append(asks, a)
+			}
 		}
+	case *journal.Settled:
+		// The answer of a run under way may have come first.
 	}
 	return asks
 }
