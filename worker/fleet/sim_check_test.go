@@ -52,6 +52,9 @@ func (w *world) check(b *journal.Batch) {
 		return
 	}
 	for _, e := range refs {
+		if p := w.peers[b.Member].proc; w.chance(12) && p.frozen <= w.now { // the worst moment: its acknowledgement waits
+			w.freeze(p, w.between(3*time.Second, 12*time.Second))
+		}
 		if open := w.oracle.Open(e.Key); open == nil || open.ID != e.Run {
 			if e.Follows == "" {
 				w.errorf("first begin of %s at %d does not count", e.Run, b.Position)

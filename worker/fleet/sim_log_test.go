@@ -68,7 +68,15 @@ func (w *world) newest(p *proc, m journal.Member, then func(reply)) {
 		r := reply{newest: w.last[m]}
 		if r.newest > 0 {
 			b := w.log[r.newest-1]
-			r.number, r.sealed = b.Number, b.Seal() != nil
+			if b.Number > 1 && w.chance(6) { // one who was the leader answers
+				w.seen["stale read"]++
+				at := b.Position - 1
+				for w.log[at-1].Member != m {
+					at--
+				}
+				b = w.log[at-1]
+			}
+			r.newest, r.number, r.sealed = b.Position, b.Number, b.Seal() != nil
 		}
 		p.run(func() { then(r) })
 	})

@@ -338,7 +338,7 @@ func (m *peer) tail() {
 			m.carries = append(m.carries, &carry{i, e, by})
 		}
 	}
-	if p, ok := m.state.Purge(m.id, w.now); ok && p > w.first+8 {
+	if p, ok := m.state.Purge(m.id, w.now); ok && p > w.first+4 {
 		shadow := fleet.New(w.o, p)
 		for _, b := range w.log[p-1 : m.state.Applied()] {
 			if _, err := shadow.Apply(b, fleet.Heard{At: w.now, Age: w.now - w.stored[b.Position-1]}); err != nil {
@@ -358,7 +358,7 @@ func (m *peer) tail() {
 
 // target is up to where the log should be purged, 0: it is short.
 func (m *peer) target() uint64 {
-	if long := uint64(len(m.w.log)) - m.w.first; long > 60 {
+	if long := uint64(len(m.w.log)) - m.w.first; long > 40 {
 		return m.w.first + long*2/3
 	}
 	return 0

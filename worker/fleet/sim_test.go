@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	for _, what := range []string{
 		"asked", "journalled twice", "told", "told twice", "called", "retried", "failed", "answered", "late answer", "void", "reran", "crashed", "poison",
 		"served", "cooled", "deadline", "refresh", "died", "frozen", "cut off", "away", "leaderless", "joined", "rejoined", "sealed", "sealed itself",
-		"request lost", "acknowledgement lost", "sent again", "gap", "gap purged", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early",
+		"request lost", "acknowledgement lost", "sent again", "gap", "gap purged", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read",
 	} {
 		if sum[what] == 0 && *oneSeed == 0 && ran >= 50 {
 			t.Errorf("in no seed: %s", what)
@@ -180,13 +180,9 @@ func (w *world) fault() {
 	p := alive[w.draw.IntN(len(alive))]
 	switch n := w.draw.IntN(20); {
 	case n < 3:
-		w.note("died", "%s", p.name)
-		p.dead = true
-		w.after(w.between(0, 6*time.Second), func() { w.spawn() })
+		w.die(p)
 	case n < 7:
-		p.frozen = w.now + w.between(time.Second, 12*time.Second)
-		p.trouble(p.frozen)
-		w.note("frozen", "%s until %v", p.name, p.frozen)
+		w.freeze(p, w.between(time.Second, 12*time.Second))
 	case n < 9:
 		p.cut = w.now + w.between(time.Second, 9*time.Second)
 		p.trouble(p.cut)
@@ -211,6 +207,21 @@ func (w *world) fault() {
 		p.draining = true // and another comes, as in a rolling restart
 		w.spawn()
 	}
+}
+
+func (w *world) die(p *proc) {
+	w.note("died", "%s", p.name)
+	p.dead = true
+	w.after(w.between(0, 6*time.Second), func() { w.spawn() })
+}
+
+func (w *world) freeze(p *proc, d time.Duration) {
+	if w.draw.IntN(6) == 0 { // long enough for all that it has read to be purged
+		d += 20 * time.Second
+	}
+	p.frozen = max(p.frozen, w.now+d)
+	p.trouble(p.frozen)
+	w.note("frozen", "%s until %v", p.name, p.frozen)
 }
 
 // event is something that happens at a time; of two at the same time the one put in first.

@@ -293,8 +293,10 @@ func (m *peer) resolve(b *journal.Batch) {
 		case r.newest == m.expect:
 			w.seen["sent again"]++
 			m.transmit()
-		default:
+		case r.newest > m.expect || r.newest == 0:
 			w.errorf("%s finds batch %d where it expected %d", m.id, r.number, b.Number-1)
+		default:
+			answered = false // who was the leader knows less than the member itself
 		}
 	})
 	w.after(500*time.Millisecond, func() {
@@ -365,11 +367,14 @@ func (m *peer) step(r *run) {
 	}
 	r.called = true
 	took := w.between(5*time.Millisecond, 300*time.Millisecond)
-	if w.draw.IntN(4) == 0 {
-		took = w.between(0, callTime)
+	if w.draw.IntN(3) == 0 {
+		took = w.between(callTime/2, callTime)
 	}
 	c := &call{key: r.key, run: r.begin.Run, attempt: r.begin.Attempt, from: w.now, to: w.now + took, by: m}
 	w.called(c)
+	if w.chance(12) { // the worst moment
+		w.die(m.proc)
+	}
 	outcome, last := w.draw.IntN(10), r.begin.Attempt >= w.o.Attempts
 	w.after(took, func() {
 		m.run(func() {
