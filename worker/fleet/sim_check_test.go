@@ -35,6 +35,11 @@ func (w *world) check(b *journal.Batch) {
 			case *journal.Ask:
 				if a := w.asks[e.Token]; a.stored {
 					w.note("journalled twice", "%s by %s", a.token, b.Member)
+					if !w.oracle.Knows(a.token) && w.now-a.since > w.o.Keep {
+						// A door stood still with it for longer than Keep, and nobody could seal it: it is another ask.
+						w.seen["later than Keep"]++
+						delete(w.said, a.token)
+					}
 				} else {
 					a.stored, a.since = true, w.now
 				}
@@ -52,8 +57,12 @@ func (w *world) check(b *journal.Batch) {
 		return
 	}
 	for _, e := range refs {
-		if p := w.peers[b.Member].proc; w.chance(12) && p.frozen <= w.now { // the worst moment: its acknowledgement waits
-			w.freeze(p, w.between(3*time.Second, 12*time.Second))
+		if p := w.peers[b.Member].proc; w.chance(w.worst) { // the worst moment: its acknowledgement waits
+			if w.draw.IntN(2) == 0 {
+				w.freeze(p, w.between(3*time.Second, 12*time.Second))
+			} else {
+				w.leaderless()
+			}
 		}
 		if open := w.oracle.Open(e.Key); open == nil || open.ID != e.Run {
 			if e.Follows == "" {
@@ -64,6 +73,7 @@ func (w *world) check(b *journal.Batch) {
 	if c.Void {
 		w.note("void", "batch %d of %s", b.Position, b.Member)
 	}
+	w.recount(b)
 	for i, e := range b.Entries {
 		w.logf("  %d/%d %s read %d: %s", b.Position, i+1, b.Member, b.Read, show(e))
 	}
@@ -76,6 +86,37 @@ func (w *world) check(b *journal.Batch) {
 				w.errorf("run %s has two answers that count, %s and %v", o.Run, was, o.At)
 			}
 			w.runs[o.Run] = o.At.String()
+		}
+	}
+}
+
+// recount folds open runs by another hand, in as few words as there are rules: one run of a key at a time, a begin follows what is
+// open, and an answer ends it.
+func (w *world) recount(b *journal.Batch) {
+	if w.gone[b.Member] {
+		return
+	}
+	for _, e := range b.Entries {
+		switch e := e.(type) {
+		case *journal.Begin:
+			if open := w.open[e.Key]; open == e.Follows || open == e.Run {
+				w.open[e.Key] = e.Run
+			}
+		case *journal.Answer:
+			if w.open[e.Key] == e.Run {
+				delete(w.open, e.Key)
+			}
+		case *journal.Seal:
+			w.gone[b.Member] = true
+		}
+	}
+	for _, k := range w.keys {
+		id := ""
+		if open := w.oracle.Open(k); open != nil {
+			id = open.ID
+		}
+		if id != w.open[k] {
+			w.errorf("the fold has %q as the open run of key %d, and it is %q", id, k[6], w.open[k])
 		}
 	}
 }

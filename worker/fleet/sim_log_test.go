@@ -23,7 +23,7 @@ func (w *world) trip() time.Duration {
 	if w.chance(30) {
 		return w.between(100*time.Millisecond, 1500*time.Millisecond)
 	}
-	return w.between(time.Millisecond, 8*time.Millisecond)
+	return w.between(time.Millisecond, w.slow)
 }
 
 // append sends a batch to a member's subject, expecting what was last there. The answer, if one comes, is given to then.
@@ -52,7 +52,7 @@ func (w *world) append(p *proc, m journal.Member, b journal.Batch, expect uint64
 			return
 		}
 		w.after(w.trip(), func() {
-			if w.away <= w.now && p.cut <= w.now {
+			if w.away <= w.now && p.cut <= w.now && w.mute <= w.now {
 				p.run(func() { then(r) })
 			}
 		})
@@ -68,7 +68,7 @@ func (w *world) newest(p *proc, m journal.Member, then func(reply)) {
 		r := reply{newest: w.last[m]}
 		if r.newest > 0 {
 			b := w.log[r.newest-1]
-			if b.Number > 1 && w.chance(6) { // one who was the leader answers
+			if b.Number > 1 && w.chance(3) { // one who was the leader answers
 				w.seen["stale read"]++
 				at := b.Position - 1
 				for w.log[at-1].Member != m {

@@ -30,7 +30,7 @@ func (w *world) arrive() {
 	if w.now > faulty+3*time.Second {
 		return
 	}
-	w.after(w.between(20*time.Millisecond, 700*time.Millisecond), w.arrive)
+	w.after(w.between(20*time.Millisecond, 500*time.Millisecond), w.arrive)
 	w.seen["asked"]++
 	a := &simAsk{token: fmt.Sprintf("t%03d", len(w.asks)), key: w.keys[w.draw.IntN(len(w.keys))], door: journal.Await, maxAge: -1}
 	a.question = journal.Hash{a.key[0], 1}
@@ -372,8 +372,11 @@ func (m *peer) step(r *run) {
 	}
 	c := &call{key: r.key, run: r.begin.Run, attempt: r.begin.Attempt, from: w.now, to: w.now + took, by: m}
 	w.called(c)
-	if w.chance(12) { // the worst moment
+	switch { // the worst moment
+	case w.chance(w.worst):
 		w.die(m.proc)
+	case w.chance(w.worst): // it wakes when it is sealed and the next is about to call
+		w.freeze(m.proc, w.between(4*time.Second, 8*time.Second))
 	}
 	outcome, last := w.draw.IntN(10), r.begin.Attempt >= w.o.Attempts
 	w.after(took, func() {
