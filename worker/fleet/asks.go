@@ -102,7 +102,7 @@ func (s *State) Knows(token string) bool {
 // call is made for it.
 func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 	f, ok := s.finals[id]
-	return f.answer, ok
+	return f.answer, ok && id != journal.Hash{}
 }
 
 // ask opens an ask. Of two entries with one token the first in the log counts: two doors took one message, or it was delivered
@@ -176,7 +176,7 @@ func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 			continue
 		}
 		body := e.Answer
-		if kept, ok := s.answers.Get(a.Key); ok && !e.Answer.IsZero() {
+		if kept, ok := s.answers.Get(a.Key); ok && kept.Copied && !e.Answer.IsZero() && s.finals[a.ID].answer != e.Answer {
 			body = kept.At
 		}
 		s.settle(a, Settlement{By: by, At: at, Run: e.Run, Answer: e.Answer, Body: body, Why: e.Why})

@@ -24,7 +24,7 @@ type Draft struct {
 	Head    journal.Head
 	Entries []journal.Entry
 	keys    []journal.Key
-	asks    []journal.Key // of awaiting asks in it
+	asks    []*journal.Ask // the awaiting ones in it
 }
 
 // Draft begins a batch, in place of one that was begun and not sent. Its head says that the fold was read as far as now, also
@@ -40,13 +40,9 @@ func (d *Draft) Add(e journal.Entry, keys ...journal.Key) {
 	d.Entries = append(d.Entries, e)
 	d.keys = append(d.keys, keys...)
 	if a, ok := e.(*journal.Ask); ok && a.Door == journal.Await {
-		d.asks = append(d.asks, a.Key)
+		d.asks = append(d.asks, a)
 	}
 }
-
-// asks reports whether the batch being composed has an ask of a key that can be nobody's second arrival, so that its begin may
-// stand in the same batch.
-func (o *Own) asks(k journal.Key) bool { return o.draft != nil && slices.Contains(o.draft.asks, k) }
 
 // Sent ends the draft: it is on its way as it is returned.
 func (o *Own) Sent() *Draft {

@@ -146,13 +146,17 @@ func (w *world) checkBegin(b *journal.Batch, e *journal.Begin) {
 	who, served := false, false
 	kept, ok := w.oracle.Answers().Get(e.Key)
 	for _, a := range w.oracle.Waiting(e.Key) {
+		if _, final := w.oracle.Final(a.ID); final {
+			continue
+		}
 		if who = true; !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.fresh(a, kept.At) {
 			served = true
 		}
 	}
 	for _, x := range b.Entries {
 		if a, is := x.(*journal.Ask); is && a.Key == e.Key {
-			who, served = true, true
+			_, final := w.oracle.Final(a.ID)
+			who, served = who || !final, served || !final
 		}
 	}
 	switch {
@@ -206,7 +210,7 @@ func (w *world) tells(by *peer, a *fleet.Ask, what string, why *fleet.Settlement
 	if why.Body.Position < w.first {
 		w.errorf("the asker of %s is told %s, whose text is purged", a.Token, what)
 	}
-	if e, _ := w.answerAt(why.Body); e.Verdict == journal.Crashed && !slices.ContainsFunc(e.Final, func(f journal.Final) bool { return f.Token == a.Token }) {
+	if e, _ := w.answerAt(why.Body); e.Verdict == journal.Crashed && !slices.ContainsFunc(e.Final, func(f journal.Final) bool { return f.Token == a.Token || f.ID == a.ID }) {
 		w.errorf("the asker of %s is told of a crash that does not name it", a.Token)
 	}
 }

@@ -56,16 +56,17 @@ type peer struct {
 
 // run is a run that a member has under way.
 type run struct {
-	key     journal.Key
-	begin   *journal.Begin
-	at      journal.Ref // of the newest begin, zero until it is acknowledged
-	first   journal.Ref
-	called  bool
-	ended   bool // the call has an outcome
-	verdict journal.Verdict
-	retry   time.Duration // when to begin again, 0: not
-	early   bool
-	answer  *journal.Answer // on its way
+	key      journal.Key
+	begin    *journal.Begin
+	question journal.Hash
+	at       journal.Ref // of the newest begin, zero until it is acknowledged
+	first    journal.Ref
+	called   bool
+	ended    bool // the call has an outcome
+	verdict  journal.Verdict
+	retry    time.Duration // when to begin again, 0: not
+	early    bool
+	answer   *journal.Answer // on its way
 }
 
 type carry struct {

@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	for _, what := range []string{
 		"asked", "journalled twice", "told", "told twice", "called", "retried", "failed", "answered", "late answer", "void", "reran", "crashed", "poison",
 		"served", "cooled", "deadline", "refresh", "died", "frozen", "cut off", "away", "leaderless", "joined", "rejoined", "sealed", "sealed itself",
-		"request lost", "acknowledgement lost", "sent again", "gap", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read",
+		"request lost", "acknowledgement lost", "sent again", "gap", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read", "conflict", "recalled",
 	} {
 		if sum[what] == 0 && *oneSeed == 0 && ran >= 60 {
 			t.Errorf("in no seed: %s", what)

@@ -17,6 +17,7 @@ type simAsk struct {
 	token    string
 	key      journal.Key
 	question journal.Hash
+	id       journal.Hash
 	door     journal.Door
 	left     time.Duration
 	maxAge   time.Duration
@@ -34,6 +35,15 @@ func (w *world) arrive() {
 	w.seen["asked"]++
 	a := &simAsk{token: fmt.Sprintf("t%03d", len(w.asks)), key: w.keys[w.draw.IntN(len(w.keys))], door: journal.Await, maxAge: -1}
 	a.question = journal.Hash{a.key[0], 1}
+	if w.draw.IntN(10) == 0 {
+		a.question[1] = 2
+	}
+	a.id = journal.Hash{1, byte(len(w.asks)), byte(len(w.asks) >> 8)}
+	if n := len(w.asks); n > 0 && w.draw.IntN(4) == 0 { // one who asks again
+		if o := w.asks[fmt.Sprintf("t%03d", w.draw.IntN(n))]; o.key == a.key && o.question == a.question {
+			a.id = o.id
+		}
+	}
 	if w.draw.IntN(2) == 0 {
 		a.door = journal.Submit
 	}
@@ -126,7 +136,7 @@ func (m *peer) addAsks(d *fleet.Draft) {
 		if a.acked = a.acked || m.state.Knows(a.token); a.acked {
 			continue
 		}
-		d.Add(&journal.Ask{Token: a.token, Key: a.key, Question: a.question, Door: a.door, Left: a.left, MaxAge: a.maxAge})
+		d.Add(&journal.Ask{Token: a.token, Key: a.key, Question: a.question, ID: a.id, Door: a.door, Left: a.left, MaxAge: a.maxAge})
 	}
 	m.inbox = nil
 }
@@ -146,7 +156,7 @@ func (m *peer) addLate(d *fleet.Draft) {
 }
 
 func (m *peer) answer(r *run) *journal.Answer {
-	a := &journal.Answer{Key: r.key, Question: journal.Hash{r.key[0], 1}, Run: r.begin.Run, Verdict: r.verdict, Begun: r.first, Keep: keep}
+	a := &journal.Answer{Key: r.key, Question: r.question, Run: r.begin.Run, Verdict: r.verdict, Begun: r.first, Keep: keep}
 	if r.verdict == journal.Failed {
 		a.Keep = 3 * time.Second
 	}
@@ -196,6 +206,13 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 			d.Add(e, k)
 			m.tellEarly(e, journal.Ref{}, true)
 		}
+	case fleet.Conflict:
+		w.seen["conflict"]++
+		d.Add(&journal.Settled{Asks: refs(t.Asks), Why: "CONFLICT"}, k)
+	case fleet.Recall:
+		w.seen["recalled"]++
+		a, _ := w.answerAt(t.Answer.At)
+		d.Add(&journal.Settled{Asks: refs(t.Asks), Run: a.Run, Answer: t.Answer.At}, k)
 	case fleet.Begin, fleet.Rerun:
 		if w.draw.IntN(3) == 0 && !w.well { // no slot is free
 			return
@@ -206,16 +223,29 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 			b.Follows = t.Run.ID
 			w.note("reran", "%s after %s", b.Run, b.Follows)
 		}
-		m.runs[k] = &run{key: k, begin: b}
+		m.runs[k] = &run{key: k, begin: b, question: asks(d, t, k)}
 		d.Add(b, k)
 	case fleet.Crash, fleet.Poison:
 		w.seen[map[fleet.Step]string{fleet.Crash: "crashed", fleet.Poison: "poison"}[t.Step]]++
-		a := &journal.Answer{Key: k, Question: journal.Hash{k[0], 1}, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First}
+		a := &journal.Answer{Key: k, Question: t.Asks[0].Question, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First}
 		for _, x := range t.Asks {
 			a.Final = append(a.Final, journal.Final{Token: x.Token, ID: x.ID})
 		}
 		d.Add(a, k)
 	}
+}
+
+// asks is the question that a begin is for: of the first ask that waits, or of one in the draft.
+func asks(d *fleet.Draft, t fleet.Turn, k journal.Key) journal.Hash {
+	if len(t.Asks) > 0 {
+		return t.Asks[0].Question
+	}
+	for _, e := range d.Entries {
+		if a, ok := e.(*journal.Ask); ok && a.Key == k && a.Door == journal.Await {
+			return a.Question
+		}
+	}
+	panic("a begin for nobody")
 }
 
 func refs(asks []*fleet.Ask) (refs []journal.Ref) {

@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"protocolq/worker/journal"
@@ -26,15 +27,20 @@ const (
 	UnderWay
 	// Waiting: until Turn.Until calls of a member that is sealed may go on.
 	Waiting
+	// Conflict: Turn.Asks ask something else by the same key and are settled without a call.
+	Conflict
+	// Recall: Turn.Asks come again after a crash that is final for them, and are settled by the answer at Turn.Answer.At.
+	Recall
 	// Serve: Turn.Asks are settled by the remembered Turn.Answer.
 	Serve
 	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until Turn.Until.
 	Cool
-	// Begin: a first run may begin.
+	// Begin: a first run may begin, for Turn.Asks.
 	Begin
-	// Rerun: a run that follows Turn.Run may begin.
+	// Rerun: a run that follows Turn.Run may begin, for Turn.Asks.
 	Rerun
-	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is left.
+	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is left. More than
+	// [journal.MaxFinal] are settled before the answer.
 	Crash
 	// Poison: Turn.Run ends as crashed for Turn.Asks, as too many members died over the key.
 	Poison
@@ -62,14 +68,20 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	if ks == nil {
 		ks = &keyState{}
 	}
-	if len(ks.waiting) == 0 && !o.asks(k) {
+	if len(ks.waiting) == 0 && !s.drafted(o, k) {
 		return Turn{}
 	}
 	if step := s.bar(o, k); step != Nobody {
 		return Turn{Step: step}
 	}
+	if t := s.refuse(ks, k, now); t.Step != Nobody {
+		return t
+	}
 	if ks.open != nil && !s.Cut(ks.open) {
 		return Turn{Step: UnderWay, Run: ks.open}
+	}
+	if ks.open != nil && len(ks.waiting) == 0 {
+		return Turn{Step: Unapplied} // whom to run again for is known when the draft is applied
 	}
 	// An earlier answer may serve even where a run was cut: that run's asks came while it was remembered, or it was refreshing.
 	if t := s.serve(ks, k, now, fresh); t.Step != Nobody {
@@ -79,19 +91,25 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 		return Turn{Step: Waiting, Until: until, Run: ks.open}
 	}
 	if ks.open == nil {
-		return Turn{Step: Begin, Attempt: 1}
+		return Turn{Step: Begin, Attempt: 1, Asks: ks.waiting}
 	}
-	t := Turn{Step: Rerun, Run: ks.open, Attempt: ks.open.Attempt + 1, Deaths: ks.open.Deaths + 1}
+	t := Turn{Step: Rerun, Run: ks.open, Attempt: ks.open.Attempt + 1, Deaths: ks.open.Deaths + 1, Asks: ks.waiting}
 	switch {
 	case t.Deaths >= s.o.Deaths:
 		t.Step = Poison
 	case s.o.Fail || t.Attempt > s.o.Attempts:
 		t.Step = Crash
-	default:
-		return t
 	}
-	t.Asks = ks.waiting[:min(len(ks.waiting), journal.MaxFinal)]
 	return t
+}
+
+// drafted reports whether the batch being composed has an ask of the key that can be nobody's second arrival and that nothing
+// final is known for: its begin may stand in the same batch.
+func (s *State) drafted(o *Own, k journal.Key) bool {
+	return o.draft != nil && slices.ContainsFunc(o.draft.asks, func(a *journal.Ask) bool {
+		_, final := s.Final(a.ID)
+		return a.Key == k && !final
+	})
 }
 
 // bar says why a member may not decide about a key, Nobody where it may.
@@ -110,6 +128,34 @@ func (s *State) bar(o *Own, k journal.Key) Step {
 // May reports whether a member may settle a key's asks at its deadline, for a conflict, a halt or a person forgotten. What it
 // writes is told once it is applied, as an answer may have come first.
 func (s *State) May(o *Own, k journal.Key) bool { return s.bar(o, k) == Nobody }
+
+// refuse finds the asks that no call may be made for, nor one that is under way serves.
+func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
+	var again Turn
+	for _, a := range ks.waiting {
+		if at, ok := s.Final(a.ID); ok && (again.Step == Nobody || at == again.Answer.At) {
+			again.Step, again.Answer.At = Recall, at
+			again.Asks = append(again.Asks, a)
+		}
+	}
+	if again.Step != Nobody || len(ks.waiting) == 0 {
+		return again
+	}
+	question := memory.Question(ks.waiting[0].Question)
+	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
+		question = kept.Question
+	}
+	t := Turn{Step: Conflict}
+	for _, a := range ks.waiting {
+		if memory.Question(a.Question) != question {
+			t.Asks = append(t.Asks, a)
+		}
+	}
+	if len(t.Asks) == 0 {
+		return Turn{}
+	}
+	return t
+}
 
 // serve finds the asks that an answer in memory settles. The entry has to be in the log before they are told: else its teller
 // dies, the answer ages, and one ask is told two answers.
