@@ -19,6 +19,7 @@ type proc struct {
 	dead bool
 	// frozen and cut are until when it does nothing, or reaches no server; well is when it was last in trouble.
 	frozen, cut, well time.Duration
+	deaf              time.Duration // until when it writes and learns nothing new
 	wall              time.Duration // by how much its wall clock is wrong
 	draining          bool
 	peer              *peer
@@ -198,7 +199,7 @@ func (m *peer) suspect() {
 
 // follow takes a batch that was republished.
 func (m *peer) follow(b *journal.Batch) {
-	if m.over || b.Position <= m.state.Applied() {
+	if m.over || m.deaf > m.w.now || b.Position <= m.state.Applied() {
 		return
 	}
 	m.buffer[b.Position] = b
@@ -219,7 +220,7 @@ func (m *peer) follow(b *journal.Batch) {
 // catchUp reads from the log what is missing.
 func (m *peer) catchUp() {
 	w := m.w
-	if m.over || w.away > w.now || m.cut > w.now {
+	if m.over || w.away > w.now || m.cut > w.now || m.deaf > w.now {
 		return
 	}
 	if w.first > m.state.Applied()+1 {
@@ -304,7 +305,17 @@ func (m *peer) tell(d fleet.Duty) {
 	if d.Ask != nil {
 		m.w.tells(m, d.Ask, said(d.Ask.Settled), d.Ask.Settled)
 	}
-	m.w.after(m.w.between(0, 400*time.Millisecond), func() { m.run(func() { m.owed = append(m.owed, d.Entry) }) })
+	m.finish(d.Entry)
+}
+
+// finish has it written that a duty is done, after what doing it takes: that is long where a stream is away.
+func (m *peer) finish(entry journal.Ref) {
+	took := m.w.between(0, 400*time.Millisecond)
+	if m.w.chance(40) {
+		took = m.w.between(10*time.Second, 40*time.Second)
+		m.w.seen["sink away"]++
+	}
+	m.w.after(took, func() { m.run(func() { m.owed = append(m.owed, entry) }) })
 }
 
 // end is what a member does that is sealed: its process goes on as another.

@@ -46,7 +46,7 @@ func TestSimulation(t *testing.T) {
 	for _, what := range []string{
 		"asked", "journalled twice", "told", "told twice", "called", "retried", "failed", "answered", "late answer", "void", "reran", "crashed", "poison",
 		"served", "cooled", "deadline", "refresh", "died", "frozen", "cut off", "away", "leaderless", "joined", "rejoined", "sealed", "sealed itself",
-		"request lost", "acknowledgement lost", "sent again", "gap", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read", "conflict", "recalled",
+		"request lost", "acknowledgement lost", "sent again", "gap", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read", "deaf", "sink away", "conflict", "recalled",
 	} {
 		if sum[what] == 0 && *oneSeed == 0 && ran >= 60 {
 			t.Errorf("in no seed: %s", what)
@@ -161,7 +161,7 @@ func (w *world) heal() {
 		if !p.dead && !p.draining {
 			alive++
 		}
-		p.frozen, p.cut = min(p.frozen, w.now), min(p.cut, w.now)
+		p.frozen, p.cut, p.deaf = min(p.frozen, w.now), min(p.cut, w.now), min(p.deaf, w.now)
 		w.after(0, p.reconnected)
 	}
 	w.away, w.mute, w.clock = min(w.away, w.now), min(w.mute, w.now), 0
@@ -210,8 +210,11 @@ func (w *world) fault() {
 	case n < 15:
 		p.wall = w.between(0, 2*skew) - skew
 		w.note("clock moved", "%s by %v", p.name, p.wall)
-	case n < 17 && len(alive) < 4:
+	case n < 16 && len(alive) < 5:
 		w.spawn()
+	case n < 17:
+		p.deaf = w.now + w.between(time.Second, 30*time.Second)
+		w.note("deaf", "%s until %v", p.name, p.deaf)
 	case n < 18:
 		p.draining = true // and another comes, as in a rolling restart
 		w.spawn()

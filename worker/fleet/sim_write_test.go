@@ -47,8 +47,8 @@ func (w *world) arrive() {
 	if w.draw.IntN(2) == 0 {
 		a.door = journal.Submit
 	}
-	if w.draw.IntN(4) == 0 {
-		a.left = w.between(time.Second, 6*time.Second)
+	if w.draw.IntN(3) == 0 {
+		a.left = w.between(200*time.Millisecond, 5*time.Second)
 	}
 	if w.draw.IntN(5) == 0 {
 		w.note("refresh", "%s", a.token)
@@ -372,15 +372,15 @@ func (m *peer) stored(at uint64) {
 // tellEarly tells what an own entry settles before it has come back, where that is allowed.
 func (m *peer) tellEarly(e journal.Entry, at journal.Ref, early bool) {
 	for _, a := range m.state.Ahead(e, at, early) {
-		if first := a.First; !m.done[first] {
+		if !m.done[a.First] {
 			m.w.seen["early"]++
-			m.done[first] = true
+			m.done[a.First] = true
 			what := "answer at " + at.String()
 			if s, ok := e.(*journal.Settled); ok {
 				what = said(&fleet.Settlement{Why: s.Why, Answer: s.Answer})
 			}
 			m.w.tells(m, a, what, nil)
-			m.w.after(m.w.between(0, 400*time.Millisecond), func() { m.run(func() { m.owed = append(m.owed, first) }) })
+			m.finish(a.First)
 		}
 	}
 }

@@ -77,15 +77,18 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	if t := s.refuse(ks, k, now); t.Step != Nobody {
 		return t
 	}
+	// An earlier answer serves also while a run refreshes it, and where such a run was cut.
+	if t := s.serve(ks, k, now, fresh); t.Step != Nobody {
+		return t
+	}
 	if ks.open != nil && !s.Cut(ks.open) {
 		return Turn{Step: UnderWay, Run: ks.open}
 	}
+	if t := s.cool(ks, k, now); t.Step != Nobody {
+		return t
+	}
 	if ks.open != nil && len(ks.waiting) == 0 {
 		return Turn{Step: Unapplied} // whom to run again for is known when the draft is applied
-	}
-	// An earlier answer may serve even where a run was cut: that run's asks came while it was remembered, or it was refreshing.
-	if t := s.serve(ks, k, now, fresh); t.Step != Nobody {
-		return t
 	}
 	if until := s.callsEnd(ks.open, k); now < until {
 		return Turn{Step: Waiting, Until: until, Run: ks.open}
@@ -174,16 +177,22 @@ func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fres
 			return Turn{Step: Unapplied} // an ask that is still in the draft is looked at when it is applied
 		}
 	}
-	if failed, ok := s.cooling.Get(k); ok && now < failed.Expires {
-		t := Turn{Step: Cool, Answer: failed, Until: failed.Expires}
-		for _, a := range ks.waiting {
-			if memory.Question(a.Question) == failed.Question && a.Door == journal.Await {
-				t.Asks = append(t.Asks, a)
-			}
-		}
-		return t
-	}
 	return Turn{}
+}
+
+// cool finds the asks that a failure in the cool-down settles: those who wait for a reply.
+func (s *State) cool(ks *keyState, k journal.Key, now time.Duration) Turn {
+	failed, ok := s.cooling.Get(k)
+	if !ok || now >= failed.Expires {
+		return Turn{}
+	}
+	t := Turn{Step: Cool, Answer: failed, Until: failed.Expires}
+	for _, a := range ks.waiting {
+		if memory.Question(a.Question) == failed.Question && a.Door == journal.Await {
+			t.Asks = append(t.Asks, a)
+		}
+	}
+	return t
 }
 
 // callsEnd is when the calls that may be under way for a key without a live writer have surely ended. A writer counts its lease
