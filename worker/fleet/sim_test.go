@@ -19,7 +19,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("sim.seed", 0, "run the simulation with this seed only, and print what happens")
-	seeds   = flag.Uint64("sim.seeds", 60, "run the simulation with so many seeds")
+	seeds   = flag.Uint64("sim.seeds", 100/slower, "run the simulation with so many seeds")
 	first   = flag.Uint64("sim.first", 1, "run the simulation from this seed on")
 	simFor  = flag.Duration("sim.for", 0, "run the simulation for so long, whatever -sim.seeds says")
 )

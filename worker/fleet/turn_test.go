@@ -1,0 +1,166 @@
+// What a key needs next, case by case.
+
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+func TestTurn(t *testing.T) {
+	limited := func(token string) *journal.Ask { a := ask(token); a.MaxAge = 0; return a }
+	awaits := func(token string) *journal.Ask { a := ask(token); a.Door = journal.Await; return a }
+	fails := settings
+	fails.Fail = true
+	seal := &journal.Seal{By: "b"}
+	for _, c := range []struct {
+		name  string
+		o     fleet.Options
+		play  func(x *tape)
+		later time.Duration
+		want  fleet.Turn // without its asks
+		asks  string
+	}{
+		{"nobody asks", settings, func(*tape) {}, 0, fleet.Turn{Step: fleet.Nobody}, ""},
+		{"the first ask", settings, func(x *tape) { x.write("a", ask("t")) }, 0, fleet.Turn{Step: fleet.Begin, Attempt: 1}, "t"},
+		{"one is under way", settings, func(x *tape) { x.write("a", ask("t"), begin("r", 1, "")) }, 0, fleet.Turn{Step: fleet.UnderWay}, ""},
+		{"its member is sealed", settings, func(x *tape) { x.write("z", ask("t"), begin("r", 2, "")); x.write("z", seal) }, 0, fleet.Turn{Step: fleet.Waiting, Until: 17 * time.Second}, ""},
+		{"and its lease has ended", settings, func(x *tape) { x.write("z", ask("t"), begin("r", 2, "")); x.write("z", seal) }, time.Minute, fleet.Turn{Step: fleet.Rerun, Attempt: 3, Deaths: 1}, "t"},
+		{"no attempt is left", settings, func(x *tape) { x.write("z", ask("t"), begin("r", 3, "")); x.write("z", seal) }, time.Minute, fleet.Turn{Step: fleet.Crash, Attempt: 4, Deaths: 1}, "t"},
+		{"nothing is run again", fails, func(x *tape) { x.write("z", ask("t"), begin("r", 1, "")); x.write("z", seal) }, time.Minute, fleet.Turn{Step: fleet.Crash, Attempt: 2, Deaths: 1}, "t"},
+		{"the third death", settings, func(x *tape) {
+			b := begin("r", 1, "")
+			b.Deaths = 2
+			x.write("z", ask("t"), b)
+			x.write("z", seal)
+		}, time.Minute, fleet.Turn{Step: fleet.Poison, Attempt: 2, Deaths: 3}, "t"},
+		{"remembered", settings, func(x *tape) {
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", answer("r", journal.Conclusive))
+			x.write("a", ask("t"), limited("fresh"))
+		}, 0, fleet.Turn{Step: fleet.Serve, Until: time.Minute + 4*time.Second}, "t"},
+		{"remembered, and too old for one", settings, func(x *tape) {
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", answer("r", journal.Conclusive))
+			x.write("a", limited("t"))
+		}, 0, fleet.Turn{Step: fleet.Begin, Attempt: 1}, "t"},
+		{"remembered, and expired", settings, func(x *tape) {
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", answer("r", journal.Conclusive))
+			x.write("a", ask("t"))
+		}, time.Minute, fleet.Turn{Step: fleet.Begin, Attempt: 1}, "t"},
+		{"remembered while a refresh was cut", settings, func(x *tape) {
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", answer("r", journal.Conclusive))
+			x.write("z", limited("fresh"), begin("r2", 1, ""))
+			x.write("z", seal)
+			x.write("a", ask("t"))
+		}, 0, fleet.Turn{Step: fleet.Serve, Until: time.Minute + 4*time.Second}, "t"},
+		{"cool-down", settings, func(x *tape) {
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", answer("r", journal.Failed))
+			x.write("a", awaits("t"))
+		}, 0, fleet.Turn{Step: fleet.Cool, Until: time.Minute + 4*time.Second}, "t"},
+		{"another question", settings, func(x *tape) {
+			o := ask("t")
+			o.Question = journal.Hash{5}
+			x.write("a", ask("s"), begin("r", 1, ""), o)
+		}, 0, fleet.Turn{Step: fleet.Conflict}, "t"},
+		{"it comes again after a crash", fails, func(x *tape) {
+			a := answer("r", journal.Crashed)
+			a.Final = []journal.Final{{Token: "s", ID: journal.Hash{8}}}
+			x.write("a", ask("s"), begin("r", 1, ""))
+			x.write("a", a)
+			o := ask("t")
+			o.ID = journal.Hash{8}
+			x.write("a", o)
+		}, 0, fleet.Turn{Step: fleet.Recall}, "t"},
+	} {
+		x := newTape(t, c.o, "a")
+		c.play(x)
+		x.now += c.later
+		got := x.turn("a")
+		asks := ""
+		for _, a := range got.Asks {
+			asks += a.Token
+		}
+		if got.Step != c.want.Step || c.want.Until > 0 && got.Until != c.want.Until || got.Attempt != c.want.Attempt || got.Deaths != c.want.Deaths || asks != c.asks {
+			t.Errorf("%s: step %d until %v attempt %d deaths %d for %s, want %+v for %s", c.name, got.Step, got.Until, got.Attempt, got.Deaths, asks, c.want, c.asks)
+		}
+	}
+}
+
+func TestWhoMayNotDecide(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	x.write("a", ask("t"))
+	owner, other := x.state.Owner(someKey), journal.Member("a")
+	if owner == "a" {
+		other = "b"
+	}
+	if step := x.turn(other).Step; step != fleet.Elsewhere {
+		t.Errorf("one that does not own the key: %d", step)
+	}
+	o := &fleet.Own{ID: owner}
+	d := o.Draft(x.state)
+	d.Add(begin("r", 1, ""), someKey)
+	for _, when := range []string{"in the draft", "on its way"} {
+		if step := x.state.Turn(o, someKey, x.now, nil).Step; step != fleet.Unapplied || x.state.May(o, someKey) {
+			t.Errorf("with a begin %s: %d", when, step)
+		}
+		if when == "in the draft" {
+			o.Sent()
+		}
+	}
+	o.Applied(1)
+	if step := x.state.Turn(o, someKey, x.now, nil).Step; step != fleet.Begin {
+		t.Errorf("after all that is applied: %d", step)
+	}
+}
+
+func TestAnAskAndItsBeginShareABatch(t *testing.T) {
+	x := newTape(t, settings, "a")
+	o := &fleet.Own{ID: "a"}
+	submitted, waits := ask("t"), ask("t")
+	waits.Door = journal.Await
+	d := o.Draft(x.state)
+	if d.Add(submitted); x.state.Turn(o, someKey, x.now, nil).Step != fleet.Nobody {
+		t.Error("what may be a second arrival begins before it is applied")
+	}
+	d = o.Draft(x.state)
+	if d.Add(waits); x.state.Turn(o, someKey, x.now, nil).Step != fleet.Begin {
+		t.Error("one who waits has to wait for two batches")
+	}
+}
+
+func TestWhenACallMayBeMadeAndTold(t *testing.T) {
+	x := newTape(t, settings, "a")
+	waits := ask("t")
+	first := begin("r", 1, "")
+	at := x.write("a", waits, first)
+	if x.state.MayCall(first, journal.Ref{}) || !x.state.MayCall(first, at) {
+		t.Error("a first begin is called for once it is acknowledged, not before")
+	}
+	next := begin("r2", 2, "r")
+	behind := journal.Ref{Position: x.state.Applied() + 1, Index: 1}
+	if x.state.MayCall(next, behind) {
+		t.Error("a begin that follows is called for before it is applied")
+	}
+	x.write("a", next)
+	if !x.state.MayCall(next, behind) || x.state.MayCall(begin("r3", 2, "r"), behind) {
+		t.Error("it is called for when it is applied and counts")
+	}
+	o, a := &fleet.Own{ID: "a"}, answer("r2", journal.Conclusive)
+	behind.Position++
+	if !x.state.Early(o, someKey) {
+		t.Error("the owner's own run is not told early")
+	}
+	if n := len(x.state.Ahead(a, behind, true)); n != 1 {
+		t.Errorf("%d are told when it is acknowledged", n)
+	}
+	if len(x.state.Ahead(a, journal.Ref{}, true)) > 0 || len(x.state.Ahead(a, behind, false)) > 0 {
+		t.Error("they are told before it is acknowledged, or although another may have come first")
+	}
+}

@@ -1,0 +1,126 @@
+// Suspicion and the fence, on a clock that the test moves.
+
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/worker/fleet"
+)
+
+const ms = time.Millisecond
+
+// look has the watch look all the time up to a moment, as a member does.
+func look(w *fleet.Watch, from, to time.Duration) {
+	for ; from < to; from += 100 * ms {
+		w.Look(from)
+	}
+	w.Look(to)
+}
+
+func TestWatch(t *testing.T) {
+	const m = "m"
+	for _, c := range []struct {
+		name string
+		play func(w *fleet.Watch)
+		at   time.Duration
+		want fleet.Suspicion
+	}{
+		{"silent for less than 3 s", func(w *fleet.Watch) { w.Sign(m, 1000*ms); look(w, 0, 3999*ms) }, 3999 * ms, fleet.Calm},
+		{"silent for 3 s, nothing of one's own", func(w *fleet.Watch) { w.Sign(m, 1000*ms); look(w, 0, 4000*ms) }, 4000 * ms, fleet.Prove},
+		{"an own batch from before is no proof", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Sent(3900 * ms)
+			w.Acknowledged(3950 * ms)
+			look(w, 0, 4000*ms)
+		}, 4000 * ms, fleet.Prove},
+		{"an own batch since is", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			look(w, 0, 4000*ms)
+			w.Sent(4000 * ms)
+			w.Acknowledged(4010 * ms)
+		}, 4010 * ms, fleet.Seal},
+		{"an own batch waits for its acknowledgement", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Sent(1500 * ms)
+			look(w, 0, 9000*ms)
+		}, 9000 * ms, fleet.Calm},
+		{"after an outage the count begins anew", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Sent(1500 * ms)
+			look(w, 0, 9000*ms)
+			w.Acknowledged(9000 * ms)
+			look(w, 9000*ms, 11900*ms)
+		}, 11900 * ms, fleet.Calm},
+		{"and ends", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Sent(1500 * ms)
+			look(w, 0, 9000*ms)
+			w.Acknowledged(9000 * ms)
+			look(w, 9000*ms, 12*time.Second)
+		}, 12 * time.Second, fleet.Prove},
+		{"the watching process stood still", func(w *fleet.Watch) { w.Sign(m, 1000*ms); look(w, 0, 1000*ms); w.Look(8000 * ms) }, 8000 * ms, fleet.Calm},
+		{"the connection was lost", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			look(w, 0, 3500*ms)
+			w.Gap(3500 * ms)
+			look(w, 3500*ms, 5000*ms)
+		}, 5000 * ms, fleet.Calm},
+		{"nobody responds for 1 s", func(w *fleet.Watch) { w.Sign(m, 1000*ms); w.Mute(m, 1100*ms); look(w, 0, 2100*ms) }, 2100 * ms, fleet.Prove},
+		{"it responds again", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Mute(m, 1100*ms)
+			w.Sign(m, 2000*ms)
+			look(w, 0, 2100*ms)
+		}, 2100 * ms, fleet.Calm},
+		{"nobody responded before an outage", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			w.Mute(m, 1100*ms)
+			look(w, 0, 2000*ms)
+			w.Gap(2000 * ms)
+			w.Mute(m, 2100*ms)
+			look(w, 2000*ms, 3000*ms)
+		}, 3000 * ms, fleet.Calm},
+		{"never seen", func(w *fleet.Watch) { look(w, 0, 3000*ms) }, 3000 * ms, fleet.Prove},
+	} {
+		w := fleet.NewWatch(fleet.WatchOptions{}, 0)
+		c.play(w)
+		if got := w.Suspect(m, c.at); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestFence(t *testing.T) {
+	f, err := fleet.NewFence(12*time.Second, 8*time.Second, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := func(want bool, mono, wall time.Duration, when string) {
+		t.Helper()
+		if f.MayCall(mono, wall) != want {
+			t.Errorf("%s: %v", when, !want)
+		}
+	}
+	may(false, 0, 0, "before anything is acknowledged")
+	f.Sent(1, 0, 0)
+	may(false, 0, 0, "before it is acknowledged")
+	f.Sent(1, 2*time.Second, 2*time.Second) // again
+	f.Acknowledged()
+	may(true, 2999*ms, 0, "3 s after the first sending, less a little")
+	may(false, 3000*ms, 0, "3 s after it")
+	may(false, 0, 3000*ms, "3 s after it on the wall clock: the machine slept")
+	f.Sent(2, 4*time.Second, 4*time.Second)
+	may(false, 4*time.Second, 4*time.Second, "the next is on its way")
+	f.Acknowledged()
+	may(true, 6*time.Second, 6*time.Second, "it is there")
+	if f.Ends() != 7*time.Second {
+		t.Errorf("ends at %v", f.Ends())
+	}
+	f.Lost()
+	may(false, 4*time.Second, 4*time.Second, "sealed")
+	if _, err := fleet.NewFence(4*time.Second, 2*time.Second, time.Second); err == nil {
+		t.Error("a lease that leaves nothing beside its call is taken")
+	}
+}
