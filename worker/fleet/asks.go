@@ -40,7 +40,7 @@ type Settlement struct {
 	// Run and Answer are the run that answers it and the first place of its answer, both zero where Why says why there is none.
 	Run    string
 	Answer journal.Ref
-	// Body is where the answer's text lay then.
+	// Body is where the answer's text lay then. Where it is purged, the log says further on that the ask is told.
 	Body journal.Ref
 	Why  string
 }

@@ -40,9 +40,8 @@ func (s *State) Tail(now time.Duration) uint64 {
 		}
 	}
 	for _, a := range s.asks {
-		need(a.At)
+		need(a.At) // what settles it lies above
 		if a.Settled != nil {
-			need(a.Settled.At)
 			need(a.Settled.Body)
 		}
 	}
@@ -51,7 +50,7 @@ func (s *State) Tail(now time.Duration) uint64 {
 	}
 	for _, ks := range s.keys {
 		if ks.open != nil {
-			need(ks.open.known)
+			need(ks.open.At)
 		}
 	}
 	for _, t := range s.told {
@@ -138,28 +137,32 @@ func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *j
 	return c
 }
 
-// Carry are entries below a position that the member has to write again, at most so many: those of keys that it owns.
+// Carry are the oldest entries below a position that the member has to write again, at most so many: those of keys that it owns,
+// open ones before answers.
 func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
-	add := func(i Item) bool {
-		if i.At.Position < below && len(items) < most && s.MayCarry(o, i, now) {
+	may := func(i Item) bool { return i.At.Position < below && s.MayCarry(o, i, now) }
+	for _, a := range s.asks {
+		if i := (Item{Kind: journal.KindAsk, At: a.At, Key: a.Key, first: a.First, time: a.Stored}); may(i) {
 			items = append(items, i)
 		}
-		return len(items) < most
-	}
-	for _, a := range s.asks {
-		add(Item{Kind: journal.KindAsk, At: a.At, Key: a.Key, first: a.First, time: a.Stored})
 	}
 	for k, ks := range s.keys {
-		if r := ks.open; r != nil && r.known.Position < below {
-			add(Item{Kind: journal.KindBegin, At: r.At, Key: k, first: r.First, writer: r.Writer})
-		}
-	}
-	for k, a := range s.answers.All {
-		if !add(Item{Kind: journal.KindAnswer, At: a.At, Key: k, time: a.Expires}) {
-			break
+		if r := ks.open; r != nil {
+			if i := (Item{Kind: journal.KindBegin, At: r.At, Key: k, first: r.First, writer: r.Writer}); may(i) {
+				items = append(items, i)
+			}
 		}
 	}
 	slices.SortFunc(items, func(a, b Item) int { return a.At.Compare(b.At) })
+	items = items[:min(len(items), most)]
+	for k, a := range s.answers.All {
+		if len(items) == most {
+			break
+		}
+		if i := (Item{Kind: journal.KindAnswer, At: a.At, Key: k, time: a.Expires}); may(i) {
+			items = append(items, i)
+		}
+	}
 	return items
 }
 

@@ -22,7 +22,6 @@ type Run struct {
 	Asked journal.Ref
 
 	heard time.Duration // when its newest begin was applied here
-	known journal.Ref   // from where on the log says by itself that it is open
 }
 
 // Answered is an answer that counts and whose own duties are not told: its event, its line, its dead letter.
@@ -49,13 +48,10 @@ func (s *State) Cut(r *Run) bool { return !s.lives(r.Writer) }
 // members that both see the same run cut, that one is void which comes second.
 func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Heard) {
 	ks := s.key(e.Key)
-	run := &Run{ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths, First: at, At: at, Asked: e.Asked, heard: h.At, known: at}
+	run := &Run{ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths, First: at, At: at, Asked: e.Asked, heard: h.At}
 	open := ks.open
 	switch {
 	case e.Follows != "" && s.isOpen(open, e.Follows):
-		if open != nil {
-			run.known = open.known // without the run that was cut, this begin would not count
-		}
 		s.end(e.Follows)
 	case e.Follows == "" && e.Attempt > 1 && s.isOpen(open, e.Run):
 		if open != nil {
@@ -187,7 +183,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 	defer s.touched(e.Key)
 	if ks.open != nil {
 		if ks.open.ID == e.Run {
-			ks.open.At, ks.open.known = at, at
+			ks.open.At = at
 		} else {
 			s.changes.Void = true
 		}
@@ -198,7 +194,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 		return // the fold has seen it, and its end too
 	}
 	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its calls begins here.
-	ks.open = &Run{ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths, First: c.First, At: at, Asked: e.Asked, heard: h.At, known: at}
+	ks.open = &Run{ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths, First: c.First, At: at, Asked: e.Asked, heard: h.At}
 }
 
 func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.Ref, h Heard) {

@@ -43,6 +43,11 @@ func (w *world) check(b *journal.Batch) {
 				} else {
 					a.stored, a.since = true, w.now
 				}
+			case *journal.Answer:
+				// The worst moment: the owner does not learn what another has settled.
+				if o := w.oracle.Owner(e.Key); o != "" && o != b.Member && w.chance(w.worst/2) {
+					w.deafen(w.peers[o].proc)
+				}
 			case *journal.Begin:
 				w.checkBegin(b, e)
 				refs = append(refs, e)
@@ -191,6 +196,7 @@ func (w *world) called(c *call) {
 func (w *world) tells(by *peer, a *fleet.Ask, what string, why *fleet.Settlement) {
 	w.note("told", "%s: %s by %s", a.Token, what, by.id)
 	w.told[a.Token]++
+	w.text(a, what, why)
 	if was, again := w.said[a.Token]; again {
 		w.seen["told twice"]++
 		if was != what {
@@ -204,8 +210,12 @@ func (w *world) tells(by *peer, a *fleet.Ask, what string, why *fleet.Settlement
 		w.errorf("the asker of %s is told %s, of which the log says nothing", a.Token, what)
 		return
 	}
-	if why == nil || why.Why != "" {
-		return
+}
+
+// text looks at whether what a settlement tells can be read.
+func (w *world) text(a *fleet.Ask, what string, why *fleet.Settlement) {
+	if why == nil || why.Why != "" || w.oracle.Ask(a.First) == nil {
+		return // it was told already, as who lags behind is about to read
 	}
 	if why.Body.Position < w.first {
 		w.errorf("the asker of %s is told %s, whose text is purged", a.Token, what)

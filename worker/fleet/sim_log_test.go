@@ -127,6 +127,13 @@ func (w *world) purge(first uint64) {
 			w.errorf("%v", err)
 		}
 	}
+	for _, m := range w.oracle.Live() {
+		for _, d := range w.oracle.Owed(m.ID) {
+			if a := d.Ask; a != nil {
+				w.text(a, said(a.Settled), a.Settled)
+			}
+		}
+	}
 	if d := fleet.Diff(w.oracle, shadow, w.now); d != "" {
 		w.errorf("purged below %d, and then: %s", first, d)
 	}

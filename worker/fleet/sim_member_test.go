@@ -165,9 +165,17 @@ func (m *peer) beat() {
 		return
 	}
 	for _, q := range w.procs {
-		if q != m.proc && !q.dead && q.cut <= w.now && !w.chance(10) {
-			w.after(w.trip(), func() { q.run(func() { q.peer.watch.Sign(m.id, w.now) }) })
+		if q.dead || q.cut > w.now || w.chance(10) {
+			continue
 		}
+		w.after(w.trip(), func() {
+			q.run(func() {
+				if q == m.proc {
+					q.peer.watch.Echo(w.now)
+				}
+				q.peer.watch.Sign(m.id, w.now)
+			})
+		})
 	}
 }
 

@@ -59,7 +59,7 @@ const (
 	faulty = 80 * time.Second // how long faults happen
 	healed = 60 * time.Second // how long after them everybody must have been told
 	skew   = 10 * time.Second // the most that any wall clock is wrong
-	keep   = 90 * time.Second // how long a conclusive answer is remembered
+	keep   = 45 * time.Second // how long a conclusive answer is remembered
 	beat   = 500 * time.Millisecond
 )
 
@@ -75,17 +75,18 @@ const (
 
 // world is one simulation.
 type world struct {
-	o     fleet.Options
-	draw  *rand.Rand
-	trace bool
-	now   time.Duration
-	start time.Time
-	queue events
-	count uint64        // of events
-	slow  time.Duration // the longest that a message takes as a rule
-	worst int           // once in how many times a member is struck at its worst moment
-	pace  time.Duration // the longest from one fault to the next
-	well  bool          // no more faults
+	o              fleet.Options
+	draw           *rand.Rand
+	trace          bool
+	now            time.Duration
+	start          time.Time
+	queue          events
+	count          uint64        // of events
+	submits, doors int           // one ask in so many is submitted, and so many processes are doors
+	slow           time.Duration // the longest that a message takes as a rule
+	worst          int           // once in how many times a member is struck at its worst moment
+	pace           time.Duration // the longest from one fault to the next
+	well           bool          // no more faults
 
 	// The log.
 	log    []*journal.Batch // by position - 1, what is purged too
@@ -123,6 +124,7 @@ func newWorld(seed uint64) *world {
 		open: map[journal.Key]string{}, gone: map[journal.Member]bool{}, seen: map[string]int{},
 	}
 	w.oracle = fleet.New(w.o, 1)
+	w.submits, w.doors = []int{1, 2, 1000}[w.draw.IntN(3)], []int{1, 9}[w.draw.IntN(2)]
 	w.slow = 8 * time.Millisecond
 	if w.draw.IntN(3) == 0 {
 		w.slow = 200 * time.Millisecond
@@ -213,8 +215,7 @@ func (w *world) fault() {
 	case n < 16 && len(alive) < 5:
 		w.spawn()
 	case n < 17:
-		p.deaf = w.now + w.between(time.Second, 30*time.Second)
-		w.note("deaf", "%s until %v", p.name, p.deaf)
+		w.deafen(p)
 	case n < 18:
 		p.draining = true // and another comes, as in a rolling restart
 		w.spawn()
@@ -224,6 +225,11 @@ func (w *world) fault() {
 func (w *world) leaderless() {
 	w.mute = max(w.mute, w.now+w.between(3*time.Second, 9*time.Second))
 	w.note("leaderless", "until %v", w.mute)
+}
+
+func (w *world) deafen(p *proc) {
+	p.deaf = w.now + w.between(time.Second, 40*time.Second)
+	w.note("deaf", "%s until %v", p.name, p.deaf)
 }
 
 func (w *world) die(p *proc) {

@@ -44,7 +44,7 @@ func (w *world) arrive() {
 			a.id = o.id
 		}
 	}
-	if w.draw.IntN(2) == 0 {
+	if w.draw.IntN(w.submits) == 0 {
 		a.door = journal.Submit
 	}
 	if w.draw.IntN(3) == 0 {
@@ -85,7 +85,7 @@ func (w *world) hand(a *simAsk) {
 		}
 	}
 	if len(doors) > 0 && w.away <= w.now {
-		p := doors[w.draw.IntN(len(doors))]
+		p := doors[w.draw.IntN(min(len(doors), w.doors))]
 		p.run(func() { p.peer.inbox = append(p.peer.inbox, a) })
 	}
 }

@@ -17,6 +17,8 @@ type WatchOptions struct {
 	// Late is after how long without an acknowledgement of an own batch, or without a look of the watch itself, time does not count
 	// against others; 0 is 500 ms.
 	Late time.Duration
+	// Echo is after how long without an own beat that came back time does not count; 0 is 1.2 s, as beats are sent each 500 ms.
+	Echo time.Duration
 }
 
 // Suspicion is what a watch thinks of a member.
@@ -33,14 +35,16 @@ const (
 )
 
 // Watch counts how long the members of a fleet are silent, on one member's monotonic clock. Silence counts only while the
-// watching member's own batches are acknowledged: when the servers elect a leader or are restarted, everybody is silent, and
-// nobody is sealed. After such a gap the count begins anew.
+// watching member's own batches are acknowledged and its own beats come back to it: when the servers elect a leader or are
+// restarted, or the watching member itself is cut off, everybody is silent, and nobody is sealed. After such a gap the count begins
+// anew.
 type Watch struct {
 	o      WatchOptions
 	signs  map[journal.Member]time.Duration // when each was heard last
 	mute   map[journal.Member]time.Duration // since when its subject has no responders
 	anew   time.Duration                    // silence counts from here
 	looked time.Duration
+	echo   time.Duration // when an own beat came back last
 	sent   time.Duration // first sending of the own batch that is on its way; -1: none
 	proved time.Duration // first sending of the own batch acknowledged last
 }
@@ -55,7 +59,11 @@ func NewWatch(o WatchOptions, now time.Duration) *Watch {
 	def(&o.Silence, 3*time.Second)
 	def(&o.Mute, time.Second)
 	def(&o.Late, 500*time.Millisecond)
-	return &Watch{o: o, signs: map[journal.Member]time.Duration{}, mute: map[journal.Member]time.Duration{}, anew: now, looked: now, sent: -1, proved: -1}
+	def(&o.Echo, 1200*time.Millisecond)
+	return &Watch{
+		o: o, signs: map[journal.Member]time.Duration{}, mute: map[journal.Member]time.Duration{},
+		anew: now, looked: now, echo: now, sent: -1, proved: -1,
+	}
 }
 
 // Sign notes a beat or a batch of a member.
@@ -70,6 +78,9 @@ func (w *Watch) Mute(m journal.Member, now time.Duration) {
 		w.mute[m] = now
 	}
 }
+
+// Echo notes that an own beat has come back by way of the server.
+func (w *Watch) Echo(now time.Duration) { w.echo = now }
 
 // Gone forgets a member that is sealed.
 func (w *Watch) Gone(m journal.Member) {
@@ -96,7 +107,7 @@ func (w *Watch) Gap(now time.Duration) {
 
 // Look has to be called more often than every Late: time in which nobody looked, as the process stood still, counts against nobody.
 func (w *Watch) Look(now time.Duration) {
-	if now-w.looked > w.o.Late || w.sent >= 0 && now-w.sent > w.o.Late {
+	if now-w.looked > w.o.Late || w.sent >= 0 && now-w.sent > w.o.Late || now-w.echo > w.o.Echo {
 		w.Gap(now)
 	}
 	w.looked = now

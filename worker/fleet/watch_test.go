@@ -11,9 +11,10 @@ import (
 
 const ms = time.Millisecond
 
-// look has the watch look all the time up to a moment, as a member does.
+// look has the watch look all the time up to a moment, as a member does whose beats come back.
 func look(w *fleet.Watch, from, to time.Duration) {
 	for ; from < to; from += 100 * ms {
+		w.Echo(from)
 		w.Look(from)
 	}
 	w.Look(to)
@@ -82,6 +83,14 @@ func TestWatch(t *testing.T) {
 			w.Mute(m, 2100*ms)
 			look(w, 2000*ms, 3000*ms)
 		}, 3000 * ms, fleet.Calm},
+		{"own beats do not come back", func(w *fleet.Watch) {
+			w.Sign(m, 1000*ms)
+			look(w, 0, 1500*ms)
+			for now := 1500 * ms; now <= 4500*ms; now += 100 * ms {
+				w.Look(now)
+			}
+			look(w, 4500*ms, 5000*ms) // the connection is there again, and the other's next beat on its way
+		}, 5000 * ms, fleet.Calm},
 		{"never seen", func(w *fleet.Watch) { look(w, 0, 3000*ms) }, 3000 * ms, fleet.Prove},
 	} {
 		w := fleet.NewWatch(fleet.WatchOptions{}, 0)
