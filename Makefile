@@ -7,7 +7,7 @@ LINT    := v2.15.0
 # The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
-.PHONY: help build test demo dev fuzz stray bench peerbench chaos lint clean
+.PHONY: help build test demo dev fuzz stray bench peerbench chaos mutants lint clean
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -46,6 +46,9 @@ peerbench: ## protocolq beside its alternatives, about 35 minutes; ROUNDS=1 for 
 # Seeds are fixed, so that a red run can be repeated. CHAOS=long takes one at random and goes on for CHAOS_FOR, each round by the next.
 chaos: ## real processes killed, frozen and cut off, about 5 minutes; CHAOS=long for hours
 	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 7s)
+
+mutants: ## each rule of the fold broken in a copy: its simulation must find all, in a minute each
+	.ci/mutants
 
 lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinned golangci-lint
 	$< run ./...
