@@ -50,7 +50,6 @@ type record struct {
 	seal, ask, beat       bool
 	begin, follows        uint8 // runs
 	answer, verdict, from uint8 // run, what it says, where it began
-	serve                 uint8 // position of the answer that settles the ask
 }
 
 const (
@@ -170,9 +169,7 @@ func (x *search) batch(log int32) *journal.Batch {
 		b.Entries = []journal.Entry{&journal.Seal{By: "x"}}
 		return b
 	}
-	for _, e := range x.entries(&l.record) {
-		b.Entries = append(b.Entries, e)
-	}
+	b.Entries = x.entries(&l.record)
 	return b
 }
 

@@ -62,13 +62,7 @@ func (w *world) check(b *journal.Batch) {
 		return
 	}
 	for _, e := range refs {
-		if p := w.peers[b.Member].proc; w.chance(w.worst) { // the worst moment: its acknowledgement waits
-			if w.draw.IntN(2) == 0 {
-				w.freeze(p, w.between(3*time.Second, 12*time.Second))
-			} else {
-				w.leaderless()
-			}
-		}
+		w.strike(w.peers[b.Member].proc)
 		if open := w.oracle.Open(e.Key); open == nil || open.ID != e.Run {
 			if e.Follows == "" {
 				w.errorf("first begin of %s at %d does not count", e.Run, b.Position)
@@ -91,6 +85,27 @@ func (w *world) check(b *journal.Batch) {
 				w.errorf("run %s has two answers that count, %s and %v", o.Run, was, o.At)
 			}
 			w.runs[o.Run] = o.At.String()
+		}
+	}
+}
+
+// strike does the worst to a process whose begin was just stored.
+func (w *world) strike(p *proc) {
+	if !w.chance(w.worst) {
+		return
+	}
+	how := w.focus
+	if how > 3 {
+		how = w.draw.IntN(4)
+	}
+	switch how {
+	case 0: // its acknowledgement waits
+		w.freeze(p, w.between(3*time.Second, 12*time.Second))
+	case 1: // as here
+		w.leaderless()
+	default: // its key may get another owner meanwhile
+		if w.alive() < 6 {
+			w.spawn()
 		}
 	}
 }

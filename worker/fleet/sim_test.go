@@ -85,6 +85,7 @@ type world struct {
 	submits, doors int           // one ask in so many is submitted, and so many processes are doors
 	slow           time.Duration // the longest that a message takes as a rule
 	worst          int           // once in how many times a member is struck at its worst moment
+	focus          int           // how: see strike
 	pace           time.Duration // the longest from one fault to the next
 	well           bool          // no more faults
 
@@ -129,7 +130,8 @@ func newWorld(seed uint64) *world {
 	if w.draw.IntN(3) == 0 {
 		w.slow = 200 * time.Millisecond
 	}
-	w.worst = []int{8, 30, 1000}[w.draw.IntN(3)]
+	w.worst = []int{6, 20, 100}[w.draw.IntN(3)]
+	w.focus = w.draw.IntN(6)
 	w.pace = w.between(500*time.Millisecond, 5*time.Second)
 	for n := range 1 + draw.IntN(6) {
 		w.keys = append(w.keys, journal.Key{byte(37 * n), byte(seed), byte(seed >> 8), 1, 2, 3, byte(n), 4, 5})
@@ -158,11 +160,8 @@ func (w *world) play() {
 // heal ends all faults.
 func (w *world) heal() {
 	w.well = true
-	alive := 0
+	alive := w.alive()
 	for _, p := range w.procs {
-		if !p.dead && !p.draining {
-			alive++
-		}
 		p.frozen, p.cut, p.deaf = min(p.frozen, w.now), min(p.cut, w.now), min(p.deaf, w.now)
 		w.after(0, p.reconnected)
 	}
@@ -171,6 +170,16 @@ func (w *world) heal() {
 		w.spawn()
 	}
 	w.logf("healed")
+}
+
+// alive is how many processes live and stay.
+func (w *world) alive() (n int) {
+	for _, p := range w.procs {
+		if !p.dead && !p.draining {
+			n++
+		}
+	}
+	return n
 }
 
 // fault does something bad, and comes again.
