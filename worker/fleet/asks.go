@@ -37,12 +37,11 @@ type Settlement struct {
 	// By wrote the entry that settles it, which lies At; By tells it while it lives.
 	By journal.Member
 	At journal.Ref
-	// Run and Answer are the run that answers it and the first place of its answer, both zero where Why says why there is none.
+	// Run is the run that answers it and Answer where that answer's text lay when the entry was written, in its first place or in
+	// a copy. Both are zero where Why says why there is none. Where Answer is purged, the log says further on that the ask is told.
 	Run    string
 	Answer journal.Ref
-	// Body is where the answer's text lay then. Where it is purged, the log says further on that the ask is told.
-	Body journal.Ref
-	Why  string
+	Why    string
 }
 
 type toldToken struct {
@@ -175,11 +174,7 @@ func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 		if a == nil || a.Settled != nil {
 			continue
 		}
-		body := e.Answer
-		if kept, ok := s.answers.Get(a.Key); ok && kept.Copied && !e.Answer.IsZero() && s.finals[a.ID].answer != e.Answer {
-			body = kept.At
-		}
-		s.settle(a, Settlement{By: by, At: at, Run: e.Run, Answer: e.Answer, Body: body, Why: e.Why})
+		s.settle(a, Settlement{By: by, At: at, Run: e.Run, Answer: e.Answer, Why: e.Why})
 		s.leave(a)
 	}
 }

@@ -42,7 +42,7 @@ func (s *State) Tail(now time.Duration) uint64 {
 	for _, a := range s.asks {
 		need(a.At) // what settles it lies above
 		if a.Settled != nil {
-			need(a.Settled.Body)
+			need(a.Settled.Answer)
 		}
 	}
 	for _, o := range s.answered {

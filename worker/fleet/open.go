@@ -106,7 +106,7 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 		s.changes.Due = append(s.changes.Due, Duty{Entry: at, Answer: o})
 	}
 	s.remember(at, e, h)
-	by := Settlement{By: b.Member, At: at, Run: e.Run, Answer: at, Body: at}
+	by := Settlement{By: b.Member, At: at, Run: e.Run, Answer: at}
 	waiting := ks.waiting
 	ks.waiting = nil
 	for _, a := range waiting {

@@ -189,7 +189,7 @@ func (w *world) checkBegin(b *journal.Batch, e *journal.Begin) {
 
 // fresh reports whether an answer at a place serves an ask that wants none that is older than itself.
 func (w *world) fresh(a *fleet.Ask, at journal.Ref) bool {
-	e, _ := w.answerAt(at)
+	e := w.answerAt(at)
 	return a.First.Compare(e.Begun) < 0
 }
 
@@ -232,10 +232,14 @@ func (w *world) text(a *fleet.Ask, what string, why *fleet.Settlement) {
 	if why == nil || why.Why != "" || w.oracle.Ask(a.First) == nil {
 		return // it was told already, as who lags behind is about to read
 	}
-	if why.Body.Position < w.first {
+	if why.Answer.Position < w.first {
 		w.errorf("the asker of %s is told %s, whose text is purged", a.Token, what)
 	}
-	if e, _ := w.answerAt(why.Body); e.Verdict == journal.Crashed && !slices.ContainsFunc(e.Final, func(f journal.Final) bool { return f.Token == a.Token || f.ID == a.ID }) {
+	e := w.answerAt(why.Answer)
+	if e.Run != why.Run {
+		w.errorf("the asker of %s is told %s, and its text is of %s", a.Token, why.Run, e.Run)
+	}
+	if e.Verdict == journal.Crashed && !slices.ContainsFunc(e.Final, func(f journal.Final) bool { return f.Token == a.Token || f.ID == a.ID }) {
 		w.errorf("the asker of %s is told of a crash that does not name it", a.Token)
 	}
 }

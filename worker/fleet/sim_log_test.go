@@ -145,13 +145,13 @@ func (w *world) entry(at journal.Ref) (journal.Entry, journal.Member) {
 	return b.Entries[at.Index-1], b.Member
 }
 
-// answerAt is the answer whose text lies at a place, and its first place.
-func (w *world) answerAt(at journal.Ref) (*journal.Answer, journal.Ref) {
+// answerAt is the answer whose text lies at a place.
+func (w *world) answerAt(at journal.Ref) *journal.Answer {
 	switch e, _ := w.entry(at); e := e.(type) {
 	case *journal.Answer:
-		return e, at
+		return e
 	case *journal.Carried:
-		return e.Entry.(*journal.Answer), e.First
+		return e.Entry.(*journal.Answer)
 	}
 	panic("no answer at " + at.String())
 }

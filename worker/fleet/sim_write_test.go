@@ -201,8 +201,7 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 	case fleet.Serve, fleet.Cool:
 		if len(t.Asks) > 0 {
 			w.seen[map[fleet.Step]string{fleet.Serve: "served", fleet.Cool: "cooled"}[t.Step]]++
-			a, first := w.answerAt(t.Answer.At)
-			e := &journal.Settled{Asks: refs(t.Asks), Run: a.Run, Answer: first}
+			e := &journal.Settled{Asks: refs(t.Asks), Run: w.answerAt(t.Answer.At).Run, Answer: t.Answer.At}
 			d.Add(e, k)
 			m.tellEarly(e, journal.Ref{}, true)
 		}
@@ -211,8 +210,7 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 		d.Add(&journal.Settled{Asks: refs(t.Asks), Why: "CONFLICT"}, k)
 	case fleet.Recall:
 		w.seen["recalled"]++
-		a, _ := w.answerAt(t.Answer.At)
-		d.Add(&journal.Settled{Asks: refs(t.Asks), Run: a.Run, Answer: t.Answer.At}, k)
+		d.Add(&journal.Settled{Asks: refs(t.Asks), Run: w.answerAt(t.Answer.At).Run, Answer: t.Answer.At}, k)
 	case fleet.Begin, fleet.Rerun:
 		if w.draw.IntN(3) == 0 && !w.well { // no slot is free
 			return

@@ -31,7 +31,7 @@ const (
 	Conflict
 	// Recall: Turn.Asks come again after a crash that is final for them, and are settled by the answer at Turn.Answer.At.
 	Recall
-	// Serve: Turn.Asks are settled by the remembered Turn.Answer.
+	// Serve: Turn.Asks are settled by the remembered Turn.Answer; the entry names the place Turn.Answer.At, where its text lies.
 	Serve
 	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until Turn.Until.
 	Cool
