@@ -14,16 +14,17 @@ import (
 // its writer had read, as the writer did not know of what made it void. A fold that begins between the two would let it count.
 type void struct{ read, position uint64 }
 
-// mark is a position with the log's own time there.
+// mark is a position with the log's own time there, and with the member's own when it had applied it.
 type mark struct {
 	clock    time.Duration
 	position uint64
+	at       time.Duration
 }
 
 // mark notes the position now and then, so that the one is known from which on the log is younger than Keep.
-func (s *State) mark() {
+func (s *State) mark(at time.Duration) {
 	if n := len(s.marks); n == 0 || s.clock-s.marks[n-1].clock >= s.o.Keep/64 {
-		s.marks = append(s.marks, mark{s.clock, s.applied})
+		s.marks = append(s.marks, mark{s.clock, s.applied, at})
 	}
 	for len(s.marks) > 1 && s.marks[1].clock < s.clock-s.o.Keep {
 		s.marks = s.marks[1:]
@@ -32,8 +33,8 @@ func (s *State) mark() {
 
 // Tail is the lowest position that a fold has to begin with so that it is equal to this one: below it the log holds nothing that
 // is open, owed or remembered, nothing that a late entry may speak of, and not the newest batch of any member that lives.
-func (s *State) Tail(now time.Duration) uint64 {
-	low := s.marks0()
+func (s *State) Tail() uint64 {
+	low, decided := s.marks0(), s.decided()
 	need := func(r journal.Ref) {
 		if r.Position > 0 {
 			low = min(low, r.Position)
@@ -58,8 +59,8 @@ func (s *State) Tail(now time.Duration) uint64 {
 	}
 	for _, index := range []*memory.Index{s.answers, s.cooling} {
 		for _, a := range index.All {
-			// By another member's clock it may live a little longer.
-			if now < a.Expires+s.o.Lag {
+			// By another member's clock it may live a little longer, and what was decided then may still be on its way.
+			if decided < a.Expires+s.o.Lag {
 				need(a.At)
 			}
 		}
@@ -78,17 +79,34 @@ func (s *State) marks0() uint64 {
 	return s.marks[0].position
 }
 
+// read is the position that every live member has said it has read.
+func (s *State) read() uint64 {
+	low := s.applied
+	for _, m := range s.live {
+		low = min(low, m.Read)
+	}
+	return low
+}
+
+// decided is a time of the member's own: no live member will still write what it decided before, give or take Lag.
+func (s *State) decided() (at time.Duration) {
+	read := s.read()
+	for _, m := range s.marks {
+		if m.position <= read {
+			at = m.at
+		}
+	}
+	return at
+}
+
 // Purge is the position below which the member may purge the log, and whether that is more than lies below already. One member
 // purges: the one that joined first.
-func (s *State) Purge(id journal.Member, now time.Duration) (uint64, bool) {
+func (s *State) Purge(id journal.Member) (uint64, bool) {
 	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
 		return 0, false
 	}
-	low := s.Tail(now)
-	for _, m := range s.live {
-		// Whatever a member has not read it may still decide against: a copy of what has ended there, say.
-		low = min(low, m.Read+1)
-	}
+	// Whatever a member has not read it may still decide against: a copy of what has ended there, say.
+	low := min(s.Tail(), s.read()+1)
 	for moved := true; moved; {
 		moved = false
 		for _, v := range s.voids {

@@ -281,7 +281,7 @@ func TestCarriedAndPurged(t *testing.T) {
 	for range 700 {
 		x.write("a")
 	}
-	if p, ok := x.state.Purge("a", x.now); ok && p > 4 {
+	if p, ok := x.state.Purge("a"); ok && p > 4 {
 		t.Fatalf("may purge below %d before anything is carried", p)
 	}
 	items := x.state.Carry(me, x.state.Applied(), x.now, 10)
@@ -297,7 +297,7 @@ func TestCarriedAndPurged(t *testing.T) {
 	for range 700 {
 		x.write("a")
 	}
-	p, ok := x.state.Purge("a", x.now)
+	p, ok := x.state.Purge("a")
 	if !ok || p < 700 {
 		t.Fatalf("may purge below %d: %v", p, ok)
 	}

@@ -358,7 +358,7 @@ func (m *peer) tail() {
 			m.carries = append(m.carries, &carry{i, e, by})
 		}
 	}
-	if p, ok := m.state.Purge(m.id, w.now); ok && p > w.first+4 {
+	if p, ok := m.state.Purge(m.id); ok && p > w.first+4 {
 		shadow := fleet.New(w.o, p)
 		for _, b := range w.log[p-1 : m.state.Applied()] {
 			if _, err := shadow.Apply(b, fleet.Heard{At: w.now, Age: w.now - w.stored[b.Position-1]}); err != nil {

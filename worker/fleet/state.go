@@ -117,7 +117,7 @@ func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 		return nil, fmt.Errorf("batch %d after %d: %w", b.Position, s.applied, ErrGap)
 	}
 	s.applied = b.Position
-	s.tick(b.Stored)
+	s.tick(b.Stored, h.At)
 	s.changes = Changes{Keys: s.changes.Keys[:0], Due: s.changes.Due[:0]}
 	m := s.members[b.Member]
 	if m != nil && m.Sealed != 0 {
@@ -168,12 +168,12 @@ func (s *State) entry(b *journal.Batch, at journal.Ref, e journal.Entry, h Heard
 // 60th part of Keep at most: a server whose clock is an hour ahead makes nobody forget what an hour hides, nor does an outage,
 // after which batches come that were composed before it. Through a night without a batch the log's time hardly moves, which only
 // keeps things longer.
-func (s *State) tick(stored time.Time) {
+func (s *State) tick(stored time.Time, at time.Duration) {
 	if !s.stored.IsZero() {
 		s.clock += min(max(stored.Sub(s.stored), 0), s.o.Keep/60)
 	}
 	s.stored = stored
-	s.mark()
+	s.mark(at)
 	s.forgetTokens(s.clock - s.o.Keep)
 	s.lapses.run(s.clock - s.o.Keep)
 }
