@@ -32,7 +32,7 @@ func (s *State) mark(at time.Duration) {
 }
 
 // Tail is the lowest position that a fold has to begin with so that it is equal to this one: below it the log holds nothing that
-// is open, owed or remembered, nothing that a late entry may speak of, and not the newest batch of any member that lives.
+// is open, owed or remembered, and nothing that a late entry may speak of.
 func (s *State) Tail() uint64 {
 	low, decided := s.marks0(), s.decided()
 	need := func(r journal.Ref) {
@@ -64,9 +64,6 @@ func (s *State) Tail() uint64 {
 				need(a.At)
 			}
 		}
-	}
-	for _, m := range s.live {
-		low = min(low, m.Last) // without a batch in the log it would be no member
 	}
 	return low
 }
@@ -105,7 +102,8 @@ func (s *State) Purge(id journal.Member) (uint64, bool) {
 	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
 		return 0, false
 	}
-	// Whatever a member has not read it may still decide against: a copy of what has ended there, say.
+	// Whatever a member has not read it may still decide against: a copy of what has ended there, say. And as a head lies above
+	// what it says was read, each member that lives keeps a batch, without which it would be none.
 	low := min(s.Tail(), s.read()+1)
 	for moved := true; moved; {
 		moved = false

@@ -266,6 +266,23 @@ func TestACopyOfWhatHasEndedDoesNotCount(t *testing.T) {
 	}
 }
 
+func TestAnOlderCopyReplacesNothing(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	x.write("a", ask("s"), begin("r1", 1, ""))
+	old := x.write("a", answer("r1", journal.Conclusive))
+	copied := &journal.Carried{First: old, Writer: "a", Entry: answer("r1", journal.Conclusive)}
+	x.write("b", copied)
+	if kept, _ := x.state.Answers().Get(someKey); !kept.Copied {
+		t.Errorf("the copy is not where the text lies: %+v", kept)
+	}
+	x.write("b", begin("r2", 1, ""))
+	newer := x.write("b", answer("r2", journal.Conclusive))
+	x.write("a", copied) // decided before the newer answer came
+	if kept, _ := x.state.Answers().Get(someKey); kept.At != newer || !x.changes.Void {
+		t.Errorf("remembered: %+v, want the newer one at %v", kept, newer)
+	}
+}
+
 // What is left after a purge gives the same fold, with copies in place of what is gone.
 func TestCarriedAndPurged(t *testing.T) {
 	x := newTape(t, settings, "a")

@@ -30,6 +30,10 @@ func (w *world) check(b *journal.Batch) {
 	}
 	refs := make([]*journal.Begin, 0, 4)
 	if m := w.oracle.Member(b.Member); m == nil || m.Sealed == 0 {
+		// Who may decide knows all that is purged; otherwise it may write again what has ended there.
+		if m != nil && m.Joined <= b.Read && b.Read+1 < w.first {
+			w.errorf("%s has read %d only, and the log begins at %d", b.Member, b.Read, w.first)
+		}
 		for _, e := range b.Entries {
 			switch e := e.(type) {
 			case *journal.Ask:
@@ -200,6 +204,10 @@ func (w *world) called(c *call) {
 		if o.key == c.key && o.to > w.now {
 			w.errorf("%s calls for %s while %s calls for %s of the same key", c.by.id, c.run, o.by.id, o.run)
 		}
+	}
+	// Others count the lease from when they have read the member's newest batch, at the earliest when that was stored.
+	if at := w.last[c.by.id]; at == 0 || w.now+callTime > w.stored[at-1]+w.o.Lease {
+		w.errorf("%s calls for %s at %v, and its lease may end before the call: its newest batch is %d", c.by.id, c.run, w.now, at)
 	}
 	if open := w.oracle.Open(c.key); open == nil || open.ID != c.run {
 		w.errorf("%s calls for %s, which is not its key's open run", c.by.id, c.run)

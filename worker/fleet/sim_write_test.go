@@ -395,13 +395,17 @@ func (m *peer) step(r *run) {
 	}
 	r.called = true
 	took := w.between(5*time.Millisecond, 300*time.Millisecond)
-	if w.draw.IntN(3) == 0 {
+	worst := w.worst
+	switch {
+	case w.focus == 1 && !w.well: // after an election the lease is all but over, and a long call would outlive it
+		took, worst = w.between(callTime*9/10, callTime), 3
+	case w.draw.IntN(3) == 0:
 		took = w.between(callTime/2, callTime)
 	}
 	c := &call{key: r.key, run: r.begin.Run, attempt: r.begin.Attempt, from: w.now, to: w.now + took, by: m}
 	w.called(c)
 	switch { // the worst moment
-	case w.chance(w.worst):
+	case w.chance(worst):
 		w.die(m.proc)
 	case w.chance(w.worst): // it wakes when it is sealed and the next is about to call
 		w.freeze(m.proc, w.between(4*time.Second, 8*time.Second))
