@@ -200,6 +200,8 @@ func (w *world) fault() {
 	}
 	p := alive[w.draw.IntN(len(alive))]
 	switch n := w.draw.IntN(20); {
+	case w.focus == 5 && n%2 == 0:
+		w.deafen(p)
 	case n < 3:
 		w.die(p)
 	case n < 7:
