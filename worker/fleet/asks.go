@@ -21,7 +21,8 @@ type Ask struct {
 	Door      journal.Door
 	Given     bool
 	MaxAge    time.Duration
-	// Stored is when it was stored, by the age that the log gives it, on the observer's monotonic clock.
+	// Stored is when it was stored, by the age that the log gives it, on the observer's monotonic
+	// clock.
 	Stored time.Duration
 	// Due is its deadline on the observer's monotonic clock; 0: it has none.
 	Due            time.Duration
@@ -37,8 +38,9 @@ type Settlement struct {
 	// By wrote the entry that settles it, which lies At; By tells it while it lives.
 	By journal.Member
 	At journal.Ref
-	// Run is the run that answers it and Answer where that answer's text lay when the entry was written, in its first place or in
-	// a copy. Both are zero where Why says why there is none. Where Answer is purged, the log says further on that the ask is told.
+	// Run is the run that answers it and Answer where that answer's text lay when the entry was
+	// written, in its first place or in a copy. Both are zero where Why says why there is none.
+	// Where Answer is purged, the log says further on that the ask is told.
 	Run    string
 	Answer journal.Ref
 	Why    string
@@ -91,28 +93,31 @@ func (s *State) Waiting(k journal.Key) []*Ask {
 // Ask is the ask with this first place, or nil once it is told.
 func (s *State) Ask(first journal.Ref) *Ask { return s.asks[first] }
 
-// Knows reports whether the ask of a token is in the log, or was and is told: a door need not journal it again.
+// Knows reports whether the ask of a token is in the log, or was and is told: a door need not
+// journal it again.
 func (s *State) Knows(token string) bool {
 	_, told := s.told[token]
 	return told || s.tokens[token] != nil
 }
 
-// Final is the place of the answer that is final for asker and id, while it is: an ask that comes again is given it, and no
-// call is made for it.
+// Final is the place of the answer that is final for asker and id, while it is: an ask that comes
+// again is given it, and no call is made for it.
 func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 	f, ok := s.finals[id]
 	return f.answer, ok && id != journal.Hash{}
 }
 
-// ask opens an ask. Of two entries with one token the first in the log counts: two doors took one message, or it was delivered
-// again. That holds for Keep after it was told, as a message is delivered again when its acknowledgement is lost.
+// ask opens an ask. Of two entries with one token the first in the log counts: two doors took one
+// message, or it was delivered again. That holds for Keep after it was told, as a message is
+// delivered again when its acknowledgement is lost.
 func (s *State) ask(e *journal.Ask, p place, h Heard) {
 	pin := s.told[e.Token].pin
 	if a := s.tokens[e.Token]; a != nil {
 		pin = a.At.Position
 	}
 	if pin > 0 {
-		// A fold that began in between would take the second arrival for the first, also when the token is long forgotten here.
+		// A fold that began in between would take the second arrival for the first, also when the
+		// token is long forgotten here.
 		s.voids = append(s.voids, void{pin - 1, p.at.Position})
 		return
 	}
@@ -134,10 +139,12 @@ func (s *State) ask(e *journal.Ask, p place, h Heard) {
 
 func compareAsks(a, b *Ask) int { return a.First.Compare(b.First) }
 
-// carriedAsk opens an ask of which the fold has not seen the first place, or notes that its text lies elsewhere now.
+// carriedAsk opens an ask of which the fold has not seen the first place, or notes that its text
+// lies elsewhere now.
 func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h Heard) {
 	if a := s.asks[c.First]; a != nil {
-		// The copy of a settled ask is as if it were not there: a fold that began with it would not know what settled it.
+		// The copy of a settled ask is as if it were not there: a fold that began with it would not
+		// know what settled it.
 		if a.Settled == nil {
 			a.At = at
 		}
@@ -166,8 +173,8 @@ func (s *State) settle(a *Ask, by Settlement) {
 	s.changes.Due = append(s.changes.Due, Duty{Entry: a.First, Ask: a})
 }
 
-// settled applies the owner's word for asks that no answer of a run under way settles. An ask is settled once: whatever came
-// first in the log is what it is told.
+// settled applies the owner's word for asks that no answer of a run under way settles. An ask is
+// settled once: whatever came first in the log is what it is told.
 func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 	for _, ref := range e.Asks {
 		a := s.asks[ref]
@@ -235,7 +242,8 @@ func (s *State) forgetTokens(before time.Duration) {
 	s.order = s.order[n:]
 }
 
-// Forgotten are the open asks that name a person who is to be forgotten. Their key's owner settles them.
+// Forgotten are the open asks that name a person who is to be forgotten. Their key's owner settles
+// them.
 func (s *State) Forgotten() (asks []*Ask) {
 	if len(s.forgotten) == 0 {
 		return nil
@@ -249,7 +257,8 @@ func (s *State) Forgotten() (asks []*Ask) {
 	return asks
 }
 
-// forgotPersons reports whether an entry names somebody who was to be forgotten after it was stored.
+// forgotPersons reports whether an entry names somebody who was to be forgotten after it was
+// stored.
 func (s *State) forgotPersons(persons [2]journal.Hash, first journal.Ref) bool {
 	for _, p := range persons {
 		if at := s.forgotten[p]; p != (journal.Hash{}) && first.Position < at {

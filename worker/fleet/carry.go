@@ -10,18 +10,21 @@ import (
 	"protocolq/worker/memory"
 )
 
-// void is a batch with an entry that does not count, and from where on the log says why. For a begin or an answer that is what
-// its writer had read, as the writer did not know of what made it void. A fold that begins between the two would let it count.
+// void is a batch with an entry that does not count, and from where on the log says why. For a
+// begin or an answer that is what its writer had read, as the writer did not know of what made it
+// void. A fold that begins between the two would let it count.
 type void struct{ read, position uint64 }
 
-// mark is a position with the log's own time there, and with the member's own when it had applied it.
+// mark is a position with the log's own time there, and with the member's own when it had applied
+// it.
 type mark struct {
 	clock    time.Duration
 	position uint64
 	at       time.Duration
 }
 
-// mark notes the position now and then, so that the one is known from which on the log is younger than Keep.
+// mark notes the position now and then, so that the one is known from which on the log is younger
+// than Keep.
 func (s *State) mark(at time.Duration) {
 	if n := len(s.marks); n == 0 || s.clock-s.marks[n-1].clock >= s.o.Keep/64 {
 		s.marks = append(s.marks, mark{s.clock, s.applied, at})
@@ -31,8 +34,9 @@ func (s *State) mark(at time.Duration) {
 	}
 }
 
-// Tail is the lowest position that a fold has to begin with so that it is equal to this one: below it the log holds nothing that
-// is open, owed or remembered, and nothing that a late entry may speak of.
+// Tail is the lowest position that a fold has to begin with so that it is equal to this one: below
+// it the log holds nothing that is open, owed or remembered, and nothing that a late entry may
+// speak of.
 func (s *State) Tail() uint64 {
 	low, decided := s.marks0(), s.decided()
 	need := func(r journal.Ref) {
@@ -59,7 +63,8 @@ func (s *State) Tail() uint64 {
 	}
 	for _, index := range []*memory.Index{s.answers, s.cooling} {
 		for _, a := range index.All {
-			// By another member's clock it may live a little longer, and what was decided then may still be on its way.
+			// By another member's clock it may live a little longer, and what was decided then may
+			// still be on its way.
 			if decided < a.Expires+s.o.Lag {
 				need(a.At)
 			}
@@ -68,7 +73,8 @@ func (s *State) Tail() uint64 {
 	return low
 }
 
-// marks0 is from where on the log is younger than Keep: tokens, crashes and seals of that time are known by having been read.
+// marks0 is from where on the log is younger than Keep: tokens, crashes and seals of that time are
+// known by having been read.
 func (s *State) marks0() uint64 {
 	if len(s.marks) == 0 {
 		return s.base
@@ -85,7 +91,8 @@ func (s *State) read() uint64 {
 	return low
 }
 
-// decided is a time of the member's own: no live member will still write what it decided before, give or take Lag.
+// decided is a time of the member's own: no live member will still write what it decided before,
+// give or take Lag.
 func (s *State) decided() (at time.Duration) {
 	read := s.read()
 	for _, m := range s.marks {
@@ -96,14 +103,15 @@ func (s *State) decided() (at time.Duration) {
 	return at
 }
 
-// Purge is the position below which the member may purge the log, and whether that is more than lies below already. One member
-// purges: the one that joined first.
+// Purge is the position below which the member may purge the log, and whether that is more than
+// lies below already. One member purges: the one that joined first.
 func (s *State) Purge(id journal.Member) (uint64, bool) {
 	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
 		return 0, false
 	}
-	// Whatever a member has not read it may still decide against: a copy of what has ended there, say. And as a head lies above
-	// what it says was read, each member that lives keeps a batch, without which it would be none.
+	// Whatever a member has not read it may still decide against: a copy of what has ended there,
+	// say. And as a head lies above what it says was read, each member that lives keeps a batch,
+	// without which it would be none.
 	low := min(s.Tail(), s.read()+1)
 	for moved := true; moved; {
 		moved = false
@@ -116,13 +124,15 @@ func (s *State) Purge(id journal.Member) (uint64, bool) {
 	return low, low > s.bottom
 }
 
-// Purged notes that the log begins at a position now. The fold forgets what it kept only for entries below.
+// Purged notes that the log begins at a position now. The fold forgets what it kept only for
+// entries below.
 func (s *State) Purged(first uint64) {
 	s.bottom = max(s.bottom, first)
 	s.voids = slices.DeleteFunc(s.voids, func(v void) bool { return v.position < first })
 }
 
-// Item is a live entry of the tail that the member has to write again. Its text is read from the log at At.
+// Item is a live entry of the tail that the member has to write again. Its text is read from the
+// log at At.
 type Item struct {
 	Kind journal.Kind // an ask, a begin or an answer
 	At   journal.Ref
@@ -133,8 +143,8 @@ type Item struct {
 	time   time.Duration  // when an ask was stored, when an answer expires
 }
 
-// Copy is what the item's batch says of it: e is the entry that stands at i.At, and writer the member whose batch that is.
-// It is nil where e is none that can be carried.
+// Copy is what the item's batch says of it: e is the entry that stands at i.At, and writer the
+// member whose batch that is. It is nil where e is none that can be carried.
 func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *journal.Carried {
 	c := &journal.Carried{First: i.At, Writer: writer, Entry: e}
 	if copied, ok := e.(*journal.Carried); ok {
@@ -153,8 +163,8 @@ func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *j
 	return c
 }
 
-// Carry are the oldest entries below a position that the member has to write again, at most so many: those of keys that it owns,
-// open ones before answers.
+// Carry are the oldest entries below a position that the member has to write again, at most so
+// many: those of keys that it owns, open ones before answers.
 func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
 	may := func(i Item) bool { return i.At.Position < below && s.MayCarry(o, i, now) }
 	for _, a := range s.asks {
@@ -182,7 +192,8 @@ func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items 
 	return items
 }
 
-// MayCarry reports whether an item is still what it was, and the member's to carry: asked when its copy goes into a batch.
+// MayCarry reports whether an item is still what it was, and the member's to carry: asked when its
+// copy goes into a batch.
 func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
 	if s.bar(o, i.Key) != Nobody {
 		return false
@@ -202,8 +213,8 @@ func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
 	return false
 }
 
-// LiveBytes is about how much of the log lives, if an answer takes so many bytes: the tail is worth carrying when the log is more
-// than twice that and something.
+// LiveBytes is about how much of the log lives, if an answer takes so many bytes: the tail is worth
+// carrying when the log is more than twice that and something.
 func (s *State) LiveBytes(answer int64) int64 {
 	return s.bytes + answer*int64(s.answers.Len())
 }

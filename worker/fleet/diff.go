@@ -10,15 +10,18 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Diff says in which respect two folds of one log at one position differ, "" where they are equal; now is on the clock of the
-// member whose folds they are. A log may be purged up to where the fold of what is left is equal to the fold of all.
+// Diff says in which respect two folds of one log at one position differ, "" where they are equal;
+// now is on the clock of the member whose folds they are. A log may be purged up to where the fold
+// of what is left is equal to the fold of all.
 func Diff(a, b *State, now time.Duration) string {
 	if a.applied != b.applied {
 		return fmt.Sprintf("one has applied %d, the other %d", a.applied, b.applied)
 	}
 	for _, d := range []string{
-		diffMembers(a, b), diffMembers(b, a), diffAsks(a, b), diffAsks(b, a), diffRuns(a, b), diffRuns(b, a), diffKnown(a, b), diffKnown(b, a),
-		diffAnswers(a.answers, b.answers, now), diffAnswers(b.answers, a.answers, now), diffAnswers(a.cooling, b.cooling, now), diffAnswers(b.cooling, a.cooling, now),
+		diffMembers(a, b), diffMembers(b, a), diffAsks(a, b), diffAsks(b, a),
+		diffRuns(a, b), diffRuns(b, a), diffKnown(a, b), diffKnown(b, a),
+		diffAnswers(a.answers, b.answers, now), diffAnswers(b.answers, a.answers, now),
+		diffAnswers(a.cooling, b.cooling, now), diffAnswers(b.cooling, a.cooling, now),
 	} {
 		if d != "" {
 			return d
@@ -33,7 +36,8 @@ func diffMembers(a, b *State) string {
 			return fmt.Sprintf("member %s lives: %v, %v", id, a.lives(id), b.lives(id))
 		}
 		o := b.members[id]
-		if o == nil || o.Sealed != m.Sealed || o.Corrupt != m.Corrupt || m.Sealed == 0 && (o.Last != m.Last || o.Read != m.Read) {
+		if o == nil || o.Sealed != m.Sealed || o.Corrupt != m.Corrupt ||
+			m.Sealed == 0 && (o.Last != m.Last || o.Read != m.Read) {
 			return fmt.Sprintf("member %s: %+v, %+v", id, m, o)
 		}
 		if a.Complete(id) != b.Complete(id) {
@@ -53,7 +57,7 @@ func diffAsks(a, b *State) string {
 			return fmt.Sprintf("ask %v: %+v, %+v", ref, x, y)
 		case (x.Settled == nil) != (y.Settled == nil):
 			return fmt.Sprintf("ask %v (%s) is settled: %v, %v", ref, x.Token, x.Settled, y.Settled)
-		case x.Settled != nil && (x.Settled.At != y.Settled.At || x.Settled.Answer != y.Settled.Answer || x.Settled.Why != y.Settled.Why || x.Settled.By != y.Settled.By):
+		case x.Settled != nil && *x.Settled != *y.Settled:
 			return fmt.Sprintf("ask %v (%s) is settled by %+v, %+v", ref, x.Token, *x.Settled, *y.Settled)
 		}
 	}
@@ -66,7 +70,8 @@ func diffRuns(a, b *State) string {
 		if x == nil {
 			continue
 		}
-		if y == nil || x.ID != y.ID || x.Writer != y.Writer || x.Attempt != y.Attempt || x.Deaths != y.Deaths || x.At != y.At {
+		if y == nil || x.ID != y.ID || x.Writer != y.Writer || x.At != y.At ||
+			x.Attempt != y.Attempt || x.Deaths != y.Deaths {
 			return fmt.Sprintf("open run of key %x: %+v, %+v", k, x, y)
 		}
 	}
@@ -78,7 +83,8 @@ func diffRuns(a, b *State) string {
 	return ""
 }
 
-// diffKnown compares what is known for Keep. It may be known in one fold a little longer than in the other.
+// diffKnown compares what is known for Keep. It may be known in one fold a little longer than in
+// the other.
 func diffKnown(a, b *State) string {
 	for token, t := range a.told {
 		if _, ok := b.told[token]; !ok && t.clock >= a.clock-a.o.Keep {

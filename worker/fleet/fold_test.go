@@ -34,7 +34,8 @@ func newTape(t *testing.T, o fleet.Options, members ...journal.Member) *tape {
 	return x
 }
 
-// write stores a batch of a member that has read all there is, and returns the place of its first entry.
+// write stores a batch of a member that has read all there is, and returns the place of its first
+// entry.
 func (x *tape) write(m journal.Member, entries ...journal.Entry) journal.Ref {
 	x.t.Helper()
 	x.numbers[m]++

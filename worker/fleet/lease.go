@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Fence says whether a call may begin. Others let a key be called again once the lease of a sealed member has surely ended, so a
-// call must have ended by then: it begins only while the lease is longer than the call may take and a margin. The zero time of
-// both clocks is the caller's; the wall clock goes on while a machine sleeps, where the monotonic one may not.
+// Fence says whether a call may begin. Others let a key be called again once the lease of a sealed
+// member has surely ended, so a call must have ended by then: it begins only while the lease is
+// longer than the call may take and a margin. The zero time of both clocks is the caller's; the
+// wall clock goes on while a machine sleeps, where the monotonic one may not.
 type Fence struct {
 	room time.Duration // how long after the first sending a call may begin
 
@@ -20,16 +21,18 @@ type Fence struct {
 
 type clocks struct{ mono, wall time.Duration }
 
-// NewFence makes the fence of a lease: there is no call until a batch is acknowledged. The error is for who set the times.
+// NewFence makes the fence of a lease: there is no call until a batch is acknowledged. The error is
+// for who set the times.
 func NewFence(lease, call, margin time.Duration) (*Fence, error) {
 	if room := lease - call - margin; room > time.Second {
 		return &Fence{room: room}, nil
 	}
-	return nil, fmt.Errorf("lease %v leaves no second beside a call's %v and the margin %v: make it longer", lease, call, margin)
+	return nil, fmt.Errorf("lease %v leaves no second beside a call's %v and the margin %v: make it longer",
+		lease, call, margin)
 }
 
-// Sent notes a sending of a batch. Only its first counts, as others count from when they had applied the batch: it may have been
-// stored by the first sending, long before it is sent again.
+// Sent notes a sending of a batch. Only its first counts, as others count from when they had
+// applied the batch: it may have been stored by the first sending, long before it is sent again.
 func (f *Fence) Sent(number uint64, mono, wall time.Duration) {
 	if number > f.number {
 		f.number, f.sent = number, clocks{mono, wall}

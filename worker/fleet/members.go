@@ -20,9 +20,11 @@ type Member struct {
 	Number uint64
 	// Sealed is the position of its seal, 0 while it lives.
 	Sealed uint64
-	// Corrupt says that it was sealed because a batch of it is not what was written: it may have held a begin.
+	// Corrupt says that it was sealed because a batch of it is not what was written: it may have
+	// held a begin.
 	Corrupt bool
-	// Heard is when its newest batch before the seal was applied here, on the observer's monotonic clock.
+	// Heard is when its newest batch before the seal was applied here, on the observer's monotonic
+	// clock.
 	Heard time.Duration
 
 	seed uint64
@@ -32,8 +34,8 @@ type Member struct {
 func (s *State) heard(m *Member, b *journal.Batch, h Heard) *Member {
 	if m == nil {
 		m = &Member{ID: b.Member, seed: seed(b.Member)}
-		// A batch that is not its writer's first: the first lies below the fold, and everybody has read it, or the log would
-		// not have been purged up to here.
+		// A batch that is not its writer's first: the first lies below the fold, and everybody has
+		// read it, or the log would not have been purged up to here.
 		if b.Number <= 1 {
 			m.Joined = b.Position
 		}
@@ -69,15 +71,17 @@ func (s *State) Live() []*Member { return s.live }
 // Member is a member that lives or was sealed lately, or nil.
 func (s *State) Member(id journal.Member) *Member { return s.members[id] }
 
-// lives reports whether a member has joined and is not sealed. One that the log knows nothing of any more does not.
+// lives reports whether a member has joined and is not sealed. One that the log knows nothing of
+// any more does not.
 func (s *State) lives(id journal.Member) bool {
 	m := s.members[id]
 	return m != nil && m.Sealed == 0
 }
 
-// Complete reports whether a member may decide about keys: every member that joined before it and lives has said in a head that
-// it has read the join. Whatever such a member decided at an older position lies before that head in the log, so the joiner has
-// seen it. Members that joined later wait for this one's head in their turn; who has been complete stays so.
+// Complete reports whether a member may decide about keys: every member that joined before it and
+// lives has said in a head that it has read the join. Whatever such a member decided at an older
+// position lies before that head in the log, so the joiner has seen it. Members that joined later
+// wait for this one's head in their turn; who has been complete stays so.
 func (s *State) Complete(id journal.Member) bool {
 	me := s.members[id]
 	if me == nil || me.Sealed != 0 {
@@ -91,9 +95,10 @@ func (s *State) Complete(id journal.Member) bool {
 	return true
 }
 
-// BeatDue reports whether a member has to store a batch at once, an empty one if need be: somebody has joined whom no head of
-// its own has read, and who begins nothing until one has; or the log is to be purged up to a position (0: it is not) that its
-// newest batch stands in the way of, by where it lies or by what it says was read.
+// BeatDue reports whether a member has to store a batch at once, an empty one if need be: somebody
+// has joined whom no head of its own has read, and who begins nothing until one has; or the log is
+// to be purged up to a position (0: it is not) that its newest batch stands in the way of, by where
+// it lies or by what it says was read.
 func (s *State) BeatDue(o *Own, purge uint64) bool {
 	for _, m := range s.live {
 		if m.ID != o.ID && m.Joined > o.last {

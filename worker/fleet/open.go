@@ -9,14 +9,16 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Run is a key's open run: a begin that counts and has no answer that counts. The call that it allows may have been made.
+// Run is a key's open run: a begin that counts and has no answer that counts. The call that it
+// allows may have been made.
 type Run struct {
 	ID string
 	// Writer is the member that began it and alone calls for it.
 	Writer journal.Member
 	// Attempt is that of its newest begin, Deaths how many runs before it were cut.
 	Attempt, Deaths int
-	// First is the place of its first begin that this fold has seen, At of the newest or of its newest copy.
+	// First is the place of its first begin that this fold has seen, At of the newest or of its
+	// newest copy.
 	First, At journal.Ref
 	// Asked is the ask that set it off.
 	Asked journal.Ref
@@ -24,7 +26,8 @@ type Run struct {
 	heard time.Duration // when its newest begin was applied here
 }
 
-// Answered is an answer that counts and whose own duties are not told: its event, its line, its dead letter.
+// Answered is an answer that counts and whose own duties are not told: its event, its line, its
+// dead letter.
 type Answered struct {
 	At      journal.Ref
 	Key     journal.Key
@@ -41,14 +44,19 @@ func (s *State) Open(k journal.Key) *Run {
 	return nil
 }
 
-// Cut reports whether a run's writer is sealed, or unknown because its seal is long ago: no answer of it need come any more.
+// Cut reports whether a run's writer is sealed, or unknown because its seal is long ago: no answer
+// of it need come any more.
 func (s *State) Cut(r *Run) bool { return !s.lives(r.Writer) }
 
-// begin applies a begin. It counts if it is the key's first, a further attempt of the open run, or follows the open run; of two
-// members that both see the same run cut, that one is void which comes second.
+// begin applies a begin. It counts if it is the key's first, a further attempt of the open run, or
+// follows the open run; of two members that both see the same run cut, that one is void which comes
+// second.
 func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Heard) {
 	ks := s.key(e.Key)
-	run := &Run{ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths, First: at, At: at, Asked: e.Asked, heard: h.At}
+	run := &Run{
+		ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths,
+		First: at, At: at, Asked: e.Asked, heard: h.At,
+	}
 	open := ks.open
 	switch {
 	case e.Follows != "" && s.isOpen(open, e.Follows):
@@ -67,8 +75,9 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 	s.touched(e.Key)
 }
 
-// isOpen reports whether a run is the key's open one. One that began below the fold and that nothing has ended since counts as
-// open, for whoever speaks of it had seen it so: purging stops short of the few that were mistaken, see voids.
+// isOpen reports whether a run is the key's open one. One that began below the fold and that
+// nothing has ended since counts as open, for whoever speaks of it had seen it so: purging stops
+// short of the few that were mistaken, see voids.
 func (s *State) isOpen(open *Run, id string) bool {
 	if open != nil {
 		return open.ID == id
@@ -85,13 +94,15 @@ func (s *State) end(run string) {
 	}
 }
 
-// answer applies an answer: a member's own, a late one of a member that was sealed meanwhile, or the owner's for a run that was
-// cut. It counts only while its run is the key's open one, so that of two the first in the log is what everybody is told.
+// answer applies an answer: a member's own, a late one of a member that was sealed meanwhile, or
+// the owner's for a run that was cut. It counts only while its run is the key's open one, so that
+// of two the first in the log is what everybody is told.
 func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h Heard) {
 	ks := s.key(e.Key)
 	counts := s.isOpen(ks.open, e.Run) && (ks.open != nil || e.Begun.Position < s.base)
 	if e.Begun.Position < s.base || ks.open != nil && ks.open.Writer != b.Member {
-		// Counting or not: a copy of its begin, written by one who had not read this, must not open the run again.
+		// Counting or not: a copy of its begin, written by one who had not read this, must not open
+		// the run again.
 		s.end(e.Run)
 	}
 	if !counts {
@@ -119,8 +130,8 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 	s.touched(e.Key)
 }
 
-// settles reports whether an answer settles an ask that waits. All that wait were there before the run ended, so the answer is
-// fresh enough for every one of them.
+// settles reports whether an answer settles an ask that waits. All that wait were there before the
+// run ended, so the answer is fresh enough for every one of them.
 func (s *State) settles(e *journal.Answer, a *Ask) bool {
 	switch e.Verdict {
 	case journal.Conclusive:
@@ -139,7 +150,8 @@ func (s *State) settles(e *journal.Answer, a *Ask) bool {
 	return false
 }
 
-// remember keeps an answer that counts for later asks. What failed leaves an earlier conclusive answer as it is.
+// remember keeps an answer that counts for later asks. What failed leaves an earlier conclusive
+// answer as it is.
 func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 	kept := memory.Answer{At: at, Question: memory.Question(e.Question), Expires: h.At - h.Age + e.Keep}
 	switch e.Verdict {
@@ -193,12 +205,18 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}
-	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its calls begins here.
-	ks.open = &Run{ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths, First: c.First, At: at, Asked: e.Asked, heard: h.At}
+	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its
+	// calls begins here.
+	ks.open = &Run{
+		ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths,
+		First: c.First, At: at, Asked: e.Asked, heard: h.At,
+	}
 }
 
 func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.Ref, h Heard) {
-	kept := memory.Answer{At: at, Copied: true, Question: memory.Question(e.Question), Expires: h.At - h.Age - c.Age + e.Keep}
+	kept := memory.Answer{
+		At: at, Copied: true, Question: memory.Question(e.Question), Expires: h.At - h.Age - c.Age + e.Keep,
+	}
 	old, ok := s.answers.Get(e.Key)
 	switch {
 	case s.forgotPersons(e.Persons, c.First), !ok && c.First.Position >= s.base:

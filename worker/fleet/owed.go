@@ -8,8 +8,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Duty is a settled ask or an answer that is not told yet: a reply and a line, or an event, a line and perhaps a dead letter.
-// Either Ask or Answer is set.
+// Duty is a settled ask or an answer that is not told yet: a reply and a line, or an event, a line
+// and perhaps a dead letter. Either Ask or Answer is set.
 type Duty struct {
 	Entry  journal.Ref
 	Ask    *Ask
@@ -32,15 +32,15 @@ func (d Duty) by() journal.Member {
 	return d.Answer.By
 }
 
-// Owes reports whether a duty is the member's: it wrote the entry that made it; or who did lives no more, and the member owns
-// the key. What two tell in turn has the same identity and counts once.
+// Owes reports whether a duty is the member's: it wrote the entry that made it; or who did lives no
+// more, and the member owns the key. What two tell in turn has the same identity and counts once.
 func (s *State) Owes(id journal.Member, d Duty) bool {
 	by := d.by()
 	return by == id || !s.lives(by) && s.Owner(d.Key()) == id
 }
 
-// Owed are all duties of a member, in the log's order. It looks through all that is open, which is needed only when members
-// changed; otherwise Changes.Due says what is new.
+// Owed are all duties of a member, in the log's order. It looks through all that is open, which is
+// needed only when members changed; otherwise Changes.Due says what is new.
 func (s *State) Owed(id journal.Member) (due []Duty) {
 	for ref, a := range s.asks {
 		if a.Settled == nil {

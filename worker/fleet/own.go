@@ -8,8 +8,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Own is what a member knows of its own batches that its fold has not applied yet. What it has decided counts for it from the
-// moment it is in a draft; others learn of it from the log.
+// Own is what a member knows of its own batches that its fold has not applied yet. What it has
+// decided counts for it from the moment it is in a draft; others learn of it from the log.
 type Own struct {
 	ID journal.Member
 
@@ -27,11 +27,13 @@ type Draft struct {
 	asks    []*journal.Ask // the awaiting ones in it
 }
 
-// Draft begins a batch, in place of one that was begun and not sent. Its head says that the fold was read as far as now, also
-// if the fold is applied further before the batch is sent: what others conclude from a head is that every decision in this or a
-// later batch was made in the knowledge of that position.
+// Draft begins a batch, in place of one that was begun and not sent. Its head says that the fold
+// was read as far as now, also if the fold is applied further before the batch is sent: what others
+// conclude from a head is that every decision in this or a later batch was made in the knowledge of
+// that position.
 func (o *Own) Draft(s *State) *Draft {
-	o.draft = &Draft{Head: journal.Head{Format: journal.Format, Layout: journal.Layout, Number: o.number + 1, Read: s.applied}}
+	head := journal.Head{Format: journal.Format, Layout: journal.Layout, Number: o.number + 1, Read: s.applied}
+	o.draft = &Draft{Head: head}
 	return o.draft
 }
 
@@ -57,8 +59,9 @@ func (o *Own) Applied(number uint64) {
 	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number <= number })
 }
 
-// Touches reports whether an entry about the key is being composed or on its way to the fold: until it is there, the fold does
-// not know what the member itself has decided, and to decide again would be to decide twice.
+// Touches reports whether an entry about the key is being composed or on its way to the fold: until
+// it is there, the fold does not know what the member itself has decided, and to decide again would
+// be to decide twice.
 func (o *Own) Touches(k journal.Key) bool {
 	if o.draft != nil && slices.Contains(o.draft.keys, k) {
 		return true

@@ -9,9 +9,10 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Owner is the live member that decides about a key, "" where nobody lives. Of any two members one ranks above the other for
-// a key, whoever else lives, so that a member that joins or leaves moves only its own keys: between two members that have read
-// different lengths of the log only a join can move a key, and for that the joiner waits, see [State.Complete].
+// Owner is the live member that decides about a key, "" where nobody lives. Of any two members one
+// ranks above the other for a key, whoever else lives, so that a member that joins or leaves moves
+// only its own keys: between two members that have read different lengths of the log only a join
+// can move a key, and for that the joiner waits, see [State.Complete].
 func (s *State) Owner(k journal.Key) journal.Member {
 	if m := s.owner(k); m != nil {
 		return m.ID
@@ -34,7 +35,8 @@ func (m *Member) above(o *Member, k journal.Key) bool {
 	return a > b || a == b && m.ID > o.ID
 }
 
-// rank mixes a member with a key. Both are sums of a hash already, so that a few multiplications are enough.
+// rank mixes a member with a key. Both are sums of a hash already, so that a few multiplications
+// are enough.
 func (m *Member) rank(k journal.Key) uint64 {
 	return mix(mix(m.seed^binary.LittleEndian.Uint64(k[:8])) ^ binary.LittleEndian.Uint64(k[8:]))
 }

@@ -23,7 +23,8 @@ func (x *search) expand(n *node) {
 		moved = x.joins(n, m) || moved
 	}
 	truth := x.logs[n.log].state
-	// Where nothing can happen any more, the ask that is in the log is told, if anybody lives to tell it.
+	// Where nothing can happen any more, the ask that is in the log is told, if anybody lives to
+	// tell it.
 	if !moved && truth.Knows("t") && n.told == 0 && x.anybody(n, truth) {
 		x.errorf(n, "the ask is never told")
 	}
@@ -189,7 +190,8 @@ func (x *search) call(n *node, m uint8) bool {
 	return true
 }
 
-// compose is a member's next batch: with the ask or without it, with what it may decide or without it.
+// compose is a member's next batch: with the ask or without it, with what it may decide or without
+// it.
 func (x *search) compose(n *node, m uint8) bool {
 	e := &n.m[m]
 	if e.status != up || e.flying {
@@ -277,7 +279,8 @@ func (x *search) decide(c *node, m uint8, own *fleet.Own, s *fleet.State, r *rec
 	if r.answer > 0 || c.m[m].phase != idle {
 		return false
 	}
-	// The lease of a sealed member is over once it calls no more, or whenever it is late for a call that it makes all the same.
+	// The lease of a sealed member is over once it calls no more, or whenever it is late for a call
+	// that it makes all the same.
 	now := time.Duration(0)
 	cut := uint8(0)
 	if open := s.Open(searchKey); open != nil && s.Cut(open) {

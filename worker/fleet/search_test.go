@@ -1,5 +1,6 @@
-// Every order of events in a very small fleet: one key, one ask, two members and a third that may join, whatever may be lost or
-// late. Time is abstract: a lease ends when its holder calls no more, and until then it may be late by anything.
+// Every order of events in a very small fleet: one key, one ask, two members and a third that may
+// join, whatever may be lost or late. Time is abstract: a lease ends when its holder calls no more,
+// and until then it may be late by anything.
 
 package fleet_test
 

@@ -30,7 +30,8 @@ func (w *world) check(b *journal.Batch) {
 	}
 	refs := make([]*journal.Begin, 0, 4)
 	if m := w.oracle.Member(b.Member); m == nil || m.Sealed == 0 {
-		// Who may decide knows all that is purged; otherwise it may write again what has ended there.
+		// Who may decide knows all that is purged; otherwise it may write again what has ended
+		// there.
 		if m != nil && m.Joined <= b.Read && b.Read+1 < w.first {
 			w.errorf("%s has read %d only, and the log begins at %d", b.Member, b.Read, w.first)
 		}
@@ -40,7 +41,8 @@ func (w *world) check(b *journal.Batch) {
 				if a := w.asks[e.Token]; a.stored {
 					w.note("journalled twice", "%s by %s", a.token, b.Member)
 					if !w.oracle.Knows(a.token) && w.now-a.since > w.o.Keep {
-						// A door stood still with it for longer than Keep, and nobody could seal it: it is another ask.
+						// A door stood still with it for longer than Keep, and nobody could seal
+						// it: it is another ask.
 						w.seen["later than Keep"]++
 						delete(w.said, a.token)
 					}
@@ -114,8 +116,8 @@ func (w *world) strike(p *proc) {
 	}
 }
 
-// recount folds open runs by another hand, in as few words as there are rules: one run of a key at a time, a begin follows what is
-// open, and an answer ends it.
+// recount folds open runs by another hand, in as few words as there are rules: one run of a key at
+// a time, a begin follows what is open, and an answer ends it.
 func (w *world) recount(b *journal.Batch) {
 	if w.gone[b.Member] {
 		return
@@ -191,7 +193,8 @@ func (w *world) checkBegin(b *journal.Batch, e *journal.Begin) {
 	}
 }
 
-// fresh reports whether an answer at a place serves an ask that wants none that is older than itself.
+// fresh reports whether an answer at a place serves an ask that wants none that is older than
+// itself.
 func (w *world) fresh(a *fleet.Ask, at journal.Ref) bool {
 	e := w.answerAt(at)
 	return a.First.Compare(e.Begun) < 0
@@ -205,7 +208,8 @@ func (w *world) called(c *call) {
 			w.errorf("%s calls for %s while %s calls for %s of the same key", c.by.id, c.run, o.by.id, o.run)
 		}
 	}
-	// Others count the lease from when they have read the member's newest batch, at the earliest when that was stored.
+	// Others count the lease from when they have read the member's newest batch, at the earliest
+	// when that was stored.
 	if at := w.last[c.by.id]; at == 0 || w.now+callTime > w.stored[at-1]+w.o.Lease {
 		w.errorf("%s calls for %s at %v, and its lease may end before the call: its newest batch is %d", c.by.id, c.run, w.now, at)
 	}

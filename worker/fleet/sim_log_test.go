@@ -1,4 +1,5 @@
-// The log and the network of the simulation: appends compare and swap, and what is sent may be late or lost.
+// The log and the network of the simulation: appends compare and swap, and what is sent may be late
+// or lost.
 
 package fleet_test
 
@@ -26,7 +27,8 @@ func (w *world) trip() time.Duration {
 	return w.between(time.Millisecond, w.slow)
 }
 
-// append sends a batch to a member's subject, expecting what was last there. The answer, if one comes, is given to then.
+// append sends a batch to a member's subject, expecting what was last there. The answer, if one
+// comes, is given to then.
 func (w *world) append(p *proc, m journal.Member, b journal.Batch, expect uint64, then func(reply)) {
 	if w.away > w.now || p.cut > w.now {
 		return

@@ -1,4 +1,5 @@
-// A member of the simulated fleet: what a worker does around the fold, with no more than is needed to drive it.
+// A member of the simulated fleet: what a worker does around the fold, with no more than is needed
+// to drive it.
 
 package fleet_test
 
@@ -17,7 +18,8 @@ type proc struct {
 	w    *world
 	name string
 	dead bool
-	// frozen and cut are until when it does nothing, or reaches no server; well is when it was last in trouble.
+	// frozen and cut are until when it does nothing, or reaches no server; well is when it was last
+	// in trouble.
 	frozen, cut, well time.Duration
 	deaf              time.Duration // until when it writes and learns nothing new
 	wall              time.Duration // by how much its wall clock is wrong
@@ -316,7 +318,8 @@ func (m *peer) tell(d fleet.Duty) {
 	m.finish(d.Entry)
 }
 
-// finish has it written that a duty is done, after what doing it takes: that is long where a stream is away.
+// finish has it written that a duty is done, after what doing it takes: that is long where a stream
+// is away.
 func (m *peer) finish(entry journal.Ref) {
 	took := m.w.between(0, 400*time.Millisecond)
 	if m.w.chance(40) {

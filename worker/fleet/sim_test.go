@@ -1,4 +1,5 @@
-// A fleet under faults drawn from a seed, on a scheduler of its own: what happens depends on the seed alone.
+// A fleet under faults drawn from a seed, on a scheduler of its own: what happens depends on the
+// seed alone.
 
 package fleet_test
 

@@ -61,8 +61,8 @@ func (w *world) arrive() {
 	}
 }
 
-// longest is for how long a submitted ask is delivered again once it is in the log: Keep has to be longer than that and what a door
-// may take with it.
+// longest is for how long a submitted ask is delivered again once it is in the log: Keep has to be
+// longer than that and what a door may take with it.
 func (w *world) longest() time.Duration { return max(0, w.o.Keep/2-5*time.Second) }
 
 // deliver brings a submitted ask until it is acknowledged, an awaiting one once.

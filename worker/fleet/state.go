@@ -13,15 +13,18 @@ import (
 
 // Options are the settings of a fleet, alike for all its members.
 type Options struct {
-	// Lease is how long after the first sending of its newest acknowledged batch a member's calls have surely ended; Grace is
-	// what others wait beyond it.
+	// Lease is how long after the first sending of its newest acknowledged batch a member's calls
+	// have surely ended; Grace is what others wait beyond it.
 	Lease, Grace time.Duration
-	// Keep is for how much of the log's own time it stays known that a submitted ask was told, that a run crashed, that a member
-	// was sealed: the longest time in which one of them can still be spoken of.
+	// Keep is for how much of the log's own time it stays known that a submitted ask was told, that
+	// a run crashed, that a member was sealed: the longest time in which one of them can still be
+	// spoken of.
 	Keep time.Duration
-	// Lag is for how long an expired answer stays known: the most that one member's clock lets it live longer than another's.
+	// Lag is for how long an expired answer stays known: the most that one member's clock lets it
+	// live longer than another's.
 	Lag time.Duration
-	// Attempts bounds the calls for one question, Deaths the runs of a key that end with their member.
+	// Attempts bounds the calls for one question, Deaths the runs of a key that end with their
+	// member.
 	Attempts, Deaths int
 	// Fail ends a run that was cut as crashed; it is run again otherwise.
 	Fail bool
@@ -31,22 +34,24 @@ type Options struct {
 type Heard struct {
 	// At is when it was applied here, on the member's monotonic clock.
 	At time.Duration
-	// Age is how long it had been stored by then: 0 for one that was just stored, see [Age] for one that is replayed.
+	// Age is how long it had been stored by then: 0 for one that was just stored, see [Age] for one
+	// that is replayed.
 	Age time.Duration
 }
 
-// Age is how old a replayed batch is: by the server's clock or by the own, whichever makes it older, so that no clock that is
-// wrong lengthens a life.
+// Age is how old a replayed batch is: by the server's clock or by the own, whichever makes it
+// older, so that no clock that is wrong lengthens a life.
 func Age(stored, server, own time.Time) time.Duration {
 	return max(server.Sub(stored), own.Sub(stored), 0)
 }
 
-// ErrGap means that a batch is not the next one. What is missing has to be applied first; if it is purged, the fold has to be
-// dropped, and a new one begins at the log's first batch.
+// ErrGap means that a batch is not the next one. What is missing has to be applied first; if it is
+// purged, the fold has to be dropped, and a new one begins at the log's first batch.
 var ErrGap = errors.New("batch is not the next one")
 
-// State is the fold of the log from a first position up to the one applied last. It does no I/O, starts nothing and is not safe
-// for concurrent use. What its methods return is read, never changed.
+// State is the fold of the log from a first position up to the one applied last. It does no I/O,
+// starts nothing and is not safe for concurrent use. What its methods return is read, never
+// changed.
 type State struct {
 	o       Options
 	base    uint64 // the position that the fold began with
@@ -87,18 +92,21 @@ type Changes struct {
 	Keys []journal.Key
 	// Due are the asks and answers that became due to be told, by whoever must tell them.
 	Due []Duty
-	// Members says that somebody joined or was sealed: other keys have another owner, others' duties are one's own.
+	// Members says that somebody joined or was sealed: other keys have another owner, others'
+	// duties are one's own.
 	Members bool
 	// Void says that the batch held a begin, an answer or a copy that does not count.
 	Void bool
 }
 
-// New makes the fold of nothing: first is the position of the batch that is applied first, which is the log's first.
+// New makes the fold of nothing: first is the position of the batch that is applied first, which is
+// the log's first.
 func New(o Options, first uint64) *State {
 	return &State{
 		o: o, base: first, applied: first - 1, bottom: first,
 		members: map[journal.Member]*Member{}, keys: map[journal.Key]*keyState{}, asks: map[journal.Ref]*Ask{},
-		tokens: map[string]*Ask{}, answered: map[journal.Ref]*Answered{}, answers: new(memory.Index), cooling: new(memory.Index),
+		tokens: map[string]*Ask{}, answered: map[journal.Ref]*Answered{},
+		answers: new(memory.Index), cooling: new(memory.Index),
 		told: map[string]toldToken{}, finals: map[journal.Hash]final{}, forgotten: map[journal.Hash]uint64{},
 		ended: map[string]struct{}{}, early: map[journal.Ref]struct{}{},
 	}
@@ -164,10 +172,11 @@ func (s *State) entry(b *journal.Batch, at journal.Ref, e journal.Entry, h Heard
 	}
 }
 
-// tick moves the log's own time, by which all forget the same at the same position. From one batch to the next it advances by the
-// 60th part of Keep at most: a server whose clock is an hour ahead makes nobody forget what an hour hides, nor does an outage,
-// after which batches come that were composed before it. Through a night without a batch the log's time hardly moves, which only
-// keeps things longer.
+// tick moves the log's own time, by which all forget the same at the same position. From one batch
+// to the next it advances by the 60th part of Keep at most: a server whose clock is an hour ahead
+// makes nobody forget what an hour hides, nor does an outage, after which batches come that were
+// composed before it. Through a night without a batch the log's time hardly moves, which only keeps
+// things longer.
 func (s *State) tick(stored time.Time, at time.Duration) {
 	if !s.stored.IsZero() {
 		s.clock += min(max(stored.Sub(s.stored), 0), s.o.Keep/60)
@@ -200,8 +209,9 @@ func (q *queue) run(before time.Duration) {
 	}
 }
 
-// Sweep forgets, in one part of the memory, what expired so long ago that no member's clock lets it live any more, and returns
-// the part that is next. Called every second it goes round in some minutes.
+// Sweep forgets, in one part of the memory, what expired so long ago that no member's clock lets it
+// live any more, and returns the part that is next. Called every second it goes round in some
+// minutes.
 func (s *State) Sweep(part int, now time.Duration) (next int) {
 	s.cooling.Forget(part, now-s.o.Lag)
 	return s.answers.Forget(part, now-s.o.Lag)

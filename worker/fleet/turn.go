@@ -29,18 +29,21 @@ const (
 	Waiting
 	// Conflict: Turn.Asks ask something else by the same key and are settled without a call.
 	Conflict
-	// Recall: Turn.Asks come again after a crash that is final for them, and are settled by the answer at Turn.Answer.At.
+	// Recall: Turn.Asks come again after a crash that is final for them, and are settled by the
+	// answer at Turn.Answer.At.
 	Recall
-	// Serve: Turn.Asks are settled by the remembered Turn.Answer; the entry names the place Turn.Answer.At, where its text lies.
+	// Serve: Turn.Asks are settled by the remembered Turn.Answer; the entry names the place
+	// Turn.Answer.At, where its text lies.
 	Serve
-	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until Turn.Until.
+	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until
+	// Turn.Until.
 	Cool
 	// Begin: a first run may begin, for Turn.Asks.
 	Begin
 	// Rerun: a run that follows Turn.Run may begin, for Turn.Asks.
 	Rerun
-	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is left. More than
-	// [journal.MaxFinal] are settled before the answer.
+	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is
+	// left. More than [journal.MaxFinal] are settled before the answer.
 	Crash
 	// Poison: Turn.Run ends as crashed for Turn.Asks, as too many members died over the key.
 	Poison
@@ -58,11 +61,12 @@ type Turn struct {
 	Attempt, Deaths int
 }
 
-// Fresh reports whether a remembered answer serves an ask that limits its age; it is asked of no other ask.
+// Fresh reports whether a remembered answer serves an ask that limits its age; it is asked of no
+// other ask.
 type Fresh func(*Ask, memory.Answer) bool
 
-// Turn says what the member may write about a key now. It has to be asked while the batch is composed that the decision goes
-// into, at the position that the head of the batch says.
+// Turn says what the member may write about a key now. It has to be asked while the batch is
+// composed that the decision goes into, at the position that the head of the batch says.
 func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn {
 	ks := s.keys[k]
 	if ks == nil {
@@ -106,8 +110,8 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	return t
 }
 
-// drafted reports whether the batch being composed has an ask of the key that can be nobody's second arrival and that nothing
-// final is known for: its begin may stand in the same batch.
+// drafted reports whether the batch being composed has an ask of the key that can be nobody's
+// second arrival and that nothing final is known for: its begin may stand in the same batch.
 func (s *State) drafted(o *Own, k journal.Key) bool {
 	return o.draft != nil && slices.ContainsFunc(o.draft.asks, func(a *journal.Ask) bool {
 		_, final := s.Final(a.ID)
@@ -128,8 +132,8 @@ func (s *State) bar(o *Own, k journal.Key) Step {
 	return Nobody
 }
 
-// May reports whether a member may settle a key's asks at its deadline, for a conflict, a halt or a person forgotten. What it
-// writes is told once it is applied, as an answer may have come first.
+// May reports whether a member may settle a key's asks at its deadline, for a conflict, a halt or a
+// person forgotten. What it writes is told once it is applied, as an answer may have come first.
 func (s *State) May(o *Own, k journal.Key) bool { return s.bar(o, k) == Nobody }
 
 // refuse finds the asks that no call may be made for, nor one that is under way serves.
@@ -160,13 +164,14 @@ func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
 	return t
 }
 
-// serve finds the asks that an answer in memory settles. The entry has to be in the log before they are told: else its teller
-// dies, the answer ages, and one ask is told two answers.
+// serve finds the asks that an answer in memory settles. The entry has to be in the log before they
+// are told: else its teller dies, the answer ages, and one ask is told two answers.
 func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fresh) Turn {
 	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
 		t := Turn{Step: Serve, Answer: kept, Until: kept.Expires}
 		for _, a := range ks.waiting {
-			if memory.Question(a.Question) == kept.Question && (a.Given || a.MaxAge < 0 || fresh != nil && fresh(a, kept)) {
+			may := a.Given || a.MaxAge < 0 || fresh != nil && fresh(a, kept)
+			if may && memory.Question(a.Question) == kept.Question {
 				t.Asks = append(t.Asks, a)
 			}
 		}
@@ -195,8 +200,9 @@ func (s *State) cool(ks *keyState, k journal.Key, now time.Duration) Turn {
 	return t
 }
 
-// callsEnd is when the calls that may be under way for a key without a live writer have surely ended. A writer counts its lease
-// from the first sending of a batch, an observer from when it had applied that batch, which is later.
+// callsEnd is when the calls that may be under way for a key without a live writer have surely
+// ended. A writer counts its lease from the first sending of a batch, an observer from when it had
+// applied that batch, which is later.
 func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
 	if cut != nil {
 		heard := cut.heard
@@ -214,9 +220,10 @@ func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
 	return until
 }
 
-// MayCall reports whether the call of a begin may be made, as far as the log goes; the fence has to agree. at is the begin's
-// place, zero until the batch is acknowledged. A begin that follows a cut run may have come second, so the log has to be
-// applied up to it; of a first one the proof in the package's documentation says that it counts.
+// MayCall reports whether the call of a begin may be made, as far as the log goes; the fence has to
+// agree. at is the begin's place, zero until the batch is acknowledged. A begin that follows a cut
+// run may have come second, so the log has to be applied up to it; of a first one the proof in the
+// package's documentation says that it counts.
 func (s *State) MayCall(e *journal.Begin, at journal.Ref) bool {
 	if at.IsZero() {
 		return false
@@ -228,23 +235,24 @@ func (s *State) MayCall(e *journal.Begin, at journal.Ref) bool {
 	return s.applied >= at.Position && open != nil && open.ID == e.Run
 }
 
-// MayAnswer reports whether an answer that a member has in hand for a run of its own, or of the member that it was before it
-// was sealed, is still worth writing.
+// MayAnswer reports whether an answer that a member has in hand for a run of its own, or of the
+// member that it was before it was sealed, is still worth writing.
 func (s *State) MayAnswer(k journal.Key, run string) bool {
 	open := s.Open(k)
 	return open != nil && open.ID == run
 }
 
-// Early reports whether the asks that an answer settles may be told as soon as its batch is acknowledged. It is asked when the
-// answer goes into the batch: then nobody else can have settled them before it.
+// Early reports whether the asks that an answer settles may be told as soon as its batch is
+// acknowledged. It is asked when the answer goes into the batch: then nobody else can have settled
+// them before it.
 func (s *State) Early(o *Own, k journal.Key) bool {
 	open := s.Open(k)
 	return open != nil && open.Writer == o.ID && s.bar(o, k) == Nobody
 }
 
-// Ahead are the asks that may be told of an own entry before it is applied. at is its place, zero until its batch is
-// acknowledged: nobody is told what the log may not have. early is what Early said of an answer; without it, and once the entry is
-// applied, Changes.Due says who is to be told.
+// Ahead are the asks that may be told of an own entry before it is applied. at is its place, zero
+// until its batch is acknowledged: nobody is told what the log may not have. early is what Early
+// said of an answer; without it, and once the entry is applied, Changes.Due says who is to be told.
 func (s *State) Ahead(e journal.Entry, at journal.Ref, early bool) (asks []*Ask) {
 	if at.IsZero() || s.applied >= at.Position {
 		return nil

@@ -14,10 +14,11 @@ type WatchOptions struct {
 	Silence time.Duration
 	// Mute is how long its subject may have no responders; 0 is 1 s.
 	Mute time.Duration
-	// Late is after how long without an acknowledgement of an own batch, or without a look of the watch itself, time does not count
-	// against others; 0 is 500 ms.
+	// Late is after how long without an acknowledgement of an own batch, or without a look of the
+	// watch itself, time does not count against others; 0 is 500 ms.
 	Late time.Duration
-	// Echo is after how long without an own beat that came back time does not count; 0 is 1.2 s, as beats are sent each 500 ms.
+	// Echo is after how long without an own beat that came back time does not count; 0 is 1.2 s, as
+	// beats are sent each 500 ms.
 	Echo time.Duration
 }
 
@@ -28,16 +29,17 @@ type Suspicion uint8
 const (
 	// Calm: it lives, or nobody can tell.
 	Calm Suspicion = iota
-	// Prove: it is suspected, and who would seal it must first show that it can write itself, by a batch.
+	// Prove: it is suspected, and who would seal it must first show that it can write itself, by a
+	// batch.
 	Prove
 	// Seal: it may be sealed, by an append to its subject that expects its last batch.
 	Seal
 )
 
-// Watch counts how long the members of a fleet are silent, on one member's monotonic clock. Silence counts only while the
-// watching member's own batches are acknowledged and its own beats come back to it: when the servers elect a leader or are
-// restarted, or the watching member itself is cut off, everybody is silent, and nobody is sealed. After such a gap the count begins
-// anew.
+// Watch counts how long the members of a fleet are silent, on one member's monotonic clock. Silence
+// counts only while the watching member's own batches are acknowledged and its own beats come back
+// to it: when the servers elect a leader or are restarted, or the watching member itself is cut
+// off, everybody is silent, and nobody is sealed. After such a gap the count begins anew.
 type Watch struct {
 	o      WatchOptions
 	signs  map[journal.Member]time.Duration // when each was heard last
@@ -99,13 +101,15 @@ func (w *Watch) Acknowledged(now time.Duration) {
 	w.proved, w.sent = max(w.proved, w.sent), -1
 }
 
-// Gap notes that something was missing: the connection, a message of the log, the own process's time.
+// Gap notes that something was missing: the connection, a message of the log, the own process's
+// time.
 func (w *Watch) Gap(now time.Duration) {
 	w.anew = now
 	clear(w.mute)
 }
 
-// Look has to be called more often than every Late: time in which nobody looked, as the process stood still, counts against nobody.
+// Look has to be called more often than every Late: time in which nobody looked, as the process
+// stood still, counts against nobody.
 func (w *Watch) Look(now time.Duration) {
 	if now-w.looked > w.o.Late || w.sent >= 0 && now-w.sent > w.o.Late || now-w.echo > w.o.Echo {
 		w.Gap(now)

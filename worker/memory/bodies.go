@@ -33,6 +33,9 @@ type fetch struct {
 	err  error
 }
 
+// Read reads the body at a place from the log.
+type Read func(context.Context, journal.Ref) ([]byte, error)
+
 // overhead is about what an entry costs beside its text.
 const overhead = 160
 
@@ -76,9 +79,10 @@ func (c *Bodies) Get(at journal.Ref) ([]byte, bool) {
 	return e.Value.(*body).text, true
 }
 
-// Load is the body at a place; read gets it from the log where it is not held. Who asks while another reads it waits for that
-// reading, or until its own context ends; the reading goes on without it.
-func (c *Bodies) Load(ctx context.Context, at journal.Ref, read func(context.Context, journal.Ref) ([]byte, error)) ([]byte, error) {
+// Load is the body at a place; read gets it from the log where it is not held. Who asks while
+// another reads it waits for that reading, or until its own context ends; the reading goes on
+// without it.
+func (c *Bodies) Load(ctx context.Context, at journal.Ref, read Read) ([]byte, error) {
 	if text, ok := c.Get(at); ok {
 		return text, nil
 	}
@@ -100,8 +104,9 @@ func (c *Bodies) Load(ctx context.Context, at journal.Ref, read func(context.Con
 	}
 }
 
-// fetch reads a body for all who wait for it. The reading has its own deadline: it does not end with the first who wanted it.
-func (c *Bodies) fetch(ctx context.Context, at journal.Ref, f *fetch, read func(context.Context, journal.Ref) ([]byte, error)) {
+// fetch reads a body for all who wait for it. The reading has its own deadline: it does not end
+// with the first who wanted it.
+func (c *Bodies) fetch(ctx context.Context, at journal.Ref, f *fetch, read Read) {
 	f.text, f.err = read(ctx, at)
 	c.mu.Lock()
 	defer c.mu.Unlock()

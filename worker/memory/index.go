@@ -17,14 +17,17 @@ type Answer struct {
 	Copied bool
 	// Question is of what was asked, see [Question].
 	Question uint32
-	// Expires is when it serves no more, on the caller's monotonic clock, rounded down to a Tick: never later than it was given.
+	// Expires is when it serves no more, on the caller's monotonic clock, rounded down to a Tick:
+	// never later than it was given.
 	Expires time.Duration
 }
 
-// Tick is how exactly an expiry is held: four bytes reach 6.8 years from the clock's zero. What is later expires then.
+// Tick is how exactly an expiry is held: four bytes reach 6.8 years from the clock's zero. What is
+// later expires then.
 const Tick = 50 * time.Millisecond
 
-// Question is the part of a question's hash that the index compares. Two questions of one key look alike once in 4 billion.
+// Question is the part of a question's hash that the index compares. Two questions of one key look
+// alike once in 4 billion.
 func Question(h journal.Hash) uint32 { return binary.LittleEndian.Uint32(h[:4]) }
 
 // slot is an Answer with its key; one whose position is 0 is free.
@@ -38,8 +41,8 @@ type slot struct {
 
 const copied = 1 << 15
 
-// parts is how many tables an index has. Each grows alone, so that no growth holds up its caller for longer than some
-// milliseconds.
+// parts is how many tables an index has. Each grows alone, so that no growth holds up its caller
+// for longer than some milliseconds.
 const parts = 256
 
 // Index maps keys to answers. The zero Index is empty. It is not safe for concurrent use.
@@ -94,7 +97,8 @@ func (x *Index) Delete(k journal.Key) {
 	}
 }
 
-// All hands each answer to yield, in no order, until it returns false. The index must not be changed meanwhile.
+// All hands each answer to yield, in no order, until it returns false. The index must not be
+// changed meanwhile.
 func (x *Index) All(yield func(journal.Key, Answer) bool) {
 	for part := range parts {
 		if !x.each(part, yield) {
@@ -103,8 +107,8 @@ func (x *Index) All(yield func(journal.Key, Answer) bool) {
 	}
 }
 
-// Part hands each answer of one of its parts to yield and says which part is next: a caller with little time looks at one after
-// the other, beginning with 0 again after the last.
+// Part hands each answer of one of its parts to yield and says which part is next: a caller with
+// little time looks at one after the other, beginning with 0 again after the last.
 func (x *Index) Part(part int, yield func(journal.Key, Answer) bool) (next int) {
 	x.each(part%parts, yield)
 	return (part + 1) % parts
@@ -145,7 +149,8 @@ func (t *table) find(k journal.Key) int {
 	return i
 }
 
-// home is the slot where the search for a key begins. Keys are sums of a hash, the first byte of which chose the table.
+// home is the slot where the search for a key begins. Keys are sums of a hash, the first byte of
+// which chose the table.
 func (t *table) home(k journal.Key) int {
 	high, _ := bits.Mul64(binary.BigEndian.Uint64(k[1:9]), uint64(len(t.slots)))
 	return int(high)
