@@ -1,4 +1,5 @@
-// What comes back and is no HTTP, or no proxy's consent: its code has true words, and nothing of it is repeated.
+// What comes back and is no HTTP, or no proxy's consent: its code has true words, and nothing of it
+// is repeated.
 
 package gateway_test
 
@@ -15,7 +16,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// sayOnce answers each connection with bytes as they are, once the request's head is there, and closes it.
+// sayOnce answers each connection with bytes as they are, once the request's head is there, and
+// closes it.
 func sayOnce(t *testing.T, raw string) string {
 	t.Helper()
 	l := listen(t, "127.0.0.1:0")
@@ -38,8 +40,8 @@ func sayOnce(t *testing.T, raw string) string {
 	return l.Addr().String()
 }
 
-// TestMalformedIsNoCut: the connection did not end before the answer did, what came was no answer. What
-// came may repeat the question, so that no error may quote it.
+// TestMalformedIsNoCut: the connection did not end before the answer did, what came was no answer.
+// What came may repeat the question, so that no error may quote it.
 func TestMalformedIsNoCut(t *testing.T) {
 	const canary = "canary@example.com"
 	const ok = "HTTP/1.1 200 OK\r\n"

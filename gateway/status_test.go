@@ -31,7 +31,8 @@ func TestOnly200IsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestDrippingHeadIsATimeout ends the call's time within a line, which net/http then takes for a whole one.
+// TestDrippingHeadIsATimeout ends the call's time within a line, which net/http then takes for a
+// whole one.
 func TestDrippingHeadIsATimeout(t *testing.T) {
 	c := strayClient(t, func(conn net.Conn, next func() error) {
 		if next() == nil {

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// errLogin is the one refusal of a proxy that has a code of its own: somebody has to correct a password.
+// errLogin is the one refusal of a proxy that has a code of its own: somebody has to correct a
+// password.
 var errLogin = fmt.Errorf("it answers CONNECT with status %d", http.StatusProxyAuthRequired)
 
 // dialFunc is what net.Dialer.DialContext is.

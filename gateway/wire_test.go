@@ -196,8 +196,8 @@ func TestDeadlineLiesOverTheBodyToo(t *testing.T) {
 	}
 }
 
-// TestCallersDeadlineIsTheCallers lets many deadlines of the caller's pass at a gateway that is silent:
-// the connection and the context are after the same moment, and either may be first.
+// TestCallersDeadlineIsTheCallers lets many deadlines of the caller's pass at a gateway that is
+// silent: the connection and the context are after the same moment, and either may be first.
 func TestCallersDeadlineIsTheCallers(t *testing.T) {
 	c := strayClient(t, func(_ net.Conn, next func() error) {
 		for next() == nil {

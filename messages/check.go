@@ -21,7 +21,8 @@ const (
 	maxUnixMs   = 1e13 // 2286: anything more is micro- or nanoseconds
 )
 
-// Check tells what is wrong with a Query, as DecodeQuery would; nil or an *Error. A missing partner is right: the worker has a default one.
+// Check tells what is wrong with a Query, as DecodeQuery would; nil or an *Error. A missing partner
+// is right: the worker has a default one.
 func (q Query) Check() error {
 	if e := q.check(); e != nil {
 		q.address(e)

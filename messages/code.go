@@ -2,8 +2,8 @@
 
 package messages
 
-// Our own codes, as in Result.Code. Those up to TooLarge are refusals (no call was made, asking the same again gives the same); the others come with the
-// outcome unknown and may be asked again.
+// Our own codes, as in Result.Code. Those up to TooLarge are refusals (no call was made, asking the
+// same again gives the same); the others come with the outcome unknown and may be asked again.
 const (
 	BadRequest     = "BAD_REQUEST"
 	KeyConflict    = "KEY_CONFLICT"

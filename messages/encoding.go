@@ -4,7 +4,8 @@ package messages
 
 import "strings"
 
-// Encoding is how a message is written, spelled as its Content-Type. The zero value is not an encoding.
+// Encoding is how a message is written, spelled as its Content-Type. The zero value is not an
+// encoding.
 type Encoding string
 
 // The encodings.
@@ -13,7 +14,8 @@ const (
 	JSON    Encoding = "application/json"
 )
 
-// ParseEncoding reads a Content-Type header: application/msgpack, application/x-msgpack or application/json; parameters and case are of no account.
+// ParseEncoding reads a Content-Type header: application/msgpack, application/x-msgpack or
+// application/json; parameters and case are of no account.
 func ParseEncoding(contentType string) (Encoding, bool) {
 	name, _, _ := strings.Cut(contentType, ";")
 	name = strings.TrimSpace(name)
@@ -28,7 +30,8 @@ func ParseEncoding(contentType string) (Encoding, bool) {
 	return "", false
 }
 
-// Sniff tells the encoding by the first byte: { after any spaces is JSON, the header of a map is MessagePack.
+// Sniff tells the encoding by the first byte: { after any spaces is JSON, the header of a map is
+// MessagePack.
 func Sniff(data []byte) (Encoding, bool) {
 	if len(data) > 0 && opensMap(data[0]) {
 		return MsgPack, true
@@ -48,7 +51,8 @@ func Sniff(data []byte) (Encoding, bool) {
 // opensMap tells whether a MessagePack message that begins with c is a map.
 func opensMap(c byte) bool { return c&0xf0 == 0x80 || c == 0xde || c == 0xdf }
 
-// Byte is the encoding as one byte, as it is stored beside a query: 1 for MessagePack, 2 for JSON, 0 for none of the encodings.
+// Byte is the encoding as one byte, as it is stored beside a query: 1 for MessagePack, 2 for JSON,
+// 0 for none of the encodings.
 func (e Encoding) Byte() uint8 {
 	switch e {
 	case MsgPack:

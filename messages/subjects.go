@@ -18,7 +18,8 @@ const ServiceName = "protocol-query"
 
 const maxPrefix = 64
 
-// Names makes the subjects, stream names and filters for one prefix. The zero value is of no use: call NewNames. It is a value, safe to copy and to share.
+// Names makes the subjects, stream names and filters for one prefix. The zero value is of no use:
+// call NewNames. It is a value, safe to copy and to share.
 type Names struct {
 	prefix, stream                                              string
 	query, submit, request, state, changed, wait, partner       string // without a dot: query and submit, which are subjects themselves
@@ -26,7 +27,8 @@ type Names struct {
 	queryAll, submitAll, requestAll, stateAll, changedAll, root string
 }
 
-// NewNames checks the prefix: tokens of letters, digits, - and _, joined by single dots, at most 64 bytes.
+// NewNames checks the prefix: tokens of letters, digits, - and _, joined by single dots, at most 64
+// bytes.
 func NewNames(prefix string) (Names, error) {
 	if err := checkPrefix(prefix); err != nil {
 		return Names{}, err
@@ -145,7 +147,8 @@ func (n Names) KeyOf(subject string) (key string, ok bool) {
 	return "", false
 }
 
-// PartnerOf is the partner in a QueryOf or SubmitOf subject; "" in the plain forms. ok is false for any other subject.
+// PartnerOf is the partner in a QueryOf or SubmitOf subject; "" in the plain forms. ok is false for
+// any other subject.
 func (n Names) PartnerOf(subject string) (partner string, ok bool) {
 	for _, head := range [...]string{n.query, n.submit} {
 		rest, found := strings.CutPrefix(subject, head)

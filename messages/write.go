@@ -1,4 +1,5 @@
-// A Result as MessagePack, field by field: a worker writes one for each asker, and reflection made it 19 allocations.
+// A Result as MessagePack, field by field: a worker writes one for each asker, and reflection made
+// it 19 allocations.
 
 package messages
 

@@ -65,7 +65,8 @@ func (t *Turn) note(report gateway.Report, code string, err error) {
 			t.notBefore = time.Now().Add(gerr.RetryAfter)
 		}
 	} else if err != nil {
-		// Not the gateway's word: the fence stopped it before a byte left, or it was cut on the way.
+		// Not the gateway's word: the fence stopped it before a byte left, or it was cut on the
+		// way.
 		if t.open = !errors.Is(err, dedupe.ErrLapsed); t.open {
 			at.Cut = true
 			t.Attempts = append(t.Attempts, at)

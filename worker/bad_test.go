@@ -120,7 +120,8 @@ func TestUnreadableWithoutReplyIsDeadLetter(t *testing.T) {
 	f.wantRest()
 }
 
-// A header that is not what it must be is told to whoever sent it; of a message that lies in a stream it is a dead letter.
+// A header that is not what it must be is told to whoever sent it; of a message that lies in a
+// stream it is a dead letter.
 func TestBadHeaders(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()

@@ -1,4 +1,5 @@
-// Batches: requests of many askers in one message of the stream, for not much more than one of them costs.
+// Batches: requests of many askers in one message of the stream, for not much more than one of them
+// costs.
 
 package worker
 
@@ -16,8 +17,8 @@ import (
 	"protocolq/messages"
 )
 
-// batched are the fields of a request in the order of a batch: of an envelope those that the front door stores with an ask,
-// the id and the partner where the message names none.
+// batched are the fields of a request in the order of a batch: of an envelope those that the front
+// door stores with an ask, the id and the partner where the message names none.
 func batched(e *messages.Envelope) [6]*string {
 	return [...]*string{&e.Token, &e.ReplyTo, &e.Subject, &e.ID, &e.Partner, &e.Trace}
 }
@@ -50,7 +51,8 @@ func encodeBatch(list []*storing) []byte {
 
 var errFormat = errors.New("read batch: its format is")
 
-// decodeBatch reads a batch. Only the front doors of the fleet write them, so this guards against accidents.
+// decodeBatch reads a batch. Only the front doors of the fleet write them, so this guards against
+// accidents.
 func decodeBatch(b []byte) ([]messages.Envelope, error) {
 	if len(b) > 0 && b[0] != batchFormat {
 		return nil, fmt.Errorf("%w %d", errFormat, b[0])
@@ -81,9 +83,10 @@ func decodeBatch(b []byte) ([]messages.Envelope, error) {
 	return list, nil
 }
 
-// batch is a message of many requests while they are in the house. It is acknowledged when the last of them is
-// done with: answered, or stored again, alone. That happens to one that is given back, and to one that is long in
-// coming to its answer: should this worker die, those that had theirs are not to be delivered again with it.
+// batch is a message of many requests while they are in the house. It is acknowledged when the last
+// of them is done with: answered, or stored again, alone. That happens to one that is given back,
+// and to one that is long in coming to its answer: should this worker die, those that had theirs
+// are not to be delivered again with it.
 type batch struct {
 	w     *Worker
 	msg   jetstream.Msg
@@ -103,8 +106,9 @@ type part struct {
 	settled atomic.Bool // counted off
 }
 
-// A batch that is older than longTogether when it is looked at, each third of an AckWait, loses what is left of it if that is
-// the lastOf-th part of it or less. More of it would be work for a house that has enough.
+// A batch that is older than longTogether when it is looked at, each third of an AckWait, loses
+// what is left of it if that is the lastOf-th part of it or less. More of it would be work for a
+// house that has enough.
 const (
 	longTogether = time.Second
 	lastOf       = 8
@@ -153,8 +157,8 @@ func (p *part) storeAgain() {
 	}
 }
 
-// InProgress is said once for all parts. The last ones of an old batch go their own way: they are answered by whoever
-// is handed them then, see Worker.answer.
+// InProgress is said once for all parts. The last ones of an old batch go their own way: they are
+// answered by whoever is handed them then, see Worker.answer.
 func (p *part) InProgress() error {
 	now := time.Since(p.begun)
 	switch before := time.Duration(p.told.Load()); {
@@ -168,7 +172,8 @@ func (p *part) InProgress() error {
 	return p.msg.InProgress()
 }
 
-// takeBatch takes in the requests of one message. One of a newer program is left for a worker that knows it.
+// takeBatch takes in the requests of one message. One of a newer program is left for a worker that
+// knows it.
 func (w *Worker) takeBatch(msg jetstream.Msg) {
 	list, err := decodeBatch(msg.Data())
 	meta, bad := msg.Metadata()

@@ -1,4 +1,5 @@
-// Workers that die over a call, a server that goes away and comes back: everybody is answered, nothing is asked twice beyond need.
+// Workers that die over a call, a server that goes away and comes back: everybody is answered,
+// nothing is asked twice beyond need.
 
 package worker_test
 
@@ -52,7 +53,8 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			begun := time.Now()
 			victim.die()
 			wantAll(t, answers(), tt.outcome, tt.code)
-			// AckWait 1 s, then lease 1.5 s and grace 2 s, the call 0.6 s; and what two busy cores need.
+			// AckWait 1 s, then lease 1.5 s and grace 2 s, the call 0.6 s; and what two busy cores
+			// need.
 			if d := time.Since(begun); d > 10*time.Second {
 				t.Errorf("answered %v after the death", d)
 			}
@@ -132,7 +134,8 @@ func (a asker) Ask(ctx context.Context, q gateway.Query, fence func() error) (ga
 	return a(ctx, q, fence)
 }
 
-// A query over which every worker panics is given up at the third time, told, and written down once.
+// A query over which every worker panics is given up at the third time, told, and written down
+// once.
 func TestPoison(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	calls := make(chan string, 100)

@@ -32,8 +32,8 @@ type frontDoor struct {
 const retryAfter = time.Second // what an overloaded worker asks for
 
 func newFrontDoor(w *Worker) *frontDoor {
-	// What is delivered again because a worker died must find the answers of those that had one: else they
-	// would be asked for once more, for nobody.
+	// What is delivered again because a worker died must find the answers of those that had one:
+	// else they would be asked for once more, for nobody.
 	together := min(w.o.Freshness, w.o.Window) >= w.o.AskPatience
 	return &frontDoor{w: w, together: together, coming: make(chan *storing, w.o.Storing), settled: make(chan *posting, window), quit: make(chan struct{}), drained: make(chan struct{})}
 }

@@ -68,15 +68,17 @@ func (d *frontDoor) store(s *storing) {
 	d.coming <- s
 }
 
-// window is how many messages are on their way into the stream at once. The server stores all that it
-// has got before it acknowledges or delivers any of it (one fsync each), so more would make everybody wait.
+// window is how many messages are on their way into the stream at once. The server stores all that
+// it has got before it acknowledges or delivers any of it (one fsync each), so more would make
+// everybody wait.
 const window = 256
 
 // mostLinger is how long an ask waits for others at most, should an acknowledgement not come.
 const mostLinger = 20 * time.Millisecond
 
-// run publishes requests and sees to their acknowledgements. What comes in while a message is on its way goes
-// into the next one: the more is asked, the less each ask costs; and one that comes alone is sent at once.
+// run publishes requests and sees to their acknowledgements. What comes in while a message is on
+// its way goes into the next one: the more is asked, the less each ask costs; and one that comes
+// alone is sent at once.
 func (d *frontDoor) run(ctx context.Context) {
 	defer close(d.drained)
 	defer d.retrying.Wait()
@@ -118,8 +120,9 @@ func (d *frontDoor) run(ctx context.Context) {
 	}
 }
 
-// publish sends requests into the stream, those of a partner in one message, except those whose answer has become known
-// while they waited for their turn. It gives the number of acknowledgements to come.
+// publish sends requests into the stream, those of a partner in one message, except those whose
+// answer has become known while they waited for their turn. It gives the number of acknowledgements
+// to come.
 func (d *frontDoor) publish(ctx context.Context, asks ...*storing) (out int) {
 	var partners []string // few, as a rule one: a slow one holds up no other's messages
 	byPartner := map[string][]*storing{}
@@ -224,7 +227,8 @@ func (d *frontDoor) overloaded(asks ...*storing) {
 	}
 }
 
-// posted are asks that this worker has stored and may be given itself: what it has read once it need not read again.
+// posted are asks that this worker has stored and may be given itself: what it has read once it
+// need not read again.
 type posted struct {
 	mu   sync.Mutex // guards asks
 	asks map[string]readAsk

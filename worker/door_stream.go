@@ -100,8 +100,8 @@ func (w *Worker) pull(c jetstream.Consumer, name string, take jetstream.MessageH
 	return consuming, nil
 }
 
-// take hands one stored query, or a batch of them, to its key's flight. It blocks while the house is
-// full, which keeps the consumer from pulling more.
+// take hands one stored query, or a batch of them, to its key's flight. It blocks while the house
+// is full, which keeps the consumer from pulling more.
 func (w *Worker) take(msg jetstream.Msg) {
 	if msg.Subject() == w.o.Names.Requests() {
 		w.takeBatch(msg)

@@ -1,4 +1,5 @@
-// Waiting: a submitted query whose time has not come lies in a stream of its own, and is asked again.
+// Waiting: a submitted query whose time has not come lies in a stream of its own, and is asked
+// again.
 
 package worker
 
@@ -68,8 +69,8 @@ func (w *Worker) takeWaiting(msg jetstream.Msg) {
 			return
 		}
 	} else if !w.taken.enterWaiting(a) {
-		// A backlog that comes due at once is spread over a whole cool-down: in shorter rounds 100,000 of
-		// them would cost more than asking does.
+		// A backlog that comes due at once is spread over a whole cool-down: in shorter rounds
+		// 100,000 of them would cost more than asking does.
 		_ = msg.NakWithDelay(w.o.Cooldown/2 + jittered(w.o.Cooldown/2))
 		return
 	}
@@ -83,7 +84,8 @@ func (w *Worker) waitingMessage(j *job) *nats.Msg {
 	return &nats.Msg{Subject: w.o.Names.Wait(j.a.q.Partner), Data: e.Body, Header: e.Header()}
 }
 
-// envelope is the ask as the fleet stores it: all that is known of it, beside the message as it was.
+// envelope is the ask as the fleet stores it: all that is known of it, beside the message as it
+// was.
 func (a *arrival) envelope() messages.Envelope {
 	return messages.Envelope{Token: a.token, ContentType: string(a.encoding), Door: a.door, ID: a.q.ID, Partner: a.q.Partner, Subject: a.subject,
 		ReplyTo: a.replyTo, Trace: a.trace, StoredMs: a.stored.UnixMilli(), Redriven: a.redriven, Body: a.msg.Data()}

@@ -1,4 +1,5 @@
-// What is told beside the replies: an event for every run, a dead letter for what cannot be answered.
+// What is told beside the replies: an event for every run, a dead letter for what cannot be
+// answered.
 
 package worker
 
@@ -85,10 +86,10 @@ func (w *Worker) event(ctx context.Context, q *messages.Query, r *messages.Resul
 	}
 }
 
-// retold says whether the run of an answer that this flight has not stored is to be told
-// again: who stored it may have died before he did. It is asked for an ask that is delivered
-// again, and for one whose own run this is: stored again alone (see part) that one is no redelivery.
-// Once per run is enough, and only while the streams still drop what was told already.
+// retold says whether the run of an answer that this flight has not stored is to be told again: who
+// stored it may have died before he did. It is asked for an ask that is delivered again, and for
+// one whose own run this is: stored again alone (see part) that one is no redelivery. Once per run
+// is enough, and only while the streams still drop what was told already.
 func (w *Worker) retold(v *dedupe.Verdict) bool {
 	if v.Kind != dedupe.Answered || v.Mine || v.Record == nil || w.clock.Now().Sub(v.At) > retellFor {
 		return false
@@ -122,8 +123,8 @@ func (w *Worker) cloudEvent(h nats.Header, partner string, r *messages.Result) {
 	}
 }
 
-// letter is a message that could not be answered, with what is needed to see why and to ask again. All of it is what
-// the worker knows: an asker's own headers could say anything.
+// letter is a message that could not be answered, with what is needed to see why and to ask again.
+// All of it is what the worker knows: an asker's own headers could say anything.
 type letter struct {
 	messages.Envelope        // without a token it is of a message that was in no stream
 	reason            string // one of messages.Dead…
@@ -142,8 +143,8 @@ func (w *Worker) bury(ctx context.Context, l *letter) bool {
 	return w.publishSurely(ctx, "dead letter", &nats.Msg{Subject: w.o.Names.Dead(l.reason), Data: e.Body[:min(len(e.Body), messages.MaxMessage)], Header: e.Header()})
 }
 
-// publishOnce publishes into a stream and waits for a part of what the whole of its tries may take: an
-// acknowledgement that was lost with its server never comes.
+// publishOnce publishes into a stream and waits for a part of what the whole of its tries may take:
+// an acknowledgement that was lost with its server never comes.
 func (w *Worker) publishOnce(ctx context.Context, m *nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, onceTimeout)
 	defer cancel()

@@ -12,8 +12,8 @@ import (
 	"protocolq/worker/partner"
 )
 
-// awaitTurn waits for the query's turn. reason is why it is not admitted at present; an asker whose time has ended is
-// answered elsewhere.
+// awaitTurn waits for the query's turn. reason is why it is not admitted at present; an asker whose
+// time has ended is answered elsewhere.
 func (w *Worker) awaitTurn(ctx context.Context, q messages.Query) (leave func(), reason string, after time.Duration) {
 	if after, halted := w.gate.Halted(ctx, q.Partner); halted {
 		return nil, messages.PartnerHalted, after
@@ -37,7 +37,8 @@ func (w *Worker) awaitTurn(ctx context.Context, q messages.Query) (leave func(),
 	return leave, "", 0
 }
 
-// paced holds every attempt after the first to the partner's rate; the first one's turn was taken before the claim.
+// paced holds every attempt after the first to the partner's rate; the first one's turn was taken
+// before the claim.
 func paced(g *partner.Gate, next Handler) Handler {
 	return func(ctx context.Context, t *Turn) (messages.Result, error) {
 		if len(t.Attempts) == 0 {

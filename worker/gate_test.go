@@ -29,7 +29,8 @@ func TestPartnerHalt(t *testing.T) {
 		r := f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())})
 		return r.Code == messages.PartnerHalted
 	}
-	// Each worker counts what it has seen itself: some more faults may be needed until one has seen five.
+	// Each worker counts what it has seen itself: some more faults may be needed until one has seen
+	// five.
 	within(t, 10*time.Second, "the partner is halted", func() bool {
 		f.ask(messages.Query{UserEmail: email("illegal-sign", time.Now().UnixNano())})
 		return halted()
@@ -63,7 +64,8 @@ func (f *fleet) setHalt(h gate.Halt) {
 	}
 }
 
-// Two strange queries, asked again and again, halt nobody: six faults within a minute, over two keys.
+// Two strange queries, asked again and again, halt nobody: six faults within a minute, over two
+// keys.
 func TestTwoStrangeQueriesHaltNobody(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

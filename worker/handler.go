@@ -1,4 +1,5 @@
-// The page to read first: what is done for one key, in one sentence, and what joins it to those who ask.
+// The page to read first: what is done for one key, in one sentence, and what joins it to those who
+// ask.
 
 // Package worker answers queries: it is the one place where messages meet the
 // gateway.

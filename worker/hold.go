@@ -16,14 +16,15 @@ import (
 // tooMany is the code of the one status that is about all of a partner's calls.
 const tooMany = gateway.CodeHTTP + "429"
 
-// hold knows which partners this worker leaves alone. Each worker learns it from the gateway itself,
-// at the cost of one call: the fleet needs no shared record for it.
+// hold knows which partners this worker leaves alone. Each worker learns it from the gateway
+// itself, at the cost of one call: the fleet needs no shared record for it.
 type hold struct {
 	mu    sync.Mutex
 	until map[string]time.Time // guarded by mu; by partner, of those that were asked for
 }
 
-// longestHoldWait is how long an ask waits for a hold's end; beyond it the asker is given how long it would be.
+// longestHoldWait is how long an ask waits for a hold's end; beyond it the asker is given how long
+// it would be.
 const longestHoldWait = 10 * time.Second
 
 func newHold() *hold { return &hold{until: map[string]time.Time{}} }

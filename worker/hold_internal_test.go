@@ -114,7 +114,8 @@ func TestHoldReachesThoseUnderWay(t *testing.T) {
 	}
 }
 
-// A hold that becomes longer while a run waits for its end is waited for to its new end, or ends the run.
+// A hold that becomes longer while a run waits for its end is waited for to its new end, or ends
+// the run.
 func TestHoldMadeLonger(t *testing.T) {
 	for longer, c := range map[time.Duration]struct {
 		outcome messages.Outcome

@@ -65,7 +65,8 @@ func (w *Worker) rememberedLine(s *storing, r *messages.Result) querylog.Ask {
 	return line
 }
 
-// refusedLine is the line of a message that was not right. Who it was about is not known, or not to be trusted.
+// refusedLine is the line of a message that was not right. Who it was about is not known, or not to
+// be trusted.
 func (w *Worker) refusedLine(in *inbound, code string, r *messages.Result) querylog.Ask {
 	return querylog.Ask{Token: firstOf(in.token, nuid.Next()), At: w.clock.Now(), AnsweredAt: w.clock.Now(),
 		Door: in.door, Subject: in.subject, Reply: in.natsReply, Outcome: string(r.Outcome), Code: code, Trace: in.trace()}

@@ -94,8 +94,8 @@ func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 	f.wantRest()
 }
 
-// An ask that left its batch is stored again alone. Should its worker store the answer and die, who is handed that
-// message, for the first time, writes the run down and tells its event.
+// An ask that left its batch is stored again alone. Should its worker store the answer and die, who
+// is handed that message, for the first time, writes the run down and tells its event.
 func TestRunOfADeadWorkerIsToldByWhoIsHandedItsAsk(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	q := messages.Query{ID: "survivor", Partner: partner, UserEmail: "signed@example.com"}

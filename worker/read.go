@@ -24,7 +24,8 @@ type inbound struct {
 	named, partnered bool // the message itself says the id, the partner; set by read
 }
 
-// arrived is an envelope with what its kind implies: a request comes by the front door, and by its plain subject, unless it says otherwise.
+// arrived is an envelope with what its kind implies: a request comes by the front door, and by its
+// plain subject, unless it says otherwise.
 func (w *Worker) arrived(e messages.Envelope, fault error) *inbound {
 	return &inbound{env: e, fault: fault, subject: firstOf(e.Subject, w.o.Names.Query()), natsReply: e.ReplyTo, token: e.Token, door: firstOf(e.Door, messages.DoorQuery)}
 }

@@ -14,7 +14,8 @@ func KeyRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *recor
 	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.State), Subject: names.State(""), Changed: names.Changed("")})
 }
 
-// PartnerRecords are what the fleet with these names shares about its partners, each under "<partner>.<record>".
+// PartnerRecords are what the fleet with these names shares about its partners, each under
+// "<partner>.<record>".
 func PartnerRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
 	subject := names.Partner("", "")
 	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.Partners),

@@ -138,8 +138,8 @@ func (p *replier) sendBatch(ctx context.Context, batch []*job) {
 		if err == nil && now == before {
 			break
 		}
-		// What was published before the connection came back is lost, though the flush went through: a
-		// second reply harms nobody.
+		// What was published before the connection came back is lost, though the flush went
+		// through: a second reply harms nobody.
 		before = now
 		for _, j := range sent {
 			if j.sent != nil {
@@ -224,7 +224,8 @@ func (p *replier) sendCore(j *job, sent *[]*job) {
 	*sent = append(*sent, j)
 }
 
-// publish sends a core reply. That the connection is or was away is told by flush, or by the number of reconnects.
+// publish sends a core reply. That the connection is or was away is told by flush, or by the number
+// of reconnects.
 func (p *replier) publish(m *nats.Msg) error {
 	err := p.w.o.Reply.PublishMsg(m)
 	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) {

@@ -1,4 +1,5 @@
-// What goes into a stream with a reply, before it or in its place: durable replies, waiting, dead letters, events.
+// What goes into a stream with a reply, before it or in its place: durable replies, waiting, dead
+// letters, events.
 
 package worker
 
@@ -123,9 +124,9 @@ func (p *replier) runDurable(ctx context.Context) {
 	}
 }
 
-// log has the lines of jobs that are replied to published, and is done with each after its line. One that waits has no
-// line yet, and what was in no stream has had its own. It does not block: while the log is full its asks stay in the
-// worker, which bounds them.
+// log has the lines of jobs that are replied to published, and is done with each after its line.
+// One that waits has no line yet, and what was in no stream has had its own. It does not block:
+// while the log is full its asks stay in the worker, which bounds them.
 func (p *replier) log(ctx context.Context, replied []*job) {
 	for _, j := range replied {
 		done := func(written bool) { p.done(j, written && ctx.Err() == nil) }

@@ -129,8 +129,8 @@ func TestRefreshObeysRetryAfter(t *testing.T) {
 }
 
 // A worker that stops does not set a key free while the gateway wants to be left alone: not at the
-// signal, and not when its grace ends during the wait. Another worker goes on at once only where the
-// wait has ended in time.
+// signal, and not when its grace ends during the wait. Another worker goes on at once only where
+// the wait has ended in time.
 func TestStoppedWorkerKeepsRetryAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		latency, signal, grace time.Duration

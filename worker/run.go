@@ -35,7 +35,8 @@ func (w *Worker) run(ctx context.Context, l *dedupe.Lease, q messages.Query) (de
 	return o, err
 }
 
-// callsOf is the calls of a holder that is dead, the last one cut, and of those that died before him.
+// callsOf is the calls of a holder that is dead, the last one cut, and of those that died before
+// him.
 func (w *Worker) callsOf(dead *dedupe.Record) []Attempt {
 	calls, err := attemptsOf(dead)
 	if err != nil {
@@ -44,7 +45,8 @@ func (w *Worker) callsOf(dead *dedupe.Record) []Attempt {
 	return append(calls, Attempt{AtUs: dead.BegunMs * 1000, Cut: true})
 }
 
-// inherit is the journal of a key that is taken over: should this worker die as well, the next one knows of the calls before his.
+// inherit is the journal of a key that is taken over: should this worker die as well, the next one
+// knows of the calls before his.
 func (w *Worker) inherit(dead *dedupe.Record) []byte {
 	return journalOf(w.callsOf(dead))
 }

@@ -1,4 +1,5 @@
-// A submitted query's whole life: it waits out failures, is asked again, and ends with an answer or a dead letter.
+// A submitted query's whole life: it waits out failures, is asked again, and ends with an answer or
+// a dead letter.
 
 package worker_test
 

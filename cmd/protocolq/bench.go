@@ -252,8 +252,8 @@ func (f *benchFlags) told() map[string]string {
 	return m
 }
 
-// probe asks one question first: whether anybody is there, and whether made-up accounts may be sent there. Only a
-// practice gateway knows the code that it asks for.
+// probe asks one question first: whether anybody is there, and whether made-up accounts may be sent
+// there. Only a practice gateway knows the code that it asks for.
 func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 	ctx, cancel := context.WithTimeout(ctx, a.f.timeout)
 	defer cancel()

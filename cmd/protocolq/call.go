@@ -1,4 +1,5 @@
-// protocolq call: asks the gateway directly, without any queue. The first step of bringing it into service.
+// protocolq call: asks the gateway directly, without any queue. The first step of bringing it into
+// service.
 package main
 
 import (
@@ -68,7 +69,8 @@ func runCall(c *cobra.Command, f *callFlags) error {
 	told := tellResult(c.OutOrStdout(), *f.out, resultOf(f.cfg.Partner, answer, report, err))
 	failure, ok := errors.AsType[*gateway.Error](err)
 	if ok && failure.Err != nil {
-		// A Result keeps the network's own words to itself; whoever calls by hand is looking for them.
+		// A Result keeps the network's own words to itself; whoever calls by hand is looking for
+		// them.
 		tell(c.ErrOrStderr(), failure)
 	}
 	if ok && failure.Code == gateway.CodeTimeout {

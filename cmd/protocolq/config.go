@@ -1,4 +1,5 @@
-// Every setting of the program: the Config, its defaults, its documentation and what makes it usable, in one table.
+// Every setting of the program: the Config, its defaults, its documentation and what makes it
+// usable, in one table.
 package main
 
 import (
@@ -238,7 +239,8 @@ func (c *Config) checkNATS() error {
 	return nil
 }
 
-// checkCreds finds at the start what the connection would find much later, and then try on for ever.
+// checkCreds finds at the start what the connection would find much later, and then try on for
+// ever.
 func (c *Config) checkCreds(path string) error {
 	if path == "" {
 		return nil

@@ -1,4 +1,5 @@
-// The settings: where a value comes from, how faults are told, and that the documentation is the table.
+// The settings: where a value comes from, how faults are told, and that the documentation is the
+// table.
 package main
 
 import (

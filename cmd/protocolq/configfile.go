@@ -1,4 +1,5 @@
-// The settings file: YAML, read strictly, so that a mistyped key is told with its line and not silently ignored.
+// The settings file: YAML, read strictly, so that a mistyped key is told with its line and not
+// silently ignored.
 package main
 
 import (
@@ -22,7 +23,8 @@ type configFile struct {
 	values map[string]*yaml.Node
 }
 
-// readConfigFile reads path, or nothing when path is empty. Every unknown or repeated key is a fault.
+// readConfigFile reads path, or nothing when path is empty. Every unknown or repeated key is a
+// fault.
 func readConfigFile(path string, known []setting) (*configFile, []error) {
 	if path == "" {
 		return nil, nil
@@ -62,8 +64,8 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	})
 }
 
-// untilStopped gives what read gives, or an error at the first signal: a pipe may have no writer, and nothing ends its opening.
-// What goes on reading then ends with the program.
+// untilStopped gives what read gives, or an error at the first signal: a pipe may have no writer,
+// and nothing ends its opening. What goes on reading then ends with the program.
 func untilStopped(path string, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
@@ -118,7 +120,8 @@ func parseYAML(path string, data []byte) (*yaml.Node, error) {
 	return root, nil
 }
 
-// mapping gives the values of a mapping whose keys must be among known; where writes a line for faults.
+// mapping gives the values of a mapping whose keys must be among known; where writes a line for
+// faults.
 func mapping(m *yaml.Node, known []string, where func(line int) string) (map[string]*yaml.Node, []error) {
 	values := map[string]*yaml.Node{}
 	var faults []error

@@ -106,7 +106,8 @@ const sequenceNotFound = 10043
 
 var errNoLetter = errors.New("no such dead letter")
 
-// walk gives each letter that f selects to each, in the order of their sequence, until that returns false.
+// walk gives each letter that f selects to each, in the order of their sequence, until that returns
+// false.
 func (b *deadBox) walk(ctx context.Context, f *deadFilter, each func(deadLetter) bool) error {
 	step, cancel := context.WithTimeout(ctx, deadStep)
 	defer cancel()

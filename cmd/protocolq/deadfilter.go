@@ -84,7 +84,8 @@ func (f *deadFilter) check() error {
 	return nil
 }
 
-// parseWhen reads a time: so long ago, a day (of this machine's zone) or a moment. "" is the zero time.
+// parseWhen reads a time: so long ago, a day (of this machine's zone) or a moment. "" is the zero
+// time.
 func parseWhen(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

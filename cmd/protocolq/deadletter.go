@@ -54,7 +54,8 @@ type deadLetter struct {
 	encoding messages.Encoding
 }
 
-// unreadable stands for a message that is no query. Its bytes are not shown: they may hold anything.
+// unreadable stands for a message that is no query. Its bytes are not shown: they may hold
+// anything.
 type unreadable struct {
 	SHA256 string `json:"sha256"` // the first 8 bytes in hex: enough to see whether two are the same
 }

@@ -188,7 +188,8 @@ func (l *deadLetter) again(names messages.Names, dropDeadline bool, now time.Tim
 	return &nats.Msg{Subject: subject, Data: e.Body, Header: e.Header()}, ""
 }
 
-// asRequest says on the envelope what the front door does, and returns where requests of its key are stored, or why that is not known.
+// asRequest says on the envelope what the front door does, and returns where requests of its key
+// are stored, or why that is not known.
 func (l *deadLetter) asRequest(names messages.Names, e *messages.Envelope, q messages.Query) (subject, why string) {
 	if q.Partner = firstOf(q.Partner, l.Partner); q.Partner == "" {
 		return "", "it does not tell its partner"
@@ -218,8 +219,8 @@ func (l *deadLetter) submitSubject(names messages.Names) string {
 // againSuffix ends the token of what was asked again, or has waited.
 var againSuffix = regexp.MustCompile(`(/[rw]\d+)+$`)
 
-// base is the ask token without what earlier redrives have put on it. A letter that was in no stream
-// has none: then it is that of the letter itself.
+// base is the ask token without what earlier redrives have put on it. A letter that was in no
+// stream has none: then it is that of the letter itself.
 func (l *deadLetter) base() string {
 	if l.Token == "" {
 		return fmt.Sprintf("dead-%d-%d", l.Seq, l.At.UnixNano())

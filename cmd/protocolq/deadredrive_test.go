@@ -53,7 +53,8 @@ func TestRedrive(t *testing.T) {
 		{"asked of nobody knows whom", bare, []string{"Protocol-Subject", "protocol.query", "Protocol-Token", "tok"}, nil, "", bare, nil},
 		{"refused at the front door", full, []string{"Protocol-Subject", "protocol.query." + p}, nil,
 			"protocol.submit." + p, full, nil},
-		// What an asker may have put into his own message: it must not open another door or another partner.
+		// What an asker may have put into his own message: it must not open another door or another
+		// partner.
 		{"forged", bare, []string{"Protocol-Subject", "protocol.submit." + p, "Protocol-Token", "5-1700", "Protocol-Door", "query", "Protocol-Partner", "2088000000000002", "Protocol-Reply-To", "protocol.reply.x"}, nil,
 			"protocol.submit." + p, withID("5-1700"), map[string]string{"Protocol-Door": "", "Protocol-Partner": "", "Protocol-Reply-To": ""}},
 		{"late", late, []string{"Protocol-Subject", "protocol.submit", "Protocol-Token", "5-1700"}, nil, "", late, nil},
@@ -88,7 +89,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// An end between storing the query and deleting the letter: the next redrive stores nothing and deletes it.
+// An end between storing the query and deleting the letter: the next redrive stores nothing and
+// deletes it.
 func TestRedriveTwiceAsksOnce(t *testing.T) {
 	h := newDeadHouse(t)
 	for range 2 {

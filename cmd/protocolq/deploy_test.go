@@ -1,7 +1,7 @@
 //go:build unix
 
-// The NATS configuration in deploy/nats as it stands: three servers run it, a fleet does all it does, and nobody is refused
-// anything but what nobody should do.
+// The NATS configuration in deploy/nats as it stands: three servers run it, a fleet does all it
+// does, and nobody is refused anything but what nobody should do.
 
 package main
 
@@ -177,7 +177,8 @@ func TestDeployedNATS(t *testing.T) {
 	}
 }
 
-// query asks two workers, one after the other: the second knows the answer only from the key's record.
+// query asks two workers, one after the other: the second knows the answer only from the key's
+// record.
 func (d *deployed) query(t *testing.T, s *stand) {
 	t.Helper()
 	for _, source := range []string{"asked", "remembered"} {

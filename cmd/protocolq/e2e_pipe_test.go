@@ -43,7 +43,8 @@ func pipeOf(t *testing.T, text string) string {
 	return path
 }
 
-// TestWorkerWithPipes: the partner's key and the log's are read from pipes that are written once, and the worker answers.
+// TestWorkerWithPipes: the partner's key and the log's are read from pipes that are written once,
+// and the worker answers.
 func TestWorkerWithPipes(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, standOptions{})
@@ -58,7 +59,8 @@ func TestWorkerWithPipes(t *testing.T) {
 	launched.stop(20 * time.Second)
 }
 
-// TestPipesAreNotReadAgain: what came from a pipe has no file that the gateway's client could look at again.
+// TestPipesAreNotReadAgain: what came from a pipe has no file that the gateway's client could look
+// at again.
 func TestPipesAreNotReadAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte(practiceSet[0].key), 0o600); err != nil {
@@ -129,7 +131,8 @@ func TestSilentPipe(t *testing.T) {
 	}
 }
 
-// TestSeedFromAPipe: the connection comes back after it was lost, with a seed that can be read once.
+// TestSeedFromAPipe: the connection comes back after it was lost, with a seed that can be read
+// once.
 func TestSeedFromAPipe(t *testing.T) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {

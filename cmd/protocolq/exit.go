@@ -1,4 +1,5 @@
-// How the program ends: one error type that carries the exit code, and the one place where errors are told to a person.
+// How the program ends: one error type that carries the exit code, and the one place where errors
+// are told to a person.
 package main
 
 import (
@@ -96,7 +97,8 @@ func tell(w io.Writer, err error) {
 	}
 }
 
-// faults are the lines of an error. What is indented tells more of the line before, as pgx does of each address that it tried.
+// faults are the lines of an error. What is indented tells more of the line before, as pgx does of
+// each address that it tried.
 func faults(err error) (lines []string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
 		more := strings.TrimLeft(line, " \t")

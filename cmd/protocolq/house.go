@@ -1,4 +1,5 @@
-// Everything in one process: NATS with JetStream, the practice gateway, workers. What dev and demo stand on.
+// Everything in one process: NATS with JetStream, the practice gateway, workers. What dev and demo
+// stand on.
 package main
 
 import (
@@ -220,7 +221,8 @@ func (h *house) URLs() map[string]string {
 	}
 }
 
-// Close drains the workers, then ends the gateway and NATS. The error joins what any of them ended with.
+// Close drains the workers, then ends the gateway and NATS. The error joins what any of them ended
+// with.
 func (h *house) Close() error {
 	if h.stopWorker != nil {
 		h.stopWorker()

@@ -1,4 +1,5 @@
-// The floors of the house: who may import whom, who may read settings, and how long a file and a function may get.
+// The floors of the house: who may import whom, who may read settings, and how long a file and a
+// function may get.
 package main
 
 import (
@@ -18,9 +19,10 @@ const (
 	msgpack = "github.com/vmihailenco/msgpack/v5"
 )
 
-// floors says what each package below cmd, and each mechanism within it, may import beside the standard library; a new package needs a line here.
-// Low floors know one library each and of ours at most failpoint, pack, publish or messages, so that each can be read, tested and replaced alone.
-// .golangci.yml holds the same for editors.
+// floors says what each package below cmd, and each mechanism within it, may import beside the
+// standard library; a new package needs a line here. Low floors know one library each and of ours
+// at most failpoint, pack, publish or messages, so that each can be read, tested and replaced
+// alone. .golangci.yml holds the same for editors.
 var floors = map[string]struct {
 	imports []string
 	http    bool // may speak HTTP

@@ -1,4 +1,5 @@
-// Key material: every file that a setting names as a secret is read here, once, and judged for who else can read it.
+// Key material: every file that a setting names as a secret is read here, once, and judged for who
+// else can read it.
 package main
 
 import (
@@ -36,7 +37,8 @@ func (k *keySource) fault() error {
 	return fmt.Errorf("read key file: %w", k.err)
 }
 
-// keySources are the key files of one command, each read once however many settings name it. The zero value has read nothing.
+// keySources are the key files of one command, each read once however many settings name it. The
+// zero value has read nothing.
 type keySources struct {
 	read    map[string]*keySource
 	exposed []string // who else can read or change a file, a sentence each
@@ -107,7 +109,8 @@ func notAKey(path string) error {
 	return nil
 }
 
-// checkExposed is run when everything has been read: with strict-files each file that is open to others is a fault, else a warning.
+// checkExposed is run when everything has been read: with strict-files each file that is open to
+// others is a fault, else a warning.
 func (s *settings) checkExposed() error {
 	i := indexSetting(s.list, "strict-files")
 	if i < 0 {

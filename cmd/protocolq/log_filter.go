@@ -1,4 +1,5 @@
-// protocolq log: what happened to a query. The group of commands, and the flags by which they find rows.
+// protocolq log: what happened to a query. The group of commands, and the flags by which they find
+// rows.
 package main
 
 import (
@@ -109,7 +110,8 @@ func (f *logFilter) resolve(h *querylog.Hasher) error {
 	return nil
 }
 
-// noteKey says, where nobody was found, when that is the key's fault: the newest row was made with one that h does not know.
+// noteKey says, where nobody was found, when that is the key's fault: the newest row was made with
+// one that h does not know.
 func noteKey(c *cobra.Command, db *database.DB, h *querylog.Hasher) {
 	page, err := db.List(c.Context(), database.Filter{}, database.Cursor{}, 1)
 	if err == nil && len(page.Asks) == 1 && !h.Knows(page.Asks[0].HashVersion) {

@@ -17,10 +17,11 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// scriptLines is `lines KEYFILE`: puts the lines of a small story into the stream LOG, which it makes where it is missing.
+// scriptLines is `lines KEYFILE`: puts the lines of a small story into the stream LOG, which it
+// makes where it is missing.
 //
-// Two askers wait for one run, which a worker's death cut once and the gateway refused once; a third hears the remembered
-// answer; one asks for somebody else and is told no; one is refused.
+// Two askers wait for one run, which a worker's death cut once and the gateway refused once; a
+// third hears the remembered answer; one asks for somebody else and is told no; one is refused.
 func scriptLines(ts *testscript.TestScript, _ bool, args []string) {
 	h, err := querylog.NewHasher([]byte(ts.ReadFile(args[0])))
 	ts.Check(err)

@@ -62,7 +62,8 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 		nats.SetCustomDialer(&dialer{}),
 	)
 	if o.Wait {
-		// Credentials can be put right while we wait; by default the second refusal closes for good.
+		// Credentials can be put right while we wait; by default the second refusal closes for
+		// good.
 		options = append(options, nats.IgnoreAuthErrorAbort())
 	}
 	if o.Creds != nil {
@@ -86,8 +87,9 @@ func connectNATS(o natsOptions) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its users itself. Each connection
-// takes what the file holds by then; what came from a pipe stays as it was.
+// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its
+// users itself. Each connection takes what the file holds by then; what came from a pipe stays as
+// it was.
 func loginBy(creds *keySource) (nats.Option, error) {
 	if creds.err != nil {
 		return nil, fmt.Errorf("read NATS credentials: %w", creds.err)
@@ -128,8 +130,8 @@ func loginBy(creds *keySource) (nats.Option, error) {
 	return nats.Nkey(user, sign), nil
 }
 
-// reconnectDelay is the wait before a round over all servers, counted from 1. The jitter keeps a fleet from
-// coming back in one wave.
+// reconnectDelay is the wait before a round over all servers, counted from 1. The jitter keeps a
+// fleet from coming back in one wave.
 func reconnectDelay(rounds int) time.Duration {
 	wait := lastReconnectWait
 	if doublings := rounds - 1; doublings >= 0 && doublings < 5 {
@@ -171,8 +173,8 @@ func (o natsOptions) tellRefused(err error) {
 	o.Logger.Log(context.Background(), level, "nats not connected, trying on", attrs...)
 }
 
-// forbade is what the server has last forbidden this user, else nil: it tells only the connection, and who waits for the answer
-// to a forbidden question sees but his time run out.
+// forbade is what the server has last forbidden this user, else nil: it tells only the connection,
+// and who waits for the answer to a forbidden question sees but his time run out.
 func forbade(nc *nats.Conn) error {
 	if word := nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) {
 		return word
@@ -180,7 +182,8 @@ func forbade(nc *nats.Conn) error {
 	return nil
 }
 
-// notAllowed is what a time that ran out means where the server has forbidden something meanwhile, else nil.
+// notAllowed is what a time that ran out means where the server has forbidden something meanwhile,
+// else nil.
 func notAllowed(nc *nats.Conn, err error) error {
 	word := forbade(nc)
 	if word == nil || !errors.Is(err, context.DeadlineExceeded) {
@@ -189,8 +192,9 @@ func notAllowed(nc *nats.Conn, err error) error {
 	return &exitError{Code: exitOther, Err: fmt.Errorf("%w: %w", err, word), Hint: "--nats-creds says who you are; deploy/nats/users.conf has a user for each part"}
 }
 
-// isNoServer tells whether err says that no server could be reached at all: its name is not known, nothing listens there, or
-// the network does not answer. One that was reached and refuses (TLS tells so by a net.OpError, too) is there.
+// isNoServer tells whether err says that no server could be reached at all: its name is not known,
+// nothing listens there, or the network does not answer. One that was reached and refuses (TLS
+// tells so by a net.OpError, too) is there.
 func isNoServer(err error) bool {
 	network, ok := errors.AsType[*net.OpError](err)
 	return ok && network.Op == "dial" || errors.Is(err, nats.ErrNoServers)

@@ -1,4 +1,5 @@
-// Partners: the ids and keys that queries are signed with, from one set of flags or from a list in the file.
+// Partners: the ids and keys that queries are signed with, from one set of flags or from a list in
+// the file.
 package main
 
 import (
@@ -146,7 +147,8 @@ func (c *Config) partners() ([]gateway.Partner, error) {
 	return list, nil
 }
 
-// loadPartner reads the keys of one partner. The two names say which setting to blame. Only a regular file is looked at again.
+// loadPartner reads the keys of one partner. The two names say which setting to blame. Only a
+// regular file is looked at again.
 func (c *Config) loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Partner, error) {
 	fault := func(setting string, err error) error {
 		return &settingError{Setting: setting, Err: fmt.Errorf("partner %s: %w", p.ID, err)}

@@ -1,4 +1,5 @@
-// The practice set: two made-up partners with made-up keys, known to the practice gateway and to everything that plays with it.
+// The practice set: two made-up partners with made-up keys, known to the practice gateway and to
+// everything that plays with it.
 package main
 
 import (
@@ -19,7 +20,8 @@ var practiceSet = []struct{ id, charset, key string }{
 	{"2088000000000002", "gbk", "practice1111practice1111practice"},
 }
 
-// practicePartners gives the practice set to a client of the gateway; the first is the default partner.
+// practicePartners gives the practice set to a client of the gateway; the first is the default
+// partner.
 func practicePartners() []gateway.Partner {
 	list := make([]gateway.Partner, 0, len(practiceSet))
 	for _, p := range practiceSet {

@@ -59,7 +59,8 @@ func runQuery(c *cobra.Command, cfg *Config, f *queryFlags) error {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	if c.Flags().Changed("timeout") {
-		// Whoever asks for a time of their own has left when it ends: then nobody needs to call for them.
+		// Whoever asks for a time of their own has left when it ends: then nobody needs to call for
+		// them.
 		q.DeadlineMs = time.Now().Add(f.timeout).UnixMilli()
 	}
 	names, err := messages.NewNames(cfg.Prefix)
@@ -111,7 +112,8 @@ func queryMessage(subject string, q messages.Query) (*nats.Msg, error) {
 	return msg, nil
 }
 
-// noServer gives a NATS server that could not be reached, or that does not know this user, its exit code and what to do.
+// noServer gives a NATS server that could not be reached, or that does not know this user, its exit
+// code and what to do.
 func noServer(err error) error {
 	switch {
 	case isNoServer(err):

@@ -69,8 +69,9 @@ func (q *question) check() error {
 	return nil
 }
 
-// checkTexts tells what no message can hold, and an empty value: without its --reply-to a query would be answered nowhere.
-// An empty --email beside an --account, or the reverse, is one not given.
+// checkTexts tells what no message can hold, and an empty value: without its --reply-to a query
+// would be answered nowhere. An empty --email beside an --account, or the reverse, is one not
+// given.
 func checkTexts(fs *pflag.FlagSet) error {
 	for _, name := range [...]string{"email", "account", "id", "key", "partner", "reply-to"} {
 		if !utf8.ValidString(fs.Lookup(name).Value.String()) { // not shown: it may be personal
@@ -80,8 +81,8 @@ func checkTexts(fs *pflag.FlagSet) error {
 	return checkGiven(fs, "id", "key", "partner", "reply-to")
 }
 
-// checkGiven refuses flags that are given and empty, as by a script whose variable holds nothing: taken as not given, a
-// filter would select everything. Flags that fs has not are passed over.
+// checkGiven refuses flags that are given and empty, as by a script whose variable holds nothing:
+// taken as not given, a filter would select everything. Flags that fs has not are passed over.
 func checkGiven(fs *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
 		f := fs.Lookup(name)

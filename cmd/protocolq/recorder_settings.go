@@ -1,4 +1,5 @@
-// The settings of the query log: where it is, what its look-up ids are made with, how long it is kept.
+// The settings of the query log: where it is, what its look-up ids are made with, how long it is
+// kept.
 package main
 
 import (

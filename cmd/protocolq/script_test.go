@@ -1,4 +1,5 @@
-// The command line's manual, executed: every script in testdata/script runs the program as a user would.
+// The command line's manual, executed: every script in testdata/script runs the program as a user
+// would.
 package main
 
 import (
@@ -60,7 +61,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// keepKeys takes the key files of a script out of others' hands, as whoever makes one does. Scripts are unpacked with 0666.
+// keepKeys takes the key files of a script out of others' hands, as whoever makes one does. Scripts
+// are unpacked with 0666.
 func keepKeys(dir string) error {
 	for _, ending := range []string{"*.key", "*.pem", "*.pub"} {
 		paths, err := filepath.Glob(filepath.Join(dir, ending))

@@ -1,4 +1,5 @@
-// One setting: one field, one flag, one PROTOCOLQ_… variable and one key in the file, all from one line of a table.
+// One setting: one field, one flag, one PROTOCOLQ_… variable and one key in the file, all from one
+// line of a table.
 package main
 
 import (
@@ -12,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// setting is one line of the table in config.go. Its text is parsed into the Config's field; whether
-// the value can be used is asked afterwards, so that all faults are told at once.
+// setting is one line of the table in config.go. Its text is parsed into the Config's field;
+// whether the value can be used is asked afterwards, so that all faults are told at once.
 type setting struct {
 	name     string                  // the flag; the variable and the file key follow from it
 	kind     string                  // what stands for the value in the help
@@ -57,8 +58,8 @@ type settings struct {
 	warnings []string // of load, about key files, for the log
 }
 
-// newSettings takes the lines called names from all, or all of them when names is empty. Where one of them names a key's
-// file, strict-files comes with it.
+// newSettings takes the lines called names from all, or all of them when names is empty. Where one
+// of them names a key's file, strict-files comes with it.
 func newSettings(all []setting, names ...string) *settings {
 	s := &settings{all: all, list: all, flags: map[string]*rawFlag{}, from: map[string]string{}}
 	if len(names) == 0 {

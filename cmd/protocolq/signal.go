@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// signalled ends at the first signal, for whoever waits before there is a command with a context: files may be pipes.
+// signalled ends at the first signal, for whoever waits before there is a command with a context:
+// files may be pipes.
 var signalled, setSignalled = context.WithCancel(context.Background())
 
 // stoppedError ends a command that a signal found reading a file.

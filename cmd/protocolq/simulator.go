@@ -1,4 +1,5 @@
-// protocolq simulator: the practice gateway, which speaks the real one's words and misbehaves by name.
+// protocolq simulator: the practice gateway, which speaks the real one's words and misbehaves by
+// name.
 package main
 
 import (

@@ -47,7 +47,8 @@ func slips(params mapi.Params, t mapi.SignType, cs charsetChoice) (warnings []st
 	return warnings
 }
 
-// quoted says whether a value stands in quotes that the shell did not take, as in partner='"2088…"'.
+// quoted says whether a value stands in quotes that the shell did not take, as in
+// partner='"2088…"'.
 func quoted(value string) bool {
 	last := len(value) - 1
 	return last > 0 && (value[0] == '"' || value[0] == '\'') && value[last] == value[0]

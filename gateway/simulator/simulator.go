@@ -1,11 +1,11 @@
 // Package simulator is the practice gateway: an http.Handler that plays the real one,
 // strictly.
 //
-// It answers query_customer_protocol as the gateway at /gateway.do does: it checks the request by the gateway owner's appendix (table 3-1), verifies
-// the sign, and answers with HTTP 200 and a flat XML document. It also misbehaves on
-// demand, in every way that a gateway or the network before it has been seen to, and
-// keeps an append-only log of the calls, so that a test can count them without
-// trusting whoever made them.
+// It answers query_customer_protocol as the gateway at /gateway.do does: it checks the request by
+// the gateway owner's appendix (table 3-1), verifies the sign, and answers with HTTP 200 and a flat
+// XML document. It also misbehaves on demand, in every way that a gateway or the network before it
+// has been seen to, and keeps an append-only log of the calls, so that a test can count them
+// without trusting whoever made them.
 //
 // What it answers is decided by the account that is asked for (see [ScenarioNames]
 // and scenario.go), never by chance: two simulators with the same seed give the same

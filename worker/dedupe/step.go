@@ -231,15 +231,16 @@ func (g *Group[Q]) perform(f *flight[Q], l *Lease, first *Ask[Q]) {
 	}
 	failpoint.Hit("after-store")
 	f.ran, f.read = rec.Run, out.Read
-	// Who asks from now on is told at once, here as in every other process, which hears of the record as soon as it is
-	// stored. What is told beside precedes the answers, and the acknowledgements, of those who waited for the run.
+	// Who asks from now on is told at once, here as in every other process, which hears of the
+	// record as soon as it is stored. What is told beside precedes the answers, and the
+	// acknowledgements, of those who waited for the run.
 	g.own(f, l.seq, &rec)
 	g.do.Stored(ctx, first.Query, &rec, out.Read)
 }
 
-// lastWords is the context of what must still be stored after a run: it outlives the work, but not for
-// long. While the work goes on there is no end to it: an answer that was paid for is not thrown away because
-// the store is away.
+// lastWords is the context of what must still be stored after a run: it outlives the work, but not
+// for long. While the work goes on there is no end to it: an answer that was paid for is not thrown
+// away because the store is away.
 func (g *Group[Q]) lastWords() (context.Context, context.CancelFunc) {
 	if g.work.Err() == nil {
 		return g.last, func() {}

@@ -43,12 +43,13 @@ func (s *Stream) Get(ctx context.Context, key string) (Entry, error) {
 	return entryOf(r)
 }
 
-// Watch hands every change of every record to g, until stop is called. A slow reader loses changes and polls instead.
+// Watch hands every change of every record to g, until stop is called. A slow reader loses changes
+// and polls instead.
 func Watch[Q any](s *Stream, g *Group[Q], log *slog.Logger) (stop func(), err error) {
 	return s.records.Watch("*", func(r record.Record, err error) {
 		if err == nil && (written(r.Data, g.o.Owner) || g.Known(r.Name, r.Seq)) {
-			// What this process wrote it takes in when it is acknowledged. A claim of its own that another
-			// marks suspect is passed over, too: the next write finds that out.
+			// What this process wrote it takes in when it is acknowledged. A claim of its own that
+			// another marks suspect is passed over, too: the next write finds that out.
 			return
 		}
 		var e Entry

@@ -8,29 +8,34 @@ import (
 	"time"
 )
 
-// Batch is one message of the log, written by one member on its own subject, except that another may write the member's seal.
+// Batch is one message of the log, written by one member on its own subject, except that another
+// may write the member's seal.
 type Batch struct {
 	Head
 	Entries []Entry // none in a beat; at most [MaxEntries]
 
-	// What follows is not in the message's bytes: the log says it of the message. It is zero before the batch is stored.
+	// What follows is not in the message's bytes: the log says it of the message. It is zero before
+	// the batch is stored.
 
 	Member   Member    // on whose subject it lies
 	Position uint64    // its sequence in the stream, from 1 on
 	Stored   time.Time // by the server's clock
-	// Corrupt holds the bytes of a message that is not what was written, of which nothing else is known: its writer is sealed
-	// here, and as it may have held a begin, all of that member's keys wait for a whole lease. Nil in any other batch.
+	// Corrupt holds the bytes of a message that is not what was written, of which nothing else is
+	// known: its writer is sealed here, and as it may have held a begin, all of that member's keys
+	// wait for a whole lease. Nil in any other batch.
 	Corrupt []byte
 }
 
 // Head is what a batch says of itself.
 type Head struct {
-	// Format is how the bytes lie, Layout by which rules the fleet folds them. A reader that is older than either leaves.
+	// Format is how the bytes lie, Layout by which rules the fleet folds them. A reader that is
+	// older than either leaves.
 	Format, Layout uint8
-	// Number counts the member's batches from 1 on. A seal has the number that the next batch would have had.
+	// Number counts the member's batches from 1 on. A seal has the number that the next batch would
+	// have had.
 	Number uint64
-	// Read is the position that the writer had applied when it decided what is in the batch. It never exceeds the position of
-	// any decision that is not yet in a batch.
+	// Read is the position that the writer had applied when it decided what is in the batch. It
+	// never exceeds the position of any decision that is not yet in a batch.
 	Read uint64
 }
 
@@ -46,8 +51,8 @@ func (b *Batch) Seal() *Seal {
 // Ref is the place of the entry at index i of the batch.
 func (b *Batch) Ref(i int) Ref { return Ref{Position: b.Position, Index: uint16(i + 1)} }
 
-// Member is the id of one incarnation of a worker, unique in space and time: 1 to 64 of A-Z, a-z, 0-9, - and _, for it is a
-// token of subjects.
+// Member is the id of one incarnation of a worker, unique in space and time: 1 to 64 of A-Z, a-z,
+// 0-9, - and _, for it is a token of subjects.
 type Member string
 
 // Valid reports whether m can be a member's id.
@@ -63,12 +68,14 @@ func (m Member) Valid() bool {
 // Key is the first 128 bits of the sum that a key's token is written from.
 type Key [16]byte
 
-// Hash is 128 bits of a hash: of a question, or keyed of an id or a person. The zero Hash is that of nothing.
+// Hash is 128 bits of a hash: of a question, or keyed of an id or a person. The zero Hash is that
+// of nothing.
 type Hash [16]byte
 
-// Ref is the first place of an entry: the position of its batch and which entry it is there, from 1 on. It is the entry's
-// identity and stays when the entry is carried. The zero Ref is that of nothing. A Ref with an Index and Position 0 is of the
-// batch that it lies in, whose position nobody knows before it is stored; reading a batch fills it in.
+// Ref is the first place of an entry: the position of its batch and which entry it is there, from 1
+// on. It is the entry's identity and stays when the entry is carried. The zero Ref is that of
+// nothing. A Ref with an Index and Position 0 is of the batch that it lies in, whose position
+// nobody knows before it is stored; reading a batch fills it in.
 type Ref struct {
 	Position uint64
 	Index    uint16

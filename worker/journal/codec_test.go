@@ -80,7 +80,8 @@ func TestEntriesComeBack(t *testing.T) {
 	}
 }
 
-// The bytes of each kind are those of every version: a changed file is a log that other workers do not read.
+// The bytes of each kind are those of every version: a changed file is a log that other workers do
+// not read.
 func TestGolden(t *testing.T) {
 	for name, e := range samples() {
 		data, err := journal.Encode(41, 999, e)
@@ -103,7 +104,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Times lose what is below a millisecond, and none becomes zero, which says that there is no deadline.
+// Times lose what is below a millisecond, and none becomes zero, which says that there is no
+// deadline.
 func TestTimesAreRoundedUp(t *testing.T) {
 	for in, want := range map[time.Duration]time.Duration{0: 0, 1: time.Millisecond, time.Millisecond: time.Millisecond, 1_500_001: 2 * time.Millisecond} {
 		a := &journal.Ask{Door: journal.Await, Left: in, MaxAge: -7}
@@ -331,7 +333,8 @@ func TestRefusedWhenWritten(t *testing.T) {
 	}
 }
 
-// A batch takes what fits and no more, and one entry that fits into none is told from one that fits into the next.
+// A batch takes what fits and no more, and one entry that fits into none is told from one that fits
+// into the next.
 func TestRoom(t *testing.T) {
 	big := &journal.Ask{Door: journal.Await, Query: make([]byte, 64<<10)}
 	d, n := journal.NewDraft(0), 0

@@ -26,8 +26,8 @@ var (
 	errRange = errors.New("is out of range")
 )
 
-// coder takes fields one after the other: into out where in is nil, else from in. The first fault stays. Where it writes it
-// changes nothing of what it is given.
+// coder takes fields one after the other: into out where in is nil, else from in. The first fault
+// stays. Where it writes it changes nothing of what it is given.
 type coder struct {
 	out []byte
 	in  *pack.Reader
@@ -152,7 +152,8 @@ func (c *coder) flag(v *bool) {
 	}
 }
 
-// duration takes whole milliseconds, rounded up: what is left of a time must not become 0, which is none.
+// duration takes whole milliseconds, rounded up: what is left of a time must not become 0, which is
+// none.
 func (c *coder) duration(v *time.Duration) {
 	n := int64(*v / time.Millisecond)
 	switch {
@@ -177,7 +178,8 @@ func (c *coder) optional(v *time.Duration) {
 	}
 }
 
-// ref takes a place by its distance from a position: those that lie close together take three bytes.
+// ref takes a place by its distance from a position: those that lie close together take three
+// bytes.
 func (c *coder) ref(v *Ref, from uint64) {
 	if !c.reads() {
 		c.must(v.Position <= maxNumber && (v.Index > 0 || v.Position == 0), errRange)

@@ -19,7 +19,8 @@ type composed struct {
 	unknown   bool // it is on its way, and may be in the log
 }
 
-// reserve is the part of a batch that queued entries leave to decisions, which need none to come first.
+// reserve is the part of a batch that queued entries leave to decisions, which need none to come
+// first.
 func reserve(limit int) int { return limit / 4 }
 
 // compose makes a batch of what waits; nil when there is nothing to send.

@@ -434,7 +434,8 @@ func wholeBatchesPass(s *subject) {
 	}
 }
 
-// Four members write as fast as they can, and each reads what all wrote, in one order and without a gap.
+// Four members write as fast as they can, and each reads what all wrote, in one order and without a
+// gap.
 func everybodyReadsTheSame(s *subject) {
 	const members, entries = 4, 60
 	ctx, cancel := context.WithCancel(s.t.Context())

@@ -12,9 +12,11 @@ import (
 )
 
 var (
-	// ErrCorrupt says that a message is not what was written: an alarm. Its writer is sealed there, see [Batch.Corrupt].
+	// ErrCorrupt says that a message is not what was written: an alarm. Its writer is sealed there,
+	// see [Batch.Corrupt].
 	ErrCorrupt = errors.New("journal: batch is corrupt")
-	// ErrNewer says that a batch is what was written and not understood, as of a newer worker: this reader leaves the fleet.
+	// ErrNewer says that a batch is what was written and not understood, as of a newer worker: this
+	// reader leaves the fleet.
 	ErrNewer = errors.New("journal: batch is not understood: update this worker")
 
 	errUnknown = errors.New("is not known")
@@ -29,8 +31,9 @@ type Message struct {
 	Data     []byte
 }
 
-// Decode reads a batch. What is in it shares the message's memory: who keeps a query or a result for long clones it. With
-// [ErrCorrupt] the batch has nothing but what the log says of it; with [ErrNewer] it means nothing.
+// Decode reads a batch. What is in it shares the message's memory: who keeps a query or a result
+// for long clones it. With [ErrCorrupt] the batch has nothing but what the log says of it; with
+// [ErrNewer] it means nothing.
 func Decode(m Message) (*Batch, error) {
 	b := &Batch{Member: m.Member, Position: m.Position, Stored: m.Stored}
 	if len(m.Data) < prefix || binary.BigEndian.Uint32(m.Data[1:]) != sum(m.Data) {

@@ -15,15 +15,16 @@ import (
 var (
 	// ErrNoRoom says that an entry goes into another batch: this one has no room left.
 	ErrNoRoom = errors.New("journal: no room in this batch")
-	// ErrInvalid says that an entry can be in no batch: too long, or not what its kind must be. A further try helps nobody.
+	// ErrInvalid says that an entry can be in no batch: too long, or not what its kind must be. A
+	// further try helps nobody.
 	ErrInvalid = errors.New("journal: entry is not valid")
 
 	errAfterSeal = errors.New("comes after the seal")
 )
 
-// A batch is its format (1 byte), the CRC32C of all but these four bytes (4), the head (bytes with a length) and the entries (each
-// its kind and bytes with a length). Every format begins with these five bytes, so that a changed byte is never taken for a
-// newer writer.
+// A batch is its format (1 byte), the CRC32C of all but these four bytes (4), the head (bytes with
+// a length) and the entries (each its kind and bytes with a length). Every format begins with these
+// five bytes, so that a changed byte is never taken for a newer writer.
 const (
 	prefix = 5
 	// maxHead is more than a head takes: the length, the layout and two numbers.
@@ -57,8 +58,9 @@ func newDraft(limit int, spare []byte) *Draft {
 	return &Draft{limit: limit, out: append(spare[:0], make([]byte, room)...)}
 }
 
-// Add adds an entry and gives its place in this batch, for others in it to refer to. With [ErrNoRoom] the entry fits into a
-// later batch, with [ErrInvalid] into none; the batch stays as it was.
+// Add adds an entry and gives its place in this batch, for others in it to refer to. With
+// [ErrNoRoom] the entry fits into a later batch, with [ErrInvalid] into none; the batch stays as it
+// was.
 func (d *Draft) Add(e Entry) (Ref, error) {
 	c := coders.Get().(*coder)
 	defer coders.Put(c)
@@ -106,7 +108,8 @@ func (d *Draft) Entries() []Entry { return d.entries }
 // Size is how many bytes the batch takes at most.
 func (d *Draft) Size() int { return len(d.out) }
 
-// Encode gives the batch's bytes, which share the draft's memory, with a head of this package's Format and Layout.
+// Encode gives the batch's bytes, which share the draft's memory, with a head of this package's
+// Format and Layout.
 func (d *Draft) Encode(number, read uint64) ([]byte, error) {
 	head := Head{Format: Format, Layout: Layout, Number: number, Read: read}
 	c := coder{}

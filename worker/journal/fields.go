@@ -1,5 +1,6 @@
-// The fields of every kind of entry, in the order in which they lie in a batch. A new one goes to the end, where older readers
-// pass over it, and is read only where there is more: batches that were written without it stay readable.
+// The fields of every kind of entry, in the order in which they lie in a batch. A new one goes to
+// the end, where older readers pass over it, and is read only where there is more: batches that
+// were written without it stay readable.
 
 package journal
 

@@ -1,4 +1,5 @@
-// Whatever bytes lie in the log, a reader neither dies of them nor takes what was changed for what was written.
+// Whatever bytes lie in the log, a reader neither dies of them nor takes what was changed for what
+// was written.
 
 package journal_test
 
@@ -43,8 +44,8 @@ func seeds(f *testing.F) [][]byte {
 	return all
 }
 
-// FuzzDecode: a batch with any body and a right sum is read as it is or not understood; what is read is written and read again
-// without a change.
+// FuzzDecode: a batch with any body and a right sum is read as it is or not understood; what is
+// read is written and read again without a change.
 func FuzzDecode(f *testing.F) {
 	for _, data := range seeds(f) {
 		f.Add(data[0], data[5:])

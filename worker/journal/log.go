@@ -10,10 +10,12 @@ import (
 
 // Appender is the log to who writes.
 type Appender interface {
-	// Append stores data as the member's next message, if its last one is at position expect (0: it has none), and gives the
-	// position. It does not keep data. Any error but [ErrPermanent] leaves open whether it was stored, or will be: only [Appender.Last] tells.
+	// Append stores data as the member's next message, if its last one is at position expect (0: it
+	// has none), and gives the position. It does not keep data. Any error but [ErrPermanent] leaves
+	// open whether it was stored, or will be: only [Appender.Last] tells.
 	Append(ctx context.Context, a Append) (position uint64, err error)
-	// Last gives the member's newest message as the stream's leader has it; a zero Position says that there is none.
+	// Last gives the member's newest message as the stream's leader has it; a zero Position says
+	// that there is none.
 	Last(ctx context.Context, m Member) (Message, error)
 }
 
@@ -26,18 +28,19 @@ type Append struct {
 
 // Source is the log to who reads.
 type Source interface {
-	// Follow hands each message to each as it is stored, from one goroutine and nearly in order, until stop is called. Messages
-	// may be lost, late, and repeated.
+	// Follow hands each message to each as it is stored, from one goroutine and nearly in order,
+	// until stop is called. Messages may be lost, late, and repeated.
 	Follow(each func(Message)) (stop func(), err error)
-	// Next gives messages from a position on in their order, at least one if it can; what lies between them and before the
-	// first is not in the log. That there is none proves nothing: who answers may be behind.
+	// Next gives messages from a position on in their order, at least one if it can; what lies
+	// between them and before the first is not in the log. That there is none proves nothing: who
+	// answers may be behind.
 	Next(ctx context.Context, from uint64) ([]Message, error)
 }
 
 // Getter is the log to who needs one batch again.
 type Getter interface {
-	// Get gives the message at a position. A zero Position says that who answered does not have it: it was purged, or is not there
-	// yet.
+	// Get gives the message at a position. A zero Position says that who answered does not have it:
+	// it was purged, or is not there yet.
 	Get(ctx context.Context, position uint64) (Message, error)
 }
 
@@ -59,10 +62,11 @@ type Log interface {
 
 // State is what a log holds.
 type State struct {
-	// First and Last are the positions of the oldest and the newest message. A log that holds nothing has the position of the next
-	// message as First, and of the one before it as Last.
+	// First and Last are the positions of the oldest and the newest message. A log that holds
+	// nothing has the position of the next message as First, and of the one before it as Last.
 	First, Last uint64
-	// Bytes are what the messages take with all that is stored beside them, MaxBytes what they may take; 0: there is no bound.
+	// Bytes are what the messages take with all that is stored beside them, MaxBytes what they may
+	// take; 0: there is no bound.
 	Bytes, MaxBytes uint64
 }
 
@@ -76,11 +80,13 @@ func (s State) Fill() float64 {
 
 // What an Append comes to beside a position.
 var (
-	// ErrRefused says that the member's last message was not at the expected position, in the eyes of who answered.
+	// ErrRefused says that the member's last message was not at the expected position, in the eyes
+	// of who answered.
 	ErrRefused = errors.New("journal: another message was expected")
 	// ErrFull says that the log has no room, now.
 	ErrFull = errors.New("journal: the log is full")
-	// ErrPermanent says that nothing was stored, and that the same append will be refused for as long as settings are what they are.
+	// ErrPermanent says that nothing was stored, and that the same append will be refused for as
+	// long as settings are what they are.
 	ErrPermanent = errors.New("journal: the log does not take this")
 )
 

@@ -35,8 +35,8 @@ const (
 	directGet    = "$JS.API.DIRECT.GET."
 )
 
-// Publisher stores a message in its stream and gives its sequence there. What the server answers instead is a
-// [jetstream.APIError].
+// Publisher stores a message in its stream and gives its sequence there. What the server answers
+// instead is a [jetstream.APIError].
 type Publisher interface {
 	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
 }
@@ -56,8 +56,8 @@ type JetStreamOptions struct {
 // NewJetStream makes the log of a stream.
 func NewJetStream(o JetStreamOptions) *JetStream { return &JetStream{o} }
 
-// Config is that of the stream: nothing in it ends by itself, what is full refuses, and every message is republished once it is
-// committed.
+// Config is that of the stream: nothing in it ends by itself, what is full refuses, and every
+// message is republished once it is committed.
 func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: o.Stream, Subjects: []string{o.Journal + "*"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
@@ -66,7 +66,8 @@ func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamC
 	}
 }
 
-// Limit is how many bytes a batch may have: what the connection and the stream let through, and at most [MaxBatch].
+// Limit is how many bytes a batch may have: what the connection and the stream let through, and at
+// most [MaxBatch].
 func (j *JetStream) Limit(ctx context.Context) (int, error) {
 	info, err := j.info(ctx)
 	if err != nil {
@@ -276,7 +277,8 @@ func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
 		if err != nil {
 			return all, fmt.Errorf("journal: read on: %w", err)
 		}
-		// Each names the one before it in this answer: one that was lost on its way must not look as if it were not in the log.
+		// Each names the one before it in this answer: one that was lost on its way must not look
+		// as if it were not in the log.
 		if m.Header.Get(jetstream.LastSequenceHeader) != strconv.FormatUint(last, 10) {
 			return all, fmt.Errorf("journal: read on: a message of the answer was lost before position %d", got.Position)
 		}

@@ -90,7 +90,8 @@ func (c *servers) names(name string) journal.JetStreamOptions {
 	return journal.JetStreamOptions{Conn: nc, Publisher: publish.New(nc), Stream: strings.ToUpper(token) + "_JOURNAL", Journal: token + ".journal.", Followed: token + ".followed."}
 }
 
-// make makes a log's stream, as soon as the servers have found each other, and waits until it answers.
+// make makes a log's stream, as soon as the servers have found each other, and waits until it
+// answers.
 func (c *servers) make(t testing.TB, o journal.JetStreamOptions) jetstream.StreamConfig {
 	t.Helper()
 	config := o.Config(c.replicas, -1)
@@ -152,7 +153,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// What will never pass is told from what may: a batch that is too long for the stream, and one too long for the connection.
+// What will never pass is told from what may: a batch that is too long for the stream, and one too
+// long for the connection.
 func TestPermanentRefusals(t *testing.T) {
 	c := newServers(t, 1)
 	o := c.names("permanent")
@@ -224,7 +226,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// An answer of which a message is lost on its way ends before it: what is missing must not look as if it were not in the log.
+// An answer of which a message is lost on its way ends before it: what is missing must not look as
+// if it were not in the log.
 func TestAnswerWithALostMessage(t *testing.T) {
 	c := newServers(t, 1)
 	nc := c.js.Conn()

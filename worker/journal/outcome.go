@@ -1,4 +1,5 @@
-// What became of a batch that was not acknowledged: decided from what the log holds, and from nothing else.
+// What became of a batch that was not acknowledged: decided from what the log holds, and from
+// nothing else.
 
 package journal
 
@@ -28,8 +29,8 @@ type sent struct {
 	seals  bool   // it ends with the member's own seal
 }
 
-// fateOf decides by the member's last message. A batch is known by its member, its number and whether it is a seal; the seal
-// of another has the number that the batch would have had.
+// fateOf decides by the member's last message. A batch is known by its member, its number and
+// whether it is a seal; the seal of another has the number that the batch would have had.
 func fateOf(s sent, last Message) (fate, string) {
 	if last.Position == 0 {
 		if s.expect == 0 {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ErrPurged ends a reader that was so far behind that the log was purged beyond it: what was read is void, for a part of it is
-// missing. A new reader begins with what the log holds now.
+// ErrPurged ends a reader that was so far behind that the log was purged beyond it: what was read
+// is void, for a part of it is missing. A new reader begins with what the log holds now.
 var ErrPurged = errors.New("journal: the log was purged beyond this reader")
 
 const (
@@ -28,9 +28,11 @@ const (
 // ReaderOptions are what a [Reader] needs. Source and Apply are needed.
 type ReaderOptions struct {
 	Source Source
-	// After is the position up to which the log was read before; 0: the reader begins with whatever the log begins with.
+	// After is the position up to which the log was read before; 0: the reader begins with whatever
+	// the log begins with.
 	After uint64
-	// Apply takes every batch in the log's order, those of whose message is corrupt too, from Run's goroutine. Its error ends Run.
+	// Apply takes every batch in the log's order, those of whose message is corrupt too, from Run's
+	// goroutine. Its error ends Run.
 	Apply  func(*Batch) error
 	Logger *slog.Logger // nil: none
 }
@@ -67,8 +69,8 @@ func NewReader(o ReaderOptions) (*Reader, error) {
 // Position is the position up to which the log is applied.
 func (r *Reader) Position() uint64 { return r.cursor.Load() }
 
-// Run reads until ctx ends, Apply fails, a batch is not understood ([ErrNewer]), or what was read is void: [ErrPurged],
-// [ErrRewound]. It is called once.
+// Run reads until ctx ends, Apply fails, a batch is not understood ([ErrNewer]), or what was read
+// is void: [ErrPurged], [ErrRewound]. It is called once.
 func (r *Reader) Run(ctx context.Context) error {
 	stop, err := r.o.Source.Follow(r.take)
 	if err != nil {
@@ -115,7 +117,8 @@ func (p *pace) fetched(now time.Time, progress bool) {
 	}
 }
 
-// applied says that what was followed is applied as far as it is contiguous. A new gap is asked for at once.
+// applied says that what was followed is applied as far as it is contiguous. A new gap is asked for
+// at once.
 func (p *pace) applied(now time.Time, progress, behind bool) {
 	switch {
 	case behind && (progress || !p.behind):
@@ -159,7 +162,8 @@ func (r *Reader) take(m Message) {
 	}
 }
 
-// applyTaken applies what was followed as far as it is contiguous, and reports whether there is more of the log beyond a gap.
+// applyTaken applies what was followed as far as it is contiguous, and reports whether there is
+// more of the log beyond a gap.
 func (r *Reader) applyTaken() (behind bool, err error) {
 	r.mu.Lock()
 	inbox, lost := r.inbox, r.lost
@@ -208,8 +212,9 @@ func (r *Reader) late(m Message) error {
 	return fmt.Errorf("%w: position %d was stored at %v, and again at %v", ErrRewound, m.Position, was, m.Stored)
 }
 
-// fetch reads on, and reports whether there was anything. That there was nothing proves nothing. It asks for the message at the
-// cursor, too: what follows that one follows only if it is still the one that was read.
+// fetch reads on, and reports whether there was anything. That there was nothing proves nothing. It
+// asks for the message at the cursor, too: what follows that one follows only if it is still the
+// one that was read.
 func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()

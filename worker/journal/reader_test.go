@@ -1,4 +1,5 @@
-// Reading, in the time of a bubble: in order, without a gap, and never wrongly sure that there is none.
+// Reading, in the time of a bubble: in order, without a gap, and never wrongly sure that there is
+// none.
 
 package journal_test
 
@@ -204,7 +205,8 @@ func TestGapIsReadAtOnce(t *testing.T) {
 	})
 }
 
-// That nobody has what is missing proves nothing: it is asked for again and again, and comes by itself.
+// That nobody has what is missing proves nothing: it is asked for again and again, and comes by
+// itself.
 func TestNothingProvesNothing(t *testing.T) {
 	sit(t, 0, nil, func(d *desk) {
 		d.mu.Lock()
@@ -253,7 +255,8 @@ func TestHalfAnAnswer(t *testing.T) {
 	})
 }
 
-// A message that comes late, after the gap was closed, or twice, changes nothing; one that closes the gap is welcome.
+// A message that comes late, after the gap was closed, or twice, changes nothing; one that closes
+// the gap is welcome.
 func TestLateAndTwice(t *testing.T) {
 	sit(t, 0, nil, func(d *desk) {
 		d.conn.SetFaults(journaltest.Faults{Late: 1, LateBy: 5 * time.Second, Twice: 1})
@@ -305,7 +308,8 @@ func TestReaderOfARewoundLog(t *testing.T) {
 	}
 }
 
-// A reader that was cut off finds a log that was restored and has grown beyond the cursor: what follows is not its own.
+// A reader that was cut off finds a log that was restored and has grown beyond the cursor: what
+// follows is not its own.
 func TestRewoundAndGrown(t *testing.T) {
 	sit(t, 0, func(l *journaltest.Log) { write(l, 5) }, func(d *desk) {
 		d.wantRead("1 at 0s", "2 at 0s", "3 at 0s", "4 at 0s", "5 at 0s")

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// rewoundWait is how long an older log is doubted: a leader that lost its place may answer for 10 s as it was.
+// rewoundWait is how long an older log is doubted: a leader that lost its place may answer for 10 s
+// as it was.
 const rewoundWait = 12 * time.Second
 
-// store sends a batch until it is in the log, and gives its position; an error says that it never will be known to be there, or
-// is that of ctx.
+// store sends a batch until it is in the log, and gives its position; an error says that it never
+// will be known to be there, or is that of ctx.
 func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error) {
 	b.firstSent, b.unknown = time.Now(), true
 	for wait, again := minPause, false; ; wait, again = min(2*wait, maxPause), true {
@@ -45,7 +46,8 @@ func (w *Writer) send(ctx context.Context, s sent, data []byte) (uint64, error) 
 	return w.o.Log.Append(ctx, Append{Member: s.member, Expect: s.expect, Data: data})
 }
 
-// resolve finds out what became of a batch: stored, with its position, or absent. Any other fate is an error.
+// resolve finds out what became of a batch: stored, with its position, or absent. Any other fate is
+// an error.
 func (w *Writer) resolve(ctx context.Context, s sent) (fate, uint64, error) {
 	var doubted time.Time // since when the log looks rewound
 	for wait := minPause; ; wait = min(2*wait, maxPause) {
@@ -92,8 +94,8 @@ type Sealing struct {
 	Why              string // for people
 }
 
-// SealOther appends the seal of another member. It reports whether that member is sealed now, by whomever; if not, it has
-// written meanwhile and lives. With an error nobody knows.
+// SealOther appends the seal of another member. It reports whether that member is sealed now, by
+// whomever; if not, it has written meanwhile and lives. With an error nobody knows.
 func SealOther(ctx context.Context, log Appender, o Sealing) (bool, error) {
 	data, err := Encode(o.Number+1, o.Read, &Seal{By: o.By, Why: o.Why})
 	if err != nil {

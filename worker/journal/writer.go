@@ -14,24 +14,27 @@ import (
 )
 
 var (
-	// ErrSealed ends a writer whose member was sealed by another: what is not journalled goes on under a new member.
+	// ErrSealed ends a writer whose member was sealed by another: what is not journalled goes on
+	// under a new member.
 	ErrSealed = errors.New("journal: this member is sealed")
-	// ErrRewound ends a writer whose log was restored from an older copy or made anew: an alarm. All that was read of it is void.
+	// ErrRewound ends a writer whose log was restored from an older copy or made anew: an alarm.
+	// All that was read of it is void.
 	ErrRewound = errors.New("journal: the log is not the one that was written to")
 	// ErrQueueFull says that too much waits to be written.
 	ErrQueueFull = errors.New("journal: too much waits to be written")
 	// ErrEnded says that the writer has ended and an entry was not stored.
 	ErrEnded = errors.New("journal: the writer has ended")
-	// ErrUnknown says that the writer has ended while an entry was on its way: it may have been stored. It is journalled again
-	// under the next member, where its token or run makes one of both.
+	// ErrUnknown says that the writer has ended while an entry was on its way: it may have been
+	// stored. It is journalled again under the next member, where its token or run makes one of
+	// both.
 	ErrUnknown = errors.New("journal: ended before it was known whether this was stored")
 )
 
 const (
 	maxQueue     = 8 << 20
 	gapPerMember = 200 * time.Microsecond
-	// gapAhead is how much of the gaps to come may be used ahead: timers are no finer than a millisecond, and a batch that comes
-	// alone must not wait for one.
+	// gapAhead is how much of the gaps to come may be used ahead: timers are no finer than a
+	// millisecond, and a batch that comes alone must not wait for one.
 	gapAhead = 2 * time.Millisecond
 )
 
@@ -41,11 +44,13 @@ type WriterOptions struct {
 	Member Member // one that nobody has written as before
 	// Limit is how many bytes a batch takes at most; 0 is [MaxBatch], which no limit exceeds.
 	Limit int
-	// Decide is called when a batch is composed, and only then: it makes the decisions that are due, adds them, and says up to
-	// which position the log was applied when they were made. The entries that were queued are in the draft already, for a begin
-	// to refer to the ask beside it. What finds no room is decided again with the next batch. Nil: there are no decisions.
+	// Decide is called when a batch is composed, and only then: it makes the decisions that are
+	// due, adds them, and says up to which position the log was applied when they were made. The
+	// entries that were queued are in the draft already, for a begin to refer to the ask beside it.
+	// What finds no room is decided again with the next batch. Nil: there are no decisions.
 	Decide func(d *Draft) (read uint64)
-	// Stored is called with each batch that is stored, in order, before those that wait for its entries. It must not block.
+	// Stored is called with each batch that is stored, in order, before those that wait for its
+	// entries. It must not block.
 	Stored func(Written)
 	Logger *slog.Logger // nil: none
 }
@@ -54,8 +59,8 @@ type WriterOptions struct {
 type Written struct {
 	Number   uint64
 	Position uint64
-	// FirstSent is when it was sent for the first time: the member's lease counts from here. It has the monotonic clock's reading
-	// and the wall clock's.
+	// FirstSent is when it was sent for the first time: the member's lease counts from here. It has
+	// the monotonic clock's reading and the wall clock's.
 	FirstSent time.Time
 	Entries   []Entry // entry i has the place {Position, i+1}
 }
@@ -103,8 +108,9 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 	return &Writer{o: o, log: log.With("member", string(o.Member)), wake: make(chan struct{}, 1)}, nil
 }
 
-// SetMembers sets how many members the fleet has, this one among them. The more there are, the longer each waits between batches
-// (0.2 ms for each other member): else group commit fades, as everybody reads every batch.
+// SetMembers sets how many members the fleet has, this one among them. The more there are, the
+// longer each waits between batches (0.2 ms for each other member): else group commit fades, as
+// everybody reads every batch.
 func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n-1, 0)) * int64(gapPerMember)) }
 
 // Newest is the newest batch that is stored; its FirstSent is zero when there is none.
@@ -115,9 +121,9 @@ func (w *Writer) Newest() Written {
 	return Written{}
 }
 
-// Append queues an entry for the next batch that has room. done, if it is not nil, is called once, from Run, with the entry's
-// place or with the reason why it is not stored ([ErrUnknown]: may not be); it must not block. With an error of Append itself it
-// is never called.
+// Append queues an entry for the next batch that has room. done, if it is not nil, is called once,
+// from Run, with the entry's place or with the reason why it is not stored ([ErrUnknown]: may not
+// be); it must not block. With an error of Append itself it is never called.
 func (w *Writer) Append(e Entry, done func(Ref, error)) error {
 	c := coders.Get().(*coder)
 	defer coders.Put(c)
@@ -144,8 +150,9 @@ func (w *Writer) Wake() {
 	_ = w.add(func() error { w.decide = true; return nil })
 }
 
-// Beat sends a batch, though there be nothing to put into it, and calls done, if it is not nil, when that is stored: the
-// member's lease is renewed, and who seals another has proved that it can write.
+// Beat sends a batch, though there be nothing to put into it, and calls done, if it is not nil,
+// when that is stored: the member's lease is renewed, and who seals another has proved that it can
+// write.
 func (w *Writer) Beat(done func(error)) error {
 	return w.add(func() error {
 		if done == nil {
@@ -184,8 +191,9 @@ func (w *Writer) add(change func() error) error {
 	return nil
 }
 
-// Run writes until the member has sealed itself (nil), is sealed by another ([ErrSealed]), its log is another
-// ([ErrRewound]), the log refuses for good ([ErrPermanent]), or ctx ends. It is called once.
+// Run writes until the member has sealed itself (nil), is sealed by another ([ErrSealed]), its log
+// is another ([ErrRewound]), the log refuses for good ([ErrPermanent]), or ctx ends. It is called
+// once.
 func (w *Writer) Run(ctx context.Context) error {
 	s := sent{member: w.o.Member}
 	var b *composed
@@ -218,7 +226,8 @@ func (w *Writer) Run(ctx context.Context) error {
 	return err
 }
 
-// rest waits until something waits to be written, and the gaps after the batches before it have passed.
+// rest waits until something waits to be written, and the gaps after the batches before it have
+// passed.
 func (w *Writer) rest(ctx context.Context) error {
 	for len(w.taken) == 0 && !w.due() {
 		select {

@@ -1,4 +1,5 @@
-// Writing, in the time of a bubble: what goes into which batch, when it is sent, and what becomes of it.
+// Writing, in the time of a bubble: what goes into which batch, when it is sent, and what becomes
+// of it.
 
 package journal_test
 
@@ -189,7 +190,8 @@ func (s *stage) wantEnd(want error) {
 	}
 }
 
-// An entry that comes alone is sent at once; what comes while a batch is on its way is one batch, sent as that is acknowledged.
+// An entry that comes alone is sent at once; what comes while a batch is on its way is one batch,
+// sent as that is acknowledged.
 func TestGroupCommit(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		release := make(chan error)
@@ -215,7 +217,8 @@ func TestGroupCommit(t *testing.T) {
 	})
 }
 
-// Of 51 members each sends a batch in 10 ms, on average: 2 ms may be used ahead, and none after a rest.
+// Of 51 members each sends a batch in 10 ms, on average: 2 ms may be used ahead, and none after a
+// rest.
 func TestGaps(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.w.SetMembers(51)
@@ -238,7 +241,8 @@ func TestGaps(t *testing.T) {
 	})
 }
 
-// One of two sends eleven batches in a row before the first gap, and one who is alone as many as come.
+// One of two sends eleven batches in a row before the first gap, and one who is alone as many as
+// come.
 func TestShortGap(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		for n := range 100 {
@@ -269,7 +273,8 @@ func TestShortGap(t *testing.T) {
 	})
 }
 
-// Decisions are made when the batch is composed, beside what was queued before, and say what they know.
+// Decisions are made when the batch is composed, beside what was queued before, and say what they
+// know.
 func TestDecidedWhenComposed(t *testing.T) {
 	read, due := uint64(0), 0
 	var s *stage
@@ -332,7 +337,8 @@ func TestBeat(t *testing.T) {
 	})
 }
 
-// An acknowledgement that does not come: after 500 ms the leader knows. The lease counts from the first sending.
+// An acknowledgement that does not come: after 500 ms the leader knows. The lease counts from the
+// first sending.
 func TestLostAcknowledgement(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		wait(time.Second)
@@ -439,7 +445,8 @@ func TestSealedByAnother(t *testing.T) {
 	})
 }
 
-// A batch is stored, its acknowledgement lost, and the member sealed before it asks: it is not said to be lost.
+// A batch is stored, its acknowledgement lost, and the member sealed before it asks: it is not said
+// to be lost.
 func TestSealedAfterABatch(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})
@@ -509,7 +516,8 @@ func TestOwnSealAfterManyBatches(t *testing.T) {
 	})
 }
 
-// A log that is another is doubted for as long as a leader that lost its place may answer, and no longer.
+// A log that is another is doubted for as long as a leader that lost its place may answer, and no
+// longer.
 func TestRewound(t *testing.T) {
 	for name, rewind := range map[string]func(*journaltest.Log){
 		"restored":  func(l *journaltest.Log) { l.Restore(1) },
@@ -533,7 +541,8 @@ func TestRewound(t *testing.T) {
 	}
 }
 
-// An old leader that answers with less than is stored is not believed; the batch is written when the new one answers.
+// An old leader that answers with less than is stored is not believed; the batch is written when
+// the new one answers.
 func TestOldLeader(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.add(1)

@@ -13,8 +13,9 @@ import (
 	"protocolq/worker/record"
 )
 
-// Two of three who wait hear their answer from elsewhere before their turn has come, as happens when the same keys are
-// asked for at several workers. The rate must be used all the same, and not by more.
+// Two of three who wait hear their answer from elsewhere before their turn has come, as happens
+// when the same keys are asked for at several workers. The rate must be used all the same, and not
+// by more.
 func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, seconds = 20, 30
@@ -70,8 +71,8 @@ func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 	})
 }
 
-// Who leaves hands his turn to one who has been there for a moment only: that nobody was let go for a minute before says
-// nothing about how fast calls go.
+// Who leaves hands his turn to one who has been there for a moment only: that nobody was let go for
+// a minute before says nothing about how fast calls go.
 func TestRateIsNotJudgedByItsIdleTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &record.Memory{}

@@ -17,8 +17,9 @@ import (
 
 // Records changes small records that the fleet shares.
 type Records interface {
-	// Change makes the record's next content out of the last one by edit, and again when another came between. The
-	// last one is empty where there is no record; no next one leaves the record as it is.
+	// Change makes the record's next content out of the last one by edit, and again when another
+	// came between. The last one is empty where there is no record; no next one leaves the record
+	// as it is.
 	Change(ctx context.Context, name string, edit func(last []byte) (next []byte, err error)) error
 }
 

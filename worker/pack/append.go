@@ -1,8 +1,9 @@
 // Writing: functions that append one value.
 
-// Package pack reads and writes MessagePack where every query passes several times: the records of keys and the lines of the
-// query log. Reflection made each record 15 allocations, and the msgpack library takes 13 bytes for a reason to ask for 4 GB
-// of memory. What comes from outside has a stricter reader of its own, in package messages.
+// Package pack reads and writes MessagePack where every query passes several times: the records of
+// keys and the lines of the query log. Reflection made each record 15 allocations, and the msgpack
+// library takes 13 bytes for a reason to ask for 4 GB of memory. What comes from outside has a
+// stricter reader of its own, in package messages.
 package pack
 
 import "encoding/binary"
@@ -26,7 +27,8 @@ func AppendText(b []byte, s string) []byte {
 // AppendBytes appends bytes.
 func AppendBytes(b, v []byte) []byte { return append(appendSize(b, 0xc4, len(v)), v...) }
 
-// appendSize appends a length in 1, 2 or 4 bytes after its head; narrowest is the head byte of the first.
+// appendSize appends a length in 1, 2 or 4 bytes after its head; narrowest is the head byte of the
+// first.
 func appendSize(b []byte, narrowest byte, n int) []byte {
 	switch {
 	case n < 1<<8:

@@ -244,7 +244,8 @@ func TestFirstFaultStays(t *testing.T) {
 	equal(t, r.Left(), 0)
 }
 
-// FuzzReader: whatever bytes come, nothing is read beyond them, and what is passed over is one value for the library, too.
+// FuzzReader: whatever bytes come, nothing is read beyond them, and what is passed over is one
+// value for the library, too.
 func FuzzReader(f *testing.F) {
 	for _, s := range []string{"", "\xc0", "\x81\xa1a\x92\x01\xcd\x01\x00", "\xde\x00\x01\xa1a\xc4\x02ab", "\xdd\xff\xff\xff\xff", "\xcb12345678", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\xd9\x03abcx", "\xd4\x01\x02"} {
 		f.Add([]byte(s))

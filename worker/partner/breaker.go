@@ -1,4 +1,5 @@
-// Breaker: when a partner is halted, probed and resumed. Decisions only, without a clock, a lock or a store.
+// Breaker: when a partner is halted, probed and resumed. Decisions only, without a clock, a lock or
+// a store.
 
 package partner
 
@@ -7,8 +8,8 @@ import (
 	"time"
 )
 
-// When a partner is halted: so many answers that find fault with its settings, over so many keys, within so long, and
-// no good one between. One strange query cannot do it.
+// When a partner is halted: so many answers that find fault with its settings, over so many keys,
+// within so long, and no good one between. One strange query cannot do it.
 const (
 	haltFaults = 5
 	haltKeys   = 3
@@ -40,8 +41,8 @@ type Write struct {
 	Seq  uint64
 }
 
-// Breaker is what one process knows of a partner: the shared halt, and the faults that it has seen itself. The zero
-// value is that of a partner without a record. Not safe for concurrent use.
+// Breaker is what one process knows of a partner: the shared halt, and the faults that it has seen
+// itself. The zero value is that of a partner without a record. Not safe for concurrent use.
 //
 //	        5 faults over 3 keys in a minute, nothing good between
 //	open ─────────────────────────────────────────────────────────► halted ──┐
@@ -58,7 +59,8 @@ type fault struct {
 	key string
 }
 
-// Learn takes in the record as it was read or watched. turned: the partner is halted now and was not, or the reverse.
+// Learn takes in the record as it was read or watched. turned: the partner is halted now and was
+// not, or the reverse.
 func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) {
 	if seq == b.seq {
 		return false
@@ -73,14 +75,14 @@ func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) {
 // Seq is the sequence of the record that was learned last; 0: none was.
 func (b *Breaker) Seq() uint64 { return b.seq }
 
-// LearnSince is Learn of a record that was asked for or written when Seq was before: what has been learned meanwhile is
-// newer, and holds.
+// LearnSince is Learn of a record that was asked for or written when Seq was before: what has been
+// learned meanwhile is newer, and holds.
 func (b *Breaker) LearnSince(before uint64, h Halt, seq uint64) (turned bool) {
 	return b.seq == before && b.Learn(h, seq)
 }
 
-// Call decides whether a call may be made at now. After is not 0 where it may not: how long to wait. probe is not nil
-// where it may be made only by who has written that first.
+// Call decides whether a call may be made at now. After is not 0 where it may not: how long to
+// wait. probe is not nil where it may be made only by who has written that first.
 func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 	if !b.halt.Halted {
 		return 0, nil
@@ -96,8 +98,8 @@ func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 	return 0, &Write{next, b.seq}
 }
 
-// Note takes in a run that ended at now, and decides whether it halts the partner, by name of owner, or resumes it.
-// It gives nil where the halt stays as it is.
+// Note takes in a run that ended at now, and decides whether it halts the partner, by name of
+// owner, or resumes it. It gives nil where the halt stays as it is.
 func (b *Breaker) Note(now time.Time, owner string, r Run) *Write {
 	switch r.Finding {
 	case Good:

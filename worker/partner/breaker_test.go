@@ -133,7 +133,8 @@ func TestBreakerCalls(t *testing.T) {
 	}
 }
 
-// A record that is known changes nothing; of one that is not, it is said whether the partner turned.
+// A record that is known changes nothing; of one that is not, it is said whether the partner
+// turned.
 func TestBreakerLearns(t *testing.T) {
 	var b partner.Breaker
 	for i, c := range []struct {

@@ -1,7 +1,8 @@
 // Gate: whether a call for a partner may go out now, over the whole fleet.
 
-// Package partner keeps a fleet from harm at the gateway: a partner whose settings are at fault is not asked for, and
-// the others are asked for at no more than their rate and concurrency. It knows no gateway and no messages.
+// Package partner keeps a fleet from harm at the gateway: a partner whose settings are at fault is
+// not asked for, and the others are asked for at no more than their rate and concurrency. It knows
+// no gateway and no messages.
 //
 //	Halted ──► Enter: concurrency, then rate ──► the call, each further one after Pace ──► Note ──► leave
 //
@@ -24,8 +25,8 @@ import (
 type Records interface {
 	record.Store
 	limit.Records
-	// Watch calls changed with each record that is written and whose name matches pattern, in which * stands for
-	// one token. It may miss some.
+	// Watch calls changed with each record that is written and whose name matches pattern, in which
+	// * stands for one token. It may miss some.
 	Watch(pattern string, changed func(record.Record, error)) (stop func(), err error)
 }
 
@@ -45,7 +46,8 @@ type Options struct {
 	Logger   *slog.Logger     // discarded when nil
 }
 
-// Gate holds the fleet to its limits and lets nobody ask for a halted partner. It is safe for concurrent use.
+// Gate holds the fleet to its limits and lets nobody ask for a halted partner. It is safe for
+// concurrent use.
 type Gate struct {
 	o      Options
 	rates  map[string]*limit.Rate
@@ -84,8 +86,8 @@ func New(o Options) *Gate {
 	return g
 }
 
-// Halted reports whether the partner is halted, and after how long it may be tried. While it is, one call a minute is
-// let through, by whichever process writes that down first.
+// Halted reports whether the partner is halted, and after how long it may be tried. While it is,
+// one call a minute is let through, by whichever process writes that down first.
 func (g *Gate) Halted(ctx context.Context, partner string) (after time.Duration, halted bool) {
 	b := g.breakers[partner]
 	if b == nil {
@@ -104,9 +106,10 @@ func (g *Gate) Halted(ctx context.Context, partner string) (after time.Duration,
 	return 0, false
 }
 
-// Enter waits for a call's turn within the partner's concurrency and rate, until ctx ends. Where the rate would keep
-// it for too long it takes no turn and gives how long that would be. After an error a limit could not be kept, and no
-// call may be made. Otherwise leave is not nil: call it when the call and those that follow it have ended.
+// Enter waits for a call's turn within the partner's concurrency and rate, until ctx ends. Where
+// the rate would keep it for too long it takes no turn and gives how long that would be. After an
+// error a limit could not be kept, and no call may be made. Otherwise leave is not nil: call it
+// when the call and those that follow it have ended.
 func (g *Gate) Enter(ctx context.Context, partner string) (leave func(), after time.Duration, err error) {
 	leave = func() {}
 	if s := g.shares[partner]; s != nil {
@@ -121,8 +124,8 @@ func (g *Gate) Enter(ctx context.Context, partner string) (leave func(), after t
 	return leave, 0, nil
 }
 
-// Pace waits for the turn of a further call within the partner's rate. When that would be later than most from now, it
-// takes no turn and gives how long it would have been.
+// Pace waits for the turn of a further call within the partner's rate. When that would be later
+// than most from now, it takes no turn and gives how long it would have been.
 func (g *Gate) Pace(ctx context.Context, partner string, most time.Duration) (after time.Duration, err error) {
 	if r := g.rates[partner]; r != nil {
 		return r.Wait(ctx, most)

@@ -78,7 +78,8 @@ func fail(t *testing.T, g *partner.Gate, id string) {
 	}
 }
 
-// What one process has seen halts the partner for all; one of them probes it, once a minute; a good answer resumes it.
+// What one process has seen halts the partner for all; one of them probes it, once a minute; a good
+// answer resumes it.
 func TestGatesHaltTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -141,7 +142,8 @@ func TestOneProbe(t *testing.T) {
 	})
 }
 
-// An operator's word holds at once, has no probe, and no answer ends it; it is written over what a worker has written.
+// An operator's word holds at once, has no probe, and no answer ends it; it is written over what a
+// worker has written.
 func TestOperatorHasTheLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -198,7 +200,8 @@ func (o *overtaken) Put(ctx context.Context, name string, data []byte, t record.
 	return seq, err
 }
 
-// The acknowledgement of an own write may come after the change that followed it: the newer one holds.
+// The acknowledgement of an own write may come after the change that followed it: the newer one
+// holds.
 func TestOwnWriteIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -213,7 +216,8 @@ func TestOwnWriteIsOvertaken(t *testing.T) {
 	})
 }
 
-// A halt that is read may be older than one that is seen before the answer comes: the newer one holds.
+// A halt that is read may be older than one that is seen before the answer comes: the newer one
+// holds.
 func TestReadIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -240,7 +244,8 @@ func TestReadIsOvertaken(t *testing.T) {
 	})
 }
 
-// faulty are records that are lost on the way: changes are not seen, or nothing can be written or read.
+// faulty are records that are lost on the way: changes are not seen, or nothing can be written or
+// read.
 type faulty struct {
 	*record.Memory
 	deaf                 bool
@@ -297,7 +302,8 @@ func TestMissedChangesAreRead(t *testing.T) {
 	})
 }
 
-// Without its records a gate halts nobody and probes nobody; what cannot be read is logged and changes nothing.
+// Without its records a gate halts nobody and probes nobody; what cannot be read is logged and
+// changes nothing.
 func TestGateWithoutRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory

@@ -1,4 +1,5 @@
-// Halt: what the fleet shares about a partner that is not asked for at present, and how it is read and written.
+// Halt: what the fleet shares about a partner that is not asked for at present, and how it is read
+// and written.
 
 package partner
 
@@ -10,7 +11,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// Halt is the shared record of a partner that is not asked for at present: since when, by whom and why.
+// Halt is the shared record of a partner that is not asked for at present: since when, by whom and
+// why.
 type Halt struct {
 	Halted    bool   `json:"halted"`
 	SinceMs   int64  `json:"since_ms,omitempty"` // unix ms
@@ -35,7 +37,8 @@ func ReadHalt(ctx context.Context, s record.Store, partner string) (Halt, error)
 	return decodeHalt(r.Data)
 }
 
-// WriteHalt writes a partner's halt, over whatever a worker makes of it meanwhile: an operator has the last word.
+// WriteHalt writes a partner's halt, over whatever a worker makes of it meanwhile: an operator has
+// the last word.
 func WriteHalt(ctx context.Context, s record.Store, partner string, h Halt) error {
 	return record.Change(ctx, s, nameOf(partner), func([]byte) ([]byte, error) { return json.Marshal(h) })
 }

@@ -47,7 +47,8 @@ func TestGatesShareTheirConcurrency(t *testing.T) {
 	})
 }
 
-// A call that would wait for the rate too long is refused with how long, and takes no place among the calls that are under way.
+// A call that would wait for the rate too long is refused with how long, and takes no place among
+// the calls that are under way.
 func TestGateKeepsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory

@@ -1,4 +1,5 @@
-// How a Gate keeps up with the fleet: it watches halts, reads them now and then, and renews its shares.
+// How a Gate keeps up with the fleet: it watches halts, reads them now and then, and renews its
+// shares.
 
 package partner
 
@@ -17,8 +18,8 @@ const (
 	refreshEvery = 20              // times that shares are renewed
 )
 
-// Watch reads the halts, and takes in changed ones until stop is called. Those that cannot be read yet are logged, and
-// read by Run.
+// Watch reads the halts, and takes in changed ones until stop is called. Those that cannot be read
+// yet are logged, and read by Run.
 func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
 	stop, err = g.o.Records.Watch("*."+HaltRecord, func(r record.Record, err error) {
 		if err != nil {
@@ -58,7 +59,8 @@ func (g *Gate) refresh(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// Run renews the shares of calls, and reads the halts now and then in case a change was missed, until ctx ends.
+// Run renews the shares of calls, and reads the halts now and then in case a change was missed,
+// until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
 	tick := time.NewTicker(limit.ShareEvery)
 	defer tick.Stop()

@@ -23,8 +23,8 @@ const (
 	lastTryAgain    = 2 * time.Second
 )
 
-// publishRuns publishes the lines of runs. Those that come together while the last ones are on their way go into one
-// message: a disk is synced once for all of them.
+// publishRuns publishes the lines of runs. Those that come together while the last ones are on
+// their way go into one message: a disk is synced once for all of them.
 func (p *Publisher) publishRuns(ctx context.Context) {
 	for {
 		select {
@@ -129,8 +129,9 @@ func (p *Publisher) publishRemembered(ctx context.Context) {
 	}
 }
 
-// publish brings a line into the stream; false means that ctx ended first. While the stream is full or away it says
-// so, once. One acknowledgement that was lost, as by a machine that stood still, says nothing of it.
+// publish brings a line into the stream; false means that ctx ended first. While the stream is full
+// or away it says so, once. One acknowledgement that was lost, as by a machine that stood still,
+// says nothing of it.
 func (p *Publisher) publish(ctx context.Context, subject string, line Line) bool {
 	for tries, wait := 1, firstTryAgain; ; tries, wait = tries+1, min(2*wait, lastTryAgain) {
 		_, err := p.o.To.PublishWithin(ctx, tryFor, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})

@@ -17,7 +17,8 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// stored publishes the line of a stored ask; after gives how long it took until it was done with, -1 while it is not.
+// stored publishes the line of a stored ask; after gives how long it took until it was done with,
+// -1 while it is not.
 func stored(p *querylog.Publisher, token, run string) (after func() time.Duration, written func() bool) {
 	begun := time.Now()
 	var mu sync.Mutex
@@ -41,7 +42,8 @@ func stored(p *querylog.Publisher, token, run string) (after func() time.Duratio
 		}
 }
 
-// Lines of stored asks wait for each other, and their acknowledgements with them; not when the worker ends.
+// Lines of stored asks wait for each other, and their acknowledgements with them; not when the
+// worker ends.
 func TestLinesOfAsksWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const linger = 20 * time.Millisecond
@@ -69,7 +71,8 @@ func TestLinesOfAsksWaitForEachOther(t *testing.T) {
 	})
 }
 
-// Those of one run stand side by side, in the order in which they came, and more than a message holds are several.
+// Those of one run stand side by side, in the order in which they came, and more than a message
+// holds are several.
 func TestLinesOfManyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &played{}
@@ -163,7 +166,8 @@ func TestLinesOfRunsGoTogether(t *testing.T) {
 	})
 }
 
-// What ends the wait of a run: its line, or its own context; a line that cannot be made is logged and waited for by nobody.
+// What ends the wait of a run: its line, or its own context; a line that cannot be made is logged
+// and waited for by nobody.
 func TestRunIsNotWaitedForWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
@@ -183,8 +187,9 @@ func TestRunIsNotWaitedForWithoutEnd(t *testing.T) {
 	})
 }
 
-// A line whose acknowledgement is lost is sent again, as the same message, and says nothing of the stream. One that is
-// refused for want of room, or lost twice, says that it is full, until it takes a line again.
+// A line whose acknowledgement is lost is sent again, as the same message, and says nothing of the
+// stream. One that is refused for want of room, or lost twice, says that it is full, until it takes
+// a line again.
 func TestFullLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer

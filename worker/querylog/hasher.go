@@ -1,4 +1,5 @@
-// What makes a personal field fit for the log: a mask for people, and a keyed hash by which it is found again.
+// What makes a personal field fit for the log: a mask for people, and a keyed hash by which it is
+// found again.
 
 package querylog
 
@@ -194,7 +195,8 @@ func normalEmail(s string) string {
 
 const redacted = "[redacted]"
 
-// String, GoString, Format, LogValue and MarshalJSON keep the keys out of whatever a Hasher is printed into.
+// String, GoString, Format, LogValue and MarshalJSON keep the keys out of whatever a Hasher is
+// printed into.
 func (h *Hasher) String() string { return redacted }
 
 // GoString is for %#v.

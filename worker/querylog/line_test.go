@@ -1,4 +1,5 @@
-// Lines: what goes in comes out, what is personal does not, and nothing hostile gets past the reader.
+// Lines: what goes in comes out, what is personal does not, and nothing hostile gets past the
+// reader.
 
 package querylog_test
 
@@ -154,7 +155,8 @@ func TestRunsAreManyInALine(t *testing.T) {
 	}
 }
 
-// The server drops a line whose identity it has seen: two batches that begin alike must differ in it.
+// The server drops a line whose identity it has seen: two batches that begin alike must differ in
+// it.
 func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
 	h := hasher(t)
 	ids := map[string]bool{}

@@ -49,7 +49,8 @@ func (m *masker) run(q *messages.Query, r Run) Run {
 	return r
 }
 
-// ask fills in whom the ask is about, and its asker's own id. A derived key is left out: e-mail and account find it.
+// ask fills in whom the ask is about, and its asker's own id. A derived key is left out: e-mail and
+// account find it.
 func (m *masker) ask(q *messages.Query, a Ask) Ask {
 	who := m.of(q)
 	if q.Key != "" {

@@ -14,8 +14,8 @@ import (
 	"protocolq/messages"
 )
 
-// Sink stores a message in its stream and gives its sequence there, or gives up after within. What the server answers
-// instead is a jetstream.APIError.
+// Sink stores a message in its stream and gives its sequence there, or gives up after within. What
+// the server answers instead is a jetstream.APIError.
 type Sink interface {
 	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
 }
@@ -30,9 +30,9 @@ type PublisherOptions struct {
 	Remembered int // 10,000: lines of answers from memory that wait at once; what comes beyond is dropped and counted
 }
 
-// Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and of stored asks are
-// tried until the stream has them. Those of answers from memory, which nobody waits for, are published in batches and
-// may be lost. All methods are safe for concurrent use.
+// Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and
+// of stored asks are tried until the stream has them. Those of answers from memory, which nobody
+// waits for, are published in batches and may be lost. All methods are safe for concurrent use.
 type Publisher struct {
 	o        PublisherOptions
 	log      *slog.Logger
@@ -61,7 +61,8 @@ type waitingRun struct {
 type Answered struct {
 	Query *messages.Query // whom it is about, and its asker's id: raw, they stay in this process
 	Ask   Ask             // all but what is masked, see Publisher
-	// Done is called once: with true when the line is in the stream, with false when Run ends before.
+	// Done is called once: with true when the line is in the stream, with false when Run ends
+	// before.
 	Done func(written bool)
 }
 
@@ -79,8 +80,8 @@ func NewPublisher(o PublisherOptions) *Publisher {
 // Discard is a Publisher that drops all lines at once: of a worker without a query log.
 var Discard = &Publisher{discards: true}
 
-// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q says of the run is
-// filled in: Key, Partner, Email and Account.
+// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q
+// says of the run is filled in: Key, Partner, Email and Account.
 func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
 	if p.discards {
 		return
@@ -101,9 +102,10 @@ func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
 	}
 }
 
-// PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It does not block:
-// while the stream takes no lines they wait here, and who acknowledges by Done bounds them. What its Query says is
-// filled in: Request, Partner, Email, Account, and the Key that the asker gave.
+// PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It
+// does not block: while the stream takes no lines they wait here, and who acknowledges by Done
+// bounds them. What its Query says is filled in: Request, Partner, Email, Account, and the Key that
+// the asker gave.
 func (p *Publisher) PublishAsk(a Answered) {
 	if p.discards {
 		a.Done(true)
@@ -115,8 +117,9 @@ func (p *Publisher) PublishAsk(a Answered) {
 	signal(p.moreAsks)
 }
 
-// PublishRemembered publishes the line of an ask that was answered without being stored, with the next batch. When
-// batches do not get away the line is dropped and counted. Whom it is about is filled in as by PublishAsk.
+// PublishRemembered publishes the line of an ask that was answered without being stored, with the
+// next batch. When batches do not get away the line is dropped and counted. Whom it is about is
+// filled in as by PublishAsk.
 func (p *Publisher) PublishRemembered(q *messages.Query, a Ask) {
 	if p.discards {
 		return

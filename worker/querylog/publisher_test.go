@@ -1,4 +1,5 @@
-// Whom lines are about, and what becomes of those from memory: on a clock of the test's own, into a log that the test plays.
+// Whom lines are about, and what becomes of those from memory: on a clock of the test's own, into a
+// log that the test plays.
 
 package querylog_test
 
@@ -139,8 +140,9 @@ func remember(p *querylog.Publisher, tokens ...string) {
 	}
 }
 
-// The log may be away for longer than a batch is tried: what was answered meanwhile is written when it is back, whosever
-// room it lay in. Only what is too much, or left at the end, is dropped, and counted.
+// The log may be away for longer than a batch is tried: what was answered meanwhile is written when
+// it is back, whosever room it lay in. Only what is too much, or left at the end, is dropped, and
+// counted.
 func TestAnswersFromMemoryOutlastALogThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every, try = 100 * time.Millisecond, 5 * time.Second

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// Edit makes a record's next content out of the last one, which is empty where there is no record. None leaves the
-// record as it is. It is called again when another write came between, and also when only the acknowledgement was
-// lost: then it is given its own work.
+// Edit makes a record's next content out of the last one, which is empty where there is no record.
+// None leaves the record as it is. It is called again when another write came between, and also
+// when only the acknowledgement was lost: then it is given its own work.
 type Edit func(last []byte) (next []byte, err error)
 
-// Waits between two rounds of a Change. Who met another comes back soon; who met nobody gives a server time.
+// Waits between two rounds of a Change. Who met another comes back soon; who met nobody gives a
+// server time.
 const (
 	rounds      = 8
 	firstJitter = 5 * time.Millisecond // doubles up to 80 ms
 	awayWait    = 500 * time.Millisecond
 )
 
-// Change reads the record, lets edit make its next content, and writes that, until nobody came between: at most 8
-// times. An error of Get or edit, and a store without room, end it at once.
+// Change reads the record, lets edit make its next content, and writes that, until nobody came
+// between: at most 8 times. An error of Get or edit, and a store without room, end it at once.
 func Change(ctx context.Context, s Store, name string, edit Edit) error {
 	for round := 1; ; round++ {
 		last, err := s.Get(ctx, name)

@@ -1,4 +1,5 @@
-// How often a change is tried and how long it rests, in exact times, on a store that follows a script.
+// How often a change is tried and how long it rests, in exact times, on a store that follows a
+// script.
 
 package record_test
 
@@ -12,7 +13,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// scripted is a store whose Puts fail by a list, one after the other; then, or where there is no error, they succeed.
+// scripted is a store whose Puts fail by a list, one after the other; then, or where there is no
+// error, they succeed.
 type scripted struct {
 	record.Memory
 	read   error   // of every Get

@@ -22,7 +22,8 @@ type store interface {
 	Watch(pattern string, changed func(record.Record, error)) (stop func(), err error)
 }
 
-// conformance is what a Store must do, by name. Each has records of its own, whose names begin with base.
+// conformance is what a Store must do, by name. Each has records of its own, whose names begin with
+// base.
 var conformance = map[string]func(t *testing.T, s store, base string){
 	"absent":     absentIsNoError,
 	"round trip": recordComesBack,
@@ -137,7 +138,8 @@ func oneWinner(t *testing.T, s store, base string) {
 			})
 		}
 		all.Wait()
-		// On a cluster a correct write may be refused while a wrong one is under way: then nobody has won.
+		// On a cluster a correct write may be refused while a wrong one is under way: then nobody
+		// has won.
 		if len(won) > 1 {
 			t.Fatalf("%d have written over %d: %v", len(won), expect, won)
 		}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Memory is a [Store] in this process. It keeps no TTL and has room without end. The zero value is ready.
+// Memory is a [Store] in this process. It keeps no TTL and has room without end. The zero value is
+// ready.
 type Memory struct {
 	mu       sync.Mutex // guards what follows
 	last     uint64     // of all sequences
@@ -67,8 +68,8 @@ func (m *Memory) Change(ctx context.Context, name string, edit func(last []byte)
 	return Change(ctx, m, name, edit)
 }
 
-// Watch calls changed with each record that is written and whose name matches pattern, before its Put returns, until
-// stop is called. It never fails.
+// Watch calls changed with each record that is written and whose name matches pattern, before its
+// Put returns, until stop is called. It never fails.
 func (m *Memory) Watch(pattern string, changed func(Record, error)) (stop func(), err error) {
 	w := &watcher{pattern, changed}
 	m.mu.Lock()

@@ -1,14 +1,17 @@
-// A record that a fleet shares: what is read of it, on what terms it is written, and how a write may fail.
+// A record that a fleet shares: what is read of it, on what terms it is written, and how a write
+// may fail.
 
-// Package record keeps small records that the processes of a fleet share, each under a name. A write says which
-// sequence it follows and is refused when another write came between: compare and swap.
+// Package record keeps small records that the processes of a fleet share, each under a name. A
+// write says which sequence it follows and is refused when another write came between: compare and
+// swap.
 //
 //	Get ──► edit ──► Put at that sequence ──► written
 //	 ▲                 │
 //	 └── ErrConflict ◄─┘
 //
-// [Change] walks this circle a bounded number of times. [Stream] keeps the records in a JetStream stream with one
-// message per subject, [Memory] in this process. What is in a record is its owner's business.
+// [Change] walks this circle a bounded number of times. [Stream] keeps the records in a JetStream
+// stream with one message per subject, [Memory] in this process. What is in a record is its owner's
+// business.
 package record
 
 import (
@@ -34,17 +37,18 @@ type Terms struct {
 
 // Store keeps records. It may be used by many at once.
 type Store interface {
-	// Get reads the newest record; one with Seq 0 where there is none. It may lag behind a Put by a moment, and
-	// for as long as a cluster has no leader.
+	// Get reads the newest record; one with Seq 0 where there is none. It may lag behind a Put by a
+	// moment, and for as long as a cluster has no leader.
 	Get(ctx context.Context, name string) (Record, error)
-	// Put writes the record on its terms and gives its new sequence. After one of the errors below nothing was
-	// written. Any other error, that of ctx too, leaves open whether it was.
+	// Put writes the record on its terms and gives its new sequence. After one of the errors below
+	// nothing was written. Any other error, that of ctx too, leaves open whether it was.
 	Put(ctx context.Context, name string, data []byte, t Terms) (seq uint64, err error)
 }
 
 // Errors of a Put that wrote nothing.
 var (
-	// ErrConflict: the record has another sequence, or another write of it is under way. Read it before concluding.
+	// ErrConflict: the record has another sequence, or another write of it is under way. Read it
+	// before concluding.
 	ErrConflict = errors.New("record: it has changed meanwhile")
 	// ErrFull: there is no room for it.
 	ErrFull = errors.New("record: there is no room for it")

@@ -21,8 +21,8 @@ const (
 	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
 )
 
-// Publisher stores a message in its stream and gives its sequence there, or gives up after within (0: when ctx ends).
-// What the server answers instead is a [jetstream.APIError].
+// Publisher stores a message in its stream and gives its sequence there, or gives up after within
+// (0: when ctx ends). What the server answers instead is a [jetstream.APIError].
 type Publisher interface {
 	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
 }
@@ -36,8 +36,8 @@ type Options struct {
 	Changed string     // the same of what the stream republishes
 }
 
-// Stream is a [Store] on a JetStream stream with one message per subject, direct get, RePublish, and, where a Put has
-// a TTL, a TTL per message.
+// Stream is a [Store] on a JetStream stream with one message per subject, direct get, RePublish,
+// and, where a Put has a TTL, a TTL per message.
 type Stream struct {
 	o      Options
 	direct string // direct-get API subject without the record's name
@@ -107,9 +107,10 @@ func (s *Stream) Change(ctx context.Context, name string, edit func(last []byte)
 	return Change(ctx, s, name, edit)
 }
 
-// Watch calls changed with each record that is written and whose name matches pattern, in which * stands for any one
-// token, until stop is called; one after the other, and with an error for what is no record. A change may be lost,
-// with the connection or by a reader who is far behind: read now and then what must not be missed.
+// Watch calls changed with each record that is written and whose name matches pattern, in which *
+// stands for any one token, until stop is called; one after the other, and with an error for what
+// is no record. A change may be lost, with the connection or by a reader who is far behind: read
+// now and then what must not be missed.
 func (s *Stream) Watch(pattern string, changed func(Record, error)) (stop func(), err error) {
 	sub, err := s.o.NATS.Subscribe(s.o.Changed+pattern, func(m *nats.Msg) {
 		changed(stored(m.Subject[len(s.o.Changed):], m))

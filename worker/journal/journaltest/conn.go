@@ -34,7 +34,8 @@ func (c *Conn) SetFaults(f Faults) {
 	c.faults = f
 }
 
-// Cut says whether the connection is cut. Requests that are on their way arrive; nothing else does, either way.
+// Cut says whether the connection is cut. Requests that are on their way arrive; nothing else does,
+// either way.
 func (c *Conn) Cut(cut bool) {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
@@ -122,7 +123,8 @@ func (c *Conn) Purge(ctx context.Context, below uint64) error {
 	return err
 }
 
-// request lets a request travel there, do at the log what it is for, and travel back, whatever becomes of ctx meanwhile.
+// request lets a request travel there, do at the log what it is for, and travel back, whatever
+// becomes of ctx meanwhile.
 func request[T any](ctx context.Context, c *Conn, do func() (T, error)) (T, error) {
 	type reply struct {
 		v   T
@@ -170,7 +172,8 @@ func (c *Conn) within(d time.Duration) time.Duration {
 	return time.Duration(c.rand.Int64N(int64(d) + 1))
 }
 
-// after calls do after d. Without any delay the caller waits for it: so a connection without faults has one order.
+// after calls do after d. Without any delay the caller waits for it: so a connection without faults
+// has one order.
 func after(d time.Duration, do func()) {
 	if d <= 0 {
 		do()
@@ -196,7 +199,8 @@ func (c *Conn) Follow(each func(journal.Message)) (func(), error) {
 	}, nil
 }
 
-// publish sends a stored message to who follows on this connection. The caller holds the log's lock.
+// publish sends a stored message to who follows on this connection. The caller holds the log's
+// lock.
 func (c *Conn) publish(m journal.Message) {
 	for _, f := range c.followers {
 		if c.cut || c.by(c.faults.LoseFollowed) {

@@ -1,8 +1,8 @@
 // A log in memory that goes wrong on purpose, in the time of a bubble and the same way each time.
 
-// Package journaltest is a log for tests: [Log] is the stream, a [Conn] one process's connection to it. What may go wrong between
-// the two is set by [Faults] and happens by a seeded choice at instants of the test's own clock (testing/synctest), so that a
-// seed that fails fails again.
+// Package journaltest is a log for tests: [Log] is the stream, a [Conn] one process's connection to
+// it. What may go wrong between the two is set by [Faults] and happens by a seeded choice at
+// instants of the test's own clock (testing/synctest), so that a seed that fails fails again.
 package journaltest
 
 import (
@@ -33,7 +33,8 @@ func New(seed uint64) *Log {
 	return &Log{seed: seed, next: 1, leader: true}
 }
 
-// Faults are what goes wrong on a connection. The zero value is a connection without any; each chance is from 0 to 1.
+// Faults are what goes wrong on a connection. The zero value is a connection without any; each
+// chance is from 0 to 1.
 type Faults struct {
 	// Delay is the most that each way of a request takes, and a message that is followed.
 	Delay time.Duration
@@ -41,7 +42,8 @@ type Faults struct {
 	LoseRequest, LoseReply float64
 	// Refuse refuses a correct append, as a cluster does while another write is under way.
 	Refuse float64
-	// LoseFollowed loses a message that is followed; Late lets it come up to LateBy later, and Twice a second time.
+	// LoseFollowed loses a message that is followed; Late lets it come up to LateBy later, and
+	// Twice a second time.
 	LoseFollowed, Late, Twice float64
 	LateBy                    time.Duration
 	// Behind lets Next answer as the log was up to this many messages ago.
@@ -57,14 +59,16 @@ func (l *Log) Connect(f Faults) *Conn {
 	return c
 }
 
-// OnStored calls stored with each message at the moment it is stored, under the log's lock: for a test's own checks.
+// OnStored calls stored with each message at the moment it is stored, under the log's lock: for a
+// test's own checks.
 func (l *Log) OnStored(stored func(journal.Message)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stored = stored
 }
 
-// SetLeader says whether there is a leader. Without one nothing is stored and nobody knows the last message.
+// SetLeader says whether there is a leader. Without one nothing is stored and nobody knows the last
+// message.
 func (l *Log) SetLeader(there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
