@@ -276,3 +276,20 @@ func TestFull(t *testing.T) {
 		s.wantLogged("1: 1/1 <nil>")
 	})
 }
+
+// Without a leader, or cut off, a writer waits for as long as it takes.
+func TestNoLeader(t *testing.T) {
+	play(t, journaltest.Faults{}, nil, func(s *stage) {
+		s.log.SetLeader(false)
+		s.add(1)
+		wait(time.Minute)
+		s.wantLogged()
+		s.log.SetLeader(true)
+		s.conn.Cut(true)
+		wait(time.Minute)
+		s.conn.Cut(false)
+		wait(3 * time.Second)
+		s.wantLogged("1: 1/1 <nil>")
+		s.wantBatches("1: 1")
+	})
+}
