@@ -98,13 +98,20 @@ func (s *subject) put(m journal.Member, expect uint64, data string) (uint64, err
 	}
 }
 
+// append is put of what is expected rightly. A cluster may refuse that, too, right after the batch
+// before it: as a writer does, it is tried again while that batch is still the newest.
 func (s *subject) append(m journal.Member, expect uint64, data string) uint64 {
 	s.t.Helper()
-	at, err := s.put(m, expect, data)
-	if err != nil || at == 0 {
-		s.t.Fatalf("append after %d: position %d, %v", expect, at, err)
+	for begun := time.Now(); ; <-time.After(20 * time.Millisecond) {
+		at, err := s.put(m, expect, data)
+		if err == nil && at != 0 {
+			return at
+		}
+		last, e := s.log.Last(s.ctx(), m)
+		if !errors.Is(err, journal.ErrRefused) || e != nil || last.Position != expect || time.Since(begun) > s.within {
+			s.t.Fatalf("append after %d: position %d, %v; the newest is %+v, %v", expect, at, err, last, e)
+		}
 	}
-	return at
 }
 
 func (s *subject) refused(m journal.Member, expect uint64) {
