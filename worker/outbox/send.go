@@ -34,20 +34,8 @@ var (
 	errNotWritten = errors.New("the line is not stored")
 )
 
-// What a server answers to a message that its stream will never take.
-const (
-	codeTooLarge      jetstream.ErrorCode = 10054 // above the stream's max_msg_size
-	codeHeaderTooLong jetstream.ErrorCode = 10097
-)
-
 // permanent reports whether the same message would be refused each time.
-func permanent(err error) bool {
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return api.ErrorCode == codeTooLarge || api.ErrorCode == codeHeaderTooLong
-	}
-	return errors.Is(err, errUnwritable) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
-		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
-}
+func permanent(err error) bool { return errors.Is(err, errUnwritable) || publish.Permanent(err) }
 
 // subjectFull reports whether a stream has no room for one subject, as that of an asker that does
 // not read its replies, and takes those of others. The server has one code for both and tells them

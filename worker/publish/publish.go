@@ -30,7 +30,22 @@ func Full(err error) bool {
 	return ok && api.ErrorCode == codeFull
 }
 
-const codeFull = jetstream.ErrorCode(10077)
+// Permanent reports whether err says that the same message would be refused each time: it is too
+// long for the stream or the connection, or is none that a server takes.
+func Permanent(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return api.ErrorCode == codeTooLarge || api.ErrorCode == codeHeaderTooLong
+	}
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
+		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
+}
+
+// What a server says of a message that it does not store.
+const (
+	codeFull          = jetstream.ErrorCode(10077)
+	codeTooLarge      = jetstream.ErrorCode(10054) // above the stream's max_msg_size
+	codeHeaderTooLong = jetstream.ErrorCode(10097)
+)
 
 // Publisher publishes on one connection. All methods are safe for concurrent use.
 type Publisher struct {

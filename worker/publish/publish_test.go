@@ -69,6 +69,10 @@ func TestPublishTellsWhatTheServerSays(t *testing.T) {
 	if full := fmt.Errorf("x: %w", &jetstream.APIError{ErrorCode: 10077}); publish.Full(err) || publish.Full(nil) || !publish.Full(full) {
 		t.Error("a full stream is told from nothing else")
 	}
+	tooLong := fmt.Errorf("x: %w", &jetstream.APIError{ErrorCode: 10054})
+	if publish.Permanent(err) || publish.Permanent(nil) || !publish.Permanent(tooLong) || !publish.Permanent(fmt.Errorf("x: %w", nats.ErrMaxPayload)) {
+		t.Error("what is refused for good is told from what may pass")
+	}
 	if _, err := p.Publish(t.Context(), &nats.Msg{Subject: "no.stream"}); !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Errorf("no stream: %v; want ErrNoStreamResponse", err)
 	}
