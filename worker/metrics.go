@@ -96,7 +96,7 @@ type Stats struct {
 	InFlight    int               `json:"in_flight"`
 	StoreFill   float64           `json:"store_fill"` // share of the record stream's bytes in use
 	LogFull     bool              `json:"log_full"`   // the query log takes no lines: no new calls
-	LogLost     uint64            `json:"log_lost"`   // lines of answers from memory that were dropped
+	LogLost     uint64            `json:"log_lost"`   // lines that never come into the query log: dropped, or refused for good
 	RetryBudget float64           `json:"retry_budget"`
 	UptimeMs    int64             `json:"uptime_ms"`
 }

@@ -21,6 +21,7 @@ const (
 	tryFor          = 5 * time.Second
 	firstTryAgain   = 50 * time.Millisecond // doubles
 	lastTryAgain    = 2 * time.Second
+	saidEvery       = 30 * time.Second // that lines were refused for good
 )
 
 // publishRuns publishes the lines of runs. Those that come together while the last ones are on
@@ -40,10 +41,8 @@ func (p *Publisher) publishRuns(ctx context.Context) {
 		for i := range runs {
 			lines[i] = runs[i].line
 		}
-		for _, line := range JoinRuns(lines) {
-			if !p.publish(ctx, p.o.Names.LogRun(), line) {
-				return
-			}
+		if !p.publishAll(ctx, p.o.Names.LogRun(), JoinRuns(lines), halvesOfRuns) {
+			return
 		}
 		for i := range runs {
 			close(runs[i].written)
@@ -51,8 +50,10 @@ func (p *Publisher) publishRuns(ctx context.Context) {
 	}
 }
 
-// publishAsks publishes the lines of stored asks, as many as have come together.
+// publishAsks publishes the lines of stored asks, as many as have come together, and in the end
+// gives back those that wait.
 func (p *Publisher) publishAsks(ctx context.Context) {
+	defer p.giveBack()
 	for {
 		select {
 		case <-ctx.Done():
@@ -83,19 +84,25 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 	}
 }
 
+// giveBack ends all that wait, and whatever comes from now on.
+func (p *Publisher) giveBack() {
+	p.mu.Lock()
+	asks := p.asks
+	p.asks, p.ended = nil, true
+	p.mu.Unlock()
+	for i := range asks {
+		asks[i].Done(false)
+	}
+}
+
 // publishLines publishes the lines of asks; false means that ctx ended first.
 func (p *Publisher) publishLines(ctx context.Context, asks []Ask) (written bool) {
 	slices.SortStableFunc(asks, func(x, y Ask) int { return strings.Compare(x.Run, y.Run) }) // those alike side by side
-	lines, err := EncodeAsks(asks)
-	if err != nil {
-		p.log.Error("ask not logged", "err", err)
+	lines, faults := encodeAsks(asks)
+	if len(faults) > 0 {
+		p.refuse(len(faults), faults[0])
 	}
-	for _, line := range lines {
-		if !p.publish(ctx, p.o.Names.LogAsk(), line) {
-			return false
-		}
-	}
-	return true
+	return p.publishAll(ctx, p.o.Names.LogAsk(), lines, halvesOfAsks)
 }
 
 // publishRemembered publishes the lines of answers from memory, until ctx ends and then once more.
@@ -129,25 +136,56 @@ func (p *Publisher) publishRemembered(ctx context.Context) {
 	}
 }
 
-// publish brings a line into the stream; false means that ctx ended first. While the stream is full
-// or away it says so, once. One acknowledgement that was lost, as by a machine that stood still,
-// says nothing of it.
-func (p *Publisher) publish(ctx context.Context, subject string, line Line) bool {
+// publishAll brings lines into the stream; false means that ctx ended first. One that is refused
+// for good goes in halves, so that only what is too long by itself is given up, and is counted.
+func (p *Publisher) publishAll(ctx context.Context, subject string, lines []Line, halves func(Line) []Line) bool {
+	for _, line := range lines {
+		refusal, ended := p.publish(ctx, subject, line)
+		if ended {
+			return false
+		}
+		if refusal == nil {
+			continue
+		}
+		if parts := halves(line); len(parts) == 0 {
+			p.refuse(1, refusal)
+		} else if !p.publishAll(ctx, subject, parts, halves) {
+			return false
+		}
+	}
+	return true
+}
+
+// publish brings a line into the stream. refusal says that the stream will never take it, ended
+// that ctx ended first. While the stream is full or away it says so, once. One acknowledgement that
+// was lost, as by a machine that stood still, says nothing of it.
+func (p *Publisher) publish(ctx context.Context, subject string, line Line) (refusal error, ended bool) {
 	for tries, wait := 1, firstTryAgain; ; tries, wait = tries+1, min(2*wait, lastTryAgain) {
 		_, err := p.o.To.PublishWithin(ctx, tryFor, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
-		if err == nil {
+		if err == nil || publish.Permanent(err) { // then it answers, too
 			if p.full.Swap(false) {
 				p.log.Info("query log is written again")
 			}
-			return true
+			return err, false
 		}
 		if (tries > 1 || publish.Full(err)) && !p.full.Swap(true) {
 			p.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
 		}
 		select {
 		case <-ctx.Done():
-			return false
+			return nil, true
 		case <-time.After(wait):
 		}
 	}
+}
+
+// refuse counts lines that can be in no stream, or not in this one, and says so now and then.
+func (p *Publisher) refuse(n int, err error) {
+	p.lost.Add(uint64(n))
+	now := time.Now().UnixNano()
+	if said := p.said.Load(); said != 0 && now-said < int64(saidEvery) || !p.said.CompareAndSwap(said, now) {
+		return
+	}
+	p.log.Error("line not logged", "err", err, "lost", p.lost.Load(),
+		"hint", "do the stream of the query log and the server take messages of 64 KiB?")
 }

@@ -174,7 +174,7 @@ func TestRunIsNotWaitedForWithoutEnd(t *testing.T) {
 		l := &played{away: true}
 		p, _ := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
 		wantReturned(t, true, publishRun(t.Context(), p, ""))
-		if !strings.Contains(text.String(), `msg="run not logged"`) {
+		if !strings.Contains(text.String(), `msg="line not logged"`) {
 			t.Errorf("logged %q", text.String())
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -198,6 +198,22 @@ func joined(first string, list [][]byte) Line {
 	return l
 }
 
+// halvesOfRuns are two lines that together hold the runs of one; none where that holds one run.
+func halvesOfRuns(l Line) []Line {
+	runs, err := DecodeRuns(l.Data)
+	if err != nil || len(runs) < 2 {
+		return nil
+	}
+	lines := make([]Line, len(runs))
+	for i, r := range runs {
+		if lines[i], err = r.Encode(); err != nil {
+			return nil
+		}
+	}
+	half := len(lines) / 2
+	return append(JoinRuns(lines[:half]), JoinRuns(lines[half:])...)
+}
+
 func ofMany(first string, data []byte) string {
 	sum := fnv.New64a()
 	_, _ = sum.Write(data)

@@ -21,8 +21,13 @@ const goneFields = 256
 // EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike neighbours
 // are, the shorter. An ask that cannot be encoded is left out and told in the error; the lines of the others are good.
 func EncodeAsks(asks []Ask) ([]Line, error) {
+	lines, faults := encodeAsks(asks)
+	return lines, errors.Join(faults...)
+}
+
+// encodeAsks is EncodeAsks with one fault for each ask that is left out.
+func encodeAsks(asks []Ask) (lines []Line, faults []error) {
 	w := askWriter{now: codec{writing: true}, before: codec{writing: true}}
-	var faults []error
 	for i := range asks {
 		a := &asks[i]
 		if err := checkIdentity("ask", a.Token, a.At); err != nil {
@@ -32,7 +37,22 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 		w.add(a)
 	}
 	w.end()
-	return w.lines, errors.Join(faults...)
+	return w.lines, faults
+}
+
+// halvesOfAsks are two lines that together hold the asks of one; none where that holds one ask.
+func halvesOfAsks(l Line) []Line {
+	asks, err := DecodeAsks(l.Data)
+	if err != nil || len(asks) < 2 {
+		return nil
+	}
+	half := len(asks) / 2
+	first, err := EncodeAsks(asks[:half])
+	second, err2 := EncodeAsks(asks[half:])
+	if err != nil || err2 != nil {
+		return nil
+	}
+	return append(first, second...)
 }
 
 // askWriter puts asks into lines.

@@ -31,8 +31,9 @@ type PublisherOptions struct {
 }
 
 // Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and
-// of stored asks are tried until the stream has them. Those of answers from memory, which nobody
-// waits for, are published in batches and may be lost. All methods are safe for concurrent use.
+// of stored asks are tried until the stream has them; one that it will never take is given up and
+// counted. Those of answers from memory, which nobody waits for, are published in batches and may
+// be lost. All methods are safe for concurrent use.
 type Publisher struct {
 	o        PublisherOptions
 	log      *slog.Logger
@@ -40,7 +41,8 @@ type Publisher struct {
 	discards bool // has nothing but this
 
 	full     atomic.Bool   // the stream takes no lines
-	lost     atomic.Uint64 // lines of answers from memory that were dropped
+	lost     atomic.Uint64 // lines that never come into the stream
+	said     atomic.Int64  // when it was said last that lines are refused for good, unix ns
 	draining atomic.Bool   // no line waits for others any more
 	moreRuns chan struct{} // signalled when runs has more
 	moreAsks chan struct{} // signalled when asks has more
@@ -49,6 +51,7 @@ type Publisher struct {
 	runs       []waitingRun
 	asks       []Answered
 	remembered []Ask
+	ended      bool // nobody publishes asks any more
 }
 
 // waitingRun is a run's line, and who waits for it to be in the stream.
@@ -61,8 +64,8 @@ type waitingRun struct {
 type Answered struct {
 	Query *messages.Query // whom it is about, and its asker's id: raw, they stay in this process
 	Ask   Ask             // all but what is masked, see Publisher
-	// Done is called once: with true when the line is in the stream, with false when Run ends
-	// before.
+	// Done is called once: with true when the line is in the stream, or can never be there; with
+	// false when Run ends before.
 	Done func(written bool)
 }
 
@@ -80,15 +83,15 @@ func NewPublisher(o PublisherOptions) *Publisher {
 // Discard is a Publisher that drops all lines at once: of a worker without a query log.
 var Discard = &Publisher{discards: true}
 
-// PublishRun publishes the line of a run and waits until the stream has it, or ctx ends. What q
-// says of the run is filled in: Key, Partner, Email and Account.
+// PublishRun publishes the line of a run and waits until the stream has it, or will never take it,
+// or ctx ends. What q says of the run is filled in: Key, Partner, Email and Account.
 func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
 	if p.discards {
 		return
 	}
 	line, err := p.masker.run(q, r).Encode()
 	if err != nil {
-		p.log.Error("run not logged", "run", r.ID, "err", err)
+		p.refuse(1, err)
 		return
 	}
 	written := make(chan struct{})
@@ -112,8 +115,15 @@ func (p *Publisher) PublishAsk(a Answered) {
 		return
 	}
 	p.mu.Lock()
-	p.asks = append(p.asks, a)
+	ended := p.ended
+	if !ended {
+		p.asks = append(p.asks, a)
+	}
 	p.mu.Unlock()
+	if ended {
+		a.Done(false)
+		return
+	}
 	signal(p.moreAsks)
 }
 
@@ -141,7 +151,8 @@ func (p *Publisher) keep(asks ...Ask) {
 // Full reports whether the stream takes no lines at present: then no new call should be made.
 func (p *Publisher) Full() bool { return p.full.Load() }
 
-// Lost counts the lines of answers from memory that were dropped.
+// Lost counts the lines that never come into the stream: those of answers from memory that were
+// dropped, and all that it refuses for good.
 func (p *Publisher) Lost() uint64 { return p.lost.Load() }
 
 // Drain lets no line wait for others any more: the worker is ending.

@@ -26,6 +26,8 @@ type played struct {
 	mu     sync.Mutex // guards what follows
 	away   bool       // no acknowledgement comes
 	full   bool
+	most   int           // longer lines are refused for good; 0: none is
+	tries  int           // of all lines
 	losing int           // so many acknowledgements are lost, of lines that were taken
 	slow   time.Duration // each line takes so long
 	lines  []string      // the tokens or runs of each, with commas between them
@@ -55,8 +57,12 @@ func (l *played) PublishWithin(ctx context.Context, within time.Duration, m *nat
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tries++
 	if away {
 		return 0, publish.ErrNoAck
+	}
+	if l.most > 0 && len(m.Data) > l.most {
+		return 0, fmt.Errorf("publish: %w", &jetstream.APIError{Code: 400, ErrorCode: 10054})
 	}
 	if l.full {
 		return 0, fmt.Errorf("publish: %w", &jetstream.APIError{Code: 503, ErrorCode: 10077})
