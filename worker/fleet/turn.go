@@ -212,12 +212,18 @@ func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
 		until = heard + s.o.Lease + s.o.Grace
 	}
 	for _, m := range s.members {
-		// A batch of it that nobody can read may have held a begin of any key that it owned.
-		if m.Corrupt && (s.owner(k) == nil || m.above(s.owner(k), k)) {
+		if m.Corrupt && s.mayHaveOwned(m, k) {
 			until = max(until, m.Heard+s.o.Lease+s.o.Grace)
 		}
 	}
 	return until
+}
+
+// mayHaveOwned reports whether a member that was sealed for a batch that nobody can read may have
+// begun the key in it. It decided at a position that it had read before or at a later one, so of
+// those that live only who had joined by then has surely kept a key from it.
+func (s *State) mayHaveOwned(m *Member, k journal.Key) bool {
+	return !slices.ContainsFunc(s.live, func(o *Member) bool { return o.Joined <= m.Read && o.above(m, k) })
 }
 
 // MayCall reports whether the call of a begin may be made, as far as the log goes; the fence has to

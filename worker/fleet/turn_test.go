@@ -3,6 +3,7 @@
 package fleet_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -162,5 +163,32 @@ func TestWhenACallMayBeMadeAndTold(t *testing.T) {
 	}
 	if len(x.state.Ahead(a, journal.Ref{}, true)) > 0 || len(x.state.Ahead(a, behind, false)) > 0 {
 		t.Error("they are told before it is acknowledged, or although another may have come first")
+	}
+}
+
+// A batch that nobody can read may have held a begin of any key that its writer owned when it wrote
+// it, whoever owns the key now.
+func TestACorruptBatchMakesItsKeysWait(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	read := x.state.Applied()
+	x.write("c") // joins, unknown to the writer of what comes next
+	x.put(&journal.Batch{Member: "a", Position: uint64(len(x.log)) + 1, Corrupt: []byte("?")})
+	x.write("b")
+	for i := range 100 {
+		k := journal.Key{byte(i), 9}
+		before := fleet.New(settings, 1)
+		for _, b := range x.log[:read] {
+			if _, err := before.Apply(b, fleet.Heard{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.now -= time.Second // all of them at once
+		waiting := ask(fmt.Sprint("t", i))
+		waiting.Key = k
+		x.write("b", waiting)
+		owner := x.state.Owner(k)
+		if got := x.state.Turn(&fleet.Own{ID: owner}, k, x.now, nil).Step; before.Owner(k) == "a" && got != fleet.Waiting {
+			t.Errorf("key %x was a's and is %s's, which may go on with step %d", k[:1], owner, got)
+		}
 	}
 }
