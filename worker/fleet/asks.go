@@ -151,7 +151,7 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 		return
 	}
 	_, told := s.early[c.First]
-	if c.First.Position >= s.base || told || s.forgotPersons(e.Persons, c.First) {
+	if c.First.Position >= s.base || told {
 		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}

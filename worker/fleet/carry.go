@@ -144,8 +144,9 @@ type Item struct {
 }
 
 // Copy is what the item's batch says of it: e is the entry that stands at i.At, and writer the
-// member whose batch that is. It is nil where e is none that can be carried.
-func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *journal.Carried {
+// member whose batch that is. It is nil where e is none that can be carried. Of an answer that
+// names a person who is to be forgotten nothing is left but that it is dropped.
+func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Duration) *journal.Carried {
 	c := &journal.Carried{First: i.At, Writer: writer, Entry: e}
 	if copied, ok := e.(*journal.Carried); ok {
 		c.First, c.Writer, c.Entry = copied.First, copied.Writer, copied.Entry
@@ -157,6 +158,9 @@ func (i Item) Copy(e journal.Entry, writer journal.Member, now time.Duration) *j
 		c.First, c.Writer = i.first, i.writer
 	case *journal.Answer:
 		c.Age = max(0, e.Keep-(i.time-now))
+		if s.forgotPersons(e.Persons, c.First) {
+			c.Entry = &journal.Answer{Key: e.Key, Question: e.Question, Run: e.Run, Verdict: e.Verdict, Begun: e.Begun, Persons: e.Persons}
+		}
 	default:
 		return nil
 	}

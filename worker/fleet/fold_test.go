@@ -309,7 +309,7 @@ func TestCarriedAndPurged(t *testing.T) {
 	var copies []journal.Entry
 	for _, i := range items {
 		b := x.log[i.At.Position-1]
-		copies = append(copies, i.Copy(b.Entries[i.At.Index-1], b.Member, x.now))
+		copies = append(copies, x.state.Copy(i, b.Entries[i.At.Index-1], b.Member, x.now))
 	}
 	x.write("a", copies...)
 	for range 700 {

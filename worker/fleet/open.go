@@ -219,12 +219,18 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 	}
 	old, ok := s.answers.Get(e.Key)
 	switch {
-	case s.forgotPersons(e.Persons, c.First), !ok && c.First.Position >= s.base:
+	case !ok && c.First.Position >= s.base:
 		s.changes.Void = true
 		return
 	case ok && !old.Copied && c.First.Compare(old.At) < 0:
 		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
+	case e.Keep == 0 || s.forgotPersons(e.Persons, c.First):
+		// Whose it is, is to be forgotten: it is left behind. Who wrote the copy may not have known.
+		s.changes.Void = true
+		s.answers.Delete(e.Key)
+		s.touched(e.Key)
+		return
 	case ok && !old.Copied && old.At == c.First:
 		kept.Expires = old.Expires // it was heard when it was new: that is the best measure of its age
 	}

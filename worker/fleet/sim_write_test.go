@@ -272,7 +272,7 @@ func (m *peer) addDeadlines(d *fleet.Draft, k journal.Key) {
 func (m *peer) addCarries(d *fleet.Draft) {
 	for _, c := range m.carries {
 		if m.state.MayCarry(m.own, c.item, m.w.now) {
-			d.Add(c.item.Copy(c.e, c.by, m.w.now), c.item.Key)
+			d.Add(m.state.Copy(c.item, c.e, c.by, m.w.now), c.item.Key)
 		}
 	}
 	m.carries = nil

@@ -197,8 +197,8 @@ type Seal struct {
 	Why string // for people
 }
 
-// Forget says that a person is to be forgotten: the open asks that name it are settled, the answers
-// dropped.
+// Forget says that a person is to be forgotten: the open asks that name it are settled, and its
+// answers dropped as the tail is carried on.
 type Forget struct{ Person Hash }
 
 // Carried is an entry of the log's tail, written again so that the tail can be purged. It is what

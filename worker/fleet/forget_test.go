@@ -1,0 +1,89 @@
+// People who are to be forgotten, and what purging makes of that.
+
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+var somebody = [2]journal.Hash{{7}}
+
+// purged purges the log as far as its first member may, and compares the fold of what is left.
+func (x *tape) purged() (shadow *fleet.State) {
+	x.t.Helper()
+	p, ok := x.state.Purge("a")
+	if !ok {
+		x.t.Fatal("nothing may be purged")
+	}
+	shadow = fleet.New(settings, p)
+	for _, b := range x.log[p-1:] {
+		if _, err := shadow.Apply(b, fleet.Heard{At: x.now, Age: x.now - time.Duration(b.Stored.UnixNano())}); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	if d := fleet.Diff(x.state, shadow, x.now); d != "" {
+		x.t.Errorf("purged below %d of %d: %s", p, len(x.log), d)
+	}
+	return shadow
+}
+
+// An ask of a person who is to be forgotten stays open until its owner settles it, also for who
+// knows only a copy that was on its way meanwhile.
+func TestAForgottenPersonsAskIsSettledByItsOwner(t *testing.T) {
+	x := newTape(t, settings, "a")
+	open := ask("t")
+	open.Persons = somebody
+	first := x.write("a", open)
+	for range 700 {
+		x.write("a")
+	}
+	read := x.state.Applied()
+	x.write("a", &journal.Forget{Person: somebody[0]})
+	x.numbers["a"]++
+	x.put(&journal.Batch{Member: "a", Head: journal.Head{Number: x.numbers["a"], Read: read}, Position: uint64(len(x.log)) + 1,
+		Entries: []journal.Entry{&journal.Carried{First: first, Writer: "a", Entry: open}}})
+	if f := x.purged().Forgotten(); len(f) != 1 || f[0].First != first {
+		t.Errorf("to be settled: %+v", f)
+	}
+}
+
+// What carries the tail past a forgotten person leaves the answer behind, and its text out.
+func TestAForgottenPersonsAnswerIsDropped(t *testing.T) {
+	for _, aware := range []bool{false, true} {
+		x := newTape(t, settings, "a")
+		a := answer("r1", journal.Conclusive)
+		a.Keep, a.Persons, a.Result = time.Hour, somebody, []byte("personal")
+		x.write("a", ask("s"), begin("r1", 1, ""))
+		done := x.write("a", a)
+		x.write("a", &journal.Told{Entries: []journal.Ref{{Position: 3, Index: 1}, done}})
+		read := x.state.Applied()
+		if aware {
+			x.write("a", &journal.Forget{Person: somebody[0]})
+			read = x.state.Applied()
+		}
+		items := x.state.Carry(&fleet.Own{ID: "a"}, x.state.Applied(), x.now, 10)
+		if len(items) != 1 {
+			t.Fatalf("carries %+v", items)
+		}
+		c := x.state.Copy(items[0], a, "a", x.now)
+		if bare := c.Entry.(*journal.Answer); aware && bare.Result != nil || a.Result == nil {
+			t.Errorf("the copy says %q, the answer %q", bare.Result, a.Result)
+		}
+		if !aware {
+			x.write("a", &journal.Forget{Person: somebody[0]})
+		}
+		x.numbers["a"]++
+		x.put(&journal.Batch{Member: "a", Head: journal.Head{Number: x.numbers["a"], Read: read}, Position: uint64(len(x.log)) + 1, Entries: []journal.Entry{c}})
+		if kept, ok := x.state.Answers().Get(someKey); ok {
+			t.Errorf("still remembered: %+v", kept)
+		}
+		for range 700 {
+			x.write("a")
+		}
+		x.purged()
+	}
+}
