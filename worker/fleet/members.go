@@ -100,11 +100,12 @@ func (s *State) Complete(id journal.Member) bool {
 // to be purged up to a position (0: it is not) that its newest batch stands in the way of, by where
 // it lies or by what it says was read.
 func (s *State) BeatDue(o *Own, purge uint64) bool {
+	me := s.members[o.ID]
+	read := o.read(me)
 	for _, m := range s.live {
-		if m.ID != o.ID && m.Joined > o.last {
+		if m.ID != o.ID && m.Joined > read {
 			return true
 		}
 	}
-	me := s.members[o.ID]
 	return me != nil && min(me.Last, me.Read+1) < purge && len(o.sent) == 0
 }

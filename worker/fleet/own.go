@@ -13,10 +13,8 @@ import (
 type Own struct {
 	ID journal.Member
 
-	number uint64 // of the batch sent last
-	draft  *Draft // being composed
-	sent   []*Draft
-	last   uint64 // what the newest head says was read
+	draft *Draft // being composed
+	sent  []*Draft
 }
 
 // Draft is a batch while it is composed.
@@ -27,12 +25,16 @@ type Draft struct {
 	asks    []*journal.Ask // the awaiting ones in it
 }
 
-// Draft begins a batch, in place of one that was begun and not sent. Its head says that the fold
-// was read as far as now, also if the fold is applied further before the batch is sent: what others
-// conclude from a head is that every decision in this or a later batch was made in the knowledge of
-// that position.
-func (o *Own) Draft(s *State) *Draft {
-	head := journal.Head{Format: journal.Format, Layout: journal.Layout, Number: o.number + 1, Read: s.applied}
+// Draft begins the batch of a number, in place of any other that was begun or sent with it: that
+// one came out empty, and its number was not used. The head says that the fold was read as far as
+// now, also if the fold is applied further before the batch is sent: what others conclude from a
+// head is that every decision in this or a later batch was made in the knowledge of that position.
+//
+// The numbers are those of the log, see [journal.Draft.Number], so that a batch without a decision
+// takes one, too: a beat, or the own seal. They say in Applied which decisions have come back.
+func (o *Own) Draft(s *State, number uint64) *Draft {
+	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number >= number })
+	head := journal.Head{Format: journal.Format, Layout: journal.Layout, Number: number, Read: s.applied}
 	o.draft = &Draft{Head: head}
 	return o.draft
 }
@@ -46,12 +48,24 @@ func (d *Draft) Add(e journal.Entry, keys ...journal.Key) {
 	}
 }
 
-// Sent ends the draft: it is on its way as it is returned.
+// Sent ends the draft: it is on its way as it is returned. Who cannot say whether a draft without
+// entries will be sent, as a beat may be due, says that it is.
 func (o *Own) Sent() *Draft {
 	d := o.draft
-	o.number, o.last, o.draft = d.Head.Number, max(o.last, d.Head.Read), nil
-	o.sent = append(o.sent, d)
+	o.sent, o.draft = append(o.sent, d), nil
 	return d
+}
+
+// read is what the newest head says was read, as far as the fold has applied it or it is on its
+// way.
+func (o *Own) read(me *Member) (read uint64) {
+	if me != nil {
+		read = me.Read
+	}
+	for _, d := range o.sent {
+		read = max(read, d.Head.Read)
+	}
+	return read
 }
 
 // Applied notes that the fold has applied the own batch of a number.

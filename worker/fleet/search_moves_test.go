@@ -206,7 +206,7 @@ func (x *search) compose(n *node, m uint8) bool {
 			c := *n
 			o := &c.m[m]
 			own := x.own(n, m)
-			d := own.Draft(s)
+			d := own.Draft(s, 1000)
 			r := record{m: m, read: e.applied, ask: ask}
 			c.asked = c.asked || ask
 			if ask {
@@ -232,13 +232,14 @@ func (x *search) compose(n *node, m uint8) bool {
 
 // own is what a member knows of its batches that it has not applied.
 func (x *search) own(n *node, m uint8) *fleet.Own {
-	o := &fleet.Own{ID: x.members[m]}
+	o, number := &fleet.Own{ID: x.members[m]}, uint64(0)
 	for at := uint8(1); at <= x.length(n); at++ {
 		l := &x.logs[x.at(n.log, at)]
 		if l.m != m || l.seal {
 			continue
 		}
-		d := o.Draft(x.logs[x.at(n.log, l.read)].state)
+		number++
+		d := o.Draft(x.logs[x.at(n.log, l.read)].state, number)
 		for _, e := range x.entries(&l.record) {
 			if e.Kind() == journal.KindAsk {
 				d.Add(e)

@@ -41,6 +41,7 @@ type peer struct {
 	buffer   map[uint64]*journal.Batch // that came before their turn
 	asking   bool                      // for what is missing
 	flight   *journal.Batch            // the own batch on its way
+	number   uint64                    // of the own batch sent last
 	drafting bool
 	expect   uint64 // position of the own newest message
 	sealing  bool
@@ -128,7 +129,7 @@ func (p *proc) join(former *peer) {
 		}
 	}
 	w.peers[m.id], p.peer = m, m
-	m.own.Draft(m.state) // an empty first batch
+	m.own.Draft(m.state, 1) // an empty first batch
 	m.send()
 	for _, d := range m.state.Owed(m.id) {
 		m.tell(d)

@@ -14,6 +14,7 @@ import (
 func (m *peer) send() {
 	w := m.w
 	d := m.own.Sent()
+	m.number = d.Head.Number
 	m.flight, m.sentAt = &journal.Batch{Head: d.Head, Entries: d.Entries}, w.now
 	m.watch.Sent(w.now)
 	m.transmit()

@@ -96,7 +96,7 @@ func (m *peer) compose() {
 		return
 	}
 	w := m.w
-	d := m.own.Draft(m.state)
+	d := m.own.Draft(m.state, m.number+1)
 	m.addAsks(d)
 	if len(m.owed) > 0 {
 		d.Add(&journal.Told{Entries: m.owed})

@@ -105,7 +105,7 @@ func TestWhoMayNotDecide(t *testing.T) {
 		t.Errorf("one that does not own the key: %d", step)
 	}
 	o := &fleet.Own{ID: owner}
-	d := o.Draft(x.state)
+	d := o.Draft(x.state, 1)
 	d.Add(begin("r", 1, ""), someKey)
 	for _, when := range []string{"in the draft", "on its way"} {
 		if step := x.state.Turn(o, someKey, x.now, nil).Step; step != fleet.Unapplied || x.state.May(o, someKey) {
@@ -121,16 +121,42 @@ func TestWhoMayNotDecide(t *testing.T) {
 	}
 }
 
+// The numbers are the log's: one that a batch without a decision took is no other's, and one that
+// was not used is used again.
+func TestOwnBatchesAreKnownByTheLogsNumbers(t *testing.T) {
+	x := newTape(t, settings, "a")
+	x.write("a", ask("t"))
+	o := &fleet.Own{ID: "a"}
+	o.Draft(x.state, 4)
+	o.Sent() // which the writer may send for a beat
+	o.Draft(x.state, 5).Add(begin("r", 1, ""), someKey)
+	o.Sent()
+	o.Applied(4)
+	if step := x.state.Turn(o, someKey, x.now, nil).Step; step != fleet.Unapplied {
+		t.Errorf("a begin on its way behind a beat: step %d", step)
+	}
+	o.Applied(5)
+	o.Draft(x.state, 6).Add(begin("r", 1, ""), someKey)
+	o.Sent()
+	x.write("b")
+	if o.Draft(x.state, 6); o.Touches(someKey) { // it was not sent
+		t.Error("what was not sent is waited for")
+	}
+	if !x.state.BeatDue(o, 0) {
+		t.Error("no head says that the join was read, and none is due")
+	}
+}
+
 func TestAnAskAndItsBeginShareABatch(t *testing.T) {
 	x := newTape(t, settings, "a")
 	o := &fleet.Own{ID: "a"}
 	submitted, waits := ask("t"), ask("t")
 	waits.Door = journal.Await
-	d := o.Draft(x.state)
+	d := o.Draft(x.state, 1)
 	if d.Add(submitted); x.state.Turn(o, someKey, x.now, nil).Step != fleet.Nobody {
 		t.Error("what may be a second arrival begins before it is applied")
 	}
-	d = o.Draft(x.state)
+	d = o.Draft(x.state, 1)
 	if d.Add(waits); x.state.Turn(o, someKey, x.now, nil).Step != fleet.Begin {
 		t.Error("one who waits has to wait for two batches")
 	}

@@ -26,6 +26,7 @@ func reserve(limit int) int { return limit / 4 }
 // compose makes a batch of what waits; nil when there is nothing to send.
 func (w *Writer) compose(number uint64) (*composed, error) {
 	d := newDraft(w.o.Limit, w.spare)
+	d.number = number
 	b := &composed{}
 	w.mu.Lock()
 	w.taken = append(w.taken, w.queue...)

@@ -45,6 +45,7 @@ type Draft struct {
 	entries []Entry
 	out     []byte // with room for the head in front
 	sealed  bool
+	number  uint64
 }
 
 // NewDraft begins a batch of at most limit bytes; 0 is [MaxBatch], which no limit exceeds.
@@ -101,6 +102,10 @@ func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
 	d.sealed = e.Kind() == KindSeal
 	return Ref{Index: uint16(len(d.entries))}, nil
 }
+
+// Number is the one that the batch has if it is sent: a [Writer] gives that of a draft that came out
+// empty, and was not sent, to the next one. It is 0 in a draft of nobody's.
+func (d *Draft) Number() uint64 { return d.number }
 
 // Entries are those that were added.
 func (d *Draft) Entries() []Entry { return d.entries }

@@ -47,7 +47,8 @@ type WriterOptions struct {
 	// Decide is called when a batch is composed, and only then: it makes the decisions that are
 	// due, adds them, and says up to which position the log was applied when they were made. The
 	// entries that were queued are in the draft already, for a begin to refer to the ask beside it.
-	// What finds no room is decided again with the next batch. Nil: there are no decisions.
+	// What finds no room is decided again with the next batch. A draft that comes out empty is sent
+	// only for a beat or a seal; else the next one has its number. Nil: there are no decisions.
 	Decide func(d *Draft) (read uint64)
 	// Stored is called with each batch that is stored, in order, before those that wait for its
 	// entries. It must not block.

@@ -277,6 +277,7 @@ func TestShortGap(t *testing.T) {
 // know.
 func TestDecidedWhenComposed(t *testing.T) {
 	read, due := uint64(0), 0
+	var numbers []uint64
 	var s *stage
 	decide := func(d *journal.Draft) uint64 {
 		if due > 0 {
@@ -285,6 +286,7 @@ func TestDecidedWhenComposed(t *testing.T) {
 			}
 			due = 0
 		}
+		numbers = append(numbers, d.Number())
 		s.note(fmt.Sprintf("decided at %d beside %d", read, len(d.Entries())))
 		return read
 	}
@@ -311,6 +313,12 @@ func TestDecidedWhenComposed(t *testing.T) {
 		s.w.Wake() // nothing is due after all
 		synctest.Wait()
 		s.wantLogged("decided at 9 beside 0")
+		s.w.Wake() // that number was not used
+		synctest.Wait()
+		s.wantLogged("decided at 9 beside 0")
+		if want := []uint64{1, 2, 3, 3}; !slices.Equal(numbers, want) {
+			t.Errorf("numbers %v, want %v", numbers, want)
+		}
 		s.wantBatches("1: 1", "2: 2 70")
 		for i, want := range []uint64{5, 9} {
 			if b, err := journal.Decode(s.log.Messages()[i]); err != nil || b.Read != want {
