@@ -167,8 +167,8 @@ func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Du
 	return c
 }
 
-// Carry are the oldest entries below a position that the member has to write again, at most so
-// many: those of keys that it owns, open ones before answers.
+// Carry are entries below a position that the member has to write again, at most so many: those of
+// keys that it owns, open ones before answers.
 func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
 	may := func(i Item) bool { return i.At.Position < below && s.MayCarry(o, i, now) }
 	for _, a := range s.asks {

@@ -146,14 +146,18 @@ func (r *Reader) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// held is about what a message takes while it waits: an empty batch is a few bytes and still a
+// message, of which a flood must not be free.
+func held(m Message) int { return len(m.Data) + 128 }
+
 // take keeps a message that was followed until Run has time.
 func (r *Reader) take(m Message) {
 	r.mu.Lock()
-	if r.bytes+len(m.Data) > maxAhead {
+	if r.bytes+held(m) > maxAhead {
 		r.lost = true
 	} else {
 		r.inbox = append(r.inbox, m)
-		r.bytes += len(m.Data)
+		r.bytes += held(m)
 	}
 	r.mu.Unlock()
 	select {
@@ -193,7 +197,7 @@ func (r *Reader) applyTaken() (behind bool, err error) {
 // release gives back the room of a message that waited.
 func (r *Reader) release(m Message) {
 	r.mu.Lock()
-	r.bytes -= len(m.Data)
+	r.bytes -= held(m)
 	r.mu.Unlock()
 }
 
