@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxIdle    = 30 * time.Second // a connection that no call has taken for so long is closed
-	maxResting = 2048             // above it the connection that has rested longest is closed
+	maxIdle    = 5 * time.Second // a connection that no call has taken for so long is closed
+	maxResting = 2048            // above it the connection that has rested longest is closed
 )
 
 // pool keeps the connections that no call uses. Each has to rest before its question: an

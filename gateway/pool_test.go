@@ -82,7 +82,7 @@ func TestRestBeforeTheFirstQuestion(t *testing.T) {
 			t.Errorf("%d connections for 4 calls", n)
 		}
 		// The one dialled ahead ends with its idle time.
-		time.Sleep(31 * time.Second)
+		time.Sleep(5*time.Second + lookBefore)
 		synctest.Wait()
 		if n := network.pipes.open.Load(); n != 0 {
 			t.Errorf("%d connections open", n)
