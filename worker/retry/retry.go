@@ -70,6 +70,9 @@ func (p Policy) Do(ctx context.Context, try Attempt, before Before) (Reason, err
 	}
 }
 
+// Waits gives one call's waits, one after the other, to who waits by other means than Do.
+func (p Policy) Waits() func() time.Duration { return p.backoff().NextBackOff }
+
 // Most is how many tries there are in all.
 func (p Policy) Most() int {
 	if p.Attempts <= 0 {

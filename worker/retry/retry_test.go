@@ -131,3 +131,13 @@ func TestBeforeStops(t *testing.T) {
 		t.Errorf("reason %s, err %v; want cancelled with both errors", reason, err)
 	}
 }
+
+// Who waits by other means than Do is given the same waits.
+func TestWaitsAlone(t *testing.T) {
+	next := retry.Policy{Initial: 100 * time.Millisecond, Max: 200 * time.Millisecond}.Waits()
+	for i, most := range []time.Duration{200, 300, 400, 400, 400, 400} {
+		if wait := next(); wait < 0 || wait > most*time.Millisecond {
+			t.Errorf("wait %d is %v, want at most %v", i+1, wait, most*time.Millisecond)
+		}
+	}
+}
