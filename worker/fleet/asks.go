@@ -90,6 +90,16 @@ func (s *State) Waiting(k journal.Key) []*Ask {
 	return nil
 }
 
+// Keys hands each key that somebody waits for or that has an open run to yield, in no order, until it returns false. The fold must
+// not be changed meanwhile.
+func (s *State) Keys(yield func(journal.Key) bool) {
+	for k := range s.keys {
+		if !yield(k) {
+			return
+		}
+	}
+}
+
 // Ask is the ask with this first place, or nil once it is told.
 func (s *State) Ask(first journal.Ref) *Ask { return s.asks[first] }
 

@@ -88,7 +88,7 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	if ks.open != nil && !s.Cut(ks.open) {
 		return Turn{Step: UnderWay, Run: ks.open}
 	}
-	if t := s.cool(ks, k, now); t.Step != Nobody {
+	if t := s.cool(o, ks, k, now); t.Step != Nobody {
 		return t
 	}
 	if ks.open != nil && len(ks.waiting) == 0 {
@@ -186,9 +186,9 @@ func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fres
 }
 
 // cool finds the asks that a failure in the cool-down settles: those who wait for a reply.
-func (s *State) cool(ks *keyState, k journal.Key, now time.Duration) Turn {
+func (s *State) cool(o *Own, ks *keyState, k journal.Key, now time.Duration) Turn {
 	failed, ok := s.cooling.Get(k)
-	if !ok || now >= failed.Expires {
+	if !ok || now >= failed.Expires || o.Warm != nil && o.Warm(k, failed) {
 		return Turn{}
 	}
 	t := Turn{Step: Cool, Answer: failed, Until: failed.Expires}

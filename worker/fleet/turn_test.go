@@ -9,6 +9,7 @@ import (
 
 	"protocolq/worker/fleet"
 	"protocolq/worker/journal"
+	"protocolq/worker/memory"
 )
 
 func TestTurn(t *testing.T) {
@@ -216,5 +217,37 @@ func TestACorruptBatchMakesItsKeysWait(t *testing.T) {
 		if got := x.state.Turn(&fleet.Own{ID: owner}, k, x.now, nil).Step; before.Owner(k) == "a" && got != fleet.Waiting {
 			t.Errorf("key %x was a's and is %s's, which may go on with step %d", k[:1], owner, got)
 		}
+	}
+}
+
+// A failure whose reason is gone keeps no key cool.
+func TestWarm(t *testing.T) {
+	x := newTape(t, settings, "a")
+	x.write("a", ask("t"), begin("r", 1, ""))
+	at := x.write("a", &journal.Answer{Key: someKey, Question: ask("t").Question, Run: "r", Verdict: journal.Failed, Keep: time.Minute, Begun: journal.Ref{Position: 3, Index: 2}})
+	own := &fleet.Own{ID: "a"}
+	if got := x.state.Turn(own, someKey, x.now, nil).Step; got != fleet.Cool {
+		t.Fatalf("step %v after a failure, want Cool", got)
+	}
+	own.Warm = func(k journal.Key, failed memory.Answer) bool { return k == someKey && failed.At == at }
+	if got := x.state.Turn(own, someKey, x.now, nil); got.Step != fleet.Begin || got.Attempt != 1 {
+		t.Errorf("%+v where its reason is gone, want Begin", got)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	x := newTape(t, settings, "a")
+	list := func() (keys []journal.Key) {
+		for k := range x.state.Keys {
+			keys = append(keys, k)
+		}
+		return keys
+	}
+	if got := list(); len(got) != 0 {
+		t.Errorf("keys %v of an empty fold", got)
+	}
+	x.write("a", ask("t"))
+	if got := list(); len(got) != 1 || got[0] != someKey {
+		t.Errorf("keys %v, want the one that is asked about", got)
 	}
 }
