@@ -211,8 +211,9 @@ func (s *State) tell(e *journal.Told) {
 			s.tellAsk(a)
 		} else if o := s.answered[ref]; o != nil {
 			delete(s.answered, ref)
-		} else if ref.Position < s.base {
-			// Its text may still come as a copy, written by one who did not know.
+		}
+		if ref.Position < s.base {
+			// Its text may still come as a copy, or as another one, written by one who did not know.
 			s.early[ref] = struct{}{}
 			s.lapse(func() { delete(s.early, ref) })
 		}

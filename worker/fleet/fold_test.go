@@ -333,3 +333,22 @@ func TestCarriedAndPurged(t *testing.T) {
 		t.Errorf("the copy lives until %v, the answer until %v", left.Expires, old.Expires)
 	}
 }
+
+// A copy that comes after its ask was told opens nothing, also in a fold that has seen only an older copy of the ask.
+func TestCopyOfTold(t *testing.T) {
+	first := journal.Ref{Position: 5, Index: 1}
+	copied := &journal.Carried{First: first, Writer: "a", Entry: ask("t")}
+	copied.Entry.(*journal.Ask).Door = journal.Await
+	s := fleet.New(settings, 16)
+	for i, entries := range [][]journal.Entry{
+		nil, {copied}, {&journal.Settled{Asks: []journal.Ref{first}, Why: "DEADLINE"}}, {&journal.Told{Entries: []journal.Ref{first}}}, {copied},
+	} {
+		b := &journal.Batch{Head: journal.Head{Number: uint64(7 + i), Read: 15}, Member: "a", Position: uint64(16 + i), Entries: entries, Stored: time.Unix(int64(i), 0)}
+		if _, err := s.Apply(b, fleet.Heard{At: time.Duration(i) * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		if open := s.Ask(first) != nil; open != (i == 1 || i == 2) {
+			t.Errorf("after batch %d the ask is open: %v", 16+i, open)
+		}
+	}
+}
