@@ -38,6 +38,7 @@ var floors = map[string]struct {
 	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":             {},
 	"worker/pack":              {},
+	"worker/flight":            {imports: []string{"protocolq/worker/fleet", "protocolq/worker/journal", "protocolq/worker/memory"}},
 	"worker/dedupe":            {imports: []string{"protocolq/worker/failpoint", "protocolq/worker/pack", "protocolq/worker/record"}},
 	"worker/fleet":             {imports: []string{"protocolq/worker/journal", "protocolq/worker/memory"}},
 	"worker/memory":            {imports: []string{"protocolq/worker/journal"}},

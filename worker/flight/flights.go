@@ -1,0 +1,346 @@
+// Flights: the state of all keys that the member decides about.
+
+package flight
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+// flight is a key that the member decides about.
+type flight struct {
+	key    journal.Key
+	run    *run // that it has begun and not answered
+	acct   *account
+	parked int32 // asks that are counted there
+	timer  int32 // place in the timers, from 1 on; 0: none
+	dirty  bool  // it is looked at when the next batch is composed
+	wake   time.Duration
+
+	lane          *lane // in which it waits for a slot
+	before, after *flight
+}
+
+// account is how many asks of one asker are parked.
+type account struct {
+	who
+	asks int
+}
+
+// Flights are the keys that a member decides about. All methods are called from the goroutine that
+// owns the fold, see [Loop].
+type Flights struct {
+	o     Options
+	state *fleet.State
+	own   *fleet.Own
+	now   time.Duration
+
+	keys     map[journal.Key]*flight
+	timers   timers
+	dirty    []*flight
+	stale    []journal.Key // that are to be looked at after those, as somebody joined or was sealed
+	moved    []*flight     // that wait for an own batch, or for the member's completeness
+	ready    []*flight     // whose begin is acknowledged and whose call has not begun
+	late     []*run        // of the member that this process was before
+	queue    queue
+	partners map[string]*partner
+	free     int // slots
+	open     int // runs
+	parked   int
+	accounts map[who]*account
+	answers  answers
+	complete bool
+	draining bool
+
+	forgotten map[journal.Ref]bool // asks that name a person who is to be forgotten
+
+	draft   Draft // being composed, with what follows
+	full    bool
+	drafted map[journal.Key]draftedAsk
+	missing journal.Ref // an answer that Fresh has to know
+}
+
+type draftedAsk struct {
+	ask *journal.Ask
+	at  journal.Ref
+}
+
+// New makes the flights of a member that has not decided anything yet. The fold may have been
+// applied up to anywhere.
+func New(o Options, s *fleet.State, own *fleet.Own) (*Flights, error) {
+	if err := o.defaults(); err != nil {
+		return nil, err
+	}
+	f := &Flights{
+		o: o, free: o.Slots, queue: queue{share: o.Share},
+		partners: map[string]*partner{}, accounts: map[who]*account{},
+	}
+	f.join(s, own)
+	return f, nil
+}
+
+func (f *Flights) join(s *fleet.State, own *fleet.Own) {
+	f.state, f.own, f.keys = s, own, map[journal.Key]*flight{}
+	f.answers = newAnswers()
+	own.Warm = f.warm
+	f.complete = false
+	f.forget()
+	f.touchAll()
+}
+
+// Rejoin goes on as another member, whose fold has been applied as far as the log goes: the former
+// one is sealed. Calls that are under way go on, and what they come to is journalled while it is of
+// use.
+func (f *Flights) Rejoin(s *fleet.State, own *fleet.Own) {
+	for _, fl := range f.keys {
+		f.queue.remove(fl)
+		if r := fl.run; r != nil && (r.calling || r.verdict == journal.Conclusive) {
+			f.late = append(f.late, r)
+		} else if r != nil {
+			f.leave(r)
+		}
+	}
+	slices.SortFunc(f.late, func(a, b *run) int { return bytes.Compare(a.key[:], b.key[:]) })
+	f.timers, f.dirty, f.moved, f.ready, f.parked, f.open = nil, nil, nil, nil, 0, 0
+	clear(f.accounts)
+	f.join(s, own)
+	f.o.Journal.Wake()
+}
+
+// Refold goes on with the same member and a fold that was begun anew, as the log was purged beyond
+// the former one.
+func (f *Flights) Refold(s *fleet.State) {
+	f.state, f.answers = s, newAnswers()
+	f.forget()
+	f.touchAll()
+}
+
+// Drain says that no run is to begin any more. Those that are open go on.
+func (f *Flights) Drain() {
+	f.draining = true
+	f.touchAll()
+}
+
+// Open is how many runs the member has begun and not answered. While it is not 0, the lease has to
+// be renewed by batches.
+func (f *Flights) Open() int { return f.open }
+
+// Idle reports whether nothing is under way: a member that drains may seal itself.
+func (f *Flights) Idle() bool { return f.Open() == 0 && len(f.late) == 0 }
+
+// Parked is how many asks wait without a call under way.
+func (f *Flights) Parked() int { return f.parked }
+
+// flight is that of a key, made if there is none.
+func (f *Flights) flight(k journal.Key) *flight {
+	fl := f.keys[k]
+	if fl == nil {
+		fl = &flight{key: k}
+		f.keys[k] = fl
+	}
+	return fl
+}
+
+// touch has a flight looked at when the next batch is composed, which is soon.
+func (f *Flights) touch(fl *flight) {
+	if !fl.dirty {
+		fl.dirty = true
+		f.dirty = append(f.dirty, fl)
+	}
+	if f.draft == nil {
+		f.o.Journal.Wake()
+	}
+}
+
+func (f *Flights) touchKey(k journal.Key) {
+	if fl := f.keys[k]; fl != nil || f.state.Owner(k) == f.own.ID {
+		f.touch(f.flight(k))
+	}
+}
+
+// touchAll has all keys looked at, in an order that does not depend on the runtime. What changes
+// meanwhile does not wait until the last of them has been.
+func (f *Flights) touchAll() {
+	keys := make([]journal.Key, 0, len(f.keys))
+	for k := range f.keys {
+		keys = append(keys, k)
+	}
+	for k := range f.state.Keys {
+		if f.keys[k] == nil && f.state.Owner(k) == f.own.ID {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b journal.Key) int { return bytes.Compare(a[:], b[:]) })
+	if f.stale = keys; len(keys) > 0 {
+		f.o.Journal.Wake()
+	}
+}
+
+// Applied takes in what applying a batch has changed, after Own.Applied was called for an own one.
+func (f *Flights) Applied(b *journal.Batch, c *fleet.Changes, now time.Duration) {
+	f.now = now
+	for i, e := range b.Entries {
+		f.answers.see(b.Ref(i), e)
+		if e.Kind() == journal.KindForget {
+			f.forget()
+		}
+	}
+	for _, k := range c.Keys {
+		f.touchKey(k)
+	}
+	own := b.Member == f.own.ID
+	if !f.complete && f.state.Complete(f.own.ID) {
+		f.complete, own = true, true
+	}
+	if own {
+		if len(f.late) > 0 {
+			f.o.Journal.Wake()
+		}
+		moved := f.moved
+		f.moved = nil
+		for _, fl := range moved {
+			f.touch(fl)
+		}
+	}
+	if c.Members {
+		f.touchAll()
+	}
+	f.callReady()
+}
+
+// forget looks for the asks that name a person who is to be forgotten.
+func (f *Flights) forget() {
+	clear(f.forgotten)
+	for _, a := range f.state.Forgotten() {
+		if f.forgotten == nil {
+			f.forgotten = map[journal.Ref]bool{}
+		}
+		f.forgotten[a.First] = true
+		f.touchKey(a.Key)
+	}
+}
+
+// Stored takes in an own batch that is acknowledged, after the fence has noted it.
+func (f *Flights) Stored(position uint64, entries []journal.Entry, now time.Duration) {
+	f.now = now
+	for i, e := range entries {
+		at := journal.Ref{Position: position, Index: uint16(i + 1)}
+		switch e := e.(type) {
+		case *journal.Begin:
+			if fl := f.keys[e.Key]; fl != nil && fl.run != nil && fl.run.begin == e {
+				f.begun(fl, at)
+			}
+		case *journal.Answer:
+			if fl := f.keys[e.Key]; fl != nil && fl.run != nil && fl.run.answer == e {
+				f.o.Ahead(f.state.Ahead(e, at, fl.run.early), e, at)
+				if f.setRun(fl, nil); f.state.Applied() >= position {
+					f.touch(fl)
+				}
+			}
+		}
+	}
+	f.callReady()
+}
+
+// Next is when Tick has to be called at the latest; [Forever]: nothing has a time.
+func (f *Flights) Next() time.Duration {
+	next := Forever
+	if len(f.timers) > 0 {
+		next = f.timers[0].wake
+	}
+	return min(next, f.nextHold())
+}
+
+// Tick looks at what has a time. Calls that the fence held up are tried again.
+func (f *Flights) Tick(now time.Duration) {
+	f.now = now
+	for fl := f.timers.due(now); fl != nil; fl = f.timers.due(now) {
+		f.touch(fl)
+	}
+	f.endHolds()
+	f.callReady()
+}
+
+// Decide adds to a batch what is to be decided now. It is called while the batch is composed, and
+// what it adds has to be in the batch that is sent next.
+func (f *Flights) Decide(d Draft, now time.Duration) {
+	f.now, f.draft, f.full, f.drafted = now, d, false, nil
+	for i, e := range d.Entries() {
+		if a, ok := e.(*journal.Ask); ok && a.Door == journal.Await && f.state.Owner(a.Key) == f.own.ID {
+			if _, twice := f.drafted[a.Key]; twice {
+				continue
+			}
+			if f.drafted == nil {
+				f.drafted = map[journal.Key]draftedAsk{}
+			}
+			f.drafted[a.Key] = draftedAsk{a, journal.Ref{Index: uint16(i + 1)}}
+			f.touch(f.flight(a.Key))
+		}
+	}
+	f.addLate()
+	looked := f.dirty
+	f.dirty = nil
+	left := f.o.Looks
+	for ; len(looked) > 0 && left > 0 && !f.full; left-- {
+		fl := looked[0]
+		looked = looked[1:]
+		fl.dirty = false
+		f.look(fl, nil)
+	}
+	f.dirty = append(looked, f.dirty...)
+	for ; len(f.stale) > 0 && left > 0 && !f.full; left-- {
+		k := f.stale[0]
+		f.stale = f.stale[1:]
+		if fl := f.keys[k]; fl != nil || f.state.Owner(k) == f.own.ID {
+			f.look(f.flight(k), nil)
+		}
+	}
+	f.grant()
+	f.draft = nil
+	if f.full || len(f.dirty)+len(f.stale) > 0 {
+		f.o.Journal.Wake()
+	}
+}
+
+// add adds an entry to the batch. false: it has no room, and the key is looked at again with the
+// next one.
+func (f *Flights) add(fl *flight, e journal.Entry) bool {
+	err := journal.ErrNoRoom
+	if !f.full {
+		err = f.draft.Add(e, fl.key)
+	}
+	if err != nil && !errors.Is(err, journal.ErrNoRoom) {
+		f.o.Logger.Error("entry cannot be journalled", "kind", int(e.Kind()), "err", err)
+		if f.lean(e) {
+			err = f.draft.Add(e, fl.key)
+		}
+	}
+	if errors.Is(err, journal.ErrNoRoom) {
+		f.full = true
+		f.touch(fl)
+	}
+	return err == nil
+}
+
+// lean takes from an entry what a call has put into it, as that may be too long for any batch: the
+// run has to end.
+func (f *Flights) lean(e journal.Entry) bool {
+	switch e := e.(type) {
+	case *journal.Begin:
+		e.Before.Detail = nil
+		return true
+	case *journal.Answer:
+		if e.Verdict == journal.Conclusive {
+			e.Verdict, e.Keep = journal.Failed, milliseconds(f.o.Cooldown)
+		}
+		e.Code = f.o.Words.Overloaded
+		e.Result, e.Attempts = f.o.Result(e.Code, len(e.Attempts)), []journal.Outcome{{Code: e.Code}}
+		return true
+	}
+	return false
+}

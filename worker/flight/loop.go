@@ -1,0 +1,238 @@
+// Loop: the one goroutine that owns the fold and the flights, and those that wait for it: calls,
+// turns, reads.
+
+package flight
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+// Turns are a partner's rate, concurrency and halt, over the whole fleet.
+type Turns interface {
+	// Try lets a call begin at once, where the partner has no limit and no halt.
+	Try(partner string) (leave func(), ok bool)
+	// Enter waits for a call's turn until ctx ends.
+	Enter(ctx context.Context, partner string) (Admission, error)
+}
+
+// Texts are the entries of the log.
+type Texts interface {
+	// Entry is what stands at a place: an ask, an answer, or the copy of one.
+	Entry(ctx context.Context, at journal.Ref) (journal.Entry, error)
+}
+
+// Waker has a batch composed soon: a journal.Writer.
+type Waker interface{ Wake() }
+
+// Call asks the gateway once. It calls fence as the request's first byte is about to leave, and
+// sends nothing if that gives an error. ctx ends when the call has to.
+type Call func(ctx context.Context, query []byte, fence func() error) Outcome
+
+// LoopOptions are what a [Loop] needs, all of it.
+type LoopOptions struct {
+	Flights Options // Gate, Caller and Journal are the loop's own
+	Turns   Turns
+	Texts   Texts
+	Call    Call
+	Member  Member
+	// CallTime is how long a call takes at most.
+	CallTime time.Duration
+	// Now is the member's monotonic clock, by which the fold's times are.
+	Now func() time.Duration
+}
+
+// Member is what belongs to one member and not to the next that the process goes on as.
+type Member struct {
+	Waker Waker
+	// Fence says why no call may begin now; nil: it may. It is called from many goroutines.
+	Fence func() error
+}
+
+// ErrOver says that a call was begun by a member that is over: its lease is no longer its own.
+var ErrOver = errors.New("flight: the member that began this call is over")
+
+// Loop runs flights. The fold belongs to its goroutine: whoever applies, composes or looks at it
+// does so in [Loop.Do].
+type Loop struct {
+	o       LoopOptions
+	flights *Flights
+	do      chan func()
+	ended   chan struct{} // closed when Run has returned
+	reads   chan struct{} // one for each read under way
+	ctx     context.Context
+	others  sync.WaitGroup
+	member  atomic.Pointer[Member] // set by the loop's goroutine
+}
+
+// The bounds of what waits elsewhere.
+const (
+	mostReads = 64
+	readTime  = time.Second            // for one answer
+	pause     = 200 * time.Millisecond // before what failed is tried again
+)
+
+// NewLoop makes the loop of a member. It starts nothing.
+func NewLoop(o LoopOptions, s *fleet.State, own *fleet.Own) (*Loop, error) {
+	if o.Turns == nil || o.Texts == nil || o.Call == nil || o.Member.Waker == nil || o.Member.Fence == nil || o.Now == nil ||
+		o.CallTime <= 0 {
+		return nil, errors.New("flight: Turns, Texts, Call, Member, CallTime and Now are needed")
+	}
+	l := &Loop{o: o, do: make(chan func()), ended: make(chan struct{}), reads: make(chan struct{}, mostReads)}
+	o.Flights.Gate, o.Flights.Caller, o.Flights.Journal = l, l, l
+	l.member.Store(&o.Member)
+	var err error
+	l.flights, err = New(o.Flights, s, own)
+	return l, err
+}
+
+// Do lets do look at the fold and the flights, and change them, in the loop's goroutine, and waits
+// until it has. false: the loop has ended. It must not be called by what do calls.
+func (l *Loop) Do(do func(f *Flights, now time.Duration)) bool {
+	done := make(chan struct{})
+	select {
+	case l.do <- func() { do(l.flights, l.o.Now()); close(done) }:
+		<-done
+		return true
+	case <-l.ended:
+		return false
+	}
+}
+
+// Rejoin is [Flights.Rejoin] with what belongs to the new member. A call of the former one whose first
+// byte has not left never leaves. It is called in Do.
+func (l *Loop) Rejoin(s *fleet.State, own *fleet.Own, m Member) {
+	l.member.Store(&m)
+	l.flights.Rejoin(s, own)
+}
+
+// post is Do of who need not wait for it.
+func (l *Loop) post(do func(f *Flights, now time.Duration)) {
+	select {
+	case l.do <- func() { do(l.flights, l.o.Now()) }:
+	case <-l.ctx.Done():
+	}
+}
+
+// Run runs until ctx ends. Calls that are under way then are cut, and have ended when it returns.
+// It is called once.
+func (l *Loop) Run(ctx context.Context) error {
+	defer close(l.ended)
+	ctx, cancel := context.WithCancel(ctx)
+	defer l.others.Wait()
+	defer cancel()
+	l.ctx = ctx
+	t := time.NewTimer(time.Hour)
+	defer t.Stop()
+	for {
+		t.Reset(min(l.flights.Next(), l.o.Now()+time.Hour) - l.o.Now())
+		select {
+		case do := <-l.do:
+			do()
+		case <-t.C:
+			l.flights.Tick(l.o.Now())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Try implements [Gate].
+func (l *Loop) Try(partner string) (leave func(), ok bool) { return l.o.Turns.Try(partner) }
+
+// Enter implements [Gate].
+func (l *Loop) Enter(partner string) {
+	l.others.Go(func() {
+		t, err := l.o.Turns.Enter(l.ctx, partner)
+		if err != nil { // a limit that cannot be kept lets nobody call
+			t = Admission{After: time.Second, Why: l.o.Flights.Words.Overloaded}
+		}
+		l.post(func(f *Flights, now time.Duration) { f.Entered(partner, t, now) })
+	})
+}
+
+// Fence implements [Caller].
+func (l *Loop) Fence() error { return l.member.Load().Fence() }
+
+// Call implements [Caller]. There are no more at once than slots.
+func (l *Loop) Call(r Request) {
+	m := l.member.Load()
+	l.others.Go(func() {
+		o := l.call(m, r)
+		l.post(func(f *Flights, now time.Duration) { f.Ended(r, o, now) })
+	})
+}
+
+func (l *Loop) call(m *Member, r Request) Outcome {
+	ctx, cancel := context.WithTimeout(l.ctx, l.o.CallTime)
+	defer cancel()
+	query := r.Query
+	if query == nil {
+		e, err := l.entry(ctx, r.At)
+		if c, ok := e.(*journal.Carried); ok {
+			e = c.Entry
+		}
+		a, ok := e.(*journal.Ask)
+		if err != nil || !ok { // counts as an attempt: what can never be read must not be tried for ever
+			code := l.o.Flights.Words.Overloaded
+			return Outcome{Class: Temporary, Code: code, Result: l.o.Flights.Result(code, r.Attempt)}
+		}
+		query = a.Query
+	}
+	var refused error
+	o := l.o.Call(ctx, query, func() error {
+		if refused = m.Fence(); l.member.Load() != m {
+			refused = ErrOver
+		}
+		return refused
+	})
+	if refused != nil {
+		return Outcome{Class: Unsent}
+	}
+	return o
+}
+
+// entry reads an entry, again where an answer is lost, but not for ever: somebody holds a slot.
+func (l *Loop) entry(ctx context.Context, at journal.Ref) (e journal.Entry, err error) {
+	for range 3 {
+		within, cancel := context.WithTimeout(ctx, readTime)
+		e, err = l.o.Texts.Entry(within, at)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return e, err
+		}
+	}
+	return e, err
+}
+
+// Wake implements [Journal].
+func (l *Loop) Wake() { l.member.Load().Waker.Wake() }
+
+// Read implements [Journal].
+func (l *Loop) Read(at journal.Ref) {
+	l.others.Go(func() {
+		select {
+		case l.reads <- struct{}{}:
+		case <-l.ctx.Done():
+			return
+		}
+		defer func() { <-l.reads }()
+		e, err := l.entry(l.ctx, at)
+		if err != nil {
+			t := time.NewTimer(pause)
+			defer t.Stop()
+			select {
+			case <-t.C:
+			case <-l.ctx.Done():
+			}
+			e = nil
+		}
+		l.post(func(f *Flights, now time.Duration) { f.Read(at, e, now) })
+	})
+}

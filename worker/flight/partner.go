@@ -1,0 +1,224 @@
+// Partners: who waits for a partner's rate, its concurrency or its halt holds no slot.
+
+package flight
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// partner is what is known of one.
+type partner struct {
+	name    string
+	turns   []func() // calls that may begin at once
+	asked   int      // for turns that the gate has not answered yet
+	gate    hold     // what the gate says
+	gateway hold     // what the gateway asks for, which no operator takes away
+	resumed uint64   // failures up to this position keep no key cool
+}
+
+func (f *Flights) partner(name string) *partner {
+	p := f.partners[name]
+	if p == nil {
+		p = &partner{name: name}
+		f.partners[name] = p
+	}
+	return p
+}
+
+// hold is for how long no call of a partner begins.
+type hold struct {
+	until time.Duration // 0: it is not held
+	why   string        // the code that who awaits a reply is told at once; "": they wait
+}
+
+// held reports whether a partner is not asked for at present, and why, where askers are told so.
+func (f *Flights) held(name string) (why string, held bool) {
+	p := f.partners[name]
+	if p == nil {
+		return "", false
+	}
+	for _, h := range []hold{p.gate, p.gateway} {
+		if h.until > f.now {
+			held = true
+			if why == "" {
+				why = h.why
+			}
+		}
+	}
+	return why, held
+}
+
+// gatewayRest is for how long the gateway wants no call of a partner.
+func (f *Flights) gatewayRest(name string) time.Duration {
+	if p := f.partners[name]; p != nil {
+		return max(0, p.gateway.until-f.now)
+	}
+	return 0
+}
+
+// turn takes a turn for a call of a partner, if there is one at once.
+func (f *Flights) turn(name string) func() {
+	p := f.partner(name)
+	if _, held := f.held(name); held {
+		return nil
+	}
+	if n := len(p.turns); n > 0 {
+		leave := p.turns[n-1]
+		p.turns = p.turns[:n-1]
+		return leave
+	}
+	if p.asked > 0 {
+		return nil // others wait already
+	}
+	if leave, ok := f.o.Gate.Try(name); ok {
+		return leave
+	}
+	return nil
+}
+
+// grant gives slots to those whose turn it is, and has the gate asked for turns where there are
+// none.
+func (f *Flights) grant() {
+	for f.free > 0 && !f.full {
+		var leave func()
+		fl := f.queue.next(func(name string) bool {
+			leave = f.turn(name)
+			return leave != nil
+		})
+		if fl == nil {
+			break
+		}
+		name := f.partnerOf(fl)
+		if !f.look(fl, leave) { // it needs no call any more
+			p := f.partner(name)
+			p.turns = append(p.turns, leave)
+		}
+	}
+	f.ask()
+}
+
+// ask has the gate asked for as many turns as are needed and can be used.
+func (f *Flights) ask() {
+	waiting := f.queue.partners()
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		p := f.partner(name)
+		if _, held := f.held(name); held {
+			continue
+		}
+		for p.asked+len(p.turns) < min(waiting[name], f.free, mostAsked) {
+			p.asked++
+			f.o.Gate.Enter(name)
+		}
+	}
+	for _, p := range f.partners {
+		if waiting[p.name] == 0 {
+			f.giveBack(p)
+		}
+	}
+}
+
+// mostAsked is for how many turns of one partner the gate is asked at once.
+const mostAsked = 64
+
+// giveBack gives back turns that nobody needs.
+func (f *Flights) giveBack(p *partner) {
+	for _, leave := range p.turns {
+		leave()
+	}
+	p.turns = nil
+}
+
+// partnerOf is the partner of a flight that was taken out of the queue.
+func (f *Flights) partnerOf(fl *flight) string {
+	if fl.run != nil {
+		return fl.run.begin.Partner
+	}
+	return f.whose(fl, f.state.Waiting(fl.key)).partner
+}
+
+// wakeQueue has a batch composed if somebody waits for a slot.
+func (f *Flights) wakeQueue() {
+	if !f.queue.empty() {
+		f.o.Journal.Wake()
+	}
+}
+
+// Admission is a gate's answer: a turn for a call, whose Leave is called when that has ended; or none
+// for as long as After, and Why is the code that who awaits a reply is told at once, "" where it is
+// no matter of more than a short wait.
+type Admission struct {
+	Leave func()
+	After time.Duration
+	Why   string
+}
+
+// Entered takes in the gate's answer to Enter.
+func (f *Flights) Entered(name string, t Admission, now time.Duration) {
+	f.now = now
+	p := f.partner(name)
+	p.asked--
+	if t.Leave == nil {
+		f.hold(p, &p.gate, hold{now + max(t.After, time.Millisecond), t.Why})
+		return
+	}
+	p.turns = append(p.turns, t.Leave)
+	f.o.Journal.Wake()
+}
+
+// hold lets no call of a partner begin for a while. Those who await a reply are looked at, to be
+// told.
+func (f *Flights) hold(p *partner, which *hold, h hold) {
+	if h.until <= which.until {
+		return
+	}
+	*which = h
+	f.giveBack(p)
+	if h.why != "" {
+		for _, fl := range f.queue.await(p.name) {
+			f.touch(fl)
+		}
+	}
+}
+
+// nextHold is when the first hold ends, Forever where there is none.
+func (f *Flights) nextHold() time.Duration {
+	next := Forever
+	for _, p := range f.partners {
+		for _, h := range []hold{p.gate, p.gateway} {
+			if h.until > 0 {
+				next = min(next, h.until)
+			}
+		}
+	}
+	return next
+}
+
+// endHolds ends those whose time has come.
+func (f *Flights) endHolds() {
+	for _, p := range f.partners {
+		for _, h := range []*hold{&p.gate, &p.gateway} {
+			if h.until > 0 && h.until <= f.now {
+				*h = hold{}
+				f.wakeQueue()
+			}
+		}
+	}
+}
+
+// Resume says that the reason why a partner was not asked for is gone: it was resumed, or its key
+// repaired. Whoever waits for it, in a cool-down too, is looked at now. What the gateway itself
+// asks for by Retry-After stays.
+func (f *Flights) Resume(name string, now time.Duration) {
+	f.now = now
+	p := f.partner(name)
+	p.resumed = f.state.Applied()
+	p.gate = hold{}
+	f.wakeQueue()
+	for k, fl := range f.keys {
+		if asks := f.state.Waiting(k); len(asks) > 0 && asks[0].Partner == name {
+			f.touch(fl)
+		}
+	}
+}

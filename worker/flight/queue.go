@@ -1,0 +1,162 @@
+// Fairness: who of those that could begin comes next.
+
+package flight
+
+import "slices"
+
+// queue holds the keys whose call could begin, were there a slot and did their partner allow it.
+// Slots are given to the awaiting door before the submitted one, of which each share-th is kept for
+// it; within a door to one partner after the other; within a partner to one asker after the other;
+// within an asker in the order of coming. As each call takes one slot, this round robin is that of
+// deficits with a quantum of one.
+type queue struct {
+	share int // one in so many slots is the submitted door's
+	given int
+	doors [2]round
+}
+
+// The doors as the queue counts them.
+const (
+	awaiting = iota
+	submitted
+)
+
+// round is what waits at one door, by partner.
+type round struct {
+	shelves []*shelf // those that are not empty; the next one's turn is first
+	by      map[string]*shelf
+}
+
+// shelf is what waits for one partner at one door, by asker.
+type shelf struct {
+	partner string
+	flights int
+	lanes   []*lane // those that are not empty; the next one's turn is first
+	by      map[string]*lane
+}
+
+// lane is what waits of one asker, in the order of coming.
+type lane struct {
+	door          int
+	shelf         *shelf
+	asker         string
+	first, newest *flight
+}
+
+// put adds a flight behind its asker's others. One that waits in this lane already keeps its place.
+func (q *queue) put(f *flight, door int, w who) {
+	if l := f.lane; l != nil {
+		if l.door == door && l.asker == w.asker && l.shelf.partner == w.partner {
+			return
+		}
+		q.remove(f)
+	}
+	r := &q.doors[door]
+	s := r.by[w.partner]
+	if s == nil {
+		s = &shelf{partner: w.partner, by: map[string]*lane{}}
+		if r.by == nil {
+			r.by = map[string]*shelf{}
+		}
+		r.by[w.partner] = s
+		r.shelves = append(r.shelves, s)
+	}
+	l := s.by[w.asker]
+	if l == nil {
+		l = &lane{door: door, shelf: s, asker: w.asker}
+		s.by[w.asker] = l
+		s.lanes = append(s.lanes, l)
+	}
+	s.flights++
+	f.lane, f.before = l, l.newest
+	if l.newest != nil {
+		l.newest.after = f
+	} else {
+		l.first = f
+	}
+	l.newest = f
+}
+
+// remove takes a flight out, wherever it waits.
+func (q *queue) remove(f *flight) {
+	l := f.lane
+	if l == nil {
+		return
+	}
+	if f.before != nil {
+		f.before.after = f.after
+	} else {
+		l.first = f.after
+	}
+	if f.after != nil {
+		f.after.before = f.before
+	} else {
+		l.newest = f.before
+	}
+	f.lane, f.before, f.after = nil, nil, nil
+	l.shelf.flights--
+	if l.first != nil {
+		return
+	}
+	s, r := l.shelf, &q.doors[l.door]
+	delete(s.by, l.asker)
+	s.lanes = slices.DeleteFunc(s.lanes, func(o *lane) bool { return o == l })
+	if len(s.lanes) == 0 {
+		delete(r.by, s.partner)
+		r.shelves = slices.DeleteFunc(r.shelves, func(o *shelf) bool { return o == s })
+	}
+}
+
+// next takes out whose turn it is among the partners that are ready, nil where there is none. Each
+// partner is asked at most once at a door.
+func (q *queue) next(ready func(partner string) bool) *flight {
+	order := [2]int{awaiting, submitted}
+	if q.share > 0 && (q.given+1)%q.share == 0 {
+		order = [2]int{submitted, awaiting}
+	}
+	for _, door := range order {
+		r := &q.doors[door]
+		for i, s := range r.shelves {
+			if !ready(s.partner) {
+				continue
+			}
+			q.given++
+			// Its turn is over, those that were not ready keep theirs.
+			r.shelves = append(slices.Delete(r.shelves, i, i+1), s)
+			l := s.lanes[0]
+			s.lanes = append(s.lanes[1:], l)
+			f := l.first
+			q.remove(f)
+			return f
+		}
+	}
+	return nil
+}
+
+// partners says how many flights wait for each partner that somebody waits for.
+func (q *queue) partners() map[string]int {
+	waiting := map[string]int{}
+	for door := range q.doors {
+		for _, s := range q.doors[door].shelves {
+			waiting[s.partner] += s.flights
+		}
+	}
+	return waiting
+}
+
+// empty reports whether nobody waits.
+func (q *queue) empty() bool {
+	return len(q.doors[awaiting].shelves)+len(q.doors[submitted].shelves) == 0
+}
+
+// await are the flights of a partner that somebody awaits.
+func (q *queue) await(partner string) (flights []*flight) {
+	if s := q.doors[awaiting].by[partner]; s != nil {
+		for _, l := range s.lanes {
+			for f := l.first; f != nil; f = f.after {
+				flights = append(flights, f)
+			}
+		}
+	}
+	return flights
+}

@@ -1,0 +1,73 @@
+// Fairness, slot by slot.
+
+package flight
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"protocolq/worker/journal"
+)
+
+// TestQueue says who is given slots in which order. A waiter is door, partner, asker and a number.
+func TestQueue(t *testing.T) {
+	many := func(prefix string, n int) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprint(prefix, i))
+		}
+		return names
+	}
+	for _, c := range []struct {
+		name  string
+		share int
+		put   []string
+		held  string
+		want  string
+	}{
+		{"in the order of coming", 0, many("apx", 3), "", "apx0 apx1 apx2"},
+		{"one asker after the other", 0, append(many("apx", 4), many("apy", 2)...), "", "apx0 apy0 apx1 apy1 apx2 apx3"},
+		{"one partner after the other", 0, append(many("apx", 3), "aqy0", "aqz0"), "", "apx0 aqy0 apx1 aqz0 apx2"},
+		{"awaiting first", 0, append(many("spx", 2), many("apx", 2)...), "", "apx0 apx1 spx0 spx1"},
+		{"a share for the submitted", 3, append(many("spx", 3), many("apx", 6)...), "", "apx0 apx1 spx0 apx2 apx3 spx1 apx4 apx5 spx2"},
+		{"not whose partner is held", 0, append(many("apx", 2), "aqx0", "sqx0"), "p", "aqx0 sqx0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q, of := queue{share: c.share}, map[*flight]string{}
+			for _, name := range c.put {
+				f := &flight{key: journal.Key{byte(len(of))}}
+				of[f] = name
+				q.put(f, strings.Index("as", name[:1]), who{name[1:2], name[2:3]})
+			}
+			var got []string
+			for f := q.next(func(p string) bool { return p != c.held }); f != nil; f = q.next(func(p string) bool { return p != c.held }) {
+				got = append(got, of[f])
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%v, want %s", got, c.want)
+			}
+			if left := len(c.put) - len(got); (left == 0) != q.empty() || q.partners()[c.held] != left {
+				t.Errorf("%d are left, and the queue says %v", left, q.partners())
+			}
+		})
+	}
+}
+
+// A flight waits in one place, also when it is put somewhere else.
+func TestQueueMoves(t *testing.T) {
+	q, all := queue{}, []*flight{{}, {}, {}}
+	for _, f := range all {
+		q.put(f, submitted, who{"p", "x"})
+	}
+	q.put(all[0], submitted, who{"p", "x"}) // keeps its place
+	q.put(all[1], awaiting, who{"p", "y"})
+	q.remove(all[2])
+	q.remove(all[2])
+	ready := func(string) bool { return true }
+	if got := []*flight{q.next(ready), q.next(ready), q.next(ready)}; got[0] != all[1] || got[1] != all[0] || got[2] != nil {
+		t.Errorf("%p %p %p, want the one that is awaited, the one that came first, and no more", got[0], got[1], got[2])
+	}
+	if len(q.doors[0].by)+len(q.doors[1].by) != 0 {
+		t.Error("an empty queue keeps partners")
+	}
+}
