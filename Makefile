@@ -47,7 +47,7 @@ peerbench: ## protocolq beside its alternatives, about 35 minutes; ROUNDS=1 for 
 chaos: ## real processes killed, frozen and cut off, about 5 minutes; CHAOS=long for hours
 	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 7s)
 
-mutants: ## each rule of the fold broken in a copy: its simulation must find all, in a minute each
+mutants: ## each rule of the fold and of flights broken in a copy: their tests must find all, in a minute each
 	.ci/mutants
 
 lint: bin/lint/$(LINT)/golangci-lint ## .golangci.yml over everything, by a pinned golangci-lint
