@@ -90,8 +90,8 @@ func (s *State) Waiting(k journal.Key) []*Ask {
 	return nil
 }
 
-// Keys hands each key that somebody waits for or that has an open run to yield, in no order, until it returns false. The fold must
-// not be changed meanwhile.
+// Keys hands each key that somebody waits for or that has an open run to yield, in no order, until
+// it returns false. The fold must not be changed meanwhile.
 func (s *State) Keys(yield func(journal.Key) bool) {
 	for k := range s.keys {
 		if !yield(k) {
@@ -213,7 +213,8 @@ func (s *State) tell(e *journal.Told) {
 			delete(s.answered, ref)
 		}
 		if ref.Position < s.base {
-			// Its text may still come as a copy, or as another one, written by one who did not know.
+			// Its text may still come as a copy, or as another one, written by one who did not
+			// know.
 			s.early[ref] = struct{}{}
 			s.lapse(func() { delete(s.early, ref) })
 		}

@@ -334,7 +334,8 @@ func TestCarriedAndPurged(t *testing.T) {
 	}
 }
 
-// A copy that comes after its ask was told opens nothing, also in a fold that has seen only an older copy of the ask.
+// A copy that comes after its ask was told opens nothing, also in a fold that has seen only an
+// older copy of the ask.
 func TestCopyOfTold(t *testing.T) {
 	first := journal.Ref{Position: 5, Index: 1}
 	copied := &journal.Carried{First: first, Writer: "a", Entry: ask("t")}

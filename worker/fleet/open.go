@@ -226,7 +226,8 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
 	case e.Keep == 0 || s.forgotPersons(e.Persons, c.First):
-		// Whose it is, is to be forgotten: it is left behind. Who wrote the copy may not have known.
+		// Whose it is, is to be forgotten: it is left behind. Who wrote the copy may not have
+		// known.
 		s.changes.Void = true
 		s.answers.Delete(e.Key)
 		s.touched(e.Key)

@@ -13,7 +13,8 @@ import (
 // decided counts for it from the moment it is in a draft; others learn of it from the log.
 type Own struct {
 	ID journal.Member
-	// Warm reports whether a failure keeps its key cool no longer, as its reason is gone: a partner was resumed. Nil: none is.
+	// Warm reports whether a failure keeps its key cool no longer, as its reason is gone: a partner
+	// was resumed. Nil: none is.
 	Warm func(journal.Key, memory.Answer) bool
 
 	draft *Draft // being composed

@@ -111,7 +111,8 @@ func TestResumeKeepsRetryAfter(t *testing.T) {
 	})
 }
 
-// Who waits for a partner for a short while is told nothing, and is asked for when the while is over.
+// Who waits for a partner for a short while is told nothing, and is asked for when the while is
+// over.
 func TestShortHold(t *testing.T) {
 	bubble(t, nil, func(m *member) {
 		asked := 0

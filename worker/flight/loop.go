@@ -105,8 +105,8 @@ func (l *Loop) Do(do func(f *Flights, now time.Duration)) bool {
 	}
 }
 
-// Rejoin is [Flights.Rejoin] with what belongs to the new member. A call of the former one whose first
-// byte has not left never leaves. It is called in Do.
+// Rejoin is [Flights.Rejoin] with what belongs to the new member. A call of the former one whose
+// first byte has not left never leaves. It is called in Do.
 func (l *Loop) Rejoin(s *fleet.State, own *fleet.Own, m Member) {
 	l.member.Store(&m)
 	l.flights.Rejoin(s, own)

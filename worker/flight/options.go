@@ -40,8 +40,8 @@ type Journal interface {
 // Draft is the batch that is being composed.
 type Draft interface {
 	Entries() []journal.Entry
-	// Add adds an entry that decides about a key. With journal.ErrNoRoom it is decided again with the
-	// next batch; with any other error it can be in none.
+	// Add adds an entry that decides about a key. With journal.ErrNoRoom it is decided again with
+	// the next batch; with any other error it can be in none.
 	Add(e journal.Entry, k journal.Key) error
 }
 

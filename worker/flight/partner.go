@@ -145,9 +145,9 @@ func (f *Flights) wakeQueue() {
 	}
 }
 
-// Admission is a gate's answer: a turn for a call, whose Leave is called when that has ended; or none
-// for as long as After, and Why is the code that who awaits a reply is told at once, "" where it is
-// no matter of more than a short wait.
+// Admission is a gate's answer: a turn for a call, whose Leave is called when that has ended; or
+// none for as long as After, and Why is the code that who awaits a reply is told at once, "" where
+// it is no matter of more than a short wait.
 type Admission struct {
 	Leave func()
 	After time.Duration

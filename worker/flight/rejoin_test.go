@@ -134,8 +134,8 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
-// The call of a begin that follows a cut run waits until the begin is applied: another may have been
-// first.
+// The call of a begin that follows a cut run waits until the begin is applied: another may have
+// been first.
 func TestCallOfRerun(t *testing.T) {
 	s := newScene(t)
 	ask := &journal.Ask{Token: "t", Key: journal.Key{1}, Door: journal.Await, MaxAge: -1}
@@ -191,8 +191,8 @@ func TestNoCallOfReleased(t *testing.T) {
 	}
 }
 
-// Who has joined begins nothing until those before it have read the join, and then without any other
-// reason to look.
+// Who has joined begins nothing until those before it have read the join, and then without any
+// other reason to look.
 func TestJoinerWaits(t *testing.T) {
 	s := newScene(t)
 	s.write("z", true)
