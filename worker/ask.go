@@ -27,8 +27,14 @@ func asked(g Asker) Handler {
 		within, cancel := context.WithDeadline(ctx, t.Lease.Deadline())
 		defer cancel()
 		q := t.Query
-		failpoint.Soon("after-send")
-		a, report, err := g.Ask(within, gateway.Query{Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}, t.Lease.Check)
+		checks := 0
+		fence := func() error {
+			if checks++; checks == 2 { // the request leaves
+				failpoint.Soon("after-send")
+			}
+			return t.Lease.Check()
+		}
+		a, report, err := g.Ask(within, gateway.Query{Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}, fence)
 		ended := within.Err() != nil || errors.Is(err, context.DeadlineExceeded) // the client may see it first
 		if err != nil && ctx.Err() == nil && ended && !isGateway(err) && !errors.Is(err, dedupe.ErrLapsed) {
 			// The lease's time ended, not the caller's: the call was under way and got no answer.
