@@ -81,14 +81,19 @@ var errNoCharset = errors.New("no charset chosen")
 // Encode gives the bytes of a UTF-8 text in c, or an *UnmappableError for the
 // first character that c cannot hold.
 func (c Charset) Encode(text string) ([]byte, error) {
+	return c.append(make([]byte, 0, len(text)), text)
+}
+
+// append is Encode onto what is there.
+func (c Charset) append(b []byte, text string) ([]byte, error) {
 	switch c.kind {
 	case kindUTF8:
 		if !utf8.ValidString(text) {
 			return nil, &UnmappableError{Rune: utf8.RuneError, Charset: c.spelling}
 		}
-		return []byte(text), nil
+		return append(b, text...), nil
 	case kindGBK, kindGB2312:
-		return c.encodeGB(text)
+		return c.appendGB(b, text)
 	default:
 		return nil, errNoCharset
 	}

@@ -50,14 +50,16 @@ type Code struct {
 // Lookup finds a code by its exact name. For a code in no table it gives false
 // and a Code that can still be shown: Class Unlisted and general words.
 func Lookup(code string) (Code, bool) {
-	i, ok := slices.BinarySearchFunc(codes, code, func(c Code, name string) int { return strings.Compare(c.Name, name) })
+	i, ok := slices.BinarySearchFunc(codes, code,
+		func(c Code, name string) int { return strings.Compare(c.Name, name) })
 	if ok {
 		return codes[i], true
 	}
 	return Code{
 		code, Unlisted,
 		"a code that is in no table", "未列入对照表的错误码",
-		"do not ask again by itself and do not read it as not signed; look it up in the gateway's documents or ask Alipay's technical support",
+		"do not ask again by itself and do not read it as not signed; look it up in the gateway's documents or ask " +
+			"Alipay's technical support",
 		"不要自动重试,也不要当作未签约;请查阅接口文档或联系支付宝技术支持",
 	}, false
 }

@@ -55,7 +55,8 @@ func (r reading) picked() Params {
 // person who looks for the cause of an ILLEGAL_SIGN, never for a decision: what
 // verifies only by a mistake is bad.
 func Diagnose(p Params, v Verifier, cs Charset, sign string) string {
-	return diagnose(reading{params: p, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType, mistakes)
+	return diagnose(reading{params: p, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType,
+		mistakes)
 }
 
 // Diagnose does for an answer what the function of that name does for parameters.
@@ -76,7 +77,8 @@ func (a Answer) Diagnose(v Verifier, cs Charset) string {
 			return r.add(a.root, names)
 		}})
 	}
-	return diagnose(reading{params: signed, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType, tried)
+	return diagnose(reading{params: signed, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType,
+		tried)
 }
 
 func (r *reading) add(from Params, names []string) bool {
@@ -164,7 +166,8 @@ func (r reading) wrongSize() string {
 	switch key := r.check.(type) {
 	case *md5Key:
 		if len(r.sign) != hex.EncodedLen(16) {
-			return fmt.Sprintf("an MD5 sign has 32 hexadecimal digits, this one %d characters: it is cut off or of another type", len(r.sign))
+			return fmt.Sprintf("an MD5 sign has 32 hexadecimal digits, this one %d characters: it is cut off or of "+
+				"another type", len(r.sign))
 		}
 	case *rsaVerifier:
 		raw, err := decodeBase64(r.sign)
@@ -172,7 +175,8 @@ func (r reading) wrongSize() string {
 		case notHex == nil && len(r.sign) == hex.EncodedLen(16):
 			return "the sign has 32 hexadecimal digits: it is an MD5 sign"
 		case err == nil && len(raw) != key.key.Size():
-			return fmt.Sprintf("the sign has %d bytes, those of this key have %d: it is cut off or of another key", len(raw), key.key.Size())
+			return fmt.Sprintf("the sign has %d bytes, those of this key have %d: it is cut off or of another key",
+				len(raw), key.key.Size())
 		}
 	}
 	return ""

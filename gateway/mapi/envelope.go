@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 )
 
 // Bounds on an answer. A real one has a few hundred bytes and ten elements.
@@ -100,6 +101,30 @@ var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z0-9._-]{1,40}"|'[A-Za-z0-9._-]{1,40}'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
 
+// prolog is an XML declaration and the encoding in it, "" where there is none.
+type prolog struct{ text, encoding string }
+
+// lastProlog is the one that was read last: the answers of a gateway begin alike.
+var lastProlog atomic.Pointer[prolog]
+
+// prologOf gives the declaration that body begins with, nil where that is no plain one. There is
+// but one way to read it: none holds the ?> that ends it.
+func prologOf(body []byte) *prolog {
+	if d := lastProlog.Load(); d != nil && len(d.text) <= len(body) && d.text == string(body[:len(d.text)]) {
+		return d
+	}
+	m := declaration.FindSubmatch(body)
+	if m == nil {
+		return nil
+	}
+	d := &prolog{text: string(m[0])}
+	if len(m[1]) > 0 {
+		d.encoding = string(m[1][1 : len(m[1])-1])
+	}
+	lastProlog.Store(d)
+	return d
+}
+
 // answerText gives what follows the declaration as UTF-8, and the encoding that is declared, ""
 // when none is. White space before the declaration is against XML's letter but cannot mislead
 // anybody, and page templates are known to write it.
@@ -110,14 +135,11 @@ func answerText(body []byte) (declared, text string, fellBack bool, err error) {
 	body, marked := bytes.CutPrefix(body, []byte{0xEF, 0xBB, 0xBF})
 	body = bytes.TrimLeft(body, " \t\r\n")
 	if bytes.HasPrefix(body, []byte("<?")) {
-		m := declaration.FindSubmatch(body)
-		if m == nil {
+		d := prologOf(body)
+		if d == nil {
 			return "", "", false, errors.New("its XML declaration is not a plain one")
 		}
-		body = body[len(m[0]):]
-		if len(m[1]) > 0 {
-			declared = string(m[1][1 : len(m[1])-1])
-		}
+		body, declared = body[len(d.text):], d.encoding
 	}
 	text, fellBack, err = decodeAnswer(body, cmp.Or(declared, "utf-8"), marked)
 	return declared, text, fellBack, err

@@ -88,6 +88,30 @@ func TestParseAnswer(t *testing.T) {
 	}
 }
 
+// A declaration is that of its own answer, whatever was read before.
+func TestDeclarationsAreNotMixedUp(t *testing.T) {
+	const root = `<alipay><is_success>F</is_success></alipay>`
+	for range 2 {
+		for text, want := range map[string]string{
+			"": "utf-8", `<?xml version="1.0"?>`: "utf-8", `<?xml version="1.0" encoding="gbk"?>`: "gbk", `<?xml version="1.0" encoding='GBK' ?>`: "GBK",
+			`<?xml version="1.0" encoding="utf-8"?>`: "utf-8", `<?xml version="1.0" encoding="utf-8" standalone="no"?>`: "utf-8",
+		} {
+			for range 2 {
+				if a, err := mapi.ParseAnswer([]byte(text + root)); err != nil || a.Encoding() != want || a.Declared() != (want != "utf-8" || len(text) > 25) {
+					t.Errorf("%s: %q, %v", text, a.Encoding(), err)
+				}
+			}
+			for _, cut := range []int{2, 10, len(text) - 1} {
+				if cut > 1 && cut < len(text) {
+					if _, err := mapi.ParseAnswer([]byte(text[:cut] + root)); err == nil {
+						t.Errorf("%s is taken for a declaration", text[:cut])
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestAnswersRefused(t *testing.T) {
 	in := func(inner string) string { return "<alipay>" + inner + "</alipay>" }
 	declared := func(d string) string { return d + "<alipay/>" }
@@ -145,12 +169,12 @@ func TestAnswersRefused(t *testing.T) {
 		{"leaf beside the wrapper", in("<response><a>1</a><w><b>1</b></w></response>"), "beside its wrapper"},
 		{"response of text", in("<response>T</response>"), "response holds text"},
 		{"request of text", in("<request>T</request>"), "request holds text"},
-		{"request of other things", in("<request><service>x</service></request>"), "something else than params"},
+		{"request of other things", in("<request><service>x</service></request>"), "something other than params"},
 		{"param without a name", in("<request><param>x</param></request>"), "request/param"},
 		{"param with more", in(`<request><param name="a" value="b"/></request>`), "request/param"},
 		{"param elsewhere", in(`<param name="a">x</param>`), "attribute"},
 		{"param repeated", in(`<request><param name="a">x</param><param name="a">y</param></request>`), `request/param "a"`},
-		{"param of elements", in(`<request><param name="a"><b/></param></request>`), "something else"},
+		{"param of elements", in(`<request><param name="a"><b/></param></request>`), "something other"},
 		{"too deep", strings.Repeat("<alipay>", 17) + strings.Repeat("</alipay>", 17), "16 elements deep"},
 		{"very deep", strings.Repeat("<a>", 80000), "16 elements deep"},
 		{"too many", in(numbered(1024)), "more than 1024 elements"},

@@ -98,8 +98,7 @@ func inGB2312(code uint16) bool {
 	}
 }
 
-func (c Charset) encodeGB(text string) ([]byte, error) {
-	out := make([]byte, 0, len(text))
+func (c Charset) appendGB(out []byte, text string) ([]byte, error) {
 	for _, r := range text {
 		if r < utf8.RuneSelf {
 			out = append(out, byte(r))

@@ -165,19 +165,27 @@ func publicVerifier(t SignType, b keyBlock) (verifier, error) {
 
 // The refusals. Each says what is there and what to do.
 var (
-	errEmpty         = errors.New("it is empty")
-	errUTF16         = errors.New("it is UTF-16 text, as Windows saves it: save it as UTF-8 or ASCII")
-	errOtherKind     = errors.New("this is neither an RSA nor a DSA key")
-	errNumbers       = errors.New("its numbers do not belong together: the file is damaged or made by hand, take a copy of the original")
-	errEncrypted     = errors.New("it is encrypted with a passphrase: decrypt it first (openssl pkey -in FILE -out NEWFILE)")
+	errEmpty     = errors.New("it is empty")
+	errUTF16     = errors.New("it is UTF-16 text, as Windows saves it: save it as UTF-8 or ASCII")
+	errOtherKind = errors.New("this is neither an RSA nor a DSA key")
+	errNumbers   = errors.New("its numbers do not belong together: the file is damaged or made by hand, take a " +
+		"copy of the original")
+	errEncrypted = errors.New("it is encrypted with a passphrase: decrypt it first (openssl pkey -in FILE -out " +
+		"NEWFILE)")
 	errSealedPublic  = errors.New("this is a private key, encrypted: give the public key")
-	errIsCertificate = errors.New("this is a certificate, which holds a public key: give the private key that it was made with")
-	errIsPublic      = errors.New("this is a public key: give the private key that it belongs to")
-	errIsPrivate     = errors.New("this is a private key: give the public key (the gateway's own, not the one that belongs to this key)")
-	errIsMD5         = errors.New("this is an MD5 key, 32 letters and digits: is it the right file, or the sign type MD5?")
-	errIsPKCS12      = errors.New("this is a PKCS #12 file (.p12, .pfx): take the key out first (openssl pkcs12 -in FILE -nodes -out NEWFILE)")
-	errNoPrivate     = errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right file, and whole?")
-	errNoPublic      = errors.New("it is no public key in PKIX or PKCS #1 form and no certificate: is it the right file, and whole?")
+	errIsCertificate = errors.New("this is a certificate, which holds a public key: give the private key that it was " +
+		"made with")
+	errIsPublic  = errors.New("this is a public key: give the private key that it belongs to")
+	errIsPrivate = errors.New("this is a private key: give the public key (the gateway's own, not the one that " +
+		"belongs to this key)")
+	errIsMD5 = errors.New("this is an MD5 key, 32 letters and digits: is it the right file, or the sign type " +
+		"MD5?")
+	errIsPKCS12 = errors.New("this is a PKCS #12 file (.p12, .pfx): take the key out first (openssl pkcs12 -in " +
+		"FILE -nodes -out NEWFILE)")
+	errNoPrivate = errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right " +
+		"file, and whole?")
+	errNoPublic = errors.New("it is no public key in PKIX or PKCS #1 form and no certificate: is it the right " +
+		"file, and whole?")
 )
 
 func notPrivate(der []byte) error {

@@ -110,5 +110,6 @@ func isPKCS12(der []byte) bool {
 		}
 		MAC asn1.RawValue `asn1:"optional"`
 	}
-	return unmarshal(der, &outer) && outer.Version == 3 && strings.HasPrefix(outer.Content.Type.String(), "1.2.840.113549.1.7.")
+	return unmarshal(der, &outer) && outer.Version == 3 &&
+		strings.HasPrefix(outer.Content.Type.String(), "1.2.840.113549.1.7.")
 }

@@ -195,8 +195,8 @@ func otherKeyForms(t *testing.T) []keyForm {
 		{"mark", "\uFEFF" + md5Secret, "begins with a byte order mark"},
 		{"double quotes", `"` + md5Secret + `"`, "quotes"},
 		{"single quotes", "'" + md5Secret + "'\n", "quotes"},
-		{"a name", "key=" + md5Secret, "a name or sign before or behind the key"},
-		{"a name in YAML", "key: " + md5Secret, "a name or sign before or behind the key"},
+		{"a name", "key=" + md5Secret, "a name or sign before or after the key"},
+		{"a name in YAML", "key: " + md5Secret, "a name or sign before or after the key"},
 		{"NUL", md5Secret + "\x00", "byte 33 of 33 is a control character"},
 		{"^Z", md5Secret + "\x1a", "byte 33 of 33 is a control character"},
 		{"^Z on a line of its own", md5Secret + "\r\n\x1a", "it has more than one line"},
@@ -282,7 +282,7 @@ func TestPublicKeyForms(t *testing.T) {
 		{"encrypted", mapi.RSA, readKey(t, "rsa_encrypted.pem"), "this is a private key, encrypted: give the public key"},
 		{"encrypted DER", mapi.RSA, der(t, "rsa_encrypted.pem"), "this is a private key, encrypted: give the public key"},
 		{"UTF-16", mapi.RSA, utf16Text(key, false, true), utf16Says},
-		{"MD5 with a name", mapi.MD5, []byte("key=" + md5Secret), "a name or sign before or behind the key"},
+		{"MD5 with a name", mapi.MD5, []byte("key=" + md5Secret), "a name or sign before or after the key"},
 		{"elliptic", mapi.RSA, ellipticPublic(t), "neither an RSA nor a DSA key"},
 	} {
 		t.Run(string(tt.signType)+"/"+tt.name, func(t *testing.T) {

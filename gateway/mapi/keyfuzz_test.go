@@ -40,7 +40,7 @@ const oneKeyError = `(it is empty|` +
 	`it begins with a byte order mark: save it as UTF-8 without one|` +
 	`this is a PEM file, an MD5 key of 32 letters and digits is needed|` +
 	`it has \d+ letters and digits, it must have 32|` +
-	`(it has more than one line|it has quotes around the key|it has a name or sign before or behind the key|` +
+	`(it has more than one line|it has quotes around the key|it has a name or sign before or after the key|` +
 	`byte \d+ of \d+ is (no letter or digit|white space|a control character|an invisible character)): leave only the 32 letters and digits in the file)`
 
 // FuzzParseKey: what is read signs and verifies; what is not is refused in words of ours alone, and

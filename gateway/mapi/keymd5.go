@@ -64,7 +64,7 @@ func foreign(text []byte) error {
 	case r == '"' || r == '\'':
 		return fmt.Errorf("it has quotes around the key: %s", only)
 	case r == '=' || r == ':':
-		return fmt.Errorf("it has a name or sign before or behind the key: %s", only)
+		return fmt.Errorf("it has a name or sign before or after the key: %s", only)
 	case r == ' ' || r == '\t':
 		what = "white space"
 	case unicode.IsControl(r):

@@ -68,7 +68,8 @@ func isDER(material []byte) bool { return wholeDER(material) != nil }
 func wholeDER(material []byte) []byte {
 	var outer asn1.RawValue
 	rest, err := asn1.Unmarshal(material, &outer)
-	if err != nil || outer.Class != asn1.ClassUniversal || outer.Tag != asn1.TagSequence || len(bytes.TrimSpace(rest)) > 0 {
+	if err != nil || outer.Class != asn1.ClassUniversal || outer.Tag != asn1.TagSequence ||
+		len(bytes.TrimSpace(rest)) > 0 {
 		return nil
 	}
 	return outer.FullBytes
@@ -130,7 +131,8 @@ var errPEM = errors.New("its PEM is cut or damaged: take a copy of the original"
 
 func pemBlock(title, body string) keyBlock {
 	if strings.Contains(title, "OPENSSH") {
-		return keyBlock{fault: errors.New("this is OpenSSH's own form: convert a copy of it (ssh-keygen -p -m PEM -f COPY)")}
+		return keyBlock{fault: errors.New("this is OpenSSH's own form: convert a copy of it (ssh-keygen -p -m PEM -f " +
+			"COPY)")}
 	}
 	if strings.Contains(title, "ENCRYPTED") || strings.Contains(body, "DEK-Info") {
 		return keyBlock{sealed: true}

@@ -5,7 +5,6 @@ package mapi
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -17,8 +16,11 @@ const (
 	ParamSignType = "sign_type"
 )
 
-// usualRequest has room for most requests, in bytes.
-const usualRequest = 256
+// usualRequest has room for most requests, usualValue for most values, in bytes.
+const (
+	usualRequest = 320
+	usualValue   = 64
+)
 
 // Param is one parameter as text, not encoded in any way.
 type Param struct{ Name, Value string }
@@ -78,28 +80,46 @@ func (p Params) Body(cs Charset) (string, error) {
 			sorted = append(sorted, Param{name, v})
 		}
 	}
-	var b strings.Builder
-	b.Grow(usualRequest)
-	for i, q := range sorted {
-		value, err := encodeParam(q, cs)
-		if err != nil {
+	return sorted.form(cs)
+}
+
+// form is a form body of the parameters in the order that they have.
+func (p Params) form(cs Charset) (body string, err error) {
+	b, value := make([]byte, 0, usualRequest), make([]byte, 0, usualValue)
+	for i, q := range p {
+		if value, err = appendValue(value[:0], q, cs); err != nil {
 			return "", err
 		}
 		if i > 0 {
-			b.WriteByte('&')
+			b = append(b, '&')
 		}
-		b.WriteString(url.QueryEscape(q.Name))
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(string(value)))
+		b = append(appendEscaped(b, []byte(q.Name)), '=')
+		b = appendEscaped(b, value)
 	}
-	return b.String(), nil
+	return string(b), nil
+}
+
+// appendEscaped is url.QueryEscape onto what is there.
+func appendEscaped(b, from []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	for _, c := range from {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
+			b = append(b, c)
+		case c == ' ':
+			b = append(b, '+')
+		default:
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	return b
 }
 
 // canonical gives a sorted copy of what is signed, after every name has been
 // checked, those that are left out too: a request with a repeated sign or a
 // repeated empty parameter is as unclear as any other.
 func (p Params) canonical() (Params, error) {
-	sorted := slices.Clone(p)
+	sorted := append(make(Params, 0, len(p)+2), p...) // with room for the sign
 	slices.SortFunc(sorted, byName)
 	for i, q := range sorted {
 		if err := checkName(q.Name); err != nil {
@@ -144,27 +164,29 @@ func (p Params) bytesToSign(cs Charset) ([]byte, error) {
 func layOut(sorted Params, cs Charset) ([]byte, error) {
 	b := make([]byte, 0, usualRequest)
 	for i, q := range sorted {
-		value, err := encodeParam(q, cs)
-		if err != nil {
-			return nil, err
-		}
 		if i > 0 {
 			b = append(b, '&')
 		}
 		b = append(append(b, q.Name...), '=')
-		b = append(b, value...)
+		var err error
+		if b, err = appendValue(b, q, cs); err != nil {
+			return nil, err
+		}
 	}
 	return b, nil
 }
 
-// encodeParam is Charset.Encode with the parameter's name in the error; the
-// value is personal data and stays out of it.
-func encodeParam(q Param, cs Charset) ([]byte, error) {
-	value, err := cs.Encode(q.Value)
+// appendValue is Charset.Encode onto what is there, with the parameter's name in
+// the error; the value is personal data and stays out of it.
+func appendValue(b []byte, q Param, cs Charset) ([]byte, error) {
+	b, err := cs.append(b, q.Value)
+	if err == nil {
+		return b, nil
+	}
 	if u := (*UnmappableError)(nil); errors.As(err, &u) {
 		u.Param = q.Name
 	}
-	return value, err
+	return nil, err
 }
 
 // clip bounds text that a stranger chose before it goes into an error.

@@ -4,6 +4,7 @@ package mapi_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -78,6 +79,17 @@ func TestBody(t *testing.T) {
 	}
 	if len(p) != 5 || p[0].Name != "sign_type" {
 		t.Error("Body changed the parameters it was given")
+	}
+}
+
+// A value is written as url.QueryEscape writes it, whatever its bytes.
+func TestBodyEscapes(t *testing.T) {
+	for r := rune(1); r < 0x250; r++ {
+		value := "a" + string(r) + "z"
+		got, err := mapi.Params{{Name: "n", Value: value}}.Body(mapi.UTF8)
+		if want := "n=" + url.QueryEscape(value); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", value, got, err, want)
+		}
 	}
 }
 

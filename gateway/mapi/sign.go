@@ -88,10 +88,18 @@ func (k Key) Equal(other Key) bool {
 // the DER form in base64; which spelling the gateway wants of a merchant is
 // documented nowhere, and every DSA sign of the same text differs.
 func (k Key) Sign(p Params, cs Charset) (string, error) {
+	sorted, err := p.canonical()
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	return k.signSorted(sorted, cs)
+}
+
+func (k Key) signSorted(sorted Params, cs Charset) (string, error) {
 	if k.signer == nil {
 		return "", errors.New("no key to sign with")
 	}
-	text, err := p.bytesToSign(cs)
+	text, err := layOut(sorted, cs)
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
@@ -112,6 +120,22 @@ func (k Key) Signed(p Params, cs Charset) (Params, error) {
 		return q.Name == ParamSign || q.Name == ParamSignType
 	})
 	return append(signed, Param{ParamSign, sign}, Param{ParamSignType, string(k.signType)}), nil
+}
+
+// Form gives the form body of p with its sign, see [Params.Body], and the parameters that it holds,
+// in its order. It is Signed and Body with one sorting.
+func (k Key) Form(p Params, cs Charset) (signed Params, body string, err error) {
+	signed, err = p.canonical()
+	if err != nil {
+		return nil, "", fmt.Errorf("sign: %w", err)
+	}
+	sign, err := k.signSorted(signed, cs)
+	if err != nil {
+		return nil, "", err
+	}
+	signed = append(signed, Param{ParamSign, sign}, Param{ParamSignType, string(k.signType)})
+	body, err = signed.form(cs)
+	return signed, body, err
 }
 
 // Verifier gives what checks the signs of k: for MD5 the same key, else its

@@ -31,7 +31,36 @@ func TestSigned(t *testing.T) {
 	}
 }
 
+// Form is Signed and Body, and changes nothing of what it is given.
+func TestForm(t *testing.T) {
+	p := append(query(), mapi.Param{Name: "sign", Value: "old"}, mapi.Param{Name: "a", Value: "机 票"}, mapi.Param{Name: "empty"})
+	before := slices.Clone(p)
+	for _, cs := range []mapi.Charset{mapi.UTF8, mapi.GBK} {
+		signed, err := md5Key(t).Signed(p, cs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := signed.Body(cs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, body, err := md5Key(t).Form(p, cs)
+		if err != nil || body != want || !slices.Equal(p, before) {
+			t.Errorf("%s: %s, %v; want %s", cs, body, err, want)
+		}
+		if again, err := sent.Body(cs); err != nil || again != body {
+			t.Errorf("%s: its parameters are those of %s", cs, again)
+		}
+	}
+	if _, _, err := md5Key(t).Form(append(p, p[0]), mapi.UTF8); err == nil {
+		t.Error("a parameter that is there twice was signed")
+	}
+}
+
 func TestZeroKeys(t *testing.T) {
+	if _, _, err := (mapi.Key{}).Form(query(), mapi.UTF8); err == nil {
+		t.Error("the zero key signs a form")
+	}
 	if _, err := (mapi.Key{}).Signed(query(), mapi.UTF8); err == nil {
 		t.Error("the zero key signs")
 	}

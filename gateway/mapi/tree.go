@@ -113,7 +113,7 @@ func (t *treeReader) attributes(e *element, attributes []xml.Attr) error {
 		return nil
 	}
 	if len(attributes) != 1 || attributes[0].Name != (xml.Name{Local: "name"}) || attributes[0].Value == "" {
-		return errors.New("a request/param has no name or more than that")
+		return errors.New("a request/param has no name, or more than a name")
 	}
 	e.param = attributes[0].Value
 	return nil
@@ -200,7 +200,7 @@ func readRequest(request *element) (Params, error) {
 	var params Params
 	for _, e := range request.children {
 		if e.param == "" || !e.leaf() {
-			return nil, errors.New("request holds something else than params")
+			return nil, errors.New("request holds something other than params")
 		}
 		if _, ok := find(params, e.param); ok {
 			return nil, fmt.Errorf("request/param %q is there more than once", clip(e.param))
@@ -245,7 +245,7 @@ func allLeaves(e *element) bool {
 // would be the field? Only the params of request share a name, and the records
 // of a list inside a wrapper (depth 3) or deeper, of which no field is read.
 func checkRepeats(e *element, depth int) error {
-	if depth == 2 && e.name == "request" {
+	if e.leaf() || depth == 2 && e.name == "request" {
 		return nil
 	}
 	seen := make(map[string]*element, len(e.children))
