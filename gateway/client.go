@@ -2,8 +2,8 @@
 //
 // A [Client] makes one signed POST for each [Client.Ask]: it never follows a redirect,
 // never sends a request twice, reads at most 256 KiB, keeps one deadline over the whole
-// exchange, and verifies whom it talks to. What comes back is an [Answer], or an [*Error]
-// whose Class says what may be done. It does not retry: that is the caller's.
+// exchange, and verifies the other side's certificate. It returns an [Answer], or an [*Error]
+// whose Class says what may be done. It does not retry; the caller does.
 //
 //	c, err := gateway.New(gateway.Options{Partners: []gateway.Partner{{ID: id, Key: key}}})
 //	answer, report, err := c.Ask(ctx, gateway.Query{Partner: id, UserEmail: email}, nil)
@@ -16,25 +16,26 @@
 //   - A connection carries one question. Where that costs too much, Options.ReuseAfter lets it
 //     carry more.
 //   - Before its question it has been quiet for 100 ms. The connection of the next call is
-//     dialled as one begins, so that calls which follow each other do not wait for that.
-//   - Bytes that are there before the question's first byte leaves, or behind the end of its
-//     answer, make the connection unfit and the call fail with CodeStray, whatever it said. The
-//     beginning of a TLS record is such bytes.
-//   - After a connection that was kept has been silent or reset, none that was kept as long is
-//     used. One on which the gateway answers, or hangs up in order, says nothing of the others.
+//     dialled when a call begins, so that calls which follow each other do not wait for that.
+//   - If bytes arrive before the question's first byte leaves, or after the end of its answer, the
+//     connection is closed and the call fails with CodeStray, whatever the answer said. The
+//     beginning of a TLS record counts as such bytes.
+//   - If a kept connection turns out silent or is reset, no connection that was kept as long is
+//     used again. A connection on which the gateway answers, or closes in order, says nothing about
+//     the others.
 //   - Where an answer repeats the request, every repeated value is compared.
 //
-// What remains, and no client can see: somebody between client and gateway who answers this
-// question, after it has left, with an answer to another one; bytes sent before the question
-// that are more than 100 ms on their way; and with ReuseAfter, a second answer that comes
-// later than that.
+// What remains, because no client can see it: a proxy between client and gateway that answers this
+// question, after it has left, with the answer to another one; bytes sent before the question that
+// take more than 100 ms to arrive; and, with ReuseAfter, a second answer that comes later than
+// that.
 //
 // What it costs (BenchmarkAskTLS, 4,000 calls of 128 callers, TLS on loopback, processor time of
 // client and practice gateway together, medians of three on two cores): 1.58 ms a call, against
-// 0.14 ms with net/http's Transport in the same run, 11.6 times, because each call has a handshake
-// of its own. The watch alone, with a ReuseAfter of 1 ns, costs 0.16 ms, 1.2 times; one of 100 ms
-// 0.57 ms, 4.2 times, while the connections are still being made. A call after five seconds without
-// one takes 100 ms longer.
+// 0.14 ms with net/http's Transport in the same run. That is 11.6 times as much, because each call
+// has its own handshake. With a ReuseAfter of 1 ns a call costs 0.16 ms (1.2 times), with one of
+// 100 ms 0.57 ms (4.2 times) while the connections are still being made. The first call after five
+// seconds without one takes 100 ms longer.
 package gateway
 
 import (
@@ -73,6 +74,9 @@ func New(o Options) (*Client, error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("Partners[%d] %s: %w", i, p.ID, err))
 			continue
+		}
+		if u != nil {
+			known.sendTo(u)
 		}
 		c.partners[p.ID] = known
 	}
@@ -118,6 +122,8 @@ type Request struct {
 	Charset      mapi.Charset
 	StringToSign string // without the key, as text; only with Query.Explain
 	Body         string // the form, percent-encoded in Charset
+
+	url *url.URL // Action; nobody changes it
 }
 
 // String leaves out what is not for logs.
@@ -150,7 +156,7 @@ func (c *Client) sign(q Query) (Request, *partner, error) {
 	if err != nil {
 		return Request{}, nil, fail(CodeCannotSign, mapi.Conf, err)
 	}
-	request.Action = c.url.String() + "?_input_charset=" + url.QueryEscape(request.Charset.String())
+	request.url, request.Action = p.url, p.action
 	return request, p, nil
 }
 

@@ -42,6 +42,7 @@ var (
 type connection struct {
 	socket net.Conn // what the system can be asked about: TCP, below TLS
 	conn   net.Conn // what the question is written to
+	remote string   // where it leads, for a report
 	in     *bufio.Reader
 	left   int   // bytes that the present head or body may still have
 	failed error // what the last read ended with, nil where it brought bytes alone
@@ -55,6 +56,9 @@ type connection struct {
 
 func newConnection(socket, conn net.Conn) *connection {
 	c := &connection{socket: socket, conn: conn}
+	if a := conn.RemoteAddr(); a != nil {
+		c.remote = a.String()
+	}
 	c.in = bufio.NewReader(c)
 	return c
 }
@@ -84,7 +88,7 @@ func (c *connection) fault(err error) error {
 func (c *connection) close() { _ = c.conn.Close() }
 
 // quiet looks for bytes that are here although nothing was asked, and for the connection's
-// end. It is nil where there is neither. Only above TLS can it be told whether bytes are an
+// end. It is nil where there is neither. Only above TLS can it be reported whether bytes are an
 // answer: session tickets come unasked. Of a record that is here in part the rest is waited
 // for: it may be either.
 func (c *connection) quiet() error {

@@ -22,7 +22,7 @@ const (
 	CodeUnreachable = "GATEWAY_UNREACHABLE" // Temp: no connection: DNS, refused, no route
 	CodeTLS         = "GATEWAY_TLS"         // Temp: connected, and not to a gateway that can prove its name
 	CodeCut         = "GATEWAY_CUT"         // Temp: the connection ended before the answer did
-	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes that nobody asked for, before the question or behind its answer
+	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes that nobody asked for, before the question or after it
 	CodeRedirect    = "GATEWAY_REDIRECT"    // Temp: a 3xx, never followed
 	CodeHTTP        = "GATEWAY_HTTP_"       // Temp: any other status but 200
 	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: no HTTP, not the XML of an answer, or one to another request

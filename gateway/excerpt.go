@@ -43,7 +43,8 @@ func contentType(h http.Header) string {
 // since a page's first 800 bytes are markup and its message comes far behind.
 func excerpt(body []byte) string {
 	text := decoded(body)
-	if start := strings.ToLower(text[:min(len(text), 1024)]); strings.Contains(start, "<html") || strings.Contains(start, "<!doctype html") {
+	if start := strings.ToLower(text[:min(len(text), 1024)]); strings.Contains(start, "<html") ||
+		strings.Contains(start, "<!doctype html") {
 		if shown := visible(text); shown != "" {
 			text = shown
 		}
@@ -106,7 +107,8 @@ func behind(tag string) string {
 		return after(comment, "-->")
 	}
 	for _, name := range []string{"script", "style"} {
-		if len(tag) > len(name) && strings.EqualFold(tag[:len(name)], name) && strings.ContainsAny(tag[len(name):len(name)+1], "> \t\r\n") {
+		if len(tag) > len(name) && strings.EqualFold(tag[:len(name)], name) &&
+			strings.ContainsAny(tag[len(name):len(name)+1], "> \t\r\n") {
 			return after(after(tag, "</"+name), ">")
 		}
 	}

@@ -19,13 +19,14 @@ import (
 // gives what was read of the body, for a person to see.
 func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([]byte, Report, error) {
 	// The deadline lies over everything: a header time-out alone lets a body drip for ever.
-	inner, cancel := context.WithTimeout(ctx, c.options.Timeout)
-	defer cancel()
-	t := newTracer()
-	req, err := post(inner, r)
-	if err != nil {
-		return nil, t.report(), fail(CodeCannotSign, mapi.Conf, err)
+	inner := ctx
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > c.options.Timeout {
+		var cancel context.CancelFunc
+		inner, cancel = context.WithTimeout(ctx, c.options.Timeout)
+		defer cancel()
 	}
+	t := newTracer()
+	req := post(inner, r)
 	var stopped error
 	check := func() error { stopped = pass(fence); return stopped }
 	answer, err := c.send(question{request: req, fence: check, explain: r.StringToSign != ""}, t)
@@ -53,18 +54,19 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// post makes the request. Its body can be read once: GetBody is what net/http would send
-// it a second time from.
-func post(ctx context.Context, r Request) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Action, strings.NewReader(r.Body))
-	if err != nil {
-		return nil, err
+// post makes the request, as http.NewRequest does of a URL that is read already. Its body can be
+// read once: GetBody is what net/http would send it a second time from.
+func post(ctx context.Context, r Request) *http.Request {
+	req := http.Request{
+		Method: http.MethodPost, URL: r.url, Host: r.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{
+			"Content-Type": {"application/x-www-form-urlencoded; charset=" + r.Charset.String()},
+			"Accept":       {"text/xml, application/xml"},
+			"User-Agent":   {"protocolq"},
+		},
+		Body: io.NopCloser(strings.NewReader(r.Body)), ContentLength: int64(len(r.Body)),
 	}
-	req.GetBody = nil
-	req.Header["Content-Type"] = []string{"application/x-www-form-urlencoded; charset=" + r.Charset.String()}
-	req.Header["Accept"] = []string{"text/xml, application/xml"}
-	req.Header["User-Agent"] = []string{"protocolq"}
-	return req, nil
+	return req.WithContext(ctx)
 }
 
 // send lets the wire carry the question, or what stands for it.
@@ -80,7 +82,7 @@ func (c *Client) send(q question, t *tracer) (reply, error) {
 		return reply{}, err
 	}
 	defer resp.Body.Close()
-	t.gotConn(nil, false)
+	t.gotConn("", false)
 	return readReply(resp, q.explain, t)
 }
 

@@ -63,6 +63,9 @@ type Options struct {
 	RoundTripper http.RoundTripper
 	// ReloadEvery is how often Run looks at the key files; 5 s when zero.
 	ReloadEvery time.Duration
+	// KeyChanged is called when a partner's changed key file has become the key that signs, by
+	// who reloads: what it does delays the look at the next file. Nil: nobody is.
+	KeyChanged func(partner string)
 	// Logger hears of key files; nil discards.
 	Logger *slog.Logger
 }
@@ -105,6 +108,9 @@ func (o Options) withDefaults() Options {
 	if o.ReloadEvery == 0 {
 		o.ReloadEvery = 5 * time.Second
 	}
+	if o.KeyChanged == nil {
+		o.KeyChanged = func(string) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -133,7 +139,9 @@ func (o Options) check() (*url.URL, error) {
 		}
 	}
 	if o.RoundTripper == nil && o.Timeout >= 0 && o.rest() >= o.Timeout {
-		faults = append(faults, fmt.Errorf("Timeout: %s is over before a connection has rested for %s; make it longer, or ReuseAfter shorter", o.Timeout, o.rest()))
+		faults = append(faults,
+			fmt.Errorf("Timeout: %s is over before a connection has rested for %s; make it longer, or ReuseAfter "+
+				"shorter", o.Timeout, o.rest()))
 	}
 	reserved := []string{"service", "partner", "_input_charset", "sign", "sign_type", "biz_type", "user_email"}
 	if slices.Contains(reserved, o.AccountParam) {
@@ -180,7 +188,8 @@ func (o Options) parseURL() (*url.URL, error) {
 	case u.Hostname() == "":
 		faults = append(faults, errors.New("there is no host"))
 	case !o.UnsafeHost && !(slices.Contains(knownHosts, u.Hostname()) && (u.Port() == "" || u.Port() == "443")):
-		faults = append(faults, fmt.Errorf("%s is not one of the gateway's own hosts; another must be allowed as unsafe", u.Host))
+		faults = append(faults,
+			fmt.Errorf("%s is not one of the gateway's own hosts; another must be allowed as unsafe", u.Host))
 	}
 	switch {
 	case u.Scheme == "https":

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,8 @@ type partner struct {
 	signType mapi.SignType
 	key      atomic.Pointer[mapi.Key] // written by take, read by every call
 	once     bool                     // the key came from a pipe; written by load alone
+	url      *url.URL                 // where its queries go
+	action   string                   // the same as text
 
 	mu   sync.Mutex // one take at a time; guards seen
 	seen [sha256.Size]byte
@@ -56,6 +60,13 @@ func newPartner(o Partner) (*partner, error) {
 	return p, errors.Join(faults...)
 }
 
+// sendTo sets where the partner's queries go: to the gateway, whose URL says their charset.
+func (p *partner) sendTo(gateway *url.URL) {
+	u := *gateway
+	u.Host, u.RawQuery = strings.TrimSuffix(u.Host, ":"), "_input_charset="+url.QueryEscape(p.Charset.String())
+	p.url, p.action = &u, u.String()
+}
+
 // verifier follows the key for MD5, where one secret does both.
 func (p *partner) verifier() mapi.Verifier {
 	if p.Verifier.IsZero() && p.signType == mapi.MD5 {
@@ -66,11 +77,7 @@ func (p *partner) verifier() mapi.Verifier {
 
 func (p *partner) request(q Query, accountParam string) (Request, error) {
 	plain := q.params(p.Charset, accountParam)
-	signed, err := p.key.Load().Signed(plain, p.Charset)
-	if err != nil {
-		return Request{}, err
-	}
-	body, err := signed.Body(p.Charset)
+	signed, body, err := p.key.Load().Form(plain, p.Charset)
 	if err != nil {
 		return Request{}, err
 	}
@@ -137,6 +144,7 @@ func (c *Client) Reload() error {
 		}
 		if changed {
 			c.logger.Info("key file changed, new key in use", "partner", id)
+			c.options.KeyChanged(id)
 		}
 	}
 	return errors.Join(faults...)

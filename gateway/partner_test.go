@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -122,8 +123,10 @@ func TestKeyFileChanges(t *testing.T) {
 		o.Partners[0].Key, o.Partners[0].SignAnswers = mustKey(mapi.MD5, secondKey), true
 	})
 	of := &either{now: s}
+	var changed []string
 	path, c := keyFile(t, func(o *gateway.Options) {
 		o.RoundTripper = of
+		o.KeyChanged = func(partner string) { changed = append(changed, partner) }
 		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	ask := func() error {
@@ -151,9 +154,15 @@ func TestKeyFileChanges(t *testing.T) {
 	if err := c.Reload(); !errors.Is(err, os.ErrNotExist) || ask() != nil {
 		t.Errorf("no file: %v", err)
 	}
+	if len(changed) > 0 {
+		t.Errorf("no key has changed, and it is said of %q", changed)
+	}
 	write(t, path, secondKey)
-	if err := c.Reload(); err != nil {
+	if err := errors.Join(c.Reload(), c.Reload()); err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(changed, []string{partnerID}) {
+		t.Errorf("the key has changed once, and it is said of %q", changed)
 	}
 	of.now = next
 	if err := ask(); err != nil {

@@ -33,8 +33,8 @@ const (
 // then hold what could be read, unless the sign was bad.
 type Answer struct {
 	Status       Status
-	ChargeAgent  *bool // automatic debit; nil when not told
-	RefundCharge *bool // automatic refund; nil when not told
+	ChargeAgent  *bool // automatic debit; nil when not given
+	RefundCharge *bool // automatic refund; nil when not given
 	UserID       string
 	IsSuccess    string // as on the wire: T, F, or P
 	Code         string // of a failure, as on the wire
@@ -124,7 +124,8 @@ func sameRequest(doc mapi.Answer, sent mapi.Params) error {
 		if p.Name == mapi.ParamSign || p.Name == mapi.ParamSignType {
 			continue
 		}
-		if echoed, ok := doc.Request(p.Name); ok && !strings.EqualFold(strings.TrimSpace(echoed), strings.TrimSpace(p.Value)) {
+		if echoed, ok := doc.Request(p.Name); ok &&
+			!strings.EqualFold(strings.TrimSpace(echoed), strings.TrimSpace(p.Value)) {
 			return fmt.Errorf("an answer to another request: its %s differs", p.Name)
 		}
 	}

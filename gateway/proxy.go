@@ -63,7 +63,8 @@ func ProxyFromEnv(target *url.URL, getenv func(string) string) (Proxy, error) {
 	}
 	switch {
 	case !proxied(target, ""):
-		return Proxy{Variable: found.Variable, Direct: "has no effect: no proxy is asked for an address of this machine"}, nil
+		return Proxy{Variable: found.Variable,
+			Direct: "has no effect: no proxy is asked for an address of this machine"}, nil
 	case found.URL == nil && getenv("ALL_PROXY")+getenv("all_proxy") != "":
 		return Proxy{Variable: upper, Direct: "is not set, and ALL_PROXY is not read"}, nil
 	case found.URL == nil:
@@ -97,7 +98,7 @@ func exemptedBy(target *url.URL, getenv func(string) string) (string, error) {
 	return name, nil
 }
 
-// proxied tells whether a proxy would be asked for target under this NO_PROXY.
+// proxied reports whether a proxy would be asked for target under this NO_PROXY.
 func proxied(target *url.URL, noProxy string) bool {
 	const some = "http://proxy.invalid" // which one does not matter here
 	u, err := (&httpproxy.Config{HTTPProxy: some, HTTPSProxy: some, NoProxy: noProxy}).ProxyFunc()(target)

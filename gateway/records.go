@@ -46,7 +46,7 @@ func (r *records) follow(b []byte) {
 	}
 }
 
-// withinRecord tells whether the beginning of a TLS record is here and its end is not, on the
+// withinRecord reports whether the beginning of a TLS record is here and its end is not, on the
 // connection to the gateway or on one to a proxy below it.
 func withinRecord(conn net.Conn) bool {
 	for {

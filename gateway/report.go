@@ -3,19 +3,19 @@
 package gateway
 
 import (
-	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
 )
 
-// Report tells how a call went, whatever came of it. A phase that did not happen, as on a
+// Report says how a call went, whatever came of it. A phase that did not happen, as on a
 // connection used again, is zero.
 type Report struct {
 	At         time.Time
 	DNS        time.Duration
 	Connect    time.Duration
 	TLS        time.Duration
+	Quiet      time.Duration // what the call waited for its connection to have been quiet long enough
 	FirstByte  time.Duration // from the request's last byte sent to the answer's first
 	Body       time.Duration // from the answer's first byte to its last
 	Total      time.Duration
@@ -43,6 +43,7 @@ type tracer struct {
 	mu                                      sync.Mutex // guards all below
 	r                                       Report
 	dns, connect, handshake, wrote, started time.Time
+	quiet                                   time.Time
 	hasConn                                 bool
 }
 
@@ -59,6 +60,8 @@ func (t *tracer) hooks() *httptrace.ClientTrace {
 
 func (t *tracer) handshakeStart() { t.begin(&t.handshake) }
 func (t *tracer) handshakeDone()  { t.end(&t.handshake, &t.r.TLS) }
+func (t *tracer) quietStart()     { t.begin(&t.quiet) }
+func (t *tracer) quietDone()      { t.end(&t.quiet, &t.r.Quiet) }
 func (t *tracer) wroteRequest()   { t.begin(&t.wrote) }
 
 func (t *tracer) firstByte() {
@@ -85,13 +88,10 @@ func (t *tracer) end(from *time.Time, took *time.Duration) {
 	}
 }
 
-func (t *tracer) gotConn(remote net.Addr, reused bool) {
+func (t *tracer) gotConn(remote string, reused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.hasConn, t.r.Reused = true, reused
-	if remote != nil {
-		t.r.Remote = remote.String()
-	}
+	t.hasConn, t.r.Reused, t.r.Remote = true, reused, remote
 }
 
 func (t *tracer) connected() bool {

@@ -33,7 +33,8 @@ func (d dialFunc) DialContext(ctx context.Context, network, address string) (net
 }
 
 // throughProxy gives the TCP connection to the proxy, and what leads over it to address.
-func throughProxy(ctx context.Context, tcp dialFunc, through *url.URL, address string) (socket, conn net.Conn, err error) {
+func throughProxy(ctx context.Context, tcp dialFunc, through *url.URL, address string) (socket, conn net.Conn,
+	err error) {
 	keep := func(ctx context.Context, network, at string) (net.Conn, error) {
 		socket, err = tcp(ctx, network, at)
 		return socket, err
@@ -71,7 +72,8 @@ func connectTunnel(ctx context.Context, tcp dialFunc, through *url.URL, address 
 		return nil, err
 	}
 	if through.Scheme == "https" {
-		conn = tls.Client(&records{Conn: conn}, &tls.Config{ServerName: through.Hostname(), MinVersion: tls.VersionTLS12})
+		conn = tls.Client(&records{Conn: conn},
+			&tls.Config{ServerName: through.Hostname(), MinVersion: tls.VersionTLS12})
 	}
 	release := bind(ctx, conn)
 	err = askForTunnel(conn, through.User, address)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +65,8 @@ type reply struct {
 }
 
 func newWire(o Options, target, through *url.URL) *wire {
-	w := &wire{dialer: newDialer(o, target, through), pool: newPool(o.rest()), reuse: o.ReuseAfter > 0, logger: o.Logger, dialTimeout: o.Timeout}
+	w := &wire{dialer: newDialer(o, target, through), pool: newPool(o.rest()), reuse: o.ReuseAfter > 0,
+		logger: o.Logger, dialTimeout: o.Timeout}
 	w.life, w.end = context.WithCancel(context.Background())
 	return w
 }
@@ -74,14 +76,19 @@ func (w *wire) close() {
 	w.pool.close()
 }
 
+// buffers are those of requests: what one takes is a few kilobytes while it is composed.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // send writes the question once, to a connection that is quiet, and reads the answer. The
 // context has a deadline.
 func (w *wire) send(q question, t *tracer) (reply, error) {
 	// Who will not ask again says so: the other side then closes first, and keeps nothing for us,
 	// nor does this machine keep the port for a minute.
 	q.request.Close = !w.reuse
-	var b bytes.Buffer
-	if err := q.request.Write(&b); err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b) // nobody reads it any more: it was written, or never will be
+	b.Reset()
+	if err := q.request.Write(b); err != nil {
 		return reply{}, err
 	}
 	q.bytes = b.Bytes()
@@ -134,13 +141,13 @@ func (w *wire) connect(ctx context.Context, t *tracer) (*connection, error) {
 			w.dialAhead() // there are too few
 		}
 		more = false
-		if err := rest(ctx, wait); err != nil {
+		if err := rest(ctx, wait, t); err != nil {
 			c.close()
 			return nil, err
 		}
 		err := c.quiet()
 		if err == nil && w.pool.stands(c, time.Now()) {
-			t.gotConn(c.conn.RemoteAddr(), c.used)
+			t.gotConn(c.remote, c.used)
 			return c, nil
 		}
 		c.close()
@@ -160,8 +167,8 @@ func (w *wire) fresh(ctx context.Context, t *tracer, more bool) (*connection, er
 	if more {
 		w.dialAhead()
 	}
-	t.gotConn(c.conn.RemoteAddr(), false)
-	if err = rest(ctx, w.pool.rest); err == nil {
+	t.gotConn(c.remote, false)
+	if err = rest(ctx, w.pool.rest, t); err == nil {
 		err = c.quiet()
 	}
 	if errors.Is(err, errStray) {
@@ -192,10 +199,12 @@ func (w *wire) dialAhead() {
 }
 
 // rest waits, unless the context ends before.
-func rest(ctx context.Context, d time.Duration) error {
+func rest(ctx context.Context, d time.Duration, t *tracer) error {
 	if d <= 0 {
 		return nil
 	}
+	t.quietStart()
+	defer t.quietDone()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -45,7 +45,8 @@ func exposed(file place, folders []place, public bool) (faults []string) {
 		if public {
 			keep = 0o755
 		}
-		faults = append(faults, fmt.Sprintf("%s may be %s: chmod %o %s", file.path, whoMay(wrong), file.mode.Perm()&keep, shellWord(file.path)))
+		faults = append(faults, fmt.Sprintf("%s may be %s: chmod %o %s", file.path, whoMay(wrong),
+			file.mode.Perm()&keep, shellWord(file.path)))
 	}
 	for _, f := range folders {
 		wrong := f.mode & (writeByGroup | writeByAll)
@@ -54,7 +55,8 @@ func exposed(file place, folders []place, public bool) (faults []string) {
 		if wrong == 0 || f.mode&fs.ModeSticky != 0 {
 			continue
 		}
-		faults = append(faults, fmt.Sprintf("%s, the folder of %s, may be %s: chmod go-w %s", f.path, file.path, whoMay(wrong), shellWord(f.path)))
+		faults = append(faults, fmt.Sprintf("%s, the folder of %s, may be %s: chmod go-w %s", f.path, file.path,
+			whoMay(wrong), shellWord(f.path)))
 	}
 	return faults
 }
@@ -76,7 +78,8 @@ func whoMay(bits fs.FileMode) string {
 // shellWord is path as one types it.
 func shellWord(path string) string {
 	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-+,:@%", r)
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+			strings.ContainsRune("/._-+,:@%", r)
 	}
 	if path != "" && path[0] != '-' && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
 		return path

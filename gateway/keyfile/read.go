@@ -1,13 +1,13 @@
 // Reading a file that holds a secret: once, bounded, and never in the way of a signal.
 
-// Package keyfile reads what keys come from: a file, a pipe, /dev/stdin, the
+// Package keyfile reads the sources of keys: a file, a pipe, /dev/stdin, or the
 // /dev/fd/63 of a shell's process substitution. A source is opened and read
-// exactly once, since what was read from a pipe is gone from it, and it says
-// whether it may be read again: only a regular file may. It also says who else
-// can read or change a file.
+// exactly once, because a pipe can be read only once. The result says whether the
+// source may be read again (only a regular file may), and who else can read or
+// change the file.
 //
-// The package knows files, not keys: what is in them is read by
-// protocolq/gateway/mapi and others.
+// The package knows files, not keys: protocolq/gateway/mapi and others read what
+// is in them.
 package keyfile
 
 import (
@@ -71,12 +71,14 @@ func readRegular(path string) ([]byte, Source, error) {
 		return nil, Source{Path: path}, fmt.Errorf("%s %w", path, ErrNotRegular)
 	}
 	material, err := readBounded(f, path)
-	return material, Source{Path: path, Regular: true, file: place{nameOf(path), info.Mode()}, folders: foldersOf(path)}, err
+	return material,
+		Source{Path: path, Regular: true, file: place{nameOf(path), info.Mode()}, folders: foldersOf(path)}, err
 }
 
 // nameOf is the name a file has for every process: /dev/stdin and /dev/fd/63 mean another to chmod.
 func nameOf(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil && (strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")) {
+	if real, err := filepath.EvalSymlinks(path); err == nil &&
+		(strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")) {
 		return real
 	}
 	return path

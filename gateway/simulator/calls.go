@@ -1,4 +1,4 @@
-// The append-only call log: the witness of what the gateway was asked.
+// The append-only call log: the evidence of what the gateway was asked.
 
 package simulator
 
@@ -34,19 +34,21 @@ type Call struct {
 
 // Stats sum up the calls since the start or the last reset.
 type Stats struct {
-	Calls           uint64            `json:"calls"`
-	InFlight        int               `json:"in_flight"`
-	Accounts        int               `json:"accounts"`           // distinct, of distinct partners
-	Conclusive      uint64            `json:"conclusive"`         // conclusive answers
-	Doubled         int               `json:"doubled"`            // accounts with more than one
-	Doubles         uint64            `json:"doubles"`            // conclusive answers beyond the first, over all accounts
-	AfterConclusive uint64            `json:"after_conclusive"`   // calls begun after a conclusive answer had ended
-	Overlapping     uint64            `json:"overlapping"`        // calls begun while another was in flight
-	Dropped         uint64            `json:"dropped"`            // oldest calls no longer in the log
-	Untracked       uint64            `json:"untracked"`          // calls of accounts beyond the bound: not in doubles or overlapping
-	By              map[string]uint64 `json:"by"`                 // by answer
-	Faults          map[string]uint64 `json:"faults,omitempty"`   // by fault
-	Partners        map[string]uint64 `json:"partners,omitempty"` // by partner
+	Calls      uint64 `json:"calls"`
+	InFlight   int    `json:"in_flight"`
+	Accounts   int    `json:"accounts"`   // distinct, of distinct partners
+	Conclusive uint64 `json:"conclusive"` // conclusive answers
+	Doubled    int    `json:"doubled"`    // accounts with more than one
+	// conclusive answers beyond the first, over all accounts
+	Doubles         uint64 `json:"doubles"`
+	AfterConclusive uint64 `json:"after_conclusive"` // calls begun after a conclusive answer had ended
+	Overlapping     uint64 `json:"overlapping"`      // calls begun while another was in flight
+	Dropped         uint64 `json:"dropped"`          // oldest calls no longer in the log
+	// calls of accounts beyond the bound: not in doubles or overlapping
+	Untracked uint64            `json:"untracked"`
+	By        map[string]uint64 `json:"by"`                 // by answer
+	Faults    map[string]uint64 `json:"faults,omitempty"`   // by fault
+	Partners  map[string]uint64 `json:"partners,omitempty"` // by partner
 }
 
 type accountKey struct{ partner, key string }

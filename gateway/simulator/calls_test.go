@@ -1,4 +1,4 @@
-// The call log as a witness: it counts what happened, and nothing else.
+// The call log as evidence: it counts what happened, and nothing else.
 
 package simulator_test
 
@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -172,6 +173,13 @@ func TestServeAndLogOverSockets(t *testing.T) {
 	_, body := fetch(t, "GET", log+"/stats")
 	if err := json.NewDecoder(body).Decode(&sums); err != nil || sums.Calls != 4 || sums.Doubles != 3 {
 		t.Errorf("%+v, %v", sums, err)
+	}
+	status, page := fetch(t, "GET", log+"/")
+	if text, err := io.ReadAll(page); err != nil || status != 200 || !strings.Contains(string(text), "POST /reset") {
+		t.Errorf("the page that lists its verbs: %d, %q, %v", status, text, err)
+	}
+	if status, _ := fetch(t, "GET", log+"/other"); status != 404 {
+		t.Errorf("an unknown page: %d", status)
 	}
 	if status, _ := fetch(t, "GET", log+"/calls?since=x"); status != 400 {
 		t.Errorf("since=x: %d", status)

@@ -143,7 +143,8 @@ func interim(st *stage) {
 }
 
 func page(status int) func(*stage) {
-	text := fmt.Sprintf("<html><head><title>%d %s</title></head>\n<body><center><h1>%d %s</h1></center><hr></body></html>\n",
+	text := fmt.Sprintf("<html><head><title>%d %s</title></head>\n<body><center><h1>%d "+
+		"%s</h1></center><hr></body></html>\n",
 		status, http.StatusText(status), status, http.StatusText(status))
 	return func(st *stage) {
 		st.w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -4,6 +4,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -19,11 +20,24 @@ func (s *Simulator) Stats() Stats { return s.log.stats() }
 // count an account's calls begin anew. Calls in flight are forgotten.
 func (s *Simulator) Reset() { s.log.reset() }
 
+// logVerbs is the page at the call log's address.
+const logVerbs = `The call log of the practice gateway.
+
+GET  /calls          every call that is kept, one JSON object a line
+GET  /calls?since=N  those after call N
+GET  /stats          the sums, as JSON
+POST /reset          empties both; numbers begin at 1 again
+`
+
 // LogHandler serves the call log: GET /calls as one JSON object a line (?since=N leaves
-// out those up to N), GET /stats as JSON, POST /reset. It belongs at an address of its
-// own, which the gateway's clients do not know.
+// out those up to N), GET /stats as JSON, POST /reset, and GET / to say so. It belongs at an
+// address of its own, which the gateway's clients do not know.
 func (s *Simulator) LogHandler() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, logVerbs)
+	})
 	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) {
 		since := uint64(0)
 		if text := r.FormValue("since"); text != "" {

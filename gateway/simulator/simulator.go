@@ -2,14 +2,14 @@
 // strictly.
 //
 // It answers query_customer_protocol as the gateway at /gateway.do does: it checks the request by
-// the gateway owner's appendix (table 3-1), verifies the sign, and answers with HTTP 200 and a flat
-// XML document. It also misbehaves on demand, in every way that a gateway or the network before it
-// has been seen to, and keeps an append-only log of the calls, so that a test can count them
-// without trusting whoever made them.
+// the gateway owner's appendix (table 3-1), verifies the signature, and answers with HTTP 200 and a
+// flat XML document. It also misbehaves on demand, in every way that a gateway or the network in
+// front of it has been seen to misbehave. It keeps an append-only log of the calls, so that a test
+// can count them without trusting the program that made them.
 //
-// What it answers is decided by the account that is asked for (see [ScenarioNames]
-// and scenario.go), never by chance: two simulators with the same seed give the same
-// answers to the same calls, in whatever order the calls of different accounts come.
+// The account in the query decides the answer (see [ScenarioNames] and scenario.go), never chance:
+// two simulators with the same seed give the same answers to the same calls, in whatever order the
+// calls of different accounts come.
 //
 // Its call log holds e-mails and accounts in the clear. It is made for practice data.
 package simulator
@@ -182,7 +182,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.tell(w, call, q, scene.reply)
 }
 
-// tell writes a true answer and says so in the call log.
+// reply writes a true answer and says so in the call log.
 func (s *Simulator) tell(w http.ResponseWriter, c *openCall, q question, a reply) {
 	body, err := s.render(q, a)
 	if err != nil {
