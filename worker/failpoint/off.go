@@ -2,12 +2,16 @@
 
 // As it is shipped: nothing.
 
-// Package failpoint marks the steps at which the torture chamber (cmd/chaos) kills or stops a worker. In the program as it is
-// shipped every call is empty; with the build tag failpoint the variable PROTOCOLQ_FAILPOINT says what happens where:
+// Package failpoint marks the steps at which the torture run (cmd/chaos) kills or stops a worker.
+// In the program as it is shipped every call is empty; with the build tag failpoint the variable
+// PROTOCOLQ_FAILPOINT says what happens where:
 //
-//	before-claim:3        the third time a worker is about to claim a key, it dies by SIGKILL
-//	after-claim:1:stop    the first time it has claimed one, it stops as by SIGSTOP, until a SIGCONT
+//	before-begin:3        the third time a worker is about to write a begin into the log, it dies by SIGKILL
+//	after-begin:1:stop    the first time it looks at the fence before a call, it stops as by SIGSTOP, until a SIGCONT
 package failpoint
+
+// Armed says that steps are looked for.
+const Armed = false
 
 // Hit marks a step.
 func Hit(string) {}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// soon is how long after Soon the step is taken: longer than a request needs to leave, shorter than the practice
-// gateway's latency in the chamber.
+// soon is how long after Soon the step is taken: longer than a request needs to leave, shorter than
+// the practice gateway's latency in the torture run.
 const soon = 50 * time.Millisecond
 
 type point struct {
@@ -26,7 +26,8 @@ type point struct {
 
 var armed = parse(os.Getenv("PROTOCOLQ_FAILPOINT"))
 
-// parse reads name:n or name:n:stop; a setting that is wrong ends the program, as a test that kills nobody proves nothing.
+// parse reads name:n or name:n:stop; a setting that is wrong ends the program, as a test that kills
+// nobody proves nothing.
 func parse(text string) *point {
 	p := &point{signal: syscall.SIGKILL}
 	if text == "" {
@@ -48,6 +49,9 @@ func parse(text string) *point {
 	p.left.Store(n)
 	return p
 }
+
+// Armed says that steps are looked for.
+const Armed = true
 
 // Hit marks a step.
 func Hit(name string) {

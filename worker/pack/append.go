@@ -1,9 +1,9 @@
 // Writing: functions that append one value.
 
-// Package pack reads and writes MessagePack where every query passes several times: the records of
-// keys and the lines of the query log. Reflection made each record 15 allocations, and the msgpack
-// library takes 13 bytes for a reason to ask for 4 GB of memory. What comes from outside has a
-// stricter reader of its own, in package messages.
+// Package pack reads and writes MessagePack for the journal and the lines of the query log, through
+// which every query passes several times. Reflection would cost an allocation for each field, and
+// 13 bytes can make the msgpack library ask for 4 GB of memory. Messages from outside have a
+// stricter reader of their own, in package messages.
 package pack
 
 import "encoding/binary"

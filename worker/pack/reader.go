@@ -17,8 +17,9 @@ var (
 	errDeep  = fmt.Errorf("has more than %d levels of maps and lists", maxDepth)
 )
 
-// Reader reads values one after the other. The first fault stays, after which every value read is zero; so a reader of
-// many values may look at Err once, at the end. It takes no memory beyond what the values read have in the input.
+// Reader reads values one after the other. The first fault stays, after which every value read is
+// zero; so a reader of many values may look at Err once, at the end. It takes no memory beyond what
+// the values read have in the input.
 type Reader struct {
 	data []byte
 	at   int
@@ -83,13 +84,17 @@ const (
 	neverUsed = 0xc1 // the one head byte that MessagePack leaves without a meaning
 )
 
-// sized reads what has its length in front, in 1, 2 or 4 bytes; narrowest is the head byte of the first.
+// sized reads what has its length in front, in 1, 2 or 4 bytes; narrowest is the head byte of the
+// first.
 func (r *Reader) sized(head, narrowest byte) []byte {
 	return r.take(r.uint(1 << (head - narrowest)))
 }
 
 // Text reads a text, which must be valid UTF-8.
-func (r *Reader) Text() string {
+func (r *Reader) Text() string { return string(r.TextBytes()) }
+
+// TextBytes is Text whose bytes are those of the input, not a copy.
+func (r *Reader) TextBytes() []byte {
 	var b []byte
 	switch c := r.head(); {
 	case c&0xe0 == 0xa0:
@@ -101,9 +106,9 @@ func (r *Reader) Text() string {
 	}
 	if !utf8.Valid(b) {
 		r.Fail(errors.New("is not valid UTF-8"))
-		return ""
+		return nil
 	}
-	return string(b)
+	return b
 }
 
 // Bytes reads bytes, or nil for nil. They are those of the input, not a copy.
@@ -160,7 +165,8 @@ func (r *Reader) Map() int { return r.count(0x80, 0xde) }
 // List reads the head of a list and gives how many values follow it.
 func (r *Reader) List() int { return r.count(0x90, 0xdc) }
 
-// count reads the head of a map or list: short is the head byte of the short kind, long that of the one with a count of two bytes.
+// count reads the head of a map or list: short is the head byte of the short kind, long that of the
+// one with a count of two bytes.
 func (r *Reader) count(short, long byte) int {
 	n := uint64(0)
 	switch c := r.head(); {
@@ -206,7 +212,8 @@ func (r *Reader) Skip() {
 	}
 }
 
-// skipOne passes over one value, or over the head of a map or list, and gives the number of values in that.
+// skipOne passes over one value, or over the head of a map or list, and gives the number of values
+// in that.
 func (r *Reader) skipOne() (inner uint64) {
 	switch c := r.head(); {
 	case c <= 0x7f, c >= 0xe0, c == nilHead, c == 0xc2, c == 0xc3:

@@ -1,10 +1,10 @@
 // Publishing into streams: one subscription for all acknowledgements, read without reflection.
 
-// Package publish stores messages in JetStream streams and tells when they are stored.
+// Package publish stores messages in JetStream streams and reports when they are stored.
 //
-// It does what the NATS client's own publishing does, and less: no header is added, nothing is tried
-// again, and an acknowledgement is read by eye where it has its usual form. A query costs a worker four
-// or five of them, so that this is where much of its time went.
+// It does what the NATS client's own publishing does, and less: no header is added, nothing is
+// tried again, and an acknowledgement in its usual form is read without a JSON parser. The journal,
+// the outbox and the query log publish through it, so that much of a worker's time is spent here.
 package publish
 
 import (
@@ -85,14 +85,16 @@ func New(nc *nats.Conn) *Publisher {
 var channels = sync.Pool{New: func() any { return make(chan result, 1) }}
 
 // Publish stores m and gives its sequence in the stream. What the server answers instead is a
-// [jetstream.APIError]; any other error, that of ctx too, leaves open whether the message was stored.
+// [jetstream.APIError]; any other error, that of ctx too, leaves open whether the message was
+// stored.
 func (p *Publisher) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	return p.publish(ctx, m, time.Time{})
 }
 
-// PublishWithin is Publish that ends with [ErrNoAck] after within, a quarter of a second later at most, and at once when the
-// connection is a new one. It needs no timer of its own but [Publisher.Run]: before that begins and after it has ended
-// only ctx ends it, as it does where within is 0.
+// PublishWithin is Publish that ends with [ErrNoAck] after within, a quarter of a second later at
+// most, and at once when the connection is a new one. It needs no timer of its own but
+// [Publisher.Run]: before that begins and after it has ended only ctx ends it, as it does where
+// within is 0.
 func (p *Publisher) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
 	if within == 0 {
 		return p.Publish(ctx, m)
@@ -118,15 +120,16 @@ func (p *Publisher) publish(ctx context.Context, m *nats.Msg, until time.Time) (
 	}
 }
 
-// Go stores m and calls done once, when the server has answered or within has passed ([ErrNoAck]). done must
-// not block. An error of Go itself means that nothing was sent and done is never called.
+// Go stores m and calls done once, when the server has answered or within has passed ([ErrNoAck]).
+// done must not block. An error of Go itself means that nothing was sent and done is never called.
 func (p *Publisher) Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error {
 	_, err := p.send(m, wait{done: done, until: time.Now().Add(within)})
 	return err
 }
 
-// Run looks for acknowledgements of Go and PublishWithin that are overdue until ctx ends, and then gives up all that are left. After a
-// new connection it gives up all that were on their way: they were lost with the old one.
+// Run looks for acknowledgements of Go and PublishWithin that are overdue until ctx ends, and then
+// gives up all that are left. After a new connection it gives up all that were on their way: they
+// were lost with the old one.
 func (p *Publisher) Run(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()

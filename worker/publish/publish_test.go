@@ -9,31 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/worker/natstest"
 	"protocolq/worker/publish"
 )
 
-// house is a server with the stream S on s.>, which keeps one message a subject.
-func house(t testing.TB) *nats.Conn {
+// stream is a server with the stream S on s.>, which keeps one message a subject.
+func stream(t testing.TB) *nats.Conn {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	nc, err := nats.Connect("", nats.InProcessServer(srv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc, js := natstest.JetStream(t)
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}, MaxMsgsPerSubject: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +27,7 @@ func house(t testing.TB) *nats.Conn {
 }
 
 func TestPublishGivesTheSequence(t *testing.T) {
-	p := publish.New(house(t))
+	p := publish.New(stream(t))
 	for want := uint64(1); want <= 3; want++ {
 		got, err := p.Publish(t.Context(), &nats.Msg{Subject: "s.a"})
 		if err != nil || got != want {
@@ -60,7 +46,7 @@ func TestPublishGivesTheSequence(t *testing.T) {
 }
 
 func TestPublishTellsWhatTheServerSays(t *testing.T) {
-	p := publish.New(house(t))
+	p := publish.New(stream(t))
 	_, err := p.Publish(t.Context(), &nats.Msg{Subject: "s.a", Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"7"}}})
 	var api *jetstream.APIError
 	if !errors.As(err, &api) || api.ErrorCode != 10071 {
@@ -79,7 +65,7 @@ func TestPublishTellsWhatTheServerSays(t *testing.T) {
 }
 
 func TestPublishEndsWithItsContext(t *testing.T) {
-	nc := house(t)
+	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +78,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 }
 
 func TestGoIsToldOnce(t *testing.T) {
-	nc := house(t)
+	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +119,7 @@ func TestGoIsToldOnce(t *testing.T) {
 }
 
 func TestClosedConnectionIsAnError(t *testing.T) {
-	nc := house(t)
+	nc := stream(t)
 	p := publish.New(nc)
 	if _, err := p.Publish(t.Context(), &nats.Msg{Subject: "s.a"}); err != nil {
 		t.Fatal(err)
@@ -148,7 +134,7 @@ func TestClosedConnectionIsAnError(t *testing.T) {
 }
 
 func BenchmarkPublish(b *testing.B) {
-	nc := house(b)
+	nc := stream(b)
 	js, err := jetstream.New(nc)
 	if err != nil {
 		b.Fatal(err)
@@ -173,9 +159,10 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// What was on its way when the connection broke is given up at once, though it might wait for an hour.
+// What was on its way when the connection broke is given up at once, though it might wait for an
+// hour.
 func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
-	nc := house(t)
+	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +190,7 @@ func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
 
 // An acknowledgement that never comes is given up in time, without a timer for each.
 func TestPublishWithinIsGivenUp(t *testing.T) {
-	nc := house(t)
+	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
 		t.Fatal(err)
 	}
