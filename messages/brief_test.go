@@ -4,6 +4,7 @@ package messages_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"protocolq/messages"
@@ -21,6 +22,9 @@ func TestBriefSaysNothingOfTheAskers(t *testing.T) {
 		refusal, ok := errors.AsType[*messages.Error](err)
 		if !ok || refusal.Brief() != tt.want {
 			t.Errorf("%s: brief %v, want %s", tt.body, err, tt.want)
+		}
+		if _, field, _ := strings.Cut(tt.want, " in "); ok && refusal.QueryField() != field {
+			t.Errorf("%s: field %q, want %q", tt.body, refusal.QueryField(), field)
 		}
 	}
 }

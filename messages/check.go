@@ -11,21 +11,22 @@ import (
 
 // Bounds of the fields. Characters are Unicode code points.
 const (
-	maxID       = 128 // characters
-	maxLogin    = 100 // characters, the gateway owner's bound
-	maxMeta     = 16  // entries
-	maxMetaName = 64  // bytes
-	maxMetaText = 256 // bytes
+	maxID       = 128     // characters
+	maxLogin    = 100     // characters, the gateway owner's bound
+	maxMeta     = 16      // entries
+	maxMetaName = 64      // bytes
+	maxMetaText = 256     // bytes
+	maxMetaSize = 1 << 10 // bytes of all names and values: each answer is as much longer
 	maxMaxAge   = 10 * 365 * 24 * 3600 * 1000
 	minUnixMs   = 1e12 // 2001: anything less is seconds
 	maxUnixMs   = 1e13 // 2286: anything more is micro- or nanoseconds
 )
 
-// Check tells what is wrong with a Query, as DecodeQuery would; nil or an *Error. A missing partner
+// Check says what is wrong with a Query, as DecodeQuery would; nil or an *Error. A missing partner
 // is right: the worker has a default one.
 func (q Query) Check() error {
 	if e := q.check(); e != nil {
-		q.address(e)
+		e.address(q.legible())
 		return e
 	}
 	return nil
@@ -34,7 +35,7 @@ func (q Query) Check() error {
 func (q *Query) check() *Error {
 	switch {
 	case q.V != Version:
-		return bad("v", fmt.Sprintf("is %d; this worker speaks version %d", q.V, Version))
+		return q.badVersion()
 	case q.ReplyTo != "" && badSubject(q.ReplyTo) != "":
 		return &Error{Code: ReplyRefused, Field: "reply_to", Reason: badSubject(q.ReplyTo)}
 	}
@@ -59,22 +60,38 @@ func (q *Query) check() *Error {
 	return nil
 }
 
+func (q *Query) badVersion() *Error {
+	e := bad("v", fmt.Sprintf("is %d; this worker speaks version %d", q.V, Version))
+	e.Newer = q.V > Version
+	return e
+}
+
 func bad(name, reason string) *Error { return &Error{Code: BadRequest, Field: name, Reason: reason} }
 
-// address copies into e what is right by itself of the fields a refusal is addressed by.
-func (q *Query) address(e *Error) {
-	if badID(q.ID) == "" {
-		e.ID = q.ID
+// address says where a refusal belongs.
+func (e *Error) address(q Query) {
+	e.ID, e.Key, e.Partner, e.ReplyTo = q.ID, q.Key, q.Partner, q.ReplyTo
+}
+
+// legible is what is right by itself of the fields that say where a refusal belongs and whom it is
+// about.
+func (q *Query) legible() (r Query) {
+	for _, f := range [...]struct {
+		to        *string
+		text, bad string
+	}{
+		{&r.ID, q.ID, badID(q.ID)},
+		{&r.Key, q.Key, badID(q.Key)},
+		{&r.Partner, q.Partner, badPartner(q.Partner)},
+		{&r.ReplyTo, q.ReplyTo, badSubject(q.ReplyTo)},
+		{&r.UserEmail, q.UserEmail, badLogin(q.UserEmail)},
+		{&r.AccountNo, q.AccountNo, badAccount(q.AccountNo)},
+	} {
+		if f.bad == "" {
+			*f.to = f.text
+		}
 	}
-	if badID(q.Key) == "" {
-		e.Key = q.Key
-	}
-	if badPartner(q.Partner) == "" {
-		e.Partner = q.Partner
-	}
-	if badSubject(q.ReplyTo) == "" {
-		e.ReplyTo = q.ReplyTo
-	}
+	return r
 }
 
 func badID(s string) string {
@@ -150,7 +167,9 @@ func badMeta(meta map[string]string) string {
 	if len(meta) > maxMeta {
 		return fmt.Sprintf("has %d entries; at most %d", len(meta), maxMeta)
 	}
+	size := 0
 	for name, text := range meta {
+		size += len(name) + len(text)
 		switch {
 		case name == "" || len(name) > maxMetaName:
 			return fmt.Sprintf("a name is %d bytes long; give 1 to %d", len(name), maxMetaName)
@@ -161,6 +180,9 @@ func badMeta(meta map[string]string) string {
 		case badText(text) != "":
 			return fmt.Sprintf("the value of %s %s", quoted(name), badText(text))
 		}
+	}
+	if size > maxMetaSize {
+		return fmt.Sprintf("has %d bytes of names and values; at most %d", size, maxMetaSize)
 	}
 	return ""
 }

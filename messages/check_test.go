@@ -24,7 +24,7 @@ func TestRefusals(t *testing.T) {
 		{`{"id":"a\nb",` + ok + `}`, "BAD_REQUEST: id: has the character U+000A; use printable characters only"},
 		{`{"id":"a\u202eb",` + ok + `}`, "BAD_REQUEST: id: has the character U+202E; use printable characters only"},
 		{`{"id":7,` + ok + `}`, "BAD_REQUEST: id: is an integer; send text (in JSON with quotes)"},
-		{`{"id":null,` + ok + `}`, "BAD_REQUEST: id: is nil; leave the field out instead"},
+		{`{"user_emial":null,` + ok + `}`, "BAD_REQUEST: user_emial: is not a field of a query; did you mean user_email?"},
 		{`{"key":" k",` + ok + `}`, "BAD_REQUEST: key: begins or ends with a space; take it away"},
 		{`{"key":true,` + ok + `}`, "BAD_REQUEST: key: is a boolean; send text"},
 		{`{"partner":"2089001122334455",` + ok + `}`, "BAD_REQUEST: partner: is not a partner id; give 16 digits that begin with 2088"},
@@ -35,7 +35,7 @@ func TestRefusals(t *testing.T) {
 		{`{"biz_type":"10005",` + ok + `}`, "BAD_REQUEST: biz_type: is unknown; leave it out or give 10004"},
 		{`{"max_age_ms":-1,` + ok + `}`, "BAD_REQUEST: max_age_ms: is -1; give 0 or more milliseconds"},
 		{`{"max_age_ms":315360000001,` + ok + `}`, "BAD_REQUEST: max_age_ms: is 315360000001; give at most 315360000000 milliseconds (ten years)"},
-		{`{"max_age_ms":1.0,` + ok + `}`, "BAD_REQUEST: max_age_ms: is a float; send an integer, without fraction or exponent"},
+		{`{"max_age_ms":1.5,` + ok + `}`, "BAD_REQUEST: max_age_ms: is a float with a fraction, or from 2^53 on; send an integer"},
 		{`{"max_age_ms":9223372036854775808,` + ok + `}`, "BAD_REQUEST: max_age_ms: is an integer beyond 64 bits with sign; send an integer"},
 		{`{"max_age_ms":0,"key":"k",` + ok + `}`, "BAD_REQUEST: max_age_ms: cannot go with key: one key is one request, answered once; leave out one of the two"},
 		{`{"deadline_ms":1795424400,` + ok + `}`, "BAD_REQUEST: deadline_ms: is 1795424400, which looks like seconds; give unix time in milliseconds"},
@@ -61,6 +61,8 @@ func TestRefusals(t *testing.T) {
 		{`{"max_age":5,` + ok + `}`, "BAD_REQUEST: max_age: is not a field of a query; did you mean max_age_ms?"},
 		{`{"userEmail":"a@b.cn"}`, "BAD_REQUEST: userEmail: is not a field of a query; did you mean user_email?"},
 		{`{"account":"2088123456789012"}`, "BAD_REQUEST: account: is not a field of a query; did you mean account_no?"},
+		{`{"meta":{"a":"` + strings.Repeat("x", 256) + `","b":"` + strings.Repeat("x", 256) + `","c":"` + strings.Repeat("x", 256) +
+			`","` + strings.Repeat("d", 64) + `":"` + strings.Repeat("x", 190) + `"},` + ok + `}`, "BAD_REQUEST: meta: has 1025 bytes of names and values; at most 1024"},
 		{`{"priority":"high",` + ok + `}`, "BAD_REQUEST: priority: is not a field of a query; leave it out, or put it into meta"},
 		{`{"\u001b[2J":"high",` + ok + `}`, `BAD_REQUEST: "\x1b[2J": is not a field of a query; leave it out, or put it into meta`},
 		{`{"id":"1","id":"2",` + ok + `}`, `BAD_REQUEST: id: the name "id" comes twice`},
@@ -81,11 +83,10 @@ func TestRefusals(t *testing.T) {
 		{`{"v":1 "id":"x"}`, "BAD_REQUEST: v: is not JSON at byte 7: a comma or a closing bracket is expected"},
 		{`{"v":one}`, "BAD_REQUEST: v: is not JSON at byte 5: a value is expected"},
 		{"\x81\xa2id\xc4\x01x", "BAD_REQUEST: id: is binary; send text (in MessagePack a str)"},
-		{"\x81\xa2id\xc0", "BAD_REQUEST: id: is nil; leave the field out instead"},
 		{"\x81\xa2id\xa2\xff\xfe", "BAD_REQUEST: id: a text is not valid UTF-8"},
 		{"\x81\xa1\xff\x01", "BAD_REQUEST: a text is not valid UTF-8"},
 		{"\x81\x01\x01", "BAD_REQUEST: a map has a name that is not text"},
-		{"\x81\xa1v\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00", "BAD_REQUEST: v: is a float; send an integer, without fraction or exponent"},
+		{"\x81\xa1v\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00", "BAD_REQUEST: v: is a float with a fraction, or from 2^53 on; send an integer"},
 		{"\x81\xaamax_age_ms\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "BAD_REQUEST: max_age_ms: is an integer beyond 64 bits with sign; send an integer"},
 		{"\x81\xabdeadline_ms\xd7\xff\x00\x00\x00\x00\x69\x22\x00\x00", "BAD_REQUEST: deadline_ms: an extension type or a reserved byte (0xd7); use text, integers, booleans and maps only"},
 		{"\x81\xa1a\xdd\xff\xff\xff\xff", "BAD_REQUEST: a: the header of a list counts more values than there are bytes left"},
@@ -169,7 +170,8 @@ func TestResultRefusals(t *testing.T) {
 		`{"outcome":"signed","source":"x"}`:     `BAD_REQUEST: source: "x" is unknown`,
 		`{"outcome":"signed","verified":"x"}`:   `BAD_REQUEST: verified: "x" is unknown`,
 		`{"outcome":"signed","charge_agent":1}`: "BAD_REQUEST: charge_agent: is an integer; send a boolean",
-		`{"outcome":"signed","attempts":1e3}`:   "BAD_REQUEST: attempts: is a float; send an integer, without fraction or exponent",
+		`{"outcome":null}`:                      "BAD_REQUEST: outcome: is missing",
+		`{"outcome":"signed","attempts":1e-3}`:  "BAD_REQUEST: attempts: is a float with a fraction, or from 2^53 on; send an integer",
 		`{"outcome":"signed","newer":[{"a":1}]`: "BAD_REQUEST: newer: the message ends in the middle of a value",
 	} {
 		if _, _, err := messages.DecodeResult([]byte(data), ""); err == nil || err.Error() != want {
@@ -187,6 +189,10 @@ func TestOwnCodes(t *testing.T) {
 		o, ok := messages.OutcomeOf(code)
 		if messages.Message(code) == "" || !ok || o != messages.Refused && o != messages.Unknown {
 			t.Errorf("%s: %q, outcome %q", code, messages.Message(code), o)
+		}
+		c, _ := messages.LookupCode(code)
+		if want := o == messages.Unknown && code != messages.Forgotten; c.Retryable() != want {
+			t.Errorf("%s: retryable %v", code, !want)
 		}
 	}
 	if _, ok := messages.OutcomeOf("ILLEGAL_SIGN"); ok || messages.Message("ILLEGAL_SIGN") != "" {
@@ -213,5 +219,19 @@ func TestErrorIsFound(t *testing.T) {
 	}
 	if r := e.Result(); r.Outcome != messages.Refused || r.ID != "7" || r.Code != messages.BadRequest || r.Retryable || r.Message != e.Message() {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A later version is told as such, whatever else is in the message.
+func TestLaterVersion(t *testing.T) {
+	for data, newer := range map[string]bool{
+		`{"v":2,"user_email":"a@b.cn","priority":"high"}`: true, `{"priority":"high","v":2}`: true, "\x82\xa1v\x02\xa1x\x90": true,
+		`{"v":1,"priority":"high"}`: false, `{"v":0,"user_email":"a@b.cn"}`: false, `{"v":"2"}`: false, `garbage`: false,
+	} {
+		_, _, err := messages.DecodeQuery([]byte(data), "")
+		var e *messages.Error
+		if !errors.As(err, &e) || e.Newer != newer || newer && e.Field != "v" {
+			t.Errorf("%s: %v", data, err)
+		}
 	}
 }

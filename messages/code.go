@@ -3,7 +3,8 @@
 package messages
 
 // Our own codes, as in Result.Code. Those up to TooLarge are refusals (no call was made, asking the
-// same again gives the same); the others come with the outcome unknown and may be asked again.
+// same again gives the same); the others come with the outcome unknown, and all but Forgotten may
+// be asked again.
 const (
 	BadRequest     = "BAD_REQUEST"
 	KeyConflict    = "KEY_CONFLICT"
@@ -15,12 +16,14 @@ const (
 	PartnerHalted  = "PARTNER_HALTED"
 	DeadlinePassed = "DEADLINE"
 	Crashed        = "CRASHED"
+	Paused         = "PAUSED"
+	Forgotten      = "FORGOTTEN"
 )
 
 // Code is one of our own codes with words for a person, in English and Chinese.
 type Code struct {
 	Name string
-	// Outcome goes with the code: Refused, or Unknown, which may be asked again.
+	// Outcome goes with the code: Refused or Unknown.
 	Outcome Outcome
 	// MeaningEN and MeaningZH say what happened.
 	MeaningEN, MeaningZH string
@@ -36,21 +39,32 @@ var codes = [...]Code{
 		"give each question its own key", "请为每个查询使用各自的 key"},
 	{ReplyRefused, Refused, "the reply subject is not allowed", "不允许使用该回复主题",
 		"use an inbox or a subject the worker lists", "请使用 inbox,或 worker 设置中列出的主题"},
-	{NotAllowed, Refused, "this asker may not ask for this partner", "该查询方无权以此合作者的身份查询",
-		"ask on the subject of your own partner", "请在自己合作者的主题上查询"},
+	{NotAllowed, Refused, "this asker may not ask for this partner, or no worker serves it",
+		"该查询方无权以此合作者的身份查询,或没有 worker 配置了此合作者",
+		"ask on the subject of your own partner; a new partner must be configured first", "请在自己合作者的主题上查询;新的合作者须先配置"},
 	{TooLarge, Refused, "the message is larger than 64 KiB", "消息超过 64 KiB",
 		"send less meta", "请减少 meta 的内容"},
 	{Overloaded, Unknown, "the workers are full", "worker 已满负荷",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
-	{CoolingDown, Unknown, "the gateway gave no answer a moment ago, or wants no calls for a while", "网关刚才没有给出应答,或要求暂缓调用,正处于冷却期",
+	{CoolingDown, Unknown, "the gateway gave no answer a moment ago, or wants no calls for a while",
+		"网关刚才没有给出应答,或要求暂缓调用,正处于冷却期",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
-	{PartnerHalted, Unknown, "calls for this partner are halted until its settings are corrected", "该合作者的调用已暂停,直到其设置得到更正",
+	{PartnerHalted, Unknown, "calls for this partner are halted until its settings are corrected",
+		"该合作者的调用已暂停,直到其设置得到更正",
 		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
 	{DeadlinePassed, Unknown, "the deadline passed before there was an answer", "在截止时间之前没有得到应答",
 		"ask again with a later one", "请设定更晚的截止时间后重新查询"},
 	{Crashed, Unknown, "the worker that asked died before it stored the answer", "发起调用的 worker 在保存应答之前已终止",
 		"ask again", "请重新查询"},
+	{Paused, Unknown, "the operators have paused the intake of queries", "运维人员已暂停受理查询",
+		"ask again after retry_after_ms", "等待 retry_after_ms 之后重新查询"},
+	{Forgotten, Unknown, "the operators had this person forgotten, and with them this query", "运维人员已要求清除此人的查询,本查询也在其中",
+		"ask for this person again only if somebody newly needs it", "仅在确有新的需要时才再查询此人"},
 }
+
+// Retryable reports whether asking the same again later can help, as in Result.Retryable. A person
+// that was to be forgotten is not asked for again by a program.
+func (c Code) Retryable() bool { return c.Outcome == Unknown && c.Name != Forgotten }
 
 // Codes lists our own codes: refusals first.
 func Codes() []string {

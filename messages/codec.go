@@ -6,38 +6,42 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeQuery reads a Query. contentType is the Content-Type header, "" when there is none. The encoding is the one to answer in, and is told with an error
-// too. The error is an *Error: the bytes, a field's kind or its value is at fault; then the Query is zero. v is 1 where it was absent, and user_email is
-// without spaces around it.
+// DecodeQuery reads a Query. contentType is the Content-Type header, "" when there is none. The
+// encoding is the one to answer in, and is given with an error too. The error is an *Error: the
+// bytes, a field's kind or its value is at fault. Then the Query holds no more than what is right
+// by itself of where the refusal belongs and whom it is about (ID, Key, Partner, ReplyTo,
+// UserEmail, AccountNo). v is 1 where it was absent, and user_email is without spaces around it.
 func DecodeQuery(data []byte, contentType string) (Query, Encoding, error) {
-	var m message
-	var fields [len(queryFields)]field
-	var names [len(queryFields) + 4]string
-	m.fields, m.names = fields[:0], names[:0]
-	readMessage(&m, data, contentType)
+	m := newMessage()
+	defer m.free()
+	readMessage(m, data, contentType)
 	q := m.query()
+	if q.V > Version { // whatever else is not understood follows from that
+		m.fault = q.badVersion()
+	}
 	if m.fault == nil {
 		m.fault = q.check()
 	}
 	if m.fault != nil {
-		q.address(m.fault)
-		return Query{}, m.encoding, m.fault
+		q = q.legible()
+		m.fault.address(q)
+		return q, m.encoding, m.fault
 	}
 	return q, m.encoding, nil
 }
 
-// DecodeResult reads a Result, as DecodeQuery reads a Query, but passes over names it does not know.
+// DecodeResult reads a Result, as DecodeQuery reads a Query, but passes over names it does not
+// know.
 func DecodeResult(data []byte, contentType string) (Result, Encoding, error) {
-	var m message
-	var fields [24]field
-	var names [28]string
-	m.fields, m.names = fields[:0], names[:0]
-	readMessage(&m, data, contentType)
+	m := newMessage()
+	defer m.free()
+	readMessage(m, data, contentType)
 	r := m.result()
 	if m.fault == nil {
 		m.fault = r.check()
@@ -67,25 +71,33 @@ func (r *Result) check() *Error {
 	return nil
 }
 
-// Encode writes a Query, with v filled in. It fails only on what no reader would take: an unknown encoding, text that is not UTF-8, more than 64 KiB. Whether
-// the fields hold what they may is told by Check.
+// Encode writes a Query, with v filled in. It fails only on what no reader would take: an unknown
+// encoding, text that is not UTF-8, more than 64 KiB. Check says whether the fields hold what they
+// may.
 func (q Query) Encode(e Encoding) ([]byte, error) {
 	q.V = Version
 	err := checkTexts(q.Meta, q.ID, q.Key, q.Partner, q.UserEmail, q.AccountNo, q.BizType, q.ReplyTo)
 	if err != nil {
 		return nil, fmt.Errorf("encode query: %w", err)
 	}
-	return encode(e, &q)
+	if e == MsgPack {
+		return encodeMsgPack(func(enc *msgpack.Encoder) error { return q.EncodeMsgpack(enc) })
+	}
+	return encode(e, q)
 }
 
 // Encode writes a Result, with v filled in. It fails as Query.Encode does.
 func (r Result) Encode(e Encoding) ([]byte, error) {
 	r.V = Version
-	err := checkTexts(r.Meta, r.ID, r.Key, r.Partner, r.Run, string(r.Outcome), r.UserID, r.IsSuccess, r.Code, r.Message, string(r.Source), r.Verified)
+	err := checkTexts(r.Meta, r.ID, r.Key, r.Partner, r.Run, r.Question, string(r.Outcome), r.UserID, r.IsSuccess,
+		r.Code, r.Message, string(r.Source), r.Verified)
 	if err != nil {
 		return nil, fmt.Errorf("encode result: %w", err)
 	}
-	return encode(e, &r)
+	if e == MsgPack {
+		return encodeMsgPack(func(enc *msgpack.Encoder) error { return r.EncodeMsgpack(enc) })
+	}
+	return encode(e, r)
 }
 
 func checkTexts(meta map[string]string, texts ...string) error {
@@ -102,36 +114,44 @@ func checkTexts(meta map[string]string, texts ...string) error {
 	return nil
 }
 
-func encode(e Encoding, from any) (data []byte, err error) {
-	switch e {
-	case MsgPack:
-		data, err = encodeMsgPack(from)
-	case JSON:
-		data, err = encodeJSON(from)
-	default:
-		err = fmt.Errorf("encoding %s is unknown", quoted(string(e)))
+// encode writes what is not MessagePack.
+func encode(e Encoding, from any) ([]byte, error) {
+	if e != JSON {
+		return nil, fmt.Errorf("encoding %s is unknown", quoted(string(e)))
 	}
-	if err == nil && len(data) > MaxMessage {
-		err = fmt.Errorf("message of %d bytes; at most %d", len(data), MaxMessage)
-	}
+	data, err := encodeJSON(from)
 	if err != nil {
 		return nil, err
+	}
+	return bounded(data)
+}
+
+func bounded(data []byte) ([]byte, error) {
+	if len(data) > MaxMessage {
+		return nil, fmt.Errorf("message of %d bytes; at most %d", len(data), MaxMessage)
 	}
 	return data, nil
 }
 
-func encodeMsgPack(from any) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(512) // a usual Result is about 400 bytes
+// usualMessage has room for most Results, in bytes.
+const usualMessage = 512
+
+// written are what messages are written into, before each is cut to its size.
+var written = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, usualMessage)) }}
+
+func encodeMsgPack(write func(*msgpack.Encoder) error) ([]byte, error) {
+	b := written.Get().(*bytes.Buffer)
+	defer written.Put(b)
+	b.Reset()
 	enc := msgpack.GetEncoder()
 	defer msgpack.PutEncoder(enc)
-	enc.Reset(&b)
+	enc.Reset(b)
 	enc.UseCompactInts(true)
-	enc.SetSortMapKeys(true) // equal messages are equal bytes
-	if err := enc.Encode(from); err != nil {
+	if err := write(enc); err != nil {
 		return nil, fmt.Errorf("write MessagePack: %w", err)
 	}
-	return b.Bytes(), nil
+	data, err := bounded(b.Bytes())
+	return bytes.Clone(data), err
 }
 
 func encodeJSON(from any) ([]byte, error) {

@@ -3,12 +3,14 @@
 package messages_test
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vmihailenco/msgpack/v5"
 
 	"protocolq/messages"
 )
@@ -18,10 +20,22 @@ const (
 	jsonType    = "application/json"
 )
 
+func fullQuery() messages.Query {
+	q := typicalQuery()
+	q.BizType, q.MaxAgeMs = messages.BizType, new(int64(0))
+	q.Meta = map[string]string{"trace": "7", "舱位": "经济舱", "empty": ""}
+	return q
+}
+
+func fullResult() messages.Result {
+	r := typicalResult()
+	r.Key, r.Code, r.Message = "k", "NO_SIGN_CUSTOMER", "not signed"
+	r.Retryable, r.RetryAfterMs, r.Meta = true, 30000, map[string]string{"a": "b"}
+	return r
+}
+
 func TestQueryComesBackAsItWas(t *testing.T) {
-	full := typicalQuery()
-	full.BizType, full.MaxAgeMs = messages.BizType, new(int64(0))
-	full.Meta = map[string]string{"trace": "7", "舱位": "经济舱", "empty": ""}
+	full := fullQuery()
 	keyed := typicalQuery()
 	keyed.Key = "ticket 784-2216541122"
 	for name, q := range map[string]messages.Query{
@@ -49,11 +63,8 @@ func TestQueryComesBackAsItWas(t *testing.T) {
 }
 
 func TestResultComesBackAsItWas(t *testing.T) {
-	full := typicalResult()
-	full.Key, full.Code, full.Message = "k", "NO_SIGN_CUSTOMER", "not signed"
-	full.Retryable, full.RetryAfterMs, full.Meta = true, 30000, map[string]string{"a": "b"}
 	refused := (&messages.Error{Code: messages.BadRequest, Field: "partner", Reason: "is wrong", ID: "7", Key: "k"}).Result()
-	for name, r := range map[string]messages.Result{"full": full, "typical": typicalResult(), "refused": refused} {
+	for name, r := range map[string]messages.Result{"full": fullResult(), "typical": typicalResult(), "refused": refused} {
 		for _, e := range []messages.Encoding{messages.MsgPack, messages.JSON} {
 			got, gotEncoding, err := messages.DecodeResult(must(r.Encode(e))(t), "")
 			if err != nil || gotEncoding != e {
@@ -100,6 +111,31 @@ func TestEncodingIsSteady(t *testing.T) {
 }
 
 // Every width in which MessagePack can spell an integer.
+// What is written field by field is what the library makes of the type.
+func TestMsgPackIsThatOfTheLibrary(t *testing.T) {
+	type query messages.Query // without the methods
+	type result messages.Result
+	whole, r := fullQuery(), fullResult()
+	for name, c := range map[string]struct {
+		written []byte
+		plain   any
+	}{
+		"query":        {must(whole.Encode(messages.MsgPack))(t), new(query(whole))},
+		"typical":      {must(typicalQuery().Encode(messages.MsgPack))(t), new(query(typicalQuery()))},
+		"least":        {must(messages.Query{MaxAgeMs: new(int64(0))}.Encode(messages.MsgPack))(t), &query{V: messages.Version, MaxAgeMs: new(int64(0))}},
+		"result":       {must(r.Encode(messages.MsgPack))(t), new(result(r))},
+		"least result": {must(messages.Result{}.Encode(messages.MsgPack))(t), &result{V: messages.Version}},
+	} {
+		var b bytes.Buffer
+		enc := msgpack.NewEncoder(&b)
+		enc.UseCompactInts(true)
+		enc.SetSortMapKeys(true)
+		if err := enc.Encode(c.plain); err != nil || !bytes.Equal(b.Bytes(), c.written) {
+			t.Errorf("%s: %x, %v; the library writes %x", name, c.written, err, b.Bytes())
+		}
+	}
+}
+
 func TestIntegers(t *testing.T) {
 	for spelled, want := range map[string]int64{
 		"\x00": 0, "\x7f": 127, "\xff": -1, "\xe0": -32,
@@ -118,7 +154,7 @@ func TestIntegers(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", spelled, r.RetryAfterMs, err, want)
 		}
 	}
-	for _, spelled := range []string{"9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e3", "1.0", "-", "+1", "00", "1.", "1e", ".5", "0x10"} {
+	for _, spelled := range []string{"9223372036854775808", "-9223372036854775809", "99999999999999999999", "1e-1", "1.5", "9007199254740992.0", "1e400", "-", "+1", "00", "1.", "1e", ".5", "0x10"} {
 		if r, _, err := messages.DecodeResult([]byte(`{"outcome":"signed","retry_after_ms":`+spelled+`}`), ""); err == nil {
 			t.Errorf("%s was taken as %d", spelled, r.RetryAfterMs)
 		}
@@ -163,7 +199,12 @@ func TestContentType(t *testing.T) {
 		{nil, "", messages.JSON, "the message is empty; send a MessagePack map or a JSON object"},
 		{nil, msgpackType, messages.MsgPack, "the message is empty; send a MessagePack map or a JSON object"},
 		{[]byte("hello"), "", messages.JSON, "the message is neither a MessagePack map nor a JSON object"},
-		{[]byte("\xef\xbb\xbf{}"), jsonType, messages.JSON, "is not a JSON object"},
+		{[]byte("\xd4\x72\x40\x91\xa2id\xa1x"), "", messages.JSON, "the message begins with a MessagePack extension; send a plain map (in msgpackr: useRecords false)"},
+		{[]byte("\xd4\x72\x40\x91\xa2id\xa1x"), msgpackType, messages.MsgPack, "the message begins with a MessagePack extension; send a plain map (in msgpackr: useRecords false)"},
+		{[]byte("\xd4{}"), jsonType, messages.JSON, "is not a JSON object"},
+		{[]byte("\xef\xbb\xbf{}"), jsonType, messages.JSON, "the message begins with a byte order mark (BOM); send UTF-8 without one"},
+		{[]byte("\xef\xbb\xbf{}"), "", messages.JSON, "the message begins with a byte order mark (BOM); send UTF-8 without one"},
+		{[]byte("\xff\xfe{\x00}\x00"), "", messages.JSON, "the message begins with a byte order mark (BOM); send UTF-8 without one"},
 	} {
 		_, e, err := messages.DecodeQuery(c.data, c.contentType)
 		if e != c.want || reason(err) != c.reason {
@@ -184,7 +225,10 @@ func TestRefusalKnowsItsAsker(t *testing.T) {
 		"duplicate":      `"id":"order-18"}`,
 		"too large":      `"meta":{"a":"` + strings.Repeat("x", 65536) + `"}}`,
 	} {
-		_, _, err := messages.DecodeQuery([]byte(head+rest), "")
+		q, _, err := messages.DecodeQuery([]byte(head+rest), "")
+		if name == "trailing bytes" && (q.UserEmail != "a@b.cn" || q.ID != "order-17" || q.V != 0) {
+			t.Errorf("%s: read %+v", name, q)
+		}
 		var e *messages.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v, want an *Error", name, err)
@@ -242,6 +286,38 @@ func TestEncodingAsAByte(t *testing.T) {
 	for b, want := range map[uint8]messages.Encoding{0: messages.MsgPack, 1: messages.MsgPack, 2: messages.JSON, 3: messages.MsgPack} {
 		if got := messages.EncodingOf(b); got != want {
 			t.Errorf("%d is %q, want %q", b, got, want)
+		}
+	}
+}
+
+// Languages whose numbers are all floats, and those that write each field they have, are
+// understood.
+func TestFloatsAndNulls(t *testing.T) {
+	want := messages.Query{V: 1, AccountNo: "2088123456789012", DeadlineMs: 1795424400000, Meta: map[string]string{"a": "b"}}
+	for name, data := range map[string]string{
+		"JSON": `{"v":1.0,"id":null,"key":null,"partner":null,"user_email":null,"account_no":"2088123456789012","biz_type":null,
+			"max_age_ms":null,"deadline_ms":1.7954244e12,"reply_to":null,"meta":{"a":"b","c":null}}`,
+		"MessagePack": "\x84\xa1v\xca\x3f\x80\x00\x00\xaaaccount_no\xb02088123456789012" +
+			"\xabdeadline_ms\xcb\x42\x7a\x20\x7a\x23\x28\x00\x00\xa4meta\x82\xa1a\xa1b\xa1c\xc0",
+		"no version, no meta": `{"v":null,"account_no":"2088123456789012","deadline_ms":1795424400000.000,"meta":null}`,
+	} {
+		got, _, err := messages.DecodeQuery([]byte(data), "")
+		if name == "no version, no meta" {
+			got.Meta = want.Meta
+		}
+		if err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%s: %v (-want +read)\n%s", name, err, cmp.Diff(want, got))
+		}
+	}
+	for spelled, want := range map[string]int64{"1e3": 1000, "-0.0": 0, "9007199254740991.0": 1<<53 - 1, "-12.50e1": -125} {
+		r, _, err := messages.DecodeResult([]byte(`{"outcome":"signed","code":null,"retry_after_ms":`+spelled+`}`), "")
+		if err != nil || r.RetryAfterMs != want {
+			t.Errorf("%s: %d, %v; want %d", spelled, r.RetryAfterMs, err, want)
+		}
+	}
+	for _, spelled := range []string{"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", "\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00", "\xca\xff\x80\x00\x00"} {
+		if r, _, err := messages.DecodeResult([]byte("\x82\xa7outcome\xa6signed\xaeretry_after_ms"+spelled), ""); err == nil {
+			t.Errorf("%x: what is no number was taken as %d", spelled, r.RetryAfterMs)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func Sniff(data []byte) (Encoding, bool) {
 	return "", false
 }
 
-// opensMap tells whether a MessagePack message that begins with c is a map.
+// opensMap reports whether a MessagePack message that begins with c is a map.
 func opensMap(c byte) bool { return c&0xf0 == 0x80 || c == 0xde || c == 0xdf }
 
 // Byte is the encoding as one byte, as it is stored beside a query: 1 for MessagePack, 2 for JSON,

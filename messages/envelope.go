@@ -17,8 +17,8 @@ import (
 //	written by the fleet:           headers ──► every field
 //
 // The headers of a message that came by a door are its asker's, who may put anything there: only
-// those that are the asker's to say are read. The reply subject of NATS itself is no header; a
-// front door puts it into ReplyTo.
+// those that are the asker's to say are read. The reply subject of NATS itself is no header; the
+// door puts it into ReplyTo.
 type Envelope struct {
 	// Subject is where the asker sent the query.
 	Subject string
@@ -43,9 +43,9 @@ type Envelope struct {
 	MsgID string
 	// Token is the identity of the ask.
 	Token string
-	// StoredMs is when the ask was first stored, unix milliseconds.
+	// StoredMs is when the ask was stored, unix milliseconds.
 	StoredMs int64
-	// NotBeforeMs is when a waiting query is asked again, unix milliseconds.
+	// NotBeforeMs is when a waiting query of the first core is asked again, unix milliseconds.
 	NotBeforeMs int64
 	// Tries is how often it was tried.
 	Tries int64
@@ -55,6 +55,9 @@ type Envelope struct {
 	LastCode string
 	// Why is why a dead letter is dead, in words.
 	Why string
+	// BodySum is the SHA-256 sum of the whole body in hex, of a dead letter that holds a part of
+	// it.
+	BodySum string
 
 	// Run is the one that answered.
 	Run string
@@ -72,12 +75,12 @@ func (e *Envelope) Query() (Query, Encoding, error) { return DecodeQuery(e.Body,
 
 // texts are the fields that are headers as they are, but for Token, which is left out where it is
 // the message's own identity.
-func (e *Envelope) texts() [15]text {
+func (e *Envelope) texts() [16]text {
 	return [...]text{
 		{HeaderContentType, &e.ContentType}, {HeaderMsgID, &e.MsgID}, {HeaderToken, &e.Token},
 		{HeaderReplyTo, &e.ReplyTo}, {HeaderSubject, &e.Subject}, {HeaderID, &e.ID},
 		{HeaderPartner, &e.Partner}, {HeaderDoor, &e.Door}, {Traceparent, &e.Trace},
-		{HeaderLastCode, &e.LastCode}, {HeaderReason, &e.Why}, {HeaderRun, &e.Run},
+		{HeaderLastCode, &e.LastCode}, {HeaderReason, &e.Why}, {HeaderBodySum, &e.BodySum}, {HeaderRun, &e.Run},
 		{HeaderOutcome, (*string)(&e.Outcome)}, {HeaderServiceErrorCode, &e.ErrorCode},
 		{HeaderServiceError, &e.ErrorMessage},
 	}

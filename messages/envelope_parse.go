@@ -23,9 +23,9 @@ const maxHeader = 4 << 10 // bytes
 func (n Names) ParseEnvelope(subject string, header map[string][]string, body []byte) (Envelope, error) {
 	e := Envelope{Body: body}
 	p := envelopeParser{header: header}
-	switch partner, isDoor := n.PartnerOf(subject); {
-	case isDoor:
-		e.Subject, e.Partner, e.Door = subject, partner, n.doorOf(subject)
+	switch door, partner, _ := n.takeApart(subject); {
+	case door != "":
+		e.Subject, e.Partner, e.Door = subject, partner, door
 		e.ContentType = p.contentType()
 		e.ID, e.Trace = UsableID(p.asked(HeaderMsgID)), UsableTrace(p.asked(Traceparent))
 		e.Redriven, _ = natural(p.asked(HeaderRedriven))
@@ -34,37 +34,11 @@ func (n Names) ParseEnvelope(subject string, header map[string][]string, body []
 	default:
 		p.fail("", "it was found on a subject that is none of the workers'")
 	}
-	e.Asker = n.askerOf(e.Subject)
+	e.Asker = n.AskerOf(e.Subject)
 	if p.fault != nil {
 		return e, p.fault
 	}
 	return e, nil
-}
-
-// doorOf is the door that a subject belongs to, which PartnerOf knows.
-func (n Names) doorOf(subject string) string {
-	if subject == n.submit || strings.HasPrefix(subject, n.submit+".") {
-		return DoorSubmit
-	}
-	return DoorQuery
-}
-
-// askerOf is the token after the partner in a subject of a door; "" where there is none, or more
-// than one.
-func (n Names) askerOf(subject string) string {
-	partner, isDoor := n.PartnerOf(subject)
-	if !isDoor || partner == "" {
-		return ""
-	}
-	head := n.query
-	if n.doorOf(subject) == DoorSubmit {
-		head = n.submit
-	}
-	name := strings.TrimPrefix(subject[len(head)+1+len(partner):], ".")
-	if !IsToken(name) {
-		return ""
-	}
-	return name
 }
 
 // envelopeParser reads headers and keeps the first fault.

@@ -25,12 +25,8 @@ var envelopes = map[string]messages.Envelope{
 		ContentType: "application/json; charset=utf-8", ID: "mine-1", Trace: trace},
 	"submit": {Subject: "protocol.submit.2088000000000001.booking", Door: "submit", Partner: "2088000000000001", Asker: "booking",
 		ContentType: "application/msgpack", ID: "mine-1/0123456789abcdef", Redriven: 2},
-	"request": {Subject: "protocol.query.2088000000000001", Partner: "2088000000000001", ID: "made-1", ReplyTo: "_INBOX.a.1",
-		MsgID: "tok", Token: "tok", Trace: trace},
-	"request-again": {MsgID: "tok/b", Token: "tok", ReplyTo: "_INBOX.a.1", StoredMs: 1700000000000},
-	"waiting": {Subject: "protocol.submit.2088000000000001.booking", Door: "submit", Partner: "2088000000000001", Asker: "booking",
-		ContentType: "application/msgpack", ID: "mine-1", ReplyTo: "protocol.reply.booking", Trace: trace, MsgID: "7-1700000000000000000/w1",
-		Token: "7-1700000000000000000", StoredMs: 1700000000000, NotBeforeMs: 1700000030000, Redriven: 1, LastCode: "COOLING_DOWN"},
+	"redrive": {Subject: "protocol.query.2088000000000001.booking", Door: "query", Partner: "2088000000000001", Asker: "booking",
+		ContentType: "application/msgpack", ID: "mine-1", ReplyTo: "_INBOX.a.1", Trace: trace, MsgID: "tok/r2", Token: "tok/r2", Redriven: 2},
 	"dead": {Subject: "protocol.submit.2088000000000001", Door: "submit", Partner: "2088000000000001", ContentType: "application/json",
 		ID: "mine-1", ReplyTo: "protocol.reply.booking", MsgID: "7-1700000000000000000/expired", Token: "7-1700000000000000000",
 		StoredMs: 1700000000000, Tries: 4, Redriven: 1, LastCode: "SYSTEM_ERROR",
@@ -102,10 +98,10 @@ func TestParseEnvelope(t *testing.T) {
 		"the longest id":             {"pay.prod.query", "Nats-Msg-Id: " + strings.Repeat("é", 128), messages.Envelope{Subject: "pay.prod.query", Door: "query", ID: strings.Repeat("é", 128)}},
 		"a trace of no use":          {"pay.prod.query", "traceparent: " + strings.ToUpper(trace), messages.Envelope{Subject: "pay.prod.query", Door: "query"}},
 		"not redriven":               {"pay.prod.submit", "Protocol-Redriven: -1", messages.Envelope{Subject: "pay.prod.submit", Door: "submit"}},
-		"names that are not ours":    {"pay.prod.wait.1", "protocol-token: a\nce-id: b", messages.Envelope{}},
-		"a header without a value":   {"pay.prod.wait.1", "Protocol-Token\nNats-Msg-Id: a/w1", messages.Envelope{MsgID: "a/w1", Token: "a/w1"}},
+		"names that are not ours":    {"pay.prod.redrive.1", "protocol-token: a\nce-id: b", messages.Envelope{}},
+		"a header without a value":   {"pay.prod.redrive.1", "Protocol-Token\nNats-Msg-Id: a/r1", messages.Envelope{MsgID: "a/r1", Token: "a/r1"}},
 		"none so far":                {"pay.prod.dead.expired", "Protocol-Redriven: 0", messages.Envelope{}},
-		"ours, of a trace of no use": {"pay.prod.request.k", "Nats-Msg-Id: a\ntraceparent: 1", messages.Envelope{MsgID: "a", Token: "a"}},
+		"ours, of a trace of no use": {"pay.prod.redrive.1", "Nats-Msg-Id: a\ntraceparent: 1", messages.Envelope{MsgID: "a", Token: "a"}},
 	} {
 		got, err := names.ParseEnvelope(c.subject, headerOf(c.header), nil)
 		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
@@ -122,17 +118,17 @@ func TestEnvelopeRefused(t *testing.T) {
 		"not under the prefix":     {"_INBOX.a", "", ""},
 		"the prefix itself":        {"protocol", "", ""},
 		"no encoding":              {"protocol.query", "Content-Type: text/plain", ""},
-		"no encoding, ours":        {"protocol.wait.1", "Content-Type: text/plain", ""},
+		"no encoding, ours":        {"protocol.redrive.1", "Content-Type: text/plain", ""},
 		"twice":                    {"protocol.query", "Content-Type: application/json\nContent-Type: application/json", "Content-Type"},
 		"too long":                 {"protocol.query", "Content-Type: " + strings.Repeat("x", 4097), "Content-Type"},
-		"two tokens":               {"protocol.request.k", "Protocol-Token: a\nProtocol-Token: a", "Protocol-Token"},
-		"no number":                {"protocol.wait.1", "Protocol-Stored: soon", "Protocol-Stored"},
-		"a negative number":        {"protocol.wait.1", "Protocol-Not-Before: -5", "Protocol-Not-Before"},
+		"two tokens":               {"protocol.redrive.1", "Protocol-Token: a\nProtocol-Token: a", "Protocol-Token"},
+		"no number":                {"protocol.redrive.1", "Protocol-Stored: soon", "Protocol-Stored"},
+		"a negative number":        {"protocol.redrive.1", "Protocol-Stored: -5", "Protocol-Stored"},
 		"a number of 64 bits":      {"protocol.dead.poison", "Protocol-Tries: 9223372036854775808", "Protocol-Tries"},
 		"a zero before a number":   {"protocol.dead.poison", "Protocol-Redriven: 01", "Protocol-Redriven"},
 		"no door":                  {"protocol.dead.poison", "Protocol-Door: back", "Protocol-Door"},
-		"no partner":               {"protocol.request.k", "Protocol-Partner: 208800000000000", "Protocol-Partner"},
-		"a long id":                {"protocol.request.k", "Protocol-Id: " + strings.Repeat("a", 129), "Protocol-Id"},
+		"no partner":               {"protocol.redrive.1", "Protocol-Partner: 208800000000000", "Protocol-Partner"},
+		"a long id":                {"protocol.redrive.1", "Protocol-Id: " + strings.Repeat("a", 129), "Protocol-Id"},
 		"no outcome":               {"protocol.event.1.signed", "Protocol-Outcome: maybe", "Protocol-Outcome"},
 		"no code of an error":      {"protocol.reply.a", "Nats-Service-Error-Code: no", "Nats-Service-Error-Code"},
 		"a control character":      {"protocol.dead.poison", "Protocol-Reason: a\x07b", "Protocol-Reason"},
@@ -152,8 +148,8 @@ func TestEnvelopeRefused(t *testing.T) {
 	}
 }
 
-// An envelope is not changed by being written and read again, as the fleet does with what came by a
-// door.
+// An envelope is not changed by being written and read again, as an operator does with what came by
+// a door.
 func FuzzEnvelope(f *testing.F) {
 	files := must(filepath.Glob(filepath.Join("testdata", "envelope", "*.txt")))(f)
 	if len(files) < 6 {
@@ -183,7 +179,7 @@ func FuzzEnvelope(f *testing.F) {
 				t.Fatalf("wrote %q: %q", name, values)
 			}
 		}
-		again, err := names.ParseEnvelope("protocol.wait.1", written, nil)
+		again, err := names.ParseEnvelope("protocol.redrive.1", written, nil)
 		if reason := storable(&e); err != nil && reason != "" {
 			return
 		}
@@ -194,7 +190,7 @@ func FuzzEnvelope(f *testing.F) {
 }
 
 // storable is why what came by a door cannot be stored as it is, "" when it can: its subject names
-// no partner, or it is too long or no text, as no server passes on. The front door refuses it
+// no partner, or it is too long or no text, as no server passes on. The door refuses it
 // before.
 func storable(e *messages.Envelope) string {
 	switch {

@@ -16,7 +16,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("record", query.KeyToken(), "asked for", messages.MaskEmail(query.UserEmail))
+	fmt.Println("key", query.KeyToken(), "asked for", messages.MaskEmail(query.UserEmail))
 
 	result := messages.Result{
 		ID: query.ID, Partner: query.Partner, Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false),
@@ -29,7 +29,7 @@ func Example() {
 	}
 	fmt.Printf("%s\n", data)
 	// Output:
-	// record s5heb7mqlrmlaoaua5b5t8b0tg asked for z***@e***.com
+	// key s5heb7mqlrmlaoaua5b5t8b0tg asked for z***@e***.com
 	// {"v":1,"id":"order-17","partner":"2088001122334455","outcome":"signed","charge_agent":true,"refund_charge":false,"retryable":false,"source":"asked","attempts":1}
 }
 
@@ -56,9 +56,9 @@ func ExampleNames() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(names.Query(), names.QueryOf("2088001122334455"), names.Stream(messages.Requests))
-	fmt.Println(names.CheckReply("$JS.API.STREAM.DELETE.PROTOCOL_STATE", names.DefaultReplies(), nil))
+	fmt.Println(names.Query(), names.QueryOf("2088001122334455"), names.Stream(messages.Submitted))
+	fmt.Println(names.CheckReply("$JS.API.STREAM.DELETE.PROTOCOL_JOURNAL", names.DefaultReplies(), nil))
 	// Output:
-	// protocol.query protocol.query.2088001122334455 PROTOCOL_REQUESTS
+	// protocol.query protocol.query.2088001122334455 PROTOCOL_SUBMITTED
 	// REPLY_REFUSED: reply_to: has a $: subjects of the server itself are never replied to
 }

@@ -2,24 +2,34 @@
 
 package messages
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// unknown refuses a name that a Query does not have. It is not passed over: a misspelt max_age_ms that goes unnoticed gives an answer older than was asked for.
+// unknown refuses a name that a Query does not have. It is not passed over: a misspelt max_age_ms
+// that goes unnoticed gives an answer older than was asked for.
 func (m *message) unknown(name string) {
-	if near := nearest(name, queryFields[:]); near != "" {
+	if near := Nearest(name, queryFields[:]); near != "" {
 		m.refuse(shown(name), "is not a field of a query; did you mean %s?", near)
 		return
 	}
 	m.refuse(shown(name), "is not a field of a query; leave it out, or put it into meta")
 }
 
-var queryFields = [...]string{"v", "id", "key", "partner", "user_email", "account_no", "biz_type", "max_age_ms", "deadline_ms", "reply_to", "meta"}
+var queryFields = [...]string{"v", "id", "key", "partner", "user_email", "account_no", "biz_type", "max_age_ms",
+	"deadline_ms", "reply_to", "meta"}
 
-// query fills a Query; what is of the wrong kind stays zero.
+// query fills a Query; what is of the wrong kind stays zero. A known field that is nil, or null in
+// JSON, is absent, as there are languages that write each field they have.
 func (m *message) query() (q Query) {
 	q.V = Version
 	for i := range m.fields {
-		switch f := &m.fields[i]; f.name {
+		f := &m.fields[i]
+		if f.kind == kindNil && slices.Contains(queryFields[:], f.name) {
+			continue
+		}
+		switch f.name {
 		case "v":
 			q.V = m.number(f)
 		case "id":
@@ -55,7 +65,11 @@ func (m *message) query() (q Query) {
 func (m *message) result() (r Result) {
 	r.V = Version
 	for i := range m.fields {
-		switch f := &m.fields[i]; f.name {
+		f := &m.fields[i]
+		if f.kind == kindNil {
+			continue
+		}
+		switch f.name {
 		case "v":
 			r.V = m.number(f)
 		case "outcome":
@@ -108,6 +122,8 @@ func (r *Result) textField(name string) *string {
 		return &r.Partner
 	case "run":
 		return &r.Run
+	case "question":
+		return &r.Question
 	case "user_id":
 		return &r.UserID
 	case "is_success":

@@ -2,23 +2,24 @@
 
 package messages
 
-// Headers of our own: what the front door stores with a request (of many in one message it stands in that) and what tells readers of a reply, an event or a dead letter about it.
+// Headers of our own: what a dead letter says of its ask, what goes with it when it is asked again,
+// and what tells readers of a reply or an event about it.
 const (
-	HeaderReplyTo = "Protocol-Reply-To" // the checked reply subject of a stored request
-	HeaderID      = "Protocol-Id"       // the asker's id
-	HeaderPartner = "Protocol-Partner"  // 16 digits
-	HeaderDoor    = "Protocol-Door"     // by which door it came in: DoorQuery or DoorSubmit; not in a stored request, whose subject says it
-	HeaderSubject = "Protocol-Subject"  // the subject it came in on
-	HeaderToken   = "Protocol-Token"    // the ask token, where it is not the message's own id
-	HeaderRun     = "Protocol-Run"      // the run that answered: of a durable reply, an event
-	HeaderOutcome = "Protocol-Outcome"  // of a durable reply, a JSON reply or an event
-	HeaderReason  = "Protocol-Reason"   // why a dead letter is dead
-	HeaderStored  = "Protocol-Stored"   // when it was first stored, unix milliseconds, if that was in another message
+	HeaderReplyTo = "Protocol-Reply-To"    // where the answer goes: of a dead letter, and of what is asked again
+	HeaderID      = "Protocol-Id"          // the asker's id
+	HeaderPartner = "Protocol-Partner"     // 16 digits
+	HeaderDoor    = "Protocol-Door"        // by which door it came in: DoorQuery or DoorSubmit
+	HeaderSubject = "Protocol-Subject"     // the subject it came in on
+	HeaderToken   = "Protocol-Token"       // the ask token, where it is not the message's own id
+	HeaderRun     = "Protocol-Run"         // the run that answered: of a durable reply, an event
+	HeaderOutcome = "Protocol-Outcome"     // of a durable reply, a JSON reply or an event
+	HeaderReason  = "Protocol-Reason"      // why a dead letter is dead
+	HeaderBodySum = "Protocol-Body-Sha256" // of the whole body, in hex, where a dead letter holds a part of it
+	HeaderStored  = "Protocol-Stored"      // when the ask was stored, unix milliseconds
 
-	HeaderNotBefore = "Protocol-Not-Before" // of a waiting query: when it is asked again, unix milliseconds
-	HeaderTries     = "Protocol-Tries"      // how often it was tried
-	HeaderLastCode  = "Protocol-Last-Code"  // what came of it last
-	HeaderRedriven  = "Protocol-Redriven"   // how often a dead letter was sent again
+	HeaderTries    = "Protocol-Tries"     // how often it was tried
+	HeaderLastCode = "Protocol-Last-Code" // what came of it last
+	HeaderRedriven = "Protocol-Redriven"  // how often a dead letter was sent again
 )
 
 // Values of HeaderDoor.

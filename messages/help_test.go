@@ -19,6 +19,9 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
+// must2 is must for what also says in which encoding it read.
+func must2[T any](v T, _ messages.Encoding, err error) func(testing.TB) T { return must(v, err) }
+
 // names are those of the default prefix.
 func names(t testing.TB) messages.Names {
 	t.Helper()

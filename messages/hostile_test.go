@@ -43,7 +43,8 @@ func fill(head, part, tail string) string {
 	return head + strings.Repeat(part, n) + tail
 }
 
-// manyMaps is 64 KiB of maps with as many names in each as a map may have: the dearest search for duplicates.
+// manyMaps is 64 KiB of maps with as many names in each as a map may have: the dearest search for
+// duplicates.
 func manyMaps(open, shut, sep string, name func(int) string) string {
 	one := open
 	for i := range 64 {

@@ -1,11 +1,14 @@
-// How the key token of a query is derived, byte for byte, so that a program in another language can derive the same.
+// How a query and its key are known, byte for byte, so that a program in another language can
+// derive the same.
 
 package messages
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 )
 
@@ -14,16 +17,20 @@ const keyTokenLen = 26
 
 var tokenAlphabet = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// KeyToken is the last token of the subjects of this query's request and record: 26 characters of 0-9 and a-v. It needs Partner to be filled in.
+// KeyToken is what the query log knows this query's key by, and hashes: 26 characters of 0-9 and
+// a-v. It needs Partner to be filled in. See Identity for what a worker knows it by.
 //
-// It is the SHA-256 sum of a list of fields, written in base32hex (RFC 4648 section 7), lower case, without padding, cut to its first 26 characters. Each field
-// is hashed as its length in bytes, a 4-byte big-endian number, and then its bytes in UTF-8, so that no two lists give the same bytes. The list is
+// It is the SHA-256 sum of a list of fields, written in base32hex (RFC 4648 section 7), lower case,
+// without padding, cut to its first 26 characters. Each field is hashed as its length in bytes, a
+// 4-byte big-endian number, and then its bytes in UTF-8, so that no two lists give the same bytes.
+// The list is
 //
 //	"k", partner, key                               when the query carries a key
 //	"q", partner, biz_type, user_email, account_no  when it does not
 //
-// with biz_type 10004 when it is absent, user_email without spaces around it and with A-Z as a-z (no other letter is touched, as languages disagree on those),
-// and an absent user_email or account_no as a field of length 0.
+// with biz_type 10004 when it is absent, user_email without spaces around it and with A-Z as a-z
+// (no other letter is touched, as languages disagree on those), and an absent user_email or
+// account_no as a field of length 0.
 func (q Query) KeyToken() string {
 	sum := q.questionSum()
 	if q.Key != "" {
@@ -34,10 +41,64 @@ func (q Query) KeyToken() string {
 	return string(text[:keyTokenLen])
 }
 
-// Question is the identity of what is asked, whatever the key: the first 16 bytes of the SHA-256 sum over the second list of KeyToken.
+// Question is the identity of what is asked, whatever the key: the first 16 bytes of the SHA-256
+// sum over the second list of KeyToken.
 func (q Query) Question() [16]byte {
 	sum := q.questionSum()
 	return [16]byte(sum[:16])
+}
+
+// QuestionText is Question as Result.Question holds it: the first 32 digits of the sum in hex,
+// lower case. In other words, of any language:
+//
+//	hex(sha256(field("q") + field(partner) + field(biz_type) + field(user_email) + field(account_no)))[:32]
+//	field(s) = 4-byte big-endian length of s in UTF-8, then s in UTF-8
+//
+// An asker who names no partner takes that of the Result. It is no secret: whoever can guess an
+// e-mail address can find out whether it is that, so it stands nowhere but in Results.
+func (q Query) QuestionText() string { return QuestionText(q.Question()) }
+
+// QuestionText is a Question as Result.Question holds it; "" of the zero one, which is of no query.
+func QuestionText(question [16]byte) string {
+	if question == [16]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(question[:])
+}
+
+// Answers reports whether r says of itself that it answers q. A reader of durable replies, which
+// others may be able to write, believes no other; an id alone can be known to many.
+func (r *Result) Answers(q Query) bool {
+	q.Partner = cmp.Or(q.Partner, r.Partner)
+	return r.Question == q.QuestionText()
+}
+
+// Identity is what a worker knows a query by: the first 16 bytes of the sum that KeyToken is
+// written from, and Question. asker is the name in the subject that the query came by, "" where
+// that has none: two askers may give the same key and mean two requests, so that the first list of
+// KeyToken then is
+//
+//	"k", partner, asker, key
+func (q Query) Identity(asker string) (key, question [16]byte) {
+	question = q.Question()
+	if q.Key == "" {
+		return question, question
+	}
+	sum := hashFields("k", q.Partner, q.Key)
+	if asker != "" {
+		sum = hashFields("k", q.Partner, asker, q.Key)
+	}
+	return [16]byte(sum[:16]), question
+}
+
+// AskIdentity is what an ask is known by that comes again: the first 16 bytes of the sum over "i",
+// partner, asker (see Identity) and id; zero without an id.
+func (q Query) AskIdentity(asker string) (id [16]byte) {
+	if q.ID != "" {
+		sum := hashFields("i", q.Partner, asker, q.ID)
+		copy(id[:], sum[:])
+	}
+	return id
 }
 
 func (q Query) questionSum() [sha256.Size]byte {

@@ -4,6 +4,7 @@ package messages_test
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"protocolq/messages"
@@ -11,7 +12,8 @@ import (
 
 const partner = "2088001122334455"
 
-// The expected values are another hand's: Python's hashlib and base64 over the bytes that the doc comment of KeyToken describes, the first also openssl's.
+// The expected values are another hand's: Python's hashlib and base64 over the bytes that the doc
+// comment of KeyToken describes, the first also openssl's.
 func TestKeyToken(t *testing.T) {
 	for _, c := range []struct {
 		q              messages.Query
@@ -65,5 +67,60 @@ func TestKeysStayApart(t *testing.T) {
 			t.Errorf("%+v: %q cannot be part of a subject", q, token)
 		}
 		seen[token] = q
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	given := messages.Query{Partner: partner, Key: "ticket-1", UserEmail: "a@b.cn", ID: "7"}
+	derived := messages.Query{Partner: partner, UserEmail: "a@b.cn"}
+	key, question := given.Identity("")
+	// The token of the same key, as above, is c7547601… in base32hex.
+	if got := hex.EncodeToString(key[:]); got != "c7547601da0978619b10c965284998d8" || question != given.Question() {
+		t.Errorf("key %s, question %x", got, question)
+	}
+	shop, _ := given.Identity("shop")
+	other, _ := given.Identity("other")
+	if shop == key || shop == other {
+		t.Error("two askers share a given key")
+	}
+	if key, question := derived.Identity("shop"); key != question || question != derived.Question() {
+		t.Errorf("derived: key %x, question %x", key, question)
+	}
+	if id := derived.AskIdentity("shop"); id != [16]byte{} {
+		t.Errorf("no id: %x", id)
+	}
+	seen := map[[16]byte]bool{}
+	for _, q := range []messages.Query{given, {Partner: "2088009988776655", ID: "7"}, {Partner: partner, ID: "8"}} {
+		for _, asker := range []string{"", "shop", "shop7"} {
+			seen[q.AskIdentity(asker)] = true
+		}
+	}
+	if len(seen) != 9 {
+		t.Errorf("%d of 9 asks are told apart", len(seen))
+	}
+}
+
+// The question in the golden Results is another hand's, over the queries beside them.
+func TestQuestionOfGoldens(t *testing.T) {
+	queries, results := map[string]messages.Query{}, map[string]messages.Result{}
+	for _, g := range goldens(t, "query") {
+		queries[strings.TrimSuffix(g.name, ".msgpack")], _, _ = messages.DecodeQuery(g.packed, "")
+	}
+	for _, g := range goldens(t, "result") {
+		results[strings.TrimSuffix(g.name, ".msgpack")], _, _ = messages.DecodeResult(g.packed, "")
+	}
+	for result, query := range map[string]string{
+		"signed": "typical", "not-signed": "given-key", "abnormal": "fresh", "accepted": "given-key", "unknown": "chinese",
+	} {
+		r, q := results[result], queries[query]
+		if !r.Answers(q) || len(r.Question) != 32 {
+			t.Errorf("%s says %s, not %s", result, r.Question, q.QuestionText())
+		}
+		if q.AccountNo += "0"; r.Answers(q) {
+			t.Errorf("%s answers another question", result)
+		}
+	}
+	if r, q := results["refused"], queries["least"]; r.Answers(q) || messages.QuestionText([16]byte{}) != "" {
+		t.Error("what cannot be read answers a question")
 	}
 }

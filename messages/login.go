@@ -14,8 +14,9 @@ const (
 	maxPhone = 20
 )
 
-// badLogin tells what keeps s from being a login, "" when nothing does. It is no full reading of the mail standards: it keeps out what cannot be one, and
-// leaves the rest to the gateway, which knows.
+// badLogin reports what keeps s from being a login, "" when nothing does. It is no full reading of
+// the mail standards: it keeps out what cannot be one, and leaves the rest to the gateway, which
+// knows.
 func badLogin(s string) string {
 	if n := utf8.RuneCountInString(s); n > maxLogin {
 		return fmt.Sprintf("is %d characters long; at most %d", n, maxLogin)
@@ -50,7 +51,7 @@ func badLogin(s string) string {
 	return ""
 }
 
-// isPhone tells whether s is digits in groups joined by single -, with or without a + before them.
+// isPhone reports whether s is digits in groups joined by single -, with or without a leading +.
 func isPhone(s string) bool {
 	digits, gap := 0, true
 	for i, c := range []byte(strings.TrimPrefix(s, "+")) {
@@ -67,11 +68,12 @@ func isPhone(s string) bool {
 	return !gap && minPhone <= digits && digits <= maxPhone
 }
 
-// isDomain tells whether s is two or more labels of letters, digits and inner hyphens.
+// isDomain reports whether s is two or more labels of letters, digits and inner hyphens.
 func isDomain(s string) bool {
 	labels := 0
 	for label := range strings.SplitSeq(s, ".") {
-		if len(label) > 63 || !IsToken(label) || strings.Contains(label, "_") || label[0] == '-' || label[len(label)-1] == '-' {
+		if len(label) > 63 || !IsToken(label) || strings.Contains(label, "_") || label[0] == '-' ||
+			label[len(label)-1] == '-' {
 			return false
 		}
 		labels++

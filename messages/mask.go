@@ -11,8 +11,9 @@ import (
 
 const stars = "***"
 
-// MaskEmail shows of a login only the first character of each side and the last part of the domain: "alice@mail.example.com" is "a***@m***.com", a phone
-// login "1***". Odd input gives no more than that; empty stays empty.
+// MaskEmail shows of a login only the first character of each side and the last part of the domain:
+// "alice@mail.example.com" is "a***@m***.com", a phone login "1***". Odd input gives no more than
+// that; empty stays empty.
 func MaskEmail(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -32,7 +33,8 @@ func MaskEmail(s string) string {
 
 var emails = regexp.MustCompile(`[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]*`)
 
-// MaskText shows a text that somebody else wrote, such as a key or an id, with whatever looks like an e-mail address in it masked.
+// MaskText shows a text that somebody else wrote, such as a key or an id, with whatever looks like
+// an e-mail address in it masked.
 func MaskText(s string) string {
 	if !strings.Contains(s, "@") {
 		return s
@@ -52,7 +54,8 @@ func first(s string) string {
 	return s[:size]
 }
 
-// isTopLevel tells a short, plain last part of a domain (com, cn, example) from something that may be personal.
+// isTopLevel tells a short, plain last part of a domain (com, cn, example) from something that may
+// be personal.
 func isTopLevel(s string) bool {
 	for i := range len(s) {
 		if c := s[i] | 0x20; c < 'a' || c > 'z' {
@@ -62,7 +65,8 @@ func isTopLevel(s string) bool {
 	return 2 <= len(s) && len(s) <= 7
 }
 
-// MaskAccount shows the first and last four digits of an account number: "2088****1234". Anything that is not 12 or more digits is "****"; empty stays empty.
+// MaskAccount shows the first and last four digits of an account number: "2088****1234". Anything
+// that is not 12 or more digits is "****"; empty stays empty.
 func MaskAccount(s string) string {
 	if s == "" {
 		return ""

@@ -20,7 +20,7 @@ func Outcomes() []Outcome {
 	return []Outcome{Signed, NotSigned, Abnormal, Refused, Accepted, Unknown}
 }
 
-// Valid tells whether o is one of the outcomes.
+// Valid reports whether o is one of the outcomes.
 func (o Outcome) Valid() bool {
 	switch o {
 	case Signed, NotSigned, Abnormal, Refused, Accepted, Unknown:
@@ -29,18 +29,19 @@ func (o Outcome) Valid() bool {
 	return false
 }
 
-// Conclusive tells whether o is the gateway's word on the agreement.
+// Conclusive reports whether o is the gateway's word on the agreement.
 func (o Outcome) Conclusive() bool { return o == Signed || o == NotSigned || o == Abnormal }
 
-// Source is where an answer is from. The zero value means that it is not told, as in a refusal of our own.
+// Source is where an answer is from. The zero value means that it is not known, as in a refusal of
+// our own.
 type Source string
 
 // The sources.
 const (
 	Asked      Source = "asked"      // this ask made the call
 	Joined     Source = "joined"     // waited for a call that was in flight
-	Remembered Source = "remembered" // answered from the record of an earlier call
+	Remembered Source = "remembered" // answered from memory of an earlier call
 )
 
-// Valid tells whether s is one of the sources.
+// Valid reports whether s is one of the sources.
 func (s Source) Valid() bool { return s == Asked || s == Joined || s == Remembered }

@@ -1,14 +1,18 @@
-// What a walk found, read as the kinds of values that messages have; the first fault is kept with its field.
+// What a walk found, read as the kinds of values that messages have; the first fault is kept with
+// its field.
 
 package messages
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 )
 
-// pinned is the size above which texts are copied out of the message, so that a small Query does not keep 64 KiB alive while it waits.
+// pinned is the size above which texts are copied out of the message, so that a small Query does
+// not keep 64 KiB alive while it waits.
 const pinned = 2 << 10
 
 // message is what one walk found, and the first fault in it.
@@ -17,7 +21,33 @@ type message struct {
 	encoding Encoding
 }
 
-// readMessage walks data as contentType or else the first byte says. Whatever the fault, the fields before it are there.
+// mostFields is more than a message of ours has.
+const mostFields = 28
+
+// unread are messages that are done with: what one walk finds has the room of the one before.
+var unread = sync.Pool{New: func() any {
+	m := new(message)
+	m.fields, m.names = make([]field, 0, mostFields), make([]string, 0, mostFields)
+	return m
+}}
+
+func newMessage() *message { return unread.Get().(*message) }
+
+// free forgets what m has found. What was read of it holds no more than texts.
+func (m *message) free() {
+	fields, names := m.fields[:0], m.names[:0]
+	if cap(fields) > mostFields || cap(names) > mostFields {
+		return // of somebody who sends more
+	}
+	clear(fields[:cap(fields)])
+	clear(names[:cap(names)])
+	*m = message{}
+	m.fields, m.names = fields, names
+	unread.Put(m)
+}
+
+// readMessage walks data as contentType or else the first byte says. Whatever the fault, the fields
+// before it are there.
 func readMessage(m *message, data []byte, contentType string) {
 	m.in = string(data[:min(len(data), MaxMessage)])
 	sniffed, known := Sniff(data)
@@ -31,11 +61,16 @@ func readMessage(m *message, data []byte, contentType string) {
 		}
 	}
 	if len(data) > MaxMessage {
-		m.fault = &Error{Code: TooLarge, Reason: fmt.Sprintf("the message is %d bytes long; at most %d", len(data), MaxMessage)}
+		m.fault = &Error{Code: TooLarge,
+			Reason: fmt.Sprintf("the message is %d bytes long; at most %d", len(data), MaxMessage)}
 	}
 	switch {
 	case len(data) == 0:
 		m.fail("the message is empty; send a MessagePack map or a JSON object")
+	case hasBOM(data):
+		m.fail("the message begins with a byte order mark (BOM); send UTF-8 without one")
+	case m.encoding != JSON && opensExtension(data[0]):
+		m.fail("the message begins with a MessagePack extension; send a plain map (in msgpackr: useRecords false)")
 	case m.encoding == MsgPack:
 		m.walkMsgPack()
 	case m.encoding == JSON:
@@ -48,6 +83,17 @@ func readMessage(m *message, data []byte, contentType string) {
 	}
 }
 
+// hasBOM reports whether data begins as many editors and .NET write a text: with the byte order
+// mark of UTF-8 or UTF-16. No message does.
+func hasBOM(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
+		bytes.HasPrefix(data, []byte("\xff\xfe"))
+}
+
+// opensExtension reports whether a MessagePack message that begins with c is an extension type, as
+// msgpackr writes its records.
+func opensExtension(c byte) bool { return 0xc7 <= c && c <= 0xc9 || 0xd4 <= c && c <= 0xd8 }
+
 // refuse notes a fault of one field, unless there was one before.
 func (m *message) refuse(name, format string, args ...any) {
 	if m.fault == nil {
@@ -55,18 +101,16 @@ func (m *message) refuse(name, format string, args ...any) {
 	}
 }
 
-// is tells whether f is of the wanted kind, and refuses it when not.
+// is reports whether f is of the wanted kind, and refuses it when not.
 func (m *message) is(f *field, want kind) bool {
 	if f.kind == want {
 		return true
 	}
 	switch {
-	case f.kind == kindNil:
-		m.refuse(f.name, "is nil; leave the field out instead")
 	case f.kind == kindBin:
 		m.refuse(f.name, "is binary; send %s (in MessagePack a str)", want)
 	case f.kind == kindFloat && want == kindInt:
-		m.refuse(f.name, "is a float; send an integer, without fraction or exponent")
+		m.refuse(f.name, "is a float with a fraction, or from 2^53 on; send an integer")
 	case want == kindText && f.kind == kindInt:
 		m.refuse(f.name, "is an integer; send text (in JSON with quotes)")
 	default:
@@ -127,6 +171,9 @@ func (m *message) texts(f *field) map[string]string {
 	all := make(map[string]string, len(m.meta))
 	for i := range m.meta {
 		entry := &m.meta[i]
+		if entry.kind == kindNil {
+			continue
+		}
 		if entry.kind != kindText {
 			m.refuse(f.name, "the value of %s is %s; send text", quoted(entry.name), entry.kind)
 			return nil

@@ -1,4 +1,5 @@
-// Which subjects a Result may be sent to: without this check an asker could make a worker with wide rights publish anywhere, such as to the server's own API.
+// Which subjects a Result may be sent to: without this check an asker could make a worker with wide
+// rights publish anywhere, such as to the server's own API.
 
 package messages
 
@@ -9,13 +10,18 @@ import (
 
 const maxSubject = 255
 
-// DefaultReplies is the allow-list of reply subjects unless a setting says otherwise: the inboxes of NATS clients and our durable replies.
-func (n Names) DefaultReplies() []string { return []string{"_INBOX", n.reply} }
+// DefaultReplies is the allow-list of reply subjects unless a setting says otherwise: the inboxes
+// of NATS clients, also those that begin with a name of their own (_INBOX_refunds), the subjects
+// that a server makes for askers of other accounts, and our durable replies.
+func (n Names) DefaultReplies() []string { return []string{"_INBOX", "_INBOX_", "_R_.", n.reply} }
 
-// CheckReply tells whether a Result may be published on subject, which came from outside. allowed and own hold prefixes of whole tokens: the entry "_INBOX"
-// covers "_INBOX" and "_INBOX.x" but not "_INBOX_rq.x"; with a dot at its end ("protocol.reply.", also spelled "protocol.reply.>") it covers only what is below.
-// own are the inboxes of this process, refused even where allowed covers them, as is every subject under our prefix but the durable replies. The error is an
-// *Error with code ReplyRefused and field reply_to.
+// CheckReply checks whether a Result may be published on subject, which came from outside. allowed
+// and own hold prefixes of whole tokens: the entry "_INBOX" covers "_INBOX" and "_INBOX.x" but not
+// "_INBOX_rq.x"; with a dot at its end ("protocol.reply.", also spelled "protocol.reply.>") it
+// covers only what is below; with a _ at its end it covers every token that begins so: "_INBOX_"
+// covers "_INBOX_rq.x". own are the inboxes of this process, refused even where allowed covers
+// them, as is every subject under our prefix but the durable replies. The error is an *Error with
+// code ReplyRefused and field reply_to.
 func (n Names) CheckReply(subject string, allowed, own []string) error {
 	reason := badSubject(subject)
 	switch {
@@ -32,22 +38,48 @@ func (n Names) CheckReply(subject string, allowed, own []string) error {
 	return &Error{Code: ReplyRefused, Field: "reply_to", Reason: reason}
 }
 
-// Inbox prefixes of a worker's two connections. Askers have others, so nobody can have a reply sent to a worker.
+// CheckReplyOf checks whether an asker that is known by name may name subject in reply_to: its own
+// durable replies, [Names.ReplyOf] and what is below, and nothing else, or it could have a false
+// answer put among another's. The error is as that of CheckReply; asker "" is nobody's name.
+func (n Names) CheckReplyOf(asker, subject string) error {
+	if asker == "" || below(subject, n.ReplyOf(asker)) {
+		return nil
+	}
+	return &Error{Code: ReplyRefused, Field: "reply_to",
+		Reason: fmt.Sprintf("is not this asker's own; use %s or a subject below it", n.ReplyOf(asker))}
+}
+
+// Inbox prefixes of a fleet's own connections. Askers have others, so that none can have a reply
+// sent to them.
 const (
 	WorkerInbox      = "_INBOX_wk"
-	WorkerReplyInbox = "_INBOX_wr"
+	WorkerReplyInbox = "_INBOX_wr" // of the connection that replies
+	ProvisionerInbox = "_INBOX_provisioner"
+	RecorderInbox    = "_INBOX_recorder"
+	OpsInbox         = "_INBOX_ops"
+	MonitorInbox     = "_INBOX_monitor"
 )
 
-// CheckSubmitted tells what every worker would refuse in a query that is submitted: stored, it would only become a dead letter of
-// which its sender hears nothing. What else a fleet allows as reply_to is a setting of its workers, and not known here.
+// HTTPInbox is the inbox prefix of the HTTP door, which is an asker's: it is replied to.
+const HTTPInbox = "_INBOX_http"
+
+// OwnInboxes lists all inbox prefixes that are a fleet's own.
+func OwnInboxes() []string {
+	return []string{WorkerInbox, WorkerReplyInbox, ProvisionerInbox, RecorderInbox, OpsInbox, MonitorInbox}
+}
+
+// CheckSubmitted finds what every worker would refuse in a query that is submitted: stored, it
+// would only become a dead letter of which its sender learns nothing. What else a fleet allows as
+// reply_to is a setting of its workers, and not known here.
 func (n Names) CheckSubmitted(q Query) error {
 	if err := q.Check(); err != nil || q.ReplyTo == "" {
 		return err
 	}
-	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, []string{WorkerInbox, WorkerReplyInbox})
+	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, OwnInboxes())
 }
 
-// CheckAllowed tells what is wrong with an entry of the allow-list of reply subjects, as an operator may have set it.
+// CheckAllowed finds what is wrong with an entry of the allow-list of reply subjects, as an
+// operator may have set it.
 func (n Names) CheckAllowed(entry string) error {
 	head := strings.TrimSuffix(strings.TrimSuffix(entry, ">"), ".")
 	if reason := badSubject(head); reason != "" {
@@ -59,7 +91,7 @@ func (n Names) CheckAllowed(entry string) error {
 	return nil
 }
 
-// ours tells whether a subject is one of the system's, other than a durable reply.
+// ours reports whether a subject is one of the system's, other than a durable reply.
 func (n Names) ours(subject string) bool {
 	return subject == n.prefix || strings.HasPrefix(subject, n.root) && !below(subject, n.reply)
 }
@@ -77,7 +109,7 @@ func covered(subject string, entries []string) bool {
 	return false
 }
 
-// below tells whether the entry, taken as whole tokens, covers the subject.
+// below reports whether the entry, taken as whole tokens, covers the subject.
 func below(subject, entry string) bool {
 	rest, ok := strings.CutPrefix(subject, entry)
 	switch {
@@ -85,11 +117,13 @@ func below(subject, entry string) bool {
 		return false
 	case strings.HasSuffix(entry, "."):
 		return rest != ""
+	case strings.HasSuffix(entry, "_"):
+		return true
 	}
 	return rest == "" || rest[0] == '.'
 }
 
-// badSubject tells what keeps s from being a plain subject, "" when nothing does.
+// badSubject reports what keeps s from being a plain subject, "" when nothing does.
 func badSubject(s string) string {
 	if s == "" {
 		return "is empty"

@@ -12,7 +12,7 @@ import (
 
 func TestCheckReply(t *testing.T) {
 	n := names(t)
-	own := []string{"_INBOX_wk", "_INBOX.tdUmaPFyJTYx2Nsd0qpBaA"}
+	own := append(messages.OwnInboxes(), "_INBOX.tdUmaPFyJTYx2Nsd0qpBaA")
 	const (
 		notListed = "is not under an allowed prefix"
 		ours      = "is a subject of the workers themselves"
@@ -22,20 +22,21 @@ func TestCheckReply(t *testing.T) {
 		character = "has a space, a control character"
 		gap       = "has an empty part"
 	)
-	custom := []string{"_INBOX", "_INBOX_rq", "_INBOX_wk", "_R_", "billing.answers", "protocol.reply.>", "protocol", "$JS", ">"}
+	custom := []string{"_INBOX", "_INBOX_rq", "_INBOX_wk", "_R_.", "billing.answers", "protocol.reply.>", "protocol", "$JS", ">"}
 	for _, c := range []struct {
 		allowed []string
 		want    string
 		in      []string
 	}{
-		{n.DefaultReplies(), "", []string{"_INBOX.x", "_INBOX.b7Kq.1", "protocol.reply.till-7", "protocol.reply.a.b", "_INBOX." + strings.Repeat("x", 248)}},
-		{n.DefaultReplies(), notListed, []string{"_INBOX_rq.x", "_INBOXx", "_INBOX_wk2.a", "_R_.a.b", "_GR_.a", "orders.new", "protocolx.a", "protocols"}},
+		{n.DefaultReplies(), "", []string{"_INBOX.x", "_INBOX.b7Kq.1", "protocol.reply.till-7", "protocol.reply.a.b", "_INBOX." + strings.Repeat("x", 248),
+			"_INBOX_refunds.x", "_INBOX_wk2.a", "_R_.a.b"}},
+		{n.DefaultReplies(), notListed, []string{"_INBOXx", "_R_", "_R_x.a", "_GR_.a", "orders.new", "protocolx.a", "protocols"}},
 		{n.DefaultReplies(), inbox, []string{"_INBOX_wk.a", "_INBOX_wk", "_INBOX.tdUmaPFyJTYx2Nsd0qpBaA.1"}},
 		{n.DefaultReplies(), ours, []string{
-			"protocol.query", "protocol.query." + partner, "protocol.submit", "protocol.request." + token, "protocol.state.x", "protocol.changed.x",
-			"protocol.wait.x", "protocol.partner.x.y", "protocol.event.x.y", "protocol.log.run", "protocol.dead.x", "protocol", "protocol.reply", "protocol.new",
+			"protocol.query", "protocol.query." + partner, "protocol.submit", "protocol.submit." + partner, "protocol.journal.x", "protocol.followed.x", "protocol.changed.x.y",
+			"protocol.member.x", "protocol.redrive.x", "protocol.forget", "protocol.partner.x.y", "protocol.event.x.y", "protocol.log.run", "protocol.dead.x", "protocol", "protocol.reply", "protocol.new",
 		}},
-		{n.DefaultReplies(), dollar, []string{"$JS.API.STREAM.DELETE.PROTOCOL_STATE", "$JS.ACK.a", "$KV.b.k", "$SYS.REQ", "_INBOX.$x"}},
+		{n.DefaultReplies(), dollar, []string{"$JS.API.STREAM.DELETE.PROTOCOL_JOURNAL", "$JS.ACK.a", "$KV.b.k", "$SYS.REQ", "_INBOX.$x"}},
 		{n.DefaultReplies(), wildcard, []string{"_INBOX.>", "_INBOX.*", "_INBOX.a*b", ">"}},
 		{n.DefaultReplies(), character, []string{"_INBOX.a b", "_INBOX.a\r\nPUB x 0", "_INBOX.张", "_INBOX.\x7f", "\t"}},
 		{n.DefaultReplies(), gap, []string{".", "_INBOX.", "_INBOX..a", "._INBOX.a", "protocol.reply."}},
@@ -44,8 +45,10 @@ func TestCheckReply(t *testing.T) {
 		{nil, notListed, []string{"_INBOX.x"}},
 		{[]string{"", ">", "."}, notListed, []string{"_INBOX.x"}},
 		{custom, "", []string{"_INBOX_rq.x", "_R_.a", "billing.answers", "billing.answers.7", "protocol.reply.a"}},
+		{[]string{"_INBOX_"}, notListed, []string{"_INBOX.x", "_INBOX"}},
+		{n.DefaultReplies(), inbox, messages.OwnInboxes()},
 		{custom, notListed, []string{"billing", "billing.answersx", "_INBOX_rqx.a"}},
-		{custom, ours, []string{"protocol.state.x"}},
+		{custom, ours, []string{"protocol.journal.x"}},
 		{custom, inbox, []string{"_INBOX_wk.x"}},
 		{custom, dollar, []string{"$JS.API.INFO"}},
 	} {
@@ -61,6 +64,24 @@ func TestCheckReply(t *testing.T) {
 			if !errors.As(err, &e) || e.Code != messages.ReplyRefused || e.Field != "reply_to" || !strings.Contains(e.Reason, c.want) {
 				t.Errorf("%.80q with %q: %v, want: %s", subject, c.allowed, err, c.want)
 			}
+		}
+	}
+}
+
+func TestCheckReplyOf(t *testing.T) {
+	n := names(t)
+	for _, c := range []struct {
+		asker, subject string
+		ok             bool
+	}{
+		{"", "protocol.reply.other", true}, {"", "_INBOX.x", true}, {"shop", "protocol.reply.shop", true}, {"shop", "protocol.reply.shop.7.a", true},
+		{"shop", "protocol.reply.shops", false}, {"shop", "protocol.reply.other", false}, {"shop", "protocol.reply.", false}, {"shop", "_INBOX.x", false},
+		{"shop", "protocol.reply.other.shop", false}, {"shop", "other.reply.shop", false}, {"shop", "", false},
+	} {
+		err := n.CheckReplyOf(c.asker, c.subject)
+		var e *messages.Error
+		if c.ok != (err == nil) || !c.ok && (!errors.As(err, &e) || e.Code != messages.ReplyRefused || !strings.Contains(e.Reason, "protocol.reply.shop")) {
+			t.Errorf("%q to %q: %v", c.asker, c.subject, err)
 		}
 	}
 }
@@ -86,7 +107,7 @@ func TestCheckAllowed(t *testing.T) {
 			t.Errorf("%q: %v", entry, err)
 		}
 	}
-	for _, entry := range []string{"", ".", ">", "*", "_INBOX.*", "$JS", "$KV.", "protocol", "protocol.", "protocol.>", "protocol.state", "protocol.query.>", "a b", "a..b"} {
+	for _, entry := range []string{"", ".", ">", "*", "_INBOX.*", "$JS", "$KV.", "protocol", "protocol.", "protocol.>", "protocol.journal", "protocol.query.>", "a b", "a..b"} {
 		if err := n.CheckAllowed(entry); err == nil {
 			t.Errorf("%q was taken", entry)
 		}

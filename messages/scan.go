@@ -1,13 +1,16 @@
-// The walk over bytes from outside, the same for both encodings: what is kept of them, and the bounds that hold before anything is kept.
+// The walk over bytes from outside, the same for both encodings: what is kept of them, and the
+// bounds that hold before anything is kept.
 
 package messages
 
 import (
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
-// Bounds of one message. They keep out what a decoder would die of: lengths that lie, depth without end, names by the thousand.
+// Bounds of one message. They keep out what a decoder would die of: lengths that lie, depth without
+// end, names by the thousand.
 const (
 	MaxMessage = 64 << 10 // bytes; a longer message is refused unread
 	maxDepth   = 8        // maps and lists within one another, the message itself included
@@ -30,15 +33,26 @@ const (
 )
 
 func (k kind) String() string {
-	return [...]string{"", "nil", "a boolean", "an integer", "an integer beyond 64 bits with sign", "a float", "text", "binary", "a map", "a list"}[k]
+	return [...]string{"", "nil", "a boolean", "an integer", "an integer beyond 64 bits with sign", "a float", "text",
+		"binary", "a map", "a list"}[k]
 }
 
-// field is one name and its value. Of maps and lists only the kind is kept, apart from the entries of meta.
+// field is one name and its value. Of maps and lists only the kind is kept, apart from the entries
+// of meta.
 type field struct {
 	name string
 	text string // of kindText
 	num  int64  // of kindInt; 0 or 1 of kindBool
 	kind kind
+}
+
+// whole is a float, as an integer where it has no fraction: some languages have no other numbers.
+// From 2^53 on a float does not distinguish an integer from its neighbors, and stays a float.
+func whole(f float64) field {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return field{kind: kindInt, num: int64(f)}
+	}
+	return field{kind: kindFloat}
 }
 
 // level is a map or list that is open during the walk.
@@ -48,7 +62,8 @@ type level struct {
 	isMap bool
 }
 
-// scan is the state of one walk. The texts in fields and meta are parts of in, or copies where JSON escapes had to be resolved.
+// scan is the state of one walk. The texts in fields and meta are parts of in, or copies where JSON
+// escapes had to be resolved.
 type scan struct {
 	in     string
 	pos    int

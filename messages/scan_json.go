@@ -1,8 +1,12 @@
-// The walk over JSON: without recursion, stricter than most readers (no name twice, no half surrogates, nothing after the end).
+// The walk over JSON: without recursion, stricter than most readers (no name twice, no half
+// surrogates, nothing after the end).
 
 package messages
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // walkJSON walks the whole message; s.fault says what was wrong with it.
 func (s *scan) walkJSON() bool {
@@ -22,7 +26,8 @@ func (s *scan) walkJSON() bool {
 	return s.rest()
 }
 
-// jsonStep reads the end of the innermost map or list, or its next value with the comma and the name before it.
+// jsonStep reads the end of the innermost map or list, or its next value with the comma and the
+// name before it.
 func (s *scan) jsonStep() bool {
 	lv := &s.levels[s.depth-1]
 	end := byte(']')
@@ -99,8 +104,9 @@ func (s *scan) jsonWord(word string, f field) bool {
 	return s.put(f)
 }
 
-// jsonNumber reads a number; one with a fraction or an exponent is a float, whatever its value.
+// jsonNumber reads a number; one with a fraction or an exponent is a float, see [whole].
 func (s *scan) jsonNumber() bool {
+	from := s.pos
 	minus := s.in[s.pos] == '-'
 	if minus {
 		s.pos++
@@ -128,7 +134,11 @@ func (s *scan) jsonNumber() bool {
 		}
 	}
 	if k == kindFloat {
-		return s.put(field{kind: k})
+		f, err := strconv.ParseFloat(s.in[from:s.pos], 64)
+		if err != nil { // beyond all floats
+			return s.put(field{kind: kindFloat})
+		}
+		return s.put(whole(f))
 	}
 	return s.put(integer(digits, minus))
 }

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonText reads from the opening quote to behind the closing one. Without escapes the text is a part of the message, not a copy.
+// jsonText reads from the opening quote to behind the closing one. Without escapes the text is a
+// part of the message, not a copy.
 func (s *scan) jsonText() (string, bool) {
 	s.pos++
 	from := s.pos

@@ -2,6 +2,8 @@
 
 package messages
 
+import "math"
+
 // walkMsgPack walks the whole message; s.fault says what was wrong with it.
 func (s *scan) walkMsgPack() bool {
 	if s.in == "" || !opensMap(s.in[0]) {
@@ -72,10 +74,14 @@ func (s *scan) msgpackValue() bool {
 	case c == 0xc2, c == 0xc3:
 		return s.put(field{kind: kindBool, num: int64(c & 1)})
 	case c == 0xca, c == 0xcb:
-		if _, ok := s.take(4 << (c - 0xca)); !ok {
-			return false
+		bits, ok := s.uint(4 << (c - 0xca))
+		switch {
+		case !ok:
+			return s.short()
+		case c == 0xca:
+			return s.put(whole(float64(math.Float32frombits(uint32(bits)))))
 		}
-		return s.put(field{kind: kindFloat})
+		return s.put(whole(math.Float64frombits(bits)))
 	case 0xcc <= c && c <= 0xd3:
 		return s.msgpackInt(c)
 	case 0xc4 <= c && c <= 0xc6, 0xd9 <= c:
@@ -115,7 +121,8 @@ func (s *scan) msgpackText(n uint64) bool {
 	return ok && s.checkText(text) && s.put(field{kind: kindText, text: text})
 }
 
-// msgpackOpen believes a count only as far as there are bytes for it: every value takes one, every name one more.
+// msgpackOpen believes a count only as far as there are bytes for it: every value takes one, every
+// name one more.
 func (s *scan) msgpackOpen(k kind, n uint64) bool {
 	left := uint64(len(s.in) - s.pos)
 	if k == kindMap {

@@ -1,4 +1,5 @@
-// JSON Schema of both messages, for programs in other languages and for the editor of who writes a query by hand.
+// JSON Schema of the messages, for programs in other languages and for the editor of who writes a
+// query by hand.
 
 package messages
 
@@ -10,8 +11,14 @@ var querySchema string
 //go:embed schema/result.schema.json
 var resultSchema string
 
+//go:embed schema/event.schema.json
+var eventSchema string
+
 // QuerySchema is the JSON Schema (2020-12) of a Query.
 func QuerySchema() string { return querySchema }
 
 // ResultSchema is the JSON Schema (2020-12) of a Result.
 func ResultSchema() string { return resultSchema }
+
+// EventSchema is the JSON Schema (2020-12) of an event.
+func EventSchema() string { return eventSchema }

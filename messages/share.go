@@ -29,6 +29,12 @@ type Own struct {
 	Meta         map[string]string // as in Result.Meta
 }
 
+// With is the Result as one asker is given it.
+func (r Result) With(o Own) Result {
+	r.ID, r.RetryAfterMs, r.Source, r.AnsweredAtMs, r.Meta = o.ID, o.RetryAfterMs, o.Source, o.AnsweredAtMs, o.Meta
+	return r
+}
+
 // Share writes what all askers are given alike. The fields of Own are left out of r. It fails as
 // Encode does.
 func (r Result) Share(e Encoding) (*Shared, error) {

@@ -18,7 +18,7 @@ func anyResult(r *rand.Rand) messages.Result {
 	text := func() string { return texts[r.IntN(len(texts))] }
 	number := func() int64 { return []int64{0, 1, 1 << 20, 1795424398210}[r.IntN(4)] }
 	truth := func() *bool { return []*bool{nil, new(true), new(false)}[r.IntN(3)] }
-	res := messages.Result{V: 1, ID: text(), Key: text(), Partner: text(), Run: text(), Outcome: messages.Outcomes()[r.IntN(6)],
+	res := messages.Result{V: 1, ID: text(), Key: text(), Partner: text(), Run: text(), Question: text(), Outcome: messages.Outcomes()[r.IntN(6)],
 		ChargeAgent: truth(), RefundCharge: truth(), UserID: text(), IsSuccess: text(), Code: text(), Message: text(), Retryable: r.IntN(2) == 0,
 		RetryAfterMs: number(), Source: []messages.Source{"", messages.Asked, messages.Joined}[r.IntN(3)], Attempts: int(number()),
 		AskedAtMs: number(), AnsweredAtMs: number(), ExpiresAtMs: number(), Verified: []string{"", messages.VerifiedSign}[r.IntN(2)]}

@@ -6,7 +6,8 @@ import "strconv"
 
 const maxShown = 40
 
-// shown is a name as it may stand in Error.Field: itself when it is short and plain, else quoted and cut.
+// shown is a name as it may stand in Error.Field: itself when it is short and plain, else quoted
+// and cut.
 func shown(name string) string {
 	if len(name) <= maxShown && IsToken(name) {
 		return name
@@ -22,9 +23,9 @@ func quoted(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// nearest is the candidate that name is most likely a misspelling of, "" when none is near: at most two letters apart, or one spelled with more behind it
-// (max_age for max_age_ms).
-func nearest(name string, candidates []string) string {
+// Nearest is the candidate that name is most likely a misspelling of, "" when none is near: at most
+// two letters apart, or one spelled with more behind it (max_age for max_age_ms).
+func Nearest(name string, candidates []string) string {
 	if len(name) < 2 || len(name) > 2*maxShown {
 		return ""
 	}
@@ -46,7 +47,8 @@ func nearest(name string, candidates []string) string {
 	return ""
 }
 
-// fold leaves the lower-cased letters and digits of a name: userEmail, user-email and user_email are one.
+// fold leaves the lower-cased letters and digits of a name: userEmail, user-email and user_email
+// are one.
 func fold(s string) string {
 	b := make([]byte, 0, len(s))
 	for _, c := range []byte(lowerASCII(s)) {

@@ -21,10 +21,13 @@ const maxPrefix = 64
 // Names makes the subjects, stream names and filters for one prefix. The zero value is of no use:
 // call NewNames. It is a value, safe to copy and to share.
 type Names struct {
-	prefix, stream                                              string
-	query, submit, request, state, changed, wait, partner       string // without a dot: query and submit, which are subjects themselves
-	reply, event, log, dead                                     string
-	queryAll, submitAll, requestAll, stateAll, changedAll, root string
+	prefix, stream string
+	// without a dot: query and submit, which are subjects themselves
+	query, submit, changed, partner                    string
+	reply, event, log, dead                            string
+	journal, followed, member, forget, redrive, intake string
+	alerts                                             string
+	queryAll, submitAll, root, http                    string
 }
 
 // NewNames checks the prefix: tokens of letters, digits, - and _, joined by single dots, at most 64
@@ -37,13 +40,13 @@ func NewNames(prefix string) (Names, error) {
 	return Names{
 		prefix: prefix, root: root,
 		stream: strings.ToUpper(strings.ReplaceAll(prefix, ".", "_")) + "_",
-		query:  root + "query", queryAll: root + "query.*",
+		query:  root + "query", queryAll: root + "query.>",
 		submit: root + "submit", submitAll: root + "submit.>",
-		request: root + "request.", requestAll: root + "request.*",
-		state: root + "state.", stateAll: root + "state.*",
-		changed: root + "changed.", changedAll: root + "changed.*",
-		wait: root + "wait.", partner: root + "partner.",
+		partner: root + "partner.", changed: root + "changed.",
 		reply: root + "reply.", event: root + "event.", log: root + "log.", dead: root + "dead.",
+		journal: root + "journal.", followed: root + "followed.", member: root + "member.",
+		http: root + "http.", forget: root + "forget", redrive: root + "redrive.", intake: root +
+			"intake", alerts: root + "alerts",
 	}, nil
 }
 
@@ -59,7 +62,7 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// IsToken tells whether s may be one token of our subjects: one or more of A-Z, a-z, 0-9, - and _.
+// IsToken reports whether s can be one token of our subjects: some of A-Z, a-z, 0-9, - and _.
 func IsToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -79,7 +82,15 @@ func (n Names) Query() string { return n.query }
 // QueryOf is Query for one partner, so that NATS permissions can say who may ask for whom.
 func (n Names) QueryOf(partner string) string { return n.query + "." + partner }
 
-// QueryAll covers QueryOf of every partner.
+// QueryBy is QueryOf for one asker of that partner, when name is not empty.
+func (n Names) QueryBy(partner, name string) string {
+	if name == "" {
+		return n.QueryOf(partner)
+	}
+	return n.QueryOf(partner) + "." + name
+}
+
+// QueryAll covers QueryOf of every partner, with and without an asker's name.
 func (n Names) QueryAll() string { return n.queryAll }
 
 // Submit is where an asker asks and goes.
@@ -93,31 +104,13 @@ func (n Names) SubmitOf(partner, name string) string {
 	return n.submit + "." + partner + "." + name
 }
 
-// Request is what the front door stores for a key token.
-func (n Names) Request(key string) string { return n.request + key }
-
-// Requests is what the front door stores of many askers in one message; no key token is spelled so.
-func (n Names) Requests() string { return n.request + "batch" }
-
-// State is the record of a key token.
-func (n Names) State(key string) string { return n.state + key }
-
-// Changed is where the record of a key token is republished.
-func (n Names) Changed(key string) string { return n.changed + key }
-
-// ChangedAll covers Changed of every key.
-func (n Names) ChangedAll() string { return n.changedAll }
-
-// StateAll covers State of every key.
-func (n Names) StateAll() string { return n.stateAll }
-
 // Reply is the beginning of every durable reply subject, with its dot.
 func (n Names) Reply() string { return n.reply }
 
 // ReplyOf is the durable reply subject of one asker.
 func (n Names) ReplyOf(name string) string { return n.reply + name }
 
-// Event is told once for every run of the gateway.
+// Event is published once for every run of the gateway.
 func (n Names) Event(partner string, o Outcome) string {
 	return n.event + partner + "." + string(o)
 }
@@ -131,41 +124,97 @@ func (n Names) LogAsk() string { return n.log + "ask" }
 // Dead is where goes what could not be answered. reason is one of the Dead… words.
 func (n Names) Dead(reason string) string { return n.dead + reason }
 
-// Wait is where submitted queries wait for a cool-down or a halted partner.
-func (n Names) Wait(partner string) string { return n.wait + partner }
-
 // Partner is a record the fleet shares about a partner, such as its rate or its halt.
 func (n Names) Partner(partner, record string) string { return n.partner + partner + "." + record }
 
-// KeyOf is the key token at the end of a Request, State or Changed subject.
-func (n Names) KeyOf(subject string) (key string, ok bool) {
-	for _, head := range [...]string{n.changed, n.request, n.state} {
-		if key, ok = strings.CutPrefix(subject, head); ok {
-			return key, IsToken(key) && subject != n.Requests()
-		}
-	}
-	return "", false
-}
+// Changed is where a record of Partner is republished: record is what follows the first token of
+// its subject.
+func (n Names) Changed(record string) string { return n.changed + record }
 
-// PartnerOf is the partner in a QueryOf or SubmitOf subject; "" in the plain forms. ok is false for
+// Intake is the record the fleet shares about its intake: whether operators have paused it.
+func (n Names) Intake() string { return n.intake }
+
+// Alerts is the subject of the record of which alerts were said, and by whom.
+func (n Names) Alerts() string { return n.alerts }
+
+// Journal is the beginning of every batch's subject, with its dot; the member that writes it
+// follows.
+func (n Names) Journal() string { return n.journal }
+
+// Followed is the same of where the batches are republished.
+func (n Names) Followed() string { return n.followed }
+
+// Member is where a member publishes its beats.
+func (n Names) Member(id string) string { return n.member + id }
+
+// Members covers Member of every member, and no Ping.
+func (n Names) Members() string { return n.member + "*" }
+
+// Ping is where a member, and nobody else, answers: a dead one has no responders there.
+func (n Names) Ping(id string) string { return n.member + id + ".ping" }
+
+// Forget is where operators say that a person is to be forgotten.
+func (n Names) Forget() string { return n.forget }
+
+// Redrive is where operators ask again for a partner what could not be answered.
+func (n Names) Redrive(partner string) string { return n.redrive + partner }
+
+// HTTP is what the HTTP door keeps for an asker: one message for each of what is kept and its name.
+func (n Names) HTTP(asker, what, name string) string { return n.http + asker + "." + what + "." + name }
+
+// StreamHTTP is the name of the stream that captures [Names.HTTP] of one asker, whatever is kept.
+// Each has its own, so that what one asks leaves another's answers where they are.
+func (n Names) StreamHTTP(asker string) string { return n.stream + "HTTP_" + asker }
+
+// What the HTTP door keeps.
+const (
+	HTTPAsked       = "asked"       // a query that was stored, and its question
+	HTTPAnswer      = "answer"      // the last Result to it
+	HTTPBatch       = "batch"       // the ids of a batch of queries
+	HTTPUndelivered = "undelivered" // an answer that its webhook never took
+)
+
+// PartnerOf is the partner in a subject of one of the doors; "" in the plain forms. ok is false for
 // any other subject.
 func (n Names) PartnerOf(subject string) (partner string, ok bool) {
-	for _, head := range [...]string{n.query, n.submit} {
-		rest, found := strings.CutPrefix(subject, head)
+	door, partner, _ := n.takeApart(subject)
+	return partner, door != ""
+}
+
+// AskerOf is the asker in a subject of one of the doors, the one token after its partner; "" where
+// there is none, or more than one.
+func (n Names) AskerOf(subject string) string {
+	if _, _, asker := n.takeApart(subject); IsToken(asker) {
+		return asker
+	}
+	return ""
+}
+
+// NamesAsker reports whether anything follows the partner in a subject of one of the doors. What is
+// no name, see AskerOf, is nobody's.
+func (n Names) NamesAsker(subject string) bool {
+	_, _, asker := n.takeApart(subject)
+	return asker != ""
+}
+
+// takeApart gives the door of a subject, "" where it is none's, its partner and all that follows.
+func (n Names) takeApart(subject string) (door, partner, asker string) {
+	for _, d := range [...]struct{ name, head string }{{DoorQuery, n.query}, {DoorSubmit, n.submit}} {
+		rest, found := strings.CutPrefix(subject, d.head)
 		if !found || rest != "" && rest[0] != '.' {
 			continue
 		}
-		partner, _, _ = strings.Cut(strings.TrimPrefix(rest, "."), ".")
-		return partner, true
+		partner, asker, _ = strings.Cut(strings.TrimPrefix(rest, "."), ".")
+		return d.name, partner, asker
 	}
-	return "", false
+	return "", "", ""
 }
 
 // Why a dead letter is dead: the last token of its subject.
 const (
 	DeadUnreadable   = "unreadable"    // refused, with no place to reply to
 	DeadReplyRefused = "reply_refused" // its reply subject is not allowed
-	DeadReplyFull    = "reply_full"    // the stream of durable replies took no more
+	DeadReplyFull    = "reply_full"    // of earlier versions: the stream of durable replies took no more
 	DeadPoison       = "poison"        // its workers died three times
 	DeadExpired      = "expired"       // no answer within its deadline or the patience
 	DeadCrashed      = "crashed"       // its worker died in the call, and after-crash says not to ask again

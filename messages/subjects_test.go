@@ -11,57 +11,67 @@ import (
 	"protocolq/messages"
 )
 
-const token = "ota7c0eq15s636ogp5iigicor0"
-
 func subjects(n messages.Names) map[string]string {
 	return map[string]string{
-		"query":         n.Query(),
-		"query of":      n.QueryOf(partner),
-		"query all":     n.QueryAll(),
-		"submit":        n.Submit(),
-		"submit of":     n.SubmitOf(partner, ""),
-		"submit named":  n.SubmitOf(partner, "till-7"),
-		"request":       n.Request(token),
-		"requests":      n.Requests(),
-		"state":         n.State(token),
-		"state all":     n.StateAll(),
-		"changed":       n.Changed(token),
-		"changed all":   n.ChangedAll(),
-		"reply":         n.Reply(),
-		"reply of":      n.ReplyOf("till-7"),
-		"event":         n.Event(partner, messages.NotSigned),
-		"log run":       n.LogRun(),
-		"log ask":       n.LogAsk(),
-		"dead":          n.Dead(messages.DeadReplyFull),
-		"wait":          n.Wait(partner),
-		"partner":       n.Partner(partner, "rate"),
-		"requests name": n.Stream(messages.Requests),
+		"query":        n.Query(),
+		"query of":     n.QueryOf(partner),
+		"query by":     n.QueryBy(partner, "till-7"),
+		"query all":    n.QueryAll(),
+		"submit":       n.Submit(),
+		"submit of":    n.SubmitOf(partner, ""),
+		"submit named": n.SubmitOf(partner, "till-7"),
+		"changed":      n.Changed(partner + ".rate"),
+		"reply":        n.Reply(),
+		"reply of":     n.ReplyOf("till-7"),
+		"event":        n.Event(partner, messages.NotSigned),
+		"log run":      n.LogRun(),
+		"log ask":      n.LogAsk(),
+		"dead":         n.Dead(messages.DeadReplyFull),
+		"partner":      n.Partner(partner, "rate"),
+		"journal":      n.Journal(),
+		"followed":     n.Followed(),
+		"member":       n.Member("m1"),
+		"members":      n.Members(),
+		"ping":         n.Ping("m1"),
+		"http":         n.HTTP("till-7", messages.HTTPAnswer, "r1"),
+		"http stream":  n.StreamHTTP("till-7"),
+		"forget":       n.Forget(),
+		"intake":       n.Intake(),
+		"alerts":       n.Alerts(),
+		"redrive":      n.Redrive(partner),
+		"submitted":    n.Stream(messages.Submitted),
 	}
 }
 
 func TestSubjects(t *testing.T) {
 	want := map[string]string{
-		"query":         "protocol.query",
-		"query of":      "protocol.query.2088001122334455",
-		"query all":     "protocol.query.*",
-		"submit":        "protocol.submit",
-		"submit of":     "protocol.submit.2088001122334455",
-		"submit named":  "protocol.submit.2088001122334455.till-7",
-		"request":       "protocol.request." + token,
-		"requests":      "protocol.request.batch",
-		"state":         "protocol.state." + token,
-		"state all":     "protocol.state.*",
-		"changed":       "protocol.changed." + token,
-		"changed all":   "protocol.changed.*",
-		"reply":         "protocol.reply.",
-		"reply of":      "protocol.reply.till-7",
-		"event":         "protocol.event.2088001122334455.not_signed",
-		"log run":       "protocol.log.run",
-		"log ask":       "protocol.log.ask",
-		"dead":          "protocol.dead.reply_full",
-		"wait":          "protocol.wait.2088001122334455",
-		"partner":       "protocol.partner.2088001122334455.rate",
-		"requests name": "PROTOCOL_REQUESTS",
+		"query":        "protocol.query",
+		"query of":     "protocol.query.2088001122334455",
+		"query by":     "protocol.query.2088001122334455.till-7",
+		"query all":    "protocol.query.>",
+		"submit":       "protocol.submit",
+		"submit of":    "protocol.submit.2088001122334455",
+		"submit named": "protocol.submit.2088001122334455.till-7",
+		"changed":      "protocol.changed.2088001122334455.rate",
+		"reply":        "protocol.reply.",
+		"reply of":     "protocol.reply.till-7",
+		"event":        "protocol.event.2088001122334455.not_signed",
+		"log run":      "protocol.log.run",
+		"log ask":      "protocol.log.ask",
+		"dead":         "protocol.dead.reply_full",
+		"partner":      "protocol.partner.2088001122334455.rate",
+		"journal":      "protocol.journal.",
+		"followed":     "protocol.followed.",
+		"member":       "protocol.member.m1",
+		"members":      "protocol.member.*",
+		"ping":         "protocol.member.m1.ping",
+		"http":         "protocol.http.till-7.answer.r1",
+		"http stream":  "PROTOCOL_HTTP_till-7",
+		"forget":       "protocol.forget",
+		"intake":       "protocol.intake",
+		"alerts":       "protocol.alerts",
+		"redrive":      "protocol.redrive.2088001122334455",
+		"submitted":    "PROTOCOL_SUBMITTED",
 	}
 	if diff := cmp.Diff(want, subjects(names(t))); diff != "" {
 		t.Errorf("default prefix (-want +got):\n%s", diff)
@@ -93,46 +103,28 @@ func TestPrefixIsChecked(t *testing.T) {
 func TestStreams(t *testing.T) {
 	n := names(t)
 	want := map[string][]string{
-		"PROTOCOL_REQUESTS": {"protocol.request.*", "protocol.submit", "protocol.submit.>"},
-		"PROTOCOL_WAITING":  {"protocol.wait.*"},
-		"PROTOCOL_STATE":    {"protocol.state.*"},
-		"PROTOCOL_PARTNERS": {"protocol.partner.*.*"},
-		"PROTOCOL_REPLIES":  {"protocol.reply.>"},
-		"PROTOCOL_EVENTS":   {"protocol.event.*.*"},
-		"PROTOCOL_LOG":      {"protocol.log.>"},
-		"PROTOCOL_DEAD":     {"protocol.dead.*"},
+		"PROTOCOL_JOURNAL":   {"protocol.journal.*"},
+		"PROTOCOL_FLEET":     {"protocol.partner.*.*", "protocol.intake", "protocol.alerts"},
+		"PROTOCOL_SUBMITTED": {"protocol.submit", "protocol.submit.>", "protocol.redrive.*", "protocol.forget"},
+		"PROTOCOL_REPLIES":   {"protocol.reply.>"},
+		"PROTOCOL_EVENTS":    {"protocol.event.*.*"},
+		"PROTOCOL_LOG":       {"protocol.log.>"},
+		"PROTOCOL_DEAD":      {"protocol.dead.*"},
 	}
 	got := map[string][]string{}
 	for _, k := range messages.Kinds() {
 		got[n.Stream(k)] = n.Captures(k)
 	}
+	if n.Captures("OTHER") != nil {
+		t.Error("an unknown stream has subjects")
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("captures (-want +got):\n%s", diff)
-	}
-	if n.Captures("OTHER") != nil || n.Filter("other") != nil {
-		t.Error("an unknown stream or consumer has subjects")
-	}
-	filters := append(n.Filter(messages.ConsumerAsked), n.Filter(messages.ConsumerSubmitted)...)
-	if diff := cmp.Diff(n.Captures(messages.Requests), filters); diff != "" {
-		t.Errorf("the consumers do not read what the stream captures:\n%s", diff)
-	}
-	if from, to := n.Republish(); from != "protocol.state.*" || to != "protocol.changed.{{wildcard(1)}}" {
-		t.Errorf("republish %s to %s", from, to)
 	}
 }
 
 func TestReadingSubjects(t *testing.T) {
 	n := names(t)
-	for _, s := range []string{n.Request(token), n.State(token), n.Changed(token)} {
-		if key, ok := n.KeyOf(s); !ok || key != token {
-			t.Errorf("KeyOf(%q) = %q, %v", s, key, ok)
-		}
-	}
-	for _, s := range []string{"protocol.state", "protocol.state.", "protocol.state.a.b", "protocol.query.a", "x.state.a", n.Requests()} {
-		if key, ok := n.KeyOf(s); ok {
-			t.Errorf("KeyOf(%q) = %q", s, key)
-		}
-	}
 	for s, want := range map[string]string{
 		n.Query(): "", n.Submit(): "", n.QueryOf(partner): partner, n.SubmitOf(partner, ""): partner, n.SubmitOf(partner, "till-7"): partner,
 	} {
@@ -140,9 +132,31 @@ func TestReadingSubjects(t *testing.T) {
 			t.Errorf("PartnerOf(%q) = %q, %v", s, got, ok)
 		}
 	}
-	for _, s := range []string{"protocol.queryx", "protocol.state.a", "protocol"} {
+	for _, s := range []string{"protocol.queryx", "protocol.journal.a", "protocol"} {
 		if got, ok := n.PartnerOf(s); ok {
 			t.Errorf("PartnerOf(%q) = %q", s, got)
+		}
+	}
+}
+
+func TestAskerOf(t *testing.T) {
+	n := names(t)
+	for s, want := range map[string]string{
+		n.SubmitOf(partner, "till-7"):      "till-7",
+		n.QueryOf(partner) + ".till-7":     "till-7",
+		n.QueryOf(partner) + ".till-7.a":   "",
+		n.QueryOf(partner) + ".till 7":     "",
+		n.QueryOf(partner) + ".":           "",
+		n.QueryOf(partner):                 "",
+		n.Query():                          "",
+		n.Redrive(partner) + ".till-7":     "",
+		"other.query." + partner + ".till": "",
+	} {
+		if got := n.AskerOf(s); got != want {
+			t.Errorf("AskerOf(%q) = %q, want %q", s, got, want)
+		}
+		if got, of := n.NamesAsker(s), strings.Contains(s, ".till") && strings.HasPrefix(s, n.Query()) || want != ""; got != of {
+			t.Errorf("NamesAsker(%q) = %v", s, got)
 		}
 	}
 }
