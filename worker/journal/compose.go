@@ -5,6 +5,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type composed struct {
 	seals     bool
 	firstSent time.Time
 	unknown   bool // it is on its way, and may be in the log
+	stored    bool // it is there, and nobody says where
 }
 
 // reserve is the part of a batch that queued entries leave to decisions, which need none to come
@@ -35,6 +37,7 @@ func (w *Writer) compose(number uint64) (*composed, error) {
 	seal := w.seal
 	w.mu.Unlock()
 
+	w.dropUnwanted()
 	b.queued = w.taken
 	for i, q := range w.taken {
 		if _, err := d.put(q.entry, q.body, w.o.Limit-reserve(w.o.Limit)); err != nil {
@@ -63,10 +66,27 @@ func (w *Writer) compose(number uint64) (*composed, error) {
 	return b, err
 }
 
+// dropUnwanted lets go of those that nobody wants any more.
+func (w *Writer) dropUnwanted() {
+	w.taken = slices.DeleteFunc(w.taken, func(q queued) bool {
+		if q.unwanted == nil || !q.unwanted() {
+			return false
+		}
+		w.waiting.Add(-int64(len(q.body)))
+		if q.done != nil {
+			q.done(Ref{}, ErrUnwanted)
+		}
+		return true
+	})
+}
+
 // end tells all that wait for a batch why it was not stored, or that nobody knows.
 func (b *composed) end(by error) {
 	err := fmt.Errorf("%w: %w", ErrEnded, by)
-	if b.unknown {
+	switch {
+	case b.stored:
+		err = fmt.Errorf("%w: %w", ErrStored, by)
+	case b.unknown:
 		err = fmt.Errorf("%w: %w", ErrUnknown, by)
 	}
 	for _, q := range b.queued {

@@ -93,7 +93,8 @@ func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
 	case d.sealed:
 		return Ref{}, fmt.Errorf("%w: kind %d: %w", ErrInvalid, e.Kind(), errAfterSeal)
 	case room+len(body)+overhead > d.limit:
-		return Ref{}, fmt.Errorf("%w: kind %d takes %d bytes, a batch at most %d", ErrInvalid, e.Kind(), len(body), d.limit)
+		return Ref{},
+			fmt.Errorf("%w: kind %d takes %d bytes, a batch at most %d", ErrInvalid, e.Kind(), len(body), d.limit)
 	case len(d.entries) == MaxEntries || len(d.out)+len(body)+overhead > limit:
 		return Ref{}, ErrNoRoom
 	}
@@ -103,8 +104,8 @@ func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
 	return Ref{Index: uint16(len(d.entries))}, nil
 }
 
-// Number is the one that the batch has if it is sent: a [Writer] gives that of a draft that came out
-// empty, and was not sent, to the next one. It is 0 in a draft of nobody's.
+// Number is the one that the batch has if it is sent: a [Writer] gives that of a draft that came
+// out empty, and was not sent, to the next one. It is 0 in a draft of nobody's.
 func (d *Draft) Number() uint64 { return d.number }
 
 // Entries are those that were added.

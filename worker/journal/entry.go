@@ -61,7 +61,7 @@ type Ask struct {
 	// window, whatever MaxAge.
 	Given bool
 	// Left is the time that remained until the asker's deadline when the ask was given to the
-	// writer, in whole milliseconds; 0: no deadline.
+	// writer, in whole milliseconds; 0: no deadline, a single one: it had passed, see [Ask.Late].
 	Left time.Duration
 	// MaxAge is the greatest age that a remembered answer may have, in whole milliseconds; below 0:
 	// any.
@@ -69,6 +69,10 @@ type Ask struct {
 	// Trace is the asker's traceparent, or "".
 	Trace string
 }
+
+// Late reports whether the asker's deadline had passed when the ask was given to the writer, or was
+// about to: no call is made for it.
+func (a *Ask) Late() bool { return 0 < a.Left && a.Left <= time.Millisecond }
 
 // Door is how an ask came in.
 type Door uint8

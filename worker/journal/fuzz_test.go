@@ -5,12 +5,11 @@ package journal_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"encoding/hex"
 
 	"github.com/google/go-cmp/cmp"
 

@@ -68,6 +68,8 @@ type State struct {
 	// Bytes are what the messages take with all that is stored beside them, MaxBytes what they may
 	// take; 0: there is no bound.
 	Bytes, MaxBytes uint64
+	// Time is what the leader's clock showed; zero where nobody says.
+	Time time.Time
 }
 
 // Fill is the part of its room that the log takes, from 0 to 1; 0 where there is no bound.
@@ -88,6 +90,10 @@ var (
 	// ErrPermanent says that nothing was stored, and that the same append will be refused for as
 	// long as settings are what they are.
 	ErrPermanent = errors.New("journal: the log does not take this")
+	// ErrSmall says that messages which the log must take are refused as too long.
+	ErrSmall = errors.New("journal: messages are let through that are too short for it")
+	// ErrNoLog says that there is no log: it is not made yet, or was deleted.
+	ErrNoLog = errors.New("journal: there is no log")
 )
 
 // Times of a writer and of a reader.

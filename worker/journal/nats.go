@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 const (
 	codeWrongLastSequence = jetstream.ErrorCode(10071) // on one server, and on a leader
 	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
+	codeNoStream          = jetstream.ErrorCode(10059)
 	codeStoreFull         = jetstream.ErrorCode(10077)
 	codeNoRoom            = jetstream.ErrorCode(10047) // the server's storage
 	codeAccountFull       = jetstream.ErrorCode(10002)
@@ -32,7 +34,7 @@ const (
 	batchBytes   = 4 << 20
 	headerBytes  = 256 // of a batch on its way, with what the client adds
 	statusHeader = "Status"
-	directGet    = "$JS.API.DIRECT.GET."
+	directGet    = ".DIRECT.GET."
 )
 
 // Publisher stores a message in its stream and gives its sequence there. What the server answers
@@ -44,9 +46,10 @@ type Publisher interface {
 // JetStream is a [Log] on a stream that [JetStreamOptions.Config] describes.
 type JetStream struct{ o JetStreamOptions }
 
-// JetStreamOptions are what a [JetStream] needs; all are needed.
+// JetStreamOptions are what a [JetStream] needs; all but API are needed.
 type JetStreamOptions struct {
 	Conn      *nats.Conn
+	API       string // what the JetStream API begins with; "" is $JS.API
 	Publisher Publisher
 	Stream    string // its name
 	Journal   string // subject of a batch without the member, with the dot
@@ -54,30 +57,46 @@ type JetStreamOptions struct {
 }
 
 // NewJetStream makes the log of a stream.
-func NewJetStream(o JetStreamOptions) *JetStream { return &JetStream{o} }
+func NewJetStream(o JetStreamOptions) *JetStream {
+	o.API = cmp.Or(o.API, "$JS.API")
+	return &JetStream{o}
+}
 
 // Config is that of the stream: nothing in it ends by itself, what is full refuses, and every
 // message is republished once it is committed.
 func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: o.Stream, Subjects: []string{o.Journal + "*"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
+		Name: o.Stream, Subjects: []string{o.Journal +
+			"*"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
 		Discard: jetstream.DiscardNew, AllowDirect: true, Replicas: replicas, MaxBytes: maxBytes,
 		RePublish: &jetstream.RePublish{Source: o.Journal + "*", Destination: o.Followed + "{{wildcard(1)}}"},
 	}
 }
 
+// LeastMessage is the shortest bound of messages with which a log works: the longest entry is to
+// fit. NATS lets messages of a mebibyte through where nobody says otherwise.
+const LeastMessage = 128 << 10
+
 // Limit is how many bytes a batch may have: what the connection and the stream let through, and at
-// most [MaxBatch].
+// most [MaxBatch]. With [ErrSmall] that is less than [LeastMessage], until somebody allows more.
 func (j *JetStream) Limit(ctx context.Context) (int, error) {
 	info, err := j.info(ctx)
 	if err != nil {
 		return 0, err
 	}
-	limit := min(int(j.o.Conn.MaxPayload())-headerBytes, MaxBatch)
-	if n := info.Config.MaxMsgSize; n > 0 {
-		limit = min(limit, n-headerBytes)
+	// This user's bound has come from the server by now, which may be below its own.
+	payload, size := int(j.o.Conn.MaxPayload()), info.Config.MaxMsgSize
+	switch {
+	case payload < LeastMessage:
+		return 0, fmt.Errorf("%w: of %d bytes, and %d are the least: raise max_payload of the server, the account or "+
+			"the user", ErrSmall, payload, LeastMessage)
+	case 0 < size && size < LeastMessage:
+		return 0, fmt.Errorf("%w: of %d bytes, and %d are the least: raise max_msg_size of %s", ErrSmall, size,
+			LeastMessage, j.o.Stream)
+	case size > 0:
+		payload = min(payload, size)
 	}
-	return limit, nil
+	return min(payload-headerBytes, MaxBatch), nil
 }
 
 // State implements [Keeper].
@@ -86,7 +105,11 @@ func (j *JetStream) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return State{First: info.State.FirstSeq, Last: info.State.LastSeq, Bytes: info.State.Bytes, MaxBytes: uint64(max(info.Config.MaxBytes, 0))}, nil
+	return State{ // of a stream that never held anything the server says 0
+		First: max(info.State.FirstSeq,
+			1), Last: info.State.LastSeq, Bytes: info.State.Bytes, MaxBytes: uint64(max(info.Config.MaxBytes, 0)),
+		Time: info.Time,
+	}, nil
 }
 
 // streamInfo is what is needed of the stream's settings and state.
@@ -95,6 +118,7 @@ type streamInfo struct {
 		MaxMsgSize int   `json:"max_msg_size"`
 		MaxBytes   int64 `json:"max_bytes"`
 	} `json:"config"`
+	Time  time.Time `json:"ts"`
 	State struct {
 		FirstSeq uint64 `json:"first_seq"`
 		LastSeq  uint64 `json:"last_seq"`
@@ -106,6 +130,9 @@ func (j *JetStream) info(ctx context.Context) (info streamInfo, err error) {
 	reply, err := j.ask(ctx, "STREAM.INFO.", nil)
 	if err == nil {
 		err = json.Unmarshal(reply, &info)
+	}
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoStream {
+		err = fmt.Errorf("%w: %w", ErrNoLog, err)
 	}
 	if err != nil {
 		err = fmt.Errorf("journal: read the stream's state: %w", err)
@@ -126,7 +153,7 @@ func (j *JetStream) Purge(ctx context.Context, below uint64) error {
 
 // ask sends a request about the stream to the API and gives what it answers beside an error.
 func (j *JetStream) ask(ctx context.Context, what string, request []byte) ([]byte, error) {
-	m, err := j.o.Conn.RequestWithContext(ctx, "$JS.API."+what+j.o.Stream, request)
+	m, err := j.o.Conn.RequestWithContext(ctx, j.o.API+"."+what+j.o.Stream, request)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +196,8 @@ func (j *JetStream) appendError(subject string, err error) error {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
 	// Of what the server forbids it says nothing in reply.
-	if word := j.o.Conn.LastError(); errors.Is(word, nats.ErrPermissionViolation) && strings.Contains(word.Error(), strconv.Quote(subject)) {
+	if word := j.o.Conn.LastError(); errors.Is(word, nats.ErrPermissionViolation) &&
+		strings.Contains(word.Error(), strconv.Quote(subject)) {
 		return fmt.Errorf("%w: %w", ErrPermanent, errors.Join(err, word))
 	}
 	return fmt.Errorf("journal: append: %w", err)
@@ -204,7 +232,8 @@ func (j *JetStream) Last(ctx context.Context, m Member) (Message, error) {
 // Follow implements [Source] by the republished messages.
 func (j *JetStream) Follow(each func(Message)) (func(), error) {
 	sub, err := j.o.Conn.Subscribe(j.o.Followed+"*", func(m *nats.Msg) {
-		if got, err := read(m, m.Subject, j.o.Followed); err == nil { // what is not the server's own shows as a gap, if at all
+		// what is not the server's own shows as a gap, if at all
+		if got, err := read(m, m.Subject, j.o.Followed); err == nil {
 			each(got)
 		}
 	})
@@ -237,7 +266,8 @@ func read(m *nats.Msg, subject, prefix string) (Message, error) {
 
 // Get implements [Getter] by a direct get, which any replica may answer.
 func (j *JetStream) Get(ctx context.Context, position uint64) (Message, error) {
-	m, err := j.o.Conn.RequestWithContext(ctx, directGet+j.o.Stream, fmt.Appendf(nil, `{"seq":%d}`, max(position, 1)))
+	m, err := j.o.Conn.RequestWithContext(ctx, j.o.API+directGet+j.o.Stream,
+		fmt.Appendf(nil, `{"seq":%d}`, max(position, 1)))
 	if err != nil {
 		return Message{}, fmt.Errorf("journal: read a batch: %w", err)
 	}
@@ -253,20 +283,25 @@ func (j *JetStream) Get(ctx context.Context, position uint64) (Message, error) {
 
 // Next implements [Source] by one batched direct get, which any replica may answer.
 func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
-	sub, err := j.o.Conn.SubscribeSync(j.o.Conn.NewInbox())
+	// An answer has room here, and its end. A subscription's own room is half a megabyte, for each
+	// of the questions that a fleet at rest asks.
+	answer := make(chan *nats.Msg, batchCount+1)
+	sub, err := j.o.Conn.ChanSubscribe(j.o.Conn.NewInbox(), answer)
 	if err != nil {
 		return nil, fmt.Errorf("journal: read on: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	request := fmt.Appendf(nil, `{"seq":%d,"batch":%d,"max_bytes":%d}`, max(from, 1), batchCount, batchBytes)
-	if err := j.o.Conn.PublishRequest(directGet+j.o.Stream, sub.Subject, request); err != nil {
+	if err := j.o.Conn.PublishRequest(j.o.API+directGet+j.o.Stream, sub.Subject, request); err != nil {
 		return nil, fmt.Errorf("journal: read on: %w", err)
 	}
 	var all []Message
 	for last := uint64(0); ; {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return all, fmt.Errorf("journal: read on: %w", err)
+		var m *nats.Msg
+		select {
+		case m = <-answer:
+		case <-ctx.Done():
+			return all, fmt.Errorf("journal: read on: %w", ctx.Err())
 		}
 		if status := m.Header.Get(statusHeader); status == "204" || status == "404" {
 			return all, nil
@@ -280,7 +315,8 @@ func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
 		// Each names the one before it in this answer: one that was lost on its way must not look
 		// as if it were not in the log.
 		if m.Header.Get(jetstream.LastSequenceHeader) != strconv.FormatUint(last, 10) {
-			return all, fmt.Errorf("journal: read on: a message of the answer was lost before position %d", got.Position)
+			return all, fmt.Errorf("journal: read on: a message of the answer was lost before position %d",
+				got.Position)
 		}
 		last = got.Position
 		all = append(all, got)

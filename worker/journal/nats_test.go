@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/worker/journal"
+	"protocolq/worker/natstest"
 	"protocolq/worker/publish"
 )
 
@@ -163,18 +166,27 @@ func TestPermanentRefusals(t *testing.T) {
 	if n, err := log.Limit(t.Context()); err != nil || n != journal.MaxBatch {
 		t.Errorf("limit %d, %v", n, err)
 	}
-	config.MaxMsgSize = 4096
-	if _, err := c.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
+	const size = journal.LeastMessage
+	bound := func(size int32) {
+		t.Helper()
+		config.MaxMsgSize = size
+		if _, err := c.js.UpdateStream(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
 	}
+	bound(size - 1)
+	if n, err := log.Limit(t.Context()); !errors.Is(err, journal.ErrSmall) || !strings.Contains(err.Error(), "of 131071 bytes, and 131072 are the least: raise max_msg_size of ") {
+		t.Errorf("limit %d, %v", n, err)
+	}
+	bound(size)
 	n, err := log.Limit(t.Context())
-	if err != nil || n >= 4096 || n < 3000 {
+	if err != nil || n >= size || n < size-1000 {
 		t.Errorf("limit %d, %v", n, err)
 	}
 	if _, err := log.Append(t.Context(), journal.Append{Member: "m", Data: make([]byte, n)}); err != nil {
 		t.Errorf("a batch of the limit: %v", err)
 	}
-	for _, size := range []int{4097, 2 << 20} {
+	for _, size := range []int{size + 1, 2 << 20} {
 		_, err := log.Append(t.Context(), journal.Append{Member: "n", Data: make([]byte, size)})
 		if !errors.Is(err, journal.ErrPermanent) || errors.Is(err, journal.ErrFull) || errors.Is(err, journal.ErrRefused) {
 			t.Errorf("%d bytes: %v", size, err)
@@ -185,7 +197,7 @@ func TestPermanentRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	var done []error
-	if err := w.Append(&journal.Told{Tokens: make([]string, 5000)}, func(_ journal.Ref, err error) { done = append(done, err) }); err != nil {
+	if err := w.Append(&journal.Told{Tokens: slices.Repeat([]string{"a token of an ask"}, 8000)}, func(_ journal.Ref, err error) { done = append(done, err) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Run(t.Context()); !errors.Is(err, journal.ErrPermanent) || len(done) != 1 || !errors.Is(done[0], journal.ErrPermanent) {
@@ -195,18 +207,9 @@ func TestPermanentRefusals(t *testing.T) {
 
 // What the server forbids ends a writer, which says what.
 func TestForbidden(t *testing.T) {
-	srv, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"forbidden.journal.*"}}}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	nc, err := nats.Connect("", nats.InProcessServer(srv), nats.UserInfo("u", "p"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
+	deny := &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"forbidden.journal.*"}}}
+	srv := natstest.Serve(t, server.Options{JetStream: true, Users: []*server.User{{Username: "u", Password: "p", Permissions: deny}}})
+	nc := natstest.Connect(t, srv, nats.UserInfo("u", "p"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
@@ -258,5 +261,28 @@ func TestAnswerWithALostMessage(t *testing.T) {
 		case want == 4 && len(got) != 3, 0 < want && want < 4 && (err == nil || len(got) != want-1):
 			t.Errorf("message %d lost: %d messages, %v", want, len(got), err)
 		}
+	}
+}
+
+// Each worker reads on twice a second when nobody asks: that must take next to nothing. A
+// synchronous subscription would take half a megabyte each time.
+func TestReadingOnTakesLittleMemory(t *testing.T) {
+	c := newServers(t, 1)
+	o := c.names("little")
+	c.make(t, o)
+	log := journal.NewJetStream(o)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const reads = 40
+	for range reads {
+		if _, err := log.Next(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / reads; each > 100<<10 { // of which 8 KiB are the room for an answer
+		t.Errorf("each took %d bytes", each)
+	} else {
+		t.Logf("each took %d bytes", each)
 	}
 }

@@ -12,9 +12,11 @@ const (
 	stored      fate = iota + 1 // it is in the log
 	over                        // its member was sealed before it: it never will be in the log
 	sealedAfter                 // it is in the log, nobody says where, and its member was sealed after it
-	unreadable                  // the member's last message is not understood: whoever reads it takes the member for sealed, or leaves
-	absent                      // it is not in the log: the same batch is sent again, with the same expectation
-	rewound                     // the log is not the one that was written to: restored from an older copy, or made anew
+	// the member's last message is not understood: whoever reads it takes the member for sealed, or
+	// leaves.
+	unreadable
+	absent  // it is not in the log: the same batch is sent again, with the same expectation
+	rewound // the log is not the one that was written to: restored from an older copy, or made anew
 )
 
 func (f fate) String() string {
@@ -47,7 +49,8 @@ func fateOf(s sent, last Message) (fate, string) {
 	case last.Position == s.expect && b.Number == s.number-1 && seal == nil:
 		return absent, ""
 	case last.Position <= s.expect:
-		return rewound, fmt.Sprintf("batch %d lies at position %d, batch %d lay at %d", b.Number, last.Position, s.number-1, s.expect)
+		return rewound, fmt.Sprintf("batch %d lies at position %d, batch %d lay at %d", b.Number, last.Position,
+			s.number-1, s.expect)
 	case seal != nil && b.Number == s.number+1: // its writer had read the batch
 		return sealedAfter, fmt.Sprintf("sealed by %s: %s", seal.By, seal.Why)
 	case b.Number != s.number:

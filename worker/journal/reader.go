@@ -44,6 +44,7 @@ type Reader struct {
 	cursor atomic.Uint64 // written by Run
 	times  [recent]time.Time
 	ahead  map[uint64]Message // beyond a gap; Run's alone
+	unread trouble            // with the source; Run's alone
 
 	mu    sync.Mutex // guards what follows; held for lines
 	inbox []Message
@@ -55,7 +56,7 @@ type Reader struct {
 // NewReader makes a reader.
 func NewReader(o ReaderOptions) (*Reader, error) {
 	if o.Source == nil || o.Apply == nil {
-		return nil, errors.New("journal: a reader needs a source and somebody who takes what is read")
+		return nil, errors.New("journal: a reader needs a source and a function that takes what is read")
 	}
 	log := o.Logger
 	if log == nil {
@@ -226,8 +227,10 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if err != nil {
-		r.log.Warn("log not read", "position", r.Position(), "err", err)
+	if err == nil {
+		r.unread.over()
+	} else if times, due := r.unread.again(time.Now()); due {
+		r.log.Warn("log not read", "position", r.Position(), "times", times, "err", err)
 	}
 	for _, m := range messages {
 		at := r.Position()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"protocolq/worker/pause"
 )
 
 // rewoundWait is how long an older log is doubted: a leader that lost its place may answer for 10 s
@@ -20,21 +22,24 @@ func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error)
 	for wait, again := minPause, false; ; wait, again = min(2*wait, maxPause), true {
 		position, err := w.send(ctx, s, b.data)
 		if err == nil {
+			w.unsent.over()
 			return position, nil
 		}
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		w.log.Warn("batch not acknowledged", "number", s.number, "expect", s.expect, "err", err)
+		if times, due := w.unsent.again(time.Now()); due || errors.Is(err, ErrPermanent) {
+			w.log.Warn("batch not acknowledged", "number", s.number, "expect", s.expect, "times", times, "err", err)
+		}
 		if errors.Is(err, ErrPermanent) {
 			b.unknown = again // what was sent before may still be on its way
 			return 0, err
 		}
 		what, position, err := w.resolve(ctx, s)
-		if b.unknown = what != over; err != nil || what == stored {
+		if b.unknown, b.stored = what != over, what == sealedAfter; err != nil || what == stored {
 			return position, err
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return 0, err
 		}
 	}
@@ -56,8 +61,11 @@ func (w *Writer) resolve(ctx context.Context, s sent) (fate, uint64, error) {
 			return 0, 0, ctx.Err()
 		}
 		if err != nil {
-			w.log.Warn("last batch not read", "number", s.number, "err", err)
+			if times, due := w.unread.again(time.Now()); due {
+				w.log.Warn("last batch not read", "number", s.number, "times", times, "err", err)
+			}
 		} else {
+			w.unread.over()
 			what, why := fateOf(s, last)
 			switch what {
 			case stored, absent:
@@ -73,7 +81,7 @@ func (w *Writer) resolve(ctx context.Context, s sent) (fate, uint64, error) {
 				return what, 0, fmt.Errorf("%w: %s", ErrRewound, why)
 			}
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return 0, 0, err
 		}
 	}

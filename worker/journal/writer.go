@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"protocolq/worker/pause"
 )
 
 var (
@@ -24,10 +26,15 @@ var (
 	ErrQueueFull = errors.New("journal: too much waits to be written")
 	// ErrEnded says that the writer has ended and an entry was not stored.
 	ErrEnded = errors.New("journal: the writer has ended")
+	// ErrUnwanted says that an entry was wanted no more as its batch was composed.
+	ErrUnwanted = errors.New("journal: wanted no more")
 	// ErrUnknown says that the writer has ended while an entry was on its way: it may have been
 	// stored. It is journalled again under the next member, where its token or run makes one of
 	// both.
 	ErrUnknown = errors.New("journal: ended before it was known whether this was stored")
+	// ErrStored says that the writer has ended and that an entry is stored nevertheless, nobody
+	// says where: the member was sealed after it. It must not be journalled again.
+	ErrStored = errors.New("journal: stored, and its member sealed after it")
 )
 
 const (
@@ -73,11 +80,12 @@ type Writer struct {
 	wake chan struct{} // something waits; has room for one
 	gap  atomic.Int64  // from one batch to the next
 
-	newest  atomic.Pointer[Written] // the newest stored; written by Run
-	waiting atomic.Int64            // bytes of entries that wait
-	taken   []queued                // out of the queue and in no batch yet; Run's alone
-	spread  time.Time               // when the gaps of all batches so far have passed; Run's alone
-	spare   []byte                  // memory of a batch that is stored; Run's alone
+	waiting atomic.Int64 // bytes of entries that wait
+	taken   []queued     // out of the queue and in no batch yet; Run's alone
+	spread  time.Time    // when the gaps of all batches so far have passed; Run's alone
+	spare   []byte       // memory of a batch that is stored; Run's alone
+	unsent  trouble      // with sending a batch; Run's alone
+	unread  trouble      // with reading what became of it; Run's alone
 
 	mu      sync.Mutex // guards what follows; held for lines
 	queue   []queued
@@ -89,9 +97,10 @@ type Writer struct {
 
 // queued is an entry that waits for its batch.
 type queued struct {
-	entry Entry
-	body  []byte // encoded
-	done  func(Ref, error)
+	entry    Entry
+	body     []byte // encoded
+	unwanted func() bool
+	done     func(Ref, error)
 }
 
 // NewWriter makes the writer of a new member, who joins with the first batch.
@@ -114,18 +123,15 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 // everybody reads every batch.
 func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n-1, 0)) * int64(gapPerMember)) }
 
-// Newest is the newest batch that is stored; its FirstSent is zero when there is none.
-func (w *Writer) Newest() Written {
-	if n := w.newest.Load(); n != nil {
-		return *n
-	}
-	return Written{}
-}
-
 // Append queues an entry for the next batch that has room. done, if it is not nil, is called once,
 // from Run, with the entry's place or with the reason why it is not stored ([ErrUnknown]: may not
-// be); it must not block. With an error of Append itself it is never called.
-func (w *Writer) Append(e Entry, done func(Ref, error)) error {
+// be; [ErrStored]: is, somewhere); it must not block. With an error of Append itself it is never
+// called.
+func (w *Writer) Append(e Entry, done func(Ref, error)) error { return w.AppendUnless(e, nil, done) }
+
+// AppendUnless is Append of an entry that is left out, with [ErrUnwanted], if unwanted says so as
+// its batch is composed: it may have waited long. unwanted must not block.
+func (w *Writer) AppendUnless(e Entry, unwanted func() bool, done func(Ref, error)) error {
 	c := coders.Get().(*coder)
 	defer coders.Put(c)
 	body, err := c.encode(e)
@@ -134,14 +140,15 @@ func (w *Writer) Append(e Entry, done func(Ref, error)) error {
 	}
 	body = bytes.Clone(body)
 	if len(body) > w.o.Limit-reserve(w.o.Limit)-room-overhead {
-		return fmt.Errorf("%w: kind %d takes %d bytes, of a batch of at most %d", ErrInvalid, e.Kind(), len(body), w.o.Limit)
+		return fmt.Errorf("%w: kind %d takes %d bytes, of a batch of at most %d", ErrInvalid, e.Kind(), len(body),
+			w.o.Limit)
 	}
 	return w.add(func() error {
 		if w.waiting.Add(int64(len(body))) > maxQueue {
 			w.waiting.Add(-int64(len(body)))
 			return ErrQueueFull
 		}
-		w.queue = append(w.queue, queued{e, body, done})
+		w.queue = append(w.queue, queued{e, body, unwanted, done})
 		return nil
 	})
 }
@@ -237,7 +244,7 @@ func (w *Writer) rest(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return pause(ctx, time.Until(w.spread.Add(-gapAhead)))
+	return pause.For(ctx, time.Until(w.spread.Add(-gapAhead)))
 }
 
 // paced counts the gap after a batch that is sent now.
@@ -255,24 +262,9 @@ func (w *Writer) due() bool {
 	return len(w.queue) > 0 || w.decide || len(w.beats) > 0 || w.seal != nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // stored hands on that a batch is in the log.
 func (w *Writer) stored(b *composed, s sent) {
 	written := Written{Number: s.number, Position: s.expect, FirstSent: b.firstSent, Entries: b.entries}
-	w.newest.Store(&written)
 	w.spare = b.data[:0]
 	if w.o.Stored != nil {
 		w.o.Stored(written)

@@ -42,7 +42,7 @@ func TestSealedByAnother(t *testing.T) {
 }
 
 // A batch is stored, its acknowledgement lost, and the member sealed before it asks: it is not said
-// to be lost.
+// to be lost, nor is it left open.
 func TestSealedAfterABatch(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})
@@ -55,7 +55,7 @@ func TestSealedAfterABatch(t *testing.T) {
 		}
 		s.conn.SetFaults(journaltest.Faults{})
 		wait(time.Second)
-		s.wantLogged("1: 0/0 ended before it was known whether this was stored", "2: 0/0 this member is sealed")
+		s.wantLogged("1: 0/0 stored, and its member sealed after it", "2: 0/0 this member is sealed")
 		s.wantEnd(journal.ErrSealed)
 		s.wantBatches("1: 1", "2: sealed by other: silent")
 	})

@@ -90,6 +90,13 @@ func play(t *testing.T, f journaltest.Faults, change func(*journal.WriterOptions
 	})
 }
 
+// newest is the newest batch that was stored.
+func (s *stage) newest() journal.Written {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.written[len(s.written)-1]
+}
+
 func told(n int) *journal.Told { return &journal.Told{Tokens: []string{fmt.Sprint(n)}} }
 
 // add queues entries, whose fate is logged.
@@ -103,7 +110,7 @@ func (s *stage) add(numbers ...int) {
 }
 
 func short(err error) string {
-	for _, e := range []error{journal.ErrUnknown, journal.ErrSealed, journal.ErrRewound, journal.ErrPermanent, journal.ErrEnded} {
+	for _, e := range []error{journal.ErrStored, journal.ErrUnknown, journal.ErrSealed, journal.ErrRewound, journal.ErrPermanent, journal.ErrEnded} {
 		if errors.Is(err, e) {
 			_, after, _ := strings.Cut(e.Error(), ": ")
 			return after
@@ -211,7 +218,7 @@ func TestGroupCommit(t *testing.T) {
 		synctest.Wait()
 		s.wantLogged("2: 2/1 <nil>", "3: 2/2 <nil>", "4: 2/3 <nil>")
 		s.wantBatches("1: 1", "2: 2 3 4")
-		if n := s.w.Newest(); n.Number != 2 || n.Position != 2 || n.FirstSent.Sub(s.begun) != 7*time.Millisecond || len(n.Entries) != 3 {
+		if n := s.newest(); n.Number != 2 || n.Position != 2 || n.FirstSent.Sub(s.begun) != 7*time.Millisecond || len(n.Entries) != 3 {
 			t.Errorf("newest %+v", n)
 		}
 	})
@@ -358,7 +365,7 @@ func TestLostAcknowledgement(t *testing.T) {
 		wait(1)
 		s.wantLogged("1: 1/1 <nil>")
 		s.wantSent("1s after 0")
-		if n := s.w.Newest(); n.FirstSent.Sub(s.begun) != time.Second || n.Position != 1 {
+		if n := s.newest(); n.FirstSent.Sub(s.begun) != time.Second || n.Position != 1 {
 			t.Errorf("newest %+v", n)
 		}
 	})

@@ -10,86 +10,96 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Bodies is a cache of answers' texts by their place in the log. It is safe for concurrent use.
-type Bodies struct {
+// Bodies is a cache of what stands at places of the log. It is safe for concurrent use.
+type Bodies[T any] struct {
 	most int // bytes
+	size func(T) int
 
 	mu    sync.Mutex // guards what follows
-	size  int
-	held  map[journal.Ref]*list.Element // each holds a *body
+	used  int
+	held  map[journal.Ref]*list.Element // each holds a *body[T]
 	order list.List                     // the most recently used first
-	going map[journal.Ref]*fetch
+	going map[journal.Ref]*fetch[T]
 }
 
-type body struct {
-	at   journal.Ref
-	text []byte
+type body[T any] struct {
+	at journal.Ref
+	of T
 }
 
 // fetch is one reading of the log that all who want the body wait for.
-type fetch struct {
-	done chan struct{} // closed once text and err are set
-	text []byte
+type fetch[T any] struct {
+	done chan struct{} // closed once of and err are set
+	of   T
 	err  error
 }
 
-// Read reads the body at a place from the log.
-type Read func(context.Context, journal.Ref) ([]byte, error)
-
-// overhead is about what an entry costs beside its text.
+// overhead is about what an entry costs beside its body.
 const overhead = 160
 
-// NewBodies makes a cache of so many bytes; one larger than a quarter of them is not kept.
-func NewBodies(most int) *Bodies {
-	return &Bodies{most: most, held: map[journal.Ref]*list.Element{}, going: map[journal.Ref]*fetch{}}
+// NewBodies makes a cache of so many bytes, of bodies of the size that size gives; one larger than
+// a quarter of them is not kept.
+func NewBodies[T any](most int, size func(T) int) *Bodies[T] {
+	return &Bodies[T]{most: most, size: size, held: map[journal.Ref]*list.Element{}, going: map[journal.Ref]*fetch[T]{}}
 }
 
 // Put keeps a body, which nobody may change any more.
-func (c *Bodies) Put(at journal.Ref, text []byte) {
+func (c *Bodies[T]) Put(at journal.Ref, of T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.put(at, text)
+	c.put(at, of)
 }
 
-func (c *Bodies) put(at journal.Ref, text []byte) {
+func (c *Bodies[T]) put(at journal.Ref, of T) {
 	if e, ok := c.held[at]; ok {
 		c.order.MoveToFront(e)
 		return
 	}
-	if len(text)+overhead > c.most/4 {
+	size := c.size(of) + overhead
+	if size > c.most/4 {
 		return
 	}
-	c.held[at] = c.order.PushFront(&body{at, text})
-	for c.size += len(text) + overhead; c.size > c.most; {
-		last := c.order.Remove(c.order.Back()).(*body)
+	c.held[at] = c.order.PushFront(&body[T]{at, of})
+	for c.used += size; c.used > c.most; {
+		last := c.order.Remove(c.order.Back()).(*body[T])
 		delete(c.held, last.at)
-		c.size -= len(last.text) + overhead
+		c.used -= c.size(last.of) + overhead
 	}
 }
 
 // Get is the body at a place, if it is held. Nobody may change it.
-func (c *Bodies) Get(at journal.Ref) ([]byte, bool) {
+func (c *Bodies[T]) Get(at journal.Ref) (of T, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.held[at]
 	if !ok {
-		return nil, false
+		return of, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*body).text, true
+	return e.Value.(*body[T]).of, true
+}
+
+// Clear forgets all bodies, as the log is another.
+func (c *Bodies[T]) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.held)
+	c.order.Init()
+	c.used = 0
 }
 
 // Load is the body at a place; read gets it from the log where it is not held. Who asks while
 // another reads it waits for that reading, or until its own context ends; the reading goes on
 // without it.
-func (c *Bodies) Load(ctx context.Context, at journal.Ref, read Read) ([]byte, error) {
-	if text, ok := c.Get(at); ok {
-		return text, nil
+func (c *Bodies[T]) Load(ctx context.Context, at journal.Ref, read func(context.Context, journal.Ref) (T, error)) (of T,
+	err error) {
+	if of, ok := c.Get(at); ok {
+		return of, nil
 	}
 	c.mu.Lock()
 	f, ok := c.going[at]
 	if !ok {
-		f = &fetch{done: make(chan struct{})}
+		f = &fetch[T]{done: make(chan struct{})}
 		c.going[at] = f
 	}
 	c.mu.Unlock()
@@ -98,20 +108,21 @@ func (c *Bodies) Load(ctx context.Context, at journal.Ref, read Read) ([]byte, e
 	}
 	select {
 	case <-f.done:
-		return f.text, f.err
+		return f.of, f.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return of, context.Cause(ctx)
 	}
 }
 
 // fetch reads a body for all who wait for it. The reading has its own deadline: it does not end
 // with the first who wanted it.
-func (c *Bodies) fetch(ctx context.Context, at journal.Ref, f *fetch, read Read) {
-	f.text, f.err = read(ctx, at)
+func (c *Bodies[T]) fetch(ctx context.Context, at journal.Ref, f *fetch[T],
+	read func(context.Context, journal.Ref) (T, error)) {
+	f.of, f.err = read(ctx, at)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if delete(c.going, at); f.err == nil {
-		c.put(at, f.text)
+		c.put(at, f.of)
 	}
 	close(f.done)
 }

@@ -19,7 +19,7 @@ import (
 func at(n int) journal.Ref { return journal.Ref{Position: uint64(n), Index: 1} }
 
 func TestBodiesKeepTheNewest(t *testing.T) {
-	c := memory.NewBodies(10_000)
+	c := memory.NewBodies(10_000, func(b []byte) int { return len(b) })
 	for n := 1; n <= 20; n++ {
 		c.Put(at(n), bytes.Repeat([]byte{byte(n)}, 840)) // 1,000 each
 		if _, ok := c.Get(at(1)); !ok {
@@ -36,11 +36,11 @@ func TestBodiesKeepTheNewest(t *testing.T) {
 	}
 }
 
-func held(c *memory.Bodies, n int) bool { _, ok := c.Get(at(n)); return ok }
+func held(c *memory.Bodies[[]byte], n int) bool { _, ok := c.Get(at(n)); return ok }
 
 func TestBodiesAreReadOnceForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := memory.NewBodies(10_000)
+		c := memory.NewBodies(10_000, func(b []byte) int { return len(b) })
 		var reads atomic.Int32
 		read := func(context.Context, journal.Ref) ([]byte, error) {
 			reads.Add(1)
@@ -71,7 +71,7 @@ func TestBodiesAreReadOnceForAll(t *testing.T) {
 }
 
 func TestBodiesThatCannotBeReadAreReadAgain(t *testing.T) {
-	c, away := memory.NewBodies(10_000), errors.New("away")
+	c, away := memory.NewBodies(10_000, func(b []byte) int { return len(b) }), errors.New("away")
 	if _, err := c.Load(t.Context(), at(1), func(context.Context, journal.Ref) ([]byte, error) { return nil, away }); !errors.Is(err, away) {
 		t.Errorf("error %v", err)
 	}

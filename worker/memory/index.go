@@ -4,6 +4,7 @@ package memory
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 	"time"
 
@@ -41,13 +42,13 @@ type slot struct {
 
 const copied = 1 << 15
 
-// parts is how many tables an index has. Each grows alone, so that no growth holds up its caller
+// Parts is how many tables an index has. Each grows alone, so that no growth holds up its caller
 // for longer than some milliseconds.
-const parts = 256
+const Parts = 256
 
 // Index maps keys to answers. The zero Index is empty. It is not safe for concurrent use.
 type Index struct {
-	tables [parts]table
+	tables [Parts]table
 	length int
 }
 
@@ -100,18 +101,16 @@ func (x *Index) Delete(k journal.Key) {
 // All hands each answer to yield, in no order, until it returns false. The index must not be
 // changed meanwhile.
 func (x *Index) All(yield func(journal.Key, Answer) bool) {
-	for part := range parts {
+	for part := range Parts {
 		if !x.each(part, yield) {
 			return
 		}
 	}
 }
 
-// Part hands each answer of one of its parts to yield and says which part is next: a caller with
-// little time looks at one after the other, beginning with 0 again after the last.
-func (x *Index) Part(part int, yield func(journal.Key, Answer) bool) (next int) {
-	x.each(part%parts, yield)
-	return (part + 1) % parts
+// Part is All of one part, from 0 to Parts-1.
+func (x *Index) Part(part int) iter.Seq2[journal.Key, Answer] {
+	return func(yield func(journal.Key, Answer) bool) { x.each(part, yield) }
 }
 
 func (x *Index) each(part int, yield func(journal.Key, Answer) bool) bool {
@@ -125,7 +124,7 @@ func (x *Index) each(part int, yield func(journal.Key, Answer) bool) bool {
 
 // Forget removes what expired before the given time from one part and says which is next.
 func (x *Index) Forget(part int, before time.Duration) (next int) {
-	t := &x.tables[part%parts]
+	t := &x.tables[part%Parts]
 	for i := 0; i < len(t.slots); {
 		if s := &t.slots[i]; s.free() || time.Duration(s.expires)*Tick >= before {
 			i++
@@ -135,7 +134,7 @@ func (x *Index) Forget(part int, before time.Duration) (next int) {
 		t.used--
 		x.length--
 	}
-	return (part + 1) % parts
+	return (part + 1) % Parts
 }
 
 // find is where the key is, or the free slot where it belongs. The table is never full.

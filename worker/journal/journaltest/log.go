@@ -24,6 +24,7 @@ type Log struct {
 	room     int               // bytes that may be stored; 0: no bound
 	gone     bool              // the stream is deleted
 	leader   bool
+	clock    time.Duration // by which the leader's clock is off
 	conns    []*Conn
 	stored   func(journal.Message)
 }
@@ -54,7 +55,8 @@ type Faults struct {
 func (l *Log) Connect(f Faults) *Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := &Conn{log: l, faults: f, rand: rand.New(rand.NewPCG(l.seed, uint64(len(l.conns))))} // one's own: no other changes its choices
+	// one's own: no other changes its choices
+	c := &Conn{log: l, faults: f, rand: rand.New(rand.NewPCG(l.seed, uint64(len(l.conns))))}
 	l.conns = append(l.conns, c)
 	return c
 }
@@ -73,6 +75,14 @@ func (l *Log) SetLeader(there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leader = there
+}
+
+// SetClock sets by how much the leader's clock is off from now on: what it stores is stamped by
+// that.
+func (l *Log) SetClock(off time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clock = off
 }
 
 // SetRoom bounds the bytes that the log may hold; 0 takes the bound away.
@@ -179,7 +189,8 @@ func (l *Log) append(a journal.Append) (uint64, error) {
 	if l.last(a.Member).Position != a.Expect {
 		return 0, journal.ErrRefused
 	}
-	m := journal.Message{Member: a.Member, Position: l.next, Stored: time.Now().UTC(), Data: slices.Clone(a.Data)}
+	m := journal.Message{Member: a.Member, Position: l.next, Stored: time.Now().Add(l.clock).UTC(),
+		Data: slices.Clone(a.Data)}
 	l.next++
 	l.messages = append(l.messages, m)
 	l.bytes += len(m.Data)
