@@ -136,8 +136,11 @@ func (s *State) ask(e *journal.Ask, p place, h Heard) {
 		Door: e.Door, Given: e.Given, MaxAge: e.MaxAge, Partner: e.Partner, Asker: e.Asker,
 		Stored: h.At - h.Age, size: int64(len(e.Query) + len(e.Reply) + len(e.Trace) + askBytes),
 	}
-	if e.Left > 0 {
-		a.Due = max(1, a.Stored+e.Left) // counted from when it was heard: no two clocks are compared
+	switch { // counted from when it was heard: no two clocks are compared
+	case e.Late():
+		a.Due = max(1, a.Stored)
+	case e.Left > 0:
+		a.Due = max(1, a.Stored+e.Left)
 	}
 	s.asks[a.First], s.tokens[a.Token] = a, a
 	ks := s.key(a.Key)

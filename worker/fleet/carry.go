@@ -159,7 +159,7 @@ func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Du
 	case *journal.Answer:
 		c.Age = max(0, e.Keep-(i.time-now))
 		if s.forgotPersons(e.Persons, c.First) {
-			c.Entry = &journal.Answer{Key: e.Key, Question: e.Question, Run: e.Run, Verdict: e.Verdict, Begun: e.Begun, Persons: e.Persons}
+			c.Entry = Emptied(e)
 		}
 	default:
 		return nil
@@ -167,8 +167,14 @@ func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Du
 	return c
 }
 
+// Emptied is an answer of which a copy says nothing but that it is remembered no more.
+func Emptied(e *journal.Answer) *journal.Answer {
+	return &journal.Answer{Key: e.Key, Question: e.Question, Run: e.Run, Verdict: e.Verdict, Begun: e.Begun,
+		Persons: e.Persons}
+}
+
 // Carry are entries below a position that the member has to write again, at most so many: those of
-// keys that it owns, open ones before answers.
+// keys that it owns, open ones before answers. It goes round the memory, from where it was.
 func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
 	may := func(i Item) bool { return i.At.Position < below && s.MayCarry(o, i, now) }
 	for _, a := range s.asks {
@@ -185,13 +191,16 @@ func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items 
 	}
 	slices.SortFunc(items, func(a, b Item) int { return a.At.Compare(b.At) })
 	items = items[:min(len(items), most)]
-	for k, a := range s.answers.All {
-		if len(items) == most {
-			break
+	for range memory.Parts {
+		for k, a := range s.answers.Part(o.part) {
+			if len(items) == most {
+				return items
+			}
+			if i := (Item{Kind: journal.KindAnswer, At: a.At, Key: k, time: a.Expires}); may(i) {
+				items = append(items, i)
+			}
 		}
-		if i := (Item{Kind: journal.KindAnswer, At: a.At, Key: k, time: a.Expires}); may(i) {
-			items = append(items, i)
-		}
+		o.part = (o.part + 1) % memory.Parts
 	}
 	return items
 }

@@ -1,18 +1,18 @@
-// Package fleet folds the journal into what all members of a fleet agree on, and decides from it
-// who may do what.
+// Package fleet folds the journal into the state that all members of a fleet agree on, and decides
+// from it who may do what.
 //
 // # The fold
 //
-// The log is one order of batches. [State.Apply] takes one after the other and gives a state that
-// is the same for everybody who has applied as many: who is a member, which asks wait, which run of
-// each key is open, what is remembered, what is owed. Nothing else is ever asked of another member.
-// Clocks enter as arguments and touch only what is each observer's own: when an ask is due, an
-// answer expires, a dead member's calls have surely ended.
+// The log is one order of batches. [State.Apply] applies one after the other. The state is the same
+// for all members that have applied the same number: who is a member, which asks wait, which run of
+// each key is open, what is remembered, what is owed. Members need nothing else from each other.
+// Times are arguments. They affect only what each observer decides for itself: when an ask is due,
+// when an answer expires, when the calls of a dead member have surely ended.
 //
 // A member's decisions are functions of its state ([State.Turn], [State.Owes], [State.Purge],
-// [State.Carry]). They are taken while the batch is composed that they go into ([Own.Draft]) and
-// count from then on for the member itself ([Own.Touches]), for others from where the batch lies in
-// the log.
+// [State.Carry]). They are made while the batch is composed that will hold them ([Own.Draft]). From
+// then on they count for the member itself ([Own.Touches]); for others they count from the batch's
+// position in the log.
 //
 // # A key's life
 //
@@ -24,11 +24,11 @@
 //	                 │                      cut ◄─ a late answer still counts
 //	                 │                       │
 //	   cool-down ────┘                       ├─(lease and grace)─ a begin that follows it: running
-//	       ▲                                 └─(no attempt left, or not to be run again)─ answer: crashed
+//	       ▲                                 └─(no attempt left, not to be run again, nobody waits)─ answer: crashed
 //	       └──── failed ◄── running
 //
-// An ask is waiting, settled (by an answer, or by the owner's settled entry), and told; then it is
-// forgotten. The token of one that may be delivered again stays known.
+// An ask is waiting, then settled (by an answer, or by the owner's settled entry), then told, then
+// forgotten. If it may be delivered again, its token stays known.
 //
 // # Two members never both begin a key
 //
@@ -44,18 +44,22 @@
 //
 // # Who dies, what is lost
 //
-//	a door before its ask is acknowledged     an asker who waits asks again; what was submitted is delivered again
-//	anybody between ask and begin             the owner begins: no call more than without the death
-//	the owner between begin and answer        one more attempt once lease and grace have passed, or crashed
-//	the owner after the answer                the key's next owner tells what is not told
+//	a door before its ask is acknowledged     the asker asks again; a submitted query is redelivered
+//	any member between ask and begin          the owner begins; the death costs no extra call
+//	the owner between begin and answer        one more attempt after lease and grace, or CRASHED
+//	the owner after the answer                the key's next owner publishes what is not told
 //	an acknowledgement                        the batch is found in the log by its member and number
-//	an owner that stands still or is cut off  its calls begin no more before its lease ends; it is sealed; on waking it joins as
-//	                                          another, and its answer counts while its run is open
-//	two that seal, a sealer, a joiner         whatever the log says happened
-//	the servers, or their leader              nobody is suspected: silence counts only while the own batches are acknowledged
-//	all members                               the first that comes replays the log, seals those before it, and owns all keys
-//	the log's tail                            it is purged only where the fold of what is left equals the fold of all
+//	an owner that stands still or is cut off  it begins no call before its lease ends; it is sealed;
+//	                                          on waking it joins as a new member, and its late answer
+//	                                          counts while its run is open
+//	two sealers, a sealer, a joiner           the log says what happened
+//	the servers, or their leader              nobody is suspected: silence counts only while the
+//	                                          member's own batches are acknowledged
+//	all members                               the first to come replays the log, seals those before
+//	                                          it, and owns all keys
+//	the log's tail                            it is purged only if the fold of the rest equals the
+//	                                          fold of everything
 //
-// What stays: a member that stands still between the fence and the first byte of its call may call
-// while the next one does.
+// What remains: a member that stands still between the fence and the first byte of its call may
+// call while the next owner does.
 package fleet

@@ -4,6 +4,7 @@ package fleet_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -187,6 +188,38 @@ func TestABatchThatCannotBeReadSealsItsWriter(t *testing.T) {
 	}
 }
 
+// What a member wrote between a seal that it did not hear of and its end counts for nobody: a fold
+// that began there would take it for one that lives.
+func TestNothingBeginsBetweenASealAndWhatCameAfterIt(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	x.put(&journal.Batch{Member: "a", Position: uint64(len(x.log)) + 1, Corrupt: []byte{1}})
+	sealed := x.state.Applied()
+	for range 50 {
+		x.write("a")
+	}
+	last, most := x.state.Applied(), uint64(0)
+	for range 1000 {
+		x.write("b")
+		p, _ := x.state.Purge("b")
+		if sealed < p && p <= last {
+			t.Fatalf("may purge below %d, between the seal at %d and %d", p, sealed, last)
+		}
+		most = max(most, p)
+	}
+	if most <= last {
+		t.Errorf("may purge below %d at most", most)
+	}
+}
+
+func TestWhoIsLateIsDueAtOnce(t *testing.T) {
+	x := newTape(t, settings, "a")
+	late := ask("t")
+	late.Left = time.Millisecond
+	if a := x.state.Ask(x.write("a", late)); a == nil || a.Due > x.now {
+		t.Errorf("%+v at %v", a, x.now)
+	}
+}
+
 func TestTheLogsTimeLeavesClocksAlone(t *testing.T) {
 	x := newTape(t, settings, "a")
 	first := x.write("a", ask("t"))
@@ -331,6 +364,34 @@ func TestCarriedAndPurged(t *testing.T) {
 	old, _ := x.state.Answers().Get(someKey)
 	if left, _ := shadow.Answers().Get(someKey); (left.Expires - old.Expires).Abs() > time.Second+memory.Tick { // the way to the log is not counted
 		t.Errorf("the copy lives until %v, the answer until %v", left.Expires, old.Expires)
+	}
+}
+
+// Whoever carries a long tail looks through the memory once, not from its begin for each portion.
+func TestCarryGoesOn(t *testing.T) {
+	const answers, portion = 200, 50
+	x := newTape(t, settings, "a")
+	for i := range byte(answers) {
+		e, b := answer("", journal.Conclusive), begin("", 1, "")
+		e.Key[0], e.Run, e.Keep = i, fmt.Sprint(i), time.Hour
+		b.Key, b.Run = e.Key, e.Run
+		x.write("a", b, e)
+	}
+	me, seen := &fleet.Own{ID: "a"}, map[journal.Ref]bool{}
+	for range answers / portion {
+		items := x.state.Carry(me, x.state.Applied()+1, x.now, portion)
+		for _, i := range items {
+			seen[i.At] = true
+		}
+		if len(items) != portion {
+			t.Errorf("carries %d", len(items))
+		}
+	}
+	if len(seen) != answers {
+		t.Errorf("%d of %d are looked at", len(seen), answers)
+	}
+	if again := x.state.Carry(me, x.state.Applied()+1, x.now, 2*answers); len(again) != answers {
+		t.Errorf("%d of %d once more", len(again), answers)
 	}
 }
 

@@ -21,14 +21,28 @@ type Fence struct {
 
 type clocks struct{ mono, wall time.Duration }
 
+// leaseRoom is the least time in which calls may begin after a batch: two beats, so that one may be
+// late.
+const leaseRoom = time.Second
+
+// margin is what a lease leaves beside a call for what is not counted, an eighth of it and at most
+// a second.
+func margin(lease time.Duration) time.Duration { return min(time.Second, lease/8) }
+
+// ShortestLease is what a lease has to be longer than where a call takes call at most, so that a
+// call may begin at all and ends while the lease lasts.
+func ShortestLease(call time.Duration) time.Duration {
+	least := call + leaseRoom
+	return least + min(time.Second, least/7) // with an eighth of all
+}
+
 // NewFence makes the fence of a lease: there is no call until a batch is acknowledged. The error is
 // for who set the times.
-func NewFence(lease, call, margin time.Duration) (*Fence, error) {
-	if room := lease - call - margin; room > time.Second {
-		return &Fence{room: room}, nil
+func NewFence(lease, call time.Duration) (*Fence, error) {
+	if least := ShortestLease(call); lease <= least {
+		return nil, fmt.Errorf("lease %v must be longer than %v where a call takes %v", lease, least, call)
 	}
-	return nil, fmt.Errorf("lease %v leaves no second beside a call's %v and the margin %v: make it longer",
-		lease, call, margin)
+	return &Fence{room: lease - call - margin(lease)}, nil
 }
 
 // Sent notes a sending of a batch. Only its first counts, as others count from when they had
@@ -45,10 +59,15 @@ func (f *Fence) Acknowledged() { f.acked, f.open = f.sent, true }
 // Lost ends the lease at once: the member is sealed, or the log is another.
 func (f *Fence) Lost() { f.open = false }
 
+// Left is for how long calls may still begin, unless the lease is renewed; 0: none may.
+func (f *Fence) Left(mono, wall time.Duration) time.Duration {
+	if !f.MayCall(mono, wall) {
+		return 0
+	}
+	return f.room - max(mono-f.acked.mono, wall-f.acked.wall)
+}
+
 // MayCall reports whether a call may begin now. It is asked again as the call's first byte leaves.
 func (f *Fence) MayCall(mono, wall time.Duration) bool {
 	return f.open && mono-f.acked.mono < f.room && wall-f.acked.wall < f.room
 }
-
-// Ends is until when a call may begin if nothing more is acknowledged, on the monotonic clock.
-func (f *Fence) Ends() time.Duration { return f.acked.mono + f.room }

@@ -20,8 +20,9 @@ type Run struct {
 	// First is the place of its first begin that this fold has seen, At of the newest or of its
 	// newest copy.
 	First, At journal.Ref
-	// Asked is the ask that set it off.
-	Asked journal.Ref
+	// Asked is the ask that set it off, Partner whom it is for.
+	Asked   journal.Ref
+	Partner string
 
 	heard time.Duration // when its newest begin was applied here
 }
@@ -55,7 +56,7 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 	ks := s.key(e.Key)
 	run := &Run{
 		ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths,
-		First: at, At: at, Asked: e.Asked, heard: h.At,
+		First: at, At: at, Asked: e.Asked, Partner: e.Partner, heard: h.At,
 	}
 	open := ks.open
 	switch {
@@ -209,7 +210,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 	// calls begins here.
 	ks.open = &Run{
 		ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths,
-		First: c.First, At: at, Asked: e.Asked, heard: h.At,
+		First: c.First, At: at, Asked: e.Asked, Partner: e.Partner, heard: h.At,
 	}
 }
 

@@ -19,6 +19,7 @@ type Own struct {
 
 	draft *Draft // being composed
 	sent  []*Draft
+	part  int // of the memory, where Carry goes on
 }
 
 // Draft is a batch while it is composed.

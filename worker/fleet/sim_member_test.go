@@ -111,7 +111,7 @@ func (p *proc) join(former *peer) {
 	m := &peer{proc: p, id: journal.Member(fmt.Sprintf("%s-%d", p.name, w.names)), buffer: map[uint64]*journal.Batch{}, runs: map[journal.Key]*run{}, done: map[journal.Ref]bool{}}
 	m.own = &fleet.Own{ID: m.id}
 	m.watch = fleet.NewWatch(fleet.WatchOptions{}, w.now)
-	m.fence, _ = fleet.NewFence(w.o.Lease, callTime, margin)
+	m.fence, _ = fleet.NewFence(w.o.Lease, callTime)
 	m.state = w.replay(p)
 	m.beatAt, m.purgeAt = w.now+w.between(0, beat), w.now+w.between(time.Second, 4*time.Second)
 	if former != nil {

@@ -71,7 +71,6 @@ func options(r *rand.Rand) fleet.Options {
 
 const (
 	callTime = 2 * time.Second
-	margin   = 500 * time.Millisecond
 )
 
 // world is one simulation.

@@ -225,8 +225,9 @@ func (m *peer) addTurn(d *fleet.Draft, k journal.Key) {
 		d.Add(b, k)
 	case fleet.Crash, fleet.Poison:
 		w.seen[map[fleet.Step]string{fleet.Crash: "crashed", fleet.Poison: "poison"}[t.Step]]++
-		a := &journal.Answer{Key: k, Question: t.Asks[0].Question, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First}
+		a := &journal.Answer{Key: k, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First}
 		for _, x := range t.Asks {
+			a.Question = x.Question
 			a.Final = append(a.Final, journal.Final{Token: x.Token, ID: x.ID})
 		}
 		d.Add(a, k)

@@ -129,6 +129,9 @@ func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 	s.changes = Changes{Keys: s.changes.Keys[:0], Due: s.changes.Due[:0]}
 	m := s.members[b.Member]
 	if m != nil && m.Sealed != 0 {
+		// Only where a batch that nobody can read has sealed it, and it went on until it heard of
+		// that. A fold that began in between would take it for one that lives.
+		s.voids = append(s.voids, void{m.Sealed - 1, b.Position})
 		return &s.changes, nil // nothing counts after a seal: others act on what the member had said before it
 	}
 	if seal := b.Seal(); seal != nil && seal.By != b.Member {
@@ -216,3 +219,6 @@ func (s *State) Sweep(part int, now time.Duration) (next int) {
 	s.cooling.Forget(part, now-s.o.Lag)
 	return s.answers.Forget(part, now-s.o.Lag)
 }
+
+// Cooling are the failures whose keys are left alone, expired ones among them.
+func (s *State) Cooling() *memory.Index { return s.cooling }

@@ -42,8 +42,8 @@ const (
 	Begin
 	// Rerun: a run that follows Turn.Run may begin, for Turn.Asks.
 	Rerun
-	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again or no attempt is
-	// left. More than [journal.MaxFinal] are settled before the answer.
+	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again, no attempt is
+	// left, or nobody waits. More than [journal.MaxFinal] are settled before the answer.
 	Crash
 	// Poison: Turn.Run ends as crashed for Turn.Asks, as too many members died over the key.
 	Poison
@@ -73,7 +73,7 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 		ks = &keyState{}
 	}
 	if len(ks.waiting) == 0 && !s.drafted(o, k) {
-		return Turn{}
+		return s.unwanted(o, ks, k, now)
 	}
 	if step := s.bar(o, k); step != Nobody {
 		return Turn{Step: step}
@@ -110,12 +110,30 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	return t
 }
 
+// unwanted is what comes next for a key that nobody waits for: nothing, but for a run that was cut.
+// It ends as crashed, so that it has its line and event, and is not carried for ever.
+func (s *State) unwanted(o *Own, ks *keyState, k journal.Key, now time.Duration) Turn {
+	if ks.open == nil || !s.Cut(ks.open) {
+		return Turn{}
+	}
+	if step := s.bar(o, k); step != Nobody {
+		return Turn{Step: step}
+	}
+	if until := s.callsEnd(ks.open, k); now < until {
+		return Turn{Step: Waiting, Until: until, Run: ks.open}
+	}
+	return Turn{Step: Crash, Run: ks.open}
+}
+
 // drafted reports whether the batch being composed has an ask of the key that can be nobody's
 // second arrival and that nothing final is known for: its begin may stand in the same batch.
 func (s *State) drafted(o *Own, k journal.Key) bool {
 	return o.draft != nil && slices.ContainsFunc(o.draft.asks, func(a *journal.Ask) bool {
+		if a.Key != k { // as nearly all are: it is asked for each ask of the batch
+			return false
+		}
 		_, final := s.Final(a.ID)
-		return a.Key == k && !final
+		return !final
 	})
 }
 

@@ -102,7 +102,7 @@ func TestWatch(t *testing.T) {
 }
 
 func TestFence(t *testing.T) {
-	f, err := fleet.NewFence(12*time.Second, 8*time.Second, time.Second)
+	f, err := fleet.NewFence(12*time.Second, 8*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +110,9 @@ func TestFence(t *testing.T) {
 		t.Helper()
 		if f.MayCall(mono, wall) != want {
 			t.Errorf("%s: %v", when, !want)
+		}
+		if left := f.Left(mono, wall); (left > 0) != want || want && f.MayCall(mono+left, wall) {
+			t.Errorf("%s: %v left", when, left)
 		}
 	}
 	may(false, 0, 0, "before anything is acknowledged")
@@ -124,12 +127,33 @@ func TestFence(t *testing.T) {
 	may(false, 4*time.Second, 4*time.Second, "the next is on its way")
 	f.Acknowledged()
 	may(true, 6*time.Second, 6*time.Second, "it is there")
-	if f.Ends() != 7*time.Second {
-		t.Errorf("ends at %v", f.Ends())
-	}
+	may(true, 7*time.Second-1, 6*time.Second, "3 s after it, less a little")
+	may(false, 7*time.Second, 6*time.Second, "3 s after it")
 	f.Lost()
 	may(false, 4*time.Second, 4*time.Second, "sealed")
-	if _, err := fleet.NewFence(4*time.Second, 2*time.Second, time.Second); err == nil {
-		t.Error("a lease that leaves nothing beside its call is taken")
+}
+
+// A lease that is long enough leaves a second in which a call may begin, one that is not is
+// refused.
+func TestShortestLease(t *testing.T) {
+	for _, tt := range []struct{ call, least time.Duration }{
+		{200 * ms, 1371 * ms}, {2500 * ms, 4 * time.Second}, {6 * time.Second, 8 * time.Second}, {8 * time.Second, 10 * time.Second}, {time.Minute, 62 * time.Second},
+	} {
+		least := fleet.ShortestLease(tt.call)
+		if least.Truncate(ms) != tt.least {
+			t.Errorf("call %v: %v, want %v", tt.call, least, tt.least)
+		}
+		if _, err := fleet.NewFence(least, tt.call); err == nil {
+			t.Errorf("call %v: a lease of %v is taken", tt.call, least)
+		}
+		f, err := fleet.NewFence(least+ms, tt.call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Sent(1, 0, 0)
+		f.Acknowledged()
+		if !f.MayCall(time.Second-1, 0) || f.MayCall(time.Second+ms, 0) {
+			t.Errorf("call %v: begins do not end a second after a batch", tt.call)
+		}
 	}
 }

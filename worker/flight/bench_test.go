@@ -41,7 +41,7 @@ func (s *still) flights(tb testing.TB, state *fleet.State) *flight.Flights {
 		Gate: s, Caller: s, Journal: s, Words: words, Result: func(string, int) []byte { return nil },
 		NewRun: func() string { runs++; return fmt.Sprint("r", runs) },
 		Waits:  func() func() time.Duration { return func() time.Duration { return 0 } },
-		Slots:  1 << 20, Looks: 1 << 20, Parked: 1 << 20, ParkedAsker: 1 << 20,
+		Slots:  1 << 20, Looks: 1 << 20, Parked: 1 << 21,
 	}, state, &s.own)
 	if err != nil {
 		tb.Fatal(err)

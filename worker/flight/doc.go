@@ -1,12 +1,12 @@
-// Package flight is what the owner of a key does: from the asks that wait for it in the fold to the
-// answer in the journal.
+// Package flight is what the owner of a key does, from the asks that wait in the fold to the answer
+// in the journal.
 //
-// The fold ([fleet.State]) says what may be written about a key now, [Decide] and [After] what to
-// do about it, [Flights] do it: they add entries to the batch that is being composed, and make the
-// calls that a begin allows. They read no clock, start nothing and do no I/O, so that a simulation
-// can drive them. A [Loop] is the one goroutine that owns them together with the fold, and those
-// that wait for it: calls, turns at a partner's gate, reads of the log. A query and a result are
-// bytes here.
+// The fold ([fleet.State]) says what may be written about a key now. [Decide] and [After] say what
+// to do about it. [Flights] does it: it adds entries to the batch that is being composed, and makes
+// the calls that a begin allows. It reads no clock, starts nothing and does no I/O, so that a
+// simulation can drive it. A [Loop] is the one goroutine that owns it together with the fold;
+// calls, turns at a partner's gate and reads of the log run beside it and report to it. A query and
+// a result are bytes here.
 //
 // # A key
 //
@@ -20,8 +20,8 @@
 //	                      ▼
 //	                     a run
 //
-// What rests or is queued is looked at again when something of it has changed in the log, or when a
-// time of it has come.
+// A key that rests or is queued is looked at again when something about it has changed in the log,
+// or when one of its times has come.
 //
 // # A run
 //
@@ -33,7 +33,7 @@
 //	  ├─────────────────────► calling ───────────────────┤
 //	  │ all have left                                    ▼
 //	  ▼                                                ended
-//	released, where no call was sent,                    │ │ another attempt may mend it, somebody
+//	released, where no call was sent,                    │ │ another attempt may help, somebody
 //	or failed                                            │ │ waits, attempts and budget allow it
 //	  │                                                  │ ▼
 //	  └──► answer in a batch ◄───────────────────────────┘ waiting, without a slot, for the longer
@@ -43,17 +43,17 @@
 //
 // # What holds
 //
-//   - No call without its begin, acknowledged. What came of attempt n stands in begin n+1, or in
-//     the answer.
-//   - A slot is taken with a begin and given back when its call has ended. Who waits for a
-//     partner or between two attempts has none.
-//   - A call belongs to the key: no asker's leaving ends it. But none begins for askers who have
-//     all left.
-//   - A failure keeps its key cool for Options.Cooldown, or for as long as the gateway asks, though
-//     nobody waits any more.
-//   - Deadlines are timers of their own, whatever the key's run does: an entry settles the ask
-//     as soon as a batch can be composed.
-//   - A member that is sealed goes on as another ([Flights.Rejoin]): the gateway's word on a
-//     call that was under way is journalled while its run is open, anything else is left to the
+//   - No call is made before its begin is acknowledged. The outcome of attempt n is in begin n+1,
+//     or in the answer.
+//   - A slot is taken with a begin and given back when its call has ended. A run that waits for its
+//     partner or between two attempts has no slot.
+//   - A call belongs to the key: it goes on when an asker leaves. But none begins when all askers
+//     have left.
+//   - After a failure the key cools down for Options.Cooldown, or for as long as the gateway asks,
+//     even if nobody waits any more.
+//   - Deadlines have timers of their own, whatever the key's run does: an entry settles the ask as
+//     soon as a batch can be composed.
+//   - A member that is sealed goes on as a new one ([Flights.Rejoin]). The gateway's answer to a
+//     call that was under way is journalled while its run is open; everything else is left to the
 //     next owner.
 package flight

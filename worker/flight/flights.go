@@ -47,6 +47,7 @@ type Flights struct {
 	moved    []*flight     // that wait for an own batch, or for the member's completeness
 	ready    []*flight     // whose begin is acknowledged and whose call has not begun
 	late     []*run        // of the member that this process was before
+	unread   []unread      // whose answer is acknowledged, and not applied
 	queue    queue
 	partners map[string]*partner
 	free     int // slots
@@ -56,6 +57,7 @@ type Flights struct {
 	answers  answers
 	complete bool
 	draining bool
+	last     bool // no call begins any more
 
 	forgotten map[journal.Ref]bool // asks that name a person who is to be forgotten
 
@@ -63,6 +65,13 @@ type Flights struct {
 	full    bool
 	drafted map[journal.Key]draftedAsk
 	missing journal.Ref // an answer that Fresh has to know
+}
+
+// unread is a run whose answer lies at a position that has not been read. Should nobody be able to
+// read it, the answer is journalled again.
+type unread struct {
+	position uint64
+	run      *run
 }
 
 type draftedAsk struct {
@@ -105,19 +114,17 @@ func (f *Flights) Rejoin(s *fleet.State, own *fleet.Own) {
 			f.leave(r)
 		}
 	}
+	for _, u := range f.unread {
+		if u.run.answer = nil; u.run.verdict == journal.Conclusive {
+			f.late = append(f.late, u.run)
+		}
+	}
+	f.unread = nil
 	slices.SortFunc(f.late, func(a, b *run) int { return bytes.Compare(a.key[:], b.key[:]) })
 	f.timers, f.dirty, f.moved, f.ready, f.parked, f.open = nil, nil, nil, nil, 0, 0
 	clear(f.accounts)
 	f.join(s, own)
 	f.o.Journal.Wake()
-}
-
-// Refold goes on with the same member and a fold that was begun anew, as the log was purged beyond
-// the former one.
-func (f *Flights) Refold(s *fleet.State) {
-	f.state, f.answers = s, newAnswers()
-	f.forget()
-	f.touchAll()
 }
 
 // Drain says that no run is to begin any more. Those that are open go on.
@@ -126,12 +133,23 @@ func (f *Flights) Drain() {
 	f.touchAll()
 }
 
+// LastCalls says that no call is to begin any more, of a member that drains: it would be cut. A run
+// between two attempts has failed, one whose first call was not made is left to the next owner.
+func (f *Flights) LastCalls(now time.Duration) {
+	f.now, f.last = now, true
+	f.touchAll()
+	f.callReady()
+}
+
 // Open is how many runs the member has begun and not answered. While it is not 0, the lease has to
 // be renewed by batches.
 func (f *Flights) Open() int { return f.open }
 
 // Idle reports whether nothing is under way: a member that drains may seal itself.
 func (f *Flights) Idle() bool { return f.Open() == 0 && len(f.late) == 0 }
+
+// Keys is how many keys are decided about.
+func (f *Flights) Keys() int { return len(f.keys) }
 
 // Parked is how many asks wait without a call under way.
 func (f *Flights) Parked() int { return f.parked }
@@ -194,6 +212,9 @@ func (f *Flights) Applied(b *journal.Batch, c *fleet.Changes, now time.Duration)
 		f.touchKey(k)
 	}
 	own := b.Member == f.own.ID
+	if own && b.Corrupt == nil {
+		f.unread = slices.DeleteFunc(f.unread, func(u unread) bool { return u.position <= b.Position })
+	}
 	if !f.complete && f.state.Complete(f.own.ID) {
 		f.complete, own = true, true
 	}
@@ -238,9 +259,12 @@ func (f *Flights) Stored(position uint64, entries []journal.Entry, now time.Dura
 		case *journal.Answer:
 			if fl := f.keys[e.Key]; fl != nil && fl.run != nil && fl.run.answer == e {
 				f.o.Ahead(f.state.Ahead(e, at, fl.run.early), e, at)
-				if f.setRun(fl, nil); f.state.Applied() >= position {
+				if f.state.Applied() < position {
+					f.unread = append(f.unread, unread{position, fl.run})
+				} else {
 					f.touch(fl)
 				}
+				f.setRun(fl, nil)
 			}
 		}
 	}
@@ -271,7 +295,7 @@ func (f *Flights) Tick(now time.Duration) {
 func (f *Flights) Decide(d Draft, now time.Duration) {
 	f.now, f.draft, f.full, f.drafted = now, d, false, nil
 	for i, e := range d.Entries() {
-		if a, ok := e.(*journal.Ask); ok && a.Door == journal.Await && f.state.Owner(a.Key) == f.own.ID {
+		if a, ok := e.(*journal.Ask); ok && a.Door == journal.Await && !a.Late() && f.state.Owner(a.Key) == f.own.ID {
 			if _, twice := f.drafted[a.Key]; twice {
 				continue
 			}

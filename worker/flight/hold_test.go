@@ -129,9 +129,9 @@ func TestShortHold(t *testing.T) {
 	})
 }
 
-// More than may be parked are refused, the newest first.
+// More than may be parked are refused, the newest first. Half of the room is one asker's.
 func TestParked(t *testing.T) {
-	bubble(t, func(o *flight.Options) { o.ParkedAsker = 2 }, func(m *member) {
+	bubble(t, func(o *flight.Options) { o.Parked = 4 }, func(m *member) {
 		m.gate = func(context.Context, string) (flight.Admission, error) {
 			return flight.Admission{After: time.Minute, Why: "HALTED"}, nil
 		}

@@ -119,14 +119,14 @@ func (f *Flights) whose(fl *flight, asks []*fleet.Ask) who {
 }
 
 // room is how many asks of a key may be parked: as many as are already, and as there is room for.
+// One asker may have as many as there is room left for others: half of all where it is alone, less
+// the more askers like it there are.
 func (f *Flights) room(fl *flight, asker who) int {
 	free := f.o.Parked - f.parked
 	if a := f.accounts[asker]; a != nil {
-		free = min(free, f.o.ParkedAsker-a.asks)
-	} else {
-		free = min(free, f.o.ParkedAsker)
+		free -= a.asks
 	}
-	return int(fl.parked) + max(0, free)
+	return int(fl.parked) + max(0, (free+1)/2)
 }
 
 // park notes how many asks of a key are parked, and whose they are.

@@ -31,9 +31,10 @@ type Texts interface {
 // Waker has a batch composed soon: a journal.Writer.
 type Waker interface{ Wake() }
 
-// Call asks the gateway once. It calls fence as the request's first byte is about to leave, and
-// sends nothing if that gives an error. ctx ends when the call has to.
-type Call func(ctx context.Context, query []byte, fence func() error) Outcome
+// Call asks the gateway once what an ask asks; attempt is the number of the call, as in
+// [journal.Begin]. It calls fence as the request's first byte is about to leave, and sends nothing
+// if that gives an error. ctx ends when the call has to.
+type Call func(ctx context.Context, a *journal.Ask, attempt int, fence func() error) Outcome
 
 // LoopOptions are what a [Loop] needs, all of it.
 type LoopOptions struct {
@@ -66,6 +67,7 @@ type Loop struct {
 	do      chan func()
 	ended   chan struct{} // closed when Run has returned
 	reads   chan struct{} // one for each read under way
+	idle    chan calling  // to those who wait for another call
 	ctx     context.Context
 	others  sync.WaitGroup
 	member  atomic.Pointer[Member] // set by the loop's goroutine
@@ -80,11 +82,13 @@ const (
 
 // NewLoop makes the loop of a member. It starts nothing.
 func NewLoop(o LoopOptions, s *fleet.State, own *fleet.Own) (*Loop, error) {
-	if o.Turns == nil || o.Texts == nil || o.Call == nil || o.Member.Waker == nil || o.Member.Fence == nil || o.Now == nil ||
+	if o.Turns == nil || o.Texts == nil || o.Call == nil || o.Member.Waker == nil || o.Member.Fence == nil ||
+		o.Now == nil ||
 		o.CallTime <= 0 {
 		return nil, errors.New("flight: Turns, Texts, Call, Member, CallTime and Now are needed")
 	}
-	l := &Loop{o: o, do: make(chan func()), ended: make(chan struct{}), reads: make(chan struct{}, mostReads)}
+	l := &Loop{o: o, do: make(chan func()), ended: make(chan struct{}), reads: make(chan struct{}, mostReads),
+		idle: make(chan calling)}
 	o.Flights.Gate, o.Flights.Caller, o.Flights.Journal = l, l, l
 	l.member.Store(&o.Member)
 	var err error
@@ -162,18 +166,46 @@ func (l *Loop) Fence() error { return l.member.Load().Fence() }
 
 // Call implements [Caller]. There are no more at once than slots.
 func (l *Loop) Call(r Request) {
-	m := l.member.Load()
-	l.others.Go(func() {
-		o := l.call(m, r)
+	c := calling{l.member.Load(), r}
+	select {
+	case l.idle <- c: // to who has made a call before: its stack has grown to what a call takes
+	default:
+		l.others.Go(func() { l.calls(c) })
+	}
+}
+
+// calling is a call, and the member that its begin is of.
+type calling struct {
+	by *Member
+	r  Request
+}
+
+// idleTime is for how long who has made a call waits for another.
+const idleTime = time.Second
+
+// calls makes one call after the other, as long as they come.
+func (l *Loop) calls(c calling) {
+	idle := time.NewTimer(idleTime)
+	defer idle.Stop()
+	for {
+		r, o := c.r, l.call(c.by, c.r)
 		l.post(func(f *Flights, now time.Duration) { f.Ended(r, o, now) })
-	})
+		idle.Reset(idleTime)
+		select {
+		case c = <-l.idle:
+		case <-idle.C:
+			return
+		case <-l.ctx.Done():
+			return
+		}
+	}
 }
 
 func (l *Loop) call(m *Member, r Request) Outcome {
 	ctx, cancel := context.WithTimeout(l.ctx, l.o.CallTime)
 	defer cancel()
-	query := r.Query
-	if query == nil {
+	asked := r.Ask
+	if asked == nil {
 		e, err := l.entry(ctx, r.At)
 		if c, ok := e.(*journal.Carried); ok {
 			e = c.Entry
@@ -183,10 +215,10 @@ func (l *Loop) call(m *Member, r Request) Outcome {
 			code := l.o.Flights.Words.Overloaded
 			return Outcome{Class: Temporary, Code: code, Result: l.o.Flights.Result(code, r.Attempt)}
 		}
-		query = a.Query
+		asked = a
 	}
 	var refused error
-	o := l.o.Call(ctx, query, func() error {
+	o := l.o.Call(ctx, asked, r.Attempt, func() error {
 		if refused = m.Fence(); l.member.Load() != m {
 			refused = ErrOver
 		}

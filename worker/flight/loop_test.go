@@ -95,6 +95,11 @@ func TestOutcomesAreJournalled(t *testing.T) {
 				}
 			}
 		}
+		for i, c := range m.calls {
+			if c.attempt != i+1 {
+				t.Errorf("call %d was given the number %d", i+1, c.attempt)
+			}
+		}
 		if want := "[begin 1 begin 2CODE1 begin 3CODE2 begin 4CODE3 begin 5CODE4 answer 2CODE5]"; fmt.Sprint(got) != want {
 			t.Errorf("%v, want %s", got, want)
 		}
@@ -113,6 +118,19 @@ func TestDeadline(t *testing.T) {
 		m.wantTold("t1", 2*time.Second, "DEADLINE")
 		m.wantTold("t2", 3*time.Second, "DEADLINE")
 		m.wantTold("t3", 5*time.Second, "answer")
+	})
+}
+
+// No call is made for an ask whose time had passed at the door.
+func TestLate(t *testing.T) {
+	bubble(t, nil, func(m *member) {
+		m.wait(ms)
+		m.ask("t1", 1, left(ms))
+		m.ask("t2", 2, func(a *journal.Ask) { submit(a); a.Left = ms })
+		m.wait(time.Second)
+		m.wantCalls()
+		m.wantTold("t1", ms, "DEADLINE")
+		m.wantTold("t2", ms, "DEADLINE")
 	})
 }
 
@@ -249,31 +267,6 @@ func TestFenceAtTheFirstByte(t *testing.T) {
 		m.wantTold("t1", 1610*ms, "answer")
 		if b, _ := journal.Decode(m.log.Messages()[1]); b.Entries[1].(*journal.Begin).Attempt != 1 {
 			t.Error("the first begin is not of attempt 1")
-		}
-	})
-}
-
-// A member that leaves begins nothing more, and ends what it has begun.
-func TestDrain(t *testing.T) {
-	bubble(t, nil, func(m *member) {
-		m.ask("t1", 1, nil)
-		m.wait(5 * ms)
-		idle := func() (idle bool) {
-			m.loop.Do(func(f *flight.Flights, _ time.Duration) { idle = f.Idle() })
-			return idle
-		}
-		m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
-		m.ask("t2", 2, nil)
-		m.wait(ms)
-		if idle() {
-			t.Error("idle while a call is under way")
-		}
-		m.wait(time.Second)
-		m.wantCalls(0)
-		m.wantTold("t1", 10*ms, "answer")
-		m.wantWaits("t2")
-		if !idle() {
-			t.Error("not idle when the call has ended")
 		}
 	})
 }

@@ -47,8 +47,9 @@ type member struct {
 
 // gone is a call whose first byte has left, heard what an asker was told, both with when.
 type gone struct {
-	at    time.Duration
-	query string
+	at      time.Duration
+	query   string
+	attempt int
 }
 
 type heard struct {
@@ -87,7 +88,7 @@ func bubble(t *testing.T, change func(o *flight.Options), do func(m *member)) {
 func newMember(t *testing.T, change func(o *flight.Options)) *member {
 	m := &member{t: t, log: journaltest.New(1), own: &fleet.Own{ID: "m1"}, state: fleet.New(fleetOptions, 1), start: time.Now(), told: map[string]heard{}}
 	m.conn = m.log.Connect(journaltest.Faults{})
-	m.fence, _ = fleet.NewFence(fleetOptions.Lease, 8*time.Second, time.Second)
+	m.fence, _ = fleet.NewFence(fleetOptions.Lease, 8*time.Second)
 	m.answer = func(int, string) (time.Duration, flight.Outcome) { return 10 * time.Millisecond, answered }
 	runs := 0
 	o := flight.Options{
@@ -218,16 +219,16 @@ func (m *member) mayCall() error {
 }
 
 // call is the gateway.
-func (m *member) call(ctx context.Context, query []byte, fence func() error) flight.Outcome {
+func (m *member) call(ctx context.Context, a *journal.Ask, attempt int, fence func() error) flight.Outcome {
 	time.Sleep(m.dial)
 	if err := fence(); err != nil {
 		return flight.Outcome{Class: flight.Temporary} // it has failed, and that is all it says
 	}
 	m.mu.Lock()
-	m.calls = append(m.calls, gone{time.Since(m.start), string(query)})
+	m.calls = append(m.calls, gone{time.Since(m.start), string(a.Query), attempt})
 	m.now++
 	m.most = max(m.most, m.now)
-	took, o := m.answer(len(m.calls), string(query))
+	took, o := m.answer(len(m.calls), string(a.Query))
 	m.mu.Unlock()
 	t := time.NewTimer(took)
 	defer t.Stop()

@@ -57,9 +57,9 @@ type Request struct {
 	Run     string
 	Attempt int
 	Partner string
-	// Query is what to ask; nil: it stands in the ask at At.
-	Query []byte
-	At    journal.Ref
+	// Ask is the ask whose query is asked; nil: it stands at At.
+	Ask *journal.Ask
+	At  journal.Ref
 }
 
 // Words are the codes that asks are given of our own.
@@ -103,9 +103,9 @@ type Options struct {
 	AskPatience, Patience time.Duration
 	// Looks are 4096: the keys that are looked at for one batch, as the fold waits meanwhile.
 	Looks int
-	// Parked is 100,000, the asks that wait without a call under way, ParkedAsker 25,000, one
-	// asker's.
-	Parked, ParkedAsker int
+	// Parked is 100,000, the asks that wait without a call under way, of which one asker has half
+	// at most.
+	Parked int
 }
 
 func (o *Options) defaults() error {
@@ -123,7 +123,6 @@ func (o *Options) defaults() error {
 	orDefault(&o.Patience, 24*time.Hour)
 	orDefault(&o.Looks, 4096)
 	orDefault(&o.Parked, 100_000)
-	orDefault(&o.ParkedAsker, 25_000)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

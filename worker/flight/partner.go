@@ -50,8 +50,8 @@ func (f *Flights) held(name string) (why string, held bool) {
 	return why, held
 }
 
-// gatewayRest is for how long the gateway wants no call of a partner.
-func (f *Flights) gatewayRest(name string) time.Duration {
+// GatewayRest is for how long the gateway wants no call of a partner.
+func (f *Flights) GatewayRest(name string) time.Duration {
 	if p := f.partners[name]; p != nil {
 		return max(0, p.gateway.until-f.now)
 	}

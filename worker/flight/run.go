@@ -17,8 +17,8 @@ type run struct {
 	begin    *journal.Begin // the newest
 	question journal.Hash
 	persons  [2]journal.Hash
-	query    []byte      // what to ask, of an ask that was in the same batch; nil: it stands in the log
-	text     journal.Ref // where
+	ask      *journal.Ask // whose query is asked, where it was in the same batch; nil: it stands in the log
+	text     journal.Ref  // where
 
 	at, first journal.Ref // of the newest begin and of the first; zero until acknowledged
 	leave     func()      // gives slot and turn back; nil: it has none
@@ -50,7 +50,7 @@ func (f *Flights) first(fl *flight, t fleet.Turn, d Decision, leave func()) bool
 	} else {
 		a := f.drafted[fl.key]
 		b.Partner, b.Asked = a.ask.Partner, a.at
-		r.question, r.persons, r.query = a.ask.Question, a.ask.Persons, a.ask.Query
+		r.question, r.persons, r.ask = a.ask.Question, a.ask.Persons, a.ask
 	}
 	r.begin = b
 	if !f.add(fl, b) {
@@ -110,10 +110,10 @@ func (f *Flights) callReady() {
 		case f.state.Applied() >= r.at.Position && len(f.state.Waiting(r.key)) == 0:
 			f.touch(fl) // all have left before the call
 			ready = append(ready, fl)
-		case f.gatewayRest(r.begin.Partner) > f.o.Longest:
-			f.spare(r) // it would hold its slot for all that time
+		case f.last, f.GatewayRest(r.begin.Partner) > f.o.Longest:
+			f.spare(r) // it would be cut, or hold its slot for all that time
 			f.touch(fl)
-		case f.gatewayRest(r.begin.Partner) > 0 || !f.state.MayCall(r.begin, r.at) || f.o.Caller.Fence() != nil:
+		case f.GatewayRest(r.begin.Partner) > 0 || !f.state.MayCall(r.begin, r.at) || f.o.Caller.Fence() != nil:
 			ready = append(ready, fl)
 		default:
 			r.called, r.calling = true, true
@@ -127,14 +127,14 @@ func (f *Flights) callReady() {
 	f.ready = ready
 }
 
-// spare ends a run whose begin is written and whose call the gateway does not want for long.
+// spare ends a run whose begin is written and whose call is not made.
 // Without any call it is as if it had not begun; else it has failed.
 func (f *Flights) spare(r *run) {
 	if r.begin.Attempt == 1 {
 		r.verdict = journal.Released
 		return
 	}
-	r.verdict, r.keep = journal.Failed, cooldown(f.o.Cooldown, f.gatewayRest(r.begin.Partner))
+	r.verdict, r.keep = journal.Failed, cooldown(f.o.Cooldown, f.GatewayRest(r.begin.Partner))
 	if r.last.Code == "" { // the calls before it are those of members that died
 		r.last.Code = f.o.Words.Cooling
 		r.result = f.o.Result(r.last.Code, r.begin.Attempt-1)
@@ -150,6 +150,10 @@ func (f *Flights) Ended(c Request, o Outcome, now time.Duration) {
 			why = f.o.Words.Cooling
 		}
 		p := f.partner(c.Partner)
+		if p.gateway.until <= now {
+			f.o.Logger.Warn("too many calls for the gateway: partner left alone", "partner", c.Partner, "wait",
+				o.RetryAfter.String())
+		}
 		f.hold(p, &p.gateway, hold{now + o.RetryAfter, why})
 	}
 	if i := slices.IndexFunc(f.late, func(r *run) bool { return r.begin.Run == c.Run && r.calling }); i >= 0 {
@@ -244,6 +248,8 @@ func (f *Flights) step(fl *flight, leave func()) bool {
 		if !r.called && r.last.Code == "" && r.result == nil {
 			r.verdict = journal.Released // its call was never sent, and no other of the run
 		}
+	case r.verdict == 0 && f.last && r.called:
+		r.verdict = journal.Failed
 	case r.verdict == 0 && r.again > 0 && r.again <= f.now && leave == nil:
 		r.again, r.queued = 0, true
 	}
@@ -297,7 +303,7 @@ func (f *Flights) close(fl *flight) bool {
 
 func (r *run) request() Request {
 	return Request{
-		Key: r.key, Run: r.begin.Run, Attempt: r.begin.Attempt, Partner: r.begin.Partner, Query: r.query, At: r.text,
+		Key: r.key, Run: r.begin.Run, Attempt: r.begin.Attempt, Partner: r.begin.Partner, Ask: r.ask, At: r.text,
 	}
 }
 
@@ -307,18 +313,23 @@ func (r *run) toAnswer() *journal.Answer {
 		Begun: r.first, Persons: r.persons,
 	}
 	if r.verdict != journal.Released {
-		a.Result, a.Code, a.Attempts = r.result, r.last.Code, []journal.Outcome{r.last}
+		a.Result, a.Code = r.result, r.last.Code
+	}
+	if r.called { // else the newest begin says what came of the call before it
+		a.Attempts = []journal.Outcome{r.last}
 	}
 	return a
 }
 
 // crash ends a run that was cut and is not run again, for good for those that it names.
 func (f *Flights) crash(fl *flight, t fleet.Turn, asks []*fleet.Ask) {
-	first, code := asks[0], f.o.Words.Crashed
+	code := f.o.Words.Crashed
 	a := &journal.Answer{
-		Key: fl.key, Question: first.Question, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First,
-		Partner: first.Partner, Persons: first.Persons, Code: code, Result: f.o.Result(code, t.Run.Attempt),
-		Attempts: []journal.Outcome{{Code: code}},
+		Key: fl.key, Run: t.Run.ID, Verdict: journal.Crashed, Begun: t.Run.First, Partner: t.Run.Partner, Code: code,
+		Result: f.o.Result(code, t.Run.Attempt),
+	}
+	if len(asks) > 0 {
+		a.Question, a.Persons = asks[0].Question, asks[0].Persons
 	}
 	for _, x := range asks {
 		a.Final = append(a.Final, journal.Final{Token: x.Token, ID: x.ID})

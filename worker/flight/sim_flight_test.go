@@ -215,7 +215,7 @@ func (h hands) Fence() error {
 // Call implements [flight.Caller].
 func (h hands) Call(r flight.Request) {
 	w, m := h.w, h.peer
-	if r.Query == nil && r.At.IsZero() {
+	if r.Ask == nil && r.At.IsZero() {
 		w.errorf("%s calls for %s and does not know what to ask", m.id, r.Run)
 	}
 	for _, q := range []string{string(m.id) + string(r.Key[:]), m.name + r.Partner} {

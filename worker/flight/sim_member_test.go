@@ -97,7 +97,7 @@ func (p *proc) join(former *peer) {
 	m := &peer{proc: p, id: journal.Member(fmt.Sprintf("%s-%d", p.name, w.names)), buffer: map[uint64]*journal.Batch{}, done: map[journal.Ref]bool{}}
 	m.own = &fleet.Own{ID: m.id}
 	m.watch = fleet.NewWatch(fleet.WatchOptions{}, w.now)
-	m.fence, _ = fleet.NewFence(w.o.Lease, callTime, margin)
+	m.fence, _ = fleet.NewFence(w.o.Lease, callTime)
 	m.state = w.replay(p)
 	m.beatAt, m.purgeAt = w.now+w.between(0, beat), w.now+w.between(time.Second, 4*time.Second)
 	if former != nil {
@@ -230,26 +230,11 @@ func (m *peer) catchUp() {
 	}
 }
 
-// drop begins the fold anew, as what is missing is purged.
+// drop begins the fold anew as another member, as what is missing is purged. The former one is
+// sealed by others.
 func (m *peer) drop() {
 	m.w.note("gap purged", "%s after %d", m.id, m.state.Applied())
-	m.state = m.w.replay(m.proc)
-	clear(m.buffer)
-	m.flights.Refold(m.state)
-	for _, b := range m.w.log {
-		if b.Member == m.id {
-			m.own.Applied(b.Number)
-		}
-	}
-	if o := m.state.Member(m.id); o == nil || o.Sealed != 0 {
-		if m.expect > 0 {
-			m.end()
-		}
-		return
-	}
-	for _, d := range m.state.Owed(m.id) {
-		m.tell(d)
-	}
+	m.end()
 }
 
 // apply applies the next batch; it reports false for one that is not the next.

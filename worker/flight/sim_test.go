@@ -72,7 +72,6 @@ func options(r *rand.Rand) fleet.Options {
 
 const (
 	callTime = 2 * time.Second
-	margin   = 500 * time.Millisecond
 )
 
 // world is one simulation.
@@ -142,7 +141,7 @@ func newWorld(seed uint64) *world {
 	}
 	w.worst = []int{6, 20, 100}[w.draw.IntN(3)]
 	w.focus = w.draw.IntN(6)
-	w.slots, w.parkable, w.gates = 1+w.draw.IntN(3), []int{2, 1000}[w.draw.IntN(2)], w.draw.IntN(3)
+	w.slots, w.parkable, w.gates = 1+w.draw.IntN(3), []int{4, 1000}[w.draw.IntN(2)], w.draw.IntN(3)
 	w.keep, w.patience = []time.Duration{keep, 3 * time.Second, 300 * time.Millisecond}[w.draw.IntN(3)], []time.Duration{10 * time.Second, 4 * healed}[w.draw.IntN(2)]
 	w.looks = []int{1, 3, 0}[w.draw.IntN(3)]
 	w.lastAsk = []time.Duration{faulty + 3*time.Second, calm + 10*time.Second}[w.draw.IntN(2)]
