@@ -13,6 +13,7 @@ import (
 	"protocolq/messages"
 	"protocolq/worker/dedupe"
 	"protocolq/worker/publish"
+	"protocolq/worker/querylog"
 )
 
 // Event is what protocol.event.<partner>.<outcome> says about a run, as JSON:
@@ -50,8 +51,18 @@ func (w *Worker) stored(ctx context.Context, q messages.Query, rec *dedupe.Recor
 // returns. Told again, they are dropped by their identity.
 func (w *Worker) tellRun(ctx context.Context, q *messages.Query, rec *dedupe.Record, r *messages.Result) {
 	told := w.event(ctx, q, r)
-	w.lines.PublishRun(ctx, q, w.runLine(rec, r))
+	w.logRun(ctx, q, w.runLine(rec, r))
 	told()
+}
+
+// logRun waits until the line of a run is in its stream, or never will be, or ctx ends.
+func (w *Worker) logRun(ctx context.Context, q *messages.Query, r querylog.Run) {
+	done := make(chan struct{})
+	w.lines.PublishRun(querylog.Ran{Query: q, Run: r, Done: func(bool) { close(done) }})
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // event publishes the event of a run; told waits until it is stored. An event that cannot be

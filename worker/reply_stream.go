@@ -38,7 +38,7 @@ func (p *replier) doChores(ctx context.Context) {
 			if j.event {
 				told := p.w.event(ctx, &j.a.q, &j.r)
 				if j.record != nil {
-					p.w.lines.PublishRun(ctx, &j.a.q, p.w.runLine(j.record, &j.r))
+					p.w.logRun(ctx, &j.a.q, p.w.runLine(j.record, &j.r))
 				}
 				told()
 			}

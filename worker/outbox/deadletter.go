@@ -54,7 +54,7 @@ func deadOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names 
 		reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, subject: cameBy(a.Ask, names),
 		data: a.Ask.Query, tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID,
 		partner: q.Partner, door: doorName(a.Ask.Door), replyTo: a.Ask.Reply,
-		encoding: messages.EncodingOf(a.Ask.Encoding),
+		encoding: messages.MsgPack, // that of the journal, whatever the asker writes
 	}
 }
 
@@ -69,7 +69,7 @@ func deadReply(a *Ask, q *messages.Query, r *messages.Result, names *messages.Na
 func deadBatch(c *Corrupt, names *messages.Names) dead {
 	return dead{reason: messages.DeadCorrupt, why: "a batch of the journal is not what was written", data: c.Data,
 		token:   "journal-" + strconv.FormatUint(c.Position, 10) + "-" + strconv.FormatInt(c.Stored.UnixNano(), 10),
-		subject: names.Prefix() + ".journal." + string(c.Member), tries: 1, stored: c.Stored}
+		subject: names.Journal() + string(c.Member), tries: 1, stored: c.Stored}
 }
 
 // How much of its bytes a dead letter holds, and how much after it was refused for its size.

@@ -1,10 +1,9 @@
-// Package outbox publishes what is owed because of the journal's entries, until it is where it
-// belongs.
+// Package outbox publishes what is owed because of the journal's entries, until it has arrived.
 //
-// An entry in the journal is a promise: a settled ask has a reply and a line, an answer an event
-// and a line, and what could not be answered a dead letter. The package is given such duties, makes
-// their messages and publishes each until its stream has acknowledged it. It knows no worker and no
-// fleet: which duties there are, and whose they are, the fold decides.
+// An entry in the journal is a promise: a settled ask has a reply and a line, an answer has an
+// event and a line, and a query that could not be answered has a dead letter. The package is given
+// such duties, makes their messages, and publishes each until its stream has acknowledged it. It
+// knows no worker and no fleet: the fold decides which duties there are, and whose they are.
 //
 //	          Add                                  ┌─► inbox reply ─► connection, flushed ─┐
 //	journal ──────► Duty ──► owed ──► one queue ───┼─► durable reply ─► REPLIES ───────────┤
@@ -21,9 +20,9 @@
 //	        ▲                                            │
 //	        └── cut (event, dead letter) ◄── refused for good ──► a reply becomes a dead letter
 //
-// Nothing waits for a sink that is away: each has its own queue, and while nothing gets through it
-// is tried with one message at a time. Nothing is dropped: what is not done stays, and [Outbox.Add]
-// takes no more than a bound, which leaves the rest in the journal. Doing a duty twice harms
-// nobody, as identities are the same: the Nats-Msg-Id and the database's key are the ask's token or
-// the run.
+// A sink that is away holds up no other: each has its own queue, and while nothing gets through, it
+// is tried with one message at a time. Nothing is dropped: an open duty stays, and [Outbox.Add]
+// takes no more than its bound, which leaves the rest in the journal. It is harmless to do a duty
+// twice, as the identities are the same: the Nats-Msg-Id and the database's key are the ask's token
+// or the run.
 package outbox

@@ -13,8 +13,8 @@ import (
 // Duty is what is owed because of one entry. Exactly one of Ask, Run and Corrupt is set. What it
 // points to is not changed any more.
 type Duty struct {
-	// Entry is the entry's first place, by which the duty is known; of a corrupt batch its
-	// position.
+	// Entry is the entry's first place, by which the duty is known; of a corrupt batch that of the
+	// first entry, whatever it was.
 	Entry   journal.Ref
 	Ask     *Ask
 	Run     *Run
@@ -39,9 +39,14 @@ type Ask struct {
 	Source messages.Source
 	// RetryAfter is what is left of the failed Answer's cool-down, of the halt or of the pause.
 	RetryAfter time.Duration
+	// Note says more of Why to a person; "" is nothing.
+	Note string
 	// UnderWay is the newest begin of the key's open run, of an ask whose deadline passed
 	// meanwhile; nil where there is none.
 	UnderWay *journal.Begin
+	// Failed is the failure that keeps the key cool, of an ask whose deadline passed meanwhile; nil
+	// where there is none.
+	Failed *journal.Answer
 	// Deaths is how many members have died over the key, of an ask that a crashed run settles.
 	Deaths int
 }
@@ -58,10 +63,20 @@ type Run struct {
 	Begins []Begun
 	// Query is that of the ask that set the run off; nil where it is known no more.
 	Query []byte
+	// Read is that query, where the caller has read it already; nil: it is read from Query.
+	Read *messages.Query
+	// Trace is the trace context of that ask, or "".
+	Trace string
 	// Asks are those that the answer settles, as many as the caller has at hand, and Settles how
 	// many there are.
-	Asks    []*journal.Ask
+	Asks    []Asked
 	Settles int
+}
+
+// Asked is an ask and, where the caller has read it already, its query.
+type Asked struct {
+	Ask  *journal.Ask
+	Read *messages.Query
 }
 
 // Begun is a begin and when its batch was stored, by the server's clock.
@@ -109,9 +124,12 @@ func (k kind) String() string {
 	return [...]string{"inbox reply", "durable reply", "event", "run line", "ask line", "dead letter"}[k]
 }
 
+const mostOwed = 3 // by one duty
+
 // owed lists what has to be published for a duty. q is the query of its ask, deaths from how many
 // deaths on a key is poison.
-func owed(d *Duty, q *messages.Query, names *messages.Names, deaths int) (all []kind) {
+func owed(d *Duty, q *messages.Query, names *messages.Names, deaths int) []kind {
+	all := make([]kind, 0, mostOwed)
 	switch {
 	case d.Ask != nil:
 		switch to := d.Ask.Ask.Reply; {

@@ -3,6 +3,7 @@
 package outbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (s *sink) take(m *nats.Msg, within time.Duration) (after time.Duration, err
 	id := m.Subject + " " + m.Header.Get(messages.HeaderMsgID)
 	if _, known := s.stored[id]; !known {
 		s.stored[id] = time.Since(s.begun)
-		s.msgs = append(s.msgs, &nats.Msg{Subject: m.Subject, Data: m.Data, Header: m.Header})
+		s.msgs = append(s.msgs, &nats.Msg{Subject: m.Subject, Data: bytes.Clone(m.Data), Header: m.Header})
 	}
 	if s.chance != nil && s.chance.Float64() < s.lose {
 		return within, publish.ErrNoAck
@@ -335,8 +336,12 @@ func lateAsk(t testing.TB, n int, to string) outbox.Duty {
 func runOf(t testing.TB, n int, asks ...*journal.Ask) outbox.Duty {
 	t.Helper()
 	answer := signed(t, fmt.Sprintf("run-%d", n))
+	var asked []outbox.Asked
+	for _, a := range asks {
+		asked = append(asked, outbox.Asked{Ask: a})
+	}
 	q := messages.Query{ID: "first", Partner: partner, UserEmail: "zhang.san@example.com"}
-	return outbox.Duty{Entry: ref(n), Run: &outbox.Run{Answer: answer, Stored: serverTime, By: "member-1", Query: must(q.Encode(messages.MsgPack))(t), Asks: asks,
+	return outbox.Duty{Entry: ref(n), Run: &outbox.Run{Answer: answer, Stored: serverTime, By: "member-1", Query: must(q.Encode(messages.MsgPack))(t), Asks: asked,
 		Begins: []outbox.Begun{{Begin: &journal.Begin{Run: answer.Run, Attempt: 1}, Stored: serverTime.Add(-time.Second)}}}}
 }
 

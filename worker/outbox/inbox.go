@@ -15,7 +15,8 @@ import (
 // Inboxes brings replies to where somebody awaits them.
 type Inboxes interface {
 	// Send publishes replies and returns when the server has them, with one result for each: nil,
-	// [ErrNobody], or why it is not known to be there.
+	// [ErrNobody], or why it is not known to be there. That nobody awaits a reply is not known of
+	// an asker in another account.
 	Send(ctx context.Context, replies []*nats.Msg) []error
 }
 
@@ -58,7 +59,9 @@ func (c *Connection) Send(ctx context.Context, replies []*nats.Msg) []error {
 	mark := c.inbox + "." + strconv.FormatUint(c.batches, 36) + "."
 	before := c.nc.Stats().Reconnects
 	for i, m := range replies {
-		m.Reply = mark + strconv.Itoa(i)
+		if !imported(m.Subject) {
+			m.Reply = mark + strconv.Itoa(i)
+		}
 		results[i] = c.nc.PublishMsg(m)
 	}
 	err := c.flush(ctx)
@@ -75,6 +78,11 @@ func (c *Connection) Send(ctx context.Context, replies []*nats.Msg) []error {
 	c.nobody(mark, results)
 	return results
 }
+
+// imported reports whether a reply goes to the account of its asker, by the subject that the server
+// made for it. A reply that asks whether anybody awaits it would leave another such
+// subject there, one for each reply, until this connection ends (nats-server 2.15.2).
+func imported(subject string) bool { return strings.HasPrefix(subject, "_R_.") }
 
 func (c *Connection) subscribe() error {
 	if c.inbox != "" {

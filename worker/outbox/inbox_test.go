@@ -11,24 +11,21 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"protocolq/worker/natstest"
 	"protocolq/worker/outbox"
 )
 
 // connect gives a connection to a server in this process.
 func connect(t testing.TB) (*server.Server, *nats.Conn) {
 	t.Helper()
-	srv := must(server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true, MaxPayload: 1000}))(t)
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	nc := must(nats.Connect("", nats.InProcessServer(srv), nats.ReconnectWait(10*time.Millisecond)))(t)
-	t.Cleanup(nc.Close)
+	srv := natstest.Serve(t, server.Options{MaxPayload: 1000})
+	nc := natstest.Connect(t, srv, nats.ReconnectWait(10*time.Millisecond))
 	return srv, nc
 }
 
 func TestConnectionSaysWhatBecameOfEachReply(t *testing.T) {
 	srv, nc := connect(t)
-	asker := must(nats.Connect("", nats.InProcessServer(srv)))(t)
-	t.Cleanup(asker.Close)
+	asker := natstest.Connect(t, srv)
 	awaits := must(asker.SubscribeSync("_INBOX.a.*"))(t)
 	if err := asker.Flush(); err != nil {
 		t.Fatal(err)

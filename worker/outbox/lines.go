@@ -3,7 +3,6 @@
 package outbox
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -15,9 +14,8 @@ import (
 // Lines takes the lines of runs and asks and publishes each until its stream has it: a
 // [querylog.Publisher], or [querylog.Discard] where there is no query log.
 type Lines interface {
-	// PublishRun returns when the run's line is stored, or ctx ends.
-	PublishRun(ctx context.Context, q *messages.Query, r querylog.Run)
-	// PublishAsk does not block, and calls a.Done once.
+	// PublishRun and PublishAsk do not block, and call Done once.
+	PublishRun(r querylog.Ran)
 	PublishAsk(a querylog.Answered)
 }
 
@@ -37,6 +35,12 @@ func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
 		line.At = calls[0].At
 	}
 	return line, err
+}
+
+// Calls lists the calls of a run and of those that it follows, as far as they can be read.
+func (r *Run) Calls() []querylog.Attempt {
+	calls, _ := callsOf(r)
+	return calls
 }
 
 // callsOf lists the calls of a run and of those it follows: a begin says what came of the call
@@ -89,9 +93,14 @@ func (a *Ask) source() messages.Source {
 	return a.Source
 }
 
-// cameBy is the subject that an ask came in on, without the tokens that the journal does not hold.
+// cameBy is a subject that an ask may have come in on: the plain one, where nothing says who asked.
 func cameBy(a *journal.Ask, names *messages.Names) string {
-	if a.Door == journal.Submit {
+	switch {
+	case a.Asker != "" && a.Door == journal.Submit:
+		return names.SubmitOf(a.Partner, a.Asker)
+	case a.Asker != "":
+		return names.QueryOf(a.Partner) + "." + a.Asker
+	case a.Door == journal.Submit:
 		return names.Submit()
 	}
 	return names.Query()

@@ -10,12 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
 	"protocolq/worker/journal"
+	"protocolq/worker/natstest"
 	"protocolq/worker/outbox"
 	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
@@ -58,12 +57,8 @@ func within(t *testing.T, what string, holds func() bool) {
 }
 
 func TestOutboxOnAServer(t *testing.T) {
-	srv := must(server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}))(t)
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	nc := must(nats.Connect("", nats.InProcessServer(srv)))(t)
-	t.Cleanup(nc.Close)
-	s := &streams{t, must(jetstream.New(nc))(t), must(messages.NewNames(messages.DefaultPrefix))(t)}
+	nc, js := natstest.JetStream(t)
+	s := &streams{t, js, must(messages.NewNames(messages.DefaultPrefix))(t)}
 	s.add(messages.Replies, func(c *jetstream.StreamConfig) {
 		c.MaxMsgSize, c.MaxMsgsPerSubject, c.DiscardNewPerSubject, c.Discard = 600, 2, true, jetstream.DiscardNew
 	})

@@ -22,8 +22,15 @@ type Options struct {
 	Streams Stream         // needed: events and dead letters
 	Lines   Lines          // needed
 	// Done is given the entries of duties that are done, a few together, so that they become told;
-	// needed. It is called by Run, one call after the other, and must not block.
+	// needed. It is called by Run, one call after the other, and must not block, nor call the
+	// Outbox.
 	Done func([]journal.Ref)
+
+	// Run is given each run whose event and line are owed, before they are published; nil: nobody
+	// is.
+	Run func(*Run, *messages.Query, *messages.Result)
+	// Replied is given each reply as it is made, and of what ask; nil: nobody is.
+	Replied func(r *messages.Result, of *Ask, made time.Time)
 
 	CloudEvents bool         // events carry the CloudEvents headers, too
 	Limit       int          // 50,000: duties at once
@@ -95,7 +102,7 @@ func New(o Options) (*Outbox, error) {
 // before it acknowledges any of it, so more would make everybody wait; inboxes have one round trip
 // for all, and lines go together anyway.
 var mostOut = [kinds]int{
-	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 256, askLine: 4096, deadLetter: 64,
+	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 4096, askLine: 4096, deadLetter: 64,
 }
 
 // Add takes a duty, and reports false where there is no room for it: it stays in the journal, and
@@ -142,6 +149,15 @@ func (b *Outbox) Told(entries ...journal.Ref) {
 	b.signal()
 }
 
+// Disown says that entries are no longer what they were, as the journal is another: a duty of the
+// same entry is another duty. Those that are left are published, and not said to be done.
+func (b *Outbox) Disown() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.known)
+	b.again = nil
+}
+
 // Waiting is how many duties are not done. While it is at the limit, see Full, no call should
 // begin.
 func (b *Outbox) Waiting() int { return int(b.waiting.Load()) }
@@ -170,18 +186,17 @@ func (b *Outbox) Drain(ctx context.Context) error {
 
 // Stats are an Outbox's figures.
 type Stats struct {
-	// Waiting counts duties, Lost messages that were refused for good in their shortest form.
-	Waiting int
-	Lost    uint64
-	Sinks   []SinkStats
+	Waiting int         `json:"waiting"` // duties
+	Lost    uint64      `json:"lost"`    // messages that were refused for good in their shortest form
+	Sinks   []SinkStats `json:"sinks"`
 }
 
 // SinkStats are the figures of one sink.
 type SinkStats struct {
-	Name    string // such as "event"
-	Waiting int    // messages
-	Away    bool   // it takes nothing at present
-	Refused uint64 // messages that it refused for good
+	Name    string `json:"name"`    // such as "event"
+	Waiting int    `json:"waiting"` // messages
+	Away    bool   `json:"away"`    // it takes nothing at present
+	Refused uint64 `json:"refused"` // messages that it refused for good
 }
 
 // Stats gives the figures as they are now.
@@ -208,7 +223,7 @@ func (b *Outbox) Run(ctx context.Context) error {
 		b.take(now)
 		for _, s := range b.sinks {
 			if batch := s.take(now); len(batch) > 0 {
-				b.send(ctx, s, batch, inboxes, &senders)
+				b.send(s, batch, inboxes)
 			}
 		}
 		if at := b.next(); !at.IsZero() {
@@ -294,9 +309,16 @@ func (b *Outbox) giveUpSilent() (done []*task) {
 // open makes the parcels of a duty.
 func (b *Outbox) open(t *task, now time.Time) {
 	t.q = b.query(&t.duty, now)
-	for _, k := range owed(&t.duty, &t.q, &b.o.Names, b.o.Deaths) {
+	if t.duty.Run != nil && t.duty.Run.Answer.Verdict != journal.Released && b.o.Run != nil {
+		r := b.resultOfRun(t)
+		b.o.Run(t.duty.Run, &t.q, &r)
+	}
+	all := owed(&t.duty, &t.q, &b.o.Names, b.o.Deaths)
+	parcels := make([]parcel, len(all))
+	for i, k := range all {
 		t.left++
-		p := &parcel{task: t, kind: k}
+		p := &parcels[i]
+		p.task, p.kind = t, k
 		if k == durableReply {
 			p.lane = t.duty.Ask.Ask.Reply
 		}
@@ -314,6 +336,8 @@ func (b *Outbox) query(d *Duty, now time.Time) (q messages.Query) {
 		q = *d.Ask.Read
 	case d.Ask != nil:
 		data, partner = d.Ask.Ask.Query, d.Ask.Ask.Partner
+	case d.Run != nil && d.Run.Read != nil:
+		q, partner = *d.Run.Read, d.Run.Answer.Partner
 	case d.Run != nil:
 		data, partner = d.Run.Query, d.Run.Answer.Partner
 	}
@@ -339,15 +363,17 @@ func (b *Outbox) misread(entry journal.Ref, err error, now time.Time) {
 // finish says that duties are done, unless they were told meanwhile. refs are done already.
 func (b *Outbox) finish(tasks []*task, refs []journal.Ref) {
 	b.mu.Lock()
+	defer b.mu.Unlock() // also for Done: what it is given is not of a log that was forgotten meanwhile
 	for _, t := range tasks {
 		if !t.done {
 			t.done = true
-			refs = append(refs, t.duty.Entry)
+			if b.known[t.duty.Entry] == t {
+				refs = append(refs, t.duty.Entry)
+			}
 			t.duty, t.q = Duty{Entry: t.duty.Entry}, messages.Query{} // known until it is told, no longer held
 			b.oneLess()
 		}
 	}
-	b.mu.Unlock()
 	if len(refs) > 0 {
 		b.o.Done(refs)
 	}

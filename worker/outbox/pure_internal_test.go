@@ -79,6 +79,11 @@ func TestOwed(t *testing.T) {
 func TestUnanswered(t *testing.T) {
 	second := &journal.Begin{Run: "run-1", Attempt: 2, Before: journal.Outcome{Code: "SYSTEM_ERROR"}}
 	deadline := messages.Message(messages.DeadlinePassed)
+	result, err := messages.Result{V: 1, Outcome: messages.Unknown, Code: "SYSTEM_ERROR", Attempts: 5}.Encode(messages.MsgPack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := &journal.Answer{Run: "run-1", Verdict: journal.Failed, Code: "SYSTEM_ERROR", Result: result}
 	tests := []struct {
 		name string
 		a    Ask
@@ -90,7 +95,10 @@ func TestUnanswered(t *testing.T) {
 			messages.Result{V: 1, Run: "run-1", Outcome: messages.Unknown, Code: "DEADLINE", Message: deadline, Retryable: true, Attempts: 1}, "DEADLINE"},
 		{"in the second attempt", Ask{Why: messages.DeadlinePassed, UnderWay: second}, messages.Result{V: 1, Run: "run-1", Outcome: messages.Unknown, Code: "DEADLINE",
 			Message: deadline + "; the last attempt came to SYSTEM_ERROR", Retryable: true, Attempts: 2}, "SYSTEM_ERROR"},
+		{"in the cool-down", Ask{Why: messages.DeadlinePassed, Failed: failed}, messages.Result{V: 1, Run: "run-1", Outcome: messages.Unknown, Code: "DEADLINE",
+			Message: deadline + "; the last attempt came to SYSTEM_ERROR", Retryable: true, Attempts: 5}, "SYSTEM_ERROR"},
 		{"conflict", Ask{Why: messages.KeyConflict, UnderWay: second}, messages.Result{V: 1, Outcome: messages.Refused, Code: "KEY_CONFLICT", Message: messages.Message(messages.KeyConflict)}, "SYSTEM_ERROR"},
+		{"forgotten", Ask{Why: messages.Forgotten}, messages.Result{V: 1, Outcome: messages.Unknown, Code: "FORGOTTEN", Message: messages.Message(messages.Forgotten)}, "FORGOTTEN"},
 		{"a code of a newer worker", Ask{Why: "NEW"}, messages.Result{V: 1, Outcome: messages.Unknown, Code: "NEW", Retryable: true}, "NEW"},
 	}
 	for _, tt := range tests {
@@ -132,7 +140,7 @@ func TestOwn(t *testing.T) {
 
 func TestReplyHeaders(t *testing.T) {
 	signed := messages.Result{Run: "run-1", Outcome: messages.Signed}
-	own := func(code string) messages.Result { return ownCode(code) }
+	own := func(code string) messages.Result { return messages.CodeResult(code) }
 	tests := []struct {
 		name string
 		p    reply
@@ -228,6 +236,14 @@ func TestAskLine(t *testing.T) {
 	want.Door, want.Subject, want.Source = "submit", "protocol.submit", "asked"
 	if got := askLineOf(a, &r, made, namesOf(t)); got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+	// The asker's name is part of who it is.
+	a.Ask.Partner, a.Ask.Asker = "2088", "booking"
+	for door, subject := range map[journal.Door]string{journal.Submit: "protocol.submit.2088.booking", journal.Await: "protocol.query.2088.booking"} {
+		a.Ask.Door = door
+		if got := askLineOf(a, &r, made, namesOf(t)).Subject; got != subject {
+			t.Errorf("came by %s, want %s", got, subject)
+		}
 	}
 }
 

@@ -14,26 +14,29 @@ import (
 // crashedRetryAfter is when who is given a crash may ask again: the key is free by then.
 const crashedRetryAfter = time.Second
 
-// ownCode is the Result that one of our own codes comes to.
-func ownCode(code string) messages.Result {
-	r := messages.Result{V: messages.Version, Outcome: messages.Unknown, Code: code, Message: messages.Message(code)}
-	if o, ok := messages.OutcomeOf(code); ok {
-		r.Outcome = o
-	}
-	r.Retryable = r.Outcome == messages.Unknown
-	return r
-}
-
 // unanswered is the Result of an ask that no answer settles, but for what is the asker's own. One
-// whose deadline passed while a run was under way is given that run, its attempts and what came of
-// the last one that has ended.
+// whose deadline passed while a run was under way, or the key cooled down after one, is given that
+// run, its attempts and what came of the last one that has ended.
 func unanswered(a *Ask) messages.Result {
-	r := ownCode(a.Why)
-	if b := a.UnderWay; b != nil && a.Why == messages.DeadlinePassed {
-		r.Run, r.Attempts = b.Run, b.Attempt
-		if b.Before.Code != "" {
-			r.Message += "; the last attempt came to " + b.Before.Code
+	r := messages.CodeResult(a.Why)
+	if a.Note != "" {
+		r.Message += "; " + a.Note
+	}
+	if a.Why != messages.DeadlinePassed {
+		return r
+	}
+	last := ""
+	switch b := a.UnderWay; {
+	case b != nil:
+		r.Run, r.Attempts, last = b.Run, b.Attempt, b.Before.Code
+	case a.Failed != nil:
+		r.Run, last = a.Failed.Run, a.Failed.Code
+		if was, _, err := messages.DecodeResult(a.Failed.Result, ""); err == nil {
+			r.Attempts = was.Attempts
 		}
+	}
+	if last != "" {
+		r.Message += "; the last attempt came to " + last
 	}
 	return r
 }
@@ -45,6 +48,8 @@ func lastCode(a *Ask) string {
 		return a.Answer.Code
 	case b != nil && b.Before.Code != "":
 		return b.Before.Code
+	case a.Failed != nil && a.Failed.Code != "":
+		return a.Failed.Code
 	}
 	return a.Why
 }
@@ -72,6 +77,7 @@ func own(a *Ask, q *messages.Query, r *messages.Result, made time.Time) messages
 type answer struct {
 	key, partner string
 	result       messages.Result
+	encoded      bool // for one asker, so that who comes now is another
 	shared       map[messages.Encoding]*messages.Shared
 }
 
@@ -81,17 +87,26 @@ func newAnswer(a *journal.Answer, key, partner string) (*answer, error) {
 	if err != nil {
 		// Whatever it was, nobody can say it any more: never a "no".
 		err = fmt.Errorf("read the result of run %s: %w", a.Run, err)
-		r = ownCode(messages.Crashed)
+		r = messages.CodeResult(messages.Crashed)
 	}
 	r.V, r.Run, r.Key, r.Partner = messages.Version, a.Run, key, partner
+	r.Question = messages.QuestionText(a.Question)
 	if r.Message == "" {
 		r.Message = messages.Message(r.Code)
 	}
-	return &answer{key, partner, r, map[messages.Encoding]*messages.Shared{}}, err
+	return &answer{key: key, partner: partner, result: r}, err
 }
 
-// encode writes the Result of one asker.
+// encode writes the Result of one asker. Most runs have one: what is shared is written when a
+// second comes.
 func (a *answer) encode(e messages.Encoding, o messages.Own) ([]byte, error) {
+	if !a.encoded {
+		a.encoded = true
+		return a.result.With(o).Encode(e)
+	}
+	if a.shared == nil {
+		a.shared = map[messages.Encoding]*messages.Shared{}
+	}
 	s := a.shared[e]
 	if s == nil {
 		var err error

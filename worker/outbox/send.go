@@ -3,11 +3,9 @@
 package outbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -52,12 +50,12 @@ type ready struct {
 }
 
 // send sends what a sink gave.
-func (b *Outbox) send(ctx context.Context, s *sink, batch []*parcel, inboxes chan<- []*ready, senders *sync.WaitGroup) {
+func (b *Outbox) send(s *sink, batch []*parcel, inboxes chan<- []*ready) {
 	var replies []*ready
 	for _, p := range batch {
 		switch s.kind {
 		case runLine:
-			b.publishRun(ctx, p, senders)
+			b.publishRun(p)
 			continue
 		case askLine:
 			b.publishAsk(p)
@@ -113,7 +111,7 @@ func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
 	case p.kind == event:
 		r := b.resultOfRun(t)
 		e := eventOf(t.duty.Run, &t.q, &r, p.cut)
-		return eventMessage(&e, &r, &b.o.Names, b.o.CloudEvents)
+		return eventMessage(&e, &r, t.duty.Run.Trace, &b.o)
 	case p.kind == deadLetter && t.duty.Corrupt != nil:
 		l := deadBatch(t.duty.Corrupt, &b.o.Names)
 		return l.message(&b.o.Names, p.cut), nil
@@ -132,13 +130,16 @@ func (b *Outbox) reply(p *parcel) (*nats.Msg, error) {
 	to := reply{to: ask.Reply, encoding: messages.EncodingOf(ask.Encoding), trace: ask.Trace,
 		token: ask.Token, durable: p.kind == durableReply}
 	o := own(t.duty.Ask, &t.q, &r, t.made)
+	if b.o.Replied != nil && !p.counted {
+		p.counted = true
+		b.o.Replied(&r, t.duty.Ask, t.made)
+	}
 	var body []byte
 	var err error
 	if shared != nil {
 		body, err = shared.encode(to.encoding, o)
 	} else {
-		r.ID, r.Meta, r.RetryAfterMs, r.AnsweredAtMs = o.ID, o.Meta, o.RetryAfterMs, o.AnsweredAtMs
-		body, err = r.Encode(to.encoding)
+		body, err = r.With(o).Encode(to.encoding)
 	}
 	if err != nil {
 		return nil, err
@@ -152,7 +153,7 @@ func (b *Outbox) resultOfAsk(t *task) (r messages.Result, shared *answer) {
 	a := t.duty.Ask
 	if a.Answer == nil {
 		r = unanswered(a)
-		r.Key, r.Partner = t.q.Key, t.q.Partner
+		r.Key, r.Partner, r.Question = t.q.Key, t.q.Partner, messages.QuestionText(a.Ask.Question)
 		return r, nil
 	}
 	shared, err := b.answers.of(a.Answer, t.q.Key, t.q.Partner)
@@ -171,19 +172,15 @@ func (b *Outbox) resultOfRun(t *task) messages.Result {
 	return shared.result
 }
 
-// publishRun publishes the line of a run. Lines waits until it is stored, so each has a goroutine;
-// they are bounded by the sink.
-func (b *Outbox) publishRun(ctx context.Context, p *parcel, senders *sync.WaitGroup) {
+// publishRun publishes the line of a run.
+func (b *Outbox) publishRun(p *parcel) {
 	t := p.task
 	r := b.resultOfRun(t)
 	line, err := runLineOf(t.duty.Run, &r)
 	if err != nil {
 		b.misread(t.duty.Entry, err, time.Now())
 	}
-	senders.Go(func() {
-		b.o.Lines.PublishRun(ctx, &t.q, line)
-		b.ended(p, ctx.Err())
-	})
+	b.o.Lines.PublishRun(querylog.Ran{Query: &t.q, Run: line, Done: func(written bool) { b.written(p, written) }})
 }
 
 // publishAsk publishes the line of an ask.
@@ -191,13 +188,16 @@ func (b *Outbox) publishAsk(p *parcel) {
 	t := p.task
 	r, _ := b.resultOfAsk(t)
 	line := askLineOf(t.duty.Ask, &r, t.made, &b.o.Names)
-	b.o.Lines.PublishAsk(querylog.Answered{Query: &t.q, Ask: line, Done: func(written bool) {
-		if written {
-			b.ended(p, nil)
-			return
-		}
-		b.ended(p, errNotWritten)
-	}})
+	b.o.Lines.PublishAsk(querylog.Answered{Query: &t.q, Ask: line, Done: func(written bool) { b.written(p, written) }})
+}
+
+// written hands the end of a line to Run.
+func (b *Outbox) written(p *parcel, written bool) {
+	var err error
+	if !written {
+		err = errNotWritten
+	}
+	b.ended(p, err)
 }
 
 // end decides what follows from what became of a parcel.
@@ -228,12 +228,15 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 		b.alarm(s, err, now)
 	default:
 		s.failed(p, now)
-		if s.fails == 1 && !publish.Full(err) {
-			return // one acknowledgement that was lost says nothing of its stream
+		if now.Sub(s.since) < lasting && !publish.Full(err) {
+			return // an acknowledgement was lost, or a leader is elected
 		}
 		b.alarm(s, err, now)
 	}
 }
+
+// lasting is how long a stream may be away before that is an error: an election is over by then.
+const lasting = 10 * time.Second
 
 // alarm says what does not get through.
 func (b *Outbox) alarm(s *sink, err error, now time.Time) {

@@ -10,15 +10,16 @@ import (
 
 // parcel is one message that a duty owes, until it is acknowledged.
 type parcel struct {
-	task   *task
-	kind   kind
-	dead   *dead     // of a dead letter that takes the place of a refused reply
-	lane   string    // the subject of a durable reply, which may be full by itself; "" of all else
-	cut    int       // how often it was cut for its size
-	tries  int       // how often it did not get through
-	missed int       // how often nobody was there for a reply
-	probe  bool      // it is on its way to find out whether the sink is back
-	due    time.Time // not before
+	task    *task
+	kind    kind
+	dead    *dead     // of a dead letter that takes the place of a refused reply
+	lane    string    // the subject of a durable reply, which may be full by itself; "" of all else
+	cut     int       // how often it was cut for its size
+	tries   int       // how often it did not get through
+	missed  int       // how often nobody was there for a reply
+	counted bool      // it is among the replies that were counted
+	probe   bool      // it is on its way to find out whether the sink is back
+	due     time.Time // not before
 }
 
 // sink is a queue in front of one place. It belongs to the goroutine of Run but for its atomic
@@ -32,6 +33,7 @@ type sink struct {
 	later   parcels          // to be tried again, by when
 	out     int              // on their way
 	fails   int              // tries in a row that found it away
+	since   time.Time        // the first of them
 	until   time.Time        // no probe before
 	probing bool             // one is on its way
 	lanes   map[string]*lane // subjects that are full
@@ -140,7 +142,9 @@ func (s *sink) well() (back bool) {
 func (s *sink) failed(p *parcel, now time.Time) {
 	if !s.away.Load() || !s.until.After(now) {
 		s.away.Store(true)
-		s.fails++
+		if s.fails++; s.fails == 1 {
+			s.since = now
+		}
 		s.until = now.Add(waitAfter(s.fails))
 	}
 	p.tries++

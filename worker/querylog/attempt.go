@@ -4,9 +4,12 @@ package querylog
 
 import "fmt"
 
+// usualAttempt has room for most calls, in bytes.
+const usualAttempt = 96
+
 // Encode writes what the log shows of the call, to go into the line of its run later.
 func (a Attempt) Encode() []byte {
-	c := &codec{writing: true}
+	c := &codec{writing: true, out: make([]byte, 0, usualAttempt)}
 	c.object(func() { a.fields(c) })
 	return c.out
 }

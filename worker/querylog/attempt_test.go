@@ -14,7 +14,7 @@ func TestAttemptByItself(t *testing.T) {
 	for _, want := range []querylog.Attempt{
 		{},
 		{At: at, Cut: true},
-		{At: at, DNS: 1, Connect: 2000, TLS: 3000, FirstByte: 4000, Body: 5000, Total: 6000, Code: "SYSTEM_ERROR", Class: "temp", HTTPStatus: 503, Bytes: 77, Reused: true},
+		{At: at, DNS: 1, Connect: 2000, TLS: 3000, FirstByte: 4000, Body: 5000, Total: 6000, Code: "SYSTEM_ERROR", Class: "temp", HTTPStatus: 503, Bytes: 77, Reused: true, ContentType: "text/html"},
 	} {
 		data := want.Encode()
 		got, err := querylog.DecodeAttempt(data)

@@ -4,6 +4,7 @@ package querylog
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -19,14 +20,17 @@ const (
 	askLinger       = 20 * time.Millisecond // also of the acknowledgement
 	rememberedEvery = 100 * time.Millisecond
 	tryFor          = 5 * time.Second
+	lasting         = 10 * time.Second      // that is an error; an election is over by then
 	firstTryAgain   = 50 * time.Millisecond // doubles
 	lastTryAgain    = 2 * time.Second
-	saidEvery       = 30 * time.Second // that lines were refused for good
+	saidEvery       = 30 * time.Second // that lines were lost
 )
 
 // publishRuns publishes the lines of runs. Those that come together while the last ones are on
 // their way go into one message: a disk is synced once for all of them.
 func (p *Publisher) publishRuns(ctx context.Context) {
+	var room []Ran // of the batch before
+	c := &codec{writing: true}
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,25 +39,26 @@ func (p *Publisher) publishRuns(ctx context.Context) {
 		}
 		p.mu.Lock()
 		runs := p.runs
-		p.runs = nil
+		p.runs = room
 		p.mu.Unlock()
-		lines := make([]Line, len(runs))
 		for i := range runs {
-			lines[i] = runs[i].line
+			runs[i].Run = p.masker.run(runs[i].Query, runs[i].Run)
 		}
-		if !p.publishAll(ctx, p.o.Names.LogRun(), JoinRuns(lines), halvesOfRuns) {
-			return
+		lines, faults := encodeRuns(runs, c)
+		if len(faults) > 0 {
+			p.refuse(len(faults), faults[0])
 		}
+		written := p.publishAll(ctx, p.o.Names.LogRun(), JoinRuns(lines), halvesOfRuns)
 		for i := range runs {
-			close(runs[i].written)
+			runs[i].Done(written)
 		}
+		room, c.out = roomOf(runs), roomOf(c.out)
 	}
 }
 
-// publishAsks publishes the lines of stored asks, as many as have come together, and in the end
-// gives back those that wait.
+// publishAsks publishes the lines of stored asks, as many as have come together.
 func (p *Publisher) publishAsks(ctx context.Context) {
-	defer p.giveBack()
+	var room []Answered // of the batch before
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,7 +74,7 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 		}
 		p.mu.Lock()
 		answered := p.asks
-		p.asks = nil
+		p.asks = room
 		p.mu.Unlock()
 		for some := range slices.Chunk(answered, MaxAsks) {
 			lines := make([]Ask, len(some))
@@ -81,15 +86,29 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 				some[i].Done(written)
 			}
 		}
+		room = roomOf(answered)
 	}
+}
+
+// roomOf empties what a batch lay in, for the next one to lie there: to grow anew each time was a
+// twelfth of what a worker allocates. Where it is quieter than it was the room is given up.
+func roomOf[T any](s []T) []T {
+	clear(s)
+	if len(s) < cap(s)/4 {
+		return nil
+	}
+	return s[:0]
 }
 
 // giveBack ends all that wait, and whatever comes from now on.
 func (p *Publisher) giveBack() {
 	p.mu.Lock()
-	asks := p.asks
-	p.asks, p.ended = nil, true
+	runs, asks := p.runs, p.asks
+	p.runs, p.asks, p.ended = nil, nil, true
 	p.mu.Unlock()
+	for i := range runs {
+		runs[i].Done(false)
+	}
 	for i := range asks {
 		asks[i].Done(false)
 	}
@@ -109,7 +128,7 @@ func (p *Publisher) publishLines(ctx context.Context, asks []Ask) (written bool)
 func (p *Publisher) publishRemembered(ctx context.Context) {
 	tick := time.NewTicker(rememberedEvery)
 	defer tick.Stop()
-	var room []Ask // of the batch before: to grow anew each time was a third of what a hot key allocates
+	var room []Ask // of the batch before
 	for ended := false; !ended; {
 		select {
 		case <-ctx.Done():
@@ -118,21 +137,18 @@ func (p *Publisher) publishRemembered(ctx context.Context) {
 		}
 		p.mu.Lock()
 		asks := p.remembered
-		p.remembered = room[:0]
+		p.remembered = room
 		p.mu.Unlock()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
 		switch written := p.publishLines(last, asks); {
 		case written:
 		case ended:
-			p.lost.Add(uint64(len(asks)))
+			p.lose(len(asks), errEnded, "is the stream of the query log there?")
 		default:
 			p.keep(asks...) // with the next ones, as long as there is room
 		}
 		cancel()
-		clear(asks)
-		if room = asks; len(asks) < cap(asks)/4 { // quieter than it was
-			room = nil
-		}
+		room = roomOf(asks)
 	}
 }
 
@@ -160,16 +176,23 @@ func (p *Publisher) publishAll(ctx context.Context, subject string, lines []Line
 // that ctx ended first. While the stream is full or away it says so, once. One acknowledgement that
 // was lost, as by a machine that stood still, says nothing of it.
 func (p *Publisher) publish(ctx context.Context, subject string, line Line) (refusal error, ended bool) {
+	begun := time.Now()
 	for tries, wait := 1, firstTryAgain; ; tries, wait = tries+1, min(2*wait, lastTryAgain) {
-		_, err := p.o.To.PublishWithin(ctx, tryFor, &nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
+		_, err := p.o.To.PublishWithin(ctx, tryFor,
+			&nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
 		if err == nil || publish.Permanent(err) { // then it answers, too
-			if p.full.Swap(false) {
+			p.full.Store(false)
+			if p.loud.Swap(false) {
 				p.log.Info("query log is written again")
 			}
 			return err, false
 		}
-		if (tries > 1 || publish.Full(err)) && !p.full.Swap(true) {
-			p.log.Error("query log not written: no new gateway calls", "err", err, "hint", "is a recorder running, and does the database take its rows?")
+		if tries > 1 || publish.Full(err) {
+			p.full.Store(true)
+		}
+		if (time.Since(begun) >= lasting || publish.Full(err)) && !p.loud.Swap(true) {
+			p.log.Error("query log not written, its lines wait", "err", err, "hint",
+				"is its stream there, is a recorder running, and does the database take its rows?")
 		}
 		select {
 		case <-ctx.Done():
@@ -179,13 +202,19 @@ func (p *Publisher) publish(ctx context.Context, subject string, line Line) (ref
 	}
 }
 
-// refuse counts lines that can be in no stream, or not in this one, and says so now and then.
+var errEnded = errors.New("the worker has ended")
+
+// refuse counts lines that can be in no stream, or not in this one.
 func (p *Publisher) refuse(n int, err error) {
+	p.lose(n, err, "do the stream of the query log and the server take messages of 64 KiB?")
+}
+
+// lose counts lines that never come into the stream, and says so now and then.
+func (p *Publisher) lose(n int, err error, hint string) {
 	p.lost.Add(uint64(n))
 	now := time.Now().UnixNano()
 	if said := p.said.Load(); said != 0 && now-said < int64(saidEvery) || !p.said.CompareAndSwap(said, now) {
 		return
 	}
-	p.log.Error("line not logged", "err", err, "lost", p.lost.Load(),
-		"hint", "do the stream of the query log and the server take messages of 64 KiB?")
+	p.log.Error("line not logged", "err", err, "lost", p.lost.Load(), "hint", hint)
 }

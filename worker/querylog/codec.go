@@ -1,4 +1,5 @@
-// One walk over the fields of a line, which writes or reads them: MessagePack maps of short names, nothing that is zero.
+// One walk over the fields of a line, which writes or reads them: MessagePack maps of short names,
+// nothing that is zero.
 
 package querylog
 
@@ -6,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,21 +19,42 @@ import (
 type codec struct {
 	writing bool
 	out     []byte // writing
-	entries int    // writing: of the map that is open
+	fields  int    // writing: of the map that is open
 	depth   int    // writing: how many maps are open
 	place   int    // writing: the place of the next field of the outermost map among all that it may have
+	marking bool   // writing: marks are wanted
 	marks   []mark // writing: the fields of the outermost map
 
 	in      *pack.Reader // reading
 	open    []entry      // reading: what the map that is open holds
+	entries []entry      // reading: those of all maps that are open, the outermost first
+	words   words        // reading: short texts that came before
 	follows bool         // reading: a value may be nil, see followHead
 	err     error
 }
 
-// entry is one name of a map, with where its value begins.
+// entry is one name of a map, in the bytes of the line, with where its value begins.
 type entry struct {
-	name string
+	name []byte
 	at   int
+}
+
+// words are texts that come again and again in a line, such as partners and outcomes: each is kept
+// once. Nil keeps none.
+type words map[string]string
+
+// mostWords is how many a line may have; what comes beyond is copied.
+const mostWords = 64
+
+func (w words) of(b []byte) string {
+	if s, ok := w[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if w != nil && len(w) < mostWords {
+		w[s] = s
+	}
+	return s
 }
 
 // mark is where a field of a map lies in what was written.
@@ -65,28 +86,28 @@ func (c *codec) fault(name string, err error) {
 
 // object writes or reads one map, whose fields walk visits.
 func (c *codec) object(walk func()) {
-	outer, entries := c.open, c.entries
-	defer func() { c.open, c.entries = outer, entries }()
 	if c.writing {
-		head := len(c.out)
-		c.out, c.entries = pack.AppendMap(c.out, 0), 0
+		outer, head := c.fields, len(c.out)
+		c.out, c.fields = pack.AppendMap(c.out, 0), 0
 		if c.depth++; c.depth == 1 {
 			c.place, c.marks = 0, c.marks[:0]
 		}
 		walk()
 		c.depth--
-		pack.SetCount(c.out[head:], c.entries)
+		pack.SetCount(c.out[head:], c.fields)
+		c.fields = outer
 		return
 	}
 	if c.err != nil {
 		return
 	}
-	if c.open, c.err = c.mapping(); c.err != nil {
-		return
+	outer, n := c.open, len(c.entries)
+	if c.open, c.err = c.mapping(); c.err == nil {
+		end := c.in.At()
+		walk()
+		c.in.Seek(end)
 	}
-	end := c.in.At()
-	walk()
-	c.in.Seek(end)
+	c.open, c.entries = outer, c.entries[:n]
 }
 
 // maxNames bounds the names of one map: more than any version will send.
@@ -98,21 +119,23 @@ func (c *codec) mapping() ([]entry, error) {
 	if n > maxNames {
 		return nil, fmt.Errorf("a map has %d names, at most %d", n, maxNames)
 	}
-	all := make([]entry, 0, n)
+	first := len(c.entries)
 	for range n {
-		e := entry{name: c.in.Text(), at: c.in.At()}
+		e := entry{name: c.in.TextBytes(), at: c.in.At()}
 		if err := c.in.Err(); err != nil {
 			return nil, fmt.Errorf("a name: %w", err)
 		}
-		if slices.ContainsFunc(all, func(earlier entry) bool { return earlier.name == e.name }) {
-			return nil, fmt.Errorf("%.40q comes twice", e.name)
+		for _, earlier := range c.entries[first:] {
+			if string(earlier.name) == string(e.name) {
+				return nil, fmt.Errorf("%.40q comes twice", e.name)
+			}
 		}
-		all = append(all, e)
+		c.entries = append(c.entries, e)
 		if c.in.Skip(); c.in.Err() != nil {
 			return nil, fmt.Errorf("%.40q: %w", e.name, c.in.Err())
 		}
 	}
-	return all, c.in.Err()
+	return c.entries[first:], c.in.Err()
 }
 
 // name begins a field. It reports whether there is a value to write or to read;
@@ -121,11 +144,11 @@ func (c *codec) name(name string, zero bool) bool {
 	if c.writing {
 		from := len(c.out)
 		if !zero {
-			c.entries++
+			c.fields++
 			c.out = pack.AppendText(c.out, name)
 		}
 		if c.depth == 1 {
-			if !zero {
+			if !zero && c.marking {
 				c.marks = append(c.marks, mark{c.place, from, len(c.out)})
 			}
 			c.place++
@@ -136,7 +159,7 @@ func (c *codec) name(name string, zero bool) bool {
 		return false
 	}
 	for i := range c.open {
-		if c.open[i].name == name {
+		if string(c.open[i].name) == name {
 			c.in.Seek(c.open[i].at)
 			return true
 		}
@@ -144,7 +167,8 @@ func (c *codec) name(name string, zero bool) bool {
 	return false
 }
 
-// none passes over the word that a field of the ask before is not there any more, if that is what comes.
+// none passes over the word that a field of the ask before is not there any more, if that is what
+// comes.
 func (c *codec) none() bool {
 	return c.follows && c.err == nil && c.in.Nil()
 }
@@ -161,7 +185,13 @@ func (c *codec) text(name string, v *string, most int) {
 		*v = ""
 		return
 	}
-	s, err := c.in.Text(), c.in.Err()
+	b, err := c.in.TextBytes(), c.in.Err()
+	s := ""
+	if most == maxWord {
+		s = c.words.of(b)
+	} else {
+		s = string(b)
+	}
 	if err == nil && clean(s, most) != s {
 		err = fmt.Errorf("%d bytes, or not plain text", len(s))
 	}

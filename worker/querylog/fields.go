@@ -1,4 +1,5 @@
-// The names that lines have on the wire: one list for both ways, so that writing and reading cannot differ.
+// The names that lines have on the wire: one list for both ways, so that writing and reading cannot
+// differ.
 
 package querylog
 
@@ -12,7 +13,8 @@ const (
 	maxMask    = 64
 )
 
-// fields lists what a run's line holds. The names are never given another meaning; new ones are added.
+// fields lists what a run's line holds. The names are never given another meaning; new ones are
+// added.
 func (r *Run) fields(c *codec) {
 	c.text("run", &r.ID, maxID)
 	c.time("at", &r.At)
@@ -46,6 +48,7 @@ func (a *Attempt) fields(c *codec) {
 	c.count("size", &a.Bytes)
 	c.flag("reused", &a.Reused)
 	c.flag("cut", &a.Cut)
+	c.text("type", &a.ContentType, maxID)
 }
 
 func (a *Ask) fields(c *codec) {
@@ -71,6 +74,7 @@ func (a *Ask) fields(c *codec) {
 	c.text("out", &a.Outcome, maxWord)
 	c.text("code", &a.Code, maxWord)
 	c.text("trace", &a.Trace, maxWord)
+	c.text("field", &a.Field, maxWord)
 }
 
 // shownSubject is subject with each token that may name a person as ***. The

@@ -50,7 +50,8 @@ func (g *gathered) add(msg jetstream.Msg) {
 // rejection says that msg was there, and nothing of what it held. The words of
 // fault are ours.
 func rejection(msg jetstream.Msg, fault error) Rejected {
-	r := Rejected{At: time.Now(), Subject: shownSubject(clean(msg.Subject(), maxSubject), ""), Size: len(msg.Data()), Reason: reason(fault)}
+	r := Rejected{At: time.Now(), Subject: shownSubject(clean(msg.Subject(), maxSubject), ""), Size: len(msg.Data()),
+		Reason: reason(fault)}
 	if meta, err := msg.Metadata(); err == nil {
 		r.At, r.Stream = meta.Timestamp, meta.Sequence.Stream
 	}
@@ -67,7 +68,8 @@ func reason(fault error) string {
 
 // rejected is the single message of g as a rejected row.
 func (g *gathered) rejected(fault error) *gathered {
-	return &gathered{msgs: g.msgs, made: []made{{fault: fault}}, batch: Batch{Rejected: []Rejected{rejection(g.msgs[0], fault)}}}
+	return &gathered{msgs: g.msgs, made: []made{{fault: fault}},
+		batch: Batch{Rejected: []Rejected{rejection(g.msgs[0], fault)}}}
 }
 
 // hopeless: even that a line was rejected cannot be stored, so it is no fault of lines.
@@ -99,29 +101,48 @@ func (g *gathered) with(other *gathered) *gathered {
 	return &gathered{msgs: append(g.msgs[:len(g.msgs):len(g.msgs)], other.msgs...)}
 }
 
-// behind is how many messages were still to come after the last of these.
-func (g *gathered) behind() uint64 {
-	if len(g.msgs) == 0 {
-		return 0
-	}
-	meta, err := g.msgs[len(g.msgs)-1].Metadata()
-	if err != nil {
-		return 0
-	}
-	return meta.NumPending
-}
-
 // acknowledge takes the messages out of the stream. A lost word has the line
 // delivered again, which changes nothing.
-func (g *gathered) acknowledge(log *slog.Logger) {
+func (g *gathered) acknowledge(log *slog.Logger, rejected *rejections) {
 	for i, msg := range g.msgs {
 		if fault := g.made[i].fault; fault != nil {
-			log.Error("message rejected", "subject", shownSubject(msg.Subject(), ""), "size", len(msg.Data()), "reason", reason(fault))
+			rejected.log(log, msg, fault)
 			_ = msg.TermWithReason("rejected: " + reason(fault))
 			continue
 		}
 		_ = msg.Ack()
 	}
+}
+
+// rejections are the messages that were rejected, which the operator is shown now and then: each is
+// a row of the database. The zero value holds none.
+type rejections struct {
+	n    int // since then
+	said time.Time
+}
+
+// log says that msg is rejected, for all that were since the last time.
+func (r *rejections) log(log *slog.Logger, msg jetstream.Msg, fault error) {
+	r.n++
+	now := time.Now()
+	if now.Sub(r.said) < saidEvery {
+		return
+	}
+	log.Error("message rejected", "times", r.n, "subject", shownSubject(msg.Subject(), ""), "size", len(msg.Data()),
+		"reason", reason(fault))
+	r.n, r.said = 0, now
+}
+
+// leaveFor is how long a message of a kind that this recorder does not know is left to others, of a
+// later version: a fleet that is being replaced. Then it is rejected.
+const leaveFor = 5*time.Minute - leftDelay
+
+// leftDelay is after how long it is looked at again.
+const leftDelay = 30 * time.Second
+
+// leftToOthers decides whether a message on this subject, and so old, is left.
+func leftToOthers(subject string, age time.Duration) bool {
+	return !strings.HasSuffix(subject, ".run") && !strings.HasSuffix(subject, ".ask") && age.Abs() < leaveFor
 }
 
 // giveBack returns the messages to the stream for whoever can write them, and

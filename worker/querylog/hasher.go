@@ -96,10 +96,11 @@ func NewHasher(material []byte) (*Hasher, error) {
 	}
 	if len(secrets) == 0 {
 		if isDressedHex(material) {
-			return nil, errors.New("holds hex in UTF-16, in quotes or behind a byte order mark: save it as plain text")
+			return nil, errors.New("holds hex in UTF-16, in quotes or after a byte order mark: save it as plain text")
 		}
 		if len(bytes.TrimSpace(material)) < minKey {
-			return nil, fmt.Errorf("holds %d bytes; a key has %d or more, for instance by: openssl rand -hex 32", len(bytes.TrimSpace(material)), minKey)
+			return nil, fmt.Errorf("holds %d bytes; a key has %d or more, for instance by: openssl rand -hex 32",
+				len(bytes.TrimSpace(material)), minKey)
 		}
 		secrets = [][]byte{bytes.Clone(material)}
 	}
@@ -145,7 +146,8 @@ func (h *Hasher) Version() string { return h.current.version }
 
 // Knows reports whether a row of this version can be found by h: "" is of one that names nobody.
 func (h *Hasher) Knows(version string) bool {
-	return version == "" || version == h.current.version || slices.ContainsFunc(h.older, func(k key) bool { return k.version == version })
+	return version == "" || version == h.current.version ||
+		slices.ContainsFunc(h.older, func(k key) bool { return k.version == version })
 }
 
 // Email is a login as the log may hold it. Spellings that ask the same question

@@ -1,20 +1,19 @@
 // The two kinds of lines of the query log: a run of the gateway, and one ask for its answer.
 
-// Package querylog is what is written down of every query, and how it comes
-// into a database.
+// Package querylog is the record that is kept of every query, and its way into a database.
 //
 //	worker ── Run, Ask ──► Publisher (masks) ──► stream LOG ── Recorder ──► a Writer, which is a database
 //
-// A worker gives what it did to a Publisher, or to Discard where there is no query log, and never
-// waits for the database. The Recorder reads the stream, writes whole batches
-// and acknowledges after the commit, so that the stream holds what a database
-// that is away has not got. A line may come twice; a Writer keeps the first.
+// A worker gives its lines to a Publisher, or to Discard if there is no query log, and never waits
+// for the database. The Recorder reads the stream, writes whole batches and acknowledges after the
+// commit, so that the stream keeps the lines while the database is away. A line may come twice; a
+// Writer keeps the first.
 //
 // A line has no field that could hold a raw e-mail address, account number or
 // key: those are a Masked, which only a Hasher makes.
 //
 //	line, err := querylog.Run{
-//		ID: run, At: claimed, Key: h.Key(q.KeyToken()), Partner: q.Partner,
+//		ID: run, At: begun, Key: h.Key(q.KeyToken()), Partner: q.Partner,
 //		Email: h.Email(q.UserEmail), Account: h.Account(q.AccountNo),
 //		Outcome: "signed", AnsweredAt: now, Attempts: attempts,
 //	}.Encode()
@@ -48,9 +47,9 @@ type Line struct {
 type Run struct {
 	// ID is the identity of the run, and of its row.
 	ID string
-	// At is when the run began. It must be the same whoever tells of the run, so
-	// take it from the key's record, not from the clock: PostgreSQL keeps a row
-	// in the month of its At, and an ID is found twice only within a month.
+	// At is when the run began. It must be the same whoever tells of the run, so take it from the
+	// journal, not from the clock: PostgreSQL keeps a row in the month of its At, and an ID is
+	// found twice only within a month.
 	At         time.Time
 	AnsweredAt time.Time // when the answer was stored
 	Key        Masked    // of the key token
@@ -60,11 +59,11 @@ type Run struct {
 	Outcome    string
 	Code       string
 	Class      string // of the code
-	Debit      *bool  // charge_agent; nil when not told
+	Debit      *bool  // charge_agent; nil when not given
 	Refund     *bool  // refund_charge
 	Verified   string
 	Worker     string // who stored the answer
-	Deaths     int    // holders of the key that fell silent before: takeovers
+	Deaths     int    // owners of the key that fell silent over it before
 	Attempts   []Attempt
 }
 
@@ -78,18 +77,20 @@ type Attempt struct {
 	// Cut is true of a call whose worker died or froze: when it began is known,
 	// what came of it is not.
 	Cut bool
+	// ContentType is that of an answer that nobody could read, masked; "" of any other.
+	ContentType string
 }
 
-// Ask is one asker's query and what he was told.
+// Ask is one asker's query and what it was told.
 type Ask struct {
 	// Token is the ask token, the identity of the arrival and of its row.
 	Token string
-	// At is when the ask arrived: of a stored ask, its time in the stream. As
-	// with Run.At it must not differ between two tellings.
+	// At is when the ask arrived: of one in the journal, its time there. As with Run.At it must not
+	// differ between two tellings.
 	At         time.Time
 	AnsweredAt time.Time
 	Request    RequestID // the asker's own id
-	Run        string    // whose answer he was told; "" when there was none
+	Run        string    // whose answer it was told; "" when there was none
 	// Key is that of a key the asker gave; leave it zero for one derived from the
 	// question, as the e-mail and the account find that.
 	Key     Masked
@@ -103,6 +104,7 @@ type Ask struct {
 	Outcome string
 	Code    string
 	Trace   string // a traceparent or a trace id of 32 hex digits
+	Field   string // of a refusal: messages.Error.QueryField
 }
 
 // Batch is what comes into a database at once.
@@ -143,18 +145,37 @@ func (b *Batch) rows() []Batch {
 
 // Encode makes the line of a run.
 func (r Run) Encode() (Line, error) {
+	return r.encode(&codec{writing: true})
+}
+
+// encode writes the run behind what c has written.
+func (r *Run) encode(c *codec) (Line, error) {
 	if err := checkIdentity("run", r.ID, r.At); err != nil {
 		return Line{}, err
 	}
 	if len(r.Attempts) > MaxAttempts {
 		return Line{}, fmt.Errorf("encode run %s: %d attempts, at most %d", r.ID, len(r.Attempts), MaxAttempts)
 	}
-	c := &codec{writing: true}
+	from := len(c.out)
 	c.object(func() { r.fields(c) })
-	if len(c.out) > MaxLine {
-		return Line{}, fmt.Errorf("encode run %s: %d bytes, at most %d", r.ID, len(c.out), MaxLine)
+	if n := len(c.out) - from; n > MaxLine {
+		return Line{}, fmt.Errorf("encode run %s: %d bytes, at most %d", r.ID, n, MaxLine)
 	}
-	return Line{MsgID: r.ID, Data: c.out}, nil
+	return Line{MsgID: r.ID, Data: c.out[from:len(c.out):len(c.out)]}, nil
+}
+
+// encodeRuns makes a line of each run, one behind the other in what c has written. A run that
+// cannot be encoded is left out.
+func encodeRuns(runs []Ran, c *codec) (lines []Line, faults []error) {
+	for i := range runs {
+		line, err := runs[i].Run.encode(c)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return lines, faults
 }
 
 // Encode makes the line of one ask.
@@ -185,10 +206,17 @@ func JoinRuns(runs []Line) []Line {
 	return lines
 }
 
+// listHead is more than the head of a list takes.
+const listHead = 8
+
 // joined is one line of many. Its identity is that of all it holds: with the first one's, the
 // server would drop the others where the first was told before, alone or in other company.
 func joined(first string, list [][]byte) Line {
-	l := Line{MsgID: first, Data: pack.AppendList(nil, len(list))}
+	size := listHead
+	for _, item := range list {
+		size += len(item)
+	}
+	l := Line{MsgID: first, Data: pack.AppendList(make([]byte, 0, size), len(list))}
 	for _, item := range list {
 		l.Data = append(l.Data, item...)
 	}
@@ -262,6 +290,7 @@ func DecodeRuns(data []byte) ([]Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}
+	c.words = words{}
 	n := c.list(MaxRuns)
 	runs := make([]Run, n)
 	for i := range runs {

@@ -10,16 +10,18 @@ import (
 	"protocolq/worker/pack"
 )
 
-// A line of asks is a list, begun by pack.ListHead, in which each ask is a map of all its fields. A line of many is that list
-// inside of a list of one, which is begun by followHead; from its second ask on a field that is missing is as that of the
-// ask before, and one that is nil is there no more. Askers of one account differ in little: a sixth of the bytes is left.
+// A line of asks is a list, begun by pack.ListHead, in which each ask is a map of all its fields. A
+// line of many is that list inside of a list of one, which is begun by followHead; from its second
+// ask on a field that is missing is as that of the ask before, and one that is nil is there no
+// more. Askers of one account differ in little: a sixth of the bytes is left.
 const followHead = 0x91
 
 // goneFields is more than it takes to say of every field that it is there no more.
 const goneFields = 256
 
-// EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike neighbours
-// are, the shorter. An ask that cannot be encoded is left out and told in the error; the lines of the others are good.
+// EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike
+// neighbours are, the shorter. An ask that cannot be encoded is left out and named in the error;
+// the lines of the others are good.
 func EncodeAsks(asks []Ask) ([]Line, error) {
 	lines, faults := encodeAsks(asks)
 	return lines, errors.Join(faults...)
@@ -27,7 +29,7 @@ func EncodeAsks(asks []Ask) ([]Line, error) {
 
 // encodeAsks is EncodeAsks with one fault for each ask that is left out.
 func encodeAsks(asks []Ask) (lines []Line, faults []error) {
-	w := askWriter{now: codec{writing: true}, before: codec{writing: true}}
+	w := askWriter{now: codec{writing: true, marking: true}, before: codec{writing: true, marking: true}}
 	for i := range asks {
 		a := &asks[i]
 		if err := checkIdentity("ask", a.Token, a.At); err != nil {
@@ -95,8 +97,8 @@ func (w *askWriter) end() {
 	w.lines, w.line, w.n = append(w.lines, l), nil, 0
 }
 
-// differing appends the fields of what c has written that are not the same in before, and nil for those that are
-// there only. Both have walked the same fields.
+// differing appends the fields of what c has written that are not the same in before, and nil for
+// those that are there only. Both have walked the same fields.
 func (c *codec) differing(to []byte, before *codec) []byte {
 	head, n := len(to), 0
 	to = pack.AppendMap(to, 0)
@@ -143,6 +145,7 @@ func DecodeAsks(data []byte) ([]Ask, error) {
 		c.in.Seek(1)
 		c.follows = true
 	}
+	c.words = words{}
 	n := c.list(MaxAsks)
 	asks := make([]Ask, n)
 	for i := range asks {

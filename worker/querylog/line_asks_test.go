@@ -34,7 +34,8 @@ func decodeAsks(t testing.TB, lines []querylog.Line) (asks []querylog.Ask) {
 	return asks
 }
 
-// assorted are asks that differ from their neighbours in every way: fields come, stay, change and go.
+// assorted are asks that differ from their neighbours in every way: fields come, stay, change and
+// go.
 func assorted(h *querylog.Hasher) []querylog.Ask {
 	full, least := fullAsk(h, "a"), querylog.Ask{Token: "b", At: at}
 	full.Subject, full.Reply, full.Trace = "protocol.query", "_INBOX", "0af7651916cd43dd8448eb211c80319c" // as a line shows them

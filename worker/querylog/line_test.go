@@ -54,7 +54,7 @@ func fullAsk(h *querylog.Hasher, token string) querylog.Ask {
 	return querylog.Ask{Token: token, At: at, AnsweredAt: at.Add(1500 * time.Millisecond), Request: h.Request("booking-1"), Run: "RUN1",
 		Key: h.Key("0123456789abcdefghijklmnop"), Partner: "2088000000000001", Email: h.Email(rawEmail), Account: h.Account(rawAccount),
 		Source: "joined", Door: "submit", Subject: "protocol.submit.2088000000000001.bookings", Reply: "protocol.reply.bookings.7",
-		Outcome: "signed", Code: "X", Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+		Outcome: "signed", Code: "X", Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", Field: "user_email"}
 }
 
 func TestRunGoesThrough(t *testing.T) {
@@ -155,6 +155,27 @@ func TestRunsAreManyInALine(t *testing.T) {
 	}
 }
 
+// A text is that of its own row, however many words a line has.
+func TestManyWords(t *testing.T) {
+	var lines []querylog.Line
+	for i := range 200 {
+		line, err := querylog.Run{ID: fmt.Sprint("run-", i), At: at, Outcome: fmt.Sprint("outcome-", i%150), Code: fmt.Sprint("code-", i%3)}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	runs, err := querylog.DecodeRuns(querylog.JoinRuns(lines)[0].Data)
+	if err != nil || len(runs) != len(lines) {
+		t.Fatal(len(runs), err)
+	}
+	for i, r := range runs {
+		if r.ID != fmt.Sprint("run-", i) || r.Outcome != fmt.Sprint("outcome-", i%150) || r.Code != fmt.Sprint("code-", i%3) {
+			t.Errorf("%d: %+v", i, r)
+		}
+	}
+}
+
 // The server drops a line whose identity it has seen: two batches that begin alike must differ in
 // it.
 func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
@@ -178,7 +199,7 @@ func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
 	}
 }
 
-// Nothing personal leaves: not by its own field, nor by one that an asker fills as he likes.
+// Nothing personal leaves: not by its own field, nor by one that an asker fills as it likes.
 func TestLinesHoldNothingPersonal(t *testing.T) {
 	h := hasher(t)
 	a := fullAsk(h, "TOKEN")

@@ -3,6 +3,7 @@
 package querylog
 
 import (
+	"slices"
 	"sync"
 
 	"protocolq/messages"
@@ -10,7 +11,8 @@ import (
 
 // masker masks by a Hasher. It is safe for concurrent use.
 type masker struct {
-	hasher *Hasher
+	hasher   *Hasher
+	partners []string // those that a line may name; nil: any
 
 	mu    sync.Mutex // guards known
 	known map[person]masks
@@ -45,7 +47,7 @@ func (m *masker) of(q *messages.Query) masks {
 // run fills in whom the run is about.
 func (m *masker) run(q *messages.Query, r Run) Run {
 	who := m.of(q)
-	r.Key, r.Partner, r.Email, r.Account = who.key, q.Partner, who.email, who.account
+	r.Key, r.Partner, r.Email, r.Account = who.key, m.partner(q), who.email, who.account
 	return r
 }
 
@@ -56,6 +58,14 @@ func (m *masker) ask(q *messages.Query, a Ask) Ask {
 	if q.Key != "" {
 		a.Key = who.key
 	}
-	a.Partner, a.Email, a.Account, a.Request = q.Partner, who.email, who.account, m.hasher.Request(q.ID)
+	a.Partner, a.Email, a.Account, a.Request = m.partner(q), who.email, who.account, m.hasher.Request(q.ID)
 	return a
+}
+
+// partner is the query's where it is one of the fleet's, else "".
+func (m *masker) partner(q *messages.Query) string {
+	if m.partners == nil || slices.Contains(m.partners, q.Partner) {
+		return q.Partner
+	}
+	return ""
 }

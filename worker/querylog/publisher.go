@@ -4,6 +4,7 @@ package querylog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 )
 
 // Sink stores a message in its stream and gives its sequence there, or gives up after within. What
-// the server answers instead is a jetstream.APIError.
+// the server answers instead is a jetstream.APIError. Once it has returned it keeps nothing of m.
 type Sink interface {
 	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
 }
@@ -27,7 +28,11 @@ type PublisherOptions struct {
 	Hasher *Hasher        // needed: masks whom a line is about
 	Logger *slog.Logger   // discarded when nil
 
-	Remembered int // 10,000: lines of answers from memory that wait at once; what comes beyond is dropped and counted
+	// Partners are those of the fleet: a line names no other, as strangers would make sums without
+	// end. nil: any.
+	Partners []string
+
+	Remembered int // 100,000: lines of answers from memory that wait at once; what comes beyond is dropped and counted
 }
 
 // Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and
@@ -41,23 +46,26 @@ type Publisher struct {
 	discards bool // has nothing but this
 
 	full     atomic.Bool   // the stream takes no lines
+	loud     atomic.Bool   // and that is said
 	lost     atomic.Uint64 // lines that never come into the stream
-	said     atomic.Int64  // when it was said last that lines are refused for good, unix ns
+	said     atomic.Int64  // when it was said last that lines are lost, unix ns
 	draining atomic.Bool   // no line waits for others any more
 	moreRuns chan struct{} // signalled when runs has more
 	moreAsks chan struct{} // signalled when asks has more
 
 	mu         sync.Mutex // guards what follows; held for lines, never over I/O
-	runs       []waitingRun
+	runs       []Ran
 	asks       []Answered
 	remembered []Ask
-	ended      bool // nobody publishes asks any more
+	ended      bool // nobody publishes runs and asks any more
 }
 
-// waitingRun is a run's line, and who waits for it to be in the stream.
-type waitingRun struct {
-	line    Line
-	written chan struct{}
+// Ran is a run that has ended and whose line is owed.
+type Ran struct {
+	Query *messages.Query // whom it is about: raw, it stays in this process
+	Run   Run             // all but Key, Partner, Email and Account
+	// Done is as that of Answered.
+	Done func(written bool)
 }
 
 // Answered is a stored ask that has its reply and is not acknowledged yet.
@@ -75,34 +83,33 @@ func NewPublisher(o PublisherOptions) *Publisher {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Remembered <= 0 {
-		o.Remembered = 10_000
+		o.Remembered = 100_000
 	}
-	return &Publisher{o: o, log: o.Logger, masker: masker{hasher: o.Hasher}, moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1)}
+	return &Publisher{o: o, log: o.Logger, masker: masker{hasher: o.Hasher, partners: o.Partners},
+		moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1)}
 }
 
 // Discard is a Publisher that drops all lines at once: of a worker without a query log.
 var Discard = &Publisher{discards: true}
 
-// PublishRun publishes the line of a run and waits until the stream has it, or will never take it,
-// or ctx ends. What q says of the run is filled in: Key, Partner, Email and Account.
-func (p *Publisher) PublishRun(ctx context.Context, q *messages.Query, r Run) {
+// PublishRun publishes the line of a run, at once or with those that come while others are on their
+// way, and then calls its Done. It does not block: who gives runs bounds them.
+func (p *Publisher) PublishRun(r Ran) {
 	if p.discards {
+		r.Done(true)
 		return
 	}
-	line, err := p.masker.run(q, r).Encode()
-	if err != nil {
-		p.refuse(1, err)
-		return
-	}
-	written := make(chan struct{})
 	p.mu.Lock()
-	p.runs = append(p.runs, waitingRun{line, written})
-	p.mu.Unlock()
-	signal(p.moreRuns)
-	select {
-	case <-written:
-	case <-ctx.Done():
+	ended := p.ended
+	if !ended {
+		p.runs = append(p.runs, r)
 	}
+	p.mu.Unlock()
+	if ended {
+		r.Done(false)
+		return
+	}
+	signal(p.moreRuns)
 }
 
 // PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It
@@ -139,14 +146,16 @@ func (p *Publisher) PublishRemembered(q *messages.Query, a Ask) {
 
 func (p *Publisher) keep(asks ...Ask) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	room := max(p.o.Remembered-len(p.remembered), 0)
-	if len(asks) > room {
-		p.lost.Add(uint64(len(asks) - room))
-		asks = asks[:room]
+	n := min(len(asks), max(p.o.Remembered-len(p.remembered), 0))
+	p.remembered = append(p.remembered, asks[:n]...)
+	p.mu.Unlock()
+	if n < len(asks) {
+		p.lose(len(asks)-n, errNoRoom,
+			"is the stream of the query log there, and does it take lines as fast as they come?")
 	}
-	p.remembered = append(p.remembered, asks...)
 }
+
+var errNoRoom = errors.New("too many lines of answers from memory wait")
 
 // Full reports whether the stream takes no lines at present: then no new call should be made.
 func (p *Publisher) Full() bool { return p.full.Load() }
@@ -171,10 +180,12 @@ func (p *Publisher) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	var loops sync.WaitGroup
-	loops.Go(func() { p.publishRuns(ctx) })
-	loops.Go(func() { p.publishAsks(ctx) })
+	var owed, loops sync.WaitGroup
 	loops.Go(func() { p.publishRemembered(ctx) })
+	owed.Go(func() { p.publishRuns(ctx) })
+	owed.Go(func() { p.publishAsks(ctx) })
+	owed.Wait()
+	p.giveBack()
 	loops.Wait()
 	return nil
 }

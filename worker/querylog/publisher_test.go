@@ -6,6 +6,7 @@ package querylog_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -204,15 +205,22 @@ func TestAnswersFromMemoryAreWrittenAtTheEnd(t *testing.T) {
 	})
 }
 
-// A worker that has not said how much may wait keeps 10,000 lines.
+// A worker that has not said how much may wait keeps 100,000 lines. What is dropped beyond is
+// counted, and said.
 func TestAnswersFromMemoryAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := running(t, &played{})
-		for range 10_001 {
+		var said strings.Builder
+		p, _ := running(t, &played{}, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&said, nil)) })
+		for range 100_000 {
 			remember(p, "a")
 		}
-		if p.Lost() != 1 {
-			t.Errorf("lost %d of 10,001, want 1", p.Lost())
+		if p.Lost() != 0 || said.Len() > 0 {
+			t.Errorf("lost %d of 100,000, said %q", p.Lost(), &said)
+		}
+		remember(p, "a")
+		remember(p, "a")
+		if p.Lost() != 2 || strings.Count(said.String(), "level=ERROR") != 1 || !strings.Contains(said.String(), "lost=1") {
+			t.Errorf("lost %d of 100,002, said %q", p.Lost(), &said)
 		}
 	})
 }
@@ -229,7 +237,8 @@ func TestLinesAreMasked(t *testing.T) {
 			p.PublishRemembered(given, querylog.Ask{Token: "given", At: now()})
 			p.PublishRemembered(&messages.Query{ID: "x"}, querylog.Ask{Token: "unknown", At: now(), Code: "BAD_REQUEST"})
 		}
-		p.PublishRun(t.Context(), derived, querylog.Run{ID: "run", At: now(), Outcome: "signed"})
+		p.PublishRun(querylog.Ran{Query: derived, Run: querylog.Run{ID: "run", At: now(), Outcome: "signed"}, Done: func(bool) {}})
+		synctest.Wait()
 		end()
 		if len(l.asks) != 6 || len(l.runs) != 1 {
 			t.Fatalf("%d asks and %d runs", len(l.asks), len(l.runs))
@@ -250,6 +259,14 @@ func TestLinesAreMasked(t *testing.T) {
 				t.Errorf("line %d says %+v, want %+v", i, a, want)
 			}
 		}
+		l.asks = nil
+		p, end = running(t, l, func(o *querylog.PublisherOptions) { o.Partners = []string{"2088000000000002", derived.Partner} })
+		p.PublishRemembered(derived, querylog.Ask{Token: "ours", At: now()})
+		p.PublishRemembered(&messages.Query{Partner: "2088999999999999", UserEmail: "someone@example.com"}, querylog.Ask{Token: "theirs", At: now(), Field: "partner"})
+		end()
+		if a := l.asks; len(a) != 2 || a[0].Partner != derived.Partner || a[1].Partner != "" || a[1].Email != email || a[1].Field != "partner" {
+			t.Errorf("of partners: %+v", a)
+		}
 		if r := l.runs[0]; r.Key != h.Key(derived.KeyToken()) || r.Partner != derived.Partner || r.Email != email || r.Account != account {
 			t.Errorf("the run's line says %+v", r)
 		}
@@ -267,7 +284,9 @@ func TestDiscard(t *testing.T) {
 		for range 20_000 {
 			remember(p, "a")
 		}
-		p.PublishRun(t.Context(), &messages.Query{}, querylog.Run{ID: "one", At: now()})
+		if !<-publishRun(p, "one") {
+			t.Error("a run is not done with")
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()

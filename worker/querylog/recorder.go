@@ -1,8 +1,10 @@
-// The recorder: takes lines from the stream, writes them in batches, and acknowledges what is on the disk.
+// The recorder: takes lines from the stream, writes them in batches, and acknowledges what is on
+// the disk.
 
 package querylog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
+	"protocolq/worker/pause"
 )
 
 // Consumer is the name of the recorders' durable consumer of the stream LOG.
@@ -24,13 +27,17 @@ const Consumer = messages.ConsumerRecorder
 // default; parts without one are needed.
 type Options struct {
 	NATS     *nats.Conn     // needed
+	API      string         // what the JetStream API begins with; "$JS.API"
 	Names    messages.Names // needed
 	Database Writer         // needed
 	Logger   *slog.Logger   // discarded when nil
 	Ready    func()         // called once when the stream is being read; may be nil
+	// Wrote is given how long each batch took that the database was asked to write; may be nil.
+	Wrote func(took time.Duration, err error)
 
-	Rows   int           // 2,000: a batch is written when it has that many
-	Linger time.Duration // 50 ms: or when its first line has waited that long
+	Rows   int           // 10,000: a batch is written when it has that many
+	Linger time.Duration // 50 ms: or when its first line has waited that long,
+	Pace   time.Duration // 450 ms: and the batch before it was begun that long ago
 	Write  time.Duration // 30 s: how long one batch may take
 }
 
@@ -42,10 +49,13 @@ func (o *Options) defaults() error {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Rows <= 0 {
-		o.Rows = 2000
+		o.Rows = 10_000
 	}
 	if o.Linger <= 0 {
 		o.Linger = 50 * time.Millisecond
+	}
+	if o.Pace <= 0 {
+		o.Pace = 450 * time.Millisecond
 	}
 	if o.Write <= 0 {
 		o.Write = 30 * time.Second
@@ -59,25 +69,30 @@ type Recorder struct {
 	js    jetstream.JetStream
 	log   *slog.Logger
 	stats stats
-	// Only Run's goroutine uses these: what the operator has heard of a database
-	// or a stream that is away, and how long the database is left alone next time.
+	// Only Run's goroutine uses these: what it has in hand, what the operator has heard of a
+	// database or a stream that is away, and how long the database is left alone next time.
+	hand             hand
 	database, intake trouble
+	rejections       rejections
 	delay            time.Duration
 }
 
 // stats are written by Run and read by anybody.
 type stats struct {
-	rows, known, rejected, failures atomic.Int64
-	down                            atomic.Bool
+	rows, known, rejected, failures, failedAt atomic.Int64
+	down, started, reading                    atomic.Bool
 }
 
 // Stats is what a Recorder has done since it began.
 type Stats struct {
-	Rows     int64 `json:"rows"`     // written, new
-	Known    int64 `json:"known"`    // delivered again, left as they were
-	Rejected int64 `json:"rejected"` // messages that were no lines, or that the database would never take
-	Failures int64 `json:"failures"` // batches that could not be written, each tried again
-	Down     bool  `json:"down"`     // the database is away: the stream holds the lines
+	Rows     int64 `json:"rows"`         // written, new
+	Known    int64 `json:"known"`        // delivered again, left as they were
+	Rejected int64 `json:"rejected"`     // messages that were no lines, or that the database would never take
+	Failures int64 `json:"failures"`     // batches that could not be written, each tried again
+	Down     bool  `json:"down"`         // the database is away: the stream holds the lines
+	Started  bool  `json:"started"`      // the consumer of the stream was found
+	Reading  bool  `json:"reading"`      // the stream gives its lines
+	FailedAt int64 `json:"failed_at_ms"` // unix ms of the last batch that could not be written; 0: none
 }
 
 // New makes a Recorder; Run starts it.
@@ -85,17 +100,19 @@ func New(o Options) (*Recorder, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(o.NATS)
+	js, err := jetstream.NewWithAPIPrefix(o.NATS, cmp.Or(o.API, "$JS.API"))
 	if err != nil {
 		return nil, fmt.Errorf("recorder: %w", err)
 	}
-	return &Recorder{o: o, js: js, log: o.Logger, database: trouble{what: "database"}, intake: trouble{what: "stream"}}, nil
+	return &Recorder{o: o, js: js, log: o.Logger, hand: newHand(), database: trouble{what: "database"},
+		intake: trouble{what: "stream"}}, nil
 }
 
 // Stats may be called at any time.
 func (r *Recorder) Stats() Stats {
 	return Stats{Rows: r.stats.rows.Load(), Known: r.stats.known.Load(), Rejected: r.stats.rejected.Load(),
-		Failures: r.stats.failures.Load(), Down: r.stats.down.Load()}
+		Failures: r.stats.failures.Load(), Down: r.stats.down.Load(),
+		Started: r.stats.started.Load(), Reading: r.stats.reading.Load(), FailedAt: r.stats.failedAt.Load()}
 }
 
 // Run records until ctx ends. What it holds then is written once more if that
@@ -105,6 +122,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	if err != nil {
 		return ignoreEnd(ctx, err)
 	}
+	r.stats.started.Store(true)
+	r.stats.reading.Store(true)
 	if r.o.Ready != nil {
 		r.o.Ready()
 	}
@@ -115,14 +134,21 @@ func (r *Recorder) Run(ctx context.Context) error {
 		if r.stats.down.Load() && !r.wait(ctx) {
 			break
 		}
-		switch err := r.fetch(ctx, consumer); {
+		err := r.fetch(ctx, consumer)
+		if err != nil || r.stats.down.Load() { // nothing is held over a wait
+			r.store(ctx)
+		}
+		switch {
 		case err == nil:
+			r.stats.reading.Store(true)
 			r.intake.end(r.log)
 		case ctx.Err() == nil:
+			r.stats.reading.Store(false)
 			r.intake.begin(r.log, err)
-			pause(ctx, time.Second)
+			_ = pause.For(ctx, time.Second)
 		}
 	}
+	r.store(ctx)
 	_ = r.o.NATS.FlushTimeout(time.Second) // the last acknowledgements; a lost one has its line delivered again
 	s := r.Stats()
 	r.log.Info("recorder ended", "rows", s.Rows, "known", s.Known, "rejected", s.Rejected)
@@ -147,86 +173,9 @@ func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
 			r.log.Warn("consumer not found, trying on", "stream", r.stream(), "consumer", Consumer, "err", err,
 				"hint", "'protocolq provision' makes it; may this user read it? (RECORDER in deploy/nats/users.conf)")
 		}
-		if !pause(ctx, 500*time.Millisecond) {
+		if pause.For(ctx, 500*time.Millisecond) != nil {
 			return nil, ctx.Err()
 		}
-	}
-}
-
-// Bounds of one fetch: messages, and how long the server holds an empty one.
-const (
-	fetchMessages = 200
-	fetchWait     = 5 * time.Second
-)
-
-// A recorder that is not far behind rests four times as long as it wrote: lines are safe where they are, workers and
-// server on the same machine need it now, and what comes together meanwhile is written at less cost. With so many
-// messages before it, or when what it holds would come near to its AckWait, it does not rest.
-const (
-	restFor     = 4
-	longestRest = time.Second
-	restWithin  = 4 * time.Second // from the fetch of what it holds
-	manyBehind  = 2000
-)
-
-// fetch takes messages as they come and writes them in batches until the fetch
-// is over; the next messages arrive while a batch is written.
-func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
-	within, cancel := context.WithTimeout(ctx, fetchWait)
-	defer cancel()
-	fetched, err := consumer.Fetch(fetchMessages, jetstream.FetchContext(within))
-	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
-	}
-	b, began := &gathered{}, time.Now()
-	var linger <-chan time.Time
-	for open := true; open; {
-		select {
-		case msg, ok := <-fetched.Messages():
-			if open = ok; !ok {
-				break
-			}
-			if len(b.msgs) == 0 {
-				linger = time.After(r.o.Linger)
-			}
-			b.add(msg)
-			if b.batch.Rows() < r.o.Rows {
-				continue
-			}
-		case <-linger:
-		}
-		begun := time.Now()
-		r.store(ctx, b)
-		if open && b.behind() < manyBehind && time.Since(began) < restWithin {
-			pause(ctx, min(restFor*time.Since(begun), longestRest))
-		}
-		b, linger = &gathered{}, nil
-	}
-	if err := fetched.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
-		return fmt.Errorf("fetch: %w", err)
-	}
-	return nil
-}
-
-// store writes what was gathered and acknowledges it. What cannot be written is
-// given back to the stream.
-func (r *Recorder) store(ctx context.Context, b *gathered) {
-	if len(b.msgs) == 0 {
-		return
-	}
-	if r.stats.down.Load() { // found out while this batch came in
-		b.giveBack()
-		return
-	}
-	// A batch that is in hand when the end comes is still written.
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Write)
-	defer cancel()
-	rest, err := r.write(within, b)
-	if err != nil {
-		r.stats.failures.Add(1)
-		r.stats.down.Store(true)
-		r.database.begin(r.log, err)
-		rest.giveBack()
 	}
 }
 
@@ -237,7 +186,8 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 	var w Written
 	for tries := 0; ; tries++ {
 		w, err = r.o.Database.Write(ctx, b.batch)
-		if !errors.Is(err, ErrTryAgain) || tries == 20 || !pause(ctx, time.Duration(tries)*10*time.Millisecond) {
+		if !errors.Is(err, ErrTryAgain) || tries == 20 ||
+			pause.For(ctx, time.Duration(tries)*10*time.Millisecond) != nil {
 			break
 		}
 	}
@@ -247,7 +197,7 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 		r.stats.rejected.Add(int64(w.Rejected))
 		r.database.end(r.log)
 		r.delay = 0
-		b.acknowledge(r.log)
+		b.acknowledge(r.log, &r.rejections)
 		return nil, nil
 	}
 	if !errors.Is(err, ErrUnstorable) || b.hopeless() {
@@ -267,8 +217,8 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 	return r.write(ctx, other)
 }
 
-// rowByRow writes one message of many rows of which the database will never take some: those alone are
-// rejected. Given back in the middle it is written again, and what is there stays as it is.
+// rowByRow writes one message of many rows of which the database will never take some: those alone
+// are rejected. Given back in the middle it is written again, and what is there stays as it is.
 func (r *Recorder) rowByRow(ctx context.Context, b *gathered) (rest *gathered, err error) {
 	for _, row := range b.batch.rows() {
 		w, err := r.o.Database.Write(ctx, row)
@@ -284,7 +234,7 @@ func (r *Recorder) rowByRow(ctx context.Context, b *gathered) (rest *gathered, e
 	}
 	r.database.end(r.log)
 	r.delay = 0
-	b.acknowledge(r.log)
+	b.acknowledge(r.log, &r.rejections)
 	return nil, nil
 }
 
@@ -299,7 +249,7 @@ const (
 func (r *Recorder) wait(ctx context.Context) bool {
 	for {
 		r.delay = min(max(2*r.delay, firstDelay), lastDelay)
-		if !pause(ctx, r.delay) {
+		if pause.For(ctx, r.delay) != nil {
 			return false
 		}
 		within, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -310,17 +260,6 @@ func (r *Recorder) wait(ctx context.Context) bool {
 			return true
 		}
 		r.database.again(r.log, err)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

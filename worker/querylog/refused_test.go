@@ -4,7 +4,6 @@ package querylog_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"protocolq/messages"
 	"protocolq/worker/querylog"
 )
 
@@ -23,15 +21,13 @@ func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 		var text bytes.Buffer
 		l := &played{most: 400, slow: time.Millisecond}
 		p, end := running(t, l, func(o *querylog.PublisherOptions) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
-		var returned []chan struct{}
+		var done []chan bool
 		run := func(id string, calls int) {
 			r := querylog.Run{ID: id, At: now(), Attempts: make([]querylog.Attempt, calls)}
 			for i := range r.Attempts {
 				r.Attempts[i] = querylog.Attempt{At: r.At, Code: "SYSTEM_ERROR"}
 			}
-			done := make(chan struct{})
-			go func() { p.PublishRun(t.Context(), &messages.Query{Partner: "2088000000000001"}, r); close(done) }()
-			returned = append(returned, done)
+			done = append(done, publishLine(p, r))
 			synctest.Wait()
 		}
 		run("first", 0) // while it is on its way the others come together
@@ -50,7 +46,7 @@ func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		wantReturned(t, true, returned...)
+		wantDone(t, true, done...)
 		for i, a := range after {
 			if a() < 0 {
 				t.Errorf("ask %d: not done with", i)
@@ -69,7 +65,7 @@ func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 			t.Errorf("from memory: %d asks of 9 written, %d lost, %d tries", len(l.asks), p.Lost(), l.tries-tries)
 		}
 		end()
-		if n := strings.Count(text.String(), `level=ERROR msg="line not logged"`); n != 2 || strings.Contains(text.String(), "no new gateway calls") {
+		if n := strings.Count(text.String(), `level=ERROR msg="line not logged"`); n != 2 || strings.Contains(text.String(), "query log not written") {
 			t.Errorf("said %d times, want at once and a minute later:\n%s", n, text.String())
 		}
 	})
@@ -102,8 +98,8 @@ func TestAsksBehindALineAtTheEnd(t *testing.T) {
 		if first() != time.Second || second() != 0 || written() {
 			t.Errorf("done with after %v and %v, written %v", first(), second(), written())
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		p.PublishRun(ctx, &messages.Query{}, querylog.Run{ID: "late", At: now()})
+		if <-publishRun(p, "late") {
+			t.Error("a run is written after the end")
+		}
 	})
 }

@@ -1,4 +1,4 @@
-// The asker's own id of a request: shown as he gave it, unless it may name a person.
+// The asker's own id of a request: shown as it was given, unless it may name a person.
 
 package querylog
 

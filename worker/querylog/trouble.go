@@ -40,7 +40,8 @@ func (t *trouble) again(log *slog.Logger, err error) {
 	}
 	t.wait = min(2*t.wait, lastTold)
 	t.next = now.Add(t.wait)
-	log.Error("recorder still held up, lines wait in the stream", "by", t.what, "since", t.since.UTC().Format(time.RFC3339), "err", err)
+	log.Error("recorder still held up, lines wait in the stream", "by", t.what, "since",
+		t.since.UTC().Format(time.RFC3339), "err", err)
 }
 
 // end tells that it is over, once.

@@ -1,0 +1,118 @@
+// What the recorder has in hand: lines are gathered over many fetches, and when they are written.
+
+package querylog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Bounds of one fetch: messages, and how long the server holds an empty one. What is fetched and
+// not in hand yet is 200 times MaxLine at most.
+const (
+	fetchMessages = 200
+	fetchWait     = 5 * time.Second
+)
+
+// mostHeld bounds the bytes of the messages in hand: a row may be as long as a line.
+const mostHeld = 16 << 20
+
+// hand is what was fetched and is not written.
+type hand struct {
+	b     *gathered
+	bytes int
+	due   <-chan time.Time // when b is written; nil while it is empty
+	begun time.Time        // when the batch before it was begun
+}
+
+func newHand() hand { return hand{b: &gathered{}} }
+
+// add takes a message. wait is how long it may stay if it is the first.
+func (h *hand) add(msg jetstream.Msg, wait time.Duration) {
+	if len(h.b.msgs) == 0 {
+		h.due = time.After(wait)
+	}
+	h.b.add(msg)
+	h.bytes += len(msg.Data())
+}
+
+// take empties the hand.
+func (h *hand) take() *gathered {
+	b := h.b
+	*h = hand{b: &gathered{}, begun: h.begun}
+	return b
+}
+
+// wait is how long a first line waits for others: a moment after a quiet time, so that who looks
+// for its own finds it, and else until Pace is over. What comes together costs less, a line half of
+// what it costs alone, and lines are safe in the stream.
+func (o *Options) wait(begun, now time.Time) time.Duration {
+	return max(o.Linger, begun.Add(o.Pace).Sub(now))
+}
+
+// fetch takes messages as they come and writes what is due until the fetch is over; the next
+// messages arrive while a batch is written. What is not due stays in hand.
+func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
+	within, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
+	fetched, err := consumer.Fetch(fetchMessages, jetstream.FetchContext(within))
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	for open := true; open; {
+		select {
+		case msg, ok := <-fetched.Messages():
+			if open = ok; !ok {
+				break
+			}
+			if meta, err := msg.Metadata(); err == nil && leftToOthers(msg.Subject(), time.Since(meta.Timestamp)) {
+				_ = msg.NakWithDelay(leftDelay)
+				break
+			}
+			r.hand.add(msg, r.o.wait(r.hand.begun, time.Now()))
+			if r.hand.b.batch.Rows() >= r.o.Rows || r.hand.bytes >= mostHeld {
+				r.store(ctx)
+			}
+		case <-r.hand.due:
+			r.store(ctx)
+		}
+	}
+	if err := fetched.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) &&
+		!errors.Is(err, nats.ErrTimeout) {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	return nil
+}
+
+// store writes what is in hand and acknowledges it. What cannot be written is
+// given back to the stream.
+func (r *Recorder) store(ctx context.Context) {
+	b := r.hand.take()
+	if len(b.msgs) == 0 {
+		return
+	}
+	if r.stats.down.Load() { // found out while this batch came in
+		b.giveBack()
+		return
+	}
+	r.hand.begun = time.Now()
+	// A batch that is in hand when the end comes is still written.
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Write)
+	defer cancel()
+	rest, err := r.write(within, b)
+	if r.o.Wrote != nil {
+		r.o.Wrote(time.Since(r.hand.begun), err)
+	}
+	if err != nil {
+		r.stats.failures.Add(1)
+		r.stats.failedAt.Store(time.Now().UnixMilli())
+		r.stats.down.Store(true)
+		r.database.begin(r.log, err)
+		rest.giveBack()
+	}
+}
