@@ -35,7 +35,7 @@ func (c *recordConfig) checkDatabase() error {
 	if c.Database == "" {
 		return nil
 	}
-	return database.CheckURL(c.Database)
+	return querylog.CheckURL(c.Database)
 }
 
 func (c *recordConfig) checkKey() error {

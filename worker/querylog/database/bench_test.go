@@ -61,7 +61,8 @@ func (tr *traffic) batch(rows int) (b querylog.Batch) {
 	return b
 }
 
-// benchPlaces are databases that keep their promises: the shared server of the tests does not wait for the disk.
+// benchPlaces are databases that keep their promises: the shared server of the tests does not wait
+// for the disk.
 func benchPlaces(b *testing.B) map[string]place {
 	return map[string]place{"sqlite": places["sqlite"], "postgres": func(t testing.TB) string {
 		if os.Getenv("PROTOCOLQ_TEST_POSTGRES") != "" {
@@ -179,6 +180,12 @@ func reads(tr *traffic, seen querylog.Batch) map[string]reading {
 	person := func(r *rand.Rand) []querylog.LookUp {
 		return tr.h.Emails(fmt.Sprintf("person%d@example.com", r.IntN(2_000_000)))
 	}
+	search := func(f func(*rand.Rand) database.Filter) reading {
+		return func(ctx context.Context, db *database.DB, r *rand.Rand) error {
+			_, err := db.Search(ctx, f(r), database.Cursor{}, 50, time.Second)
+			return err
+		}
+	}
 	anywhere := func(r *rand.Rand) time.Time { return tr.at.Add(-time.Duration(r.IntN(400*24)) * time.Hour) }
 	partner := func(r *rand.Rand) string { return fmt.Sprintf("208800000000000%d", r.IntN(3)) }
 	return map[string]reading{
@@ -208,6 +215,32 @@ func reads(tr *traffic, seen querylog.Batch) map[string]reading {
 			_, err := db.Show(ctx, seen.Runs[r.IntN(len(seen.Runs))].ID, nil)
 			return err
 		},
+		"search-slow": search(func(*rand.Rand) database.Filter { return database.Filter{Slow: 400 * time.Millisecond} }),
+		"search-slower": search(func(*rand.Rand) database.Filter {
+			return database.Filter{Slow: 950 * time.Millisecond, Outcome: "unknown"}
+		}),
+		"search-email+code": search(func(r *rand.Rand) database.Filter {
+			return database.Filter{Emails: person(r), Code: "NO_SIGN_CUSTOMER"}
+		}),
+		"search-code+outcome": search(func(*rand.Rand) database.Filter { return database.Filter{Code: "SYSTEM_ERROR", Outcome: "unknown"} }),
+		"page-above": func(ctx context.Context, db *database.DB, r *rand.Rand) error {
+			page, err := db.List(ctx, database.Filter{Partner: partner(r), Until: anywhere(r)}, database.Cursor{}, 50)
+			if err == nil && len(page.Asks) > 0 {
+				below, lerr := db.List(ctx, database.Filter{Partner: page.Asks[0].Partner}, page.Next, 50)
+				if err = lerr; err == nil {
+					_, err = db.List(ctx, database.Filter{Partner: page.Asks[0].Partner}, below.Previous, 50)
+				}
+			}
+			return err
+		},
+		"tally-email": func(ctx context.Context, db *database.DB, r *rand.Rand) error {
+			_, err := db.Tally(ctx, database.Filter{Emails: person(r)}, 1000, time.Second)
+			return err
+		},
+		"tally-slow": func(ctx context.Context, db *database.DB, _ *rand.Rand) error {
+			_, err := db.Tally(ctx, database.Filter{Slow: 600 * time.Millisecond}, 1000, time.Second)
+			return err
+		},
 		"count": func(ctx context.Context, db *database.DB, r *rand.Rand) error {
 			_, _, _, err := db.Count(ctx, database.Filter{Outcome: "unknown", Partner: partner(r)})
 			return err
@@ -224,7 +257,8 @@ func reads(tr *traffic, seen querylog.Batch) map[string]reading {
 	}
 }
 
-// BenchmarkCatchUp is how fast a recorder empties a stream that has waited for its database, lines of one row each.
+// BenchmarkCatchUp is how fast a recorder empties a stream that has waited for its database, lines
+// of one row each.
 func BenchmarkCatchUp(b *testing.B) {
 	const rows = 30_000
 	for name, place := range benchPlaces(b) {

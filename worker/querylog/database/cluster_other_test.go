@@ -10,3 +10,5 @@ func postgresPlace(t testing.TB) string {
 	t.Skip("PostgreSQL is tested on Unix")
 	return ""
 }
+
+func pooledPlace(t testing.TB) string { return postgresPlace(t) }

@@ -1,6 +1,7 @@
 //go:build unix
 
-// A real PostgreSQL for the tests: the one that PROTOCOLQ_TEST_POSTGRES names, or a cluster made for them where its programs are.
+// A real PostgreSQL for the tests: the one that PROTOCOLQ_TEST_POSTGRES names, or a cluster made
+// for them where its programs are.
 
 package database_test
 

@@ -72,7 +72,51 @@ func (db *DB) sum(ctx context.Context, s span, name, partner string) (n int64, e
 	}
 	w.add(s.column+" >= ?", s.from)
 	w.add(s.column+" < ?", s.until)
-	row := db.read.QueryRowContext(ctx, db.kind.rebind("SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM "+s.table+w.String()), w.args...)
+	row := db.read.QueryRowContext(ctx,
+		db.kind.rebind("SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM "+s.table+w.String()), w.args...)
 	err = row.Scan(&n)
 	return n, err
+}
+
+// countFew counts rows of asks, up to most.
+func (db *DB) countFew(ctx context.Context, f *Filter, most int) (n int64, more bool, err error) {
+	var partners []string
+	if f.Partner == "" && f.Code != "" {
+		if partners, err = db.Partners(ctx); err != nil {
+			return 0, false, err
+		}
+	}
+	windows := []window{{}}
+	branches := f.branches(partners)
+	if len(branches) > 1 {
+		if windows, err = db.kind.windows(ctx, db.read); err != nil {
+			return 0, false, err
+		}
+	}
+	from := "asks"
+	if f.person() {
+		from, _ = db.kind.person()
+	}
+	common := f.common(Cursor{})
+	for _, w := range windows {
+		if !f.meets(w, Cursor{}) {
+			continue
+		}
+		within := w.narrow(common)
+		for _, b := range branches {
+			all := where{parts: append(b.parts[:len(b.parts):len(b.parts)], within.parts...),
+				args: append(b.args[:len(b.args):len(b.args)], within.args...)}
+			var part int64
+			row := db.read.QueryRowContext(ctx,
+				db.kind.rebind("SELECT COUNT(*) FROM (SELECT 1 FROM "+from+all.String()+" LIMIT ?) AS few"),
+				append(all.args, int64(most)+1-n)...)
+			if err := row.Scan(&part); err != nil {
+				return 0, false, fmt.Errorf("count: %w", err)
+			}
+			if n += part; n > int64(most) {
+				return int64(most), true, nil
+			}
+		}
+	}
+	return n, false, nil
 }

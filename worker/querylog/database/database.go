@@ -1,13 +1,13 @@
-// A query log in a database, SQLite or PostgreSQL by its URL: how it is opened, and what its errors mean.
+// A query log in a database, SQLite or PostgreSQL by its URL: how it is opened, and what its errors
+// mean.
 
-// Package database keeps the query log in SQLite, for one machine, or in
-// PostgreSQL, for a fleet. Both hold the same tables and answer the same
-// questions; a conformance suite holds them to it.
+// Package database keeps the query log in SQLite, for one machine, or in PostgreSQL, for a fleet.
+// Both have the same tables and give the same results; one conformance suite tests both.
 //
 //	asks      one row for every ask, by its token
 //	runs      one row for every run of the gateway, by its id, with every call
 //	counters  sums by hour and partner, kept in the transaction of the rows
-//	rejected  messages that were no lines
+//	rejected  messages that are not lines
 package database
 
 import (
@@ -15,8 +15,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
+
+	"protocolq/worker/querylog"
 )
 
 // ErrNotThere says that there is no query log at that place, or it is not of this
@@ -41,6 +42,7 @@ type DB struct {
 	read  *sql.DB
 	kind  kind
 	place string // the URL, fit to be shown
+	at    *place // the file of a writer; nil of a server
 }
 
 // kind is what differs between the databases.
@@ -49,7 +51,8 @@ type kind interface {
 	rebind(statement string) string
 	// write stores a batch in one transaction.
 	write(ctx context.Context, db *sql.DB, b *rows) (Written, error)
-	// prune deletes what is older than before, up to about limit rows, and reports whether more is left.
+	// prune deletes what is older than before, up to about limit rows, and reports whether more is
+	// left.
 	prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error)
 	// scrub takes out of files what deleted rows leave there, as far as the database lets us.
 	scrub(ctx context.Context, db *sql.DB) error
@@ -69,33 +72,9 @@ type kind interface {
 	classify(err error) error
 }
 
-// CheckURL reports what is wrong with a URL, without opening anything.
-func CheckURL(text string) error {
-	scheme, _, _ := strings.Cut(text, ":")
-	switch scheme {
-	case "sqlite":
-		if sqlitePath(text) == "" {
-			return errors.New("names no file: write sqlite:///absolute/path or sqlite:relative/path")
-		}
-		return nil
-	case "postgres", "postgresql":
-		u, err := url.Parse(text)
-		if err != nil {
-			return errors.New("is not a URL such as postgres://user@host/name") // its own words may show a password
-		}
-		_, password := u.User.Password()
-		// A password here ends up in process lists and logs.
-		if password || u.Query().Has("password") || u.Query().Has("sslpassword") {
-			return errors.New("must hold no password: give it by PGPASSFILE or PGPASSWORD")
-		}
-		return nil
-	}
-	return errors.New("must begin with sqlite: or postgres://")
-}
-
 // Open opens the database and, unless ReadOnly, brings its tables up to date.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	if err := CheckURL(o.URL); err != nil {
+	if err := querylog.CheckURL(o.URL); err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	open := openPostgres
@@ -114,6 +93,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.URL, err), db.Close())
 	}
+	if db.at != nil {
+		if err := db.at.note(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", o.URL, err), db.Close())
+		}
+	}
 	return db, nil
 }
 
@@ -122,6 +106,9 @@ func (db *DB) String() string { return db.place }
 
 // Ping reports whether the database can be reached.
 func (db *DB) Ping(ctx context.Context) error {
+	if err := db.look(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
 	if err := db.read.PingContext(ctx); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}

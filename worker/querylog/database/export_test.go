@@ -5,6 +5,9 @@ package database
 import (
 	"context"
 	"strconv"
+	"strings"
+
+	"protocolq/worker/querylog"
 )
 
 var (
@@ -21,8 +24,8 @@ func Integrity(ctx context.Context, db *DB) (result string) {
 }
 
 // Plan is how SQLite goes about the list of a filter.
-func Plan(ctx context.Context, db *DB, f Filter) (plan string) {
-	statement, args := union(f.branches([]string{"2088000000000001", "2088000000000002"}), f.common(Cursor{}), db.shape(&f, 51))
+func Plan(ctx context.Context, db *DB, f Filter, after Cursor) (plan string) {
+	statement, args := union(f.branches([]string{"2088000000000001", "2088000000000002"}), f.common(after), db.shape(&f, after, 51))
 	result, err := db.read.QueryContext(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
 	if err != nil {
 		return err.Error()
@@ -37,6 +40,44 @@ func Plan(ctx context.Context, db *DB, f Filter) (plan string) {
 		plan += detail + "\n"
 	}
 	return plan
+}
+
+// older is a kind as it was when its tables had version n.
+type older struct {
+	kind
+	n int
+}
+
+func (o older) migrations() []string { return o.kind.migrations()[:o.n] }
+
+// WriteFirst makes the tables of version 1 and an ask in them, as the program of that time did.
+func WriteFirst(ctx context.Context, url string, a querylog.Ask) error {
+	open := openPostgres
+	if strings.HasPrefix(url, "sqlite:") {
+		open = openSQLite
+	}
+	db, err := open(ctx, Options{URL: url})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	k := db.kind
+	db.kind = older{k, 1}
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	b := rowsOf(&querylog.Batch{Asks: []querylog.Ask{a}})
+	columns, values := strings.TrimSuffix(askColumns, ", field"), b.asks[0].values()
+	values = values[:len(values)-1]
+	if p, ok := k.(*postgresKind); ok {
+		if err := p.ensureMonths(ctx, db.write, b); err != nil {
+			return err
+		}
+	} else {
+		columns, values = columns+", day", append(values, dayOf(a.At.UnixMilli()))
+	}
+	_, err = db.write.ExecContext(ctx, k.rebind("INSERT INTO asks ("+columns+") VALUES ("+marks(columns)+")"), values...)
+	return err
 }
 
 // LimitPages lets the file grow no further than n pages.

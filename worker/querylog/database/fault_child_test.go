@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
+	endPooler()
 	if shared.cluster != nil {
 		shared.cluster.remove()
 	}
@@ -83,7 +84,8 @@ func (k *killer) Write(ctx context.Context, b querylog.Batch) (querylog.Written,
 
 const childVariable = "PROTOCOLQ_TEST_CHILD"
 
-// childRecorder is what a child process does: records until nothing came for a second, or until it is killed.
+// childRecorder is what a child process does: records until nothing came for a second, or until it
+// is killed.
 func childRecorder() error {
 	ctx := context.Background()
 	nc, err := nats.Connect(os.Getenv("CHILD_NATS"))
@@ -97,6 +99,9 @@ func childRecorder() error {
 	db, err := database.Open(ctx, database.Options{URL: os.Getenv("CHILD_DATABASE")})
 	if err != nil {
 		return err
+	}
+	if os.Getenv("CHILD_STEP") == stepMeasure {
+		return childMeasured(nc, names, db)
 	}
 	writes, err := strconv.Atoi(os.Getenv("CHILD_WRITES"))
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// TestDiskFull fills the file system that holds the file, then makes room. The stream holds what has none.
+// TestDiskFull fills the file system that holds the file, then makes room. The stream holds what
+// has none.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
-	full, room := smallDisk(t, dir, 8<<20)
+	full, room := smallDisk(t, dir, 3<<20)
 	url := "sqlite://" + dir + "/log.db"
 	d, db := newDesk(t), open(t, url)
 	full(db)
-	d.publish(9000) // more than there is room for
+	d.publish(4000) // more than there is room for
 	r, stop := d.record(db, 500)
 	eventually(t, "the disk is full", func() bool { return r.Stats().Failures > 1 })
 	if s := r.Stats(); s.Rejected != 0 || d.left() == 0 {
@@ -37,13 +38,13 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// smallDisk makes dir a file system of that size where we may (root), or else bounds the database's pages. full takes
-// most of the room away, room gives it back.
+// smallDisk makes dir a file system of that size where we may (root), or else bounds the database's
+// pages. full takes most of the room away, room gives it back.
 func smallDisk(t *testing.T, dir string, size int) (full, room func(*database.DB)) {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 		t.Logf("no file system of our own (%v): the pages are bounded instead", err)
-		return func(db *database.DB) { database.LimitPages(t.Context(), db, 1200) },
+		return func(db *database.DB) { database.LimitPages(t.Context(), db, 400) },
 			func(db *database.DB) { database.LimitPages(t.Context(), db, 1<<30) }
 	}
 	t.Cleanup(func() {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Faults: a database that dies or is full, recorders that die or come in pairs, lines that come twice. Row by row, the log
-// must hold what was published, once.
+// Faults: a database that dies or is full, recorders that die or come in pairs, lines that come
+// twice. Row by row, the log must hold what was published, once.
 
 package database_test
 
@@ -24,6 +24,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
+	"protocolq/worker/natstest"
 	"protocolq/worker/querylog"
 	"protocolq/worker/querylog/database"
 )
@@ -40,16 +41,9 @@ type desk struct {
 
 func newDesk(t testing.TB) *desk {
 	t.Helper()
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Start()
-	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
-	if !ns.ReadyForConnections(10 * time.Second) {
-		t.Fatal("no server")
-	}
+	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true})
 	d := &desk{t: t, url: ns.ClientURL()}
+	var err error
 	if d.nc, err = nats.Connect(d.url); err != nil {
 		t.Fatal(err)
 	}
@@ -197,10 +191,10 @@ func TestTwoRecordersOneDatabase(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		d := newDesk(t)
 		one, other := open(t, url), open(t, url)
-		d.publish(3000)
+		d.publish(1000)
 		a, stopA := d.record(one, 100)
 		b, stopB := d.record(other, 100)
-		d.publish(3000)
+		d.publish(1000)
 		d.empty()
 		stopA()
 		stopB()
@@ -209,7 +203,8 @@ func TestTwoRecordersOneDatabase(t *testing.T) {
 	})
 }
 
-// The same lines into one database from many hands at the same time: each row is new to one of them.
+// The same lines into one database from many hands at the same time: each row is new to one of
+// them.
 func TestWritersRace(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		d := newDesk(t)
@@ -289,7 +284,8 @@ func TestRecorderKilled(t *testing.T) {
 	}
 }
 
-// TestDatabaseKilled ends the server as a crash would, in the middle of batches, and starts it again.
+// TestDatabaseKilled ends the server as a crash would, in the middle of batches, and starts it
+// again.
 func TestDatabaseKilled(t *testing.T) {
 	if _, err := sharedURL(); err != nil || os.Getenv("PROTOCOLQ_TEST_POSTGRES") != "" {
 		postgresPlace(t) // fails or skips where there is none
@@ -327,8 +323,9 @@ func TestDatabaseKilled(t *testing.T) {
 	d.check(db)
 }
 
-// TestFailover makes the server take no rows while it still answers, as one does that has become a standby; when another
-// is to be written to, or the same again, the connections that lead to the old one must not be kept.
+// TestFailover makes the server take no rows while it still answers, as one does that has become a
+// standby; when another is to be written to, or the same again, the connections that lead to the
+// old one must not be kept.
 func TestFailover(t *testing.T) {
 	url := postgresPlace(t)
 	d, db := newDesk(t), open(t, url)

@@ -32,14 +32,22 @@ type Filter struct {
 type Cursor struct {
 	atMs  int64
 	token string
+	newer bool // the page is the one just above the place, not the one below
 }
+
+// above marks a cursor, as text, of the page above its place.
+const above = "^"
 
 // String is "" at the begin of the list.
 func (c Cursor) String() string {
 	if c == (Cursor{}) {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.atMs, 10) + "/" + c.token))
+	text := strconv.FormatInt(c.atMs, 10) + "/" + c.token
+	if c.newer {
+		text = above + text
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
 // ParseCursor reads what String wrote.
@@ -48,12 +56,13 @@ func ParseCursor(s string) (Cursor, error) {
 		return Cursor{}, nil
 	}
 	data, err := base64.RawURLEncoding.DecodeString(s)
-	at, token, ok := strings.Cut(string(data), "/")
+	text, newer := strings.CutPrefix(string(data), above)
+	at, token, ok := strings.Cut(text, "/")
 	ms, nerr := strconv.ParseInt(at, 10, 64)
 	if err != nil || !ok || nerr != nil || token == "" {
 		return Cursor{}, errors.New("is not a place that an earlier page named")
 	}
-	return Cursor{atMs: ms, token: token}, nil
+	return Cursor{atMs: ms, token: token, newer: newer}, nil
 }
 
 // where collects conditions and their arguments.
@@ -80,7 +89,11 @@ func (f *Filter) common(after Cursor) *where {
 	if !f.Since.IsZero() {
 		w.add("at_ms >= ?", f.Since.UnixMilli())
 	}
-	if after != (Cursor{}) {
+	switch {
+	case after == Cursor{}:
+	case after.newer:
+		w.add("(at_ms, token) > (?, ?)", after.atMs, after.token)
+	default:
 		w.add("(at_ms, token) < (?, ?)", after.atMs, after.token)
 	}
 	if !f.Until.IsZero() {

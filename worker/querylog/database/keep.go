@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"protocolq/worker/pause"
 	"protocolq/worker/querylog"
 )
 
@@ -34,7 +35,7 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (deleted int64, err e
 		if !more {
 			return deleted, nil
 		}
-		if !pause(ctx, prunePause) {
+		if pause.For(ctx, prunePause) != nil {
 			return deleted, ctx.Err()
 		}
 	}
@@ -51,7 +52,7 @@ func (db *DB) Keep(ctx context.Context, retention time.Duration, log *slog.Logge
 		case n > 0:
 			log.Info("old rows pruned", "rows", n)
 		}
-		if !pause(ctx, pruneEvery) {
+		if pause.For(ctx, pruneEvery) != nil {
 			return
 		}
 	}
@@ -63,7 +64,7 @@ type Person struct {
 	Emails, Accounts []querylog.LookUp
 }
 
-// Forget deletes every row of a person: those with his login and those with his
+// Forget deletes every row of a person: those with that login and those with that
 // account. The sums stay, as nobody is in them. It gives the number of rows.
 //
 // The runs have no index by person, which would cost every insert: they are all
@@ -90,7 +91,8 @@ func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	return deleted, nil
 }
 
-// HashVersions are the versions of the keys under which people are in the log. It looks through all of it.
+// HashVersions are the versions of the keys under which people are in the log. It looks through all
+// of it.
 func (db *DB) HashVersions(ctx context.Context) (versions []string, err error) {
 	result, err := db.read.QueryContext(ctx, "SELECT hash_version FROM asks UNION SELECT hash_version FROM runs")
 	if err != nil {
@@ -115,7 +117,8 @@ type forgetting struct{ table, from, identity string }
 
 // forget looks up what a table holds of a person, then deletes it row by row.
 func (db *DB) forget(ctx context.Context, t forgetting, w where) (deleted int64, err error) {
-	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+t.identity+" FROM "+t.from+w.String()), w.args...)
+	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+t.identity+" FROM "+t.from+w.String()),
+		w.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +141,8 @@ func (db *DB) forget(ctx context.Context, t forgetting, w where) (deleted int64,
 	for part := range slices.Chunk(found, pruneBatch) {
 		err := within(ctx, db.write, func(tx *sql.Tx) error {
 			for _, r := range part {
-				n, err := changed(tx.ExecContext(ctx, db.kind.rebind("DELETE FROM "+t.table+" WHERE at_ms = ? AND "+t.identity+" = ?"), r.at, r.id))
+				n, err := changed(tx.ExecContext(ctx,
+					db.kind.rebind("DELETE FROM "+t.table+" WHERE at_ms = ? AND "+t.identity+" = ?"), r.at, r.id))
 				if err != nil {
 					return err
 				}
@@ -153,17 +157,6 @@ func (db *DB) forget(ctx context.Context, t forgetting, w where) (deleted int64,
 	return deleted, nil
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
 type pruning struct {
 	before int64
 	limit  int
@@ -171,11 +164,14 @@ type pruning struct {
 
 // pruneRows deletes the oldest rows of each table, each a batch in a transaction
 // of its own, so that a writer never waits long.
-func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pruning) (deleted int64, more bool, err error) {
+func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pruning) (deleted int64, more bool,
+	err error) {
 	for _, statement := range []string{
-		"DELETE FROM asks WHERE at_ms < ? AND (at_ms, token) IN (SELECT at_ms, token FROM asks WHERE at_ms < ? ORDER BY at_ms, token LIMIT ?)",
+		"DELETE FROM asks WHERE at_ms < ? AND (at_ms, token) IN (SELECT at_ms, token FROM asks WHERE at_ms < ? ORDER " +
+			"BY at_ms, token LIMIT ?)",
 		"DELETE FROM runs WHERE at_ms < ? AND id IN (SELECT id FROM runs WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-		"DELETE FROM rejected WHERE at_ms < ? AND (at_ms, stream) IN (SELECT at_ms, stream FROM rejected WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+		"DELETE FROM rejected WHERE at_ms < ? AND (at_ms, stream) IN (SELECT at_ms, stream FROM rejected WHERE at_ms " +
+			"< ? ORDER BY at_ms LIMIT ?)",
 	} {
 		n, err := changed(db.ExecContext(ctx, rebind(statement), p.before, p.before, p.limit))
 		if err != nil {
@@ -187,7 +183,9 @@ func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pr
 	if _, err := db.ExecContext(ctx, rebind("DELETE FROM counters_day WHERE day < ?"), dayOf(p.before)); err != nil {
 		return deleted, false, err
 	}
-	n, err := changed(db.ExecContext(ctx, rebind("DELETE FROM counters WHERE (hour, partner, name) IN (SELECT hour, partner, name FROM counters WHERE hour < ? ORDER BY hour LIMIT ?)"), hourOf(p.before), p.limit))
+	n, err := changed(db.ExecContext(ctx,
+		rebind("DELETE FROM counters WHERE (hour, partner, name) IN (SELECT hour, partner, name FROM counters WHERE "+
+			"hour < ? ORDER BY hour LIMIT ?)"), hourOf(p.before), p.limit))
 	return deleted, more || n == int64(p.limit), err
 }
 

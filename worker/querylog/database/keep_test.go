@@ -210,7 +210,7 @@ func TestForgottenInTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(data), string(id[:])) || strings.Contains(string(data), "z***@e***.com") {
-			t.Errorf("log.db%s still holds him", end)
+			t.Errorf("log.db%s still holds the person", end)
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Reading: pages of asks, newest first, by keys and not by offsets, so that the last page costs what the first does.
+// Reading: pages of asks, newest first, by keys and not by offsets, so that the last page costs
+// what the first does.
 
 package database
 
@@ -33,12 +34,14 @@ type Ask struct {
 	Outcome     string `json:"outcome"`
 	Code        string `json:"code,omitempty"`
 	Trace       string `json:"trace,omitempty"`
+	Field       string `json:"field,omitempty"` // of a refusal: what was at fault
 }
 
-// Page is part of a list. Next is where it goes on, the zero Cursor at the end.
+// Page is part of a list. Next is where it goes on, the zero Cursor at the end; Previous is the
+// page before, the zero Cursor at the begin.
 type Page struct {
-	Asks []Ask
-	Next Cursor
+	Asks           []Ask
+	Next, Previous Cursor
 }
 
 // MaxPage bounds the asks of one page.
@@ -47,7 +50,8 @@ const MaxPage = 1000
 // maxBranches bounds one statement; SQLite takes 500 and each costs a look-up.
 const maxBranches = 100
 
-// List gives up to limit asks that f wants, the newest after the cursor first.
+// List gives up to limit asks that f wants, the newest first: those below the cursor, or just
+// above.
 func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page, error) {
 	if err := f.Check(); err != nil {
 		return Page{}, fmt.Errorf("list: %w", err)
@@ -70,22 +74,48 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 	slices.SortFunc(all, func(a, b Ask) int {
 		return -cmp.Or(cmp.Compare(a.AtMs, b.AtMs), strings.Compare(a.Token, b.Token))
 	})
-	if len(all) <= limit {
-		return Page{Asks: all}, nil
-	}
-	last := all[limit-1]
-	return Page{Asks: all[:limit:limit], Next: Cursor{last.AtMs, last.Token}}, nil
+	return pageOf(all, after, limit), nil
 }
 
+// pageOf cuts a page out of more asks than it holds, the newest first, and says what is around it.
+func pageOf(all []Ask, at Cursor, limit int) Page {
+	p := Page{Asks: all}
+	if more := len(all) > limit; at.newer {
+		if more {
+			p.Asks = all[len(all)-limit:]
+		}
+		if len(p.Asks) > 0 { // at least the ask at the cursor is below
+			p.Next = placeOf(&p.Asks[len(p.Asks)-1], false)
+		}
+		if more {
+			p.Previous = placeOf(&p.Asks[0], true)
+		}
+		return p
+	} else if more {
+		p.Asks = all[:limit:limit]
+		p.Next = placeOf(&p.Asks[limit-1], false)
+	}
+	if at != (Cursor{}) && len(p.Asks) > 0 {
+		p.Previous = placeOf(&p.Asks[0], true)
+	}
+	return p
+}
+
+func placeOf(a *Ask, newer bool) Cursor { return Cursor{a.AtMs, a.Token, newer} }
+
 // collect reads enough of the newest asks of each branch.
-func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []where, enough int) (all []Ask, err error) {
+func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []where, enough int) (all []Ask,
+	err error) {
 	windows := []window{{}}
 	if len(branches) > 1 {
 		if windows, err = db.kind.windows(ctx, db.read); err != nil {
 			return nil, err
 		}
+		if after.newer {
+			slices.Reverse(windows)
+		}
 	}
-	common, s := f.common(after), db.shape(f, enough)
+	common, s := f.common(after), db.shape(f, after, enough)
 	for _, w := range windows {
 		if !f.meets(w, after) {
 			continue
@@ -98,7 +128,7 @@ func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []w
 			}
 			all = append(all, asks...)
 		}
-		if len(all) >= enough { // the windows further on are older than all of these
+		if len(all) >= enough { // the windows further on are beyond all of these
 			break
 		}
 	}
@@ -108,12 +138,14 @@ func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []w
 // window is a span of time that a list is read in, newest first; its zero value is all of time.
 type window struct{ from, until int64 }
 
-// narrow adds the window as plain numbers: the planner then knows which part of a table it is about.
+// narrow adds the window as plain numbers: the planner then knows which part of a table it is
+// about.
 func (w window) narrow(common *where) *where {
 	if w == (window{}) {
 		return common
 	}
-	return &where{parts: append(slices.Clone(common.parts), fmt.Sprintf("at_ms >= %d AND at_ms < %d", w.from, w.until)), args: common.args}
+	return &where{parts: append(slices.Clone(common.parts), fmt.Sprintf("at_ms >= %d AND at_ms < %d", w.from, w.until)),
+		args: common.args}
 }
 
 // meets reports whether any ask that f wants after the cursor can be in the window.
@@ -121,21 +153,27 @@ func (f *Filter) meets(w window, after Cursor) bool {
 	return w == window{} ||
 		(f.Since.IsZero() || f.Since.UnixMilli() < w.until) &&
 			(f.Until.IsZero() || f.Until.UnixMilli() > w.from) &&
-			(after == Cursor{} || after.atMs >= w.from)
+			(after == Cursor{} || after.newer && after.atMs < w.until || !after.newer && after.atMs >= w.from)
 }
 
 // newestFirst is the order of a list.
 const newestFirst = "at_ms DESC, token DESC"
+
+// oldestFirst turns an order round.
+func oldestFirst(order string) string { return strings.ReplaceAll(order, " DESC", "") }
 
 type shape struct {
 	from, order string
 	limit       int
 }
 
-func (db *DB) shape(f *Filter, limit int) shape {
+func (db *DB) shape(f *Filter, at Cursor, limit int) shape {
 	s := shape{"asks", newestFirst, limit}
 	if f.person() {
 		s.from, s.order = db.kind.person()
+	}
+	if at.newer {
+		s.order = oldestFirst(s.order)
 	}
 	return s
 }
@@ -150,7 +188,8 @@ func union(branches []where, common *where, s shape) (statement string, args []a
 	var parts []string
 	for _, b := range branches {
 		w := where{parts: append(b.parts, common.parts...), args: append(b.args, common.args...)}
-		parts = append(parts, "SELECT * FROM (SELECT "+askColumns+" FROM "+s.from+w.String()+" ORDER BY "+s.order+" LIMIT ?) AS b")
+		parts = append(parts,
+			"SELECT * FROM (SELECT "+askColumns+" FROM "+s.from+w.String()+" ORDER BY "+s.order+" LIMIT ?) AS b")
 		args = append(append(args, w.args...), s.limit)
 	}
 	return strings.Join(parts, " UNION ALL "), args
@@ -167,11 +206,14 @@ func (db *DB) asks(ctx context.Context, statement string, args ...any) ([]Ask, e
 		var a Ask
 		var slow int
 		var key, email, account []byte
-		if err := result.Scan(&a.Token, &a.AtMs, &a.TookMs, &slow, &a.ID, &a.Run, &a.Partner, &key, &a.Email, &email, &a.Account, &account,
-			&a.HashVersion, &a.Source, &a.Door, &a.Subject, &a.Reply, &a.Outcome, &a.Code, &a.Trace); err != nil {
+		if err := result.Scan(&a.Token, &a.AtMs, &a.TookMs, &slow, &a.ID, &a.Run, &a.Partner, &key, &a.Email, &email,
+			&a.Account, &account,
+			&a.HashVersion, &a.Source, &a.Door, &a.Subject, &a.Reply, &a.Outcome,
+			&a.Code, &a.Trace, &a.Field); err != nil {
 			return nil, err
 		}
-		a.KeyID, a.EmailID, a.AccountID = hex.EncodeToString(key), hex.EncodeToString(email), hex.EncodeToString(account)
+		a.KeyID, a.EmailID = hex.EncodeToString(key), hex.EncodeToString(email)
+		a.AccountID = hex.EncodeToString(account)
 		list = append(list, a)
 	}
 	return list, result.Err()

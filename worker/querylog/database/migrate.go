@@ -40,32 +40,8 @@ const makeVersions = `CREATE TABLE IF NOT EXISTS schema_version (
 // migrate brings the tables up to this program's version, in one transaction
 // which a second recorder that starts at the same time waits for.
 func (db *DB) migrate(ctx context.Context) error {
-	list := db.kind.migrations()
-	step := func() error {
-		return within(ctx, db.write, func(tx *sql.Tx) error {
-			if err := db.kind.lock(ctx, tx); err != nil {
-				return fmt.Errorf("wait for other migrations: %w", err)
-			}
-			if _, err := tx.ExecContext(ctx, makeVersions); err != nil {
-				return fmt.Errorf("make the table of versions: %w", err)
-			}
-			have, err := version(ctx, tx)
-			if err != nil {
-				return err
-			}
-			for v := have + 1; v <= len(list); v++ {
-				if _, err := tx.ExecContext(ctx, list[v-1]); err != nil {
-					return fmt.Errorf("migrate to version %d: %w", v, err)
-				}
-				if _, err := tx.ExecContext(ctx, db.kind.rebind("INSERT INTO schema_version (version, at_ms) VALUES (?, ?)"), v, time.Now().UnixMilli()); err != nil {
-					return fmt.Errorf("note version %d: %w", v, err)
-				}
-			}
-			return newer(have, len(list))
-		})
-	}
 	for {
-		err := step()
+		err := within(ctx, db.write, func(tx *sql.Tx) error { return db.migrateIn(ctx, tx) })
 		if err == nil || !errors.Is(db.kind.classify(err), querylog.ErrTryAgain) {
 			return err
 		}
@@ -75,6 +51,31 @@ func (db *DB) migrate(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// migrateIn is migrate in a transaction.
+func (db *DB) migrateIn(ctx context.Context, tx *sql.Tx) error {
+	if err := db.kind.lock(ctx, tx); err != nil {
+		return fmt.Errorf("wait for other migrations: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, makeVersions); err != nil {
+		return fmt.Errorf("make the table of versions: %w", err)
+	}
+	have, err := version(ctx, tx)
+	if err != nil {
+		return err
+	}
+	list := db.kind.migrations()
+	for v := have + 1; v <= len(list); v++ {
+		if _, err := tx.ExecContext(ctx, list[v-1]); err != nil {
+			return fmt.Errorf("migrate to version %d: %w", v, err)
+		}
+		note := db.kind.rebind("INSERT INTO schema_version (version, at_ms) VALUES (?, ?)")
+		if _, err := tx.ExecContext(ctx, note, v, time.Now().UnixMilli()); err != nil {
+			return fmt.Errorf("note version %d: %w", v, err)
+		}
+	}
+	return newer(have, len(list))
 }
 
 // checkVersion is for who only reads.
@@ -87,7 +88,8 @@ func (db *DB) checkVersion(ctx context.Context) error {
 	case err != nil:
 		return err
 	case have < want:
-		return fmt.Errorf("its tables are of version %d and this program's of %d: start its recorder first: %w", have, want, ErrNotThere)
+		return fmt.Errorf("its tables are of version %d and this program's of %d: start its recorder first: %w", have,
+			want, ErrNotThere)
 	}
 	return newer(have, want)
 }

@@ -27,25 +27,22 @@ type postgresKind struct {
 func openPostgres(_ context.Context, o Options) (*DB, error) {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil {
-		return nil, errors.New("read the URL, PGPASSFILE and the other PG… variables: one of them is not as it should be") // its own words may quote a password
+		// its own words may quote a password
+		return nil, errors.New("read the URL, PGPASSFILE and the other PG… variables: one of them is not as it " +
+			"should be")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	set := func(name, value string) {
-		if _, said := config.RuntimeParams[name]; !said {
-			config.RuntimeParams[name] = value
-		}
+	if _, said := config.RuntimeParams["application_name"]; !said {
+		config.RuntimeParams["application_name"] = "protocolq"
 	}
-	set("application_name", "protocolq")
-	if o.ReadOnly {
-		set("default_transaction_read_only", "on")
+	// A pooler such as pgbouncer lends a session for one transaction: nothing may be left in it, no
+	// prepared statement and no setting, nor be expected there.
+	if !strings.Contains(o.URL, "default_query_exec_mode=") {
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
-		// A commit must be on the disk before the line leaves the stream, whatever the role's default.
-		_, err := c.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
-		return err
-	}))
+	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(4)
 	pool.SetConnMaxLifetime(5 * time.Minute) // after a failover the name may lead elsewhere
 	db := &DB{kind: &postgresKind{months: map[month]bool{}}, read: pool}
@@ -124,7 +121,8 @@ func (k *postgresKind) classify(err error) error {
 		return fmt.Errorf("%w: %w", querylog.ErrTryAgain, err)
 	case state == stateSerialize || state == stateDeadlock || state == stateLockTimeout:
 		return fmt.Errorf("%w: %w", querylog.ErrTryAgain, err)
-	case strings.HasPrefix(state, classData) || strings.HasPrefix(state, classConstraint) || strings.HasPrefix(state, classProgramLimit):
+	case strings.HasPrefix(state, classData) || strings.HasPrefix(state, classConstraint) ||
+		strings.HasPrefix(state, classProgramLimit):
 		return fmt.Errorf("%w: %w", querylog.ErrUnstorable, err)
 	}
 	return err

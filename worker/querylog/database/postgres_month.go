@@ -1,4 +1,5 @@
-// PostgreSQL: a part of the tables for each month, made when its first row comes and dropped when its last is too old.
+// PostgreSQL: a part of the tables for each month, made when its first row comes and dropped when
+// its last is too old.
 
 package database
 
@@ -82,7 +83,8 @@ func makeMonth(ctx context.Context, tx *sql.Tx, m month) error {
 }
 
 // prune drops whole months and deletes what is left of the month that before is in.
-func (k *postgresKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error) {
+func (k *postgresKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool,
+	err error) {
 	for table := range parted {
 		months, err := partsOf(ctx, db, table)
 		if err != nil {
@@ -133,7 +135,9 @@ func (k *postgresKind) drop(ctx context.Context, db *sql.DB, part string) error 
 
 // partsOf lists the months of a table that are there.
 func partsOf(ctx context.Context, db *sql.DB, table string) ([]month, error) {
-	result, err := db.QueryContext(ctx, "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass($1)", table)
+	result, err := db.QueryContext(ctx,
+		"SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass($1)",
+		table)
 	if err != nil {
 		return nil, err
 	}

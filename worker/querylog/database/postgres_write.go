@@ -24,13 +24,16 @@ func fromArrays(table, columns, types, returning string) string {
 		selected[i] = "c" + names[i] + "::" + kind
 	}
 	aliases := "c" + strings.ReplaceAll(columns, ", ", ", c")
-	return "INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(selected, ", ") + " FROM unnest(" + strings.Join(casts, ", ") + ") AS t (" + aliases +
+	return "INSERT INTO " + table + " (" + columns + ") SELECT " + strings.Join(selected, ", ") + " FROM unnest(" +
+		strings.Join(casts, ", ") + ") AS t (" + aliases +
 		") ON CONFLICT DO NOTHING RETURNING " + returning
 }
 
 const (
-	runTypes      = "text bigint bigint text bytea text bytea text bytea text text text text boolean boolean text text integer jsonb"
-	askTypes      = "text bigint bigint smallint text text text bytea text bytea text bytea text text text text text text text text"
+	runTypes = "text bigint bigint text bytea text bytea text bytea text text text text boolean boolean text " +
+		"text integer jsonb"
+	askTypes = "text bigint bigint smallint text text text bytea text bytea text bytea text text text text text " +
+		"text text text text"
 	rejectedTypes = "bigint bigint text integer text"
 )
 
@@ -54,6 +57,13 @@ func (k *postgresKind) write(ctx context.Context, db *sql.DB, b *rows) (Written,
 	}
 	var w Written
 	err := within(ctx, db, func(tx *sql.Tx) error {
+		// The commit must be on the disk before the line leaves the stream, whatever the role's
+		// default.
+		_, err := tx.ExecContext(ctx,
+			"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'")
+		if err != nil {
+			return fmt.Errorf("wait for the disk: %w", err)
+		}
 		sums := counts{}
 		fresh, err := k.insert(ctx, tx, runArrays, runArgs(b.runs))
 		if err != nil {
@@ -114,7 +124,8 @@ func (k *postgresKind) insert(ctx context.Context, tx *sql.Tx, statement string,
 
 func (k *postgresKind) addUp(ctx context.Context, tx *sql.Tx, b *rows, sums counts) error {
 	if partners := b.partners(); len(partners) > 0 {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO partners (partner) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", partners); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			"INSERT INTO partners (partner) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", partners); err != nil {
 			return fmt.Errorf("insert partners: %w", err)
 		}
 	}
@@ -128,7 +139,8 @@ func addSums(ctx context.Context, tx *sql.Tx, statement string, list []sum) erro
 	if len(list) == 0 {
 		return nil
 	}
-	at, partners, names, n := make([]int64, len(list)), make([]string, len(list)), make([]string, len(list)), make([]int64, len(list))
+	at, partners, names, n := make([]int64, len(list)), make([]string, len(list)), make([]string,
+		len(list)), make([]int64, len(list))
 	for i, s := range list {
 		at[i], partners[i], names[i], n[i] = s.hour, s.partner, s.name, s.n
 	}

@@ -29,8 +29,10 @@ type askRow struct{ *querylog.Ask }
 type rejectedRow struct{ *querylog.Rejected }
 
 const (
-	runColumns = "id, at_ms, took_ms, partner, key_id, email, email_id, account, account_id, hash_version, outcome, code, class, debit, refund, verified, worker, deaths, calls"
-	askColumns = "token, at_ms, took_ms, slow, request, run, partner, key_id, email, email_id, account, account_id, hash_version, source, door, subject, reply, outcome, code, trace"
+	runColumns = "id, at_ms, took_ms, partner, key_id, email, email_id, account, account_id, hash_version, outcome, " +
+		"code, class, debit, refund, verified, worker, deaths, calls"
+	askColumns = "token, at_ms, took_ms, slow, request, run, partner, key_id, email, email_id, account, account_id, " +
+		"hash_version, source, door, subject, reply, outcome, code, trace, field"
 
 	rejectedColumns = "at_ms, stream, subject, size, reason"
 )
@@ -99,14 +101,18 @@ func (r *rows) days() []int64 {
 }
 
 func (r runRow) values() []any {
-	return []any{r.ID, r.At.UnixMilli(), took(r.At, r.AnsweredAt), r.Partner, lookUp(r.Key), r.Email.String(), lookUp(r.Email), r.Account.String(), lookUp(r.Account),
-		hashVersion(r.Key, r.Email, r.Account), r.Outcome, r.Code, r.Class, r.Debit, r.Refund, r.Verified, r.Worker, r.Deaths, r.calls}
+	return []any{r.ID, r.At.UnixMilli(), took(r.At, r.AnsweredAt), r.Partner, lookUp(r.Key), r.Email.String(),
+		lookUp(r.Email), r.Account.String(), lookUp(r.Account),
+		hashVersion(r.Key, r.Email,
+			r.Account), r.Outcome, r.Code, r.Class, r.Debit, r.Refund, r.Verified, r.Worker, r.Deaths, r.calls}
 }
 
 func (a askRow) values() []any {
 	ms := took(a.At, a.AnsweredAt)
-	return []any{a.Token, a.At.UnixMilli(), ms, slowness(ms), a.Request.String(), a.Run, a.Partner, lookUp(a.Key), a.Email.String(), lookUp(a.Email),
-		a.Account.String(), lookUp(a.Account), hashVersion(a.Key, a.Email, a.Account), a.Source, a.Door, a.Subject, a.Reply, a.Outcome, a.Code, a.Trace}
+	return []any{a.Token, a.At.UnixMilli(), ms, slowness(ms), a.Request.String(), a.Run, a.Partner, lookUp(a.Key),
+		a.Email.String(), lookUp(a.Email),
+		a.Account.String(), lookUp(a.Account), hashVersion(a.Key, a.Email,
+			a.Account), a.Source, a.Door, a.Subject, a.Reply, a.Outcome, a.Code, a.Trace, a.Field}
 }
 
 func (r rejectedRow) values() []any {
@@ -167,7 +173,8 @@ func callsJSON(attempts []querylog.Attempt) string {
 	calls := make([]Call, len(attempts))
 	for i, a := range attempts {
 		calls[i] = Call{DNSUs: a.DNS.Microseconds(), ConnectUs: a.Connect.Microseconds(), TLSUs: a.TLS.Microseconds(),
-			FirstByteUs: a.FirstByte.Microseconds(), BodyUs: a.Body.Microseconds(), TotalUs: a.Total.Microseconds(), Code: a.Code, Class: a.Class,
+			FirstByteUs: a.FirstByte.Microseconds(), BodyUs: a.Body.Microseconds(), TotalUs: a.Total.Microseconds(),
+			Code: a.Code, Class: a.Class,
 			HTTPStatus: a.HTTPStatus, Bytes: a.Bytes, Reused: a.Reused, Cut: a.Cut}
 		if !a.At.IsZero() {
 			calls[i].AtMs = a.At.UnixMilli()

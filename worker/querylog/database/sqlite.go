@@ -24,12 +24,6 @@ var migrationFiles embed.FS
 
 type sqliteKind struct{}
 
-// sqlitePath is the file a URL names: sqlite:///a is /a, sqlite://a and sqlite:a are a.
-func sqlitePath(text string) string {
-	path := strings.TrimPrefix(text, "sqlite:")
-	return strings.TrimPrefix(path, "//")
-}
-
 // Settings of every connection. FULL: in a power cut the default of WAL loses
 // what was committed last (measured: 854 of 60,443 rows).
 var sqlitePragmas = []string{
@@ -42,7 +36,7 @@ var sqlitePragmas = []string{
 }
 
 func openSQLite(ctx context.Context, o Options) (*DB, error) {
-	path := sqlitePath(o.URL)
+	path := querylog.SQLitePath(o.URL)
 	if _, err := os.Stat(path); o.ReadOnly && errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNotThere
 	}
@@ -55,13 +49,15 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		if db.write, err = sql.Open("sqlite", sqliteDSN(path, "immediate", sqlitePragmas)); err != nil {
 			return nil, err
 		}
+		db.at = &place{path: path}
 		db.write.SetMaxOpenConns(1)
 		// The file is made with the writer's settings before anybody reads.
 		if err := db.write.PingContext(ctx); err != nil {
 			return nil, errors.Join(err, db.write.Close())
 		}
 	}
-	if db.read, err = sql.Open("sqlite", sqliteDSN(path, "deferred", []string{"busy_timeout(10000)", "query_only(1)", "cache_size(-16384)"})); err != nil {
+	if db.read, err = sql.Open("sqlite", sqliteDSN(path, "deferred",
+		[]string{"busy_timeout(10000)", "query_only(1)", "cache_size(-16384)"})); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.read.SetMaxOpenConns(4)
@@ -106,34 +102,45 @@ func (sqliteKind) classify(err error) error {
 	return err
 }
 
-// write inserts row by row: what a statement changed tells whether the row was new.
+// write inserts row by row: what a statement changed reports whether the row was new.
 func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, error) {
 	var w Written
 	err := within(ctx, db, func(tx *sql.Tx) error {
 		sums := counts{}
 		var err error
-		if w.Runs, err = insertEach(ctx, tx, runInsert, len(b.runs), func(i int) []any { return b.runs[i].values() }, func(i int) { sums.run(&b.runs[i]) }); err != nil {
+		if w.Runs, err = insertEach(ctx, tx, runInsert, len(b.runs), func(i int) []any { return b.runs[i].values() },
+			func(i int) { sums.run(&b.runs[i]) }); err != nil {
 			return fmt.Errorf("insert runs: %w", err)
 		}
-		if w.Asks, err = insertEach(ctx, tx, askInsert, len(b.asks), func(i int) []any { return append(b.asks[i].values(), dayOf(b.asks[i].At.UnixMilli())) }, func(i int) { sums.ask(&b.asks[i]) }); err != nil {
+		if w.Asks, err = insertEach(ctx, tx, askInsert, len(b.asks),
+			func(i int) []any { return append(b.asks[i].values(), dayOf(b.asks[i].At.UnixMilli())) },
+			func(i int) { sums.ask(&b.asks[i]) }); err != nil {
 			return fmt.Errorf("insert asks: %w", err)
 		}
-		if w.Rejected, err = insertEach(ctx, tx, rejectedInsert, len(b.rejected), func(i int) []any { return b.rejected[i].values() }, func(i int) { sums.rejected(&b.rejected[i]) }); err != nil {
+		if w.Rejected, err = insertEach(ctx, tx, rejectedInsert, len(b.rejected),
+			func(i int) []any { return b.rejected[i].values() },
+			func(i int) { sums.rejected(&b.rejected[i]) }); err != nil {
 			return fmt.Errorf("insert rejected: %w", err)
 		}
 		partners := b.partners()
-		if _, err := insertEach(ctx, tx, "INSERT INTO partners (partner) VALUES (?) ON CONFLICT DO NOTHING", len(partners), func(i int) []any { return []any{partners[i]} }, func(int) {}); err != nil {
+		if _, err := insertEach(ctx, tx, "INSERT INTO partners (partner) VALUES (?) ON CONFLICT DO NOTHING",
+			len(partners), func(i int) []any { return []any{partners[i]} }, func(int) {}); err != nil {
 			return fmt.Errorf("insert partners: %w", err)
 		}
 		days := b.days()
-		if _, err := insertEach(ctx, tx, "INSERT INTO days (day) VALUES (?) ON CONFLICT DO NOTHING", len(days), func(i int) []any { return []any{days[i]} }, func(int) {}); err != nil {
+		if _, err := insertEach(ctx, tx, "INSERT INTO days (day) VALUES (?) ON CONFLICT DO NOTHING", len(days),
+			func(i int) []any { return []any{days[i]} }, func(int) {}); err != nil {
 			return fmt.Errorf("insert days: %w", err)
 		}
 		for statement, list := range map[string][]sum{
-			"INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO UPDATE SET n = n + excluded.n":   sums.sorted(),
-			"INSERT INTO counters_day (day, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (name, partner, day) DO UPDATE SET n = n + excluded.n": sums.byDay(),
+			"INSERT INTO counters (hour, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (hour, partner, name) DO " +
+				"UPDATE SET n = n + excluded.n": sums.sorted(),
+			"INSERT INTO counters_day (day, partner, name, n) VALUES (?, ?, ?, ?) ON CONFLICT (name, partner, day) " +
+				"DO UPDATE SET n = n + excluded.n": sums.byDay(),
 		} {
-			_, err := insertEach(ctx, tx, statement, len(list), func(i int) []any { return []any{list[i].hour, list[i].partner, list[i].name, list[i].n} }, func(int) {})
+			_, err := insertEach(ctx, tx, statement, len(list),
+				func(i int) []any { return []any{list[i].hour, list[i].partner, list[i].name, list[i].n} },
+				func(int) {})
 			if err != nil {
 				return fmt.Errorf("add to counters: %w", err)
 			}
@@ -147,13 +154,16 @@ func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, er
 }
 
 var (
-	runInsert      = "INSERT INTO runs (" + runColumns + ") VALUES (" + marks(runColumns) + ") ON CONFLICT DO NOTHING"
-	askInsert      = "INSERT INTO asks (" + askColumns + ", day) VALUES (" + marks(askColumns) + ", ?) ON CONFLICT DO NOTHING"
-	rejectedInsert = "INSERT INTO rejected (" + rejectedColumns + ") VALUES (" + marks(rejectedColumns) + ") ON CONFLICT DO NOTHING"
+	runInsert = "INSERT INTO runs (" + runColumns + ") VALUES (" + marks(runColumns) + ") ON CONFLICT DO NOTHING"
+	askInsert = "INSERT INTO asks (" + askColumns + ", day) VALUES (" + marks(askColumns) +
+		", ?) ON CONFLICT DO NOTHING"
+	rejectedInsert = "INSERT INTO rejected (" + rejectedColumns + ") VALUES (" + marks(rejectedColumns) +
+		") ON CONFLICT DO NOTHING"
 )
 
 // insertEach inserts n rows and calls fresh for each that was not there before.
-func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values func(int) []any, fresh func(int)) (inserted int, err error) {
+func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values func(int) []any,
+	fresh func(int)) (inserted int, err error) {
 	if n == 0 {
 		return 0, nil
 	}
@@ -162,7 +172,8 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 		return 0, err
 	}
 	defer prepared.Close()
-	// With a context that can end, the driver begins a goroutine for each row to wait for that; the transaction has one already.
+	// With a context that can end, the driver begins a goroutine for each row to wait for that; the
+	// transaction has one already.
 	whole := context.WithoutCancel(ctx)
 	for i := range n {
 		if ctx.Err() != nil {
@@ -184,7 +195,8 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 	return inserted, nil
 }
 
-func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error) {
+func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool,
+	err error) {
 	if _, err := db.ExecContext(ctx, "DELETE FROM days WHERE day < ?", dayOf(before)); err != nil {
 		return 0, false, err
 	}

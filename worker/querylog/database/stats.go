@@ -96,7 +96,8 @@ func (db *DB) Stats(ctx context.Context, since, until time.Time, partner string)
 }
 
 func newSums() *Sums {
-	return &Sums{Outcomes: map[string]int64{}, Codes: map[string]int64{}, CallCodes: map[string]int64{}, asks: histogram{}, calls: histogram{}}
+	return &Sums{Outcomes: map[string]int64{}, Codes: map[string]int64{}, CallCodes: map[string]int64{},
+		asks: histogram{}, calls: histogram{}}
 }
 
 // add takes in one counter; names it does not know are a later version's.
