@@ -1,0 +1,56 @@
+// Arrivals: by what a submitted message is known when it comes again.
+
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"time"
+)
+
+// stored is where a message lies in its stream, and since when by the server's clock.
+type stored struct {
+	sequence uint64
+	at       time.Time
+}
+
+// token is the identity of what the stream delivers again. The time is in it as a stream that was
+// made anew counts from 1.
+func (s stored) token() string {
+	return strconv.FormatUint(s.sequence, 10) + "-" + strconv.FormatInt(s.at.UnixNano(), 10)
+}
+
+// sameFor is for how long a message id stands for the same bytes. A token is known for longer
+// after its ask has ended, so that no token is ever that of two asks.
+const sameFor = 10 * time.Minute
+
+// tokensOf is the identity of what its sender stores again under the message id msgID: the same
+// bytes on the same subject, hence of the same asker where that names it. The server compares the
+// id alone, so that whoever guesses another's id can take its place for the window of the stream,
+// which is as short as a server allows.
+//
+// Time is cut into pieces of sameFor, each with tokens of its own. before is the token in the piece
+// before, where that has only just ended: an acknowledgement may be lost across its end.
+func (s stored) tokensOf(subject, msgID string, body []byte) (token, before string) {
+	piece, into := s.at.UnixNano()/int64(sameFor), time.Duration(s.at.UnixNano()%int64(sameFor))
+	if into < sentAgainFor {
+		before = tokenOf(piece-1, subject, msgID, body)
+	}
+	return tokenOf(piece, subject, msgID, body), before
+}
+
+// sentAgainFor is for how long a sender whose acknowledgement was lost sends again, as a rule.
+const sentAgainFor = time.Minute
+
+func tokenOf(piece int64, subject, msgID string, body []byte) string {
+	sum := sha256.New()
+	var size [8]byte
+	for _, part := range [...]string{strconv.FormatInt(piece, 10), subject, msgID, string(body)} {
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		sum.Write(size[:])
+		sum.Write([]byte(part))
+	}
+	return "m" + hex.EncodeToString(sum.Sum(nil)[:16])
+}

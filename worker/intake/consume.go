@@ -1,0 +1,155 @@
+// Pulling from the durable consumer, which may be gone for a while, or be another than before.
+
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/pause"
+)
+
+// pullSize is how many messages are asked for at once. More would sit in this process while another
+// is idle.
+const pullSize = 256
+
+// consumer pulls from the durable consumer of what is submitted.
+type consumer struct {
+	*parts
+	from  Consumers
+	every atomic.Int64 // ns between two signs of life of what is pending: a third of its AckWait
+	take  jetstream.MessageHandler
+}
+
+// open begins to take, once the consumer is there or ctx ends, and begins again when it was deleted
+// and made anew, and after a pause. The returned func stops it and waits until all that it had
+// taken has gone through take.
+func (c *consumer) open(ctx context.Context) (func(context.Context), error) {
+	taking, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.follow(ctx, taking)
+	}()
+	return func(ctx context.Context) {
+		stop()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+	}, nil
+}
+
+// follow takes nothing in a pause, and begins again after it and whenever the consumer is gone,
+// until ctx ends. taking is nil in a pause.
+func (c *consumer) follow(ctx context.Context, taking jetstream.ConsumeContext) {
+	look := time.NewTicker(tick)
+	defer look.Stop()
+	for {
+		var gone <-chan struct{}
+		if taking != nil {
+			gone = taking.Closed()
+		}
+		select {
+		case <-ctx.Done():
+			drain(taking)
+			return
+		case <-look.C:
+			_, paused := c.paused()
+			if paused == (taking == nil) {
+				continue
+			}
+			if paused {
+				drain(taking)
+				taking = nil
+				continue
+			}
+		case <-gone:
+			c.log.Warn("consumer is gone, looked for again", "consumer", messages.ConsumerSubmitted)
+		}
+		next, err := c.begin(ctx)
+		if err != nil {
+			return // closing
+		}
+		taking = next
+	}
+}
+
+// drain stops taking, once all that was taken has gone through take.
+func drain(taking jetstream.ConsumeContext) {
+	if taking != nil {
+		taking.Drain() // Stop would leave what is buffered to its AckWait
+		<-taking.Closed()
+	}
+}
+
+// begin waits until the consumer is there and begins to take from it; in a pause it takes nothing
+// and gives nil.
+func (c *consumer) begin(ctx context.Context) (jetstream.ConsumeContext, error) {
+	for wait := firstWait; ; wait = min(2*wait, 2*time.Second) {
+		found, err := c.from.Consumer(ctx, c.names.Stream(messages.Submitted), messages.ConsumerSubmitted)
+		if err == nil {
+			c.every.Store(int64(max(found.CachedInfo().Config.AckWait/3, 10*time.Millisecond)))
+			if _, paused := c.paused(); paused {
+				return nil, nil
+			}
+			var taking jetstream.ConsumeContext
+			if taking, err = c.pull(found); err == nil {
+				return taking, nil
+			}
+		}
+		c.log.Warn("consumer is not there yet", "consumer", messages.ConsumerSubmitted, "retry_in", wait.String(),
+			"err", err,
+			"hint", "run protocolq provision")
+		if pause.For(ctx, wait) != nil {
+			return nil, fmt.Errorf("wait for consumer %s: %w", messages.ConsumerSubmitted, ctx.Err())
+		}
+	}
+}
+
+// mostSilence is after how many heartbeats missed in a row a consumer is looked for again: it may
+// have been made anew without a word to us.
+const mostSilence = 5
+
+func (c *consumer) pull(from jetstream.Consumer) (jetstream.ConsumeContext, error) {
+	var silent atomic.Int32
+	heard := func(m jetstream.Msg) {
+		silent.Store(0)
+		c.take(m)
+	}
+	taking, err := from.Consume(heard, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(2*time.Second),
+		jetstream.ConsumeErrHandler(func(taking jetstream.ConsumeContext, err error) {
+			c.trouble("consumer of what is submitted", err)
+			if errors.Is(err, jetstream.ErrNoHeartbeat) && silent.Add(1) >= mostSilence && c.from.Conn().IsConnected() {
+				taking.Stop()
+			}
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("consume %s: %w", messages.ConsumerSubmitted, err)
+	}
+	return taking, nil
+}
+
+// keepAlive says to the server every so often that what is pending is being worked on.
+func (c *consumer) keepAlive(ctx context.Context) {
+	for {
+		every := time.Duration(c.every.Load())
+		if pause.For(ctx, every) != nil {
+			return
+		}
+		for _, m := range c.pending.deliveries(time.Now().Add(-every / 2)) {
+			_ = m.InProgress() // lost ones come again, which is harmless
+		}
+	}
+}

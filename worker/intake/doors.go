@@ -1,0 +1,170 @@
+// Doors: the two doors as one part of a worker.
+
+package intake
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"protocolq/messages"
+)
+
+// parts are what both doors use.
+type parts struct {
+	names   *names
+	reader  *reader
+	journal Journal
+	memory  Memory
+	pending *pending
+	ends    *ends
+	replies *replies
+	paused  func() (after time.Duration, paused bool)
+	room    *room
+	counted *counters
+	log     *slog.Logger
+	alarms  *alarms
+}
+
+// trouble says that something does not get through, whoever it is that tries.
+func (p *parts) trouble(what string, err error) {
+	if n, due := p.alarms.again(what, time.Now()); due {
+		p.log.Warn("in trouble", "what", what, "times", n, "err", err)
+	}
+}
+
+// dead says that a message becomes a dead letter, one of many with the same reason and level: one
+// that was awaited nowhere does not keep silent one that was stored. Nothing that its sender
+// wrote is said.
+func (p *parts) dead(level slog.Level, l *deadLetter, f *refusal) {
+	if n, due := p.alarms.again("dead letter, "+l.reason+", "+level.String(), time.Now()); due {
+		p.log.Log(context.Background(), level, "dead letter", "reason", l.reason, "times", n, "token", l.token(), "why",
+			f.err.Brief())
+	}
+}
+
+// Doors are the two doors. Run, Open and Close are called once each, Open and Close while Run runs.
+type Doors struct {
+	*parts
+	o         *Options
+	service   *service
+	submitted *submitted
+	consumer  *consumer
+	closing   chan struct{} // closed by Close
+	stops     []func(context.Context)
+}
+
+// New makes the doors. It starts nothing.
+func New(o Options) (*Doors, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.defaults()
+	n := names{o.Names}
+	p := &parts{names: &n, journal: o.Journal, memory: o.Memory, pending: newPending(o.Most, o.MostBytes),
+		ends:    newEnds(),
+		counted: newCounters(), paused: o.Paused, log: o.Logger, alarms: &alarms{}}
+	p.room = newRoom(o.Consumers, &n, o.Logger, p.alarms)
+	p.reader = &reader{names: &n, partners: o.Partners, byDefault: o.DefaultPartner, allow: o.ReplyAllow,
+		own:    o.OwnInboxes,
+		person: o.Person, patience: o.Patience, minAge: o.MinAge}
+	p.replies = &replies{nc: o.Reply, names: p.names, lines: o.Lines, traces: o.Traces, counted: p.counted,
+		log: o.Logger, alarms: p.alarms,
+		durable: newPosts(o.Replies, "durable reply", nil, o.Logger),
+		letters: newPosts(o.Letters, "dead letter", &p.counted.letters, o.Logger)}
+	d := &Doors{parts: p, o: &o, closing: make(chan struct{})}
+	d.service = &service{parts: p, answers: newAnswers(mostAnswers), turns: newTurns(), patience: o.AskPatience}
+	d.submitted = &submitted{parts: p, letters: o.Letters, durable: o.Replies, closed: d.closing}
+	d.consumer = &consumer{parts: p, from: o.Consumers, take: d.submitted.take}
+	d.consumer.every.Store(int64(tick)) // until it is known
+	return d, nil
+}
+
+// Open opens the doors: the query door at once, that of what is submitted when its consumer is
+// there, which is waited for. With an error, that of ctx among them, none is open.
+func (d *Doors) Open(ctx context.Context) error {
+	stats := d.o.Stats
+	if stats == nil {
+		stats = func() any { return d.Stats() }
+	}
+	d.room.look(ctx)
+	stop, err := d.service.open(ctx, d.o, stats)
+	if err != nil {
+		return err
+	}
+	stopTaking, err := d.consumer.open(ctx)
+	if err != nil {
+		stop(context.WithoutCancel(ctx))
+		return err
+	}
+	d.stops = append(d.stops, stop, stopTaking)
+	return nil
+}
+
+// Close lets nothing more in, and waits until all that came in is journalled, or ctx ends. What is
+// left then is given back to its stream, or its asker is told to ask again.
+func (d *Doors) Close(ctx context.Context) {
+	close(d.closing)
+	d.pending.close()
+	var stopping sync.WaitGroup
+	for _, stop := range d.stops {
+		stopping.Go(func() { stop(ctx) })
+	}
+	stopping.Wait()
+	for _, h := range d.pending.drain(ctx) {
+		switch {
+		case h.msg != nil:
+			d.submitted.end(h, ctx.Err())
+		case !d.pending.leave(h):
+			d.replies.failed(h.ask, messages.Overloaded, "the worker ended before its log took the query")
+		}
+	}
+}
+
+// Run does what goes on beside the doors until ctx ends: it is the doors' last part to end.
+func (d *Doors) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	for _, part := range []func(context.Context){
+		d.ends.run, d.deadlines, d.room.run, d.consumer.keepAlive, d.replies.durable.run, d.replies.letters.run,
+	} {
+		running.Go(func() { part(ctx) })
+	}
+	running.Wait()
+	return nil
+}
+
+// tick is how long after its time the reply to a passed deadline may leave.
+const tick = 100 * time.Millisecond
+
+// deadlines replies to those whose time ends before they are journalled: the journal is away.
+func (d *Doors) deadlines(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, h := range d.pending.overdue(now) {
+				why := ""
+				if h.code == messages.Overloaded {
+					why = "the workers' log did not take the query in time"
+				}
+				d.replies.failed(h.ask, h.code, why)
+			}
+		}
+	}
+}
+
+// Replied takes in a reply that another part made to somebody who awaits it, and how long that
+// took.
+func (d *Doors) Replied(r *messages.Result, took time.Duration) { d.counted.answered(r, took) }
+
+// Stats gives the figures as they are now.
+func (d *Doors) Stats() Stats {
+	s := d.counted.stats()
+	s.Pending, s.Bytes = d.pending.size()
+	s.Lost = d.replies.durable.lost.Load() + d.replies.letters.lost.Load()
+	return s
+}

@@ -1,0 +1,64 @@
+// Lost: what is said of a message of ours that can be stored nowhere.
+
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/messages"
+)
+
+// lostLog writes a lost message into the local log, everything but its body: nobody else will know
+// of it. Of many at once the first ones are written, the others counted.
+type lostLog struct {
+	log *slog.Logger
+
+	mu    sync.Mutex // guards what follows
+	since time.Time
+	n     int // since then
+}
+
+// mostLost is how many lines are written in a period of alarmEvery.
+const mostLost = 100
+
+// write logs that m is lost, and why; m is nil of what has no message any more.
+func (l *lostLog) write(what, why string, m *nats.Msg, err error) {
+	l.mu.Lock()
+	now := time.Now()
+	if now.Sub(l.since) >= alarmEvery {
+		l.since, l.n = now, 0
+	}
+	l.n++
+	n := l.n
+	l.mu.Unlock()
+	if n > mostLost {
+		return
+	}
+	args := []any{"what", what, "why", why, "err", err}
+	if n == mostLost {
+		args = append(args, "note", "more of them are only counted for a while")
+	}
+	if m != nil {
+		args = append(args, slog.Group("message", about(m)...))
+	}
+	l.log.Error("lost", args...)
+}
+
+// about is all that a message says but its body, e-mails masked.
+func about(m *nats.Msg) (args []any) {
+	sum := sha256.Sum256(m.Data)
+	args = append(args, "subject", messages.MaskText(m.Subject), "bytes", len(m.Data), "sha256",
+		hex.EncodeToString(sum[:]))
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
+		args = append(args, name, messages.MaskText(m.Header.Get(name)))
+	}
+	return args
+}

@@ -1,0 +1,251 @@
+// Room: what is let in while the streams that are everybody's fill up with what is one asker's.
+
+package intake
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/pause"
+)
+
+// room keeps one asker from filling the stream of durable replies, which is everybody's: who does
+// not read its replies, or asks for more than it reads. A holder is an asker by the name below
+// protocol.reply. While the stream is half empty all are let in. From then on who holds more than
+// an eighth of it is not, until its reader has taken what lies there.
+//
+//	each second: STREAM.INFO ── less than half ──► nobody is held up
+//	                        └── more ──► STREAM.INFO of each holder that asks ──► held up or not
+//
+// Between two looks a holder is let in for a sixteenth of the stream. In a stream of an earlier
+// version, from which nothing is taken, what was read cannot be told from what was not: there
+// nobody is held up.
+//
+// Of the stream of dead letters what is refused at the doors takes half, and between two looks a
+// sixteenth: anybody can be refused without end, and what could not be answered is worth more.
+type room struct {
+	nc     *nats.Conn
+	api    string // what the JetStream API begins with
+	names  *names
+	log    *slog.Logger
+	alarms *alarms
+
+	mu    sync.Mutex       // guards what follows; never held over I/O
+	asked map[string]int64 // since the last look, in bytes of replies as they are on average
+	held  map[string]bool  // those that are not let in
+	size  int64            // of a reply on average, bytes
+	burst int64            // that a holder may ask for between two looks, bytes; 0: not known yet
+	kept  bool             // it was said that the stream of replies keeps what is read
+	dead  int64            // that refusals may still take of the stream of dead letters, bytes
+}
+
+const (
+	roomEvery = time.Second
+	// mostHolders is how many holders are counted each by itself between two looks; the others are
+	// one.
+	mostHolders = 4096
+	// mostLooks is how many holders are looked at in one round.
+	mostLooks = 64
+	// usualReply is what a reply takes as long as none was seen, bytes.
+	usualReply = 1 << 10
+)
+
+func newRoom(js Consumers, n *names, log *slog.Logger, a *alarms) *room {
+	return &room{nc: js.Conn(), api: cmp.Or(js.Options().APIPrefix, "$JS.API"), names: n, log: log, alarms: a,
+		asked: map[string]int64{}, held: map[string]bool{}, size: usualReply, dead: math.MaxInt64}
+}
+
+// errNoRoom is why an ask is not taken whose asker does not read its durable replies.
+var errNoRoom = errors.New("intake: the asker holds too much of the stream of durable replies; its reader has to " +
+	"take some")
+
+// enter reports whether an ask may come in whose reply goes to this subject.
+func (r *room) enter(reply string) bool {
+	if !r.names.durable(reply) {
+		return true
+	}
+	holder, _, _ := strings.Cut(reply[len(r.names.Reply()):], ".")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.asked[holder]; !known && len(r.asked) >= mostHolders {
+		holder = ""
+	}
+	if r.held[holder] || r.burst > 0 && r.asked[holder]+r.size > r.burst {
+		r.asked[holder] += 0 // so that it is looked at
+		return false
+	}
+	r.asked[holder] += r.size
+	return true
+}
+
+// run looks at the stream every second until ctx ends.
+func (r *room) run(ctx context.Context) {
+	for pause.For(ctx, roomEvery) == nil {
+		r.look(ctx)
+	}
+}
+
+// filled is what a server says of a stream.
+type filled struct {
+	Error *struct {
+		Description string `json:"description"`
+	} `json:"error"`
+	Config struct {
+		MaxBytes  int64                     `json:"max_bytes"`
+		Retention jetstream.RetentionPolicy `json:"retention"`
+	} `json:"config"`
+	State struct {
+		Messages int64            `json:"messages"`
+		Bytes    int64            `json:"bytes"`
+		Subjects map[string]int64 `json:"subjects"` // 100,000 at most: more are too many anyway
+	} `json:"state"`
+}
+
+// half reports whether more than half of it is taken.
+func (f *filled) half() bool { return f.Config.MaxBytes > 0 && f.State.Bytes > f.Config.MaxBytes/2 }
+
+// errDeadLetters is why a refusal gets no dead letter now.
+var errDeadLetters = errors.New("intake: half of the stream of dead letters is taken; protocolq dead list shows by " +
+	"what")
+
+// admits reports whether what is refused may become this dead letter.
+func (r *room) admits(l *deadLetter) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dead <= 0 {
+		return false
+	}
+	r.dead -= int64(min(len(l.about.Body), l.bodies()[0]) + usualReply)
+	return true
+}
+
+// look finds out what is let in. While nobody can say, all is: duties wait for their stream.
+func (r *room) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	dead, err := r.info(ctx, messages.Dead, "")
+	r.mu.Lock()
+	r.dead = math.MaxInt64
+	if most := dead.Config.MaxBytes; err == nil && most > 0 {
+		r.dead = min(most/2-dead.State.Bytes, most/16)
+	}
+	r.mu.Unlock()
+	r.lookAtReplies(ctx)
+}
+
+func (r *room) lookAtReplies(ctx context.Context) {
+	f, err := r.info(ctx, messages.Replies, "")
+	held := map[string]bool{}
+	consumed := f.Config.Retention == jetstream.WorkQueuePolicy
+	if err == nil && !consumed {
+		r.keeps()
+	}
+	if err == nil && consumed && f.half() {
+		held, err = r.greedy(ctx, f)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.asked)
+	if err != nil {
+		return
+	}
+	r.held, r.burst, r.size = held, f.Config.MaxBytes/16, usualReply
+	if f.State.Messages > 0 {
+		r.size = f.State.Bytes / f.State.Messages
+	}
+}
+
+// keeps says once that the stream of replies is not as provision makes it.
+func (r *room) keeps() {
+	r.mu.Lock()
+	said := r.kept
+	r.kept = true
+	r.mu.Unlock()
+	if !said {
+		r.log.Error("durable replies stay in their stream when they are read: who does not read cannot be told from "+
+			"who does", "stream", r.names.Stream(messages.Replies),
+			"hint", "retention of a stream cannot be changed: let readers finish, delete the stream, and run "+
+				"protocolq provision")
+	}
+}
+
+// suspects are the holders to look at in one round: those that are held up, then whoever asked for
+// most. The holder "" stands for many, and cannot be looked at.
+func suspects(asked map[string]int64, held map[string]bool) []string {
+	all := slices.Collect(maps.Keys(held))
+	for holder := range asked {
+		if holder != "" && !held[holder] {
+			all = append(all, holder)
+		}
+	}
+	slices.SortFunc(all[len(held):], func(a, b string) int { return cmp.Compare(asked[b], asked[a]) })
+	return all[:min(len(all), mostLooks)]
+}
+
+// greedy are those among the holders that ask who hold more than an eighth of the stream.
+func (r *room) greedy(ctx context.Context, f filled) (map[string]bool, error) {
+	r.mu.Lock()
+	look := suspects(r.asked, r.held)
+	r.mu.Unlock()
+	held := map[string]bool{}
+	for _, holder := range look {
+		n := int64(0)
+		for _, subjects := range [...]string{holder, holder + ".>"} {
+			of, err := r.info(ctx, messages.Replies, r.names.Reply()+subjects)
+			if err != nil {
+				return nil, err
+			}
+			for _, count := range of.State.Subjects {
+				n += count
+			}
+		}
+		if bytes := n * (f.State.Bytes / f.State.Messages); bytes > f.Config.MaxBytes/8 {
+			held[holder] = true
+			r.say(holder, bytes)
+		}
+	}
+	return held, nil
+}
+
+func (r *room) say(holder string, bytes int64) {
+	if n, due := r.alarms.again("room", time.Now()); due {
+		r.log.Error("durable replies are not read: their asker is let in no more", "asker", messages.MaskText(holder),
+			"bytes", bytes, "times", n,
+			"hint", "is its reader running, and does it acknowledge what it reads?")
+	}
+}
+
+// info asks for the state of a stream, with the subjects that match.
+func (r *room) info(ctx context.Context, kind messages.Kind, subjects string) (f filled, err error) {
+	var body []byte
+	if subjects != "" {
+		if body, err = json.Marshal(map[string]string{"subjects_filter": subjects}); err != nil {
+			return f, err
+		}
+	}
+	m, err := r.nc.RequestWithContext(ctx, r.api+".STREAM.INFO."+r.names.Stream(kind), body)
+	if err != nil {
+		return f, fmt.Errorf("look at a stream: %w", err)
+	}
+	if err := json.Unmarshal(m.Data, &f); err != nil {
+		return f, fmt.Errorf("look at a stream: %w", err)
+	}
+	if f.Error != nil {
+		return f, errors.New("look at a stream: " + f.Error.Description)
+	}
+	return f, nil
+}
