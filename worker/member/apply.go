@@ -1,0 +1,129 @@
+// Applying: each batch of the log goes into the fold, and what it changes to those who act on it.
+
+package member
+
+import (
+	"slices"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/flight"
+	"protocolq/worker/journal"
+)
+
+// apply takes the next batch of the log.
+func (m *Member) apply(b *journal.Batch) error {
+	var err error
+	ok := m.loop.Do(func(f *flight.Flights, now time.Duration) {
+		i := m.current.Load()
+		heard := fleet.Heard{At: now, Age: m.age(b)}
+		before := m.state.Member(b.Member)
+		void := before != nil && before.Sealed != 0
+		m.stateMu.Lock()
+		var c *fleet.Changes
+		c, err = m.state.Apply(b, heard)
+		m.stateMu.Unlock()
+		if err != nil {
+			return
+		}
+		if b.Member == i.id {
+			i.own.Applied(b.Number)
+			m.unread = slices.DeleteFunc(m.unread, func(w journal.Written) bool {
+				if w.Position >= b.Position && b.Corrupt != nil {
+					m.again(w)
+				}
+				return w.Position <= b.Position || b.Corrupt != nil
+			})
+		}
+		if void {
+			return // for nobody does it say anything
+		}
+		m.texts.put(b)
+		m.runs.apply(b, c, m.state)
+		m.owe(b, c, f, now)
+		f.Applied(b, c, now)
+		m.notice(b, c, i, now)
+	})
+	if !ok {
+		return errOver
+	}
+	return err
+}
+
+// age is how old a batch is that was stored before this process had joined; 0: it is new.
+func (m *Member) age(b *journal.Batch) time.Duration {
+	if b.Position >= m.replay.until {
+		return 0
+	}
+	now := time.Now()
+	return fleet.Age(b.Stored, now.Add(m.replay.ahead), now)
+}
+
+// notice takes in what a batch says of members.
+func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now time.Duration) {
+	if s := b.Seal(); s == nil || s.By == b.Member {
+		m.watch.sign(b.Member, now)
+	}
+	for _, e := range b.Entries {
+		if e.Kind() == journal.KindForget {
+			m.forgetUpTo = b.Position
+		}
+	}
+	if b.Corrupt != nil {
+		m.oweCorrupt(b)
+	}
+	if len(m.tail.wanted) > 0 && b.Member == i.id {
+		i.writer.Wake() // copies that had to wait for an own batch
+	}
+	if !c.Members {
+		return
+	}
+	i.writer.SetMembers(len(m.state.Live()))
+	for _, l := range m.state.Live() {
+		if l.ID == i.id {
+			m.join(i)
+		}
+	}
+	if s := m.state.Member(b.Member); s != nil && s.Sealed != 0 {
+		m.watch.gone(b.Member)
+		if b.Member == i.id {
+			i.lost()
+			if b.Corrupt != nil {
+				close(i.stop) // of which its writer does not hear
+			} else {
+				_ = i.writer.Beat(nil) // which its writer hears of by that
+			}
+		}
+	}
+	m.logMember(b, i)
+	m.unowed = true // duties of who left are their keys' owners'
+	if m.state.BeatDue(i.own, 0) {
+		_ = i.writer.Beat(nil) // who has ended needs none
+	}
+}
+
+// logMember says that another has joined or left since this process is in the fleet. That this one
+// has sealed it, the sealing says.
+func (m *Member) logMember(b *journal.Batch, i *incarnation) {
+	if m.joinedAs != i.id || b.Member == i.id {
+		return
+	}
+	switch s, seal := m.state.Member(b.Member), b.Seal(); {
+	case s == nil || s.Sealed == 0:
+		m.log.Info("member joined", "joined", string(b.Member), "members", len(m.state.Live()))
+	case seal == nil || seal.By != i.id:
+		m.log.Info("member left", "left", string(b.Member), "members", len(m.state.Live()))
+	}
+}
+
+// join notes that the own first batch has been read: the fold knows the log as far as this process
+// can be asked about it.
+func (m *Member) join(i *incarnation) {
+	if m.joinedAs == i.id {
+		return
+	}
+	m.joinedAs = i.id
+	m.log.Info("in the fleet", "member", string(i.id), "members", len(m.state.Live()), "position", m.state.Applied(),
+		"remembered", m.state.Answers().Len())
+	m.readyOnce.Do(func() { close(m.ready) })
+}

@@ -1,0 +1,228 @@
+// How a member begins where it cannot, ends where it has nothing to end, and rests.
+
+package member_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"testing"
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/journal/journaltest"
+)
+
+// Whoever is told to leave before the log is there has nothing to wait for.
+func TestLeaveBeforeTheLogIsThere(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.log.Delete()
+		x := w.begin("a")
+		wait(10 * time.Second)
+		begun := time.Now()
+		x.leave()
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// A log that is away holds nobody up beyond the time that is given.
+func TestLeaveWithoutALeader(t *testing.T) {
+	bubble(t, func(w *world) {
+		x := w.start("a")
+		w.log.SetLeader(false)
+		x.ask("t", 1)
+		wait(time.Second)
+		ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+		defer cancel()
+		begun := time.Now()
+		x.Drain(ctx)
+		x.Leave(ctx)
+		x.cancel()
+		<-x.done
+		if took := time.Since(begun); took > 5*time.Second+time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// A fleet at rest writes nothing, and leaves at once.
+func TestRest(t *testing.T) {
+	bubble(t, func(w *world) {
+		a, b := w.start("a"), w.start("b")
+		a.ask("t", 1)
+		b.ask("u", 2)
+		wait(2 * time.Second)
+		stored := len(w.log.Messages())
+		wait(time.Hour)
+		if n := len(w.log.Messages()); n != stored {
+			t.Errorf("%d batches in an hour at rest", n-stored)
+		}
+		begun := time.Now()
+		a.leave()
+		if took := time.Since(begun); took > 200*time.Millisecond {
+			t.Errorf("took %v to leave", took)
+		}
+		b.leave()
+	})
+}
+
+// Who is forgotten is gone from the log soon after Keep, in a fleet that does nothing else.
+func TestForgotten(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.what.Keep = 24 * time.Hour
+		a, b := w.start("a"), w.start("b")
+		person := func(e *journal.Ask) { e.Persons = [2]journal.Hash{{7}} }
+		a.ask("t", 1, person)
+		b.ask("u", 2)
+		wait(time.Second)
+		last := w.log.Messages()
+		if err := b.Forget(journal.Hash{7}, func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		wait(settings.Keep + 2*time.Minute)
+		if left := w.log.Messages(); left[0].Position <= last[len(last)-1].Position {
+			t.Errorf("the log begins at %d, and what is to be forgotten lies up to %d", left[0].Position, last[len(last)-1].Position)
+		}
+		for key, want := range map[byte]bool{1: false, 2: true} {
+			if _, ok := a.Remembered(&journal.Ask{Key: journal.Key{key, key}, Question: journal.Hash{key, 1}, MaxAge: -1}); ok != want {
+				wait(time.Second) // its text is read
+				if _, ok = a.Remembered(&journal.Ask{Key: journal.Key{key, key}, Question: journal.Hash{key, 1}, MaxAge: -1}); ok != want {
+					t.Errorf("key %d is remembered: %v", key, ok)
+				}
+			}
+		}
+		stored := len(w.log.Messages())
+		wait(time.Hour)
+		if n := len(w.log.Messages()); n != stored {
+			t.Errorf("%d batches in an hour after it", n-stored)
+		}
+		a.leave()
+		b.leave()
+	})
+}
+
+// A batch that nobody can read ends its member: the worker goes on as another, the letter is given,
+// and what is told afterwards is told.
+func TestCorruptBatch(t *testing.T) {
+	bubble(t, func(w *world) {
+		a, b := w.start("a"), w.start("b")
+		spoil := true
+		w.log.OnStored(func(m journal.Message) {
+			if d, err := journal.Decode(m); err == nil && m.Member == "a-2" && len(d.Entries) > 0 && spoil {
+				spoil, m.Data[len(m.Data)-1] = false, m.Data[len(m.Data)-1]^1
+			}
+		})
+		a.ask("spoilt", 1)
+		wait(time.Second)
+		for i := range 10 {
+			a.ask(fmt.Sprintf("t%d", i), byte(10+i))
+		}
+		wait(30 * time.Second)
+		for i := range 10 {
+			w.wantReply(fmt.Sprintf("t%d", i), "yes")
+		}
+		w.wantReply("spoilt", "yes") // it is journalled again
+		c := w.start("c")
+		wait(10 * time.Second)
+		w.mu.Lock()
+		if w.corrupt["a"] != 1 || w.corrupt["b"] != 1 || w.corrupt["c"] != 0 {
+			t.Errorf("dead letters by %v, want none by who came after it was told", w.corrupt)
+		}
+		w.mu.Unlock()
+		for _, x := range []*one{a, b, c} {
+			if held := x.Held(); held != "" {
+				t.Errorf("%s holds %s", x.name, held)
+			}
+			w.mu.Lock()
+			if len(x.known) > 0 {
+				t.Errorf("outbox of %s knows %v", x.name, x.known)
+			}
+			w.mu.Unlock()
+			x.leave()
+		}
+	})
+}
+
+// An answer that was told as its batch was acknowledged, and whose batch nobody can read then, is
+// journalled again: no other call is made, and no other answer told.
+func TestCorruptAnswer(t *testing.T) {
+	bubble(t, func(w *world) {
+		a, b := w.start("a"), w.start("b")
+		spoil := true
+		w.log.OnStored(func(m journal.Message) {
+			d, err := journal.Decode(m)
+			if err != nil || !spoil {
+				return
+			}
+			for _, e := range d.Entries {
+				if e.Kind() == journal.KindAnswer && spoil {
+					spoil, m.Data[len(m.Data)-1] = false, m.Data[len(m.Data)-1]^1
+				}
+			}
+		})
+		a.ask("first", 1)
+		wait(time.Second)
+		a.ask("again", 1)
+		wait(30 * time.Second)
+		if spoil {
+			t.Error("no answer was spoilt")
+		}
+		w.wantCalls(1)
+		w.wantReply("again", "yes")
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, r := range w.replies["first"] {
+			if r.what != "yes" {
+				t.Errorf("told %v", w.replies["first"])
+			}
+		}
+		if len(w.runs) != 1 {
+			t.Errorf("runs %v", w.runs)
+		}
+		_, _ = a, b
+	})
+}
+
+// A batch of a later release ends its reader, with its seal: others go on at once.
+func TestNewerBatch(t *testing.T) {
+	bubble(t, func(w *world) {
+		x := w.start("a")
+		other := w.log.Connect(journaltest.Faults{})
+		data, err := journal.Encode(1, 0, &journal.Told{Tokens: []string{"x"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Append(w.t.Context(), journal.Append{Member: "newer", Data: newer(data)}); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		select {
+		case <-x.done:
+		default:
+			t.Fatal("still runs")
+		}
+		if !errors.Is(x.err, journal.ErrNewer) {
+			t.Errorf("ended with %v", x.err)
+		}
+		all := w.log.Messages()
+		if b, err := journal.Decode(all[len(all)-1]); err != nil || b.Seal() == nil || b.Member != "a-2" {
+			t.Errorf("last is %+v, %v", b, err)
+		}
+	})
+}
+
+// newer makes a batch one of a later format.
+func newer(data []byte) []byte {
+	data[0]++
+	table := crc32.MakeTable(crc32.Castagnoli)
+	binary.BigEndian.PutUint32(data[1:], crc32.Update(crc32.Checksum(data[:1], table), table, data[5:]))
+	return data
+}

@@ -1,0 +1,219 @@
+// Keeping: how full the journal is, what expired is forgotten, the tail is copied forward and the
+// rest purged.
+
+package member
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/flight"
+	"protocolq/worker/journal"
+	"protocolq/worker/pause"
+)
+
+// Shares of the log's room from which on, in thousandths: no call begins, no ask is taken.
+const (
+	beginsStop = 800
+	asksStop   = 900
+)
+
+// How the log is kept small.
+const (
+	keepEvery   = time.Second
+	stateEvery  = 2 * time.Second       // how often the stream is asked how full it is
+	copyEvery   = 50 * time.Millisecond // between copies, while there are any to make
+	answerBytes = 600                   // of a remembered answer in the log, about
+	copiesMost  = 512                   // copies that are made at once
+)
+
+// tail is what is being copied forward. It belongs to the loop's goroutine.
+type tail struct {
+	below  uint64 // positions below it are to be purged; 0: none
+	wanted []copying
+	unfit  map[journal.Ref]bool // entries whose copy no batch takes; they stay where they are
+	next   int                  // part of the memory that is swept next
+}
+
+// copying is an entry that is to be written again.
+type copying struct {
+	item fleet.Item
+	text text
+}
+
+// keepLog looks after the log until ctx ends. To copy a long tail takes minutes, in which all else
+// goes on.
+func (m *Member) keepLog(ctx context.Context) error {
+	var swept, asked time.Time
+	for wait := keepEvery; pause.For(ctx, wait) == nil; {
+		if time.Since(swept) >= keepEvery {
+			swept = time.Now()
+			m.sweep()
+		}
+		if time.Since(asked) >= stateEvery {
+			asked = time.Now()
+			m.measure(ctx)
+		}
+		if wait = copyEvery; !m.copyMore(ctx) {
+			wait = keepEvery
+			m.purge(ctx)
+		}
+	}
+	return nil
+}
+
+// sweep forgets what expired, in one part of the memory.
+func (m *Member) sweep() {
+	m.loop.Do(func(_ *flight.Flights, now time.Duration) {
+		m.stateMu.Lock()
+		m.tail.next = m.state.Sweep(m.tail.next, now)
+		m.stateMu.Unlock()
+		if m.tail.next == 0 {
+			m.runs.sweep(m.state)
+		}
+		m.full.Store(m.state.Answers().Len() >= m.o.Remembered)
+	})
+}
+
+// measure asks how full the log is, and decides whether its tail is to be copied.
+func (m *Member) measure(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	begun := time.Now()
+	st, err := m.o.Log.State(ctx)
+	if err != nil {
+		return // the writer says what is wrong with it
+	}
+	if !st.Time.IsZero() {
+		m.o.Time(st.Time, begun.Add(time.Since(begun)/2))
+	}
+	was := m.fill.Swap(int64(st.Fill() * 1000))
+	if now := m.fill.Load(); now >= beginsStop && was < beginsStop {
+		m.log.Error("journal nearly full: no call begins", "fill_permille", now,
+			"hint", "give the stream more room (provision --journal-bytes), or shorten the window")
+	}
+	m.loop.Do(func(*flight.Flights, time.Duration) {
+		m.state.Purged(st.First)
+		if m.tail.below <= st.First {
+			m.tail.below, m.tail.unfit = 0, nil
+		}
+		if m.joinedAs == "" {
+			return // what lives in the log is known when it is read
+		}
+		if applied := m.state.Applied(); applied > st.First &&
+			int64(st.Bytes) > 2*m.state.LiveBytes(answerBytes)+m.o.Tail {
+			m.tail.below = max(m.tail.below, st.First+(applied-st.First)/2)
+		}
+		if m.forgetUpTo > 0 && m.forgetUpTo < st.First {
+			m.forgetUpTo = 0 // nothing from before it is left
+		}
+		if m.forgetUpTo > 0 {
+			m.tail.below = max(m.tail.below, m.forgetUpTo+1)
+		}
+	})
+}
+
+// forgetDue reports whether a batch is to be stored for the log's own time to go on: until it has,
+// nothing from before a forget entry can be purged.
+func (m *Member) forgetDue() bool {
+	if m.forgetUpTo == 0 || m.now()-m.forgetBeat < m.o.Fleet.Keep/60 {
+		return false
+	}
+	m.forgetBeat = m.now()
+	return true
+}
+
+// copyMore reads entries of the tail that are this member's to copy, and hands them to the next
+// batches. false: there are none now.
+func (m *Member) copyMore(ctx context.Context) bool {
+	var items []fleet.Item
+	m.loop.Do(func(_ *flight.Flights, now time.Duration) {
+		if m.tail.below == 0 || len(m.tail.wanted) > 0 {
+			return
+		}
+		items = m.state.Carry(m.current.Load().own, m.tail.below, now, copiesMost+len(m.tail.unfit))
+		items = slices.DeleteFunc(items, func(i fleet.Item) bool { return m.tail.unfit[i.At] })
+	})
+	if len(items) == 0 {
+		return false
+	}
+	var all []copying
+	for _, item := range items {
+		within, cancel := context.WithTimeout(ctx, fetchTime)
+		x, err := m.texts.load(within, item.At)
+		cancel()
+		if err != nil {
+			m.log.Warn("entry of the tail not read, tried again", "entry", item.At.String(), "err", err)
+			return false
+		}
+		all = append(all, copying{item, x})
+	}
+	m.loop.Do(func(*flight.Flights, time.Duration) { m.tail.wanted = all })
+	m.current.Load().writer.Wake()
+	return true
+}
+
+// copyTail adds copies to a batch that is being composed.
+func (m *Member) copyTail(i *incarnation, d composing, now time.Duration) {
+	for len(m.tail.wanted) > 0 {
+		w := m.tail.wanted[0]
+		if m.state.MayCarry(i.own, w.item, now) && !m.addCopy(w, d, now) {
+			return // no room: with the next batch
+		}
+		m.tail.wanted = m.tail.wanted[1:]
+	}
+}
+
+// addCopy adds a copy to a batch. false: it has no room in this one. Of an answer that fits into
+// none, as the log takes less than it did, the copy says that it is remembered no more; an ask or a
+// begin keeps its place until it has ended.
+func (m *Member) addCopy(w copying, d composing, now time.Duration) bool {
+	c := m.state.Copy(w.item, w.text.entry, w.text.writer, now)
+	if c == nil {
+		return true
+	}
+	err := d.Add(c, w.item.Key)
+	if err == nil || errors.Is(err, journal.ErrNoRoom) {
+		return err == nil
+	}
+	m.log.Error("copy of an entry of the tail fits into no batch", "entry", w.item.At.String(), "kind",
+		int(w.item.Kind), "err", err)
+	if answer, ok := c.Entry.(*journal.Answer); ok {
+		c.Entry = fleet.Emptied(answer)
+		err = d.Add(c, w.item.Key)
+	}
+	if err == nil || errors.Is(err, journal.ErrNoRoom) {
+		return err == nil
+	}
+	if m.tail.unfit == nil {
+		m.tail.unfit = map[journal.Ref]bool{}
+	}
+	m.tail.unfit[w.item.At] = true
+	return true
+}
+
+// purge lets go of what nobody needs, where that is this member's to do.
+func (m *Member) purge(ctx context.Context) {
+	var below uint64
+	m.loop.Do(func(*flight.Flights, time.Duration) {
+		if m.tail.below == 0 {
+			return
+		}
+		if p, ok := m.state.Purge(m.current.Load().id); ok {
+			below = p
+		}
+	})
+	if below == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	if err := m.o.Log.Purge(ctx, below); err != nil {
+		m.log.Warn("journal not purged, tried again", "below", below, "err", err)
+		return
+	}
+	m.loop.Do(func(*flight.Flights, time.Duration) { m.state.Purged(below) })
+}

@@ -1,0 +1,79 @@
+// Leaving: what is under way ends, what is owed is told, then the member seals itself.
+
+package member
+
+import (
+	"context"
+	"time"
+
+	"protocolq/worker/flight"
+	"protocolq/worker/pause"
+)
+
+// Drain waits until nothing that this member has begun is under way, or ctx ends. No run begins, no
+// call either that would be cut as ctx ends, and no ask is taken.
+func (m *Member) Drain(ctx context.Context) {
+	m.closed.Store(true)
+	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
+	end, bounded := ctx.Deadline()
+	last := end.Add(-m.o.CallTime)
+	for {
+		idle := true
+		m.loop.Do(func(f *flight.Flights, now time.Duration) {
+			if bounded && !time.Now().Before(last) {
+				f.LastCalls(now)
+				bounded = false // once is enough
+			}
+			idle = f.Idle()
+		})
+		if idle || pause.For(ctx, 5*time.Millisecond) != nil {
+			return
+		}
+	}
+}
+
+// Leave seals the member, with what has been told: others go on with its keys at once. Run returns
+// then, at once where it is no member yet, or when ctx ends.
+func (m *Member) Leave(ctx context.Context) {
+	m.closed.Store(true)
+	m.leave() // first: who goes on as another looks at it
+	m.sealSelf()
+	select {
+	case <-m.left:
+	case <-ctx.Done():
+	}
+}
+
+// sealSelf has the own seal written. A writer that has ended is sealed, or will be by others.
+func (m *Member) sealSelf() { _ = m.current.Load().writer.Seal("drained") }
+
+// leaveUnread leaves a fleet whose log is not understood: the others go on at once.
+func (m *Member) leaveUnread(ctx context.Context, wrote <-chan struct{}) {
+	m.closed.Store(true)
+	m.leave()
+	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
+	m.sealSelf()
+	ctx, cancel := context.WithTimeout(ctx, sealTime)
+	defer cancel()
+	select {
+	case <-wrote:
+	case <-ctx.Done():
+	}
+}
+
+// isLeaving reports whether the process goes on as no other member.
+func (m *Member) isLeaving() bool { return m.leaving.Err() != nil }
+
+// pause waits, and reports false where ctx ends or the member is to leave.
+func (m *Member) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-m.leaving.Done():
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}

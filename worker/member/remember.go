@@ -1,0 +1,115 @@
+// Remembered answers, as doors ask for them.
+
+package member
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"protocolq/worker/journal"
+	"protocolq/worker/memory"
+)
+
+// Remembered is an answer that serves an ask without an entry of its own, and its place.
+type Remembered struct {
+	Answer *journal.Answer
+	At     journal.Ref
+}
+
+// Remembered looks for an answer that serves the ask now: conclusive, to the same question, fresh
+// enough. ok is false where there is none, where something final is known of the ask's id, or where
+// the answer's text is not at hand: it is read then, for the next one. It does not block.
+func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
+	now := m.now()
+	m.stateMu.RLock()
+	kept, ok := m.state.Answers().Get(a.Key)
+	if ok {
+		_, final := m.state.Final(a.ID)
+		ok = !final && now < kept.Expires && kept.Question == memory.Question(a.Question)
+	}
+	m.stateMu.RUnlock()
+	if !ok {
+		return Remembered{}, false
+	}
+	e, ok := m.answers.Get(kept.At)
+	if !ok {
+		if e, ok = m.atHand(kept.At); !ok {
+			m.readAnswer(kept.At)
+			return Remembered{}, false
+		}
+	}
+	if !a.Given && a.MaxAge >= 0 {
+		if age := now - (kept.Expires - e.Keep); age > max(a.MaxAge, m.minAge) {
+			return Remembered{}, false
+		}
+	}
+	return Remembered{e, kept.At}, true
+}
+
+// Knows reports whether the ask of a token is in the log: a message that is delivered again need
+// not be journalled again.
+func (m *Member) Knows(token string) bool {
+	m.stateMu.RLock()
+	defer m.stateMu.RUnlock()
+	return m.state.Knows(token)
+}
+
+// atHand is the answer at a place, if its batch was read lately.
+func (m *Member) atHand(at journal.Ref) (*journal.Answer, bool) {
+	x, ok := m.texts.get(at)
+	if !ok {
+		return nil, false
+	}
+	a, ok := plain(x.entry).(*journal.Answer)
+	if !ok {
+		return nil, false
+	}
+	a = apart(a)
+	m.answers.Put(at, a)
+	return a, true
+}
+
+// apart is an answer with what a door needs of it, without the memory of the batch that it came in.
+func apart(a *journal.Answer) *journal.Answer {
+	b := *a
+	b.Result, b.Attempts, b.Final = bytes.Clone(a.Result), nil, nil
+	b.Run, b.Code, b.Partner = strings.Clone(a.Run), strings.Clone(a.Code), strings.Clone(a.Partner)
+	return &b
+}
+
+// readAnswer reads an answer's text for those who ask next, as far as there is room for another
+// reading.
+func (m *Member) readAnswer(at journal.Ref) {
+	select {
+	case m.fetches <- struct{}{}:
+	default:
+		return
+	}
+	m.fetching.Go(func() {
+		defer func() { <-m.fetches }()
+		ctx, cancel := context.WithTimeout(m.ctx, fetchTime)
+		defer cancel()
+		_, _ = m.answers.Load(ctx, at, m.loadAnswer) // whoever asks next finds it, or reads again
+	})
+}
+
+func (m *Member) loadAnswer(ctx context.Context, at journal.Ref) (*journal.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	x, err := m.texts.load(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := plain(x.entry).(*journal.Answer)
+	if !ok {
+		return nil, errNotThere
+	}
+	return apart(a), nil
+}
+
+func answerSize(a *journal.Answer) int { return entryBytes + len(a.Result) }
+
+// minAge is what no asker limits an answer's age below.
+const minAge = 2 * time.Second

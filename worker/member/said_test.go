@@ -1,0 +1,73 @@
+// What a member logs of who joins and who leaves: a line each, and none about who was there before.
+
+package member_test
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"protocolq/worker/member"
+)
+
+// said keeps what is logged.
+type said struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) lines() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Split(strings.TrimSpace(s.text.String()), "\n")
+}
+
+// logs has a worker's words kept without their time.
+func (s *said) logs(o *member.Options) {
+	o.Logger = slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+func TestSaidOfMembers(t *testing.T) {
+	bubble(t, func(w *world) {
+		var a, d said
+		x, y := w.start("a", a.logs), w.start("b")
+		y.leave()
+		z := w.start("c")
+		z.kill()
+		wait(time.Minute)
+		last := w.start("d", d.logs)
+		wait(time.Second)
+		want := []string{
+			`level=INFO msg="in the fleet" member=a-2 members=1 position=1 remembered=0`,
+			`level=INFO msg="member joined" joined=b-2 members=2`,
+			`level=INFO msg="member left" left=b-2 members=1`,
+			`level=INFO msg="member joined" joined=c-2 members=2`,
+			`level=WARN msg="silent member sealed: its keys are others' now" of=c-2`,
+			`level=INFO msg="member joined" joined=d-2 members=2`,
+		}
+		if got := a.lines(); !slices.Equal(got, want) {
+			t.Errorf("the first said:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		// Of those before it the log tells a newcomer, and the newcomer nobody.
+		if got := d.lines(); len(got) != 1 || !strings.HasPrefix(got[0], `level=INFO msg="in the fleet" member=d-2 members=2 `) {
+			t.Errorf("the last said:\n%s", strings.Join(got, "\n"))
+		}
+		x.leave()
+		last.leave()
+	})
+}

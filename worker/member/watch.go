@@ -1,0 +1,218 @@
+// Watching: beats, pings, and the seal of who has been silent.
+
+package member
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/flight"
+	"protocolq/worker/journal"
+)
+
+// watcher is a fleet.Watch for many goroutines, and who is to be asked whether it is there.
+type watcher struct {
+	mu    sync.Mutex // guards what follows
+	watch *fleet.Watch
+	signs map[journal.Member]time.Duration // when each was heard last
+}
+
+func newWatcher(o fleet.WatchOptions, now time.Duration) *watcher {
+	return &watcher{watch: fleet.NewWatch(o, now), signs: map[journal.Member]time.Duration{}}
+}
+
+func (w *watcher) sign(m journal.Member, now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Sign(m, now)
+	w.signs[m] = now
+}
+
+func (w *watcher) mute(m journal.Member, now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Mute(m, now)
+}
+
+func (w *watcher) echo(now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Echo(now)
+}
+
+func (w *watcher) gone(m journal.Member) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Gone(m)
+	delete(w.signs, m)
+}
+
+func (w *watcher) sent(now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Sent(now)
+}
+
+func (w *watcher) acknowledged(sent, now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Sent(sent)
+	w.watch.Acknowledged(now)
+}
+
+// gap says that something was missing: silence counts anew.
+func (w *watcher) gap(now time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Gap(now)
+}
+
+// look says whom the member may seal, whether it has to prove first that it can write, and whom to
+// ask whether it is there.
+func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Duration) (seal *fleet.Member, prove bool,
+	silent []journal.Member) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watch.Look(now)
+	for _, m := range live {
+		if m.ID == me {
+			continue
+		}
+		switch w.watch.Suspect(m.ID, now) {
+		case fleet.Seal:
+			if seal == nil {
+				seal = m
+			}
+		case fleet.Prove:
+			prove = true
+		}
+		if now-w.signs[m.ID] > ask {
+			silent = append(silent, m.ID)
+		}
+	}
+	return seal, prove, silent
+}
+
+// beats shows that the member lives, renews its lease by stored batches while a call is under way,
+// and looks who is silent, until ctx ends.
+func (m *Member) beats(ctx context.Context) error {
+	stop, err := m.o.Signs.Follow(func(of journal.Member) {
+		now := m.now()
+		if of == m.current.Load().id {
+			m.watch.echo(now)
+		} else {
+			m.watch.sign(of, now)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	beat, look := time.NewTicker(m.o.Beat), time.NewTicker(m.o.Beat/5)
+	defer beat.Stop()
+	defer look.Stop()
+	for {
+		select {
+		case <-beat.C:
+			m.beat()
+		case <-look.C:
+			m.look(ctx)
+			m.wakeForTold()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (m *Member) beat() {
+	i := m.current.Load()
+	if err := m.o.Signs.Beat(i.id); err != nil {
+		m.watch.gap(m.now())
+	}
+	store := false
+	m.loop.Do(func(f *flight.Flights, _ time.Duration) {
+		// While copies of the tail are wanted, whatever stands in the purge's way moves on.
+		store = f.Open() > 0 || m.state.BeatDue(i.own, m.tail.below) || m.forgetDue()
+	})
+	if store {
+		_ = i.writer.Beat(nil) // a writer that has ended needs none
+	}
+}
+
+// look looks who is silent, and seals who has been for too long.
+func (m *Member) look(ctx context.Context) {
+	i := m.current.Load()
+	var seal journal.Sealing
+	m.loop.Do(func(f *flight.Flights, now time.Duration) {
+		if m.oweNext > 0 && now >= m.oweNext {
+			m.oweNext, m.unowed = 0, true
+		}
+		if m.unowed && now-m.owedAt > oweEvery {
+			m.owedAt = now
+			m.oweAll(f, now)
+		}
+		suspect, prove, silent := m.watch.look(m.state.Live(), i.id, m.o.Beat*3/2, now)
+		m.ping(ctx, silent)
+		if m.joinedAs != i.id {
+			return // who has not read its own join does not know who lives
+		}
+		if prove {
+			_ = i.writer.Beat(nil)
+		}
+		if suspect != nil {
+			seal = journal.Sealing{
+				Of: suspect.ID, By: i.id, Number: suspect.Number, Position: suspect.Last, Read: m.state.Applied(),
+				Why: "no sign of life",
+			}
+		}
+	})
+	if seal.Of != "" {
+		m.seal(ctx, seal)
+	}
+}
+
+// oweEvery is how often duties are looked for that found no room.
+const oweEvery = 200 * time.Millisecond
+
+// sealTime is for how long a seal may take.
+const sealTime = 2 * time.Second
+
+func (m *Member) seal(ctx context.Context, s journal.Sealing) {
+	ctx, cancel := context.WithTimeout(ctx, sealTime)
+	defer cancel()
+	sealed, err := journal.SealOther(ctx, m.o.Log, s)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		m.log.Warn("silent member not sealed", "of", string(s.Of), "err", err)
+	case sealed:
+		m.log.Warn("silent member sealed: its keys are others' now", "of", string(s.Of))
+	default:
+		m.watch.sign(s.Of, m.now()) // it has written
+	}
+}
+
+// ping asks those who are silent whether they are there, each once at a time.
+func (m *Member) ping(ctx context.Context, silent []journal.Member) {
+	for _, of := range silent {
+		if _, going := m.pinging.LoadOrStore(of, true); going {
+			continue
+		}
+		m.fetching.Go(func() {
+			defer m.pinging.Delete(of)
+			ctx, cancel := context.WithTimeout(ctx, m.o.Beat)
+			defer cancel()
+			answered, mute := m.o.Signs.Ping(ctx, of)
+			switch {
+			case answered:
+				m.watch.sign(of, m.now())
+			case mute:
+				m.watch.mute(of, m.now())
+			}
+		})
+	}
+}
+
+var errOver = errors.New("member: the loop has ended")
