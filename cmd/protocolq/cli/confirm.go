@@ -1,0 +1,47 @@
+// The question before what cannot be undone.
+
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Confirm asks the person at the terminal, who alone can say no. Where there is none, --yes must
+// have said it.
+func Confirm(c *cobra.Command, yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	in, ok := c.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return &Error{Code: ExitUsage, Err: fmt.Errorf("%s No terminal to ask: nothing was done", question),
+			Hint: "--yes says that it is meant"}
+	}
+	return askYes(c.Context(), in, c.ErrOrStderr(), question)
+}
+
+func askYes(ctx context.Context, in io.Reader, out io.Writer, question string) error {
+	fmt.Fprintf(out, "%s [y/N] ", question)
+	said := make(chan string, 1)
+	go func() { // a signal must not wait for a line; the program ends soon after
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		said <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case answer := <-said:
+		if answer == "y" || answer == "yes" {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	return errors.New("nothing was done")
+}

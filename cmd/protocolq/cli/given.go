@@ -1,0 +1,50 @@
+// What is given on the command line in the wrong place, or empty.
+
+package cli
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// CheckGiven refuses flags that are given and empty, as by a script whose variable holds nothing:
+// taken as not given, a filter would select everything. Flags that fs has not are passed over.
+func CheckGiven(fs *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		f := fs.Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		empty := f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = len(list.GetSlice()) == 0
+		}
+		if empty {
+			return Usage("--%s is empty: give it a value, or leave it out", name)
+		}
+	}
+	return nil
+}
+
+// NoArgs is for the commands about an account, which stands behind a flag: one without its flag is
+// answered with what to type.
+func NoArgs(c *cobra.Command, args []string) error {
+	if len(args) == 1 && c.Flags().Lookup("email") != nil {
+		for _, kind := range []struct {
+			flag string
+			is   bool
+		}{{"email", strings.Contains(args[0], "@")}, {"account", accountNo.MatchString(args[0])}} {
+			if kind.is {
+				return &Error{Code: ExitUsage, Err: fmt.Errorf("%s stands alone", args[0]),
+					Hint: fmt.Sprintf("%s --%s %s", c.CommandPath(), kind.flag, args[0])}
+			}
+		}
+	}
+	return cobra.NoArgs(c, args)
+}
+
+var accountNo = regexp.MustCompile(`^[0-9]{16,20}$`)
