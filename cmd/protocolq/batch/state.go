@@ -1,0 +1,242 @@
+// The state of a batch on disk: which lines were asked, and what they were answered.
+
+package batch
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/messages"
+)
+
+// maxLines bounds what a state remembers of its lines in memory, 16 bytes each.
+const maxLines = 10_000_000
+
+// State is a file of JSON lines: a head, then of each line of the batch that it was asked, before
+// it is, and what it was answered, before that is printed. What is said to be written is on disk,
+// so that a process that is killed leaves at most its window in doubt.
+type State struct {
+	batch string
+	file  *os.File
+	lines []known // by number; written by OpenState alone
+
+	mu      sync.Mutex // guards waiting
+	waiting *commit
+	disk    sync.Mutex // held while a commit is written; guards failed
+	failed  error      // of a write: what comes after half of a line would not be read
+}
+
+// known is what the state has of one line. The zero value: nothing.
+type known struct {
+	question uint64 // begin of its hash
+	answer   int64  // where its answer begins in the file; 0: it was asked, or nothing
+}
+
+// commit is what is written and synced together.
+type commit struct {
+	data []byte
+	done bool
+	err  error
+}
+
+// head is the first line.
+type head struct {
+	V     int    `json:"protocolq_batch"`
+	Batch string `json:"batch"` // the beginning of the ids of lines that have none
+	Door  string `json:"door"`  // query or submit
+}
+
+// record is every other line. Without a result, it says that the line is about to be asked.
+type record struct {
+	Line     int             `json:"line"`
+	Question uint64          `json:"question,omitempty"`
+	Result   json.RawMessage `json:"result,omitempty"`
+}
+
+// OpenState opens or makes the state of a batch at that door. It holds the file until it is closed.
+func OpenState(path, door, batch string) (*State, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the state: %w", err)
+	}
+	s := &State{file: f, batch: batch, waiting: &commit{}}
+	if err = cli.Lock(f); err == nil {
+		err = s.read(door)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("the state %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Close closes the file. Nothing may be written afterwards.
+func (s *State) Close() error { return s.file.Close() }
+
+// Batch is the beginning of the ids of lines that have none.
+func (s *State) Batch() string { return s.batch }
+
+// read takes in what is there. A last line without its end was being written when the process died:
+// nothing had come of it yet.
+func (s *State) read(door string) error {
+	in, at := bufio.NewReaderSize(s.file, maxLine), int64(0)
+	for number := 1; ; number++ {
+		line, err := in.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF):
+			if err := s.file.Truncate(at); err != nil || at > 0 {
+				return err
+			}
+			return s.begin(door)
+		case err != nil:
+			return err
+		case number == 1:
+			err = s.readHead(line, door)
+		default:
+			err = s.readRecord(line, at)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+		at += int64(len(line))
+	}
+}
+
+// begin writes the head of a new state.
+func (s *State) begin(door string) error {
+	data, err := json.Marshal(head{V: 1, Batch: s.batch, Door: door})
+	if err != nil {
+		return err
+	}
+	return s.write(data)
+}
+
+func (s *State) readHead(line []byte, door string) error {
+	var h head
+	switch err := json.Unmarshal(line, &h); {
+	case err != nil || h.V == 0:
+		return errors.New("this is no state of a batch")
+	case h.V != 1:
+		return fmt.Errorf("is of version %d; this program reads version 1", h.V)
+	case h.Door != door:
+		return fmt.Errorf("is of a batch of %s, not of %s", h.Door, door)
+	}
+	s.batch = h.Batch
+	return nil
+}
+
+func (s *State) readRecord(line []byte, at int64) error {
+	var r record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	if r.Line < 1 || r.Line > maxLines {
+		return fmt.Errorf("is of line %d; a batch has %d at most", r.Line, maxLines)
+	}
+	for len(s.lines) <= r.Line {
+		s.lines = append(s.lines, known{})
+	}
+	k := &s.lines[r.Line]
+	if r.Result == nil {
+		*k = known{question: r.Question}
+		return nil
+	}
+	k.answer = at
+	return nil
+}
+
+// Known tells what an earlier run has done with a line: whether it was asked, and its answer where
+// it had one. The error says that another question was asked there.
+func (s *State) Known(l Line) (r messages.Result, asked, answered bool, err error) {
+	if l.Number >= len(s.lines) || s.lines[l.Number] == (known{}) {
+		return r, false, false, nil
+	}
+	k := s.lines[l.Number]
+	if k.question != questionOf(l.Query) {
+		return r, true, false,
+			cli.Usage("line %d is not what was asked before: the file or a flag is another, or the file was changed",
+				l.Number)
+	}
+	if k.answer == 0 {
+		return r, true, false, nil
+	}
+	line, err := bufio.NewReader(io.NewSectionReader(s.file, k.answer, maxLine)).ReadBytes('\n')
+	var stored record
+	if err == nil {
+		err = json.Unmarshal(line, &stored)
+	}
+	if err == nil {
+		r, _, err = messages.DecodeResult(stored.Result, string(messages.JSON))
+	}
+	if err != nil {
+		return r, true, false, fmt.Errorf("read the answer to line %d from the state: %w", l.Number, err)
+	}
+	return r, true, true, nil
+}
+
+// questionOf tells one question from another.
+func questionOf(q messages.Query) uint64 {
+	data, _ := q.Encode(messages.JSON) // of a query that can be asked
+	sum := sha256.Sum256(data)
+	return binary.BigEndian.Uint64(sum[:]) | 1 // never 0
+}
+
+// Asking says that a line is about to be asked.
+func (s *State) Asking(l Line) error {
+	return s.record(record{Line: l.Number, Question: questionOf(l.Query)})
+}
+
+// Answered says what it was answered.
+func (s *State) Answered(l Line, r messages.Result) error {
+	data, err := r.Encode(messages.JSON)
+	if err != nil {
+		return err
+	}
+	return s.record(record{Line: l.Number, Result: data})
+}
+
+func (s *State) record(r record) error {
+	if r.Line > maxLines {
+		return fmt.Errorf("line %d: a batch with a state has %d lines at most", r.Line, maxLines)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.write(data)
+}
+
+// write returns once data is on disk as a line. Whoever comes while another's is being written
+// waits for the next write, which takes all that have come.
+func (s *State) write(data []byte) error {
+	s.mu.Lock()
+	c := s.waiting
+	c.data = append(append(c.data, bytes.TrimSpace(data)...), '\n')
+	s.mu.Unlock()
+	s.disk.Lock()
+	defer s.disk.Unlock()
+	if c.done {
+		return c.err
+	}
+	s.mu.Lock()
+	s.waiting = &commit{}
+	s.mu.Unlock()
+	if s.failed == nil {
+		if _, s.failed = s.file.Write(c.data); s.failed == nil {
+			s.failed = s.file.Sync()
+		}
+	}
+	if c.done = true; s.failed != nil {
+		c.err = fmt.Errorf("write the state: %w", s.failed)
+	}
+	return c.err
+}

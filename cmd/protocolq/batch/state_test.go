@@ -1,0 +1,132 @@
+// What a state remembers, after any end of the process.
+
+package batch_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"protocolq/cmd/protocolq/batch"
+	"protocolq/messages"
+)
+
+func open(t *testing.T, path string) *batch.State {
+	t.Helper()
+	s, err := batch.OpenState(path, "query", "new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func ofNumber(n int) batch.Line {
+	return batch.Line{Number: n, Query: messages.Query{V: 1, ID: fmt.Sprint("b-", n), UserEmail: fmt.Sprintf("a%d@example.com", n)}}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStateRemembers writes with many goroutines, and cuts the file anywhere: each line is as it
+// was at that time.
+func TestStateRemembers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	s := open(t, path)
+	var all sync.WaitGroup
+	for n := 2; n <= 50; n++ {
+		all.Go(func() {
+			l := ofNumber(n)
+			err := s.Asking(l)
+			if n%2 == 0 {
+				err = errors.Join(err, s.Answered(l, messages.Result{ID: l.Query.ID, Outcome: messages.Signed, Run: l.Query.ID}))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	must(t, s.Close())
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	for cut := len(whole); cut >= 0; cut -= 97 {
+		must(t, os.WriteFile(path, whole[:cut], 0o600))
+		s := open(t, path)
+		kept := string(whole[:strings.LastIndexByte(string(whole[:cut]), '\n')+1])
+		for n := 1; n <= 51; n++ {
+			r, asked, answered, err := s.Known(ofNumber(n))
+			wantAsked, wantAnswered := strings.Contains(kept, fmt.Sprintf(`"line":%d,"q`, n)), strings.Contains(kept, fmt.Sprintf(`"line":%d,"r`, n))
+			if err != nil || asked != wantAsked || answered != wantAnswered || answered && r.Run != fmt.Sprint("b-", n) {
+				t.Fatalf("cut at %d, line %d: %+v, %v, %v, %v", cut, n, r, asked, answered, err)
+			}
+		}
+		must(t, s.Asking(ofNumber(60))) // it goes on where it was
+		must(t, s.Close())
+		again := open(t, path)
+		if _, asked, _, err := again.Known(ofNumber(60)); err != nil || !asked {
+			t.Fatalf("cut at %d: what is written later is not read: %v", cut, err)
+		}
+		if want := map[bool]string{true: "new", false: s.Batch()}[cut < 10]; again.Batch() != want {
+			t.Errorf("cut at %d: batch %q", cut, again.Batch())
+		}
+		must(t, again.Close())
+	}
+}
+
+// TestStateAskedAgain: a line that is asked once more has no answer until it has the new one.
+func TestStateAskedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	s, l := open(t, path), ofNumber(2)
+	must(t, s.Asking(l))
+	must(t, s.Answered(l, messages.Result{Outcome: messages.Unknown}))
+	must(t, s.Asking(l))
+	must(t, s.Close())
+	s = open(t, path)
+	if _, asked, answered, err := s.Known(l); !asked || answered || err != nil {
+		t.Errorf("%v, %v, %v", asked, answered, err)
+	}
+}
+
+func TestStateRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	s := open(t, path)
+	must(t, s.Asking(ofNumber(2)))
+	if _, err := batch.OpenState(path, "query", "b"); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("opened twice: %v", err)
+	}
+	must(t, s.Close())
+	if _, err := batch.OpenState(path, "submit", "b"); err == nil || !strings.Contains(err.Error(), "of query, not of submit") {
+		t.Errorf("at another door: %v", err)
+	}
+	other := ofNumber(2)
+	other.Query.UserEmail = "other@example.com"
+	if _, _, _, err := open(t, path).Known(other); err == nil || !strings.Contains(err.Error(), "line 2 is not what was asked before") {
+		t.Errorf("another question: %v", err)
+	}
+	for text, word := range map[string]string{
+		"user_email\na@example.com\n": "no state of a batch", `{"protocolq_batch":2}` + "\n": "version 2",
+		`{"protocolq_batch":1,"batch":"b","door":"query"}` + "\nx\n": "line 2", `{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n" + `{"line":99999999999}` + "\n": "at most",
+	} {
+		file := filepath.Join(dir, "other")
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+		if _, err := batch.OpenState(file, "query", "b"); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%q: %v", text, err)
+		}
+		if after, err := os.ReadFile(file); err != nil || string(after) != text {
+			t.Errorf("%q is changed to %q", text, after)
+		}
+	}
+}
