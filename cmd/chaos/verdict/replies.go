@@ -1,0 +1,160 @@
+//go:build unix
+
+// The checker's part on replies: each says what the journal says, was recorded before it was given,
+// and came in time.
+
+package verdict
+
+import (
+	"fmt"
+	"time"
+
+	"protocolq/messages"
+)
+
+// Slack of replies, in microseconds.
+const (
+	clockStep  = 2_000     // between the server's stamp and the asker's, on one machine
+	inTime     = 200_000   // after the deadline, as promised
+	lateSlack  = 1_500_000 // on a machine that is busy with other things
+	earlySlack = 350_000   // a deadline travels as the time left: it may be told so much before, less the way
+)
+
+// ofReplies is what is counted in the replies.
+type ofReplies struct {
+	Expired         int // told DEADLINE at their deadline
+	Late, Premature int // told anything long after it; told DEADLINE before it
+	Unrecorded      int // that arrived before their answer was stored
+	Foreign         int // that say something else than the journal settled
+	Undone          int // told something after CRASHED, which is final for the asker and its id
+	Slowest         time.Duration
+}
+
+// told holds what every asker heard against the journal.
+func (v *Verdict) told(t *Evidence, b Bounds) {
+	said := map[string]string{}
+	for _, a := range t.Asks {
+		over := false
+		for i, told := range a.Replies {
+			v.punctual(t, a, i, b)
+			v.agrees(t, a, i, b)
+			if over && told.Code != messages.Crashed {
+				v.Replies.Undone++
+				v.Offences = append(v.Offences, fmt.Sprintf("not final: %s was told CRASHED, then %+v", a.ID, told))
+			}
+			over = over || told.Code == messages.Crashed
+			// who leaves early is told which run is under way
+			if told.Run == "" || told.Code == messages.DeadlinePassed {
+				continue
+			}
+			if before := said[told.Run]; before != "" && before != told.Outcome+told.Code+told.Says {
+				v.Split++
+			}
+			said[told.Run] = told.Outcome + told.Code + told.Says
+		}
+	}
+	if v.Replies.Expired > 0 {
+		v.figure("told DEADLINE; the latest reply after its deadline",
+			fmt.Sprintf("%d; %v", v.Replies.Expired, v.Replies.Slowest.Round(time.Millisecond)),
+			"200 ms, and 1.5 s of a busy machine")
+	}
+}
+
+// punctual looks at the reply of who has a deadline. While a worker is away it comes when that is
+// replaced.
+func (v *Verdict) punctual(t *Evidence, a *Ask, i int, b Bounds) {
+	told := a.Replies[i]
+	if told.Code == messages.DeadlinePassed && a.Deadline > 0 {
+		v.Replies.Expired++
+		if told.At < a.Deadline-earlySlack {
+			v.Replies.Premature++
+			v.Offences = append(v.Offences, fmt.Sprintf("premature: %s was told DEADLINE %v before it", a.ID,
+				time.Duration(a.Deadline-told.At)*time.Microsecond))
+		}
+	}
+	if a.Deadline == 0 || i > 0 || t.harmed(a.Sent, told.At, b.Pace) || t.stalled(a.Sent, told.At) {
+		return
+	}
+	late := told.At - a.Deadline
+	v.Replies.Slowest = max(v.Replies.Slowest, time.Duration(late)*time.Microsecond)
+	if late > inTime+lateSlack {
+		v.Replies.Late++
+		v.Offences = append(v.Offences, fmt.Sprintf("late: %s was told %s %v after its deadline", a.ID,
+			told.Outcome+told.Code, time.Duration(late)*time.Microsecond))
+	}
+}
+
+// harmed reports whether somebody who answers, or what it needs for it, may have been away between
+// two moments.
+func (t *Evidence) harmed(from, to int64, p Pace) bool {
+	for _, f := range t.Faults {
+		if !f.silences() {
+			continue
+		}
+		if f.At <= to && from <= max(f.At, f.Until)+p.Recovery.Microseconds() {
+			return true
+		}
+	}
+	return false
+}
+
+// agrees holds one reply against what the journal says of it.
+func (v *Verdict) agrees(t *Evidence, a *Ask, i int, b Bounds) {
+	told := a.Replies[i]
+	if told.Run != "" && told.Code != messages.DeadlinePassed {
+		v.recorded(a, told, b)
+	}
+	found, settled := false, ""
+	for _, book := range v.books {
+		for _, j := range book.byID[a.ID] {
+			found = true
+			if j.Settled == nil {
+				continue
+			}
+			settled += fmt.Sprintf(" %+v", *j.Settled)
+			if j.Settled.Run != "" && j.Settled.Run == told.Run || j.Settled.Why != "" && j.Settled.Why == told.Code {
+				return
+			}
+		}
+	}
+	// A query that comes when its deadline has passed, as the door that took it first is dead, is
+	// told so where it comes.
+	if told.Code == messages.DeadlinePassed && a.Deadline > 0 && told.At >= a.Deadline-earlySlack {
+		return
+	}
+	// Without an entry a door answers from memory, or refuses: the query that came first, or one
+	// that came again.
+	if told.Source == string(messages.Remembered) || !found && told.Run == "" || i == 0 && t.byDoor(a, b.Pace) {
+		return
+	}
+	v.Replies.Foreign++
+	v.Offences = append(v.Offences, fmt.Sprintf("foreign: %s was told %+v, the journal settled%s", a.ID, told, settled))
+}
+
+// byDoor reports whether an asker was told by the door itself that its time is over, or that there
+// is no room, while what stores its ask was away: the ask may have been on its way all that time,
+// and be settled by an answer later.
+func (t *Evidence) byDoor(a *Ask, p Pace) bool {
+	told := a.Replies[0]
+	own := told.Run == "" && (told.Code == messages.DeadlinePassed || told.Code == messages.Overloaded)
+	return own && (t.harmed(a.Sent, told.At, p) || t.stalled(a.Sent, told.At))
+}
+
+// recorded wants the answer in the journal, and there before it was told.
+func (v *Verdict) recorded(a *Ask, told reply, b Bounds) {
+	var at *ended
+	for _, book := range v.books {
+		if r := book.ByRun[told.Run]; r != nil && (at == nil || r.Stored < at.Stored) {
+			at = r
+		}
+	}
+	switch {
+	case at == nil:
+		v.Untold++
+		v.Offences = append(v.Offences, fmt.Sprintf("not recorded: %s was told %+v", a.ID, told))
+	case told.At+clockStep+b.Clocks.Microseconds() < at.Stored:
+		v.Replies.Unrecorded++
+		v.Offences = append(v.Offences, fmt.Sprintf("told first: %s was told %s %v before it was stored", a.ID,
+			told.Run, time.Duration(at.Stored-told.At)*time.Microsecond))
+	}
+}
