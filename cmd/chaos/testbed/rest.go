@@ -1,0 +1,204 @@
+//go:build unix
+
+// Back to rest (I10): when all is quiet, a worker that was there through the harm holds no more
+// than one that was just started.
+
+package testbed
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/cmd/chaos/verdict"
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+// Rested waits until the consumers have nothing pending, takes the gateways away, with whose
+// connections their goroutines end, and looks at the workers beside a new one that has answered a
+// little. At last each is ended by SIGQUIT, which makes it say what its goroutines do.
+func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
+	if err := h.Observer.idle(ctx, restWithin); err != nil {
+		t.Surplus = append(t.Surplus, "consumers not back to rest: "+err.Error())
+	}
+	var old []*Process
+	for _, p := range h.Fleet {
+		switch {
+		case p == nil:
+		case p.Alive():
+			old = append(old, p)
+		default:
+			t.Surplus = append(t.Surplus, p.Name+" has ended, and nobody ended it")
+		}
+	}
+	if _, err := os.Stat("/proc/self/fd"); err != nil || len(old) == 0 {
+		return nil // nobody to look at, or no way to
+	}
+	if err := h.Work(ctx, len(h.Fleet), ""); err != nil {
+		return err
+	}
+	fresh := h.Fleet[len(h.Fleet)-1]
+	if err := errors.Join(h.Ready(ctx), h.warm(ctx), h.Observer.idle(ctx, Settle),
+		h.Observer.rests(ctx, Settle)); err != nil {
+		return err
+	}
+	for _, g := range h.Gateways {
+		g.Kill()
+	}
+	var want verdict.Rest
+	err := Eventually(ctx, restWithin, "the new worker has no connection to a gateway", func() (calm bool) {
+		before := want.Descriptors
+		var err error
+		want, err = look(fresh)
+		return err == nil && want.Descriptors == before
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range old {
+		var r verdict.Rest
+		// What is still open is no fault, if it is closed soon.
+		err := Eventually(ctx, restWithin, p.Name+" rests", func() bool {
+			r, err = look(p)
+			return err == nil && r.Descriptors <= want.Descriptors
+		})
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		t.Rests = append(t.Rests, r)
+	}
+	t.Rests = append(t.Rests, want) // the last one is the new one
+	if err := Pause(ctx, restPause+h.Calm); err != nil {
+		return err
+	}
+	for i, p := range append(old, fresh) {
+		if t.Rests[i].Goroutines, err = goroutines(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warm lets every worker answer something by each door: some of what a worker holds it only begins
+// to hold then.
+func (h *Bed) warm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, Settle)
+	defer cancel()
+	const asks = 40
+	ended := make(chan error, 2*asks)
+	for i := range asks {
+		q := messages.Query{ID: fmt.Sprintf("warm-%d", i),
+			UserEmail: EmailOf("signed", fmt.Sprintf("warm%d.%d", h.Seed, i))}
+		go func() { _, err := ask.Ask(ctx, h.Observer.Conn, q); ended <- err }()
+		q.ID, q.ReplyTo = "warmed-"+fmt.Sprint(i), "protocol.reply.chaos.warmed"
+		go func() { _, err := ask.Submit(ctx, h.Observer.Conn, q); ended <- err }()
+	}
+	for range 2 * asks {
+		if err := <-ended; err != nil {
+			return fmt.Errorf("warm the new worker: %w", err)
+		}
+	}
+	return nil
+}
+
+// How long descriptors may take to be given back, and what waits a second for more work before it
+// ends.
+const (
+	restWithin = 10 * time.Second
+	restPause  = 2500 * time.Millisecond
+)
+
+// look reads what the kernel knows of a process.
+func look(p *Process) (verdict.Rest, error) {
+	r := verdict.Rest{Name: p.Name}
+	dir := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
+	open, err := os.ReadDir(filepath.Join(dir, "fd"))
+	status, serr := os.ReadFile(filepath.Join(dir, "status"))
+	if err := errors.Join(err, serr); err != nil {
+		return r, fmt.Errorf("look at %s: %w", p.Name, err)
+	}
+	r.Descriptors = len(open)
+	for line := range strings.Lines(string(status)) {
+		for name, into := range map[string]*int{"Threads:": &r.Threads, "VmRSS:": &r.Resident, "VmHWM:": &r.Peak} {
+			if value, found := strings.CutPrefix(line, name); found {
+				_, _ = fmt.Sscan(value, into)
+			}
+		}
+	}
+	return r, nil
+}
+
+// aGoroutine is the head of one that is not the garbage collector's.
+var aGoroutine = regexp.MustCompile(`(?m)^goroutine \d+ .*\[[^G]`)
+
+// goroutines ends a worker and counts what it says that it did.
+func goroutines(p *Process) (int, error) {
+	before, err := os.ReadFile(p.log)
+	if err != nil {
+		return 0, err
+	}
+	p.Signal(syscall.SIGQUIT)
+	if _, err := p.End(10 * time.Second); err != nil {
+		return 0, err
+	}
+	after, err := os.ReadFile(p.log)
+	if err != nil {
+		return 0, err
+	}
+	n := len(aGoroutine.FindAll(bytes.TrimPrefix(after, before), -1))
+	if n == 0 {
+		return 0, fmt.Errorf("%s tells of no goroutine", p.Name)
+	}
+	return n, nil
+}
+
+// idle waits until no consumer of the workers has anything pending.
+func (o *observer) idle(ctx context.Context, within time.Duration) error {
+	held := ""
+	err := Eventually(ctx, within, "nothing pending", func() bool {
+		held = o.pending(ctx, messages.Submitted, messages.ConsumerSubmitted)
+		return held == ""
+	})
+	if err != nil && held != "" {
+		return errors.New(held)
+	}
+	return err
+}
+
+// rests waits until every ask in the journal is told: who waits for a gateway that is away has it
+// called again and again.
+func (o *observer) rests(ctx context.Context, within time.Duration) error {
+	for end := time.Now().Add(within); time.Now().Before(end) && !o.Settled(ctx); {
+		if err := Pause(ctx, 300*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pending says what a consumer still has before it, in words, "" where that is nothing.
+func (o *observer) pending(ctx context.Context, kind messages.Kind, name string) string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	c, err := o.JS.Consumer(ctx, o.Names.Stream(kind), name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return ""
+	}
+	if err != nil {
+		return fmt.Sprintf("%s: %v; ", name, err)
+	}
+	if i := c.CachedInfo(); i.NumPending > 0 || i.NumAckPending > 0 {
+		return fmt.Sprintf("%s has %d pending and %d unacknowledged; ", name, i.NumPending, i.NumAckPending)
+	}
+	return ""
+}
