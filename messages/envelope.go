@@ -45,8 +45,6 @@ type Envelope struct {
 	Token string
 	// StoredMs is when the ask was stored, unix milliseconds.
 	StoredMs int64
-	// NotBeforeMs is when a waiting query of the first core is asked again, unix milliseconds.
-	NotBeforeMs int64
 	// Tries is how often it was tried.
 	Tries int64
 	// Redriven is how often a dead letter was sent again.
@@ -87,10 +85,9 @@ func (e *Envelope) texts() [16]text {
 }
 
 // numbers are the fields that are headers in decimal digits.
-func (e *Envelope) numbers() [4]number {
+func (e *Envelope) numbers() [3]number {
 	return [...]number{
-		{HeaderStored, &e.StoredMs}, {HeaderNotBefore, &e.NotBeforeMs},
-		{HeaderTries, &e.Tries}, {HeaderRedriven, &e.Redriven},
+		{HeaderStored, &e.StoredMs}, {HeaderTries, &e.Tries}, {HeaderRedriven, &e.Redriven},
 	}
 }
 

@@ -50,5 +50,5 @@ func (n Names) Captures(k Kind) []string {
 	case Dead:
 		return []string{n.dead + "*"}
 	}
-	return n.firstCaptures(k)
+	return nil
 }

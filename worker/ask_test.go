@@ -1,4 +1,4 @@
-// What an asker may say about time: how old an answer may be, and until when he waits.
+// What an asker may say about time: how old an answer may be, and until when it waits.
 
 package worker_test
 
@@ -60,7 +60,7 @@ func TestMaxAgeOverTwoWorkers(t *testing.T) {
 	f.wantCalls(2)
 }
 
-// Nobody calls the gateway for an asker whose time is over, whatever door he came by.
+// Nobody calls the gateway for an asker whose time is over, whatever door it came by.
 func TestDeadlinePassed(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
@@ -78,8 +78,8 @@ func TestDeadlinePassed(t *testing.T) {
 	f.wantCalls(0)
 }
 
-// One slot, taken by a slow call: who waits behind it is told at his deadline, not after it.
-func TestDeadlineWhileTheHouseIsBusy(t *testing.T) {
+// One slot, taken by a slow call: whoever waits behind it gets a reply at the deadline, not after it.
+func TestDeadlineBehindASlowCall(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})
 	f.start(func(o *worker.Options) { o.Slots = 1 })

@@ -34,7 +34,7 @@ func BenchmarkBesideABacklog(b *testing.B) {
 			in := make(chan error, 1)
 			go func() { in <- f.fill(backlog) }()
 			coming := []time.Duration{ask()}
-			for end := time.Now().Add(3 * time.Minute); f.waiting() < uint64(backlog); {
+			for end := time.Now().Add(3 * time.Minute); f.waiting() < backlog; {
 				if time.Now().After(end) {
 					b.Fatalf("%d of %d wait", f.waiting(), backlog)
 				}

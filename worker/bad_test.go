@@ -30,7 +30,7 @@ func TestBadInput(t *testing.T) {
 		{"biz_type", "protocol.query", `{"user_email":"a@b.cn","biz_type":"10005"}`, "BAD_REQUEST", "biz_type"},
 		{"partner not served", "protocol.query", `{"user_email":"a@b.cn","partner":"2088999999999999"}`, "NOT_ALLOWED", "partner"},
 		{"partner not the subject's", "protocol.query." + partner, `{"user_email":"a@b.cn","partner":"` + partner2 + `"}`, "NOT_ALLOWED", "partner"},
-		{"reply_to of our own", "protocol.query", `{"user_email":"a@b.cn","reply_to":"protocol.state.x"}`, "REPLY_REFUSED", "reply_to"},
+		{"reply_to of our own", "protocol.query", `{"user_email":"a@b.cn","reply_to":"protocol.journal.x"}`, "REPLY_REFUSED", "reply_to"},
 		{"too large", "protocol.query", `{"user_email":"` + strings.Repeat("a", 70_000) + `"}`, "TOO_LARGE", ""},
 	}
 	for _, tt := range tests {
@@ -57,8 +57,8 @@ func TestReplyAttacks(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start(func(o *worker.Options) { o.OwnInboxes = []string{"_INBOX_wk"} })
 	dead := f.letters()
-	attacks := []string{"$JS.API.STREAM.DELETE.PROTOCOL_STATE", "$SYS.x", "protocol.query", "protocol.state.AAAA",
-		"protocol.request.x", "_INBOX_wk.abc", "other.subject"} // the server itself refuses $JS.ACK, _R_ and _GR_
+	attacks := []string{"$JS.API.STREAM.DELETE.PROTOCOL_JOURNAL", "$SYS.x", "protocol.query", "protocol.journal.AAAA",
+		"protocol.member.x", "_INBOX_wk.abc", "other.subject"} // the server itself refuses $JS.ACK, _R_ and _GR_
 	for _, to := range attacks {
 		heard, err := f.nc.SubscribeSync(to)
 		if err != nil {
@@ -76,7 +76,7 @@ func TestReplyAttacks(t *testing.T) {
 		}
 	}
 	within(t, 20*time.Second, "a dead letter for each", func() bool { return dead() == uint64(len(attacks)) })
-	if _, err := f.js.Stream(t.Context(), f.names.Stream(messages.State)); err != nil {
+	if _, err := f.js.Stream(t.Context(), f.names.Stream(messages.Journal)); err != nil {
 		t.Error(err)
 	}
 	f.wantCalls(0)
@@ -134,8 +134,8 @@ func TestBadHeaders(t *testing.T) {
 	if err != nil || r.ID != "mine" || r.Outcome != messages.Refused || r.Code != messages.BadRequest || !strings.HasPrefix(r.Message, "Content-Type: is given 2 times") {
 		t.Errorf("%+v, %v", r, err)
 	}
-	_, err = f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Wait(partner), Data: body, Header: nats.Header{
-		messages.HeaderMsgID: {"its-token/w1"}, messages.HeaderToken: {"its-token"}, messages.HeaderDoor: {messages.DoorSubmit}, messages.HeaderStored: {"soon"}}})
+	_, err = f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Submit(), Data: body, Header: nats.Header{
+		messages.HeaderContentType: {string(messages.MsgPack), string(messages.JSON)}}})
 	if err != nil {
 		t.Fatal(err)
 	}

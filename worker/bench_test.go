@@ -1,4 +1,5 @@
-// What an answer costs the worker: server, asker and worker share this process, the gateway costs nothing.
+// What an answer costs the worker: server, asker and worker share this process, the gateway costs
+// nothing.
 
 package worker_test
 
@@ -23,7 +24,8 @@ func (yes) Ask(_ context.Context, _ gateway.Query, fence func() error) (gateway.
 	return gateway.Answer{Status: gateway.Signed, ChargeAgent: new(true), RefundCharge: new(true), IsSuccess: "T", Verification: "unsigned"}, gateway.Report{}, fence()
 }
 
-// asking sends b.N queries, 512 at a time over one connection, about the accounts that account names.
+// asking sends b.N queries, 512 at a time over one connection, about the accounts that account
+// names.
 func asking(b *testing.B, account func(n uint64) string) {
 	f := newFleet(b, simulator.Options{})
 	f.start(func(o *worker.Options) { o.Gateway = yes{}; o.Slots = 1024 })

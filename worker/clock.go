@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// clock tells the NATS server's time, by which requests and records are
-// stamped. It runs on this process's monotonic clock from the last sample on,
+// clock tells the NATS server's time, by which what is in a stream
+// is stamped. It runs on this process's monotonic clock from the last sample on,
 // so a jump of the local wall clock moves nothing.
 type clock struct {
-	last atomic.Pointer[sample] // written by the sampler in Worker.watchStore, read by all
+	last atomic.Pointer[sample] // written by the member as it reads the log, read by all
 }
 
 type sample struct{ server, local time.Time }

@@ -1,4 +1,5 @@
-// How workers begin and end: before their streams are there, in the middle of the work, and without a trace.
+// How workers begin and end: before their streams are there, in the middle of the work, and without
+// a trace.
 
 package worker_test
 
@@ -65,7 +66,8 @@ func TestDrainLosesNothing(t *testing.T) {
 	}
 }
 
-// Workers leave one after another while asks keep coming, each replaced by a new one: a rolling restart.
+// Workers leave one after another while asks keep coming, each replaced by a new one: a rolling
+// restart.
 func TestRollingRestart(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 50 * time.Millisecond})
 	old := []*member{f.start(), f.start()}
@@ -103,7 +105,7 @@ func TestEndWhileWaiting(t *testing.T) {
 		"streams": func(*fleet) {},
 		"consumer": func(f *fleet) {
 			f.provision()
-			if err := f.js.DeleteConsumer(f.t.Context(), f.names.Stream(messages.Requests), messages.ConsumerSubmitted); err != nil {
+			if err := f.js.DeleteConsumer(f.t.Context(), f.names.Stream(messages.Submitted), messages.ConsumerSubmitted); err != nil {
 				f.t.Fatal(err)
 			}
 		},

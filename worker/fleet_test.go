@@ -1,10 +1,10 @@
-// A whole fleet in the test's own process: a real NATS server with JetStream, the practice gateway, workers.
+// A whole fleet in the test's own process: a real NATS server with JetStream, the practice gateway,
+// workers.
 
 package worker_test
 
 import (
 	"context"
-
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type fleet struct {
 	nc      *nats.Conn // the asker's connection
 	tries   int        // how often an asker asks again when no answer comes
 	js      jetstream.JetStream
+	members []*member // those that were started, also when they have ended
 }
 
 // setup is what a test may want otherwise.
@@ -151,6 +153,7 @@ type member struct {
 	ready chan struct{}
 	stop  func() error // ends it and returns what Run returned
 	dies  bool         // Run may return an error
+	ended atomic.Bool  // it has
 }
 
 // start runs a worker until the test, or its stop, ends it.
@@ -181,7 +184,7 @@ func (f *fleet) begin(change ...func(*worker.Options)) *member {
 	}
 	m := &member{ready: make(chan struct{})}
 	m.o = worker.Options{Gateway: client, Names: f.names,
-		Partners: []string{partner, partner2}, DefaultPartner: partner, Lease: 4 * time.Second,
+		Partners: []string{partner, partner2}, DefaultPartner: partner, Lease: 6 * time.Second, CallTime: 3 * time.Second,
 		RetryBudget: 1000, Retry: retry.Policy{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond}, Ready: func() { close(m.ready) }}
 	if testing.Verbose() {
 		m.o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -197,8 +200,9 @@ func (f *fleet) begin(change ...func(*worker.Options)) *member {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- m.Run(ctx) }()
+	go func() { err := m.Run(ctx); m.ended.Store(true); ended <- err }()
 	m.stop = sync.OnceValue(func() error { cancel(); defer client.Close(); return <-ended })
+	f.members = append(f.members, m)
 	f.t.Cleanup(func() {
 		if err := m.stop(); err != nil && !m.dies {
 			f.t.Errorf("worker: %v", err)

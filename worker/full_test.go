@@ -1,10 +1,9 @@
-// A full house and full streams: said at once, and what was begun is finished.
+// No room: replied at once, and what was begun is finished.
 
 package worker_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -30,103 +29,138 @@ func (f *fleet) bound(k messages.Kind, n int64) {
 	}
 }
 
-func TestRequestsFull(t *testing.T) {
-	f := newFleet(t, simulator.Options{})
-	f.start()
-	remembered := f.ask(messages.Query{UserEmail: "signed@example.com"})
-	f.wantRest()
-	f.bound(messages.Requests, 1)
-	begun := time.Now()
-	r := f.ask(messages.Query{ID: "turned-away", UserEmail: "signed+2@example.com"})
-	if d := time.Since(begun); r.Outcome != messages.Unknown || r.Code != messages.Overloaded || !r.Retryable || r.RetryAfterMs <= 0 || r.ID != "turned-away" || d > 3*time.Second {
-		t.Errorf("after %v: %+v", d, r)
-	}
-	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != remembered.Run {
-		t.Errorf("what is remembered needs no room: %s", refusal(r))
-	}
-	f.wantCalls(1)
-	f.bound(messages.Requests, 1<<20)
-	if r := f.ask(messages.Query{UserEmail: "signed+2@example.com"}); r.Outcome != messages.Signed {
-		t.Errorf("with room again: %s", refusal(r))
-	}
+// filled makes a stream so full, by its bound.
+func (f *fleet) filled(k messages.Kind, percent int64) {
+	f.t.Helper()
+	f.bound(k, int64(f.stream(k).Bytes)*100/percent)
 }
 
-// Above 80 % of the records' room nothing new is begun; what is running stores its answer.
-func TestStateNearlyFull(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, simulator.Options{}, func(s *setup) { s.provision.StateBytes = 64 << 10 })
-	called, release := make(chan struct{}), make(chan struct{})
-	m := f.start(func(o *worker.Options) {
-		o.Lease = 30 * time.Second
+// slow is a gateway that keeps every call of one account until it is released, and the lease that
+// such calls need.
+func slow(who string) (change func(*worker.Options), called, release chan struct{}) {
+	called, release = make(chan struct{}), make(chan struct{})
+	return func(o *worker.Options) {
+		o.Lease, o.CallTime = 60*time.Second, 50*time.Second
 		o.Gateway = asker(func(ctx context.Context, q gateway.Query, _ func() error) (gateway.Answer, gateway.Report, error) {
-			if q.UserEmail == email("signed", 0) {
+			if q.UserEmail == who {
 				close(called)
 				select {
 				case <-release:
 				case <-ctx.Done():
 				}
 			}
-			return gateway.Answer{Status: gateway.Signed, IsSuccess: "T", ChargeAgent: new(true), RefundCharge: new(true)}, gateway.Report{At: time.Now()}, ctx.Err()
+			return gateway.Answer{Status: gateway.Signed, IsSuccess: "T", ChargeAgent: new(true), RefundCharge: new(true)},
+				gateway.Report{At: time.Now()}, ctx.Err()
 		})
-	})
-	slow := f.wave(1, 1)
-	<-called
-	for i := range 53 { // of 1 KiB each
-		if _, err := f.js.Publish(t.Context(), f.names.State(fmt.Sprint("filler", i)), make([]byte, 1000)); err != nil {
-			t.Fatal(err)
-		}
+	}, called, release
+}
+
+// A journal that takes nothing more: whoever asks is told so soon, and is answered when there is
+// room.
+func TestJournalFull(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	m := f.start()
+	remembered := f.ask(messages.Query{UserEmail: "signed@example.com"})
+	f.wantRest()
+	f.bound(messages.Journal, 1)
+	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.9 })
+	begun := time.Now()
+	r := f.ask(messages.Query{ID: "turned-away", UserEmail: "signed+2@example.com"})
+	if d := time.Since(begun); r.Outcome != messages.Unknown || r.Code != messages.Overloaded || !r.Retryable || r.RetryAfterMs <= 0 || r.ID != "turned-away" || d > 10*time.Second {
+		t.Errorf("after %v: %+v", d, r)
 	}
-	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().StoreFill >= 0.8 })
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != remembered.Run {
+		t.Errorf("what is remembered needs no room: %s", refusal(r))
+	}
+	f.wantCalls(1)
+	f.bound(messages.Journal, 1<<20)
+	within(t, 20*time.Second, "answered with room again", func() bool {
+		return f.ask(messages.Query{UserEmail: "signed+2@example.com"}).Outcome == messages.Signed
+	})
+}
+
+// Above 80 % of the journal's room no call begins; the one under way has its answer journalled.
+func TestJournalNearlyFull(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.nearlyFull(f.start)
+}
+
+// nearlyFull is both tests of it.
+func (f *fleet) nearlyFull(start func(...func(*worker.Options)) *member) {
+	f.t.Helper()
+	t := f.t.(*testing.T)
+	change, called, release := slow("slow@example.com")
+	m := start(change)
+	wantAll(t, f.wave(400, 400)(), messages.Signed, "") // beside which what follows is little
+	f.wantRest()
+	waits := make(chan messages.Result, 1)
+	go func() {
+		r, err := f.try(messages.Query{UserEmail: "slow@example.com"})
+		if err != nil {
+			t.Error(err)
+		}
+		waits <- r
+	}()
+	<-called
+	f.filled(messages.Journal, 85)
+	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || !r.Retryable {
 		t.Errorf("a new query: %+v", r)
 	}
 	close(release)
-	wantAll(t, slow(), messages.Signed, "")
-	if r := f.ask(messages.Query{UserEmail: email("signed", 0)}); r.Source != messages.Remembered {
-		t.Errorf("the answer that was stored above the bound: %+v", r)
+	if r := <-waits; r.Outcome != messages.Signed {
+		t.Errorf("the one under way: %+v", r)
+	}
+	if r := f.ask(messages.Query{UserEmail: "slow@example.com"}); r.Source != messages.Remembered {
+		t.Errorf("the answer that was journalled above the bound: %+v", r)
+	}
+	f.filled(messages.Journal, 20)
+	within(t, 20*time.Second, "the room is seen", func() bool { return m.Stats().JournalFill < 0.8 })
+	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("with room again: %+v", r)
 	}
 }
 
-// A reply for which the stream has no room becomes a dead letter, and the query is done with.
+// A reply for which its stream has no room is published when there is some. Whoever awaits an
+// answer has it as before.
 func TestRepliesFull(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	f.bound(messages.Replies, 1)
+	c := f.replies()
 	f.submit(messages.Query{ID: "no-room", UserEmail: "signed@example.com"})
-	dead, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Dead), jetstream.ConsumerConfig{})
-	if err != nil {
-		t.Fatal(err)
+	within(t, 20*time.Second, "its call", func() bool { return f.calls() == 1 })
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("who awaits is told as before: %s", refusal(r))
 	}
-	m, err := dead.Next(jetstream.FetchMaxWait(5 * time.Second))
-	if err != nil {
-		t.Fatal(err)
+	if m, err := c.Next(jetstream.FetchMaxWait(100 * time.Millisecond)); err == nil {
+		t.Fatalf("a reply without room: %s", m.Data())
 	}
-	q, _, err := messages.DecodeQuery(m.Data(), m.Headers().Get(messages.HeaderContentType))
-	if m.Subject() != f.names.Dead(messages.DeadReplyFull) || err != nil || q.ID != "no-room" || q.ReplyTo != "protocol.reply.test" {
-		t.Errorf("%s %v %v", m.Subject(), m.Headers(), err)
+	f.bound(messages.Replies, 1<<20)
+	if r := f.reply(c); r.ID != "no-room" || r.Outcome != messages.Signed {
+		t.Errorf("with room again: %+v", r)
 	}
 	f.wantRest()
 	f.wantCalls(1)
-	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Source != messages.Remembered {
-		t.Errorf("who awaits is told as before: %s", refusal(r))
+	if n := f.stream(messages.Dead).Msgs; n != 0 {
+		t.Errorf("%d dead letters, want none", n)
 	}
 }
 
-// A full house turns away at the front door at once, and takes the rest when there is room.
-func TestHouseFull(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})
-	f.start(func(o *worker.Options) { o.Parked = 5 })
-	inside := f.wave(5, 5)
-	within(t, 20*time.Second, "the house full", func() bool { return f.gateway.Stats().InFlight == 5 })
-	r := f.ask(messages.Query{UserEmail: "signed+outside@example.com"})
-	if busy := f.gateway.Stats().InFlight; r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || busy != 5 {
-		t.Errorf("with %d calls under way: %s", busy, refusal(r))
-	}
-	c := f.replies()
-	f.submit(messages.Query{UserEmail: "signed+submitted@example.com"})
-	wantAll(t, inside(), messages.Signed, "")
-	if r := f.reply(c); r.Outcome != messages.Signed {
-		t.Errorf("who asked and went was told %s", refusal(r))
+// Nobody reads the events, and their stream is full: the oldest go, and no asker notices.
+func TestEventsUnread(t *testing.T) {
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	const room, accounts = 3 << 10, 40
+	f.bound(messages.Events, room)
+	wantAll(t, f.wave(accounts, accounts)(), messages.Signed, "")
+	f.wantOneEach(accounts)
+	f.wantRest()
+	within(t, 20*time.Second, "an event of every run", func() bool { return f.stream(messages.Events).LastSeq == accounts })
+	if st := f.stream(messages.Events); st.Msgs == 0 || st.Msgs >= accounts || st.Bytes > room {
+		t.Errorf("%d events, %d bytes are kept, of %d events and room for %d bytes", st.Msgs, st.Bytes, accounts, room)
 	}
 }

@@ -8,14 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
-	"protocolq/worker/dedupe"
-	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
@@ -65,8 +62,7 @@ func (f *fleet) lines(runs, asks int) ([]querylog.Run, []querylog.Ask) {
 
 func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
-	f.start(logged(t))
-	f.start(logged(t))
+	one, other := f.start(logged(t)), f.start(logged(t))
 	for range 3 {
 		f.ask(messages.Query{UserEmail: "signed@example.com", ID: "someone@example.com"})
 	}
@@ -77,6 +73,11 @@ func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 	if r := runs[0]; len(r.Attempts) != 3 || r.Attempts[0].Code != "SYSTEM_ERROR" || r.Attempts[2].Code != "" || r.Outcome != "signed" ||
 		r.Email.String() != "s***@e***.com" || r.Email.LookUp().String() == "" || r.Partner != partner || r.Attempts[1].Total == 0 {
 		t.Errorf("%+v", r)
+	}
+	for _, r := range runs {
+		if r.Worker != one.Stats().Member && r.Worker != other.Stats().Member {
+			t.Errorf("run of %s, the workers are %s and %s", r.Worker, one.Stats().Member, other.Stats().Member)
+		}
 	}
 	if len(asks) != 5 {
 		t.Errorf("%d asks", len(asks))
@@ -94,92 +95,59 @@ func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 	f.wantRest()
 }
 
-// An ask that left its batch is stored again alone. Should its worker store the answer and die, who
-// is handed that message, for the first time, writes the run down and tells its event.
-func TestRunOfADeadWorkerIsToldByWhoIsHandedItsAsk(t *testing.T) {
+// What a worker owes that dies between the answer and its line is written down, told and replied to
+// by another: once each.
+func TestWhatADeadWorkerOwesIsToldByAnother(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, simulator.Options{})
-	q := messages.Query{ID: "survivor", Partner: partner, UserEmail: "signed@example.com"}
-	body, err := q.Encode(messages.MsgPack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := messages.Result{V: messages.Version, Partner: partner, Outcome: messages.Signed, Attempts: 1,
-		ExpiresAtMs: time.Now().Add(time.Minute).UnixMilli()}.Encode(messages.MsgPack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	question := q.Question()
-	records := dedupe.NewStream(worker.KeyRecords(f.nc, publish.New(f.nc), f.names))
-	_, err = records.Put(t.Context(), q.KeyToken(), &dedupe.Record{Phase: dedupe.Done, Owner: "dead", Run: "its-run", Ask: "its-token",
-		BegunMs: time.Now().UnixMilli(), Question: question[:], Answer: answer, KeepMs: 60_000}, dedupe.Terms{TTL: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
+	victim := f.start(logged(t), quick(worker.Rerun))
+	room := f.stream(messages.Log) // of which nothing is taken
+	f.bound(messages.Log, 1)
 	reply, err := f.nc.SubscribeSync(f.nc.NewInbox())
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.start(logged(t))
-	_, err = f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Request(q.KeyToken()), Data: body, Header: nats.Header{
-		messages.HeaderMsgID: {"its-token"}, messages.HeaderReplyTo: {reply.Subject}, messages.HeaderPartner: {partner}}})
-	if err != nil {
+	if err := f.nc.PublishRequest(f.names.Query(), reply.Subject, packed(t, messages.Query{ID: "survivor", UserEmail: "signed@example.com"})); err != nil {
 		t.Fatal(err)
 	}
+	within(t, 20*time.Second, "the answer is journalled, its line is not written", func() bool { return f.answers() == 1 && victim.Stats().LogFull })
+	victim.die()
+	f.bound(messages.Log, 1<<20)
+	f.start(logged(t), quick(worker.Rerun))
 	wantAnswer(t, reply, "survivor")
 	runs, asks := f.lines(1, 1)
-	if runs[0].ID != "its-run" || runs[0].Worker != "dead" || asks[0].Run != "its-run" || asks[0].Source != "asked" {
+	if runs[0].Worker == "" || asks[0].Run != runs[0].ID || asks[0].Source != "asked" {
 		t.Errorf("logged %+v and %+v", runs, asks)
 	}
+	f.wantRest()
 	if n := f.stream(messages.Events).Msgs; n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}
-	f.wantRest()
-	f.wantCalls(0)
+	if n := f.stream(messages.Log).LastSeq; n != room.LastSeq+2 {
+		t.Errorf("%d messages of lines, want 2", n-room.LastSeq)
+	}
+	f.wantCalls(1)
 }
 
-// While the log takes no lines no new call is made; what is remembered is answered.
-func TestFullLogStopsCalls(t *testing.T) {
+// While the log takes no lines nobody waits for it: what it is owed is written when it has room.
+func TestFullLogHoldsNobodyUp(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	w := f.start(logged(t))
 	f.ask(messages.Query{UserEmail: "signed@example.com"})
 	f.wantRest()
-	s, err := f.js.Stream(t.Context(), f.names.Stream(messages.Log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := s.CachedInfo().Config
-	room := config.MaxBytes
-	config.MaxBytes = 1
-	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan messages.Result, 1)
-	go func() { // its call is made; it is told when its run can be written down
-		r, err := f.try(messages.Query{UserEmail: "signed+2@example.com"})
-		if err != nil {
-			t.Error(err)
-		}
-		done <- r
-	}()
-	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
-	calls := f.calls()
-	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Source != messages.Remembered {
-		t.Errorf("%+v", r)
-	}
-	for range 3 {
-		if r := f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}); r.Code != messages.Overloaded {
+	f.lines(1, 1)
+	f.bound(messages.Log, 1)
+	for n := range 3 {
+		if r := f.ask(messages.Query{UserEmail: email("signed", n)}); r.Outcome != messages.Signed {
 			t.Errorf("%+v", r)
 		}
 	}
-	f.wantCalls(calls)
-	config.MaxBytes = room
-	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
-	if r := <-done; r.Outcome != messages.Signed {
+	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
+	if r := f.ask(messages.Query{UserEmail: email("signed", "more")}); r.Outcome != messages.Signed {
 		t.Errorf("%+v", r)
 	}
-	within(t, 10*time.Second, "calls are made again", func() bool {
-		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Outcome == messages.Signed
-	})
+	f.wantCalls(5)
+	f.bound(messages.Log, 1<<20)
+	f.lines(4, 4)
+	f.wantRest()
 }

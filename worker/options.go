@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,49 +13,86 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"protocolq/messages"
-	"protocolq/worker/dedupe"
+	"protocolq/worker/intake"
+	"protocolq/worker/outbox"
 	"protocolq/worker/partner"
 	"protocolq/worker/querylog"
 	"protocolq/worker/retry"
 )
 
-// Options are a worker's parts and settings. The zero value of a setting is its
-// default; parts without one are needed.
+// Options are a worker's parts and settings. The zero value of a setting is its default; parts
+// without one are needed.
 type Options struct {
-	NATS     *nats.Conn     // main connection: streams, records, acknowledgements
+	NATS     *nats.Conn     // main connection: the journal, the streams, signs of life
 	Reply    *nats.Conn     // the service and all replies; its user may publish nothing else
 	Gateway  Asker          // needed
 	Names    messages.Names // needed
+	API      string         // "$JS.API": what the JetStream API begins with
 	Partners []string       // needed: the partners that the gateway client can sign for
 	// DefaultPartner is that of a query which names none; "": such a query is refused.
 	DefaultPartner string
 	ReplyAllow     []string // prefixes a reply may go to; Names.DefaultReplies
 	OwnInboxes     []string // inbox prefixes of this fleet's own connections: never replied to
 
-	Slots       int           // 256: runs at once
-	Parked      int           // 50,000: asks that wait at once
+	Slots       int           // 256: calls at once
+	Parked      int           // 50,000: asks of the doors that are not in the journal yet
 	ParkedBytes int           // 64 MiB: their messages
-	Storing     int           // 8,192: asks of the front door that wait to be sent into the stream
 	Window      time.Duration // 24 h: how long the answer to a given key is remembered
 	Freshness   time.Duration // 60 s: the same for a key derived from the question
 	Cooldown    time.Duration // 30 s: how long a key is left alone after a failure, if the gateway does not want longer
 	MinAge      time.Duration // 2 s: no max_age_ms is taken to be tighter
 	AskPatience time.Duration // 30 s: how long an awaiting ask without a deadline lives
 	Patience    time.Duration // 24 h: the same for a submitted one
-	Lease       time.Duration // 12 s
-	Grace       time.Duration // 15 s: how long runs under way may take after Run's ctx has ended
-	AfterCrash  dedupe.AfterCrash
+	// 12 s: after which a worker's calls have surely ended, once it is sealed; longer than
+	// fleet.ShortestLease
+	Lease       time.Duration
+	CallTime    time.Duration // 8 s: the longest that a call takes
+	Grace       time.Duration // 15 s: how long calls under way may take after Run's ctx has ended
+	AfterCrash  AfterCrash    // Rerun
 	Retry       retry.Policy
 	RetryBudget int                       // 10: retries at once, beyond one per ten calls
+	Remembered  int                       // 2,000,000: answers remembered at once
 	Limits      map[string]partner.Limits // by partner, over the whole fleet; none where there is no entry
 	CloudEvents bool                      // events carry the CloudEvents headers, too
 
 	LogHasher *querylog.Hasher // masks what the query log holds, equal in the fleet; nil: no query log is written
 
+	// Called is given each call of the gateway. Many goroutines call it; may be nil.
+	Called func(Call)
+
+	Traces Traces // told what becomes of queries; nil: nobody is
+
 	Version string       // of the program, for service info; "0.0.0"
 	Ready   func()       // called once when all doors are open; may be nil
 	Logger  *slog.Logger // discarded when nil
 }
+
+// Traces is told what becomes of queries, at the end of each part of their way. None of its methods
+// may block.
+type Traces interface {
+	intake.Traces
+	// Ran is given a run whose answer is in the journal; it may be given again after a death.
+	Ran(run *outbox.Run, r *messages.Result)
+	// Replied is given a reply to an ask that was journalled; made is when the reply was due.
+	Replied(r *messages.Result, of *outbox.Ask, made time.Time)
+}
+
+// Call is one call of the gateway that has ended.
+type Call struct {
+	Partner string
+	Code    string // "" for an answer without one
+	Took    time.Duration
+	Trace   string // the trace context of the ask that it was made for, or ""
+}
+
+// AfterCrash says what becomes of a call whose worker died over it.
+type AfterCrash string
+
+// What becomes of it.
+const (
+	Rerun AfterCrash = "rerun" // it is made once more: a query only reads
+	Fail  AfterCrash = "fail"  // who waited is told so, for good
+)
 
 func (o *Options) check() error {
 	var faults []error
@@ -67,7 +105,10 @@ func (o *Options) check() error {
 	need(o.Gateway != nil, "a gateway is needed")
 	need(o.Names.Prefix() != "", "Names are needed")
 	need(len(o.Partners) > 0, "at least one partner is needed")
-	need(o.DefaultPartner == "" || slices.Contains(o.Partners, o.DefaultPartner), "the default partner is not among the partners")
+	need(o.DefaultPartner == "" ||
+		slices.Contains(o.Partners, o.DefaultPartner), "the default partner is not among the partners")
+	need(o.AfterCrash == "" || o.AfterCrash == Rerun ||
+		o.AfterCrash == Fail, fmt.Sprintf("AfterCrash %q is neither rerun nor fail", o.AfterCrash))
 	for _, p := range o.Partners {
 		need(messages.IsPartner(p), fmt.Sprintf("%q is no partner id: every query for it would be refused", p))
 	}
@@ -80,10 +121,10 @@ func (o *Options) check() error {
 }
 
 func (o *Options) defaults() {
+	o.API = cmp.Or(o.API, "$JS.API")
 	orDefault(&o.Slots, 256)
 	orDefault(&o.Parked, 50_000)
 	orDefault(&o.ParkedBytes, 64<<20)
-	orDefault(&o.Storing, 8192)
 	orDefault(&o.Window, 24*time.Hour)
 	orDefault(&o.Freshness, time.Minute)
 	orDefault(&o.Cooldown, 30*time.Second)
@@ -91,8 +132,10 @@ func (o *Options) defaults() {
 	orDefault(&o.AskPatience, 30*time.Second)
 	orDefault(&o.Patience, 24*time.Hour)
 	orDefault(&o.Lease, 12*time.Second)
+	orDefault(&o.CallTime, 8*time.Second)
 	orDefault(&o.Grace, 15*time.Second)
 	orDefault(&o.RetryBudget, 10)
+	orDefault(&o.Remembered, 2_000_000)
 	if o.ReplyAllow == nil {
 		o.ReplyAllow = o.Names.DefaultReplies()
 	}

@@ -1,4 +1,5 @@
-// The least that a worker's two users need: with it all goes, and what a reply must not reach it cannot.
+// The least that a worker's two users need: with it all goes, and what a reply must not reach it
+// cannot.
 
 package worker_test
 
@@ -20,16 +21,19 @@ import (
 var users = map[string]server.Permissions{
 	"admin": rights([]string{">"}, []string{">"}), // provisions, and looks into streams for the test
 	"main": rights([]string{
-		"protocol.request.*", "protocol.wait.*", "protocol.state.*", "protocol.event.*.*", "protocol.dead.*",
-		"$JS.API.STREAM.INFO.PROTOCOL_STATE", "$JS.API.DIRECT.GET.PROTOCOL_STATE.protocol.state.*",
-		"$JS.API.CONSUMER.INFO.PROTOCOL_REQUESTS.*", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_REQUESTS.*", "$JS.ACK.PROTOCOL_REQUESTS.>",
-		"$JS.API.CONSUMER.INFO.PROTOCOL_WAITING.*", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_WAITING.*", "$JS.ACK.PROTOCOL_WAITING.>",
-		"protocol.partner.*.*", "$JS.API.DIRECT.GET.PROTOCOL_PARTNERS.protocol.partner.*.*",
-	}, []string{"protocol.changed.*", "protocol.changed.*.*", "_INBOX_wk.>"}),
+		"protocol.journal.*", "protocol.member.>", "protocol.partner.*.*", "_INBOX_wk.>",
+		"protocol.event.*.*", "protocol.log.*", "protocol.dead.*",
+		"$JS.API.STREAM.INFO.PROTOCOL_JOURNAL", "$JS.API.STREAM.MSG.GET.PROTOCOL_JOURNAL",
+		"$JS.API.DIRECT.GET.PROTOCOL_JOURNAL", "$JS.API.STREAM.PURGE.PROTOCOL_JOURNAL",
+		"$JS.API.DIRECT.GET.PROTOCOL_FLEET.protocol.partner.*.*", "$JS.API.DIRECT.GET.PROTOCOL_FLEET.protocol.intake",
+		"$JS.API.CONSUMER.INFO.PROTOCOL_SUBMITTED.submitted", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_SUBMITTED.submitted",
+		"$JS.ACK.PROTOCOL_SUBMITTED.submitted.>",
+		"$JS.API.STREAM.INFO.PROTOCOL_REPLIES", "$JS.API.STREAM.INFO.PROTOCOL_LOG", "$JS.API.STREAM.INFO.PROTOCOL_DEAD",
+	}, []string{"protocol.followed.*", "protocol.member.>", "protocol.changed.*.*", "_INBOX_wk.>"}),
 	"reply": rights([]string{"_INBOX_rq.>", "protocol.reply.>"}, []string{
-		"protocol.query workers", "protocol.query.* workers", "_INBOX_wr.>",
+		"protocol.query workers", "protocol.query.> workers", "_INBOX_wr.>",
 		"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>", "$SRV.STATS", "$SRV.STATS.>"}),
-	"asker": rights([]string{"protocol.query", "protocol.query.*", "protocol.submit", "$SRV.STATS.protocol-query"}, []string{"_INBOX_rq.>"}),
+	"asker": rights([]string{"protocol.query", "protocol.query.>", "protocol.submit", "$SRV.STATS.protocol-query"}, []string{"_INBOX_rq.>"}),
 }
 
 func rights(publish, subscribe []string) server.Permissions {
@@ -120,14 +124,15 @@ func TestLeastPermissions(t *testing.T) {
 	}
 }
 
-// Also without the check of reply subjects: the reply connection itself reaches none of these, and may not listen to what others are told.
+// Also without the check of reply subjects: the reply connection itself reaches none of these, and
+// may not listen to what others are told.
 func TestReplyUserReachesNothingElse(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, simulator.Options{})
 	reply := g.as("reply", "_INBOX_wr")
-	forbidden := []string{"protocol.state.AAAA", "protocol.request.AAAA", "protocol.submit", "protocol.query", "protocol.changed.AAAA", "protocol.event.p.signed",
-		"protocol.dead.poison", "protocol.wait.p", "$JS.API.STREAM.DELETE.PROTOCOL_STATE", "$JS.API.STREAM.PURGE.PROTOCOL_STATE", "$KV.x.y", "$SYS.REQ.SERVER.PING",
-		"$JS.ACK.PROTOCOL_REQUESTS.asked.1.1.1.1.1", "_INBOX_wk.abc", "_INBOX_wr.abc", "_R_.x", "other"}
+	forbidden := []string{"protocol.journal.AAAA", "protocol.member.AAAA", "protocol.submit", "protocol.query", "protocol.changed.AAAA", "protocol.event.p.signed",
+		"protocol.dead.poison", "protocol.followed.p", "$JS.API.STREAM.DELETE.PROTOCOL_JOURNAL", "$JS.API.STREAM.PURGE.PROTOCOL_JOURNAL", "$KV.x.y", "$SYS.REQ.SERVER.PING",
+		"$JS.ACK.PROTOCOL_SUBMITTED.submitted.1.1.1.1.1", "_INBOX_wk.abc", "_INBOX_wr.abc", "_R_.x", "other"}
 	heard, err := g.nc.SubscribeSync(">")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +166,7 @@ func TestReplyUserReachesNothingElse(t *testing.T) {
 			t.Errorf("%s was published to", m.Subject)
 		}
 	}
-	for _, subject := range []string{"_INBOX_rq.>", "protocol.reply.>", "protocol.changed.*", ">", "protocol.query"} {
+	for _, subject := range []string{"_INBOX_rq.>", "protocol.reply.>", "protocol.changed.*.*", "protocol.followed.*", ">", "protocol.query"} {
 		before := len(g.refusals())
 		if _, err := reply.SubscribeSync(subject); err != nil {
 			t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 )
 
 // After a server's restart the workers may be back before an asker listens
-// again: his reply is sent again for some seconds, and only then acknowledged.
+// again: its reply is sent again for some seconds, and only then acknowledged.
 func TestReplyIsSentAgainToWhoComesBack(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	w := f.start()

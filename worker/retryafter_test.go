@@ -3,11 +3,14 @@
 package worker_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
@@ -50,7 +53,7 @@ func TestRetryAfterIsACoolDown(t *testing.T) {
 	q := messages.Query{UserEmail: "fault-503-after-50s@example.com"}
 	for i := range 8 {
 		r := f.ask(q)
-		if r.Outcome != messages.Unknown || r.Code != "GATEWAY_HTTP_503" || !r.Retryable || r.Attempts != 1 || r.RetryAfterMs < 40_000 || r.RetryAfterMs > 50_000 {
+		if r.Outcome != messages.Unknown || r.Code != "GATEWAY_HTTP_503" || !r.Retryable || r.Attempts != 1 || r.RetryAfterMs < 40_000 || r.RetryAfterMs > 50_100 {
 			t.Fatalf("ask %d: %+v", i, r)
 		}
 		if i == 4 {
@@ -64,21 +67,60 @@ func TestRetryAfterIsACoolDown(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// A submitted query waits in its stream and is asked again when the time has come, no sooner.
+// A submitted query waits in the journal and is asked again when the time has come, no sooner.
 func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	f.start(cooldown(time.Second))
 	f.start(cooldown(time.Second))
 	c := f.replies()
-	f.submit(messages.Query{ID: "patient", UserEmail: "fault-503-date-5s-1@example.com"})
-	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
-	if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" {
-		t.Errorf("got %+v", r)
+	for i, part := range []string{"fault-503-date-5s-1", "fault-503-after-11s-1"} { // in its run, and in the cool-down
+		f.submit(messages.Query{ID: "patient", UserEmail: part + "@example.com"})
+		if i == 1 {
+			within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+		}
+		if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" {
+			t.Errorf("%s: %+v", part, r)
+		}
+		f.wantCalls(2 * (i + 1))
+		least := time.Duration(5+6*i) * time.Second
+		if gap := f.gap(); gap < least || gap > least+10*time.Second {
+			t.Errorf("%s: asked again after %v, want no sooner than after %v", part, gap, least)
+		}
 	}
-	f.wantCalls(2)
-	if gap := f.gap(); gap < 5*time.Second || gap > 15*time.Second {
-		t.Errorf("asked again after %v, want no sooner than after 5 s", gap)
+}
+
+// While a refresh is turned away the remembered answer is given to whoever accepts its age.
+func TestRefreshObeysRetryAfter(t *testing.T) {
+	t.Parallel()
+	const minAge = 100 * time.Millisecond
+	f := newFleet(t, simulator.Options{})
+	calls := make(chan string, 100)
+	f.start(func(o *worker.Options) {
+		o.MinAge = minAge
+		o.Gateway = asker(func(context.Context, gateway.Query, func() error) (gateway.Answer, gateway.Report, error) {
+			calls <- "call"
+			if len(calls) > 1 {
+				return gateway.Answer{}, gateway.Report{At: time.Now()}, &gateway.Error{Code: "GATEWAY_HTTP_503", Class: mapi.Temp, RetryAfter: 40 * time.Second}
+			}
+			return gateway.Answer{Status: gateway.NotSigned, IsSuccess: "T"}, gateway.Report{At: time.Now()}, nil
+		})
+	})
+	q := messages.Query{UserEmail: "not-signed@example.com"}
+	fresh := q
+	fresh.MaxAgeMs = new(int64)
+	first := f.ask(q)
+	<-time.After(minAge + 50*time.Millisecond)
+	for range 3 {
+		if r := f.ask(fresh); r.Outcome != messages.Unknown || r.RetryAfterMs < 30_000 || r.RetryAfterMs > 40_100 {
+			t.Errorf("the refresh was told %+v", r)
+		}
+		if r := f.ask(q); r.Outcome != messages.NotSigned || r.Run != first.Run || r.Source != messages.Remembered {
+			t.Errorf("who accepts any age was told %+v", r)
+		}
+	}
+	if len(calls) != 2 {
+		t.Errorf("%d calls, want 2", len(calls))
 	}
 }
 
@@ -110,4 +152,22 @@ func TestTooManyHoldsOtherKeys(t *testing.T) {
 		}
 	}
 	f.wantCalls(4)
+}
+
+// A long 429 is told to whoever awaits a reply about another account of the partner, with when to
+// come back. A worker that got none calls.
+func TestTooManyForLong(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	if r := f.ask(messages.Query{UserEmail: "fault-429-after-60s-1@example.com"}); r.Code != "GATEWAY_HTTP_429" || r.RetryAfterMs < 50_000 || r.RetryAfterMs > 60_100 {
+		t.Errorf("the first: %+v", r)
+	}
+	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Code != messages.CoolingDown || !r.Retryable || r.RetryAfterMs < 50_000 || r.RetryAfterMs > 60_100 {
+		t.Errorf("of another account: %+v", r)
+	}
+	if r := f.ask(messages.Query{Partner: partner2, UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("of another partner: %+v", r)
+	}
+	f.wantCalls(2)
 }

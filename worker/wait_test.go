@@ -54,13 +54,14 @@ func (f *fleet) replies() jetstream.Consumer {
 	return c
 }
 
-func (f *fleet) waiting() uint64 {
+// waiting counts the asks that wait without a call under way.
+func (f *fleet) waiting() int {
 	f.t.Helper()
-	s, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Waiting))
-	if err != nil {
-		f.t.Fatal(err)
+	n := 0
+	for _, m := range f.members {
+		n += m.Stats().Parked
 	}
-	return s.CachedInfo().State.Msgs
+	return n
 }
 
 func cooldown(d time.Duration) func(*worker.Options) {
@@ -124,7 +125,7 @@ func TestWaitingCannotBeForged(t *testing.T) {
 	c := f.replies()
 	body, _ := messages.Query{ID: "forged", UserEmail: "signed@example.com", ReplyTo: "protocol.reply.test"}.Encode(messages.MsgPack)
 	_, err := f.js.PublishMsg(t.Context(), &nats.Msg{Subject: f.names.Submit(), Data: body, Header: nats.Header{
-		messages.HeaderNotBefore: {"1"}, messages.HeaderStored: {"1"}, messages.HeaderReplyTo: {"protocol.state.x"}, messages.HeaderToken: {"t"}}})
+		messages.HeaderStored: {"1"}, messages.HeaderReplyTo: {"protocol.journal.x"}, messages.HeaderToken: {"t"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

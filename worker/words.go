@@ -33,7 +33,7 @@ func (w Words) Message() string { return w.MeaningEN + "; " + w.DoEN }
 func Lookup(code string) (w Words, known bool) {
 	if c, ok := messages.LookupCode(code); ok {
 		class := mapi.Input
-		if c.Outcome == messages.Unknown {
+		if c.Retryable() {
 			class = mapi.Temp
 		}
 		return Words{c.Name, class, class.Retryable(), c.MeaningEN, c.MeaningZH, c.DoEN, c.DoZH}, true

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,38 +17,48 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"protocolq/messages"
-	"protocolq/worker/dedupe"
+	"protocolq/worker/fleet"
+	"protocolq/worker/flight"
+	"protocolq/worker/intake"
+	"protocolq/worker/journal"
 	"protocolq/worker/limit"
+	"protocolq/worker/member"
+	"protocolq/worker/outbox"
 	"protocolq/worker/partner"
 	"protocolq/worker/publish"
 	"protocolq/worker/querylog"
 )
 
-// Worker is one member of the fleet.
+// Worker is one process of the fleet.
 type Worker struct {
-	o       Options
-	owner   string // this process: unique in the fleet and in time
-	begun   time.Time
-	log     *slog.Logger
-	js      jetstream.JetStream // on the main connection: streams and consumers
-	to      *publish.Publisher  // into streams, on the main connection
-	group   *dedupe.Group[messages.Query]
-	records *dedupe.Stream
-	handle  Handler
-	gate    *partner.Gate
-	hold    *hold
-	lines   *querylog.Publisher
-	budget  *limit.Budget
-	metrics *metrics
-	clock   clock
-	fill    atomic.Int64 // thousandths of the record stream's room in use
-	front   *frontDoor
-	taken   *taken
-	replier *replier
-
-	retoldMu   sync.Mutex      // guards retoldRuns
-	retoldRuns map[string]bool // runs that this worker has told again
+	o        Options
+	owner    string // this process: unique in the fleet and in time
+	begun    time.Time
+	log      *slog.Logger
+	clock    clock
+	streams  *publish.Publisher // into streams, on the main connection
+	replies  *publish.Publisher // durable replies, on theirs
+	pause    *intake.Switch
+	doors    *intake.Doors
+	member   *member.Member
+	outbox   *outbox.Outbox
+	lines    *querylog.Publisher
+	gate     *partner.Gate
+	draining atomic.Bool // the doors are closed, or are about to be
+	opened   atomic.Bool // all doors have been open
+	budget   *limit.Budget
+	counters *counters
+	underWay underWay
+	foreign  foreignRecords
 }
+
+// How long things are known, beside the settings.
+const (
+	graceOfOthers = 2 * time.Second  // that others wait beyond a lease
+	keepKnown     = 12 * time.Minute // tokens, crashes and seals; longer than a message is delivered again
+	clockLag      = time.Minute      // that an answer may live longer by another's clock
+	mostDeaths    = 3                // over one key
+)
 
 // New puts a worker together. It starts nothing.
 func New(o Options) (*Worker, error) {
@@ -56,87 +66,255 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	o.defaults()
-	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, metrics: newMetrics(), hold: newHold(), retoldRuns: map[string]bool{}}
-	var err error
-	if w.js, err = jetstream.New(o.NATS); err != nil {
+	w := &Worker{o: o, owner: nuid.Next(), begun: time.Now(), log: o.Logger, budget: limit.NewBudget(o.RetryBudget),
+		counters: newCounters(),
+		streams:  publish.New(o.NATS), replies: publish.New(o.Reply), lines: querylog.Discard}
+	w.foreign = foreignRecords{log: w.log, said: map[string]time.Time{}}
+	if o.LogHasher != nil {
+		w.lines = querylog.NewPublisher(querylog.PublisherOptions{To: w.streams, Names: o.Names, Hasher: o.LogHasher,
+			Logger: w.log, Partners: o.Partners})
+	}
+	w.gate = partner.New(partner.Options{Partners: o.Partners, Limits: o.Limits,
+		Records: partnerRecords(o.NATS, w.streams, o.Names, w.foreign.met).At(o.API),
+		Owner:   w.owner, Clock: w.clock.Now, Logger: w.log, Foreign: w.foreign.met,
+		Resumed: func(p string) { w.member.Resume(p) }})
+	w.pause = intake.NewSwitch(IntakeRecords(o.NATS, w.streams, o.Names).At(o.API), w.log)
+	if err := errors.Join(w.newOutbox(), w.newMember(), w.newDoors()); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	w.to = publish.New(o.NATS)
-	w.records = dedupe.NewStream(KeyRecords(o.NATS, w.to, o.Names))
-	w.lines = querylog.Discard
-	if o.LogHasher != nil {
-		w.lines = querylog.NewPublisher(querylog.PublisherOptions{To: w.to, Names: o.Names, Hasher: o.LogHasher, Logger: w.log})
-	}
-	w.budget = limit.NewBudget(o.RetryBudget)
-	w.gate = partner.New(partner.Options{Partners: o.Partners, Limits: o.Limits, Records: PartnerRecords(o.NATS, w.to, o.Names),
-		Owner: w.owner, Clock: w.clock.Now, Logger: w.log})
-	w.handle = w.handler()
-	w.group, err = dedupe.New(dedupe.Options{Store: w.records, Owner: w.owner, NewRun: nuid.Next, Clock: w.clock.Now,
-		Lease: o.Lease, Slots: o.Slots, AfterCrash: o.AfterCrash, Logger: w.log},
-		dedupe.Work[messages.Query]{Run: w.run, Inherit: w.inherit, GaveUp: w.gaveUp, Stored: w.stored, Admit: w.awaitTurn, Held: w.held})
-	if err != nil {
-		return nil, err
-	}
-	w.taken = newTaken(o.Parked, o.ParkedBytes, max(o.Slots/4, 1))
-	w.replier = newReplier(w)
-	w.front = newFrontDoor(w)
 	return w, nil
 }
 
-const (
-	publishTimeout = 5 * time.Second
-	onceTimeout    = 2 * time.Second
-	storeCheck     = 5 * time.Second
-	storeFull      = 800 // thousandths: above it no new claim is made
-)
+func (w *Worker) newOutbox() (err error) {
+	lines := &runLog{log: w.log, said: map[string]*saidCode{}}
+	w.outbox, err = outbox.New(outbox.Options{
+		Names: w.o.Names, Inboxes: outbox.NewConnection(w.o.Reply), Replies: w.replies, Streams: w.streams,
+		Lines: w.lines,
+		Done:  func(refs []journal.Ref) { w.member.Done(refs) }, CloudEvents: w.o.CloudEvents, Deaths: mostDeaths,
+		Logger: w.log,
+		Run: func(r *outbox.Run, q *messages.Query, of *messages.Result) {
+			w.counters.run(r)
+			if w.o.Traces != nil {
+				w.o.Traces.Ran(r, of)
+			}
+			lines.ended(context.Background(), r, q, of)
+		}, Replied: w.replied,
+	})
+	return err
+}
 
-// Run serves until ctx ends, then lets nothing new in, finishes what is under
-// way within Options.Grace, gives the rest back to the fleet, and sends the
-// last replies. On return every goroutine it began has ended.
+func (w *Worker) newMember() (err error) {
+	o, most := &w.o, w.o.Retry.Most()
+	w.member, err = member.New(member.Options{
+		Log: journal.NewJetStream(journal.JetStreamOptions{Conn: o.NATS, API: o.API, Publisher: appender{w.streams},
+			Stream: o.Names.Stream(messages.Journal), Journal: o.Names.Journal(), Followed: o.Names.Followed()}),
+		Signs: member.NATS{Conn: o.NATS, Names: o.Names}, Duties: w.outbox,
+		NewID: func() journal.Member { return journal.Member(nuid.Next()) },
+		Fleet: fleet.Options{Lease: o.Lease, Grace: graceOfOthers, Keep: keepKnown, Lag: clockLag, Attempts: most,
+			Deaths: mostDeaths,
+			Fail:   o.AfterCrash == Fail},
+		CallTime: o.CallTime,
+		Flights: flight.Options{Words: words(), NewRun: nuid.Next, Waits: o.Retry.Waits, Result: resultOf,
+			Budget: w.budget, Logger: w.log,
+			Attempts: most, Slots: o.Slots, Cooldown: o.Cooldown, MinAge: o.MinAge, AskPatience: o.AskPatience,
+			Patience: o.Patience},
+		Turns: newTurns(turnOptions{Gate: w.gate, Full: w.crowded, Logger: w.log}),
+		Call: newCall(callOptions{Gateway: o.Gateway, Notes: w.gate, Window: o.Window, Freshness: o.Freshness,
+			Cooldown: o.Cooldown,
+			Read:     func(a *journal.Ask) *messages.Query { return w.member.Query(a) }, Called: w.called,
+			Begin: w.underWay.begin, Logger: w.log}),
+		RetryAfter: w.retryAfter, Note: w.note, Remembered: o.Remembered, Time: w.clock.set, Logger: w.log,
+	})
+	return err
+}
+
+func (w *Worker) newDoors() error {
+	js, err := jetstream.NewWithAPIPrefix(w.o.NATS, w.o.API)
+	if err != nil {
+		return err
+	}
+	o := &w.o
+	in := intake.Options{
+		Reply: o.Reply, Consumers: js, Journal: w.member, Memory: remembered{w.member}, Letters: w.streams,
+		Replies: w.replies,
+		Lines:   w.lines, Names: o.Names, Partners: o.Partners, DefaultPartner: o.DefaultPartner,
+		ReplyAllow: o.ReplyAllow,
+		OwnInboxes: o.OwnInboxes, Person: w.person(), Patience: o.Patience, AskPatience: o.AskPatience,
+		MinAge: o.MinAge, Most: o.Parked, MostBytes: o.ParkedBytes,
+		Paused: w.pause.Paused, Version: o.Version, Owner: w.owner, Stats: func() any { return w.Stats() },
+		Logger: w.log,
+	}
+	if o.Traces != nil {
+		in.Traces = o.Traces
+	}
+	w.doors, err = intake.New(in)
+	return err
+}
+
+// Repaired says that a partner's key was replaced in this process: where workers have halted it, a
+// probe goes at once, and whoever waits for it is looked at. It may be called before Run, and by
+// many goroutines.
+func (w *Worker) Repaired(ctx context.Context, partner string) { w.gate.Repaired(ctx, partner) }
+
+// called counts a call.
+func (w *Worker) called(c Call) {
+	w.counters.call(c.Partner, c.Code, c.Took)
+	if w.o.Called != nil {
+		w.o.Called(c)
+	}
+}
+
+// replied counts a reply to an ask that was journalled.
+func (w *Worker) replied(r *messages.Result, of *outbox.Ask, made time.Time) {
+	source := of.Source
+	if of.Answer == nil {
+		source = ""
+	}
+	w.counters.reply(r, source)
+	if w.o.Traces != nil {
+		w.o.Traces.Replied(r, of, made)
+	}
+	if of.Ask.Door == journal.Await {
+		w.doors.Replied(r, made.Sub(of.Stored))
+	}
+}
+
+// crowded reports whether what a call comes to might find no room: then none begins.
+func (w *Worker) crowded() bool {
+	return w.member.Crowded() || w.outbox.Full()
+}
+
+// retryAfter is when a partner may be asked for again that is not asked for now, for one of our
+// codes.
+func (w *Worker) retryAfter(partner, code string) time.Duration {
+	switch code {
+	case messages.PartnerHalted:
+		return w.gate.After(partner)
+	case messages.Overloaded:
+		return lookAgain
+	}
+	return 0
+}
+
+// note says who halted a partner, since when and why, to whoever is answered PARTNER_HALTED.
+func (w *Worker) note(partner, code string) string {
+	if code != messages.PartnerHalted {
+		return ""
+	}
+	return w.gate.Halted()[partner].Words()
+}
+
+// person hashes people as the query log does, by whose key they are forgotten; nil: nobody can be.
+func (w *Worker) person() func(string) journal.Hash {
+	if w.o.LogHasher == nil {
+		return nil
+	}
+	return func(who string) journal.Hash {
+		if isAccountNo(who) {
+			return journal.Hash(w.o.LogHasher.Account(who).LookUp())
+		}
+		return journal.Hash(w.o.LogHasher.Email(who).LookUp())
+	}
+}
+
+// isAccountNo reports whether a text looks like an account number; a login by phone is shorter.
+func isAccountNo(s string) bool {
+	return 16 <= len(s) && len(s) <= 20 && strings.Trim(s, "0123456789") == ""
+}
+
+// appender publishes batches of the journal.
+type appender struct{ to *publish.Publisher }
+
+// appendWithin is longer than the writer waits.
+const appendWithin = 5 * time.Second
+
+// Publish implements [journal.Publisher].
+func (a appender) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
+	return a.to.PublishWithin(ctx, appendWithin, m)
+}
+
+// Run serves until ctx ends, then lets nothing new in, finishes what is under way within
+// Options.Grace, publishes what is owed, and leaves the rest to the fleet. On return every
+// goroutine it began has ended.
 func (w *Worker) Run(ctx context.Context) error {
+	if !w.awaitConnection(ctx) {
+		return ctx.Err() // nothing was begun
+	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the grace
 	defer stop()
-	if err := w.awaitStreams(ctx); err != nil {
-		return err
-	}
-	unwatchKeys, err := dedupe.Watch(w.records, w.group, w.log)
+	unwatch, err := w.gate.Watch(ctx)
 	if err != nil {
 		return err
 	}
-	defer unwatchKeys()
-	unwatchPartners, err := w.gate.Watch(ctx)
-	if err != nil {
-		return err
+	defer unwatch()
+	w.pause.Look(ctx)
+	parts, work := errgroup.WithContext(work)
+	for _, c := range w.components() {
+		parts.Go(func() error {
+			if err := c.run(work); err != nil && work.Err() == nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			return nil
+		})
 	}
-	defer unwatchPartners()
-	var tasks errgroup.Group
-	for _, run := range []func(context.Context) error{w.gate.Run, w.lines.Run} {
-		tasks.Go(func() error { return run(work) })
+	opened := w.open(ctx, work)
+	if opened == nil {
+		select {
+		case <-ctx.Done():
+		case <-work.Done(): // a part has failed
+		}
+		w.log.Info("worker draining")
 	}
-	for _, task := range []func(context.Context){w.to.Run, w.replier.to.Run, w.watchStore, w.replier.run, w.replier.runDurable, w.replier.runChores, w.taken.keepAlive, w.front.run} {
-		tasks.Go(func() error { task(work); return nil })
-	}
-	closeDoors, err := w.openDoors(ctx)
-	if err == nil {
-		w.log.Info("worker ready", "owner", w.owner, "partners", len(w.o.Partners), "slots", w.o.Slots)
-		w.o.Ready()
-		err = w.serve(ctx)
-		w.log.Info("worker draining", "in_flight", w.group.InFlight(), "parked", w.group.Parked())
-	}
+	w.draining.Store(true)
 	grace, cancel := context.WithTimeout(work, w.o.Grace)
 	defer cancel()
-	closeDoors(grace)
-	err = errors.Join(err, w.group.Close(grace))
-	w.replier.drain(grace)
+	w.close(grace)
 	stop()
-	err = errors.Join(err, tasks.Wait())
+	err = errors.Join(opened, parts.Wait())
 	w.log.Info("worker stopped")
 	return err
 }
 
-// serve waits until ctx ends, or until a connection is closed for good: then
-// nothing can be told any more.
-func (w *Worker) serve(ctx context.Context) error {
+// awaitConnection waits until the main connection stands; that it does not, the connection says.
+func (w *Worker) awaitConnection(ctx context.Context) bool {
+	for !w.o.NATS.IsConnected() {
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// open waits until the worker is a member of the fleet, and opens its doors.
+func (w *Worker) open(ctx, work context.Context) error {
+	select {
+	case <-w.member.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-work.Done():
+		return nil // why, the part says
+	}
+	if err := w.doors.Open(ctx); err != nil {
+		return fmt.Errorf("open the doors: %w", err)
+	}
+	w.log.Info("worker ready", "member", string(w.member.ID()), "partners", len(w.o.Partners), "slots", w.o.Slots)
+	w.opened.Store(true)
+	w.o.Ready()
+	return nil
+}
+
+// close stops taking, finishes what is under way, publishes what is owed, and leaves the fleet.
+func (w *Worker) close(grace context.Context) {
+	w.doors.Close(grace)
+	w.member.Drain(grace)
+	_ = w.outbox.Drain(grace) // what is left, the next owner publishes
+	w.member.Leave(grace)
+}
+
+// awaitClosed ends the worker when a connection is closed for good.
+func (w *Worker) awaitClosed(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
@@ -145,116 +323,4 @@ func (w *Worker) serve(ctx context.Context) error {
 	case <-w.o.Reply.StatusChanged(nats.CLOSED):
 		return errors.New("the reply connection to NATS is closed")
 	}
-}
-
-// openDoors opens all ways in; closeDoors closes those that were opened, after
-// which no ask is taken in any more. It is done when its context ends.
-func (w *Worker) openDoors(ctx context.Context) (closeDoors func(context.Context), err error) {
-	var consumers []func(context.Context)
-	front := func(context.Context) {}
-	closeDoors = func(ctx context.Context) {
-		w.taken.close() // what the consumers still hold is given back at once
-		front(ctx)      // first: what it has stored may still be taken by others
-		var closing sync.WaitGroup
-		for _, c := range consumers {
-			closing.Go(func() { c(ctx) })
-		}
-		closing.Wait()
-		w.front.finish(ctx)
-	}
-	for _, d := range []struct {
-		kind     messages.Kind
-		consumer string
-		take     jetstream.MessageHandler
-	}{
-		{messages.Requests, messages.ConsumerAsked, w.take},
-		{messages.Requests, messages.ConsumerSubmitted, w.take},
-		{messages.Waiting, messages.ConsumerWaiting, w.takeWaiting},
-	} {
-		c, err := w.consume(ctx, d.kind, d.consumer, d.take)
-		if err != nil {
-			return closeDoors, err
-		}
-		consumers = append(consumers, c)
-	}
-	if front, err = w.front.open(); err != nil {
-		return closeDoors, err
-	}
-	if err := w.o.Reply.FlushTimeout(publishTimeout); err != nil {
-		return closeDoors, fmt.Errorf("open the front door: %w", err)
-	}
-	return closeDoors, nil
-}
-
-// awaitStreams waits until the streams are there and the server's time is known.
-func (w *Worker) awaitStreams(ctx context.Context) error {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		w.awaitConnection(ctx)
-		err := w.checkStore(ctx)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("wait for the streams: %w", errors.Join(ctx.Err(), err))
-		}
-		hint := "is the NATS server up, and does this user have its rights?"
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			hint = "run protocolq provision"
-		}
-		w.log.Warn("streams are not there yet", "err", err, "retry_in", wait.String(), "hint", hint)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
-}
-
-// awaitConnection waits until the main connection stands; the connection itself
-// tells that it does not.
-func (w *Worker) awaitConnection(ctx context.Context) {
-	for !w.o.NATS.IsConnected() && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// watchStore looks at the record stream every few seconds: how full it is, and
-// what time its server has.
-func (w *Worker) watchStore(ctx context.Context) {
-	tick := time.NewTicker(storeCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := w.checkStore(ctx); err != nil && ctx.Err() == nil {
-			w.log.Warn("record stream not readable", "err", err)
-		}
-	}
-}
-
-func (w *Worker) checkStore(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	sent := time.Now()
-	s, err := w.js.Stream(ctx, w.o.Names.Stream(messages.State))
-	if err != nil {
-		return err
-	}
-	info := s.CachedInfo()
-	w.clock.set(info.TimeStamp, sent.Add(time.Since(sent)/2))
-	w.group.Sighted(info.State.LastSeq, info.TimeStamp)
-	if most := info.Config.MaxBytes; most > 0 {
-		fill := int64(info.State.Bytes * 1000 / uint64(most))
-		w.group.Refuse(fill >= storeFull) // before the fill is shown: who sees it may count on it
-		if before := w.fill.Swap(fill); fill >= storeFull && before < storeFull {
-			w.log.Error("record stream nearly full: no new gateway calls", "fill_permille", fill,
-				"hint", "give the stream more room (provision --state-bytes) or shorten the window")
-		}
-	}
-	return nil
 }

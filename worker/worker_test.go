@@ -78,13 +78,15 @@ func TestSecondPartnerInGBK(t *testing.T) {
 	f.start()
 	q := messages.Query{Partner: partner2, UserEmail: "张三@example.com"}
 	body, _ := q.Encode(messages.MsgPack)
-	m, err := f.nc.Request(f.names.QueryOf(partner2), body, 5*time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, _, err := messages.DecodeResult(m.Data, "")
-	if err != nil || r.Outcome != messages.Signed || r.Partner != partner2 {
-		t.Errorf("%+v, %v", r, err)
+	for _, asker := range []string{"", ".till-7"} {
+		m, err := f.nc.Request(f.names.QueryOf(partner2)+asker, body, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _, err := messages.DecodeResult(m.Data, "")
+		if err != nil || r.Outcome != messages.Signed || r.Partner != partner2 {
+			t.Errorf("asker %q: %+v, %v", asker, r, err)
+		}
 	}
 }
 
@@ -229,10 +231,10 @@ func TestDurableReply(t *testing.T) {
 	f.wantRest()
 }
 
-// wantRest checks that every request was acknowledged.
+// wantRest checks that everything submitted is in the journal, and every ask and run in it told.
 func (f *fleet) wantRest() {
 	f.t.Helper()
-	within(f.t, 20*time.Second, "no request left", func() bool { return f.stream(messages.Requests).Msgs == 0 })
+	within(f.t, 20*time.Second, "nothing left", func() bool { return f.stream(messages.Submitted).Msgs == 0 && f.owed() == 0 })
 }
 
 // stream is what a stream holds.
@@ -275,10 +277,11 @@ func TestEventForEachRun(t *testing.T) {
 }
 
 func TestServiceIsFound(t *testing.T) {
-	f := newFleet(t, simulator.Options{})
+	f := newFleet(t, simulator.Options{Latency: 20 * time.Millisecond})
 	f.start()
 	f.ask(messages.Query{UserEmail: "signed@example.com"})
 	f.ask(messages.Query{UserEmail: "signed@example.com"})
+	f.ask(messages.Query{UserEmail: "no login"})
 	m, err := f.nc.Request("$SRV.STATS.protocol-query", nil, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -288,6 +291,10 @@ func TestServiceIsFound(t *testing.T) {
 			Name       string `json:"name"`
 			QueueGroup string `json:"queue_group"`
 			Requests   int    `json:"num_requests"`
+			Errors     int    `json:"num_errors"`
+			LastError  string `json:"last_error"`
+			Took       int64  `json:"processing_time"`
+			Average    int64  `json:"average_processing_time"`
 			Data       struct {
 				Outcomes, Sources map[string]int
 				Gateway           struct{ Count int } `json:"gateway_ms"`
@@ -297,8 +304,15 @@ func TestServiceIsFound(t *testing.T) {
 	if err := json.Unmarshal(m.Data, &stats); err != nil {
 		t.Fatal(err)
 	}
+	if n := strings.Count(string(m.Data), `"gateway_ms"`); n != 1 || len(stats.Endpoints) != 2 {
+		t.Errorf("the figures of the worker stand %d times among %d endpoints: %s", n, len(stats.Endpoints), m.Data)
+	}
 	e := stats.Endpoints[0]
-	if e.QueueGroup != "workers" || e.Requests != 2 || e.Data.Outcomes["signed"] != 2 || e.Data.Sources["remembered"] != 1 || e.Data.Gateway.Count != 1 {
+	if e.QueueGroup != "workers" || e.Requests != 3 || e.Data.Outcomes["signed"] != 2 || e.Data.Sources["remembered"] != 1 || e.Data.Gateway.Count != 1 {
 		t.Errorf("%s", m.Data)
+	}
+	// A call took 20 ms, which the time of the handler alone, some µs, would not show.
+	if e.Errors != 1 || e.LastError != messages.BadRequest || time.Duration(e.Took) < 15*time.Millisecond || e.Average != e.Took/3 {
+		t.Errorf("%d errors, the last %s; %v in all, %v each", e.Errors, e.LastError, time.Duration(e.Took), time.Duration(e.Average))
 	}
 }

@@ -1,16 +1,33 @@
 //go:build unix
 
-// Chaos is the torture chamber: the real program, real NATS servers and the practice gateway as processes of their own,
-// askers who write down what they asked and heard, and faults by seed.
+// Chaos is the torture run: the real program, real NATS servers and the practice gateway as
+// processes of their own, askers that write down what they asked and received, and faults by seed.
 //
 //	go run ./cmd/chaos -seed 7 -for 10s -scenario kills,freezes
 //
-// A scenario builds a house (house.go), lets askers ask (asker.go) while it does harm (scenario.go), waits until all is
-// quiet, gathers what the witnesses saw (witness.go) and judges that alone (check.go): the practice gateway's own call log,
-// the askers' logs, the streams' records and, where a recorder runs, the query log's database. What the workers say of
-// themselves counts for nothing but the number of writes that were refused to them. At the end all that was written is looked
-// through for what must not be seen (leak.go), and the workers are compared with a new one (rest.go). Every fault is printed with its time; the same seed does the same harm, though to processes that
-// the machine schedules as it likes.
+// It has three rooms, and each knows only those below it:
 //
-// The exit code is 1 when a bound is broken, and then the house is kept to be looked at.
+//	scenario  which harm is done, and what may come of it; Scenario.Run is one run
+//	testbed   everything a scenario runs in: processes, proxies, disks, askers, and who watches them
+//	verdict   the evidence, and the checks that judge by it alone
+//
+// A run builds a test bed (testbed/bed.go), lets askers ask (testbed/asker.go) while it does harm,
+// waits until all is quiet, gathers the evidence (verdict/evidence.go) and judges by that alone
+// (verdict/judge.go):
+//
+//	W1  the practice gateway's own call log
+//	W2  the askers' logs of what they sent and received
+//	W3  the workers' journal, followed from its first message on (testbed/follower.go), decoded by a
+//	    hand that is not theirs (verdict/journal.go) and folded by another (verdict/ledger.go)
+//	W4  the query log's database
+//	W5  the streams: events, durable replies, dead letters, what is left
+//
+// What the workers say of themselves counts for nothing. At the end all that was written is looked
+// through for what must not be seen (testbed/leak.go), and the workers are compared with a new one
+// (testbed/rest.go). A probe (testbed/probe.go) tells a machine that stands still from a worker
+// that is late. Every fault is printed with its time; the same seed does the same harm, though to
+// processes that the machine schedules as it likes.
+//
+// The exit code is 1 when a bound is broken; then the test bed is kept, to be looked at. README.md
+// beside this file has the results.
 package main

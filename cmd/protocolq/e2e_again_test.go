@@ -1,6 +1,6 @@
 //go:build unix
 
-// The same id asked again: whoever lost his answer, or his inbox, just asks again.
+// The same id asked again: an asker that lost its answer, or its inbox, just asks again.
 
 package main
 
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
 )
 
@@ -31,13 +32,14 @@ func TestAskAgain(t *testing.T) {
 	}
 }
 
-// askAgain asks q while the call is in flight and after the answer, each time from a new inbox, twice by another asker.
+// askAgain asks q while the call is in flight and after the answer, each time from a new inbox,
+// twice by another asker.
 func askAgain(t *testing.T, s *stand, q messages.Query) {
 	before := s.settled().Calls
 	first, again, other := newCrowd(s), newCrowd(s), newCrowd(s)
 	list := []*asked{first.ask(q)}
 	crowds := []*crowd{first, again, other}
-	eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	clitest.Eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
 	list = append(list, again.ask(q), other.ask(q))
 	if s.stats().InFlight != 1 {
 		t.Fatal("the call was over before it was asked again: not the test that was meant")

@@ -1,6 +1,7 @@
 //go:build unix
 
-// The askers of the end-to-end tests: many of them share a connection and one inbox, each with a reply subject of its own.
+// The askers of the end-to-end tests: many of them share a connection and one inbox, each with a
+// reply subject of its own.
 
 package main
 
@@ -16,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 
+	"protocolq/cmd/protocolq/cli/clitest"
+	"protocolq/cmd/protocolq/natsconn"
 	"protocolq/messages"
 )
 
@@ -38,7 +41,7 @@ type asked struct {
 	took    time.Duration
 	answers []messages.Result // more than one only where the same was told again
 	nobody  int               // how often nobody listened, so that it was sent again
-	full    int               // the same for a full house
+	full    int               // the same where there was no room
 }
 
 func newCrowd(s *stand) *crowd {
@@ -81,7 +84,7 @@ func (c *crowd) send(n int, q messages.Query) error {
 	if byHeader {
 		q.ID = ""
 	}
-	msg, err := queryMessage(messages.DefaultPrefix+".query", q)
+	msg, err := natsconn.Message(messages.DefaultPrefix+".query", q)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,8 @@ func (c *crowd) hear(m *nats.Msg) {
 	a.answers = append(a.answers, r)
 }
 
-// again sends an ask once more with the same id, as an asker does who was not let in; nobody else asks twice. The caller holds mu.
+// again sends an ask once more with the same id, as an asker does who was not let in; nobody else
+// asks twice. The caller holds mu.
 func (c *crowd) again(n int, after time.Duration) {
 	a := c.asks[n]
 	if a.nobody+a.full > 1000 {
@@ -141,8 +145,8 @@ func (c *crowd) unanswered() int {
 	return c.waiting
 }
 
-// everybody waits until every ask of the crowds is answered, and gives all of them. What was told to one ask more than once
-// must have been the same.
+// everybody waits until every ask of the crowds is answered, and gives all of them. What was told
+// to one ask more than once must have been the same.
 func everybody(t *testing.T, within time.Duration, crowds ...*crowd) []*asked {
 	t.Helper()
 	left := 0
@@ -196,7 +200,7 @@ func (c *crowd) now(a *asked) *asked {
 // answer waits for one ask's answer.
 func (c *crowd) answer(a *asked, within time.Duration) messages.Result {
 	c.t.Helper()
-	eventually(c.t, within, "an answer to "+a.q.ID, func() bool { return len(c.now(a).answers) > 0 })
+	clitest.Eventually(c.t, within, "an answer to "+a.q.ID, func() bool { return len(c.now(a).answers) > 0 })
 	return c.now(a).answers[0]
 }
 

@@ -1,6 +1,7 @@
 //go:build unix
 
-// Workers that die or freeze in mid-call: somebody else answers, and what comes too late changes nothing.
+// Workers that die or freeze in mid-call: somebody else answers, and what comes too late changes
+// nothing.
 
 package main
 
@@ -12,40 +13,40 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
-
+	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
 	"protocolq/worker"
 )
 
-// stored waits until n asks have come out of the stream of requests, so that all of them would outlive a front door.
-func (s *stand) stored(n int) {
+// journalled waits until n asks are in the journal, so that all of them outlive their doors.
+func (s *stand) journalled(n uint64) {
 	s.t.Helper()
-	nc := s.connect()
-	eventually(s.t, 20*time.Second, fmt.Sprintf("%d asks parked", n), func() bool {
-		replies, err := nc.SubscribeSync(nc.NewInbox())
-		if err == nil {
-			err = nc.PublishRequest("$SRV.STATS."+messages.ServiceName, replies.Subject, nil)
-		}
-		parked := 0
-		for err == nil {
-			var m *nats.Msg
-			if m, err = replies.NextMsg(50 * time.Millisecond); err != nil {
-				break
-			}
-			var stats micro.Stats
-			if err := json.Unmarshal(m.Data, &stats); err != nil {
-				s.t.Fatal(err)
-			}
-			var of worker.Stats // each endpoint shows those of the whole worker
-			if err := json.Unmarshal(stats.Endpoints[0].Data, &of); err != nil {
-				s.t.Fatal(err)
-			}
-			parked += of.Parked
-		}
-		return parked == n
+	clitest.Eventually(s.t, 20*time.Second, fmt.Sprintf("%d asks in the journal", n), func() bool {
+		of := s.sums()
+		return of.Queries == n && of.Pending == 0
 	})
+}
+
+// parked waits until n asks wait without a call under way.
+func (s *stand) parked(n int) {
+	s.t.Helper()
+	clitest.Eventually(s.t, 20*time.Second, fmt.Sprintf("%d asks parked", n), func() bool { return s.sums().Parked == n })
+}
+
+// sums adds up what the workers count, as far as it is waited for.
+func (s *stand) sums() (sum worker.Stats) {
+	s.t.Helper()
+	for _, data := range s.serviceUntil("STATS", 50*time.Millisecond) {
+		var stats struct {
+			Endpoints []struct{ Data worker.Stats } // each shows those of the whole worker
+		}
+		if err := json.Unmarshal(data, &stats); err != nil {
+			s.t.Fatal(err)
+		}
+		of := stats.Endpoints[0].Data
+		sum.Queries, sum.Pending, sum.Parked = sum.Queries+of.Queries, sum.Pending+of.Pending, sum.Parked+of.Parked
+	}
+	return sum
 }
 
 // left is what the gateway writes down of a call whose caller has gone.
@@ -54,8 +55,8 @@ const left = "client-left"
 func TestKill(t *testing.T) {
 	t.Parallel()
 	const keys, askers, apart = 45, 3, 2 * time.Millisecond
-	const lease, ackWait, call = 6 * time.Second, 3 * time.Second, 2500 * time.Millisecond
-	s := newStand(t, standOptions{Simulator: []string{"--latency", call.String()}, Provision: []string{"--ack-wait", ackWait.String()},
+	const lease, call = 7 * time.Second, 2500 * time.Millisecond
+	s := newStand(t, standOptions{Simulator: []string{"--latency", call.String()},
 		Worker: []string{"--lease", lease.String(), "--call-timeout", "5s"}})
 	fleet := s.workers(3)
 	c := newCrowd(s)
@@ -64,13 +65,13 @@ func TestKill(t *testing.T) {
 		c.ask(messages.Query{UserEmail: person(parts[i%keys%len(parts)], i%keys)})
 		<-time.After(apart) // all at once they would be stored together, and might all go to one worker
 	}
-	eventually(t, 20*time.Second, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
-	s.stored(keys * askers)
+	clitest.Eventually(t, 20*time.Second, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
+	s.journalled(keys * askers)
 	// What this machine needs to begin these calls, as it must once more after the kill.
 	slow := min(time.Since(begun)-keys*askers*apart, call)
 	fleet[1].signal(syscall.SIGKILL)
 	killed := time.Now()
-	bound := max(lease, ackWait) + 4*time.Second + call + slow
+	bound := lease + 6*time.Second + call + slow // 3 s of silence before the seal, 2 s beyond the lease
 	all := everybody(t, 2*bound, c)
 	took := time.Since(killed)
 	t.Logf("answered %v after the kill; bound %v", took.Round(time.Millisecond), bound)
@@ -107,11 +108,12 @@ func TestKill(t *testing.T) {
 	t.Logf("%d keys, %d calls cut by the kill, %d calls in all; %v", keys, lost, sums.Calls, told(all))
 }
 
-// TestFreeze stops a worker while its call is under way. Its answer would be not_signed; the one who takes over hears signed.
+// TestFreeze stops a worker while its call is under way. Its answer would be not_signed; the one
+// who takes over hears signed.
 func TestFreeze(t *testing.T) {
 	t.Parallel()
-	const lease = 2 * time.Second
-	s := newStand(t, standOptions{Simulator: []string{"--latency", "700ms"}, Provision: []string{"--ack-wait", "2s"},
+	const lease = 3 * time.Second
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "1s"},
 		Worker: []string{"--lease", lease.String(), "--call-timeout", "1500ms"}})
 	frozen := s.workers(1)[0]
 	c := newCrowd(s)
@@ -119,15 +121,17 @@ func TestFreeze(t *testing.T) {
 	for range 5 {
 		c.ask(question)
 	}
-	s.stored(5)
-	eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	s.journalled(5)
+	clitest.Eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
 	frozen.signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	s.workers(1)
 	before := everybody(t, 40*time.Second, c)
 	t.Logf("answered %v after the freeze", time.Since(stopped).Round(time.Millisecond))
 	frozen.signal(syscall.SIGCONT)
-	eventually(t, 20*time.Second, "the late answer refused", func() bool { return s.fenced() > 0 })
+	clitest.Eventually(t, 20*time.Second, "the frozen worker sealed, and back as another", func() bool {
+		return strings.Contains(frozen.err.String(), "no member any more, joining again")
+	})
 	for range 10 { // some at the one that was frozen
 		c.ask(question)
 	}
@@ -151,18 +155,4 @@ func TestFreeze(t *testing.T) {
 	if strings.Contains(frozen.err.String(), `"level":"ERROR"`) {
 		t.Error("the frozen worker ended with errors")
 	}
-}
-
-// fenced adds up the answers that came too late to be stored, as the workers tell the service's STATS.
-func (s *stand) fenced() (n uint64) {
-	for _, data := range s.service("STATS") {
-		var stats struct {
-			Endpoints []struct{ Data worker.Stats }
-		}
-		if err := json.Unmarshal(data, &stats); err != nil {
-			s.t.Fatal(err)
-		}
-		n += stats.Endpoints[0].Data.Fenced
-	}
-	return n
 }

@@ -1,6 +1,7 @@
 //go:build unix
 
-// protocolq dev as scripts use it: ready at once, everything answers, and nothing is left behind but what was asked for.
+// protocolq dev as scripts use it: ready at once, everything answers, and nothing is left behind
+// but what was asked for.
 
 package main
 
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/cmd/protocolq/cli"
 	"protocolq/messages"
 )
 
@@ -21,7 +23,7 @@ func dev(t *testing.T, args ...string) (*process, *stand, time.Duration) {
 	p := launch(t, nil, append([]string{"dev", "-o", "json", "--nats-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"}, args...)...)
 	urls := p.urls(20 * time.Second)
 	took := time.Since(began)
-	return p, &stand{t: t, nats: urls["nats"], gateway: urls["gateway"], log: urls["gateway_log"]}, took
+	return p, &stand{t: t, nats: urls["nats"], gateway: urls["gateway"], log: urls["gateway_log"], page: urls["console"]}, took
 }
 
 func TestDev(t *testing.T) {
@@ -60,7 +62,7 @@ func TestDevKeepsData(t *testing.T) {
 	data := t.TempDir()
 	ask := func(s *stand) (r messages.Result) {
 		p := launch(t, nil, "query", "--nats", s.nats, "--email", person("refund-only", "kept"), "--key", "order 18", "-o", "json")
-		if code := p.exit(30 * time.Second); code != exitOK {
+		if code := p.exit(30 * time.Second); code != cli.ExitOK {
 			t.Errorf("query: exit code %d", code)
 		}
 		if err := json.Unmarshal([]byte(p.out.String()), &r); err != nil {

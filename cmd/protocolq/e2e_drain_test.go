@@ -1,6 +1,7 @@
 //go:build unix
 
-// A rolling restart of the whole fleet under load: nobody is left without an answer, nothing is asked twice.
+// A rolling restart of the whole fleet under load: nobody is left without an answer, nothing is
+// asked twice.
 
 package main
 
@@ -12,11 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
 )
 
-// steadily asks at a steady rate until stop is called, which gives how many it asked. Every third asks what was asked
-// a moment before.
+// steadily asks at a steady rate until stop is called, which gives how many it asked. Every third
+// asks what was asked a moment before.
 func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ...string) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -42,20 +44,20 @@ func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ..
 
 func TestRollingRestart(t *testing.T) {
 	const grace, most = 20 * time.Second, 10 * time.Second // most: what begun calls of half a second may take, on a busy machine too
-	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: append(slices.Clip(patient), "--grace", grace.String(), "--retry-budget", "100000")})
+	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: append(slices.Clip(patient), "--grace", grace.String(), "--call-timeout", "8s", "--retry-budget", "100000")})
 	fleet := s.workers(3)
 	crowds := []*crowd{newCrowd(s), newCrowd(s)}
 	var stops []func() int
 	for i, c := range crowds {
 		stops = append(stops, steadily(t, c, strconv.Itoa(i)+"x", 15*time.Millisecond, "signed", "not-signed", "debit-only", "system-error-1", "signed"))
 	}
-	eventually(t, 20*time.Second, "calls under way", func() bool { return s.stats().InFlight >= 20 })
+	clitest.Eventually(t, 20*time.Second, "calls under way", func() bool { return s.stats().InFlight >= 20 })
 	for i, old := range fleet {
 		began := s.stats()
 		took := old.stop(grace + 5*time.Second)
 		s.workers(1)
 		// The next goes only when the new one has its share of the work.
-		eventually(t, time.Minute, "calls after the restart", func() bool { return s.stats().Calls > began.Calls+200 })
+		clitest.Eventually(t, time.Minute, "calls after the restart", func() bool { return s.stats().Calls > began.Calls+200 })
 		t.Logf("worker %d drained in %v with %d calls under way", i+1, took.Round(time.Millisecond), began.InFlight)
 		if took >= most {
 			t.Errorf("worker %d took %v to drain, want less than %v", i+1, took, most)

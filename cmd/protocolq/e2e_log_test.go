@@ -1,6 +1,7 @@
 //go:build unix
 
-// The query log end to end: the database holds, row by row, what the gateway saw and what the askers were told.
+// The query log end to end: the database holds, row by row, what the gateway saw and what the
+// askers were told.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
 	"protocolq/worker/querylog/database"
 )
@@ -32,7 +34,7 @@ func TestLogIsWhatHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	eventually(t, 30*time.Second, "all asks are in the log", func() bool {
+	clitest.Eventually(t, 30*time.Second, "all asks are in the log", func() bool {
 		sums, err := db.Stats(t.Context(), time.Now().Add(-2*time.Hour), time.Now().Add(time.Hour), "")
 		return err == nil && sums.Total.Asked == asks
 	})

@@ -59,7 +59,8 @@ var outcomes = map[string]messages.Outcome{
 
 var parts = []string{"signed", "debit-only", "refund-only", "not-signed", "no-sign-customer", "no-normal-sign-customer"}
 
-// TestMixedKeys: thousands of keys, some asked again at any time, while the gateway fails now and then.
+// TestMixedKeys: thousands of keys, some asked again at any time, while the gateway fails now and
+// then.
 func TestMixedKeys(t *testing.T) {
 	const asks, keys, connections = 3000, 2100, 4
 	s := newStand(t, standOptions{Simulator: []string{"--latency", "20ms", "--jitter", "40ms", "--fault", "system-error:0.05", "--seed", "5"}, Worker: patient})

@@ -1,6 +1,7 @@
 //go:build unix
 
-// What must not get out: keys, e-mails and account numbers, at the most talkative level, through all that goes wrong.
+// What must not get out: keys, e-mails and account numbers, at the most talkative level, through
+// all that goes wrong.
 
 package main
 
@@ -15,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
 )
 
@@ -59,7 +62,7 @@ func TestNothingGetsOut(t *testing.T) {
 	everybody(t, 40*time.Second, c)
 	canaryRubbish(t, s)
 	verbose := launch(t, nil, append([]string{"call", "-v", "--unsafe-gateway", "--gateway-url", s.gateway, "--email", "signed@example.com"}, own...)...)
-	if code := verbose.exit(20 * time.Second); code != exitOK {
+	if code := verbose.exit(20 * time.Second); code != cli.ExitOK {
 		t.Errorf("call: exit code %d", code)
 	}
 	wrong := launch(t, nil, "worker", "--partner", canaryPartner, "--key-file", key, "--sign-type", "RSA2", "--log-level", "debug", "--log-format", "text")
@@ -112,7 +115,7 @@ func canaryRubbish(t *testing.T, s *stand) {
 	for _, body := range []string{
 		`{"v":1,"user_email":"` + canaryName + ` @` + canaryDomain + `"}`,
 		`{"v":1,"account_no":"` + canaryAccounts[0] + `x"}`,
-		`{"v":1,"` + email + `":1}`, // his data where a name belongs
+		`{"v":1,"` + email + `":1}`, // a person's data where a name belongs
 		`{"v":1,"` + email + `":1,"` + email + `":2}`,
 		`{"v":1,"user_email":"` + email + `","user_email":"` + email + `"}`,
 		`{"v":1,"user_email":"` + email + `","biz_type":"` + canaryAccounts[0] + `"}`,
@@ -127,8 +130,8 @@ func canaryRubbish(t *testing.T, s *stand) {
 			t.Error(err)
 		}
 	}
-	eventually(t, 20*time.Second, "everything submitted was looked at", func() bool {
-		return s.messages(messages.Requests) == 0
+	clitest.Eventually(t, 20*time.Second, "everything submitted was looked at", func() bool {
+		return s.messages(messages.Submitted) == 0
 	})
 }
 

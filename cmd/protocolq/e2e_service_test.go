@@ -31,7 +31,8 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// jsonByHand types the NATS protocol itself, as the oldest of clients: no headers, one verbose line after the other.
+// jsonByHand types the NATS protocol itself, as the oldest of clients: no headers, one verbose line
+// after the other.
 func jsonByHand(t *testing.T, s *stand) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.nats, "nats://"))
 	if err != nil {
@@ -90,7 +91,8 @@ func message(t *testing.T, r *bufio.Reader) []byte {
 	}
 }
 
-// msgpackByHand sends {v: 1, id: "h", user_email: …} byte by byte and looks for the bytes of the answer.
+// msgpackByHand sends {v: 1, id: "h", user_email: …} byte by byte and looks for the bytes of the
+// answer.
 func msgpackByHand(t *testing.T, s *stand) {
 	email := "debit-only+hand@example.com"
 	query := []byte{0x83, 0xa1, 'v', 1, 0xa2, 'i', 'd', 0xa1, 'h', 0xaa}
@@ -181,7 +183,10 @@ func serviceTools(t *testing.T, s *stand) {
 }
 
 // service asks every worker for one of the things a NATS service tells: PING, INFO or STATS.
-func (s *stand) service(verb string) (answers [][]byte) {
+func (s *stand) service(verb string) [][]byte { return s.serviceUntil(verb, 500*time.Millisecond) }
+
+// serviceUntil is service that takes less time for quiet.
+func (s *stand) serviceUntil(verb string, quiet time.Duration) (answers [][]byte) {
 	s.t.Helper()
 	nc := s.connect()
 	defer nc.Close()
@@ -193,7 +198,7 @@ func (s *stand) service(verb string) (answers [][]byte) {
 		s.t.Fatal(err)
 	}
 	for { // as many as answer before it becomes quiet
-		m, err := sub.NextMsg(500 * time.Millisecond)
+		m, err := sub.NextMsg(quiet)
 		if err != nil {
 			return answers
 		}

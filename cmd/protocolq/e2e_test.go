@@ -1,12 +1,13 @@
 //go:build unix
 
-// End to end: the real program as processes of its own, a NATS server over sockets, and the practice gateway's call log as
-// the only witness of what was asked.
+// End to end: the real program as processes of its own, a NATS server over sockets, and the
+// practice gateway's call log as the only evidence of what was asked.
 
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,41 +23,34 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/cli/clitest"
+	"protocolq/cmd/protocolq/localstack"
+	"protocolq/cmd/protocolq/settings"
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 )
 
-// process is the program, run as a user would. The test's end kills it, and shows what it said if the test failed.
+// process is the program, run as a user would. The test's end kills it, and shows what it said if
+// the test failed.
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	out   *transcript
-	err   *transcript
+	out   *clitest.Buffer
+	err   *clitest.Buffer
 	ended chan struct{} // closed when it has ended
-}
-
-// transcript keeps what a process writes. The process's copier writes, the test reads.
-type transcript struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (s *transcript) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.data.Write(b)
-}
-
-func (s *transcript) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.data.String()
 }
 
 // launch starts the program with args, in an environment that holds none of its settings but env.
 func launch(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command("protocolq", args...), out: &transcript{}, err: &transcript{}, ended: make(chan struct{})}
+	return launchProgram(t, "protocolq", env, args...)
+}
+
+// launchProgram does so with another build of the program.
+func launchProgram(t *testing.T, program string, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(program, args...), out: &clitest.Buffer{}, err: &clitest.Buffer{}, ended: make(chan struct{})}
 	home := t.TempDir()
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = home, p.out, p.err
 	// Under the race detector a process would sleep a second at its end.
@@ -112,21 +105,11 @@ func (p *process) alive() bool {
 	}
 }
 
-// eventually polls ok until it is true; this is real time, as the other processes' is.
-func eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !ok(); <-time.After(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
-}
-
 // urls reads the JSON object that a staying command prints first.
 func (p *process) urls(within time.Duration) map[string]string {
 	p.t.Helper()
 	var line string
-	eventually(p.t, within, "the line of URLs", func() bool {
+	clitest.Eventually(p.t, within, "the line of URLs", func() bool {
 		var whole bool
 		line, _, whole = strings.Cut(p.out.String(), "\n")
 		return whole || !p.alive()
@@ -143,6 +126,7 @@ type stand struct {
 	t            *testing.T
 	nats         string
 	gateway, log string // URLs of the practice gateway and of its call log
+	page         string // URL of the console
 	keys         string // directory of <partner>.key
 	own          []string
 }
@@ -152,19 +136,20 @@ type standOptions struct {
 	Simulator []string // more arguments of the practice gateway
 	Provision []string // more arguments of provision
 	Worker    []string // more arguments of every worker
+	Program   string   // another build of the program, which makes the streams
 }
 
 func newStand(t *testing.T, o standOptions) *stand {
 	t.Helper()
-	server, err := startEmbedded(embedOptions{Data: t.TempDir()})
+	server, err := localstack.StartNATS(localstack.NATSOptions{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
 	s := &stand{t: t, nats: server.URL(), keys: t.TempDir(), own: o.Worker}
-	provision := launch(t, nil, append([]string{"provision", "--nats", s.nats}, o.Provision...)...)
+	provision := launchProgram(t, cmp.Or(o.Program, "protocolq"), nil, append([]string{"provision", "--nats", s.nats}, o.Provision...)...)
 	s.practice(o.Simulator...)
-	if code := provision.exit(30 * time.Second); code != exitOK {
+	if code := provision.exit(30 * time.Second); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	return s
@@ -189,16 +174,22 @@ func (s *stand) practice(args ...string) *process {
 // begin starts a worker and does not wait for it.
 func (s *stand) begin(args ...string) *process {
 	s.t.Helper()
-	partner := practiceSet[0].id
+	return s.beginProgram("protocolq", args...)
+}
+
+// beginProgram does so with another build of the program.
+func (s *stand) beginProgram(program string, args ...string) *process {
+	s.t.Helper()
+	partner := settings.PracticeSet[0].ID
 	all := append([]string{"worker", "--nats", s.nats, "--gateway-url", s.gateway, "--unsafe-gateway",
 		"--partner", partner, "--key-file", filepath.Join(s.keys, partner+".key")}, s.own...)
-	return launch(s.t, nil, append(all, args...)...)
+	return launchProgram(s.t, program, nil, append(all, args...)...)
 }
 
 // ready waits until a worker's doors are open.
 func (p *process) ready() *process {
 	p.t.Helper()
-	eventually(p.t, 30*time.Second, "worker ready", func() bool {
+	clitest.Eventually(p.t, 30*time.Second, "worker ready", func() bool {
 		return strings.Contains(p.err.String(), `"worker ready"`) || !p.alive()
 	})
 	if !p.alive() {
@@ -291,14 +282,15 @@ func (s *stand) calls() (list []simulator.Call) {
 	}
 }
 
-// patient are flags of a worker on a machine so busy that a call takes seconds: none is given up, no run is taken over.
-// An asker is waited for as long as an answer is remembered, and no longer: above that asks are stored one by one.
+// patient are flags of a worker on a machine so busy that a call takes seconds: none is given up,
+// no run is taken over. An asker is waited for as long as an answer is remembered, and no longer:
+// above that asks are stored one by one.
 var patient = []string{"--call-timeout", "50s", "--lease", "1m", "--ask-patience", "1m"}
 
 // settled waits until no call is in flight, then gives the sums.
 func (s *stand) settled() simulator.Stats {
 	s.t.Helper()
-	eventually(s.t, 20*time.Second, "no call in flight", func() bool { return s.stats().InFlight == 0 })
+	clitest.Eventually(s.t, 20*time.Second, "no call in flight", func() bool { return s.stats().InFlight == 0 })
 	return s.stats()
 }
 
@@ -318,7 +310,7 @@ func (p *process) stop(within time.Duration) time.Duration {
 	p.t.Helper()
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.exit(within); code != exitOK {
+	if code := p.exit(within); code != cli.ExitOK {
 		p.t.Errorf("%s ended with %d after SIGTERM", p.cmd.Args[1], code)
 	}
 	return time.Since(began)

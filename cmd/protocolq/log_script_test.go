@@ -89,6 +89,7 @@ func story(h *querylog.Hasher, at time.Time) ([]querylog.Run, []querylog.Ask) {
 	two.Door, two.Subject, two.Reply = "submit", "protocol.submit", "protocol.reply.bookings"
 	four.Run, four.Outcome, four.Code, four.Email, four.Account, four.Key = "RUN-NO", "not_signed", "NO_SIGN_CUSTOMER", querylog.Masked{}, runs[1].Account, runs[1].Key
 	five.Run, five.Outcome, five.Code, five.Request = "", "refused", "KEY_CONFLICT", h.Request("=cmd|' /C calc'!canary@example.com")
+	five.Field = "key"
 	return runs, []querylog.Ask{one, two, three, four, five}
 }
 

@@ -1,4 +1,5 @@
-// The one program: reads settings, wires the parts together, and ends with an exit code that scripts can trust.
+// The one program: reads settings, wires the parts together, and ends with an exit code that
+// scripts can trust.
 package main
 
 import (

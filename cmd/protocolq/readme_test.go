@@ -1,4 +1,4 @@
-// What the README says is so: its settings table, its size, and its quick start, which a script executes.
+// What the README says is so: its size, and its quick start, which a script executes.
 package main
 
 import (
@@ -21,11 +21,6 @@ func TestReadme(t *testing.T) {
 	readme := readText(t, filepath.Join("..", "..", "README.md"))
 	if n := strings.Count(readme, "\n"); n > 200 {
 		t.Errorf("the README has %d lines, at most 200 are read", n)
-	}
-	for _, line := range strings.Split(strings.TrimSpace(settingsTable(append((&Config{}).table(), (&recordConfig{}).settings()...))), "\n") {
-		if !strings.Contains(readme, line+"\n") {
-			t.Errorf("the README's settings table lacks the line\n%s", line)
-		}
 	}
 }
 

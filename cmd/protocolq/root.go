@@ -1,41 +1,35 @@
-// The root command: the list of everything protocolq can do, and how a command line becomes an exit code.
+// The root command: the list of everything protocolq can do, and how a command line becomes an exit
+// code.
 package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/ask"
+	"protocolq/cmd/protocolq/bench"
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/dead"
+	"protocolq/cmd/protocolq/fleet"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/gateway/mapi"
+	"protocolq/messages"
 )
 
 // run obeys one command line and returns the exit code.
 func run(args []string) int {
-	ctx, stop := untilSignal(context.Background())
+	ctx, stop := cli.UntilSignal(context.Background())
 	defer stop()
 	reached := false
 	root := newRoot(&reached)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	if err != nil && !reached {
-		err = suggesting(command, err)
+		err = cli.Suggesting(command, err)
 	}
-	return report(os.Stderr, err, reached, "see '"+command.CommandPath()+" --help'")
-}
-
-// suggesting adds to the error of a mistyped command which one may have been meant.
-func suggesting(parent *cobra.Command, err error) error {
-	rest, ok := strings.CutPrefix(err.Error(), `unknown command "`)
-	if !ok {
-		return err
-	}
-	word, _, _ := strings.Cut(rest, `"`)
-	var known []string
-	for _, c := range parent.Commands() {
-		known = append(known, c.Name())
-	}
-	return fmt.Errorf("%w%s", err, didYouMean(word, known))
+	return cli.Report(os.Stderr, err, reached, "see '"+command.CommandPath()+" --help'")
 }
 
 // newRoot builds the whole command tree. *reached turns true when the command line was in order
@@ -48,11 +42,11 @@ func newRoot(reached *bool) *cobra.Command {
 agreement for automatic debit and refund? Askers ask over NATS; equal questions cost one call.
 
 Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused · 5 unknown
-            6 no answer in time · 2 bad settings or usage · 1 anything else`,
+            6 no answer in time · 2 bad settings or usage · 130 stopped by ^C · 1 anything else`,
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		PersistentPreRun: func(*cobra.Command, []string) { *reached = true },
-		// Cobra's own take four lines; see suggesting.
+		// Cobra's own take four lines; see cli.Suggesting.
 		DisableSuggestions: true,
 	}
 	root.AddGroup(
@@ -66,10 +60,25 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 			root.AddCommand(c)
 		}
 	}
-	add("ask", newQuery(), newSubmit(), newBench())
-	add("run", newDemo(), newDev(), newWorker(), newRecorder(), newProvision(), newDead(), newPartner(), newLog(), newSimulator())
-	add("look", newCall(), newForm(), newSign(), newVerify())
-	root.AddCommand(newVersion())
+	add("ask", ask.Query(), ask.Submit(), bench.Command())
+	add("run", fleet.Worker(), fleet.Provision(), dead.Command(), fleet.Partner())
+	running, looking := full()
+	add("run", running...)
+	add("look", looking...)
+	add("look", ask.Call(), ask.Form(),
+		ask.Sign(), ask.Verify())
+	root.AddCommand(cli.VersionCommand())
+	cli.AddVersion(root)
+	settings.Complete(root, map[string][]string{"code": codes()})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
+}
+
+// codes are all that an answer can have, ours first.
+func codes() []string {
+	list := messages.Codes()
+	for _, c := range mapi.Codes() {
+		list = append(list, c.Name)
+	}
+	return list
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"protocolq/cmd/protocolq/localstack"
 	"protocolq/messages"
 )
 
@@ -144,7 +145,7 @@ func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 
 // scriptNATS is `nats`: an embedded server for this script, its URL in NATS.
 func scriptNATS(ts *testscript.TestScript, _ bool, _ []string) {
-	e, err := startEmbedded(embedOptions{})
+	e, err := localstack.StartNATS(localstack.NATSOptions{})
 	ts.Check(err)
 	ts.Defer(e.Close)
 	ts.Setenv("NATS", e.URL())

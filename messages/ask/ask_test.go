@@ -4,6 +4,7 @@ package ask_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -14,9 +15,11 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/natstest"
 )
 
 const partner = "2088001122334455"
@@ -30,8 +33,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 func TestAskAndBeAnswered(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc := connect(t, srv, nats.CustomInboxPrefix("_INBOX_booking"))
+	srv := natstest.Serve(t, server.Options{})
+	nc := natstest.Connect(t, srv, nats.CustomInboxPrefix("_INBOX_booking"))
 	q := question
 	q.Partner, q.ID = partner, "mine"
 	tests := []struct {
@@ -42,11 +45,14 @@ func TestAskAndBeAnswered(t *testing.T) {
 	}{
 		{"plain", ask.Options{}, question, "protocol.query"},
 		{"of a partner", ask.Options{}, q, "protocol.query." + partner},
+		{"of a partner, by name", ask.Options{Submitter: "till-7"}, q, "protocol.query." + partner + ".till-7"},
+		{"by name, without a partner", ask.Options{Submitter: "till-7"}, question, "protocol.query"},
+		{"own inboxes", ask.Options{Inbox: "_INBOX_booking.till"}, question, "protocol.query"},
 		{"other prefix, JSON", ask.Options{Prefix: "test.a", Encoding: messages.JSON}, q, "test.a.query." + partner},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			worker := play(t, connect(t, srv), tt.subject, func(_ int, in taken) { in.reply(t, signed) })
+			worker := play(t, natstest.Connect(t, srv), tt.subject, func(_ int, in taken) { in.reply(t, signed) })
 			r, err := newClient(t, nc, tt.o).Ask(within(t, 10*time.Second), tt.q)
 			if err != nil || r.Outcome != messages.Signed {
 				t.Fatalf("%+v, %v", r, err)
@@ -59,10 +65,7 @@ func TestAskAndBeAnswered(t *testing.T) {
 			if in.q.ID == "" || in.q.ID != r.ID || tt.q.ID != "" && r.ID != tt.q.ID {
 				t.Errorf("asked with id %q, answered with %q", in.q.ID, r.ID)
 			}
-			if in.q.DeadlineMs != 0 {
-				t.Error("told the deadline of the context unasked")
-			}
-			if !strings.HasPrefix(in.msg.Reply, "_INBOX_booking.") {
+			if want := cmp.Or(tt.o.Inbox, "_INBOX_booking"); !strings.HasPrefix(in.msg.Reply, want+".") {
 				t.Errorf("inbox %s is not below the connection's prefix", in.msg.Reply)
 			}
 			if want := tt.o.Encoding; want != "" && in.msg.Header.Get(messages.HeaderContentType) != string(want) {
@@ -74,12 +77,12 @@ func TestAskAndBeAnswered(t *testing.T) {
 
 // Every outcome but two kinds of unknown is an answer, told at once.
 func TestWhatIsAnAnswer(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc := connect(t, srv)
+	srv := natstest.Serve(t, server.Options{})
+	nc := natstest.Connect(t, srv)
 	var r messages.Result
-	worker := play(t, connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, r) })
-	late := question
-	late.DeadlineMs = time.Now().UnixMilli()
+	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, r) })
+	due := question
+	due.DeadlineMs = time.Now().UnixMilli()
 	for _, tt := range []struct {
 		q messages.Query
 		r messages.Result
@@ -89,7 +92,7 @@ func TestWhatIsAnAnswer(t *testing.T) {
 		{question, messages.Result{Outcome: messages.Accepted}},
 		{question, messages.Result{Outcome: messages.Unknown, Code: messages.CoolingDown, Retryable: true, RetryAfterMs: 1}},
 		{question, messages.Result{Outcome: messages.Unknown, Code: messages.Crashed, Retryable: true}},
-		{late, messages.Result{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true}},
+		{due, late},
 		{question, messages.Result{Outcome: messages.Unknown, Code: messages.Overloaded, Retryable: true, RetryAfterMs: 3_600_000}}, // beyond the deadline
 	} {
 		r = tt.r
@@ -104,16 +107,38 @@ func TestWhatIsAnAnswer(t *testing.T) {
 	}
 }
 
-// A worker that takes the query and dies costs a time-out; the next try is the same message, and waits longer.
+// An answer to another question is believed by nobody, whatever its id.
+func TestAnswerToAnotherQuestion(t *testing.T) {
+	srv := natstest.Serve(t, server.Options{})
+	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
+		r := messages.Result{Outcome: messages.NotSigned, Partner: partner, Question: messages.Query{Partner: partner, UserEmail: "other@example.com"}.QuestionText()}
+		if n > 1 {
+			of := in.q
+			of.Partner = partner
+			r.Question = of.QuestionText()
+		}
+		in.reply(t, r)
+	})
+	c := newClient(t, natstest.Connect(t, srv), ask.Options{})
+	if r, err := c.Ask(within(t, 10*time.Second), question); !errors.Is(err, ask.ErrMalformed) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := c.Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.NotSigned || len(worker.all()) != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// A worker that takes the query and dies costs a time-out; the next try is the same message, and
+// waits longer.
 func TestWorkersThatDropAreAskedAgain(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	worker := play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+	srv := natstest.Serve(t, server.Options{})
+	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
 		if n == 5 {
 			in.reply(t, signed)
 		}
 	})
 	o := ask.Options{Try: 20 * time.Millisecond, MaxTry: 60 * time.Millisecond}
-	c := newClient(t, connect(t, srv), o)
+	c := newClient(t, natstest.Connect(t, srv), o)
 	begun := time.Now()
 	if r, err := c.Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.Signed {
 		t.Fatalf("%+v, %v", r, err)
@@ -130,9 +155,9 @@ func TestWorkersThatDropAreAskedAgain(t *testing.T) {
 }
 
 func TestAnAnswerToAnEarlierTryCounts(t *testing.T) {
-	srv := startServer(t, server.Options{})
+	srv := natstest.Serve(t, server.Options{})
 	var first taken
-	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+	play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
 		switch n {
 		case 1:
 			first = in
@@ -140,14 +165,14 @@ func TestAnAnswerToAnEarlierTryCounts(t *testing.T) {
 			first.reply(t, signed)
 		}
 	})
-	if r, err := newClient(t, connect(t, srv), quick).Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.Signed {
+	if r, err := newClient(t, natstest.Connect(t, srv), quick).Ask(within(t, 10*time.Second), question); err != nil || r.Outcome != messages.Signed {
 		t.Fatalf("%+v, %v", r, err)
 	}
 }
 
 func TestNobodyListensYet(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc, worker := connect(t, srv), connect(t, srv)
+	srv := natstest.Serve(t, server.Options{})
+	nc, worker := natstest.Connect(t, srv), natstest.Connect(t, srv)
 	_, err := newClient(t, nc, ask.Options{}).Ask(within(t, 100*time.Millisecond), question)
 	if !errors.Is(err, nats.ErrNoResponders) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want the deadline and that nobody listens", err)
@@ -166,18 +191,19 @@ func TestNobodyListensYet(t *testing.T) {
 }
 
 func TestSilenceIsNotTakenForAbsence(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	play(t, connect(t, srv), "protocol.query", func(int, taken) {})
-	_, err := newClient(t, connect(t, srv), quick).Ask(within(t, 200*time.Millisecond), question)
+	srv := natstest.Serve(t, server.Options{})
+	play(t, natstest.Connect(t, srv), "protocol.query", func(int, taken) {})
+	_, err := newClient(t, natstest.Connect(t, srv), quick).Ask(within(t, 200*time.Millisecond), question)
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("error %v, want the deadline only", err)
 	}
 }
 
-// First nobody listens, then somebody takes the query and says nothing: what was in the way last is the silence.
+// First nobody listens, then somebody takes the query and says nothing: what was in the way last is
+// the silence.
 func TestWhatWasInTheWayLast(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc, worker := connect(t, srv), connect(t, srv)
+	srv := natstest.Serve(t, server.Options{})
+	nc, worker := natstest.Connect(t, srv), natstest.Connect(t, srv)
 	answers := make(chan error, 1)
 	go func() {
 		_, err := newClient(t, nc, calm).Ask(within(t, time.Second), question)
@@ -190,14 +216,15 @@ func TestWhatWasInTheWayLast(t *testing.T) {
 	}
 }
 
-// OVERLOADED is asked again after the time it says; DEADLINE without a deadline of the asker's own, too.
+// OVERLOADED is asked again after the time it says; DEADLINE without a deadline of the asker's own,
+// too.
 func TestAskedAgainByCode(t *testing.T) {
-	srv := startServer(t, server.Options{})
+	srv := natstest.Serve(t, server.Options{})
 	for _, r := range []messages.Result{
 		{Outcome: messages.Unknown, Code: messages.Overloaded, Retryable: true, RetryAfterMs: 40},
-		{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true},
+		late,
 	} {
-		nc := connect(t, srv)
+		nc := natstest.Connect(t, srv)
 		worker := play(t, nc, "protocol.query", func(n int, in taken) {
 			if n < 3 {
 				in.reply(t, r)
@@ -205,7 +232,7 @@ func TestAskedAgainByCode(t *testing.T) {
 			}
 			in.reply(t, signed)
 		})
-		if got, err := newClient(t, connect(t, srv), calm).Ask(within(t, 10*time.Second), question); err != nil || got.Outcome != messages.Signed {
+		if got, err := newClient(t, natstest.Connect(t, srv), calm).Ask(within(t, 10*time.Second), question); err != nil || got.Outcome != messages.Signed {
 			t.Errorf("%s: %+v, %v", r.Code, got, err)
 		}
 		came := worker.all()
@@ -219,9 +246,10 @@ func TestAskedAgainByCode(t *testing.T) {
 	}
 }
 
-// The connection breaks while a query is under way, which is then asked again as soon as it is back.
+// The connection breaks while a query is under way, which is then asked again as soon as it is
+// back.
 func TestConnectionLost(t *testing.T) {
-	srv := startServer(t, server.Options{})
+	srv := natstest.Serve(t, server.Options{})
 	line := &cord{srv: srv}
 	nc, err := nats.Connect("", nats.InProcessServer(line), nats.ReconnectWait(time.Millisecond), nats.ReconnectJitter(time.Millisecond, time.Millisecond), nats.MaxReconnects(-1))
 	if err != nil {
@@ -229,7 +257,7 @@ func TestConnectionLost(t *testing.T) {
 	}
 	defer nc.Close()
 	arrived := make(chan int, 10)
-	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+	play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
 		if n > 1 {
 			in.reply(t, signed)
 		}
@@ -254,17 +282,19 @@ func TestConnectionLost(t *testing.T) {
 }
 
 func TestWhatCannotBeAsked(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc := connect(t, srv)
-	play(t, connect(t, srv), "protocol.query", func(_ int, in taken) {
-		if err := in.msg.Respond([]byte(`{"stream":"Q","seq":1}`)); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := ask.Ask(within(t, 10*time.Second), nc, question); !errors.Is(err, ask.ErrMalformed) {
+	srv := natstest.Serve(t, server.Options{JetStream: true})
+	nc := natstest.Connect(t, srv)
+	js, err := jetstream.New(nc)
+	if err == nil {
+		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "Q", Subjects: []string{"protocol.query"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask.Ask(within(t, 10*time.Second), nc, question); !errors.Is(err, ask.ErrMalformed) || !errors.Is(err, ask.ErrCaptured) || !strings.Contains(err.Error(), `"Q"`) {
 		t.Errorf("a stream on the subject: error %v", err)
 	}
-	play(t, connect(t, srv), "protocol.query."+partner, func(_ int, in taken) { in.q.ID = "another's"; in.reply(t, signed) })
+	play(t, natstest.Connect(t, srv), "protocol.query."+partner, func(_ int, in taken) { in.q.ID = "another's"; in.reply(t, signed) })
 	q := question
 	q.Partner = partner
 	if _, err := ask.Ask(within(t, 10*time.Second), nc, q); !errors.Is(err, ask.ErrMalformed) {
@@ -280,7 +310,7 @@ func TestWhatCannotBeAsked(t *testing.T) {
 		t.Errorf("after the end: error %v", err)
 	}
 	answers := make(chan error, 1)
-	silent := play(t, connect(t, srv), "quiet.query", func(int, taken) {})
+	silent := play(t, natstest.Connect(t, srv), "quiet.query", func(int, taken) {})
 	go func() {
 		_, err := newClient(t, nc, ask.Options{Prefix: "quiet"}).Ask(within(t, 10*time.Second), question)
 		answers <- err
@@ -296,7 +326,7 @@ func TestWhatCannotBeAsked(t *testing.T) {
 }
 
 func TestWrongOptions(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{}))
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{}))
 	for _, o := range []ask.Options{{Prefix: "a.*"}, {Encoding: "text/plain"}, {Submitter: "a.b"}} {
 		if _, err := ask.New(nc, o); err == nil {
 			t.Errorf("%+v is taken", o)
@@ -311,32 +341,17 @@ func TestWrongOptions(t *testing.T) {
 func TestForbidden(t *testing.T) {
 	user := &server.User{Username: "u", Password: "p", Permissions: &server.Permissions{
 		Publish: &server.SubjectPermission{Allow: []string{"other"}}}}
-	nc := connect(t, startServer(t, server.Options{Users: []*server.User{user}}), nats.UserInfo("u", "p"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{Users: []*server.User{user}}), nats.UserInfo("u", "p"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if _, err := newClient(t, nc, quick).Ask(within(t, 200*time.Millisecond), question); !errors.Is(err, nats.ErrPermissionViolation) {
 		t.Errorf("error %v, want the permission", err)
 	}
 }
 
-func TestDeadlineIsToldWhenAskedTo(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	worker := play(t, connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, signed) })
-	o := quick
-	o.Deadline = true
-	ctx := within(t, 10*time.Second)
-	if _, err := newClient(t, connect(t, srv), o).Ask(ctx, question); err != nil {
-		t.Fatal(err)
-	}
-	end, _ := ctx.Deadline()
-	if got := worker.all()[0].q.DeadlineMs; got != end.UnixMilli() {
-		t.Errorf("told %d, want %d", got, end.UnixMilli())
-	}
-}
-
 // Many at once over one connection; nothing is left behind, here or on the server.
 func TestManyAtOnceLeaveNothing(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	nc := connect(t, srv)
-	play(t, connect(t, srv), "protocol.query", func(n int, in taken) {
+	srv := natstest.Serve(t, server.Options{})
+	nc := natstest.Connect(t, srv)
+	play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
 		if n%3 != 0 {
 			in.reply(t, signed)
 		}
@@ -360,4 +375,35 @@ func TestManyAtOnceLeaveNothing(t *testing.T) {
 	eventually(t, "no subscription and no goroutine left", func() bool {
 		return srv.NumSubscriptions() <= subscriptions && runtime.NumGoroutine() <= goroutines
 	})
+}
+
+// The caller's trace goes along with each try, and with what is submitted.
+func TestTraceGoesAlong(t *testing.T) {
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	nc, js := natstest.JetStream(t)
+	type key struct{}
+	c := newClient(t, nc, ask.Options{Trace: func(ctx context.Context) string { s, _ := ctx.Value(key{}).(string); return s }})
+	worker := play(t, nc, "protocol.query", func(_ int, in taken) { in.reply(t, signed) })
+	for _, want := range []string{trace, "", "nonsense"} {
+		if _, err := c.Ask(context.WithValue(within(t, 10*time.Second), key{}, want), question); err != nil {
+			t.Fatal(err)
+		}
+		came := worker.all()
+		if got := came[len(came)-1].msg.Header.Get(messages.Traceparent); got != messages.UsableTrace(want) {
+			t.Errorf("with %q goes %q", want, got)
+		}
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"protocol.submit"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Submit(context.WithValue(within(t, 10*time.Second), key{}, trace), question); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := stream.GetMsg(t.Context(), 1); err != nil || m.Header.Get(messages.Traceparent) != trace {
+		t.Errorf("%+v, %v", m, err)
+	}
 }

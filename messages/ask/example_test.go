@@ -4,8 +4,10 @@ package ask_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -14,6 +16,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/provision"
 )
 
 // Whether a refund may go to the agent's account: asked once, by whatever worker lives.
@@ -44,25 +47,25 @@ func ExampleSubmit() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for range 2 { // a program that is not sure whether it did may do it again
+	for range 2 { // a program that is not sure whether it did may do it again: there are two replies, and one call
 		ack, err := ask.Submit(ctx, nc, messages.Query{ID: "refund-R-1001", UserEmail: "zhang@example.com", ReplyTo: "protocol.reply.refunds"})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(ack.Stream, ack.Sequence, "was there:", ack.Duplicate)
+		fmt.Println(ack.ID, "is in", ack.Stream, ack.Sequence)
 	}
 	// Output:
-	// PROTOCOL_REQUESTS 1 was there: false
-	// PROTOCOL_REQUESTS 1 was there: true
+	// refund-R-1001 is in PROTOCOL_SUBMITTED 1
+	// refund-R-1001 is in PROTOCOL_SUBMITTED 2
 }
 
-// A client with settings of its own: another prefix, JSON, the deadline told to the workers.
+// A client with settings of its own: another prefix, JSON.
 func ExampleNew() {
 	nc, done := connectExample("signed")
 	defer done()
 
-	client, err := ask.New(nc, ask.Options{Prefix: "test.booking", Encoding: messages.JSON, Deadline: true})
+	client, err := ask.New(nc, ask.Options{Prefix: "test.booking", Encoding: messages.JSON})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -74,25 +77,17 @@ func ExampleNew() {
 	// Output: true true
 }
 
-// connectExample is a connection to a server where a worker or a stream stands in.
+// connectExample is a connection to a server where a worker or streams stand in.
 func connectExample(what string) (*nats.Conn, func()) {
-	must := func(err error) {
-		if err != nil {
-			panic(err)
-		}
-	}
-	srv, err := server.NewServer(&server.Options{DontListen: true, NoLog: true, NoSigs: true, JetStream: what == "stored", StoreDir: exampleDir})
+	dir, err := os.MkdirTemp("", "protocolq-ask-")
+	must(err)
+	srv, err := server.NewServer(&server.Options{DontListen: true, NoLog: true, NoSigs: true, JetStream: what != "signed", StoreDir: dir})
 	must(err)
 	srv.Start()
 	nc, err := nats.Connect("", nats.InProcessServer(srv))
 	must(err)
-	if what == "stored" {
-		js, err := jetstream.New(nc)
-		must(err)
-		_, err = js.CreateStream(context.Background(), jetstream.StreamConfig{Name: "PROTOCOL_REQUESTS", Subjects: []string{"protocol.submit"}, Storage: jetstream.MemoryStorage})
-		must(err)
-	}
-	if what == "signed" {
+	switch what {
+	case "signed":
 		_, err = nc.Subscribe("protocol.query", func(m *nats.Msg) {
 			q, encoding, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType))
 			must(err)
@@ -103,6 +98,39 @@ func connectExample(what string) (*nats.Conn, func()) {
 			must(m.Respond(data))
 		})
 		must(err)
+	case "stored":
+		js, err := jetstream.New(nc)
+		must(err)
+		_, err = js.CreateStream(context.Background(), jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit"}, Storage: jetstream.MemoryStorage})
+		must(err)
+	case "answered":
+		storeAnswer(nc)
 	}
-	return nc, func() { nc.Close(); srv.Shutdown(); srv.WaitForShutdown() }
+	return nc, func() { nc.Close(); srv.Shutdown(); srv.WaitForShutdown(); must(os.RemoveAll(dir)) }
+}
+
+// storeAnswer makes the streams of a fleet, with a reply and an event in them.
+func storeAnswer(nc *nats.Conn) {
+	js, err := jetstream.New(nc)
+	must(err)
+	names, err := messages.NewNames(messages.DefaultPrefix)
+	must(err)
+	_, err = provision.Apply(context.Background(), js, provision.Options{Names: names,
+		Readers: provision.Readers{Askers: []string{"refunds"}, Listeners: []string{"ledger"}}})
+	must(err)
+	r := messages.Result{ID: "refund-R-1001", Run: "3Vm6Z1W5ylmWn8ZhGVE4vM", Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(true)}
+	data, err := r.Encode(messages.JSON)
+	must(err)
+	_, err = js.Publish(context.Background(), names.ReplyOf("refunds"), data)
+	must(err)
+	event, err := json.Marshal(messages.Event{V: 1, Run: r.Run, Partner: "2088000000000001", UserEmail: "z***@e***.com", Outcome: r.Outcome})
+	must(err)
+	_, err = js.Publish(context.Background(), names.Event("2088000000000001", r.Outcome), event)
+	must(err)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }

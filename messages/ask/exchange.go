@@ -32,7 +32,8 @@ type exchange struct {
 	cause   error // what was in the way last
 }
 
-// backlog is how many replies may lie unread. There is at most one for each try, and they are read as they come.
+// backlog is how many replies may lie unread. There is at most one for each try, and they are read
+// as they come.
 const backlog = 16
 
 // absences is how often in a row nobody must be there before FailFast believes it.
@@ -44,7 +45,7 @@ func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) he
 		return err
 	}
 	in := make(chan *nats.Msg, backlog)
-	m.Reply = c.nc.NewInbox()
+	m.Reply = c.inbox()
 	sub, err := c.nc.ChanSubscribe(m.Reply, in)
 	if err != nil {
 		return fmt.Errorf("open an inbox: %w", err)
@@ -74,8 +75,8 @@ func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) he
 	}
 }
 
-// send makes one try. While the connection is away nothing is sent: the library would keep it and send all tries at
-// once later. An error means that it never can be sent.
+// send makes one try. While the connection is away nothing is sent: the library would keep it and
+// send all tries at once later. An error means that it never can be sent.
 func (x *exchange) send() error {
 	if x.waiting { // its time is over
 		x.waiting, x.cause = false, x.silence()
@@ -93,7 +94,8 @@ func (x *exchange) send() error {
 		x.tries++
 		x.waiting, x.sent = true, time.Now()
 		x.timer.Reset(grown(x.c.o.Try, x.c.o.MaxTry, x.silent))
-	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting), errors.Is(err, nats.ErrDisconnected):
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting),
+		errors.Is(err, nats.ErrDisconnected):
 		x.pause(err)
 	default:
 		return err
@@ -126,8 +128,9 @@ func (x *exchange) pause(cause error) {
 	x.paused++
 }
 
-// connection deals with a change of the connection. After a break the message is sent again soon: it, or its answer,
-// may have been lost with the old connection. The jitter keeps askers from coming back in one wave.
+// connection deals with a change of the connection. After a break the message is sent again soon:
+// it, or its answer, may have been lost with the old connection. The jitter keeps askers from
+// coming back in one wave.
 func (x *exchange) connection(s nats.Status) error {
 	switch s {
 	case nats.CLOSED:
@@ -154,19 +157,34 @@ func (x *exchange) ended(ctx context.Context, in <-chan *nats.Msg, read func(*na
 		}
 		break
 	}
-	if x.cause == nil || x.waiting && time.Since(x.sent) > x.c.o.Pause { // a younger try may yet hear that nobody is there
+	// a younger try may yet hear that nobody is there
+	if x.cause == nil || x.waiting && time.Since(x.sent) > x.c.o.Pause {
 		x.cause = x.silence()
 	}
 	return fmt.Errorf("%w after %d tries: %w", ctx.Err(), x.tries, x.cause)
 }
 
-// silence is why a try was not answered. A server that forbids the subject or the inbox tells only the connection.
+// silence is why a try was not answered. A server that forbids the subject or the inbox says so to
+// the connection alone.
 func (x *exchange) silence() error {
-	if err := x.c.nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) &&
-		(strings.Contains(err.Error(), `"`+x.m.Subject+`"`) || strings.Contains(err.Error(), `"`+x.m.Reply+`"`)) {
+	if err := x.c.forbidden(`"`+x.m.Subject+`"`, `"`+x.m.Reply+`"`); err != nil {
 		return fmt.Errorf("%w: %w", errSilence, err)
 	}
 	return errSilence
+}
+
+// forbidden is what the server said last, if that is to forbid something that one of parts is in.
+func (c *Client) forbidden(parts ...string) error {
+	err := c.nc.LastError()
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return nil
+	}
+	for _, part := range parts {
+		if strings.Contains(err.Error(), part) {
+			return err
+		}
+	}
+	return nil
 }
 
 // grown is first, doubled n times, at most limit.
@@ -180,5 +198,6 @@ func grown(first, limit time.Duration, n int) time.Duration {
 	return min(first, limit)
 }
 
-// jittered is d and up to half of it more, so that many who wait the same do not come back in one wave.
+// jittered is d and up to half of it more, so that many who wait the same do not come back in one
+// wave.
 func jittered(d time.Duration) time.Duration { return d + rand.N(d/2+1) }

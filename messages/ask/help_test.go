@@ -1,4 +1,4 @@
-// A real server in the test's process, and stand-ins for the workers that do as each test says.
+// Stand-ins for the workers that do as each test says, and ways to ask them.
 
 package ask_test
 
@@ -19,36 +19,9 @@ import (
 // quick are Options whose times suit a test.
 var quick = ask.Options{Try: 50 * time.Millisecond, MaxTry: 100 * time.Millisecond, Pause: 10 * time.Millisecond, MaxPause: 20 * time.Millisecond}
 
-// calm are those with which silence makes no second try, however busy the machine is: only what is said does.
+// calm are those with which silence makes no second try, however busy the machine is: only what is
+// said does.
 var calm = ask.Options{Try: time.Hour, Pause: quick.Pause, MaxPause: quick.MaxPause}
-
-func startServer(t testing.TB, o server.Options) *server.Server {
-	t.Helper()
-	o.DontListen, o.NoLog, o.NoSigs = true, true, true
-	if o.JetStream {
-		o.StoreDir = t.TempDir()
-	}
-	srv, err := server.NewServer(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("server not ready")
-	}
-	return srv
-}
-
-func connect(t testing.TB, srv *server.Server, options ...nats.Option) *nats.Conn {
-	t.Helper()
-	nc, err := nats.Connect("", append([]nats.Option{nats.InProcessServer(srv)}, options...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	return nc
-}
 
 func newClient(t testing.TB, nc *nats.Conn, o ask.Options) *ask.Client {
 	t.Helper()
@@ -123,6 +96,8 @@ func (in taken) reply(t testing.TB, r messages.Result) {
 }
 
 var signed = messages.Result{Outcome: messages.Signed, ChargeAgent: new(true), RefundCharge: new(false), Source: messages.Asked, Attempts: 1}
+
+var late = messages.Result{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true}
 
 // eventually polls ok until it is true.
 func eventually(t testing.TB, what string, ok func() bool) {

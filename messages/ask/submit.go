@@ -4,8 +4,7 @@ package ask
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,18 +20,20 @@ type Ack struct {
 	ID        string // the query's, given or made
 	Stream    string
 	Sequence  uint64
-	Duplicate bool // the same question was stored under this id before, within the stream's window of ten minutes
+	Duplicate bool // an earlier try had stored it, less than the stream's window ago
 }
 
-// Refusals of a stream that pass: unavailable is the code of those such as a full one's; beingStored tells of a message id that
-// a cluster has got and not yet stored on most of its servers, as when the first try was sent while its leaders changed.
+// Refusals of a stream that pass: unavailable is the code of those such as a full one's;
+// beingStored is that of a message id that a cluster has got and not yet stored on most of its
+// servers, as when the first try was sent while its leaders changed.
 const (
 	unavailable = 503
 	beingStored = jetstream.ErrorCode(10158)
 )
 
-// mostStored is how often in a row a message may be told to be in process. A server that lost it while leaders changed may say so without
-// end (seen 129 times); then it is sent under another id: at worst there are two replies, and still one call.
+// mostStored is how often in a row a message may be called in process. A server that lost it while
+// leaders changed may say so without end (seen 129 times); then it is sent under another id: at
+// worst there are two replies, and still one call.
 const mostStored = 20
 
 // Submit submits with the default Options.
@@ -44,31 +45,37 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 	return c.Submit(ctx, q)
 }
 
-// Submit stores q and returns the stream's acknowledgement: from then on it is answered, on q.ReplyTo or by its event.
-// The message id is q's id (a new one where q has none) and a hash of what is asked, so that it is stored once however
-// often it has to be sent (but for what mostStored tells of). The same question (and partner, key and reply_to) under one
-// id within ten minutes is one, told by Ack.Duplicate.
+// Submit stores q and returns the stream's acknowledgement: from then on it is answered, on
+// q.ReplyTo. With Options.Submitter it needs to name nothing: the reply goes to
+// protocol.reply.<Submitter>, where [Client.Replies] reads it. With a partner, too, it can name
+// nothing else but what is below. Without either nobody is replied to, and a run has its event. The
+// end of ctx is not that of the question: it waits for as long as q.DeadlineMs says. However often
+// it has to be sent, it is one question (but see mostStored): its message id is a new one that
+// nobody can guess, as whoever stores another message under it first could keep it out.
 //
-// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the stream has no room
-// (but for Options.FailFast).
-// An error then does not say that q is not stored: to be sure, submit it again with the same id.
-// The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no stream takes the subject; a
-// *jetstream.APIError), or else what Options.FailFast tells, a *messages.Error for a query that no worker would take,
-// ErrMalformed, nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
+// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the
+// stream has no room (but for Options.FailFast). An error then does not say that q is not stored:
+// to be sure, submit it again with the same id. The error wraps the end of ctx and what was in the
+// way last (nats.ErrNoResponders: no stream takes the subject; a *jetstream.APIError), or else what
+// Options.FailFast says, a *messages.Error for a query that no worker would take, ErrMalformed,
+// nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
-	if err := c.names.CheckSubmitted(q); err != nil {
+	subject := c.names.Submit()
+	switch {
+	case q.Partner != "":
+		subject = c.names.SubmitOf(q.Partner, c.o.Submitter)
+	case q.ReplyTo == "" && c.o.Submitter != "": // the subject does not say whose it is
+		q.ReplyTo = c.names.ReplyOf(c.o.Submitter)
+	}
+	if err := c.checkSubmitted(q, subject); err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)
 	}
-	subject := c.names.Submit()
-	if q.Partner != "" {
-		subject = c.names.SubmitOf(q.Partner, c.o.Submitter)
-	}
-	m, err := c.message(subject, q)
+	m, err := c.message(ctx, subject, q)
 	if err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)
 	}
-	id := messageID(&q)
+	id := rand.Text()
 	m.Header[messages.HeaderMsgID] = []string{id}
 	var a jetstream.PubAck
 	stored := 0
@@ -88,15 +95,15 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	return Ack{ID: q.ID, Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
 }
 
-// messageID is q's id with a hash of what is asked, of which partner, under which key and for whom: ids are the askers' own, and
-// two programs that count from 1 must not lose each other's questions.
-func messageID(q *messages.Query) string {
-	question := q.Question()
-	sum := sha256.Sum256(fmt.Appendf(question[:], "%d %s%s", len(q.Key), q.Key, q.ReplyTo))
-	return q.ID + "/" + hex.EncodeToString(sum[:8])
+// checkSubmitted finds what every worker would refuse.
+func (c *Client) checkSubmitted(q messages.Query, subject string) error {
+	if err := c.names.CheckSubmitted(q); err != nil || q.ReplyTo == "" {
+		return err
+	}
+	return c.names.CheckReplyOf(c.names.AskerOf(subject), q.ReplyTo)
 }
 
-// acknowledged reads a stream's word.
+// acknowledged reads a stream's answer.
 func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 	var word struct {
 		Error *jetstream.APIError `json:"error"`

@@ -15,6 +15,7 @@ import (
 
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/natstest"
 )
 
 func newStream(t *testing.T, nc *nats.Conn, c jetstream.StreamConfig) jetstream.Stream {
@@ -31,27 +32,28 @@ func newStream(t *testing.T, nc *nats.Conn, c jetstream.StreamConfig) jetstream.
 }
 
 func TestSubmitIsStoredOnce(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
 	q := question
 	q.ID, q.ReplyTo = "mine", "protocol.reply.me"
-	for i, want := range []ask.Ack{
-		{ID: "mine", Stream: "REQUESTS", Sequence: 1},
-		{ID: "mine", Stream: "REQUESTS", Sequence: 1, Duplicate: true},
-	} {
-		if got, err := ask.Submit(within(t, 10*time.Second), nc, q); err != nil || got != want {
-			t.Errorf("%d: %+v, %v", i, got, err)
-		}
+	want := ask.Ack{ID: "mine", Stream: "SUBMITTED", Sequence: 1}
+	if got, err := ask.Submit(within(t, 10*time.Second), nc, q); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
 	}
 	q.ID, q.Partner = "", partner
 	o := calm
 	o.Submitter = "booking"
+	var refusal *messages.Error
+	if got, err := newClient(t, nc, o).Submit(within(t, 10*time.Second), q); !errors.As(err, &refusal) || refusal.Code != messages.ReplyRefused {
+		t.Fatalf("a reply to another: %+v, %v", got, err)
+	}
+	q.ReplyTo = "protocol.reply.booking.7"
 	got, err := newClient(t, nc, o).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.ID == "" || got.Sequence != 2 || got.Duplicate {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	m, err := stream.GetMsg(t.Context(), 2)
-	if err != nil || m.Subject != "protocol.submit."+partner+".booking" || !strings.HasPrefix(m.Header.Get(messages.HeaderMsgID), got.ID+"/") {
+	if err != nil || m.Subject != "protocol.submit."+partner+".booking" || len(m.Header.Get(messages.HeaderMsgID)) < 26 {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if stored, _, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType)); err != nil || stored.ID != got.ID || stored.ReplyTo != q.ReplyTo {
@@ -59,34 +61,62 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 	}
 }
 
-// Ids are the askers' own: another question under the same id, or the same for another reader, is no duplicate.
-func TestSubmitUnderAnIDOfAnother(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{JetStream: true}))
-	newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
-	for i, q := range []messages.Query{
-		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.a"},
-		{UserEmail: "b@example.com", ReplyTo: "protocol.reply.a"},
-		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.b"},
-		{UserEmail: "a@example.com", Key: "k", ReplyTo: "protocol.reply.a"},
-		{UserEmail: "a@example.com", Partner: partner, ReplyTo: "protocol.reply.a"},
-		{UserEmail: "a@example.com", ReplyTo: "protocol.reply.a", DeadlineMs: time.Now().Add(time.Hour).UnixMilli()}, // the first again: when it is late is no other question
+// An asker that has a name is replied to under it, whether its subject says the name or not.
+func TestSubmitUnderAName(t *testing.T) {
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	o := calm
+	o.Submitter, o.Trace = "booking", func(context.Context) string { return trace }
+	c := newClient(t, nc, o)
+	for i, want := range []struct{ partner, given, subject, replyTo string }{
+		{"", "", "protocol.submit", "protocol.reply.booking"},
+		{"", "protocol.reply.booking.7", "protocol.submit", "protocol.reply.booking.7"},
+		{partner, "", "protocol.submit." + partner + ".booking", ""},
 	} {
-		q.ID = "1"
+		q := question
+		q.Partner, q.ReplyTo = want.partner, want.given
+		if _, err := c.Submit(within(t, 10*time.Second), q); err != nil {
+			t.Fatal(err)
+		}
+		m, err := stream.GetMsg(t.Context(), uint64(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, _, err := messages.DecodeQuery(m.Data, "")
+		if err != nil || m.Subject != want.subject || stored.ReplyTo != want.replyTo || m.Header.Get(messages.Traceparent) != trace {
+			t.Errorf("%d: %s, %+v, %v", i, m.Subject, stored, err)
+		}
+	}
+}
+
+// What is submitted once more under its id is stored, whoever has used that id: nobody can keep it
+// out, and who was told unknown can ask again.
+func TestSubmitOnceMore(t *testing.T) {
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	q := question
+	q.ID = "1"
+	var ids [2]string
+	for i := range ids {
 		got, err := ask.Submit(within(t, 10*time.Second), nc, q)
-		want := ask.Ack{ID: "1", Stream: "REQUESTS", Sequence: uint64(i + 1)}
-		if q.DeadlineMs > 0 {
-			want.Sequence, want.Duplicate = 1, true
+		if want := (ask.Ack{ID: "1", Stream: "SUBMITTED", Sequence: uint64(i + 1)}); err != nil || got != want {
+			t.Errorf("%d: %+v, %v", i, got, err)
 		}
-		if err != nil || got != want {
-			t.Errorf("%+v: %+v, %v", q, got, err)
+		m, err := stream.GetMsg(t.Context(), uint64(i+1))
+		if err != nil {
+			t.Fatal(err)
 		}
+		ids[i] = m.Header.Get(messages.HeaderMsgID)
+	}
+	if ids[0] == ids[1] || strings.Contains(ids[0], q.ID+"/") {
+		t.Errorf("message ids that can be guessed: %q", ids)
 	}
 }
 
 // A stream that refuses for want of room is tried until there is some.
 func TestSubmitWaitsForRoom(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	c := newClient(t, nc, quick)
 	if _, err := c.Submit(within(t, 10*time.Second), question); err != nil {
 		t.Fatal(err)
@@ -117,7 +147,7 @@ func TestSubmitWaitsForRoom(t *testing.T) {
 
 // Who would rather hear at once that nobody is there, or that there is no room, says so.
 func TestFailFast(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{JetStream: true}))
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	o := quick
 	o.FailFast = true
 	c := newClient(t, nc, o)
@@ -131,7 +161,7 @@ func TestFailFast(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("waited for somebody")
 	}
-	newStream(t, nc, jetstream.StreamConfig{Name: "REQUESTS", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	if _, err := c.Submit(ctx, question); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +173,7 @@ func TestFailFast(t *testing.T) {
 }
 
 func TestSubmitErrors(t *testing.T) {
-	nc := connect(t, startServer(t, server.Options{}))
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{}))
 	c := newClient(t, nc, quick)
 	if _, err := newClient(t, nc, ask.Options{}).Submit(within(t, 100*time.Millisecond), question); !errors.Is(err, nats.ErrNoResponders) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("no stream: error %v", err)
@@ -173,15 +203,16 @@ func TestSubmitErrors(t *testing.T) {
 	}
 }
 
-// Whatever the way of asking, a lost acknowledgement is asked for again under the same message id; and a cluster whose leaders
-// move, which says of a second try that the first is being stored, or for a moment that nobody is there, has refused nothing.
+// Whatever the way of asking, a lost acknowledgement is asked for again under the same message id;
+// and a cluster whose leaders move, which says of a second try that the first is being stored, or
+// for a moment that nobody is there, has refused nothing.
 func TestSubmitAgain(t *testing.T) {
-	const stored, inProcess = `{"stream":"REQUESTS","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
+	const stored, inProcess = `{"stream":"SUBMITTED","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
 	for way, fast := range map[string]bool{"patient": false, "fail fast": true} {
 		for name, word := range map[string]string{"lost": "", "being stored": inProcess, "nobody there": "503"} {
 			t.Run(way+", "+name, func(t *testing.T) {
-				srv := startServer(t, server.Options{})
-				stream := play(t, connect(t, srv), "protocol.submit", func(n int, in taken) {
+				srv := natstest.Serve(t, server.Options{})
+				stream := play(t, natstest.Connect(t, srv), "protocol.submit", func(n int, in taken) {
 					switch {
 					case n == 3:
 						_ = in.msg.Respond([]byte(stored))
@@ -196,13 +227,13 @@ func TestSubmitAgain(t *testing.T) {
 					o, most = quick, 100
 				}
 				o.FailFast = fast
-				got, err := newClient(t, connect(t, srv), o).Submit(within(t, 10*time.Second), question)
+				got, err := newClient(t, natstest.Connect(t, srv), o).Submit(within(t, 10*time.Second), question)
 				if n := len(stream.all()); err != nil || got.Sequence != 7 || !got.Duplicate || n < 3 || n > most {
 					t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 				}
 				first := stream.all()[0].msg.Header.Get(messages.HeaderMsgID)
 				for _, in := range stream.all() {
-					if id := in.msg.Header.Get(messages.HeaderMsgID); id != first || !strings.HasPrefix(id, got.ID+"/") || in.q.ID != got.ID {
+					if id := in.msg.Header.Get(messages.HeaderMsgID); id != first || len(id) < 26 || strings.Contains(id, got.ID) || in.q.ID != got.ID {
 						t.Errorf("message id %q, query id %q, told %q", id, in.q.ID, got.ID)
 					}
 				}
@@ -216,18 +247,20 @@ func nobody() *nats.Msg { return &nats.Msg{Header: nats.Header{"Status": {"503"}
 
 // A server that lost the first try says so without end: another id gets the query stored.
 func TestSubmitWhatAServerLost(t *testing.T) {
-	srv := startServer(t, server.Options{})
-	stream := play(t, connect(t, srv), "protocol.submit", func(_ int, in taken) {
+	srv := natstest.Serve(t, server.Options{})
+	stream := play(t, natstest.Connect(t, srv), "protocol.submit", func(_ int, in taken) {
 		word := `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
 		if strings.HasSuffix(in.msg.Header.Get(messages.HeaderMsgID), "/again") {
-			word = `{"stream":"REQUESTS","seq":7}`
+			word = `{"stream":"SUBMITTED","seq":7}`
 		}
 		_ = in.msg.Respond([]byte(word))
 	})
 	q := question
 	q.ID = "id-1"
-	got, err := newClient(t, connect(t, srv), calm).Submit(within(t, 10*time.Second), q)
+	got, err := newClient(t, natstest.Connect(t, srv), calm).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.Sequence != 7 || got.ID != "id-1" || len(stream.all()) != 21 {
 		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 	}
 }
+
+const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -22,9 +22,9 @@ func (s slow) Get(ctx context.Context, name string) (record.Record, error) {
 	return r, err
 }
 
-func (s slow) Put(ctx context.Context, name string, data []byte, t record.Terms) (uint64, error) {
+func (s slow) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
 	time.Sleep(time.Millisecond)
-	return s.Memory.Put(ctx, name, data, t)
+	return s.Memory.Put(ctx, name, data, expect)
 }
 
 func (s slow) Change(ctx context.Context, name string, edit func([]byte) ([]byte, error)) error {

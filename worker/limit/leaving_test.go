@@ -1,4 +1,4 @@
-// Who leaves before his turn must not take it along: what a fleet may ask is never wasted.
+// A caller that leaves before its turn must not take it along: what a fleet may ask is never wasted.
 
 package limit_test
 
@@ -50,7 +50,7 @@ func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
 	})
 }
 
-// Who would wait too long is told so at once, also behind others of his own process.
+// A caller that would wait too long is refused at once, also behind others of its own process.
 func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewRate(&record.Memory{}, "rate", 10, time.Now)
@@ -71,8 +71,8 @@ func TestRateTellsAtOnceWhenTheQueueIsTooLong(t *testing.T) {
 	})
 }
 
-// Who leaves hands his turn to one who has been there for a moment only: that nobody was let go for
-// a minute before says nothing about how fast calls go.
+// A caller that leaves hands its turn to a newcomer: a minute without calls says nothing about how
+// fast calls go.
 func TestRateIsNotJudgedByItsIdleTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &record.Memory{}
@@ -90,7 +90,7 @@ func TestRateIsNotJudgedByItsIdleTime(t *testing.T) {
 		go func() { _, _ = l.Wait(leaving, time.Second) }()
 		synctest.Wait()
 		if after, err := l.Wait(ctx, time.Second); after != 0 || err != nil {
-			t.Fatalf("after him: %v, %v", after, err)
+			t.Fatalf("the one behind: %v, %v", after, err)
 		}
 		go func() { _, _ = l.Wait(ctx, time.Second) }()
 		synctest.Wait()

@@ -4,15 +4,14 @@
 // a concurrency that hold over all processes together, and a budget of retries
 // per process. It knows nothing of whom it protects.
 //
-// Processes agree by a small shared record per limit and not by messages to one
-// another. They take from it in batches, so a limit costs a few writes a second
-// and none per call.
+// Processes agree through one small shared record for each limit, not by messages
+// to one another. They take from it in batches, so that a limit costs a few writes
+// a second and none per call.
 package limit
 
 import (
 	"context"
 	"encoding/json"
-	"time"
 )
 
 // Records changes small records that the fleet shares.
@@ -28,8 +27,8 @@ func change[T any](ctx context.Context, r Records, name string, edit func(*T) bo
 	return r.Change(ctx, name, func(last []byte) ([]byte, error) {
 		var rec T
 		if len(last) > 0 {
-			if err := json.Unmarshal(last, &rec); err != nil {
-				return nil, err
+			if json.Unmarshal(last, &rec) != nil {
+				rec = *new(T) // what nobody can read limits nobody, and is written over
 			}
 		}
 		if !edit(&rec) {
@@ -37,20 +36,6 @@ func change[T any](ctx context.Context, r Records, name string, edit func(*T) bo
 		}
 		return json.Marshal(&rec)
 	})
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // acquire waits for its turn; release ends it.

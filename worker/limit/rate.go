@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"protocolq/worker/pause"
 )
 
 // Rate lets calls begin no faster than so many a second over all processes that
@@ -50,7 +52,7 @@ func (l *Rate) step() time.Duration { return time.Duration(float64(time.Second) 
 
 // Wait waits until a call may begin. When that would be later than most from
 // now, it takes nothing and returns how long it would have been. Who leaves
-// before his instant, because ctx ended, leaves it to the next.
+// before its instant, because ctx ended, leaves it to the next.
 func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duration, err error) {
 	ahead := l.waiting.Add(1) - 1
 	defer l.waiting.Add(-1)
@@ -73,7 +75,7 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 	if !taken {
 		return max(wait, time.Millisecond), nil
 	}
-	if err := sleep(ctx, wait); err != nil {
+	if err := pause.For(ctx, wait); err != nil {
 		l.next, l.left = at, l.left+1
 		return 0, err
 	}
@@ -81,10 +83,11 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 	return 0, nil
 }
 
-// let notes that a call is let go, and how fast they go where it had waited behind another; the caller has the turn.
+// let notes that a call is let go, and how fast they go where it had waited behind another; the
+// caller has the turn.
 func (l *Rate) let(came time.Time, waited bool) {
 	now := l.clock()
-	since := came // nobody has waited for longer than he was there
+	since := came // nobody has waited for longer than it was there
 	if l.last.After(came) {
 		since = l.last
 	}
@@ -94,10 +97,11 @@ func (l *Rate) let(came time.Time, waited bool) {
 	l.last = now
 }
 
-// take takes the next instant, or looks at it without taking it when it is later than latest; the caller has the turn.
+// take takes the next instant, or looks at it without taking it when it is later than latest; the
+// caller has the turn.
 func (l *Rate) take(ctx context.Context, latest time.Time) (at time.Time, taken bool, err error) {
-	if l.left > 0 && l.next.Before(l.clock().Add(-reserveFor)) {
-		l.left = 0 // an old stretch would let a burst through
+	if now := l.clock(); l.next.Before(now.Add(-reserveFor)) || l.next.After(now.Add(maxAhead)) {
+		l.left = 0 // an old stretch would let a burst through, one far ahead is of a clock that was set back
 	}
 	if l.left == 0 {
 		start, reserved, err := l.reserve(ctx, l.step(), latest)
@@ -112,7 +116,8 @@ func (l *Rate) take(ctx context.Context, latest time.Time) (at time.Time, taken 
 }
 
 // reserve takes a stretch of time from the shared record, unless it begins after latest.
-func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time) (start time.Time, taken bool, err error) {
+func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time) (start time.Time, taken bool,
+	err error) {
 	err = change(ctx, l.records, l.name, func(r *rateRecord) bool {
 		now := l.clock()
 		start = time.UnixMicro(r.FreeFromUs)
@@ -131,4 +136,4 @@ func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time
 }
 
 // maxAhead is farther ahead than time is ever reserved.
-const maxAhead = 10 * time.Minute
+const maxAhead = time.Minute

@@ -1,4 +1,5 @@
-// A concurrency that holds over the fleet: each process holds a share of it, written in one shared record.
+// A concurrency that holds over the fleet: each process holds a share of it, written in one shared
+// record.
 
 package limit
 
@@ -89,7 +90,7 @@ func (s *Share) leave() {
 	s.hand()
 }
 
-// forget takes a waiter out of the queue, or gives back what he was handed meanwhile.
+// forget takes a waiter out of the queue, or gives back what it was handed meanwhile.
 func (s *Share) forget(mine chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +160,8 @@ func (s *Share) Renew(ctx context.Context) error {
 // write sets this process's share to want, or to what the others leave of it.
 func (s *Share) write(ctx context.Context, want int, growing bool) error {
 	var have, target int
-	// What is given back is given back here first: nobody may take it while the record says that it is free.
+	// What is given back is given back here first: nobody may take it while the record says that it
+	// is free.
 	s.mu.Lock()
 	if want < s.have {
 		s.have = max(s.used, want)
@@ -168,7 +170,10 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 	s.mu.Unlock()
 	err := change(ctx, s.records, s.name, func(r *shareRecord) bool {
 		now := s.clock()
-		maps.DeleteFunc(r.Members, func(_ string, m member) bool { return m.UntilMs <= now.UnixMilli() })
+		maps.DeleteFunc(r.Members, func(_ string, m member) bool {
+			left := time.UnixMilli(m.UntilMs).Sub(now)
+			return left <= 0 || left > 2*shareTTL // nobody writes that: the clock was set back
+		})
 		others, waiting := 0, false
 		for owner, m := range r.Members {
 			if owner != s.owner {
@@ -195,7 +200,8 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 			return true
 		}
 		before := r.Members[s.owner]
-		r.Members[s.owner] = member{Have: have, Wants: growing && have <= before.Have, UntilMs: now.Add(shareTTL).UnixMilli()}
+		r.Members[s.owner] = member{Have: have, Wants: growing &&
+			have <= before.Have, UntilMs: now.Add(shareTTL).UnixMilli()}
 		return true
 	})
 	if err != nil {

@@ -102,6 +102,7 @@ func TestBreakerCalls(t *testing.T) {
 		"just before its probe":        {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(time.Millisecond)}, after: time.Millisecond, resumed: true},
 		"at its probe":                 {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(0)}, probe: true, resumed: true},
 		"long after its probe":         {halt: partner.Halt{Halted: true, By: "another", SinceMs: 7, Code: "C", Reason: "r", ProbeAtMs: at(-time.Hour)}, probe: true, resumed: true},
+		"the clock was set back":       {halt: partner.Halt{Halted: true, By: "another", ProbeAtMs: at(time.Hour)}, probe: true, resumed: true},
 		"by a worker, without probes":  {halt: partner.Halt{Halted: true, By: "another"}, after: time.Minute, resumed: true},
 		"by an operator":               {halt: partner.Halt{Halted: true, By: partner.ByOperator}, after: time.Minute},
 		"by an operator, with a probe": {halt: partner.Halt{Halted: true, By: partner.ByOperator, ProbeAtMs: at(0)}, probe: true},
@@ -133,17 +134,103 @@ func TestBreakerCalls(t *testing.T) {
 	}
 }
 
-// A record that is known changes nothing; of one that is not, it is said whether the partner
-// turned.
+// A record that is known changes nothing, nor does an older one that comes late; of a newer one it
+// is said whether the partner turned.
 func TestBreakerLearns(t *testing.T) {
 	var b partner.Breaker
 	for i, c := range []struct {
 		halted bool
 		seq    uint64
 		turned bool
-	}{{false, 1, false}, {true, 2, true}, {false, 2, false}, {true, 3, false}, {false, 4, true}, {false, 0, false}} {
+	}{{false, 1, false}, {true, 2, true}, {false, 2, false}, {true, 3, false}, {false, 2, false}, {false, 4, true}, {true, 0, false}} {
 		if turned := b.Learn(partner.Halt{Halted: c.halted}, c.seq); turned != c.turned {
 			t.Errorf("%s: turned %v", fmt.Sprint(i, c), turned)
+		}
+	}
+}
+
+// What is read holds unless more was learned meanwhile. An older record holds when it is read twice
+// in a row: the records were made anew.
+func TestBreakerReads(t *testing.T) {
+	type read struct {
+		before, seq uint64
+		halted      bool
+		turned      bool
+	}
+	for name, c := range map[string][]read{
+		"newer":                    {{5, 6, false, true}},
+		"the same":                 {{5, 5, false, false}},
+		"learned meanwhile":        {{4, 6, false, false}},
+		"older, once":              {{5, 4, false, false}, {5, 5, true, false}},
+		"older, twice":             {{5, 2, false, false}, {5, 3, false, true}},
+		"gone":                     {{5, 0, false, false}, {5, 0, false, true}},
+		"older, and newer between": {{5, 2, false, false}, {5, 6, true, false}, {6, 2, false, false}, {6, 2, false, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b partner.Breaker
+			b.Learn(partner.Halt{Halted: true}, 5)
+			for i, r := range c {
+				if turned := b.LearnSince(r.before, partner.Halt{Halted: r.halted}, r.seq); turned != r.turned {
+					t.Errorf("read %d: turned %v", i+1, turned)
+				}
+			}
+		})
+	}
+}
+
+// A probe that finds nothing out makes five calls, and none once it has, or another process has
+// written.
+func TestProbeAgain(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	halted := partner.Halt{Halted: true, By: "a"}
+	for name, c := range map[string]struct {
+		then  func(b *partner.Breaker)
+		calls int // that it may still make
+	}{
+		"nothing is found out": {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{}) }, 4},
+		"a fault":              {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{Finding: partner.Fault}) }, 0},
+		"a good answer":        {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{Finding: partner.Good}) }, 0},
+		"another probes":       {func(b *partner.Breaker) { b.Learn(halted, 8) }, 0},
+		"what is known":        {func(b *partner.Breaker) { b.Learn(halted, 7) }, 4},
+		"resumed":              {func(b *partner.Breaker) { b.Learn(partner.Halt{}, 8) }, 0},
+	} {
+		var b partner.Breaker
+		b.Learn(halted, 7)
+		if b.ProbeAgain() {
+			t.Errorf("%s: a probe that was not begun goes on", name)
+		}
+		b.Probes()
+		c.then(&b)
+		n := 0
+		for ; n < 10 && b.ProbeAgain(); n++ {
+		}
+		if n != c.calls {
+			t.Errorf("%s: %d further calls, want %d", name, n, c.calls)
+		}
+	}
+}
+
+// Only what a worker has halted, and what is not to be probed anyway, is probed at once.
+func TestRepaired(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	in := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
+	for name, c := range map[string]struct {
+		halt partner.Halt
+		ok   bool
+	}{
+		"open":              {halt: partner.Halt{}},
+		"by a worker":       {halt: partner.Halt{Halted: true, By: "a", Code: "C", SinceMs: 7, ProbeAtMs: in(time.Minute)}, ok: true},
+		"to be probed now":  {halt: partner.Halt{Halted: true, By: "a", ProbeAtMs: in(0)}},
+		"without a probe":   {halt: partner.Halt{Halted: true, By: "a"}, ok: true},
+		"by an operator":    {halt: partner.Halt{Halted: true, By: partner.ByOperator}},
+		"resumed meanwhile": {halt: partner.Halt{By: "a", ProbeAtMs: in(time.Minute)}},
+	} {
+		want := c.halt
+		if c.ok {
+			want.ProbeAtMs = in(0)
+		}
+		if next, ok := partner.Repaired(now, c.halt); next != want || ok != c.ok {
+			t.Errorf("%s: %+v, %v", name, next, ok)
 		}
 	}
 }

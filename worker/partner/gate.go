@@ -1,12 +1,12 @@
 // Gate: whether a call for a partner may go out now, over the whole fleet.
 
-// Package partner keeps a fleet from harm at the gateway: a partner whose settings are at fault is
-// not asked for, and the others are asked for at no more than their rate and concurrency. It knows
-// no gateway and no messages.
+// Package partner keeps a fleet from doing harm at the gateway: it makes no calls for a partner
+// whose settings are wrong, and keeps the calls for the others within their rate and concurrency.
+// It knows no gateway and no messages.
 //
-//	Halted ──► Enter: concurrency, then rate ──► the call, each further one after Pace ──► Note ──► leave
+//	Try, or else Turn: halt, then concurrency, then rate ──► the call ──► Note ──► leave
 //
-// What is decided about halts is in [Breaker]; [Gate] shares it with the fleet by records.
+// [Breaker] decides about halts; [Gate] shares them with the fleet through records.
 package partner
 
 import (
@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,7 +44,14 @@ type Options struct {
 	Records  Records
 	Owner    string           // this process, unique in the fleet
 	Clock    func() time.Time // which the fleet shares; time.Now when nil
-	Logger   *slog.Logger     // discarded when nil
+	// Resumed is called when a partner need not be waited for any more, whoever has seen to that:
+	// it is no longer halted, its probe may go at once, or its key was repaired. It may block for a
+	// moment, and is called by many goroutines; may be nil.
+	Resumed func(partner string)
+	// Foreign is called with each halt that cannot be read; nil: it is
+	// logged.
+	Foreign func(name string, err error)
+	Logger  *slog.Logger // discarded when nil
 }
 
 // Gate holds the fleet to its limits and lets nobody ask for a halted partner. It is safe for
@@ -52,9 +60,11 @@ type Gate struct {
 	o      Options
 	rates  map[string]*limit.Rate
 	shares map[string]*limit.Share
+	alones map[string]chan struct{} // hold one token each: who has it looks at a halted partner, or probes it
 
 	mu       sync.Mutex // guards the Breakers, not the map; never held over I/O
 	breakers map[string]*Breaker
+	said     map[string]time.Time // when trouble of a kind was logged; guarded by mu, too
 }
 
 // Bounds of waits.
@@ -68,12 +78,23 @@ func New(o Options) *Gate {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Resumed == nil {
+		o.Resumed = func(string) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gate{o: o, rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{}, breakers: map[string]*Breaker{}}
+	if o.Foreign == nil {
+		log := o.Logger
+		o.Foreign = func(name string, err error) {
+			partner, _, _ := strings.Cut(name, ".")
+			log.Error("halt record not understood", "partner", partner, "err", err)
+		}
+	}
+	g := &Gate{o: o, rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{},
+		alones: map[string]chan struct{}{}, breakers: map[string]*Breaker{}, said: map[string]time.Time{}}
 	for _, p := range o.Partners {
-		g.breakers[p] = &Breaker{}
+		g.breakers[p], g.alones[p] = &Breaker{}, make(chan struct{}, 1)
 	}
 	for p, l := range o.Limits {
 		if l.Rate > 0 {
@@ -86,54 +107,11 @@ func New(o Options) *Gate {
 	return g
 }
 
-// Halted reports whether the partner is halted, and after how long it may be tried. While it is,
-// one call a minute is let through, by whichever process writes that down first.
-func (g *Gate) Halted(ctx context.Context, partner string) (after time.Duration, halted bool) {
-	b := g.breakers[partner]
-	if b == nil {
-		return 0, false
-	}
-	g.mu.Lock()
-	after, probe := b.Call(g.o.Clock())
-	g.mu.Unlock()
-	if probe == nil {
-		return after, after > 0
-	}
-	if err := g.write(ctx, partner, probe); err != nil {
-		return retryWrite, true // another process does it, or the record cannot be written
-	}
-	g.o.Logger.Info("partner probed", "partner", partner)
-	return 0, false
-}
+// noteTime bounds how long Note takes.
+const noteTime = 2 * time.Second
 
-// Enter waits for a call's turn within the partner's concurrency and rate, until ctx ends. Where
-// the rate would keep it for too long it takes no turn and gives how long that would be. After an
-// error a limit could not be kept, and no call may be made. Otherwise leave is not nil: call it
-// when the call and those that follow it have ended.
-func (g *Gate) Enter(ctx context.Context, partner string) (leave func(), after time.Duration, err error) {
-	leave = func() {}
-	if s := g.shares[partner]; s != nil {
-		if leave, err = s.Enter(ctx); err != nil {
-			return nil, 0, err
-		}
-	}
-	if after, err = g.Pace(ctx, partner, longestRateWait); err != nil || after > 0 {
-		leave()
-		return nil, after, err
-	}
-	return leave, 0, nil
-}
-
-// Pace waits for the turn of a further call within the partner's rate. When that would be later
-// than most from now, it takes no turn and gives how long it would have been.
-func (g *Gate) Pace(ctx context.Context, partner string, most time.Duration) (after time.Duration, err error) {
-	if r := g.rates[partner]; r != nil {
-		return r.Wait(ctx, most)
-	}
-	return 0, nil
-}
-
-// Note takes in what a run came to, which may halt the partner or resume it.
+// Note takes in what a run came to, which may halt the partner or resume it. That is written within
+// noteTime, also where ctx has ended.
 func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	b := g.breakers[partner]
 	if b == nil {
@@ -145,13 +123,16 @@ func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	if w == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
 	switch err := g.write(ctx, partner, w); {
 	case errors.Is(err, record.ErrConflict): // another process has seen to it
 	case err != nil:
-		g.o.Logger.Warn("halt not written", "partner", partner, "halted", w.Halt.Halted, "err", err)
+		g.warn("halt not written", "partner", partner, "halted", w.Halt.Halted, "err", err)
 	case w.Halt.Halted:
 		g.o.Logger.Error("partner halted", "partner", partner, "code", r.Code,
-			"hint", "correct its key, contract or permission; one query a minute finds out, or protocolq partner resume")
+			"hint", "correct its key, contract or permission; one query a minute finds out, or protocolq partner "+
+				"resume")
 	default:
 		g.o.Logger.Info("partner is asked for again", "partner", partner)
 	}
@@ -163,19 +144,44 @@ func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 	if err != nil {
 		return err
 	}
-	seq, err := g.o.Records.Put(ctx, nameOf(partner), data, record.Terms{Expect: w.Seq})
+	seq, err := g.o.Records.Put(ctx, nameOf(partner), data, w.Seq)
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	turned := g.breakers[partner].LearnSince(w.Seq, w.Halt, seq)
-	g.mu.Unlock()
-	g.turned(turned, partner, w.Halt)
+	g.take(partner, w.Halt, func(b *Breaker) bool { return b.LearnSince(w.Seq, w.Halt, seq) })
 	return nil
 }
 
-func (g *Gate) turned(turned bool, partner string, h Halt) {
+// sayEvery is for how long trouble of a kind is not said again.
+const sayEvery = 30 * time.Second
+
+// warn says now and then what does not work: where the records are away, for all partners.
+func (g *Gate) warn(what string, args ...any) {
+	g.mu.Lock()
+	now := time.Now()
+	due := now.Sub(g.said[what]) >= sayEvery
+	if due {
+		g.said[what] = now
+	}
+	g.mu.Unlock()
+	if due {
+		g.o.Logger.Warn("records of partners in trouble", append([]any{"what", what}, args...)...)
+	}
+}
+
+// take lets the partner's Breaker learn a halt, and says so to whom it concerns.
+func (g *Gate) take(partner string, h Halt, learn func(*Breaker) (turned bool)) {
+	b := g.breakers[partner]
+	g.mu.Lock()
+	was := b.halt
+	turned := learn(b)
+	sooner := soonerThan(was, b.halt)
+	g.mu.Unlock()
 	if turned {
-		g.o.Logger.Warn("partner halt changed", "partner", partner, "halted", h.Halted, "by", h.By, "code", h.Code)
+		g.o.Logger.Warn("partner halt changed", "partner", partner, "halted", h.Halted, "by", h.By, "who", h.Who,
+			"code", h.Code, "reason", h.Reason)
+	}
+	if sooner {
+		g.o.Resumed(partner)
 	}
 }

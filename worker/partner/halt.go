@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"protocolq/worker/record"
 )
@@ -17,9 +19,35 @@ type Halt struct {
 	Halted    bool   `json:"halted"`
 	SinceMs   int64  `json:"since_ms,omitempty"` // unix ms
 	By        string `json:"by,omitempty"`       // a worker, or ByOperator
+	Who       string `json:"who,omitempty"`      // which operator, as user@host
 	Code      string `json:"code,omitempty"`     // the gateway's, that led to it
 	Reason    string `json:"reason,omitempty"`
 	ProbeAtMs int64  `json:"probe_at_ms,omitempty"` // unix ms when one call is let through to see; 0: none ever is
+}
+
+// mostReason bounds what is said of a reason in an answer.
+const mostReason = 200
+
+// Words say who halted the partner, since when and why; "" where nobody has.
+func (h Halt) Words() string {
+	if !h.Halted {
+		return ""
+	}
+	who := "worker " + h.By
+	if h.By == ByOperator {
+		who = strings.TrimSpace(ByOperator + " " + h.Who)
+	}
+	text := "halted by " + who
+	if h.SinceMs > 0 {
+		text += " at " + time.UnixMilli(h.SinceMs).UTC().Format(time.RFC3339)
+	}
+	if h.Code != "" {
+		text += ", " + h.Code
+	}
+	if h.Reason != "" {
+		text += ": " + h.Reason[:min(len(h.Reason), mostReason)]
+	}
+	return strings.ToValidUTF8(text, "")
 }
 
 // HaltRecord is the name of a partner's halt among its records, "<partner>.halt".
@@ -46,10 +74,7 @@ func WriteHalt(ctx context.Context, s record.Store, partner string, h Halt) erro
 func nameOf(partner string) string { return partner + "." + HaltRecord }
 
 func decodeHalt(data []byte) (h Halt, err error) {
-	if len(data) == 0 {
-		return Halt{}, nil
-	}
-	if err := json.Unmarshal(data, &h); err != nil {
+	if err := record.Decode(data, &h); err != nil {
 		return Halt{}, fmt.Errorf("read halt: %w", err)
 	}
 	return h, nil

@@ -14,6 +14,16 @@ import (
 	"protocolq/worker/record"
 )
 
+// enter takes a turn, which must be given.
+func enter(t *testing.T, g *partner.Gate, id string) (leave func()) {
+	t.Helper()
+	turn, err := g.Turn(t.Context(), id)
+	if err != nil || turn.Leave == nil {
+		t.Fatalf("%+v, %v", turn, err)
+	}
+	return turn.Leave
+}
+
 // Two processes keep to a partner's concurrency together, and the other partner has none.
 func TestGatesShareTheirConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -23,26 +33,16 @@ func TestGatesShareTheirConcurrency(t *testing.T) {
 		a, b := newGate(t, &m, "a", &j, limits), newGate(t, &m, "b", &j, limits)
 		var leaves []func()
 		for _, g := range []*partner.Gate{a, b} {
-			leave, after, err := g.Enter(t.Context(), one)
-			if err != nil || after != 0 {
-				t.Fatal(after, err)
-			}
-			leaves = append(leaves, leave)
+			leaves = append(leaves, enter(t, g, one))
 		}
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, _, err := b.Enter(short, one); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := b.Turn(short, one); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a third call: %v", err)
 		}
-		if leave, after, err := b.Enter(t.Context(), two); err != nil || after != 0 || leave == nil {
-			t.Errorf("the other partner: %v, %v", after, err)
-		}
+		enter(t, b, two) // the other partner
 		leaves[1]()
-		leave, after, err := b.Enter(t.Context(), one)
-		if err != nil || after != 0 {
-			t.Errorf("after one has left: %v, %v", after, err)
-		}
-		leave()
+		enter(t, b, one)() // after one has left
 		leaves[0]()
 	})
 }
@@ -57,36 +57,23 @@ func TestGateKeepsTheRate(t *testing.T) {
 		begun := time.Now()
 		var leaves []func()
 		for range 3 {
-			leave, after, err := g.Enter(t.Context(), one)
-			if err != nil || after != 0 {
-				t.Fatal(after, err)
-			}
-			leaves = append(leaves, leave)
+			leaves = append(leaves, enter(t, g, one))
 		}
 		if took := time.Since(begun); took != time.Second {
 			t.Errorf("three calls began within %v, want 1 s", took)
-		}
-		if after, err := g.Pace(t.Context(), one, 400*time.Millisecond); err != nil || after <= 400*time.Millisecond || after > 500*time.Millisecond {
-			t.Errorf("a further call within 400 ms: not for %v, %v", after, err)
-		}
-		if after, err := g.Pace(t.Context(), one, time.Second); err != nil || after != 0 {
-			t.Errorf("a further call within a second: not for %v, %v", after, err)
-		}
-		if after, err := g.Pace(t.Context(), two, 0); err != nil || after != 0 {
-			t.Errorf("without a rate: not for %v, %v", after, err)
 		}
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		refused := 0
 		for range 27 { // the places that are left: 20 turns in 10 s, then they are refused
 			all.Go(func() {
-				_, after, err := g.Enter(t.Context(), one)
+				turn, err := g.Turn(t.Context(), one)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
 					t.Error(err)
 				}
-				if after > 0 {
+				if turn.After > 0 {
 					refused++
 				}
 			})
@@ -97,8 +84,8 @@ func TestGateKeepsTheRate(t *testing.T) {
 		}
 		for range refused { // those who were refused have given their places back
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			if _, after, err := g.Enter(ctx, one); err != nil || after != 0 {
-				t.Errorf("not for %v, %v", after, err)
+			if turn, err := g.Turn(ctx, one); err != nil || turn.Leave == nil {
+				t.Errorf("%+v, %v", turn, err)
 			}
 			cancel()
 		}

@@ -27,8 +27,8 @@ func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
 			return
 		}
 		partner, _, _ := strings.Cut(r.Name, ".")
-		if b := g.breakers[partner]; b != nil {
-			g.learn(partner, r, func(h Halt) bool { return b.Learn(h, r.Seq) })
+		if g.breakers[partner] != nil {
+			g.learn(partner, r, func(b *Breaker, h Halt) bool { return b.Learn(h, r.Seq) })
 		}
 	})
 	if err != nil {
@@ -54,7 +54,8 @@ func (g *Gate) refresh(ctx context.Context) error {
 			faults = append(faults, err)
 			continue
 		}
-		g.learn(p, r, func(h Halt) bool { return b.LearnSince(before, h, r.Seq) })
+		g.learn(p, r, func(b *Breaker, h Halt) bool { return b.LearnSince(before, h, r.Seq) })
+		faults = append(faults, g.mend(ctx, p, r))
 	}
 	return errors.Join(faults...)
 }
@@ -79,25 +80,48 @@ func (g *Gate) tend(ctx context.Context, refresh bool) {
 	defer cancel()
 	for p, s := range g.shares {
 		if err := s.Renew(within); err != nil && ctx.Err() == nil {
-			g.o.Logger.Warn("share of calls not renewed", "partner", p, "err", err)
+			g.warn("share of calls not renewed", "partner", p, "err", err)
 		}
 	}
 	if refresh {
 		if err := g.refresh(within); err != nil && ctx.Err() == nil {
-			g.o.Logger.Warn("halts not read", "err", err)
+			g.warn("halts not read", "err", err)
 		}
 	}
 }
 
-// learn reads a halt record and takes it in.
-func (g *Gate) learn(partner string, r record.Record, take func(Halt) (turned bool)) {
-	h, err := decodeHalt(r.Data)
-	if err != nil {
-		g.o.Logger.Error("halt record not understood", "partner", partner, "err", err)
-		return
+// unknownFor is how long who knows of no halt leaves one that cannot be read to those who do.
+const unknownFor = time.Minute
+
+// mend writes over a halt that nobody can read what is known here of the partner. Were it left, it
+// would be read again and again, and who comes anew would know of no halt.
+func (g *Gate) mend(ctx context.Context, partner string, r record.Record) error {
+	_, err := decodeHalt(r.Data)
+	if err == nil {
+		return nil
 	}
 	g.mu.Lock()
-	turned := take(h)
+	known, seq := g.breakers[partner].halt, g.breakers[partner].seq
 	g.mu.Unlock()
-	g.turned(turned, partner, h)
+	now, patience := time.Now(), time.Duration(0)
+	if seq == 0 {
+		patience = unknownFor
+	}
+	if now.Sub(r.Time).Abs() < patience || r.Left(err, now.Add(-patience)) {
+		return nil
+	}
+	if err := g.write(ctx, partner, &Write{known, r.Seq}); !errors.Is(err, record.ErrConflict) {
+		return err
+	}
+	return nil // another has
+}
+
+// learn reads a halt record and takes it in. One that cannot be read changes nothing here.
+func (g *Gate) learn(partner string, r record.Record, learn func(*Breaker, Halt) (turned bool)) {
+	h, err := decodeHalt(r.Data)
+	if err != nil {
+		g.o.Foreign(r.Name, err)
+		return
+	}
+	g.take(partner, h, func(b *Breaker) bool { return learn(b, h) })
 }

@@ -1,53 +1,66 @@
-// How a stream or consumer that is there differs from the declared one.
+// How a stream or consumer that is there differs from the declared one, in every field.
 
 package provision
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// differences collects settings that are not as declared.
-type differences []Difference
+// Fields that are not compared: names, words for people, and where the servers keep it, which is
+// for those to say who run them. All others are, also those that a later client library knows.
+var (
+	streamAside   = []string{"name", "description", "placement", "metadata", "template_owner"}
+	consumerAside = []string{"name", "durable_name", "description", "metadata", "filter_subject"}
+)
 
-func differ[T comparable](d *differences, setting string, have, want T) {
-	if have != want {
-		*d = append(*d, Difference{Setting: setting, Have: fmt.Sprint(have), Declared: fmt.Sprint(want)})
+// CompareStreams lists what is other than declared in a stream that is there.
+func CompareStreams(have, want jetstream.StreamConfig) []Difference {
+	if want.Duplicates == 0 {
+		want.Duplicates = have.Duplicates // the server's own
 	}
+	return compare(have, want, streamAside)
 }
 
-func compareStreams(have, want jetstream.StreamConfig) []Difference {
-	var d differences
-	differ(&d, "subjects", list(have.Subjects), list(want.Subjects))
-	differ(&d, "retention", have.Retention, want.Retention)
-	differ(&d, "discard", have.Discard, want.Discard)
-	differ(&d, "discard_new_per_subject", have.DiscardNewPerSubject, want.DiscardNewPerSubject)
-	differ(&d, "storage", have.Storage, want.Storage)
-	differ(&d, "num_replicas", have.Replicas, want.Replicas)
-	differ(&d, "max_bytes", have.MaxBytes, want.MaxBytes)
-	differ(&d, "max_age", have.MaxAge, want.MaxAge)
-	differ(&d, "max_msgs_per_subject", unlimited(have.MaxMsgsPerSubject), unlimited(want.MaxMsgsPerSubject))
-	if want.Duplicates != 0 {
-		differ(&d, "duplicate_window", have.Duplicates, want.Duplicates)
-	}
-	differ(&d, "allow_msg_ttl", have.AllowMsgTTL, want.AllowMsgTTL)
-	differ(&d, "allow_direct", have.AllowDirect, want.AllowDirect)
-	differ(&d, "republish", republish(have.RePublish), republish(want.RePublish))
-	return d
+// CompareConsumers is the same of a consumer.
+func CompareConsumers(have, want jetstream.ConsumerConfig) []Difference {
+	have.FilterSubjects, want.FilterSubjects = filters(have), filters(want)
+	return compare(have, want, consumerAside)
 }
 
-func compareConsumers(have, want jetstream.ConsumerConfig) []Difference {
-	var d differences
-	differ(&d, "filter_subjects", list(filters(have)), list(filters(want)))
-	differ(&d, "ack_policy", have.AckPolicy, want.AckPolicy)
-	differ(&d, "ack_wait", have.AckWait, want.AckWait)
-	differ(&d, "max_deliver", have.MaxDeliver, want.MaxDeliver)
-	differ(&d, "max_ack_pending", have.MaxAckPending, want.MaxAckPending)
-	differ(&d, "max_waiting", have.MaxWaiting, want.MaxWaiting)
-	return d
+// compare compares two structs of settings field by field, by what the API calls each.
+func compare[T any](have, want T, aside []string) (all []Difference) {
+	h, w := reflect.ValueOf(have), reflect.ValueOf(want)
+	for i := range h.NumField() {
+		setting, _, _ := strings.Cut(h.Type().Field(i).Tag.Get("json"), ",")
+		if slices.Contains(aside, setting) {
+			continue
+		}
+		if a, b := inWords(setting, h.Field(i)), inWords(setting, w.Field(i)); a != b {
+			all = append(all, Difference{Setting: setting, Have: a, Declared: b})
+		}
+	}
+	return all
+}
+
+// fixed reports whether something differs that no server changes in a stream that is there. Such a
+// stream is left as it is: half a change would be no declared stream either.
+func fixed(have, want jetstream.StreamConfig) bool {
+	queue := have.Retention == jetstream.WorkQueuePolicy || want.Retention == jetstream.WorkQueuePolicy
+	return have.Storage != want.Storage ||
+		have.Retention != want.Retention && queue ||
+		have.Sealed && !want.Sealed ||
+		have.DenyDelete && !want.DenyDelete ||
+		have.DenyPurge && !want.DenyPurge ||
+		have.AllowMsgTTL && !want.AllowMsgTTL ||
+		have.AllowMsgSchedules && !want.AllowMsgSchedules ||
+		have.AllowMsgCounter != want.AllowMsgCounter ||
+		have.PersistMode != want.PersistMode
 }
 
 // filters are a consumer's filter subjects; the server moves a single one into the older field.
@@ -58,23 +71,41 @@ func filters(c jetstream.ConsumerConfig) []string {
 	return c.FilterSubjects
 }
 
+// unbounded are the settings of which 0 and -1 are two spellings of no bound.
+var unbounded = []string{"max_consumers", "max_msgs", "max_bytes", "max_msgs_per_subject", "max_msg_size"}
+
+// inWords spells a setting, equal ones alike.
+func inWords(setting string, v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case *jetstream.RePublish:
+		if x != nil && !x.HeadersOnly {
+			return x.Source + " to " + x.Destination
+		}
+	case []string:
+		return list(x)
+	case fmt.Stringer: // an age, a policy
+		if v.Kind() != reflect.Pointer {
+			return x.String()
+		}
+	}
+	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil(), v.Kind() == reflect.Slice && v.Len() == 0:
+		return "none"
+	case v.CanInt() && v.Int() == 0 && slices.Contains(unbounded, setting):
+		return "-1"
+	case v.Kind() == reflect.Pointer, v.Kind() == reflect.Slice, v.Kind() == reflect.Struct:
+		var text strings.Builder
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false) // a > is a token of subjects
+		if e.Encode(v.Interface()) == nil {
+			return strings.TrimSpace(text.String())
+		}
+	}
+	return fmt.Sprint(v.Interface())
+}
+
 func list(s []string) string {
 	s = slices.Clone(s)
 	slices.Sort(s)
 	return strings.Join(s, " ")
-}
-
-// unlimited maps the two spellings of no limit to one.
-func unlimited(n int64) int64 {
-	if n == 0 {
-		return -1
-	}
-	return n
-}
-
-func republish(r *jetstream.RePublish) string {
-	if r == nil {
-		return "none"
-	}
-	return r.Source + " to " + r.Destination
 }

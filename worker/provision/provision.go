@@ -1,14 +1,12 @@
-// The streams and consumers that a fleet needs, as declared, and how they are made.
+// How the streams and consumers that a fleet needs are made, and what differs from them.
 
 // Package provision declares the streams and consumers of a fleet and makes
-// them. A running worker needs none of its rights: provisioning is done once,
-// by its own user, and again whenever the declaration changes.
+// them. A running worker does not need the rights for that: provisioning is done
+// once, by a user of its own, and again whenever the declaration changes.
 package provision
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,17 +16,23 @@ import (
 
 // Options say how a fleet is laid out. The zero value is one server on its own.
 type Options struct {
-	Names      messages.Names
-	Replicas   int           // 1; 3 in a cluster
-	AckWait    time.Duration // 12 s: how long a worker may be silent about a request
-	StateBytes int64         // 1 GiB: room for the records of keys, about 500 bytes each
-	Update     bool          // change what differs, where the server allows it
+	Names messages.Names
+	// Replicas are the copies of each stream: 1 on a server alone, 3 in a cluster. 0 leaves them as
+	// they are; a stream that is made then has as many as those that are there, or 1.
+	Replicas int
+	AckWait  time.Duration // 12 s: how long what a worker or a recorder takes may be unacknowledged
+	// JournalBytes is the room of the workers' log: twice what waits, is under way and is
+	// remembered, and 64 MiB. At 80 % of it no call begins, at 90 % no query is taken. 0 leaves it
+	// as it is; 1 GiB when it is made.
+	JournalBytes int64
+	// Readers are given consumers of their own.
+	Readers Readers
+	// Update changes what differs, where the server allows it.
+	Update bool
+	// Less lets Update take from streams what they may hold, too: copies, bytes, messages, age.
+	// Without it that stays, and is reported.
+	Less bool
 }
-
-const (
-	mib = 1 << 20
-	day = 24 * time.Hour
-)
 
 func (o *Options) defaults() {
 	if o.Replicas <= 0 {
@@ -37,74 +41,9 @@ func (o *Options) defaults() {
 	if o.AckWait <= 0 {
 		o.AckWait = 12 * time.Second
 	}
-	if o.StateBytes <= 0 {
-		o.StateBytes = 1 << 30
+	if o.JournalBytes <= 0 {
+		o.JournalBytes = 1 << 30
 	}
-}
-
-// Streams declares the streams. MaxAge stays 0 where a message is work in
-// progress: the server would delete it silently.
-func Streams(o Options) []jetstream.StreamConfig {
-	o.defaults()
-	n := o.Names
-	all := []jetstream.StreamConfig{
-		{Name: n.Stream(messages.Requests), Subjects: n.Captures(messages.Requests),
-			Description: "queries that wait for their answer", Retention: jetstream.WorkQueuePolicy,
-			Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute},
-		{Name: n.Stream(messages.Waiting), Subjects: n.Captures(messages.Waiting),
-			Description: "submitted queries that wait for a cool-down or a halted partner", Retention: jetstream.WorkQueuePolicy,
-			Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute},
-		{Name: n.Stream(messages.Partners), Subjects: n.Captures(messages.Partners),
-			Description: "what the fleet shares about a partner", Discard: jetstream.DiscardNew, MaxBytes: 16 * mib,
-			MaxMsgsPerSubject: 1, AllowDirect: true,
-			RePublish: &jetstream.RePublish{Source: n.Captures(messages.Partners)[0], Destination: n.Changed("{{wildcard(1)}}.{{wildcard(2)}}")}},
-		{Name: n.Stream(messages.State), Subjects: n.Captures(messages.State),
-			Description: "one record per key", Discard: jetstream.DiscardNew, MaxBytes: o.StateBytes,
-			MaxMsgsPerSubject: 1, AllowMsgTTL: true, AllowDirect: true,
-			RePublish: &jetstream.RePublish{Source: n.StateAll(), Destination: n.Changed("{{wildcard(1)}}")}},
-		{Name: n.Stream(messages.Replies), Subjects: n.Captures(messages.Replies),
-			Description: "durable replies", Discard: jetstream.DiscardNew, MaxBytes: 256 * mib, MaxAge: 7 * day,
-			MaxMsgsPerSubject: 100_000, DiscardNewPerSubject: true, Duplicates: 10 * time.Minute, AllowDirect: true},
-		{Name: n.Stream(messages.Events), Subjects: n.Captures(messages.Events),
-			Description: "one event per run of the gateway, personal fields masked", Discard: jetstream.DiscardOld,
-			MaxBytes: 256 * mib, MaxAge: 7 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
-		{Name: n.Stream(messages.Log), Subjects: n.Captures(messages.Log),
-			Description: "lines of the query log that no recorder has taken yet", Retention: jetstream.WorkQueuePolicy,
-			Discard: jetstream.DiscardNew, MaxBytes: 512 * mib, Duplicates: 10 * time.Minute},
-		{Name: n.Stream(messages.Dead), Subjects: n.Captures(messages.Dead),
-			Description: "what could not be answered, with the reason", Discard: jetstream.DiscardNew,
-			MaxBytes: 64 * mib, MaxAge: 90 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
-	}
-	for i := range all {
-		all[i].Storage, all[i].Replicas = jetstream.FileStorage, o.Replicas
-	}
-	return all
-}
-
-// Consumer is a durable consumer and the stream that it reads.
-type Consumer struct {
-	Stream string
-	Config jetstream.ConsumerConfig
-}
-
-// Consumers declares the consumers. A backlog of submitted queries has one of
-// its own, so that it never holds up an asker who waits; queries that wait have
-// no bound on how many are out at once, because each is held back by the server
-// until its time has come.
-func Consumers(o Options) []Consumer {
-	o.defaults()
-	all := []Consumer{
-		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerAsked, MaxAckPending: 50_000}},
-		{o.Names.Stream(messages.Requests), jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: 50_000}},
-		{o.Names.Stream(messages.Waiting), jetstream.ConsumerConfig{Durable: messages.ConsumerWaiting, MaxAckPending: -1}},
-		{o.Names.Stream(messages.Log), jetstream.ConsumerConfig{Durable: messages.ConsumerRecorder, MaxAckPending: 20_000}},
-	}
-	for i := range all {
-		c := &all[i].Config
-		c.FilterSubjects = o.Names.Filter(c.Durable)
-		c.AckPolicy, c.AckWait, c.MaxDeliver, c.MaxWaiting = jetstream.AckExplicitPolicy, o.AckWait, -1, 2048
-	}
-	return all
 }
 
 // Report says what Apply found and did, one line per stream and consumer.
@@ -117,6 +56,8 @@ type Item struct {
 	Name        string       `json:"name"`
 	Action      Action       `json:"action"`
 	Differences []Difference `json:"differences,omitempty"`
+	// Remove is a command of the NATS CLI that removes what nothing uses any more.
+	Remove string `json:"remove,omitempty"`
 }
 
 // Action is what was done about an item.
@@ -126,8 +67,12 @@ type Action string
 const (
 	Created Action = "created"
 	AsIs    Action = "as declared"
-	Differs Action = "differs"
+	Differs Action = "differs" // also after it was made or changed: see Difference.Changed
 	Updated Action = "updated"
+	Carried Action = "carried over"         // a record, into the stream that it is in now
+	Unused  Action = "used no more"         // a stream of an earlier version, see Item.Remove
+	Foreign Action = "answers in our place" // a stream of somebody else
+	Anew    Action = "must be made anew"    // a stream with a setting that no server changes; it stays as it is
 )
 
 // Difference is one setting that is not as declared.
@@ -135,80 +80,49 @@ type Difference struct {
 	Setting  string `json:"setting"`
 	Have     string `json:"have"`
 	Declared string `json:"declared"`
+	Changed  bool   `json:"changed,omitempty"` // it was, and is as declared now
 }
 
 // Differs reports whether anything is left that is not as declared.
 func (r Report) Differs() bool {
 	for _, i := range r.Items {
-		if i.Action == Differs {
+		switch i.Action {
+		case Differs, Foreign, Anew:
 			return true
 		}
 	}
 	return false
 }
 
-// Apply makes what is missing and reports what differs; with o.Update it
-// changes that, too. Doing it again changes nothing.
-func Apply(ctx context.Context, js jetstream.JetStream, o Options) (Report, error) {
-	var r Report
-	for _, want := range Streams(o) {
-		item, err := applyStream(ctx, js, want, o.Update)
-		if err != nil {
-			return r, fmt.Errorf("stream %s: %w", want.Name, err)
-		}
-		r.Items = append(r.Items, item)
+// Apply makes what is missing and reports what differs; with o.Update it changes that, too. Doing
+// it again changes nothing. Where the streams of an earlier version are there it takes over from
+// them, see [ErrWaiting] and [ErrTakeOver], and reports which of them are used no more.
+func Apply(ctx context.Context, js jetstream.JetStream, o Options) (r Report, err error) {
+	old, err := findRetired(ctx, js, o)
+	if err != nil {
+		return r, err
 	}
-	for _, want := range Consumers(o) {
-		item, err := applyConsumer(ctx, js, want.Stream, want.Config, o.Update)
-		if err != nil {
-			return r, fmt.Errorf("consumer %s of %s: %w", want.Config.Durable, want.Stream, err)
-		}
-		r.Items = append(r.Items, item)
+	if err := CheckServer(js.Conn()); err != nil {
+		return r, err
 	}
-	return r, nil
-}
-
-func applyStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, update bool) (Item, error) {
-	item := Item{Name: want.Name}
-	have, err := js.Stream(ctx, want.Name)
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		item.Action = Created
-		_, err = js.CreateStream(ctx, want)
-		return item, err
-	case err != nil:
-		return item, err
+	if err := old.narrow(ctx); err != nil {
+		return Report{old.held()}, err
 	}
-	item.settle(compareStreams(have.CachedInfo().Config, want))
-	if item.Action == Differs && update {
-		item.Action = Updated
-		_, err = js.UpdateStream(ctx, want)
+	if err := r.apply(ctx, js, o); err != nil {
+		return r, err
 	}
-	return item, err
-}
-
-func applyConsumer(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig, update bool) (Item, error) {
-	item := Item{Name: stream + " > " + want.Durable}
-	have, err := js.Consumer(ctx, stream, want.Durable)
-	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		item.Action = Created
-		_, err = js.CreateConsumer(ctx, stream, want)
-		return item, err
-	case err != nil:
-		return item, err
+	foreign, err := FindForeign(ctx, js, o.Names)
+	r.Items = append(r.Items, foreign...)
+	if err != nil {
+		return r, err
 	}
-	item.settle(compareConsumers(have.CachedInfo().Config, want))
-	if item.Action == Differs && update {
-		item.Action = Updated
-		_, err = js.UpdateConsumer(ctx, stream, want)
+	carried, err := old.carry(ctx)
+	r.Items = append(r.Items, carried...)
+	if err == nil {
+		err = old.empty(ctx) // until they were narrowed they took queries
 	}
-	return item, err
-}
-
-func (i *Item) settle(d []Difference) {
-	i.Action, i.Differences = AsIs, d
-	if len(d) > 0 {
-		i.Action = Differs
+	if err == nil { // else nobody is to remove them yet
+		r.Items = append(r.Items, old.items...)
 	}
+	return r, err
 }

@@ -6,36 +6,34 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
+	"protocolq/worker/natstest"
 	"protocolq/worker/provision"
 )
 
 func start(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("server not ready")
-	}
-	nc, err := nats.Connect("", nats.InProcessServer(srv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	_, js := natstest.JetStream(t)
+	return js
+}
+
+// serve is a server of one test, with JetStream.
+func serve(t *testing.T, o *server.Options) *server.Server {
+	t.Helper()
+	o.JetStream = true
+	return natstest.Serve(t, *o)
+}
+
+func connect(t *testing.T, srv *server.Server) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(natstest.Connect(t, srv))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +72,7 @@ func actions(r provision.Report) map[string]provision.Action {
 func TestApplyMakesEverythingOnce(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	first := apply(t, js, o)
-	if len(first.Items) != len(provision.Streams(o))+len(provision.Consumers(o)) || first.Differs() {
+	if len(first.Items) != len(messages.Kinds())+len(provision.Consumers(o)) || first.Differs() {
 		t.Errorf("%+v", first)
 	}
 	for _, i := range first.Items {
@@ -97,31 +95,31 @@ func TestApplyMakesEverythingOnce(t *testing.T) {
 func TestDeclaredRules(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
-	config := func(k messages.Kind) jetstream.StreamConfig {
+	for _, k := range messages.Kinds() {
 		s, err := js.Stream(t.Context(), o.Names.Stream(k))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.CachedInfo().Config
-	}
-	state, requests := config(messages.State), config(messages.Requests)
-	if state.MaxMsgsPerSubject != 1 || !state.AllowMsgTTL || !state.AllowDirect || state.Discard != jetstream.DiscardNew || state.RePublish == nil {
-		t.Errorf("records: %+v", state)
-	}
-	if requests.Retention != jetstream.WorkQueuePolicy || requests.Discard != jetstream.DiscardNew {
-		t.Errorf("requests: %+v", requests)
-	}
-	if e := config(messages.Events); e.Discard != jetstream.DiscardOld {
-		t.Errorf("an absent reader of events would stop the fleet: %+v", e)
-	}
-	for _, c := range []jetstream.StreamConfig{state, requests} {
-		if c.MaxAge != 0 {
-			t.Errorf("%s: work in progress is deleted after %v", c.Name, c.MaxAge)
+		c := s.CachedInfo().Config
+		if c.Storage != jetstream.FileStorage || c.MaxBytes <= 0 || c.Description == "" || !slices.Equal(c.Subjects, o.Names.Captures(k)) {
+			t.Errorf("%s: %+v", k, c)
 		}
-	}
-	for _, want := range provision.Streams(o) {
-		if c, err := js.Stream(t.Context(), want.Name); err != nil || c.CachedInfo().Config.Storage != jetstream.FileStorage || want.MaxBytes <= 0 {
-			t.Errorf("%s: not on disk, or without a bound: %v", want.Name, err)
+		told := slices.Contains([]messages.Kind{messages.Replies, messages.Events, messages.Log, messages.Dead}, k)
+		if told && c.Duplicates != 10*time.Minute || k == messages.Submitted && c.Duplicates != 100*time.Millisecond {
+			t.Errorf("%s drops what comes again for %v", k, c.Duplicates)
+		}
+		queue := k == messages.Submitted || k == messages.Log || k == messages.Replies
+		if queue != (c.Retention == jetstream.WorkQueuePolicy) || c.MaxAge != 0 && !told {
+			t.Errorf("%s: %v, gone after %v", k, c.Retention, c.MaxAge)
+		}
+		if full := c.Discard == jetstream.DiscardNew; full == (k == messages.Events) {
+			t.Errorf("%s refuses what is too much: %v", k, full)
+		}
+		if shared := k == messages.Journal || k == messages.Fleet; shared != (c.RePublish != nil) || shared && !c.AllowDirect {
+			t.Errorf("%s: %+v", k, c)
+		}
+		if one := c.MaxMsgsPerSubject == 1; one != (k == messages.Fleet) {
+			t.Errorf("%s keeps one message a subject: %v", k, one)
 		}
 	}
 	for _, want := range provision.Consumers(o) {
@@ -135,27 +133,54 @@ func TestDeclaredRules(t *testing.T) {
 	}
 }
 
+// A stream from before there was an intake record lacks its subject; halts stay in it.
+func TestIntakeRecordIsAdded(t *testing.T) {
+	js, o := start(t), options(t, "protocol")
+	for _, c := range provision.Streams(o) {
+		if c.Name == o.Names.Stream(messages.Fleet) {
+			c.Subjects = c.Subjects[:1]
+			if _, err := js.CreateStream(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(t, js, o.Names.Partner("2088000000000001", "halt"), "halted")
+	want := []string{"PROTOCOL_FLEET: subjects protocol.partner.*.*, declared protocol.alerts protocol.intake protocol.partner.*.*"}
+	if r := apply(t, js, o); !r.Differs() || !cmp.Equal(want, said(r)) {
+		t.Errorf("%v, want %v", said(r), want)
+	}
+	o.Update = true
+	if r := apply(t, js, o); r.Differs() {
+		t.Errorf("%+v", r)
+	}
+	publish(t, js, o.Names.Intake(), "paused")
+	held := map[string]string{"protocol.partner.2088000000000001.halt": "halted", "protocol.intake": "paused"}
+	if diff := cmp.Diff(held, in(t, js, o.Names.Stream(messages.Fleet))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDifferencesAreNamedAndMended(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
-	changeStream(t, js, "PROTOCOL_STATE", func(c *jetstream.StreamConfig) { c.MaxBytes, c.RePublish = 1<<20, nil })
+	changeStream(t, js, "PROTOCOL_FLEET", func(c *jetstream.StreamConfig) { c.MaxBytes, c.RePublish = 1<<20, nil })
 	changeStream(t, js, "PROTOCOL_EVENTS", func(c *jetstream.StreamConfig) { c.Discard, c.MaxAge = jetstream.DiscardNew, time.Hour })
-	c, err := js.Consumer(t.Context(), "PROTOCOL_REQUESTS", "asked")
+	c, err := js.Consumer(t.Context(), "PROTOCOL_SUBMITTED", "submitted")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := c.CachedInfo().Config
 	config.AckWait, config.MaxAckPending = time.Minute, 7
-	if _, err := js.UpdateConsumer(t.Context(), "PROTOCOL_REQUESTS", config); err != nil {
+	if _, err := js.UpdateConsumer(t.Context(), "PROTOCOL_SUBMITTED", config); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		"PROTOCOL_EVENTS: discard DiscardNew, declared DiscardOld",
 		"PROTOCOL_EVENTS: max_age 1h0m0s, declared 168h0m0s",
-		"PROTOCOL_REQUESTS > asked: ack_wait 1m0s, declared 12s",
-		"PROTOCOL_REQUESTS > asked: max_ack_pending 7, declared 50000",
-		"PROTOCOL_STATE: max_bytes 1048576, declared 1073741824",
-		"PROTOCOL_STATE: republish none, declared protocol.state.* to protocol.changed.{{wildcard(1)}}",
+		"PROTOCOL_FLEET: max_bytes 1048576, declared 16777216",
+		"PROTOCOL_FLEET: republish none, declared protocol.partner.*.* to protocol.changed.{{wildcard(1)}}.{{wildcard(2)}}",
+		"PROTOCOL_SUBMITTED > submitted: ack_wait 1m0s, declared 12s",
+		"PROTOCOL_SUBMITTED > submitted: max_ack_pending 7, declared -1",
 	}
 	r := apply(t, js, o)
 	if d := cmp.Diff(want, said(r)); d != "" || !r.Differs() {
@@ -166,7 +191,7 @@ func TestDifferencesAreNamedAndMended(t *testing.T) {
 	}
 	o.Update = true
 	mended := apply(t, js, o)
-	three := map[string]provision.Action{"PROTOCOL_EVENTS": provision.Updated, "PROTOCOL_STATE": provision.Updated, "PROTOCOL_REQUESTS > asked": provision.Updated}
+	three := map[string]provision.Action{"PROTOCOL_EVENTS": provision.Updated, "PROTOCOL_FLEET": provision.Updated, "PROTOCOL_SUBMITTED > submitted": provision.Updated}
 	if d := cmp.Diff(three, actions(mended)); d != "" || mended.Differs() || cmp.Diff(want, said(mended)) != "" {
 		t.Errorf("mended: %s %v", d, said(mended))
 	}
@@ -176,34 +201,20 @@ func TestDifferencesAreNamedAndMended(t *testing.T) {
 	}
 }
 
-// What the server cannot change is an error that names the stream, and what is there stays.
-func TestWhatCannotBeMended(t *testing.T) {
-	js, o := start(t), options(t, "protocol")
-	want := provision.Streams(o)[0]
-	want.Storage, want.Retention = jetstream.MemoryStorage, jetstream.LimitsPolicy
-	if _, err := js.CreateStream(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
-	if r := apply(t, js, o); !r.Differs() || !slices.Contains(said(r), "PROTOCOL_REQUESTS: storage Memory, declared File") {
-		t.Errorf("%v", said(r))
-	}
-	o.Update = true
-	if _, err := provision.Apply(t.Context(), js, o); err == nil || !strings.Contains(err.Error(), "PROTOCOL_REQUESTS") {
-		t.Errorf("mending what cannot be: %v", err)
-	}
-}
-
 // Other bounds are declared where they are asked for.
 func TestOptionsReachTheServer(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
-	o.AckWait, o.StateBytes = 3*time.Second, 5<<20
+	o.AckWait, o.JournalBytes = 3*time.Second, 5<<20
 	apply(t, js, o)
 	plain := options(t, "protocol")
 	r := apply(t, js, plain)
-	for _, want := range []string{"PROTOCOL_STATE: max_bytes 5242880, declared 1073741824", "PROTOCOL_REQUESTS > submitted: ack_wait 3s, declared 12s"} {
+	for _, want := range []string{"PROTOCOL_SUBMITTED > submitted: ack_wait 3s, declared 12s", "PROTOCOL_LOG > recorder: ack_wait 3s, declared 12s"} {
 		if !slices.Contains(said(r), want) {
 			t.Errorf("%q is not in %v", want, said(r))
 		}
+	}
+	if n := config(t, js, "PROTOCOL_JOURNAL").MaxBytes; n != 5<<20 {
+		t.Errorf("the log has room for %d bytes", n)
 	}
 }
 
@@ -228,13 +239,18 @@ func said(r provision.Report) []string {
 	return lines
 }
 
-func changeStream(t *testing.T, js jetstream.JetStream, name string, change func(*jetstream.StreamConfig)) {
+func config(t *testing.T, js jetstream.JetStream, name string) jetstream.StreamConfig {
 	t.Helper()
 	s, err := js.Stream(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := s.CachedInfo().Config
+	return s.CachedInfo().Config
+}
+
+func changeStream(t *testing.T, js jetstream.JetStream, name string, change func(*jetstream.StreamConfig)) {
+	t.Helper()
+	c := config(t, js, name)
 	change(&c)
 	if _, err := js.UpdateStream(t.Context(), c); err != nil {
 		t.Fatal(err)

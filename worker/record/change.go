@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"protocolq/worker/pause"
 )
 
 // Edit makes a record's next content out of the last one, which is empty where there is no record.
@@ -26,26 +28,30 @@ const (
 // Change reads the record, lets edit make its next content, and writes that, until nobody came
 // between: at most 8 times. An error of Get or edit, and a store without room, end it at once.
 func Change(ctx context.Context, s Store, name string, edit Edit) error {
+	return change(ctx, s, name, func(last Record) ([]byte, error) { return edit(last.Data) })
+}
+
+func change(ctx context.Context, s Store, name string, edit func(last Record) (next []byte, err error)) error {
 	for round := 1; ; round++ {
 		last, err := s.Get(ctx, name)
 		if err != nil {
 			return fmt.Errorf("change record %s: %w", name, err)
 		}
-		next, err := edit(last.Data)
+		next, err := edit(last)
 		if err != nil {
 			return fmt.Errorf("change record %s: %w", name, err)
 		}
 		if len(next) == 0 {
 			return nil
 		}
-		_, err = s.Put(ctx, name, next, Terms{Expect: last.Seq})
+		_, err = s.Put(ctx, name, next, last.Seq)
 		if err == nil {
 			return nil
 		}
 		if round == rounds || errors.Is(err, ErrFull) {
 			return fmt.Errorf("change record %s: %w", name, err)
 		}
-		if ended := sleep(ctx, waitAfter(err, round)); ended != nil {
+		if ended := pause.For(ctx, waitAfter(err, round)); ended != nil {
 			return fmt.Errorf("change record %s: %w", name, errors.Join(ended, err))
 		}
 	}
@@ -57,15 +63,4 @@ func waitAfter(err error, round int) time.Duration {
 		return time.Duration(rand.Int64N(int64(firstJitter << min(round-1, 4))))
 	}
 	return awayWait
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

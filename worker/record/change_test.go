@@ -29,7 +29,7 @@ func (s *scripted) Get(ctx context.Context, name string) (record.Record, error) 
 	return s.Memory.Get(ctx, name)
 }
 
-func (s *scripted) Put(ctx context.Context, name string, data []byte, t record.Terms) (uint64, error) {
+func (s *scripted) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
 	s.puts++
 	if len(s.faults) > 0 {
 		err := s.faults[0]
@@ -37,7 +37,7 @@ func (s *scripted) Put(ctx context.Context, name string, data []byte, t record.T
 			return 0, err
 		}
 	}
-	return s.Memory.Put(ctx, name, data, t)
+	return s.Memory.Put(ctx, name, data, expect)
 }
 
 func repeated(err error, n int) (all []error) {
@@ -92,12 +92,12 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// A write without an end of its own ends after 5 s; one with an end asks its publisher for it.
+// A write without an end of its own ends after 5 s.
 func TestPutEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := record.NewStream(record.Options{To: silent{}, Name: "R", Subject: "r.", Changed: "changed.r."})
 		begun := time.Now()
-		if _, err := s.Put(t.Context(), "a", nil, record.Terms{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 5*time.Second {
+		if _, err := s.Put(t.Context(), "a", nil, 0); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 	})

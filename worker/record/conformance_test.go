@@ -50,7 +50,7 @@ func TestConformanceOfClusteredStream(t *testing.T) { conforms(t, newStream(t, 3
 
 func put(t *testing.T, s store, name, data string, expect uint64) uint64 {
 	t.Helper()
-	seq, err := s.Put(t.Context(), name, []byte(data), record.Terms{Expect: expect})
+	seq, err := s.Put(t.Context(), name, []byte(data), expect)
 	if err != nil || seq == 0 {
 		t.Fatalf("put over %d: sequence %d, %v", expect, seq, err)
 	}
@@ -107,11 +107,11 @@ func onlyTheRightSequence(t *testing.T, s store, base string) {
 	name := base + ".record"
 	first := put(t, s, name, "one", 0)
 	for _, wrong := range []uint64{0, first + 1, first + 1000} {
-		if _, err := s.Put(t.Context(), name, []byte("wrong"), record.Terms{Expect: wrong}); !errors.Is(err, record.ErrConflict) {
+		if _, err := s.Put(t.Context(), name, []byte("wrong"), wrong); !errors.Is(err, record.ErrConflict) {
 			t.Errorf("put over %d where %d stands: %v", wrong, first, err)
 		}
 	}
-	if _, err := s.Put(t.Context(), base+".absent", []byte("wrong"), record.Terms{Expect: first}); !errors.Is(err, record.ErrConflict) {
+	if _, err := s.Put(t.Context(), base+".absent", []byte("wrong"), first); !errors.Is(err, record.ErrConflict) {
 		t.Errorf("put over %d where nothing stands: %v", first, err)
 	}
 	put(t, s, base+".other", "of its own", 0)
@@ -127,7 +127,7 @@ func oneWinner(t *testing.T, s store, base string) {
 		for i := range 32 {
 			all.Go(func() {
 				data := fmt.Sprint(round, "/", i)
-				seq, err := s.Put(t.Context(), name, []byte(data), record.Terms{Expect: expect})
+				seq, err := s.Put(t.Context(), name, []byte(data), expect)
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -153,7 +153,7 @@ func oneWinner(t *testing.T, s store, base string) {
 func cancelledIsNoVerdict(t *testing.T, s store, base string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Put(ctx, base+".record", []byte("one"), record.Terms{})
+	_, err := s.Put(ctx, base+".record", []byte("one"), 0)
 	if !errors.Is(err, context.Canceled) || errors.Is(err, record.ErrConflict) || errors.Is(err, record.ErrFull) || errors.Is(err, record.ErrAway) {
 		t.Errorf("put without time: %v", err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Memory is a [Store] in this process. It keeps no TTL and has room without end. The zero value is
+// Memory is a [Store] in this process. It has room without end. The zero value is
 // ready.
 type Memory struct {
 	mu       sync.Mutex // guards what follows
@@ -38,12 +38,12 @@ func (m *Memory) Get(ctx context.Context, name string) (Record, error) {
 }
 
 // Put implements [Store].
-func (m *Memory) Put(ctx context.Context, name string, data []byte, t Terms) (uint64, error) {
+func (m *Memory) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	m.mu.Lock()
-	if m.records[name].Seq != t.Expect {
+	if m.records[name].Seq != expect {
 		m.mu.Unlock()
 		return 0, ErrConflict
 	}

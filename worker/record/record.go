@@ -1,17 +1,16 @@
-// A record that a fleet shares: what is read of it, on what terms it is written, and how a write
-// may fail.
+// A record that a fleet shares: what is read of it, and how it is written and may fail to be.
 
-// Package record keeps small records that the processes of a fleet share, each under a name. A
-// write says which sequence it follows and is refused when another write came between: compare and
-// swap.
+// Package record keeps small records that the processes of a fleet share, each under a name. They
+// are changed by compare and swap: a write says which sequence it follows, and is refused if
+// another write came in between.
 //
 //	Get ──► edit ──► Put at that sequence ──► written
 //	 ▲                 │
 //	 └── ErrConflict ◄─┘
 //
-// [Change] walks this circle a bounded number of times. [Stream] keeps the records in a JetStream
-// stream with one message per subject, [Memory] in this process. What is in a record is its owner's
-// business.
+// [Change] goes around this circle a bounded number of times. [Stream] keeps the records in a
+// JetStream stream with one message for each subject, [Memory] in this process. The package does
+// not look into a record.
 package record
 
 import (
@@ -28,21 +27,15 @@ type Record struct {
 	Time time.Time // when the server stored it; zero where there is no record
 }
 
-// Terms are those of a Put.
-type Terms struct {
-	Expect uint64        // the record's sequence must still be this; 0 creates it
-	TTL    time.Duration // the server lets the record go after it, in whole seconds, rounded up; 0: never
-	Within time.Duration // the Put gives up: an acknowledgement that is lost never comes; 0: 5 s
-}
-
 // Store keeps records. It may be used by many at once.
 type Store interface {
 	// Get reads the newest record; one with Seq 0 where there is none. It may lag behind a Put by a
 	// moment, and for as long as a cluster has no leader.
 	Get(ctx context.Context, name string) (Record, error)
-	// Put writes the record on its terms and gives its new sequence. After one of the errors below
-	// nothing was written. Any other error, that of ctx too, leaves open whether it was.
-	Put(ctx context.Context, name string, data []byte, t Terms) (seq uint64, err error)
+	// Put writes the record if its sequence is still the expected one, 0 where there is none, and
+	// gives its new sequence. After one of the errors below nothing was written. Any other error,
+	// that of ctx too, leaves open whether it was.
+	Put(ctx context.Context, name string, data []byte, expect uint64) (seq uint64, err error)
 }
 
 // Errors of a Put that wrote nothing.

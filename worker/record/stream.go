@@ -4,6 +4,7 @@ package record
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,10 +22,10 @@ const (
 	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
 )
 
-// Publisher stores a message in its stream and gives its sequence there, or gives up after within
-// (0: when ctx ends). What the server answers instead is a [jetstream.APIError].
+// Publisher stores a message in its stream and gives its sequence there, or gives up when ctx ends.
+// What the server answers instead is a [jetstream.APIError].
 type Publisher interface {
-	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
+	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
 }
 
 // Options are what a [Stream] needs; all of them.
@@ -34,10 +35,12 @@ type Options struct {
 	Name    string     // of the stream
 	Subject string     // of a record without its name, with the dot
 	Changed string     // the same of what the stream republishes
+	// Foreign is called with each record that [Stream.Change] cannot read: its contents are JSON,
+	// see [Decode]. nil: they are anything.
+	Foreign func(name string, err error)
 }
 
-// Stream is a [Store] on a JetStream stream with one message per subject, direct get, RePublish,
-// and, where a Put has a TTL, a TTL per message.
+// Stream is a [Store] on a JetStream stream with one message per subject, direct get and RePublish.
 type Stream struct {
 	o      Options
 	direct string // direct-get API subject without the record's name
@@ -46,6 +49,16 @@ type Stream struct {
 // NewStream makes a Store of a stream. It does not look whether the stream is there.
 func NewStream(o Options) *Stream {
 	return &Stream{o: o, direct: "$JS.API.DIRECT.GET." + o.Name + "." + o.Subject}
+}
+
+// At is s where the subjects of the JetStream API begin with api, as in another domain; "" is
+// $JS.API.
+func (s *Stream) At(api string) *Stream {
+	at := *s
+	if api != "" {
+		at.direct = api + ".DIRECT.GET." + s.o.Name + "." + s.o.Subject
+	}
+	return &at
 }
 
 // Get implements [Store] by a direct get, which any replica may answer.
@@ -70,18 +83,12 @@ func (s *Stream) Get(ctx context.Context, name string) (Record, error) {
 }
 
 // Put implements [Store]. It writes once and tries nothing again.
-func (s *Stream) Put(ctx context.Context, name string, data []byte, t Terms) (uint64, error) {
-	if t.Within == 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
-		defer cancel()
-	}
+func (s *Stream) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	m := &nats.Msg{Subject: s.o.Subject + name, Data: data, Header: nats.Header{
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(t.Expect, 10)}}}
-	if t.TTL > 0 { // the server cuts fractions of a second off
-		m.Header[jetstream.MsgTTLHeader] = []string{strconv.FormatInt(int64((t.TTL+time.Second-1)/time.Second), 10)}
-	}
-	seq, err := s.o.To.PublishWithin(ctx, t.Within, m)
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)}}}
+	seq, err := s.o.To.Publish(ctx, m)
 	if err != nil {
 		return 0, fmt.Errorf("write record: %w", classified(err))
 	}
@@ -102,9 +109,23 @@ func classified(err error) error {
 	return err
 }
 
-// Change is [Change] of s's records.
+// Change is [Change] of s's records. One that nobody can read is written over, as if there were
+// none; one of a later version is left to others for four minutes, see [Record.Left].
 func (s *Stream) Change(ctx context.Context, name string, edit func(last []byte) ([]byte, error)) error {
-	return Change(ctx, s, name, edit)
+	return change(ctx, s, name, func(last Record) ([]byte, error) {
+		if s.o.Foreign == nil {
+			return edit(last.Data)
+		}
+		var content map[string]json.RawMessage
+		if err := Decode(last.Data, &content); err != nil {
+			s.o.Foreign(name, err)
+			if last.Left(err, time.Now()) {
+				return nil, err
+			}
+			last.Data = nil
+		}
+		return edit(last.Data)
+	})
 }
 
 // Watch calls changed with each record that is written and whose name matches pattern, in which *

@@ -79,7 +79,7 @@ func provisioned(t *testing.T, js jetstream.JetStream, copies int) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "R", Subjects: []string{"r.>"}, MaxMsgsPerSubject: 1, MaxBytes: 16 << 10,
-			Discard: jetstream.DiscardNew, AllowDirect: true, AllowMsgTTL: true, Replicas: copies, RePublish: &jetstream.RePublish{Source: "r.>", Destination: "changed.r.>"}})
+			Discard: jetstream.DiscardNew, AllowDirect: true, Replicas: copies, RePublish: &jetstream.RePublish{Source: "r.>", Destination: "changed.r.>"}})
 		return err == nil
 	})
 }
@@ -96,7 +96,7 @@ func newStream(t *testing.T, servers int) *record.Stream {
 	s := streamOf(js)
 	// A stream of several copies is there before it has a leader.
 	within(t, "the stream has a leader", func() bool {
-		_, err := s.Put(t.Context(), "leader", nil, record.Terms{})
+		_, err := s.Put(t.Context(), "leader", nil, 0)
 		if err == nil {
 			return true
 		}
@@ -111,37 +111,19 @@ func TestRefusalsOfAServer(t *testing.T) {
 	t.Parallel()
 	js := connect(t, 1)
 	s := streamOf(js)
-	if _, err := s.Put(t.Context(), "a", []byte("one"), record.Terms{}); !errors.Is(err, record.ErrAway) || !errors.Is(err, jetstream.ErrNoStreamResponse) {
+	if _, err := s.Put(t.Context(), "a", []byte("one"), 0); !errors.Is(err, record.ErrAway) || !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Errorf("without a stream: %v", err)
 	}
 	if _, err := s.Get(t.Context(), "a"); err == nil {
 		t.Error("a record was read without a stream")
 	}
 	provisioned(t, js, 1)
-	_, err := s.Put(t.Context(), "large", make([]byte, 17<<10), record.Terms{})
+	_, err := s.Put(t.Context(), "large", make([]byte, 17<<10), 0)
 	if !errors.Is(err, record.ErrFull) || !publish.Full(err) {
 		t.Errorf("without room: %v", err)
 	}
 	if r, err := s.Get(t.Context(), "large"); err != nil || r.Seq != 0 {
 		t.Errorf("without room: %+v, %v", r, err)
-	}
-}
-
-// A record is let go after its time, which is rounded up to a second: no sooner.
-func TestRecordEnds(t *testing.T) {
-	t.Parallel()
-	s := newStream(t, 1)
-	begun := time.Now()
-	seq, err := s.Put(t.Context(), "a", []byte("one"), record.Terms{TTL: 1500 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	within(t, "the record is let go", func() bool {
-		r, err := s.Get(t.Context(), "a")
-		return err == nil && r.Seq != seq
-	})
-	if lived := time.Since(begun); lived < 1500*time.Millisecond {
-		t.Errorf("let go after %v", lived)
 	}
 }
 
@@ -177,10 +159,7 @@ func TestWatchTellsWhatIsNoRecord(t *testing.T) {
 // silent is a publisher whose acknowledgements are lost.
 type silent struct{}
 
-func (silent) PublishWithin(ctx context.Context, within time.Duration, _ *nats.Msg) (uint64, error) {
-	if within > 0 {
-		return 0, publish.ErrNoAck
-	}
+func (silent) Publish(ctx context.Context, _ *nats.Msg) (uint64, error) {
 	<-ctx.Done()
 	return 0, ctx.Err()
 }

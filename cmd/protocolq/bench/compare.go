@@ -1,179 +1,168 @@
-// Two runs side by side: ratios, and whether the seconds of each spread too widely to tell them apart.
+// protocolq bench compare: two saved results side by side.
 
 package bench
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/bench/load"
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/settings"
 )
 
-// Verdict says what a difference is worth.
-type Verdict string
+func newBenchCompare() *cobra.Command {
+	var over string
+	c := &cobra.Command{
+		Use:   "compare BEFORE AFTER",
+		Short: "Compare two saved results",
+		Long: `Compares two results that 'bench --save' wrote. The verdict considers how much the seconds of each run vary: a
+difference within that is noise, and fewer than five seconds are too few for a verdict.
 
-// The verdicts. A difference is clear when the means of the seconds lie further apart than 2.6 standard errors, which
-// chance does in about one of a hundred comparisons of runs of ten seconds or more.
-const (
-	Better   Verdict = "better"
-	Worse    Verdict = "worse"
-	Noise    Verdict = "noise"
-	TooShort Verdict = "too short to tell" // fewer than MinSeconds in one of them
-	Untold   Verdict = ""                  // too rare within a second to be judged by seconds
-)
-
-// The names of the Lines that are judged by what they are, not by how they spread: asks without an answer, and the parts of
-// the answers, in percent, that were unknown or refused.
-const (
-	UnansweredName = "unanswered"
-	UnknownName    = "unknown_percent"
-	RefusedName    = "refused_percent"
-)
-
-// MinSeconds is how many whole seconds a run needs to be judged.
-const MinSeconds = 5
-
-const clearly = 2.6
-
-// Line compares one figure of two runs.
-type Line struct {
-	Name    string  `json:"name"`
-	A       float64 `json:"a"`
-	B       float64 `json:"b"`
-	Ratio   float64 `json:"ratio"` // B ÷ A; 0 where A is 0
-	Verdict Verdict `json:"verdict,omitempty"`
-	Worse   float64 `json:"worse"` // by how much B is worse, as a part of A; below 0: better
+Exit codes: 0 compared · 1 AFTER is worse by more than --fail-over, and clearly so
+2 a file that cannot be read; with --fail-over also two loads that differ, a run cut short, or too few seconds to tell`,
+		Example: `  protocolq bench compare before.json after.json --fail-over 10%`,
+		Args:    cobra.ExactArgs(2),
+	}
+	c.Flags().StringVar(&over, "fail-over", "",
+		"end with 1 when answers, p50, p90 or p99 are clearly worse by more than this, 10% say, when more asks stay "+
+			"unanswered, or when unknown and refused answers rise by more than a percentage point")
+	out := cli.AddOutput(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		limit, err := percent(over)
+		if err != nil {
+			err = &settings.Fault{Setting: "fail-over", Err: err}
+		}
+		before, errB := readResult(args[0])
+		after, errA := readResult(args[1])
+		if err := errors.Join(err, errB, errA); err != nil {
+			return &cli.Error{Code: cli.ExitUsage, Err: err}
+		}
+		both := comparison{Mismatch: load.Mismatch(before, after), Lines: load.Compare(before, after)}
+		if *out == cli.JSON {
+			err = cli.PrintJSON(c.OutOrStdout(), both)
+		} else {
+			err = both.print(c.OutOrStdout())
+		}
+		if err != nil || over == "" {
+			return err
+		}
+		return both.failOver(limit, over, after.Answered == 0)
+	}
+	return c
 }
 
-// Compare compares b with a.
-func Compare(a, b *Result) []Line {
-	figures := []struct {
-		name   string
-		higher bool // is better
-		of     func(*Result) float64
-		each   func(*Second) float64
-	}{
-		{"answers_per_s", true, func(r *Result) float64 { return r.Rate }, func(s *Second) float64 { return float64(s.Answered) }},
-		{"p50_us", false, func(r *Result) float64 { return float64(r.Latency.P50) }, func(s *Second) float64 { return float64(s.Latency.P50) }},
-		{"p90_us", false, func(r *Result) float64 { return float64(r.Latency.P90) }, func(s *Second) float64 { return float64(s.Latency.P90) }},
-		{"p99_us", false, func(r *Result) float64 { return float64(r.Latency.P99) }, func(s *Second) float64 { return float64(s.Latency.P99) }},
-		{"p99_9_us", false, func(r *Result) float64 { return float64(r.Latency.P999) }, nil},
-		{"p99_99_us", false, func(r *Result) float64 { return float64(r.Latency.P9999) }, nil},
-		{"max_us", false, func(r *Result) float64 { return float64(r.Latency.Max) }, nil},
-		{UnansweredName, false, func(r *Result) float64 { return float64(r.Unanswered) }, nil},
-		{UnknownName, false, func(r *Result) float64 { return r.percent("unknown") }, nil},
-		{RefusedName, false, func(r *Result) float64 { return r.percent("refused") }, nil},
+// percent reads 10% or 10; "" is 0.
+func percent(text string) (float64, error) {
+	if text == "" {
+		return 0, nil
 	}
-	var lines []Line
-	for _, f := range figures {
-		l := Line{Name: f.name, A: f.of(a), B: f.of(b)}
+	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
+	if err != nil || !(n >= 0 && n <= 1e6) {
+		return 0, fmt.Errorf("must be a percentage such as 10%%, not %q", text)
+	}
+	return n / 100, nil
+}
+
+const maxResultFile = 64 << 20
+
+func readResult(path string) (*load.Result, error) {
+	data, err := cli.ReadBounded(path, maxResultFile)
+	if err != nil {
+		return nil, err
+	}
+	r := &load.Result{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.V != load.Version || r.Asked == 0 && r.Unsent == 0 {
+		return nil, fmt.Errorf("%s: is no result with asks that 'bench --save' wrote", path)
+	}
+	return r, nil
+}
+
+// comparison is what compare prints.
+type comparison struct {
+	Mismatch []string    `json:"mismatch"` // why the two are not runs of the same load
+	Lines    []load.Line `json:"lines"`
+}
+
+func (c *comparison) print(w io.Writer) error {
+	for _, difference := range c.Mismatch {
+		fmt.Fprintf(w, "not the same load: %s\n", cli.Printable(difference))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tBEFORE\tAFTER\tRATIO\t  VERDICT")
+	for _, l := range c.Lines {
+		text := rateText
+		switch {
+		case strings.HasSuffix(l.Name, "_us"):
+			text = func(us float64) string { return latencyText(int64(us)) }
+		case strings.HasSuffix(l.Name, "_percent"):
+			text = func(part float64) string { return strconv.FormatFloat(part, 'f', 2, 64) + "%" }
+		}
+		ratio := "-"
 		if l.A != 0 {
-			l.Ratio = l.B / l.A
-			l.Worse = l.Ratio - 1
-			if f.higher {
-				l.Worse = 1 - l.Ratio
-			}
+			ratio = strconv.FormatFloat(l.Ratio, 'f', 2, 64)
 		}
-		if f.each != nil {
-			l.Verdict = l.whole(judge(values(a, f.higher, f.each), values(b, f.higher, f.each), f.higher))
-		}
-		lines = append(lines, l)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t  %s\n", lineName(l), text(l.A), text(l.B), ratio, l.Verdict)
 	}
-	return lines
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
 }
 
-// plain is how many times worse or better a whole run is beyond all noise. One stall makes the seconds spread so widely that they alone
-// would excuse it.
-const plain = 3
+// lineNames are the lines whose name a person reads otherwise than a program.
+var lineNames = map[string]string{"answers_per_s": "answers/s", "p50_us": "p50", "p90_us": "p90", "p99_us": "p99",
+	"p99_9_us":  "p99.9",
+	"p99_99_us": "p99.99", "max_us": "max", load.UnknownName: "unknown", load.RefusedName: "refused"}
 
-// whole is the verdict of the seconds, unless the whole runs speak against it.
-func (l *Line) whole(v Verdict) Verdict {
+func lineName(l load.Line) string { return cmp.Or(lineNames[l.Name], l.Name) }
+
+// maxUnsettled is by how many percentage points unknown and refused answers may rise.
+const maxUnsettled = 1
+
+// failOver is the error of a run that is clearly worse by more than limit, or of two that cannot be
+// compared: a check that could not be made must not look like one that was passed.
+func (c *comparison) failOver(limit float64, said string, silent bool) error {
+	if len(c.Mismatch) > 0 {
+		return &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("cannot be compared: %s",
+			strings.Join(c.Mismatch, "; ")), Hint: "run both with the same flags, and to their end"}
+	}
+	if silent {
+		return &cli.Error{Code: cli.ExitOther, Err: errors.New("nothing was answered in AFTER")}
+	}
+	var worse []string
+	unsettled, short := 0.0, false
+	for _, l := range c.Lines {
+		switch {
+		case l.Verdict == load.Worse && l.Worse > limit, l.Name == load.UnansweredName && l.B > l.A:
+			worse = append(worse, lineName(l))
+		case l.Name == load.UnknownName, l.Name == load.RefusedName:
+			unsettled += max(l.B-l.A, 0)
+		}
+		short = short || l.Verdict == load.TooShort
+	}
+	if unsettled > maxUnsettled {
+		worse = append(worse, fmt.Sprintf("unknown and refused answers (by %.2f percentage points)", unsettled))
+	}
 	switch {
-	case v == TooShort || l.A == 0:
-		return v
-	case l.Worse >= plain-1 || l.Worse >= 1-1.0/plain && l.Ratio < 1:
-		return Worse
-	case l.Worse <= 1-plain || l.Worse <= 1.0/plain-1 && l.Ratio < 1:
-		return Better
-	case v == Better && l.Worse > 0, v == Worse && l.Worse < 0: // the answers that came after the last ask tell another story
-		return Noise
+	case len(worse) > 0:
+		return &cli.Error{Code: cli.ExitOther,
+			Err: fmt.Errorf("worse than --fail-over %s allows: %s", said, strings.Join(worse, ", "))}
+	case short:
+		return &cli.Error{Code: cli.ExitUsage,
+			Err:  fmt.Errorf("cannot be compared: fewer than %d seconds with answers in one of them", load.MinSeconds),
+			Hint: "measure longer: bench --for 10s"}
 	}
-	return v
-}
-
-// percent is the part of the answers that had this outcome.
-func (r *Result) percent(outcome string) float64 {
-	if r.Answered == 0 {
-		return 0
-	}
-	return 100 * float64(r.Outcomes[outcome]) / float64(r.Answered)
-}
-
-// Mismatch says why a and b are not two runs of the same load: settings that differ, on whichever side, or a run cut short.
-func Mismatch(a, b *Result) []string {
-	list := []string{}
-	names := maps.Clone(a.Settings)
-	if names == nil {
-		names = map[string]string{}
-	}
-	maps.Copy(names, b.Settings)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if was, is := a.Settings[name], b.Settings[name]; was != is {
-			list = append(list, fmt.Sprintf("%s %s, then %s", name, said(was), said(is)))
-		}
-	}
-	for _, run := range []struct {
-		name string
-		r    *Result
-	}{{"BEFORE", a}, {"AFTER", b}} {
-		if run.r.Cut {
-			list = append(list, run.name+" ended before its time")
-		}
-	}
-	return list
-}
-
-func said(value string) string {
-	if value == "" {
-		return "unsaid"
-	}
-	return value
-}
-
-// values takes a figure of every second in which something was asked: the seconds after the last ask only wait. A second
-// without any answer has a rate of answers, none, and no time that one took.
-func values(r *Result, rate bool, of func(*Second) float64) (list []float64) {
-	for i := range r.Each {
-		if s := &r.Each[i]; s.Asked > 0 && (rate || s.Answered > 0) {
-			list = append(list, of(&r.Each[i]))
-		}
-	}
-	return list
-}
-
-func judge(a, b []float64, higher bool) Verdict {
-	if len(a) < MinSeconds || len(b) < MinSeconds {
-		return TooShort
-	}
-	meanA, errA := spread(a)
-	meanB, errB := spread(b)
-	switch diff := meanB - meanA; {
-	case math.Abs(diff) <= clearly*math.Hypot(errA, errB):
-		return Noise
-	case (diff > 0) == higher:
-		return Better
-	}
-	return Worse
-}
-
-// spread gives the mean and its standard error.
-func spread(list []float64) (mean, stderr float64) {
-	n := float64(len(list))
-	for _, v := range list {
-		mean += v / n
-	}
-	for _, v := range list {
-		stderr += (v - mean) * (v - mean)
-	}
-	return mean, math.Sqrt(stderr / (n - 1) / n)
+	return nil
 }

@@ -1,0 +1,109 @@
+// What query and submit have in common: their flags, and one question or a file of them.
+
+package ask
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/batch"
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/messages"
+)
+
+// asking is a command that asks over NATS.
+type asking struct {
+	question
+	file    fileFlags
+	cfg     *settings.Config
+	set     *settings.Set
+	timeout time.Duration
+	out     *cli.Rows
+}
+
+// door is what differs from one such command to the other.
+type door interface {
+	// check looks at the flags that only it has.
+	check(c *cobra.Command) error
+	// refusal says of one question why it cannot be asked, without asking.
+	refusal(q messages.Query) error
+	// ask asks one question and prints its answer.
+	ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error
+	// asker asks the lines of a file.
+	asker(nc *nats.Conn) batch.Asker
+}
+
+// addTo gives c the flags; the two usages are those that differ.
+func (a *asking) addTo(c *cobra.Command, replyTo, timeout string) {
+	a.cfg = &settings.Config{}
+	a.set = settings.New(a.cfg, "nats", "nats-creds", "inbox-prefix", "prefix", "console-url")
+	a.set.AddFlags(c.Flags())
+	a.addAccount(c.Flags())
+	a.addMessage(c.Flags())
+	c.Flags().StringVar(&a.replyTo, "reply-to", "", replyTo)
+	c.Flags().DurationVar(&a.timeout, "timeout", 30*time.Second, timeout)
+	a.file.add(c)
+	a.out = cli.AddRows(c, cli.RowsText)
+}
+
+// run asks by d what the command line says.
+func (a *asking) run(c *cobra.Command, d door) error {
+	if err := a.set.Load(c.Flags()); err != nil {
+		return err
+	}
+	if a.timeout <= 0 {
+		return cli.Usage("--timeout must be longer than 0")
+	}
+	if err := d.check(c); err != nil {
+		return err
+	}
+	if err := a.file.check(c.Flags()); err != nil {
+		return err
+	}
+	if a.file.path != "" {
+		return a.askFile(c, d)
+	}
+	if *a.out == cli.RowsCSV {
+		return cli.Usage("-o csv goes with --file: one answer has more to say than a row holds")
+	}
+	q, err := a.message(c)
+	if err != nil {
+		return err
+	}
+	if err := d.refusal(q); err != nil {
+		return err
+	}
+	nc, err := natsconn.Dial(a.cfg, c.Name())
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return d.ask(c, nc, q)
+}
+
+// within is the time in which an answer is waited for, for as long as the server forbids nothing.
+func (a *asking) within(c *cobra.Command, nc *nats.Conn) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(c.Context(), a.timeout)
+	ctx, stop := natsconn.WhileAllowed(ctx, nc)
+	return ctx, func() { stop(); cancel() }
+}
+
+// plain is how one answer is printed.
+func (a *asking) plain() cli.Output {
+	if *a.out == cli.RowsText {
+		return cli.Text
+	}
+	return cli.JSON
+}
+
+// allNames are the subjects of the settings.
+func (a *asking) allNames() messages.Names {
+	names, err := messages.NewNames(a.cfg.Prefix)
+	cli.Must(err) // Load has checked it
+	return names
+}

@@ -1,0 +1,61 @@
+// The charset that a sign is made or checked in, and who chose it.
+
+package ask
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/gateway/mapi"
+)
+
+// Who can choose a charset, in the words that are printed.
+const (
+	fromFlag     = "--charset"
+	fromParam    = "_input_charset"
+	fromEcho     = "_input_charset in the answer"
+	fromEncoding = "encoding of the answer"
+	fromDefault  = "default"
+)
+
+// charsetChoice is a charset and who chose it.
+type charsetChoice struct {
+	mapi.Charset
+	from string
+}
+
+// charsetOf obeys the flag, then the parameter _input_charset, then takes utf-8.
+func (f *signFlags) charsetOf(params mapi.Params) (charsetChoice, error) {
+	spelling, from := f.charset, fromFlag
+	if spelling == "" {
+		spelling, from = params.Get("_input_charset"), fromParam
+	}
+	if spelling == "" {
+		return charsetChoice{mapi.UTF8, fromDefault}, nil
+	}
+	cs, err := mapi.ParseCharset(spelling)
+	if err != nil {
+		return charsetChoice{}, cli.Usage("%s: %w", from, err)
+	}
+	return charsetChoice{cs, from}, nil
+}
+
+// charsetOfAnswer gives the charset that an answer itself names: the request's, as the answer
+// repeats it, in whose bytes it is signed; else the encoding that it declares; else utf-8. One that
+// no request can have is passed over: whatever is taken, a sign verifies in the right bytes alone.
+func charsetOfAnswer(a mapi.Answer) charsetChoice {
+	echoed, _ := a.Request("_input_charset")
+	if cs, err := mapi.ParseCharset(strings.TrimSpace(echoed)); err == nil {
+		return charsetChoice{cs, fromEcho}
+	}
+	if cs, err := mapi.ParseCharset(a.Encoding()); err == nil && a.Declared() {
+		return charsetChoice{cs, fromEncoding}
+	}
+	return charsetChoice{mapi.UTF8, fromDefault}
+}
+
+// matters says whether text has other bytes in another charset.
+func (charsetChoice) matters(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+}

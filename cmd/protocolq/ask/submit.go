@@ -1,0 +1,155 @@
+// protocolq submit: stores questions, whose answers go to a subject.
+
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/batch"
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/messages"
+	"protocolq/messages/ask"
+	"protocolq/worker/publish"
+)
+
+// submit is the door of those who go.
+type submit struct {
+	asking
+	deadline time.Duration
+}
+
+// stored is what submit prints: the stream's acknowledgement.
+type stored struct {
+	ID        string `json:"id"`
+	Stream    string `json:"stream"`
+	Sequence  uint64 `json:"seq"`
+	Duplicate bool   `json:"duplicate"` // an earlier try had stored it
+	page      string // where the console tells its story
+}
+
+// Submit stores a question.
+func Submit() *cobra.Command {
+	s := &submit{}
+	c := &cobra.Command{
+		Use:   "submit (--email E | --account A | --file F) [--reply-to S]",
+		Short: "Store a question, or a file of them; the answers go to a subject",
+		Long: `Stores a question and prints the stream's acknowledgement: from then on it will be answered, even
+if no worker is running now. The answer goes to --reply-to; without it nobody is sent one: a run
+of the gateway has its event, an answer from memory has none.
+Submitted once more, also under the same --id, it is answered once more, from memory if it can be.
+` + fileHelp + `
+A line that is stored is printed as accepted.`,
+		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking
+  protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv`,
+		Args: cli.NoArgs,
+	}
+	s.addTo(c, "subject the answer goes to", "how long to wait for the acknowledgement")
+	c.Flags().DurationVar(&s.deadline, "deadline", 0,
+		"from now, until when an answer is useful (default: the worker's patience)")
+	c.RunE = func(c *cobra.Command, _ []string) error { return s.run(c, s) }
+	return c
+}
+
+func (s *submit) check(c *cobra.Command) error {
+	if s.deadline < 0 || s.deadline == 0 && c.Flags().Changed("deadline") {
+		return cli.Usage("--timeout and --deadline must be longer than 0")
+	}
+	return nil
+}
+
+// refusal is what Submit would say, too, but only once a server is there.
+func (s *submit) refusal(q messages.Query) error {
+	if err := s.allNames().CheckSubmitted(q); err != nil {
+		return &cli.Error{Code: cli.ExitRefused, Err: err}
+	}
+	return nil
+}
+
+// until gives q its deadline, if it has none.
+func (s *submit) until(q messages.Query) messages.Query {
+	if s.deadline > 0 && q.DeadlineMs == 0 {
+		q.DeadlineMs = time.Now().Add(s.deadline).UnixMilli()
+	}
+	return q
+}
+
+func (s *submit) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
+	names := s.allNames()
+	subject := names.Submit()
+	if q.Partner != "" {
+		subject = names.SubmitOf(q.Partner, "")
+	}
+	ctx, stop := s.within(c, nc)
+	defer stop()
+	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, FailFast: true})
+	cli.Must(err) // of the settings' own prefix
+	ack, err := client.Submit(ctx, s.until(q))
+	if err != nil {
+		return notStored(err, subject, s.timeout)
+	}
+	if q.ReplyTo != "" && names.CheckReply(q.ReplyTo, names.DefaultReplies(), nil) != nil {
+		fmt.Fprintf(c.ErrOrStderr(),
+			"note: it is answered only if the workers' setting reply-allow has %s; otherwise it becomes a dead "+
+				"letter\n", cli.Printable(q.ReplyTo))
+	}
+	return stored{ID: q.ID, Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate,
+		page: s.cfg.PageOf(q.ID)}.print(c, s.plain())
+}
+
+// asker stores the lines of a file. A stream that is full or away is waited for.
+func (s *submit) asker(nc *nats.Conn) batch.Asker {
+	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix})
+	cli.Must(err) // of the settings' own prefix
+	return func(ctx context.Context, q messages.Query) (messages.Result, error) {
+		_, err := client.Submit(ctx, s.until(q))
+		if refused, ok := errors.AsType[*messages.Error](err); ok {
+			r := refused.Result()
+			r.ID = q.ID
+			return r, nil
+		}
+		return messages.Result{V: messages.Version, ID: q.ID, Key: q.Key, Partner: q.Partner,
+			Outcome: messages.Accepted}, err
+	}
+}
+
+// notStored gives each way of not being stored its exit code and what to do.
+func notStored(err error, subject string, timeout time.Duration) error {
+	refused, ok := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case errors.Is(err, context.Canceled):
+	case errors.Is(err, nats.ErrNoResponders):
+		return &cli.Error{Code: cli.ExitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
+			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
+	case ok && !errors.Is(err, context.DeadlineExceeded):
+		hint := ""
+		if publish.Full(refused) {
+			hint = "are workers running? a query leaves the stream when it is answered"
+		}
+		return &cli.Error{Code: cli.ExitOther,
+			Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description), Hint: hint}
+	}
+	return natsconn.NoAnswer(err, subject, timeout)
+}
+
+func (s stored) print(c *cobra.Command, out cli.Output) error {
+	if out == cli.JSON {
+		return cli.PrintJSON(c.OutOrStdout(), s)
+	}
+	note := ""
+	if s.Duplicate {
+		note = " (was there already)"
+	}
+	if s.page != "" {
+		note += "\npage    " + s.page
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "stored  %s %d, id %s%s\n", s.Stream, s.Sequence, cli.Printable(s.ID), note)
+	return err
+}

@@ -1,0 +1,142 @@
+// The dead letters for who shows them elsewhere than on a terminal: the same letters, the same
+// redrive.
+
+package dead
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// Letter is a dead letter as it may be shown: personal fields are masked.
+type Letter = deadLetter
+
+// Late tells that the query says itself that nobody waits for its answer any more.
+func (l *deadLetter) Late(now time.Time) bool { return l.late(now) }
+
+// Raw is the query as it was asked, with whom it is about: for who may reveal that, and said why.
+func (l *deadLetter) Raw() messages.Query { return l.query }
+
+// ErrGone says that there is no such dead letter any more.
+var ErrGone = errNoLetter
+
+// Reasons are the words that a letter's reason can be.
+func Reasons() []string { return deadReasons() }
+
+// Filter selects letters; its zero value all.
+type Filter struct {
+	Reason  string
+	Partner string
+	// Matches looks at whom a query is about, which no other field does; nil: all are wanted.
+	Matches func(*messages.Query) bool
+}
+
+// Box is the stream of dead letters.
+type Box struct{ box deadBox }
+
+// NewBox makes a Box on a connection that stays the caller's. api is what the JetStream API begins
+// with.
+func NewBox(nc *nats.Conn, js jetstream.JetStream, names messages.Names, api string) *Box {
+	return &Box{deadBox{nc: nc, js: js, names: names, api: api}}
+}
+
+// open finds the stream, anew each time: it may be another since.
+func (b *Box) open(ctx context.Context) (*deadBox, error) {
+	step, cancel := context.WithTimeout(ctx, deadStep)
+	defer cancel()
+	stream, err := b.box.js.Stream(step, b.box.names.Stream(messages.Dead))
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", b.box.names.Stream(messages.Dead), err)
+	}
+	box := b.box
+	box.stream = stream
+	return &box, nil
+}
+
+// Found are letters of a filter, the newest first.
+type Found struct {
+	Letters []Letter
+	// Partial is true where there are older letters that were not looked at.
+	Partial bool
+}
+
+// Find reads the letters that f selects among the newest span sequences.
+func (b *Box) Find(ctx context.Context, f Filter, span uint64) (Found, error) {
+	box, err := b.open(ctx)
+	if err != nil {
+		return Found{}, err
+	}
+	state := box.stream.CachedInfo().State
+	inner := deadFilter{partner: f.Partner}
+	if f.Reason != "" {
+		inner.reasons = []string{f.Reason}
+	}
+	var found Found
+	if state.LastSeq > span && state.FirstSeq <= state.LastSeq-span {
+		inner.after, found.Partial = state.LastSeq-span, true
+	}
+	err = box.walk(ctx, &inner, func(l deadLetter) bool {
+		if f.Matches == nil || f.Matches(&l.query) {
+			l.env, l.query = messages.Envelope{}, messages.Query{} // many letters would be much memory
+			found.Letters = append(found.Letters, l)
+		}
+		return true
+	})
+	slices.Reverse(found.Letters)
+	return found, err
+}
+
+// Get reads one letter, ErrGone where it is not there.
+func (b *Box) Get(ctx context.Context, seq uint64) (Letter, error) {
+	box, err := b.open(ctx)
+	if err != nil {
+		return Letter{}, err
+	}
+	return box.get(ctx, seq)
+}
+
+// Done is what came of an action.
+type Done struct {
+	Matched, Done, Gone int
+	Skipped             int
+	Why                 string // of the first that was skipped
+}
+
+// Redrive asks again for letters, one after the other, and deletes those that were. An error says
+// why it ended early; Done is what was done until then.
+func (b *Box) Redrive(ctx context.Context, seqs []uint64, dropDeadline bool) (Done, error) {
+	box, err := b.open(ctx)
+	if err != nil {
+		return Done{Matched: len(seqs)}, err
+	}
+	r := redriving{dropDeadline: dropDeadline}
+	for _, seq := range seqs {
+		if err = r.one(ctx, box, seq); err != nil {
+			break
+		}
+	}
+	d := Done{Matched: len(seqs), Done: r.Redriven, Gone: r.Gone, Skipped: len(r.Skipped)}
+	if len(r.Skipped) > 0 {
+		d.Why = r.Skipped[0].Why
+	}
+	return d, err
+}
+
+// Discard deletes letters for good, with the same result.
+func (b *Box) Discard(ctx context.Context, seqs []uint64) (Done, error) {
+	d := Done{Matched: len(seqs)}
+	box, err := b.open(ctx)
+	for i := 0; err == nil && i < len(seqs); i++ {
+		if err = box.remove(ctx, seqs[i]); err == nil {
+			d.Done++
+		}
+	}
+	return d, err
+}

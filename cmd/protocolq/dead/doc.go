@@ -1,0 +1,2 @@
+// Package dead is the commands about dead letters: list, show, redrive and discard.
+package dead

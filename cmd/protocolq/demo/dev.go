@@ -1,0 +1,146 @@
+// protocolq dev: everything in one process, until a signal.
+
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/localstack"
+	"protocolq/cmd/protocolq/serve"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/gateway/simulator"
+)
+
+type devFlags struct {
+	data, natsListen, gatewayListen string
+	workers                         int
+	seed                            uint64
+	latency, jitter                 time.Duration
+	faults                          []string
+	out                             *cli.Output
+}
+
+// devSettings are those of a worker that make sense where everything is embedded.
+var devSettings = []string{"prefix", "slots", "parked", "window", "freshness", "cooldown", "min-age", "ask-patience",
+	"patience",
+	"lease", "after-crash", "call-timeout", "attempts", "retry-initial", "retry-max", "retry-after-max", "retry-budget",
+	"rate", "concurrency", "cloud-events", "grace", "otlp-endpoint", "log-level", "log-format"}
+
+// Dev runs everything in one process until a signal.
+func Dev() *cobra.Command {
+	cfg, f := &settings.Config{}, &devFlags{}
+	settings.Practice(cfg)
+	set := settings.New(cfg, devSettings...)
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Run everything in one process: NATS, the practice gateway and workers",
+		Long: `Runs an embedded NATS server with JetStream, the practice gateway and two workers until a signal.
+When everything answers, it prints the addresses; with -o json as one line of JSON with "nats",
+"gateway", "gateway_log" and "database". Without --data nothing is left behind.
+Its workers reuse connections to this gateway at once, as no proxy stands in between; others do not.
+
+Then, in another terminal:
+
+  protocolq query --email signed@example.com
+  protocolq query --email no-sign-customer@example.com
+  protocolq query --email system-error-2@example.com`,
+		Example: `  protocolq dev
+  protocolq dev --data ./data --latency 50ms --fault system-error:0.05`,
+		Args: cobra.NoArgs,
+	}
+	set.AddFlags(c.Flags())
+	f.add(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := set.Load(c.Flags(), f.check); err != nil {
+			return err
+		}
+		return runDev(c, cfg, f)
+	}
+	return c
+}
+
+func (f *devFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVar(&f.data, "data", "", "directory that keeps the streams (default: nothing is kept)")
+	fs.StringVar(&f.natsListen, "nats-listen", "127.0.0.1:4222", "address of the NATS server, port 0 for any")
+	fs.StringVar(&f.gatewayListen, "gateway-listen", "127.0.0.1:8480",
+		"address of the practice gateway, port 0 for any")
+	fs.IntVar(&f.workers, "workers", 2, "how many workers")
+	fs.Uint64Var(&f.seed, "seed", 1, "decides what accounts without a part play, the jitter and the faults")
+	fs.DurationVar(&f.latency, "latency", 0, "added to every answer of the gateway")
+	fs.DurationVar(&f.jitter, "jitter", 0, "added on top, from 0 to this")
+	fs.StringArrayVar(&f.faults, "fault", nil,
+		"let the gateway misbehave: NAME[=DURATION][:PROBABILITY], may be repeated")
+	f.out = cli.AddOutput(c)
+	cli.Must(c.RegisterFlagCompletionFunc("fault",
+		cobra.FixedCompletions(simulator.FaultNames(), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func runDev(c *cobra.Command, cfg *settings.Config, f *devFlags) error {
+	o := localstack.Options{Config: cfg, Data: f.data, NATSListen: f.natsListen, GatewayListen: f.gatewayListen,
+		Workers:   f.workers,
+		Simulator: simulator.Options{Seed: f.seed, Latency: f.latency, Jitter: f.jitter},
+		Logger:    cfg.Logger(c.ErrOrStderr())}
+	var err error
+	if o.Simulator.Faults, err = parseFaults(f.faults); err != nil {
+		return err
+	}
+	go serve.GiveBack(c.Context())
+	h, err := localstack.Open(c.Context(), o)
+	if err != nil {
+		return devFault(err)
+	}
+	if err := tellURLs(c.OutOrStdout(), *f.out, h.URLs(),
+		[]string{"nats", "gateway", "gateway_log", "database"}); err != nil {
+		return err
+	}
+	if *f.out == cli.Text {
+		fmt.Fprint(c.OutOrStdout(), exports(cfg))
+	}
+	<-c.Context().Done()
+	return h.Close()
+}
+
+// exports are the lines with which the other commands find this dev, to be pasted into a shell.
+func exports(cfg *settings.Config) string {
+	lines := [][2]string{{"PROTOCOLQ_DATABASE", cfg.Database}, {"PROTOCOLQ_LOG_HMAC_KEY_FILE", cfg.LogHMACKeyFile}}
+	why := "'protocolq log'"
+	if nats := strings.Join(cfg.NATS, ","); nats != "nats://127.0.0.1:4222" { // else it is where all look
+		lines = append(lines, [2]string{"PROTOCOLQ_NATS", nats})
+		why = "the other commands"
+	}
+	text := "\nFor " + why + ", in another terminal:\n\n"
+	for _, line := range lines {
+		text += "  export " + line[0] + "=" + cli.ShellWord(line[1]) + "\n"
+	}
+	return text
+}
+
+// check reports what can be told before anything is started.
+func (f *devFlags) check() error {
+	faults := []error{localstack.CheckData(f.data)}
+	for name, address := range map[string]string{"nats-listen": f.natsListen, "gateway-listen": f.gatewayListen} {
+		if _, _, err := localstack.SplitListen(address); err != nil {
+			faults = append(faults, &settings.Fault{Setting: name, Err: err})
+		}
+	}
+	if f.workers < 1 || f.workers > 64 {
+		faults = append(faults,
+			&settings.Fault{Setting: "workers", Err: fmt.Errorf("must be from 1 to 64, not %d", f.workers)})
+	}
+	return errors.Join(faults...)
+}
+
+func devFault(err error) error {
+	end := &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("dev: %w", err)}
+	if strings.Contains(err.Error(), "address already in use") {
+		end.Hint = "--nats-listen 127.0.0.1:0 --gateway-listen 127.0.0.1:0 take any free port"
+	}
+	return end
+}

@@ -1,0 +1,2 @@
+// Package demo is the commands that need nothing: demo, dev and the practice gateway.
+package demo

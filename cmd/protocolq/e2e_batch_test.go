@@ -1,0 +1,228 @@
+//go:build unix
+
+// Files of questions by the real program: killed and stopped at any time, and long.
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/cli/clitest"
+	"protocolq/cmd/protocolq/localstack"
+	"protocolq/messages"
+)
+
+// counter is where a worker would be: it answers after a while, and counts who asks.
+type counter struct {
+	url   string
+	asked atomic.Int64
+
+	mu  sync.Mutex
+	ids map[string]map[string]bool // and by which inboxes: all tries of one ask have the same
+}
+
+func newCounter(t testing.TB, after time.Duration) *counter {
+	t.Helper()
+	server, err := localstack.StartNATS(localstack.NATSOptions{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	nc, err := nats.Connect(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	c := &counter{url: server.URL(), ids: map[string]map[string]bool{}}
+	_, err = nc.Subscribe("protocol.query", func(m *nats.Msg) {
+		q, encoding, err := messages.DecodeQuery(m.Data, m.Header.Get(messages.HeaderContentType))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.count(q.ID, m.Reply)
+		answer, err := messages.Result{ID: q.ID, Outcome: messages.NotSigned, Code: "NO_SIGN_CUSTOMER", Run: rand22}.Encode(encoding)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if after == 0 {
+			_ = m.Respond(answer)
+			return
+		}
+		time.AfterFunc(after, func() { _ = m.Respond(answer) })
+	})
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rand22 is as long as the name of a run.
+const rand22 = "9RDLymxb1jbOGBpWh8uQvB"
+
+func (c *counter) count(id, inbox string) {
+	c.asked.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ids[id] == nil {
+		c.ids[id] = map[string]bool{}
+	}
+	c.ids[id][inbox] = true
+}
+
+// twice lists the ids that were asked by more than one ask.
+func (c *counter) twice() (ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, inboxes := range c.ids {
+		if len(inboxes) > 1 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// accountFile writes a file of n accounts.
+func accountFile(t testing.TB, n int) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("user_email\n")
+	for i := range n {
+		fmt.Fprintf(&text, "signed+%d@example.com\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "accounts.csv")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestBatchKilled kills a batch four times, and interrupts it twice, and lets it end: no line is
+// asked twice, and each is printed once. Only what was on its way at a kill has no answer.
+func TestBatchKilled(t *testing.T) {
+	t.Parallel()
+	const lines, window = 700, 10
+	c := newCounter(t, 20*time.Millisecond)
+	file, state := accountFile(t, lines), filepath.Join(t.TempDir(), "state")
+	begin := func(more ...string) *process {
+		return launch(t, nil, append([]string{"query", "--nats", c.url, "--file", file, "--resume", state, "--window", fmt.Sprint(window), "-o", "jsonl"}, more...)...)
+	}
+	for i, by := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGKILL, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+		p, before := begin(), c.asked.Load()
+		clitest.Eventually(t, 30*time.Second, "some more lines asked", func() bool { return c.asked.Load() > before+int64(30+17*i) })
+		p.signal(by)
+		if code := p.exit(20 * time.Second); by != syscall.SIGKILL && code != cli.ExitSignalled {
+			t.Errorf("%v: exit code %d", by, code)
+		}
+	}
+	p := begin()
+	code := p.exit(60 * time.Second)
+	if twice := c.twice(); len(twice) > 0 {
+		t.Errorf("asked twice: %v", twice)
+	}
+	lost := unanswered(t, p.out.String(), lines)
+	if len(c.ids) < lines-lost { // a line may be written down as asked, and the process killed before it is
+		t.Errorf("%d of %d lines asked, %d without an answer", len(c.ids), lines, lost)
+	}
+	if lost > 4*window || code == cli.ExitOK && lost > 0 || code == cli.ExitNoAnswer && lost == 0 {
+		t.Errorf("%d lines without an answer, exit code %d", lost, code)
+	}
+	p = begin("--ask-again")
+	if code := p.exit(60 * time.Second); code != cli.ExitOK || unanswered(t, p.out.String(), lines) != 0 || len(c.twice()) > lost {
+		t.Errorf("asked again: exit code %d, %d asked twice", code, len(c.twice()))
+	}
+}
+
+// unanswered counts the Results without an answer, of so many in the order of their lines.
+func unanswered(t *testing.T, out string, want int) (n int) {
+	t.Helper()
+	results := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(results) != want {
+		t.Errorf("%d lines printed, want %d", len(results), want)
+	}
+	for i, line := range results {
+		var r messages.Result
+		if err := json.Unmarshal([]byte(line), &r); err != nil || !strings.HasSuffix(r.ID, fmt.Sprint("-", i+2)) {
+			t.Fatalf("line %d: %s, %v", i+2, line, err)
+		}
+		if r.Outcome == messages.Unknown {
+			n++
+		}
+	}
+	return n
+}
+
+// BenchmarkBatch asks 100,000 lines with a state, each way to print: within 64 MB (make batch).
+func BenchmarkBatch(b *testing.B) {
+	const lines, most = 100_000, 64 << 20
+	c, file := newCounter(b, 0), accountFile(b, lines)
+	for _, out := range []string{"jsonl", "csv", "text"} {
+		b.Run(out, func(b *testing.B) {
+			for b.Loop() {
+				state := filepath.Join(b.TempDir(), "state")
+				for _, run := range []string{"first", "resumed"} {
+					began := time.Now()
+					printed, used := peak(b, "query", "--nats", c.url, "--file", file, "--resume", state, "-o", out)
+					b.ReportMetric(float64(used)/1e6, run+"-MB")
+					b.ReportMetric(lines/time.Since(began).Seconds(), run+"-lines/s")
+					if printed < lines || used > most {
+						b.Errorf("%s: %d lines, %d bytes in memory, at most %d", run, printed, used, most)
+					}
+				}
+			}
+		})
+	}
+}
+
+// peak runs the program to its end, and gives how many lines it printed and the most memory that it
+// had. What the kernel says of a process that has ended counts its parent's memory, too.
+func peak(b *testing.B, args ...string) (lines, bytes int) {
+	b.Helper()
+	out := filepath.Join(b.TempDir(), "out")
+	file, err := os.Create(out)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	cmd := exec.Command("protocolq", args...)
+	cmd.Stdout = file
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for tick := time.Tick(20 * time.Millisecond); ; {
+		select {
+		case err := <-ended:
+			printed, readErr := os.ReadFile(out)
+			if err != nil || readErr != nil || bytes == 0 {
+				b.Fatalf("%v: %v, %v, %d bytes", args, err, readErr, bytes)
+			}
+			return strings.Count(string(printed), "\n"), bytes
+		case <-tick:
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+				kilobytes, _ := strconv.Atoi(strings.Fields(rest)[0])
+				bytes = max(bytes, kilobytes<<10)
+			}
+		}
+	}
+}

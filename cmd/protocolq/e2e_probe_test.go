@@ -1,0 +1,142 @@
+//go:build unix
+
+// What a worker and a recorder show of themselves over HTTP, from before they are ready until they
+// have drained.
+
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/cli/clitest"
+	"protocolq/cmd/protocolq/localstack"
+)
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// page reads one page; 0: nobody listens.
+func page(t *testing.T, address, path string) (int, string) {
+	t.Helper()
+	answer, err := http.Get("http://" + address + path)
+	if err != nil {
+		return 0, ""
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+func TestProbesOfAWorker(t *testing.T) {
+	t.Parallel()
+	s := &stand{t: t, nats: "nats://" + freeAddress(t), keys: t.TempDir()}
+	s.practice()
+	address := freeAddress(t)
+	_, port, _ := strings.Cut(address, ":")
+	w := s.begin("--http-listen", ":"+port)
+	clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	if p := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}, "doctor", "--quick"); p.exit(20*time.Second) != cli.ExitOther || !strings.Contains(p.err.String(), "nats down") {
+		t.Errorf("doctor --quick without NATS: %s", p.err)
+	}
+	for _, path := range []string{"/readyz", "/startupz"} {
+		if code, body := page(t, address, path); code != http.StatusServiceUnavailable || !strings.Contains(body, "nats down") {
+			t.Errorf("without NATS %s is %d %s", path, code, body)
+		}
+	}
+	server, err := localstack.StartNATS(localstack.NATSOptions{Listen: strings.TrimPrefix(s.nats, "nats://"), Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	if code := launch(t, nil, "provision", "--nats", s.nats).exit(20 * time.Second); code != cli.ExitOK {
+		t.Fatalf("provision: exit code %d", code)
+	}
+	w.ready()
+	if n := strings.Count(w.err.String(), `"worker starting"`); n != 1 {
+		t.Errorf("%d lines say with what it starts", n)
+	}
+	listen := []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}
+	if p := launch(t, listen, "doctor", "--quick"); p.exit(20*time.Second) != cli.ExitOK || p.out.String() != "" {
+		t.Errorf("doctor --quick of a worker that is ready: %s%s", p.out, p.err)
+	}
+	if code, body := page(t, address, "/readyz"); code != http.StatusOK || body != "ready\n" {
+		t.Errorf("ready: %d %q", code, body)
+	}
+	if _, err := s.connect().Request("protocol.query", []byte(`{"user_email":"`+person("signed", "probe")+`"}`), 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	clitest.Eventually(t, 20*time.Second, "the streams' figures", func() bool {
+		_, text := page(t, address, "/metrics")
+		return strings.Contains(text, `protocolq_stream_fill_ratio{stream="JOURNAL"}`) && strings.Contains(text, "protocolq_queue_lag_messages 0")
+	})
+	_, text := page(t, address, "/metrics")
+	for _, want := range []string{"protocolq_build_info{", `protocolq_requests_total{outcome="signed"} 1`, `protocolq_dedupe_total{result="asked"} 1`,
+		"protocolq_gateway_request_duration_seconds_count 1", "protocolq_members 1", `protocolq_stream_messages{stream="DEAD"} 0`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(text, "@") || strings.Contains(text, "_INBOX") {
+		t.Error("a figure is about a person or an inbox")
+	}
+	if w.stop(20 * time.Second); strings.Contains(w.err.String(), `"ERROR"`) {
+		t.Error("an ERROR in the log of a worker that is well")
+	}
+}
+
+// A recorder whose database is away is asked all the same: its lines wait.
+func TestProbesOfARecorder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, standOptions{})
+	address, dir := freeAddress(t), t.TempDir()
+	r := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=" + address}, "recorder", "--nats", s.nats, "--database", "sqlite://"+filepath.Join(dir, "log.db"))
+	clitest.Eventually(t, 20*time.Second, "it is ready", func() bool { code, _ := page(t, address, "/readyz"); return code == http.StatusOK })
+	clitest.Eventually(t, 20*time.Second, "its figures", func() bool {
+		_, text := page(t, address, "/metrics")
+		return strings.Contains(text, "protocolq_querylog_lag_messages 0") && strings.Contains(text, "protocolq_querylog_database_up 1")
+	})
+	r.stop(20 * time.Second)
+
+	address = freeAddress(t)
+	r = launch(t, nil, "recorder", "--http-listen", address, "--nats", s.nats, "--database", "postgres://nobody@127.0.0.1:1/none")
+	clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	if code, body := page(t, address, "/readyz?verbose"); code != http.StatusServiceUnavailable || !strings.Contains(body, `"starting"`) {
+		t.Errorf("with a database that was never there: %d %s", code, body)
+	}
+	r.stop(20 * time.Second)
+}
+
+// Two processes cannot listen on one socket: the second says which setting it is, and does not
+// begin.
+func TestSocketTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := &stand{t: t, nats: "nats://" + freeAddress(t), keys: t.TempDir()}
+	s.practice()
+	w := s.begin("--http-listen", taken.Addr().String())
+	if code := w.exit(20 * time.Second); code != cli.ExitOther || !strings.Contains(w.err.String(), "--http-listen") {
+		t.Errorf("exit code %d: %s", code, w.err)
+	}
+}

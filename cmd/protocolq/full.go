@@ -1,0 +1,19 @@
+// The commands that no worker's machine needs: most bring a NATS server or a database along.
+
+//go:build !slim
+
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/demo"
+	"protocolq/cmd/protocolq/fleet"
+	"protocolq/cmd/protocolq/querylog"
+)
+
+// full are those that run something, and those that look for faults.
+func full() (running, looking []*cobra.Command) {
+	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), fleet.Recorder(),
+		querylog.Command()}, nil
+}

@@ -1,0 +1,56 @@
+// What a shell offers for an id: those of the newest asks.
+
+package querylog
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/logdb"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/worker/querylog/database"
+)
+
+// A shell waits for completions no longer, and shows no more.
+const (
+	offerWithin = 2 * time.Second
+	offered     = 50
+)
+
+// completeID offers the ids of the newest asks, and of their runs; of faults nothing is said before
+// the command itself runs.
+func completeID(cfg *settings.Config, set *settings.Set) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, begin string) (ids []string, _ cobra.ShellCompDirective) {
+		if len(args) > 0 || set.Load(c.Flags(), cfg.NeedDatabase) != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), offerWithin)
+		defer cancel()
+		db, err := logdb.OpenForReading(ctx, cfg.Database)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer db.Close()
+		page, _ := db.List(ctx, database.Filter{}, database.Cursor{}, offered)
+		return idsOf(page.Asks, begin), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// idsOf are the ids of asks and runs that begin so, each once, the newest first. What an asker
+// wrote is offered only where a shell takes it as one word.
+func idsOf(asks []database.Ask, begin string) (ids []string) {
+	seen := map[string]bool{"": true}
+	for _, a := range asks {
+		for _, id := range []string{a.ID, a.Run} {
+			if !seen[id] && strings.HasPrefix(id, begin) && cli.ShellWord(id) == id {
+				ids = append(ids, id)
+			}
+			seen[id] = true
+		}
+	}
+	return ids
+}

@@ -1,0 +1,19 @@
+// The ids that a shell is offered.
+
+package querylog
+
+import (
+	"slices"
+	"testing"
+
+	"protocolq/worker/querylog/database"
+)
+
+func TestIDsOffered(t *testing.T) {
+	asks := []database.Ask{{ID: "booking-2", Run: "DmUP"}, {ID: "booking-1", Run: "DmUP"}, {ID: "a b; rm", Run: ""}, {ID: "booking-2", Run: "Xk"}}
+	for begin, want := range map[string][]string{"": {"booking-2", "DmUP", "booking-1", "Xk"}, "booking": {"booking-2", "booking-1"}, "none": nil} {
+		if got := idsOf(asks, begin); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", begin, got, want)
+		}
+	}
+}

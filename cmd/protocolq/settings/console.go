@@ -1,0 +1,166 @@
+// The settings of the page in the browser: where it is, who may use it.
+
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"protocolq/worker/ops"
+)
+
+// Console are the settings of protocolq console.
+type Console struct {
+	Listen         string
+	URL            string
+	UsersFile      string
+	SessionKeyFile string
+	AuditFile      string
+	Partners       []string
+	Proxies        []string
+	ProxyHeader    string
+
+	Issuer     string
+	ClientID   string
+	SecretFile string
+	Claim      string
+}
+
+func (c *Config) consoleSettings() []setting {
+	o := &c.Console
+	return []setting{
+		checked(text(&o.Listen, setting{name: "console-listen", kind: "host:port", fallback: "127.0.0.1:8470",
+			usage: "where the page is; :8470 is 127.0.0.1:8470; another address than this machine's own needs " +
+				"console-users-file"}), c.checkConsoleListen),
+		checked(text(&o.URL, setting{name: "console-url", kind: "URL",
+			usage: "where readers find the page, such as https://protocolq.example.com; query and submit print the " +
+				"address of a query's story there"}), c.checkConsoleURL),
+		text(&o.UsersFile, setting{name: "console-users-file", kind: "path",
+			usage: "who may use the page, as 'protocolq console user' writes it; without it everybody on this " +
+				"machine is an operator, and nobody else gets in"}),
+		text(&o.SessionKeyFile, setting{name: "console-session-key-file", kind: kindFile,
+			usage: "at least 32 random bytes that sign sessions, the same for all console processes; without it " +
+				"sessions end with the process"}),
+		text(&o.AuditFile, setting{name: "console-audit-file", kind: "path",
+			usage: "where the page keeps who did what, a line of JSON each; without it the last thousand are kept in " +
+				"memory"}),
+		checked(list(&o.Partners, setting{name: "console-partners",
+			usage: "partners that operators may look up for, with commas between them; without it the workers' " +
+				"default"}), c.checkConsolePartners),
+		checked(list(&o.Proxies, setting{name: "console-proxies",
+			usage: "addresses (10.1.2.3, 10.0.0.0/8) of proxies that are believed about the reader's address, TLS " +
+				"and name"}), c.checkConsoleProxies),
+		text(&o.ProxyHeader, setting{name: "console-proxy-header", kind: "name",
+			usage: "header in which such a proxy says who the reader is, such as X-Forwarded-User; the proxy must " +
+				"remove it from what readers send"}),
+		checked(text(&o.Issuer, setting{name: "console-oidc-issuer", kind: "URL",
+			usage: "the organisation's OpenID Connect provider; readers may then sign in there, with " +
+				"console-url/sign-on/back as the address to come back to"}), c.checkConsoleIssuer),
+		text(&o.ClientID,
+			setting{name: "console-oidc-client-id", kind: "id", usage: "what the provider calls the page"}),
+		text(&o.SecretFile, setting{name: "console-oidc-client-secret-file", kind: kindFile,
+			usage: "the page's secret at the provider; without it the page is a public client"}),
+		text(&o.Claim, setting{name: "console-oidc-claim", kind: "name", fallback: "email",
+			usage: "the field of the ID token that is the name in console-users-file, such as email or " +
+				"preferred_username"}),
+	}
+}
+
+func (c *Config) checkConsoleListen() error {
+	_, err := ops.Address(c.Console.Listen)
+	return err
+}
+
+// CheckConsole reports what does not go together.
+func (c *Config) CheckConsole() error {
+	var faults []error
+	if c.Console.UsersFile == "" && !c.ConsoleIsLocal() {
+		faults = append(faults, &Fault{Setting: "console-listen",
+			Err: errors.New("is not this machine's own: without users the page is only for this machine; 'protocolq " +
+				"console user add' makes the first, console-users-file names the file")})
+	}
+	if c.Console.ProxyHeader != "" && len(c.Console.Proxies) == 0 {
+		faults = append(faults, &Fault{Setting: "console-proxy-header",
+			Err: errors.New("needs console-proxies: only a proxy that is known may say who somebody is")})
+	}
+	if c.Console.Issuer != "" && (c.Console.UsersFile == "" || c.Console.URL == "" || c.Console.ClientID == "") {
+		faults = append(faults, &Fault{Setting: "console-oidc-issuer",
+			Err: errors.New("needs console-url, console-oidc-client-id and console-users-file, which says who may do " +
+				"what")})
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) checkConsoleIssuer() error {
+	if c.Console.Issuer == "" {
+		return nil
+	}
+	if u, err := url.Parse(c.Console.Issuer); err != nil || u.Host == "" ||
+		u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
+		return errors.New("must be an https URL, as the provider writes it in its tokens")
+	}
+	return nil
+}
+
+// ConsoleIsLocal tells whether only this machine reaches the page.
+func (c *Config) ConsoleIsLocal() bool {
+	address, err := ops.Address(c.Console.Listen)
+	if err != nil {
+		return true // reported already
+	}
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func (c *Config) checkConsoleURL() error {
+	if c.Console.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Console.URL)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" ||
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+		return errors.New("must be a URL without a path, such as https://protocolq.example.com")
+	}
+	return nil
+}
+
+func (c *Config) checkConsolePartners() error {
+	var faults []error
+	for _, p := range c.Console.Partners {
+		faults = append(faults, CheckPartnerID(p))
+	}
+	return errors.Join(faults...)
+}
+
+func (c *Config) checkConsoleProxies() error {
+	_, err := c.ConsoleProxies()
+	return err
+}
+
+// PageOf is where the page tells the story of a query, by its id; "" without console-url.
+func (c *Config) PageOf(id string) string {
+	if c.Console.URL == "" || id == "" {
+		return ""
+	}
+	return strings.TrimSuffix(c.Console.URL, "/") + "/queries/" + url.PathEscape(id)
+}
+
+// ConsoleProxies are the networks of console-proxies.
+func (c *Config) ConsoleProxies() (list []netip.Prefix, err error) {
+	for _, text := range c.Console.Proxies {
+		p, err := netip.ParsePrefix(text)
+		if a, alone := netip.ParseAddr(text); alone == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is no address or network", text)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}

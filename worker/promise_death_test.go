@@ -1,0 +1,171 @@
+// Promises that hold whoever dies: recorded before told, one event and one line of each run.
+
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/worker"
+)
+
+// Workers die one after the other over asks of both doors. Everybody is answered, nobody before the
+// answer is in the journal, and each run has its event and its line.
+func TestPromiseRecordedBeforeToldWhoeverDies(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{Latency: 200 * time.Millisecond})
+	one, other := f.start(brief, written(t)), f.start(brief, written(t))
+	f.tries = 3 // what had come in and was not stored yet is asked again
+	const keys = 40
+	for _, q := range many("signed+submitted", keys/4) {
+		f.submits(f.names.Submit(), q)
+	}
+	answers := f.askAll(append(many("signed", keys), many("signed", keys)...)...)
+	owner(t, one)
+	one.cut()
+	owner(t, other)
+	f.start(brief, written(t))
+	within(t, 20*time.Second, "half of the calls answered", func() bool { return f.gateway.Stats().Conclusive >= keys/2 })
+	other.cut()
+	told := answers()
+	f.wantRest()
+	recorded := f.answered()
+	for _, r := range told {
+		if at, ok := recorded[r.Run]; r.err == nil && (!ok || r.at.Before(at)) {
+			t.Errorf("run %s told at %v, recorded %v at %v", r.Run, r.at, ok, at)
+		}
+	}
+	f.wantEach(keys + keys/4)
+}
+
+// wantEach checks that at least n runs have ended, each with one event and one row in the query
+// log, and that each ask has its row.
+func (f *fleet) wantEach(n int) {
+	f.t.Helper()
+	recorded, events := f.answered(), f.eventsOf()
+	runs, asks := f.rows()
+	if len(recorded) < n || len(events) != len(recorded) || len(runs) != len(recorded) {
+		f.t.Errorf("%d runs, want %d; %d of them have an event and %d a row", len(recorded), n, len(events), len(runs))
+	}
+	for run := range recorded {
+		if _, ok := runs[run]; events[run] != 1 || !ok {
+			f.t.Errorf("run %s has %d events, and a row %v", run, events[run], ok)
+		}
+	}
+	for token := range f.tokens() {
+		if !asks[token] {
+			f.t.Errorf("ask %s has no row", token)
+		}
+	}
+}
+
+// The streams of events and lines are away when the answers come, and then everybody dies. Who
+// comes later has the events and lines of all runs published.
+func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{Latency: 250 * time.Millisecond})
+	one, other := f.start(brief, written(t)), f.start(brief, written(t))
+	const keys = 20
+	answers := f.askAll(many("signed", keys)...)
+	within(t, 20*time.Second, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
+	anew := f.remove(messages.Events, messages.Log)
+	for _, r := range answers() {
+		if r.Outcome != messages.Signed {
+			t.Errorf("told %s", refusal(r.Result))
+		}
+	}
+	one.cut()
+	other.cut()
+	anew()
+	f.start(brief, written(t))
+	f.wantRest()
+	f.wantEach(keys)
+	f.wantCalls(keys)
+}
+
+// A call that is cut by a death is not made again where that is the setting: whoever waited
+// gets CRASHED, and again when it asks once more with the same id, by either door, of any worker.
+func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{Latency: 400 * time.Millisecond})
+	fail := func(o *worker.Options) { o.AfterCrash = worker.Fail }
+	victim := f.start(brief, fail)
+	awaited := messages.Query{ID: "awaited", UserEmail: email("signed", 1)}
+	gone := messages.Query{ID: "gone", UserEmail: email("signed", 2), ReplyTo: f.names.ReplyOf("till")}
+	answers := f.askAll(awaited)
+	f.submits(f.names.Submit(), gone)
+	within(t, 20*time.Second, "both calls under way", func() bool { return f.gateway.Stats().InFlight == 2 })
+	f.start(brief, fail)
+	victim.cut()
+	if r := answers()[0]; r.Code != messages.Crashed || r.Outcome != messages.Unknown {
+		t.Errorf("told %s", refusal(r.Result))
+	}
+	within(t, 20*time.Second, "the durable reply", func() bool { return len(f.durable()["gone"]) == 1 })
+	f.start(brief, fail)
+	for n := 2; n < 5; n++ { // again by the other door
+		if r := f.ask(messages.Query{ID: "gone", UserEmail: gone.UserEmail}); r.Code != messages.Crashed {
+			t.Errorf("asked again by the other door: %s", refusal(r))
+		}
+		again := awaited
+		again.ReplyTo = gone.ReplyTo
+		f.submits(f.names.Submit(), again)
+		f.submits(f.names.Submit(), gone)
+		within(t, 20*time.Second, "replies to retries", func() bool {
+			all := f.durable()
+			return len(all["gone"]) == n && len(all["awaited"]) == n-1
+		})
+	}
+	for id, all := range f.durable() {
+		for _, r := range all {
+			if r.Code != messages.Crashed {
+				t.Errorf("%s was told %s", id, refusal(r))
+			}
+		}
+	}
+	f.wantCalls(2)
+	if r := f.ask(messages.Query{ID: "another", UserEmail: awaited.UserEmail}); r.Outcome != messages.Signed {
+		t.Errorf("asked with another id: %s", refusal(r))
+	}
+	f.wantCalls(3)
+}
+
+// A worker that dies over the fourth call leaves one: the bound is the question's, not the
+// worker's.
+func TestPromiseAttemptsOverADeath(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	one, other := f.start(brief), f.start(brief)
+	answers := f.askAll(messages.Query{UserEmail: "fault-hang@example.com"})
+	m := owner(t, one, other)
+	within(t, 20*time.Second, "the fourth call", func() bool { s := f.gateway.Stats(); return s.Calls+uint64(s.InFlight) >= 4 && s.InFlight == 1 })
+	m.cut()
+	if r := answers()[0]; r.Outcome != messages.Unknown || r.Attempts != 5 {
+		t.Errorf("after %d attempts: %s", r.Attempts, refusal(r.Result))
+	}
+	f.wantRest()
+	f.wantCalls(5)
+}
+
+// Askers of different patience join one run, by three workers. They leave one after the other, and
+// the calls are no more than for the most patient one alone.
+func TestPromiseAttemptsForAskersOfDifferentPatience(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	for range 3 {
+		f.start(brief)
+	}
+	var queries []messages.Query
+	for i := range 12 {
+		queries = append(queries, messages.Query{UserEmail: "fault-hang@example.com",
+			DeadlineMs: time.Now().Add(time.Duration(200*(1+i*i)) * time.Millisecond).UnixMilli()})
+	}
+	for i, r := range f.askAll(queries...)() {
+		if r.Outcome != messages.Unknown || r.Run == "" {
+			t.Errorf("asker %d: %s", i, refusal(r.Result))
+		}
+	}
+	f.wantRest()
+	f.wantCalls(5)
+}

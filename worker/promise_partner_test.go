@@ -1,0 +1,127 @@
+// Promises to who waits for a partner: woken at once when it is asked for again.
+
+package worker_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/worker"
+	gate "protocolq/worker/partner"
+	"protocolq/worker/publish"
+)
+
+// atOnce is no wait: a probe, which is what would come otherwise, comes a minute after the last
+// one.
+const atOnce = 20 * time.Second
+
+// halts writes a partner's halt as an operator does.
+func (f *fleet) halts(h gate.Halt) {
+	f.t.Helper()
+	if err := gate.WriteHalt(f.t.Context(), worker.PartnerRecords(f.nc, publish.New(f.nc), f.names), partner, h); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// parked waits until so many asks wait for their partner.
+func (f *fleet) parked(n int, all ...*member) {
+	f.t.Helper()
+	within(f.t, 20*time.Second, "all parked", func() bool {
+		sum := 0
+		for _, m := range all {
+			sum += m.Stats().Parked
+		}
+		return sum == n
+	})
+}
+
+// Submitted asks wait for a partner that an operator has halted. They are answered as soon as it is
+// resumed.
+func TestPromiseResumeWakesWhoWaits(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	one, other := f.start(), f.start()
+	f.halts(gate.Halt{Halted: true, By: gate.ByOperator})
+	within(t, 20*time.Second, "halted for both", func() bool {
+		for range 10 { // of each an own account: an answer that came before would be remembered
+			if r := f.ask(messages.Query{UserEmail: email("signed+halted", time.Now().UnixNano())}); r.Code != messages.PartnerHalted {
+				return false
+			}
+		}
+		return true
+	})
+	before := f.calls()
+	const waiting = 20
+	for _, q := range many("signed", waiting) {
+		q.ID, q.ReplyTo = q.UserEmail[:len("signed+00")], f.names.ReplyOf("till")
+		f.submits(f.names.Submit(), q)
+	}
+	f.parked(waiting, one, other)
+	if n := f.calls(); n != before {
+		t.Errorf("%d calls while halted", n-before)
+	}
+	f.halts(gate.Halt{})
+	resumed := time.Now()
+	within(t, atOnce, "all answered", func() bool { return f.stream(messages.Replies).Msgs == waiting })
+	t.Logf("all answered %v after the partner was resumed", time.Since(resumed).Round(time.Millisecond))
+	f.wantRest()
+	f.wantCalls(before + waiting)
+}
+
+// A partner whose key is wrong is halted. As soon as a worker has the right one, those who wait are
+// answered.
+func TestPromiseRepairedKeyWakesWhoWaits(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	file := filepath.Join(t.TempDir(), "key")
+	write := func(key string) {
+		if err := os.WriteFile(file, []byte(key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("wrong0000wrong0000wrong0000wrong")
+	var m *member
+	client, err := gateway.New(gateway.Options{URL: f.url, UnsafeHost: true, Timeout: 3 * time.Second,
+		Partners:   []gateway.Partner{{ID: partner, KeyFile: file, SignType: mapi.MD5}},
+		KeyChanged: func(p string) { m.Repaired(t.Context(), p) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	m = f.start(func(o *worker.Options) { o.Gateway, o.Partners = client, []string{partner} })
+	for i := range 5 {
+		if r := f.ask(messages.Query{UserEmail: email("signed+fault", i)}); r.Code != "ILLEGAL_SIGN" {
+			t.Fatalf("told %s", refusal(r))
+		}
+	}
+	if r := f.ask(messages.Query{UserEmail: "signed+halted@example.com"}); r.Code != messages.PartnerHalted {
+		t.Fatalf("told %s", refusal(r))
+	}
+	const waiting = 20
+	for _, q := range many("signed", waiting) {
+		q.ReplyTo = f.names.ReplyOf("till")
+		f.submits(f.names.Submit(), q)
+	}
+	f.parked(waiting, m)
+	write(md5Key)
+	repaired := time.Now()
+	if err := client.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, atOnce, "all answered", func() bool { return f.stream(messages.Replies).Msgs == waiting })
+	t.Logf("all answered %v after the key was repaired", time.Since(repaired).Round(time.Millisecond))
+	for _, all := range f.durable() {
+		for _, r := range all {
+			if r.Outcome != messages.Signed {
+				t.Errorf("told %s", refusal(r))
+			}
+		}
+	}
+	f.wantRest()
+}

@@ -1,0 +1,166 @@
+// Making and changing one stream or consumer after the other, and looking at what came of it.
+
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// apply makes or compares the streams and consumers, an item each.
+func (r *Report) apply(ctx context.Context, js jetstream.JetStream, o Options) error {
+	there, err := find(ctx, js, o)
+	if err != nil {
+		return err
+	}
+	streams := there.declare(o)
+	for _, want := range streams {
+		item, err := applyStream(ctx, js, there[want.Name], want, o)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, noRoom(err, want, streams))
+		}
+		r.Items = append(r.Items, item)
+	}
+	for _, want := range Consumers(o) {
+		item, err := applyConsumer(ctx, js, want.Stream, want.Config, o.Update)
+		if err != nil {
+			return fmt.Errorf("consumer %s of %s: %w", want.Config.Durable, want.Stream, readTwice(err))
+		}
+		r.Items = append(r.Items, item)
+	}
+	return nil
+}
+
+// existing are the settings of those that are there, by name.
+type existing map[string]*jetstream.StreamConfig
+
+// find looks for the fleet's streams.
+func find(ctx context.Context, js jetstream.JetStream, o Options) (existing, error) {
+	there := existing{}
+	for _, want := range Streams(o) {
+		s, err := js.Stream(ctx, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		there[want.Name] = &s.CachedInfo().Config
+	}
+	return there, nil
+}
+
+// declare declares the streams: what o leaves open is as it is.
+func (there existing) declare(o Options) []jetstream.StreamConfig {
+	copies := 1
+	for _, have := range there {
+		copies = max(copies, have.Replicas)
+	}
+	all := Streams(o)
+	for i := range all {
+		want, have := &all[i], there[all[i].Name]
+		switch {
+		case o.Replicas > 0: // given
+		case have != nil:
+			want.Replicas = have.Replicas
+		default:
+			want.Replicas = copies
+		}
+		if isJournal := i == 0; isJournal && have != nil && have.MaxBytes > 0 && o.JournalBytes <= 0 {
+			want.MaxBytes = have.MaxBytes
+		}
+	}
+	return all
+}
+
+// applyStream makes or compares a stream. have is nil where there is none.
+func applyStream(ctx context.Context, js jetstream.JetStream, have *jetstream.StreamConfig, want jetstream.StreamConfig,
+	o Options) (Item, error) {
+	item := Item{Name: want.Name}
+	if have == nil {
+		made, err := js.CreateStream(ctx, want)
+		if err == nil {
+			item.made(CompareStreams(made.CachedInfo().Config, want))
+		}
+		return item, err
+	}
+	differences := CompareStreams(*have, want)
+	if fixed(*have, want) {
+		item.Action, item.Differences = Anew, differences
+		return item, nil
+	}
+	if len(differences) == 0 || !o.Update {
+		item.settle(differences, differences)
+		return item, nil
+	}
+	change := want
+	change.Placement, change.Metadata = have.Placement, have.Metadata // whoever runs the servers says where
+	if !o.Less {
+		keepRoom(*have, &change)
+	}
+	if len(CompareStreams(*have, change)) == 0 {
+		item.settle(differences, differences)
+		return item, nil
+	}
+	changed, err := js.UpdateStream(ctx, change)
+	if err == nil {
+		item.settle(differences, CompareStreams(changed.CachedInfo().Config, want))
+	}
+	return item, err
+}
+
+func applyConsumer(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig,
+	update bool) (Item, error) {
+	item := Item{Name: stream + " > " + want.Durable}
+	have, err := js.Consumer(ctx, stream, want.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		made, err := js.CreateConsumer(ctx, stream, want)
+		if err == nil {
+			item.made(CompareConsumers(made.CachedInfo().Config, want))
+		}
+		return item, err
+	}
+	if err != nil {
+		return item, err
+	}
+	differences := CompareConsumers(have.CachedInfo().Config, want)
+	if len(differences) == 0 || !update {
+		item.settle(differences, differences)
+		return item, nil
+	}
+	change := want
+	change.Metadata = have.CachedInfo().Config.Metadata
+	changed, err := js.UpdateConsumer(ctx, stream, change)
+	if err == nil {
+		item.settle(differences, CompareConsumers(changed.CachedInfo().Config, want))
+	}
+	return item, err
+}
+
+// made notes what the server made. A server that drops a field that it does not know says nothing
+// of it but by what it gives back.
+func (i *Item) made(left []Difference) {
+	i.Action, i.Differences = Created, left
+	if len(left) > 0 {
+		i.Action = Differs
+	}
+}
+
+// settle notes what differed, and of that, what is left.
+func (i *Item) settle(before, left []Difference) {
+	i.Action, i.Differences = AsIs, before
+	for n := range i.Differences {
+		d := &i.Differences[n]
+		d.Changed = !slices.ContainsFunc(left, func(l Difference) bool { return l.Setting == d.Setting })
+	}
+	switch {
+	case len(left) > 0:
+		i.Action = Differs
+	case len(before) > 0:
+		i.Action = Updated
+	}
+}

@@ -1,0 +1,93 @@
+// The consumers of those who read durable replies and events, made for them: whoever could make one
+// could choose what it reads.
+
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// Readers are who reads durable replies and events. Each consumer has its reader's name.
+type Readers struct {
+	Askers    []string // read what goes to protocol.reply.<name> and below it
+	Listeners []string // read events
+	Events    bool     // askers read events, too
+	Partners  []string // whose events; none: of all
+	HTTP      []string // askers that come by the HTTP door, which reads for them and keeps their answers
+}
+
+// How much the HTTP door keeps for each of its askers, and for how long. The oldest goes first, as
+// nobody but that asker misses it.
+const (
+	HTTPAge   = 3 * day
+	httpBytes = 64 * mib
+)
+
+// streams declares one for each asker of the HTTP door.
+func (r Readers) streams(n messages.Names) (all []jetstream.StreamConfig) {
+	for _, name := range r.HTTP {
+		all = append(all, jetstream.StreamConfig{Name: n.StreamHTTP(name), Subjects: []string{n.HTTP(name, "*", "*")},
+			Description: "what the HTTP door keeps for the asker " +
+				name, Discard: jetstream.DiscardOld, MaxBytes: httpBytes, MaxAge: HTTPAge,
+			MaxMsgsPerSubject: 1, Duplicates: 10 * time.Minute, AllowDirect: true})
+	}
+	return all
+}
+
+// mostUndelivered is how many answers may wait to be delivered again. Those behind wait for these.
+const mostUndelivered = 5000
+
+// mostPending is how many messages one of them may have taken and not acknowledged.
+const mostPending = 1000
+
+// consumers declares one for each asker and listener.
+func (r Readers) consumers(n messages.Names) (all []Consumer) {
+	for _, name := range slices.Concat(r.Askers, r.HTTP) {
+		own := n.ReplyOf(name)
+		all = append(all, Consumer{n.Stream(messages.Replies),
+			jetstream.ConsumerConfig{Durable: name, MaxAckPending: mostPending,
+				FilterSubjects: []string{own, own + ".>"}}})
+	}
+	for _, name := range r.HTTP {
+		all = append(all, Consumer{n.StreamHTTP(name), jetstream.ConsumerConfig{Durable: messages.ConsumerWebhook,
+			MaxAckPending: mostUndelivered, FilterSubjects: []string{n.HTTP(name, messages.HTTPAnswer, "*")}}})
+	}
+	listeners := r.Listeners
+	if r.Events {
+		listeners = append(append([]string(nil), r.Askers...), listeners...)
+	}
+	for _, name := range listeners {
+		c := jetstream.ConsumerConfig{Durable: name, MaxAckPending: mostPending}
+		for _, p := range r.Partners {
+			c.FilterSubjects = append(c.FilterSubjects, n.Event(p, "*"))
+		}
+		all = append(all, Consumer{n.Stream(messages.Events), c})
+	}
+	return all
+}
+
+// ErrReadTwice says that another consumer reads what a reader's consumer is to read: of a work
+// queue each message is for one.
+var ErrReadTwice = errors.New("another consumer reads those subjects")
+
+// Codes of the server that say so: of a consumer without filters, and of one with some.
+const (
+	codeReadWhole = jetstream.ErrorCode(10099)
+	codeReadTwice = jetstream.ErrorCode(10100)
+)
+
+// readTwice adds [ErrReadTwice] to the server's word for it.
+func readTwice(err error) error {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok &&
+		(api.ErrorCode == codeReadWhole || api.ErrorCode == codeReadTwice) {
+		return fmt.Errorf("%w: %w", ErrReadTwice, err)
+	}
+	return err
+}

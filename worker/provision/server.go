@@ -1,0 +1,49 @@
+// Which servers will do.
+
+package provision
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"protocolq/worker/journal"
+)
+
+// Why a server does not do.
+var (
+	ErrOldServer   = errors.New("the NATS server is too old")
+	ErrSmallServer = errors.New("the NATS server lets only short messages through")
+)
+
+// The first version that reads a log in batches (direct get with "batch"). One that does not know a
+// field of a request drops it without a word.
+const (
+	leastMajor = 2
+	leastMinor = 11
+)
+
+// CheckServer is an error where the server of a connection does not do, which names it. It has to
+// have answered something: what it lets through for this user it says after the connection stands.
+func CheckServer(nc *nats.Conn) error {
+	version := nc.ConnectedServerVersion()
+	if oldVersion(version) {
+		return fmt.Errorf("%w: %s is version %s, and %d.%d is the least", ErrOldServer, nc.ConnectedServerName(),
+			version, leastMajor, leastMinor)
+	}
+	if n := nc.MaxPayload(); n < journal.LeastMessage {
+		return fmt.Errorf("%w: %s has a max_payload of %d bytes, and %d is the least", ErrSmallServer,
+			nc.ConnectedServerName(), n, journal.LeastMessage)
+	}
+	return nil
+}
+
+// oldVersion reports whether a version is one below the least. One that cannot be read is none.
+func oldVersion(version string) bool {
+	var major, minor int
+	if n, err := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || err != nil {
+		return false
+	}
+	return major < leastMajor || major == leastMajor && minor < leastMinor
+}

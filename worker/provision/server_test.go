@@ -1,0 +1,72 @@
+// A server that is older than what a fleet needs.
+
+package provision_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/worker/provision"
+)
+
+// A server of an older version, by what it says of itself.
+func TestOldServer(t *testing.T) {
+	srv := serve(t, &server.Options{Host: "127.0.0.1", Port: -1, ServerName: "attic"})
+	old, err := nats.Connect("nats://" + saying(t, srv, "2.10.29"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(old.Close)
+	js, err := jetstream.New(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := provision.Apply(t.Context(), js, options(t, "protocol"))
+	if !errors.Is(err, provision.ErrOldServer) || !strings.Contains(err.Error(), "attic is version 2.10.29, and 2.11 is the least") || len(r.Items) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if n := len(captured(t, js)); n > 0 {
+		t.Errorf("%d streams were made", n)
+	}
+}
+
+// saying is the address of a server that says it is of another version.
+func saying(t *testing.T, srv *server.Server, version string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("tcp", srv.Addr().String())
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			go func() { _, _ = io.Copy(up, client); _ = up.Close() }()
+			go func() {
+				said, says := []byte(`"version":"`+server.VERSION+`"`), []byte(`"version":"`+version+`"`)
+				data := make([]byte, 64<<10)
+				for n, err := 0, error(nil); err == nil; _, _ = client.Write(bytes.ReplaceAll(data[:n], said, says)) {
+					n, err = up.Read(data) // it says so more than once
+				}
+				_ = client.Close()
+			}()
+		}
+	}()
+	return l.Addr().String()
+}

@@ -1,0 +1,106 @@
+// The streams and consumers of a fleet, as declared: one log, and what comes to it and of it.
+
+package provision
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+	"protocolq/worker/journal"
+)
+
+const (
+	mib = 1 << 20
+	day = 24 * time.Hour
+	// shortest is the shortest window in which a server compares message ids. Those of submitted
+	// queries it compares over all askers, so that one could keep out another's; the workers
+	// compare them with their askers.
+	shortest = 100 * time.Millisecond
+	// longestReply is more than any reply takes, so that what one subject may hold is less than its
+	// stream.
+	longestReply = 5 << 10
+)
+
+// Streams declares the streams. MaxAge stays 0 where a message is work in progress: the server
+// would delete it silently.
+func Streams(o Options) []jetstream.StreamConfig {
+	o.defaults()
+	n := o.Names
+	log := journal.JetStreamOptions{Stream: n.Stream(messages.Journal), Journal: n.Journal(),
+		Followed: n.Followed()}.Config(o.Replicas, o.JournalBytes)
+	log.Description = "the workers' log: every query until it is answered, every call and every remembered answer"
+	all := []jetstream.StreamConfig{
+		log,
+		{Name: n.Stream(messages.Fleet), Subjects: n.Captures(messages.Fleet),
+			Description: "what the fleet shares about its partners, its intake and its alerts",
+			Discard:     jetstream.DiscardNew, MaxBytes: 16 * mib,
+			MaxMsgsPerSubject: 1, AllowDirect: true,
+			RePublish: &jetstream.RePublish{Source: n.Captures(messages.Fleet)[0],
+				Destination: n.Changed("{{wildcard(1)}}.{{wildcard(2)}}")}},
+		{Name: n.Stream(messages.Submitted), Subjects: n.Captures(messages.Submitted),
+			Description: "submitted queries and operators' requests that no worker has written into the log yet",
+			Retention:   jetstream.WorkQueuePolicy,
+			Discard:     jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: shortest},
+	}
+	return o.kept(append(append(all, outcomes(n)...), o.Readers.streams(n)...))
+}
+
+// outcomes declares the streams of what comes of queries.
+func outcomes(n messages.Names) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{
+		{Name: n.Stream(messages.Replies), Subjects: n.Captures(messages.Replies),
+			Description: "durable replies that their readers have not acknowledged yet",
+			Retention:   jetstream.WorkQueuePolicy,
+			Discard:     jetstream.DiscardNew, MaxBytes: 256 * mib, MaxAge: 7 * day, MaxMsgSize: longestReply,
+			MaxMsgsPerSubject: 200 * mib / longestReply, DiscardNewPerSubject: true, Duplicates: 10 * time.Minute,
+			AllowDirect: true},
+		{Name: n.Stream(messages.Events), Subjects: n.Captures(messages.Events),
+			Description: "one event per run of the gateway, personal fields masked", Discard: jetstream.DiscardOld,
+			MaxBytes: 256 * mib, MaxAge: 7 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
+		{Name: n.Stream(messages.Log), Subjects: n.Captures(messages.Log),
+			Description: "lines of the query log that no recorder has taken yet", Retention: jetstream.WorkQueuePolicy,
+			Discard: jetstream.DiscardNew, MaxBytes: 512 * mib, Duplicates: 10 * time.Minute},
+		{Name: n.Stream(messages.Dead), Subjects: n.Captures(messages.Dead),
+			Description: "what could not be answered, with the reason", Discard: jetstream.DiscardNew,
+			MaxBytes: 64 * mib, MaxAge: 90 * day, Duplicates: 10 * time.Minute, AllowDirect: true},
+	}
+}
+
+// kept says of streams where they are.
+func (o *Options) kept(all []jetstream.StreamConfig) []jetstream.StreamConfig {
+	for i := range all {
+		all[i].Storage, all[i].Replicas = jetstream.FileStorage, o.Replicas
+	}
+	return all
+}
+
+// Consumer is a durable consumer and the stream that it reads.
+type Consumer struct {
+	Stream string
+	Config jetstream.ConsumerConfig
+}
+
+// Consumers declares the consumers: the fleet's own, each of which reads all of its stream, and
+// those of o.Readers.
+func Consumers(o Options) []Consumer {
+	o.defaults()
+	return o.acked(append([]Consumer{
+		// Without a bound, as what is given back counts until it comes again, and would keep all
+		// else from coming. Workers take no more than they have room for.
+		{o.Names.Stream(messages.Submitted),
+			jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: -1}},
+		{o.Names.Stream(messages.Log), jetstream.ConsumerConfig{Durable: messages.ConsumerRecorder,
+			MaxAckPending: 20_000, FilterSubjects: o.Names.Captures(messages.Log)}},
+	}, o.Readers.consumers(o.Names)...))
+}
+
+// acked says of consumers how they deliver: until it is acknowledged, however often.
+func (o *Options) acked(all []Consumer) []Consumer {
+	for i := range all {
+		c := &all[i].Config
+		c.AckPolicy, c.AckWait, c.MaxDeliver, c.MaxWaiting = jetstream.AckExplicitPolicy, o.AckWait, -1, 2048
+	}
+	return all
+}

@@ -1,0 +1,107 @@
+// Run log: one line about each run at its end, quiet when all is well, loud when somebody must act.
+
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"protocolq/gateway"
+	"protocolq/gateway/mapi"
+	"protocolq/messages"
+	"protocolq/worker/journal"
+	"protocolq/worker/outbox"
+	"protocolq/worker/querylog"
+)
+
+// runLog writes lines of runs. It belongs to one goroutine.
+type runLog struct {
+	log  *slog.Logger
+	said map[string]*saidCode // by code, of those that our tables have
+}
+
+// saidCode is a code that runs end with, of which one line in runEvery is loud: while a gateway is
+// away all runs say the same, and the query log has each.
+type saidCode struct {
+	last time.Time
+	n    int // runs since then
+}
+
+const runEvery = 30 * time.Second
+
+// due counts a run that is to be said loudly, and reports whether it is now, and of how many.
+func (l *runLog) due(code string, now time.Time) (times int, due bool) {
+	if _, known := Lookup(code); !known {
+		code = "" // the gateway's side may write anything
+	}
+	s := l.said[code]
+	if s == nil {
+		s = &saidCode{}
+		l.said[code] = s
+	}
+	s.n++
+	if !s.last.IsZero() && now.Sub(s.last) < runEvery {
+		return 0, false
+	}
+	times, s.n, s.last = s.n, 0, now
+	return times, true
+}
+
+// ended writes the line of a run whose answer is journalled. It names the run, never the asker's
+// data. A run that made no call has none.
+func (l *runLog) ended(ctx context.Context, run *outbox.Run, q *messages.Query, r *messages.Result) {
+	log, level, times := l.log, levelOf(r), 0
+	if level >= slog.LevelWarn {
+		var due bool
+		if times, due = l.due(r.Code, time.Now()); !due {
+			level = slog.LevelDebug
+		}
+	}
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	a := run.Answer
+	attrs := []slog.Attr{slog.String("run", a.Run), slog.String("partner", a.Partner)}
+	if q.UserEmail != "" || q.AccountNo != "" { // it may be purged
+		attrs = append(attrs, slog.String("email", messages.MaskEmail(q.UserEmail)),
+			slog.String("account", messages.MaskAccount(q.AccountNo)))
+	}
+	attrs = append(attrs, slog.String("outcome", string(r.Outcome)), slog.String("code", a.Code),
+		slog.Int("attempts", r.Attempts))
+	if len(run.Begins) > 0 {
+		attrs = append(attrs, slog.Int64("dur_ms", run.Stored.Sub(run.Begins[0].Stored).Milliseconds()))
+	}
+	if times > 1 {
+		attrs = append(attrs, slog.Int("times", times))
+	}
+	if n := len(a.Attempts); n > 0 {
+		attrs = append(attrs, unread(a.Attempts[n-1])...)
+	}
+	log.LogAttrs(ctx, level, "run ended", attrs...)
+}
+
+// unread describes what came back from the gateway's address and was no answer to be believed.
+func unread(o journal.Outcome) []slog.Attr {
+	last, err := querylog.DecodeAttempt(o.Detail)
+	if err != nil || last.HTTPStatus == 0 || !strings.HasPrefix(last.Code, "GATEWAY_") {
+		return nil
+	}
+	return []slog.Attr{slog.Int("http_status", last.HTTPStatus), slog.String("content_type", last.ContentType),
+		slog.Int("bytes", last.Bytes)}
+}
+
+func levelOf(r *messages.Result) slog.Level {
+	code, known := Lookup(r.Code)
+	switch {
+	case known &&
+		(code.Class == mapi.Conf || code.Class == mapi.Bug), r.Code == gateway.CodeBadSign, r.Code == gateway.CodeTLS:
+		return slog.LevelError
+	case r.Outcome == messages.Unknown:
+		return slog.LevelWarn
+	case r.Outcome == messages.Refused, r.Attempts > 1:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
