@@ -60,6 +60,48 @@ func ExampleSubmit() {
 	// refund-R-1001 is in PROTOCOL_SUBMITTED 2
 }
 
+// What was submitted is answered once, also where the program ended meanwhile: until the function
+// has returned nil the reply is kept.
+func ExampleReplies() {
+	nc, done := connectExample("answered")
+	defer done()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	again := map[string]time.Time{} // when to submit a query again; in earnest a table of yours
+	err := ask.Replies(ctx, nc, "refunds", func(_ context.Context, r ask.Reply) error {
+		if r.Outcome == messages.Unknown { // never a no: nothing follows from it
+			again[r.ID] = time.Now().Add(time.Duration(r.RetryAfterMs) * time.Millisecond)
+			return nil
+		}
+		fmt.Println(r.ID, r.Outcome, "refund:", *r.RefundCharge)
+		cancel() // an example ends
+		return nil
+	})
+	fmt.Println("error:", err)
+	// Output:
+	// refund-R-1001 signed refund: true
+	// error: <nil>
+}
+
+// What becomes of each run of the gateway, whoever asked: each once.
+func ExampleEvents() {
+	nc, done := connectExample("answered")
+	defer done()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := ask.Events(ctx, nc, "ledger", func(_ context.Context, e ask.Event) error {
+		fmt.Println("run", e.Run, "of", e.UserEmail, "came to", e.Outcome)
+		cancel()
+		return nil
+	})
+	fmt.Println("error:", err)
+	// Output:
+	// run 3Vm6Z1W5ylmWn8ZhGVE4vM of z***@e***.com came to signed
+	// error: <nil>
+}
+
 // A client with settings of its own: another prefix, JSON.
 func ExampleNew() {
 	nc, done := connectExample("signed")

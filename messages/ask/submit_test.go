@@ -262,5 +262,3 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
 	}
 }
-
-const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

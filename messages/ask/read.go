@@ -1,0 +1,272 @@
+// Reading a durable consumer: one message for each call of the caller's function, acknowledged when
+// that is done with it.
+
+package ask
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// ErrNoConsumer is wrapped by the error of Replies and Events where the consumer is not there.
+var ErrNoConsumer = errors.New("there is no such consumer")
+
+// ReadOptions say how replies and events are read. The zero value of a field is its default.
+type ReadOptions struct {
+	Name   string       // Options.Submitter: of the asker or listener, whose consumer has its name
+	AtOnce int          // 1: how many messages the function is given at once, and at most are taken out
+	Logger *slog.Logger // of what has to be tried again; discarded when nil
+}
+
+// After is what the caller's function returns for a message that it wants to be given again, at the
+// earliest after d, as when its database is away. An unknown is no such message: it stays what it
+// is, and the query must be submitted again.
+func After(d time.Duration) error { return after(d) }
+
+type after time.Duration
+
+// Error implements error.
+func (a after) Error() string { return "again after " + time.Duration(a).String() }
+
+// reading is one consumer, and the function that its messages are given to.
+type reading[T any] struct {
+	c     *Client
+	kind  messages.Kind
+	flag  string // of provision, which makes the consumer
+	known *known
+	read  func(jetstream.Msg, *jetstream.MsgMetadata) (T, identity, error)
+	each  func(context.Context, T) error
+
+	js           jetstream.JetStream
+	stream, name string
+	log          *slog.Logger
+}
+
+// forbidden is what the server said last, if it forbids what reading takes: it says so to the
+// connection, and answers nothing.
+func (r *reading[T]) forbidden() error {
+	inboxes := r.c.nc.NewInbox()
+	return r.c.forbidden("."+r.stream+"."+r.name+`"`, `"`+inboxes[:strings.LastIndexByte(inboxes, '.')+1])
+}
+
+// run reads until ctx ends, or it cannot go on.
+func (r *reading[T]) run(ctx context.Context, o ReadOptions) error {
+	r.name, r.log, r.stream = cmp.Or(o.Name, r.c.o.Submitter), o.Logger, r.c.names.Stream(r.kind)
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if err := r.check(); err != nil {
+		return fmt.Errorf("read %s: %w", r.stream, err)
+	}
+	reading, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	for range max(o.AtOnce, 1) {
+		running.Go(func() { stop(r.loop(reading)) })
+	}
+	running.Wait()
+	if err := context.Cause(reading); ctx.Err() == nil && err != nil {
+		return fmt.Errorf("read consumer %s of %s: %w", r.name, r.stream, err)
+	}
+	return nil
+}
+
+func (r *reading[T]) check() (err error) {
+	if !messages.IsToken(r.name) {
+		return fmt.Errorf("name %q: give that of the asker or listener, of letters, digits, - and _", r.name)
+	}
+	if own := r.c.o.Inbox; own != "" && !strings.HasPrefix(r.c.nc.NewInbox(), own+".") {
+		return fmt.Errorf("JetStream uses the connection's inboxes: connect with nats.CustomInboxPrefix(%q)", own)
+	}
+	r.js, err = jetstream.NewWithAPIPrefix(r.c.nc, r.c.o.API)
+	return err
+}
+
+// loop takes one message after the other until ctx ends.
+func (r *reading[T]) loop(ctx context.Context) error {
+	missing := 0
+	for failed := 0; ; failed++ {
+		began := time.Now()
+		err := r.consume(ctx)
+		if time.Since(began) > healthy {
+			failed, missing = 0, 0
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrPermissionViolation):
+			return err
+		case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+			if missing++; missing == absences {
+				return fmt.Errorf("%w; have it made: protocolq provision %s %s", ErrNoConsumer, r.flag, r.name)
+			}
+		default:
+			missing = 0
+		}
+		level := slog.LevelDebug
+		if failed >= absences {
+			level = slog.LevelWarn
+		}
+		r.log.Log(ctx, level, "reading is tried again", "stream", r.stream, "consumer", r.name, "err", err)
+		sleep(ctx, jittered(grown(r.c.o.Pause, r.c.o.MaxPause, failed)))
+	}
+}
+
+const (
+	healthy   = 30 * time.Second // reading that went on for so long was in no trouble
+	lookFor   = 5 * time.Second  // how long the server may take to say what a consumer is
+	pullFor   = 20 * time.Second // how long one request for a message lives
+	heartbeat = 2 * time.Second  // by which a request is known to live
+	ackWithin = 5 * time.Second  // how long an acknowledgement may take to be stored, or AckWait
+)
+
+// consume finds the consumer and takes its messages until that fails.
+func (r *reading[T]) consume(ctx context.Context) error {
+	looking, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	consumer, err := r.js.Consumer(looking, r.stream, r.name)
+	if err != nil {
+		return cmp.Or(r.forbidden(), err)
+	}
+	ackWait := consumer.CachedInfo().Config.AckWait
+	connected, end := r.c.whileConnected(ctx)
+	defer end()
+	for ctx.Err() == nil {
+		msg, err := next(connected, consumer)
+		switch {
+		case err == nil:
+			r.take(ctx, msg, ackWait)
+		case connected.Err() != nil:
+			return nats.ErrDisconnected
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
+			errors.Is(err, jetstream.ErrNoMessages):
+			if err := r.forbidden(); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// whileConnected ends with ctx, or when the connection is another one: what was requested on the
+// old one never comes.
+func (c *Client) whileConnected(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	states := c.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		defer c.nc.RemoveStatusListener(states)
+		defer cancel()
+		select {
+		case <-states:
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { cancel(); watching.Wait() }
+}
+
+// next waits for one message: no more is taken out of the stream than the function is given.
+func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, pullFor)
+	defer cancel()
+	end, _ := waiting.Deadline()
+	return consumer.Next(jetstream.FetchContext(waiting),
+		jetstream.FetchHeartbeat(max(min(heartbeat, time.Until(end)/3), time.Millisecond)))
+}
+
+// take deals with one message. What is done with is acknowledged also where ctx has ended.
+func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		r.log.Error("message without metadata", "stream", r.stream, "err", err) // it was not brought by the stream
+		return
+	}
+	wait := jittered(grown(r.c.o.Pause, longestAgain, int(min(meta.NumDelivered, 64))-1))
+	value, id, err := r.read(msg, meta)
+	if err != nil {
+		r.log.Error("message not understood: it is kept; is a later version of this program needed?",
+			"stream", r.stream, "sequence", meta.Sequence.Stream, "wait", wait, "err", err)
+		r.again(msg, wait)
+		return
+	}
+	switch r.known.begin(id) {
+	case done:
+		r.acknowledge(ctx, msg, ackWait)
+		return
+	case busy:
+		r.again(msg, wait)
+		return
+	}
+	err = r.call(ctx, msg, value, ackWait/3)
+	r.known.end(id, err == nil)
+	if err == nil {
+		r.acknowledge(ctx, msg, ackWait)
+		return
+	}
+	if wanted, ok := errors.AsType[after](err); ok {
+		wait = max(time.Duration(wanted), 0)
+	} else {
+		r.log.Warn("message not done with", "stream", r.stream, "sequence", meta.Sequence.Stream, "wait", wait, "err",
+			err)
+	}
+	r.again(msg, wait)
+}
+
+// longestAgain is the longest wait before a message is given again.
+const longestAgain = time.Minute
+
+// call gives value to the function, and tells the server meanwhile that the message is in work.
+func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, value T, every time.Duration) error {
+	over, ended := context.WithCancel(context.WithoutCancel(ctx))
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for sleep(over, every) {
+			_ = msg.InProgress() // a message that comes again meanwhile is known
+		}
+	})
+	defer telling.Wait()
+	defer ended()
+	return r.each(ctx, value)
+}
+
+// acknowledge waits until the acknowledgement is stored. One that is lost costs nothing: the
+// message comes again, and is known.
+func (r *reading[T]) acknowledge(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(ackWithin, ackWait))
+	defer cancel()
+	if err := msg.DoubleAck(ctx); err != nil {
+		r.log.Warn("acknowledgement not confirmed: the message comes again, and is known", "stream", r.stream, "err",
+			err)
+	}
+}
+
+func (r *reading[T]) again(msg jetstream.Msg, wait time.Duration) {
+	if err := msg.NakWithDelay(wait); err != nil {
+		r.log.Debug("give back", "stream", r.stream, "err", err) // it comes again by itself
+	}
+}
+
+// sleep reports whether the time has passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
