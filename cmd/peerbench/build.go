@@ -25,19 +25,30 @@ func build(ctx context.Context) error {
 	for _, args := range [][]string{
 		{"build", "-o", bin, "./programs/..."},
 		{"build", "-o", bin + "nats-server", "github.com/nats-io/nats-server/v2"},
-		{"build", "-C", "../..", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bin + "protocolq", "./cmd/protocolq"},
+		{"build", "-C", "../..", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", bin + "protocolq",
+			"./cmd/protocolq"},
 	} {
-		c := exec.CommandContext(ctx, "go", args...)
-		c.Stderr = os.Stderr
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if err := c.Run(); err != nil {
-			return fmt.Errorf("go %s: %w (peerbench runs in its own folder)", strings.Join(args, " "), err)
+		if err := run(ctx, "go", args...); err != nil {
+			return fmt.Errorf("%w (peerbench runs in its own folder)", err)
 		}
 	}
 	return os.Setenv("PEERBENCH_BUILT", "1")
 }
 
-// fingerprint tells one build of protocolq from another: what was measured of the one says nothing of the other.
+// run runs a program of the build, without cgo; what it complains of goes to the bench's own
+// errors.
+func run(ctx context.Context, name string, args ...string) error {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Stderr = os.Stderr
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// fingerprint tells one build of protocolq from another: what was measured of the one says nothing
+// of the other.
 func fingerprint(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

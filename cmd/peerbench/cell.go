@@ -27,6 +27,11 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	if err := build(ctx); err != nil {
 		return nil, err
 	}
+	if o.protocolq == firstCoreBinary {
+		if err := buildFirstCore(ctx); err != nil {
+			return nil, err
+		}
+	}
 	w, err := newWorld(ctx, o, ct)
 	defer w.close()
 	if err != nil {
@@ -47,6 +52,7 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 		return nil, err
 	}
 	idle := w.largest((*proc).rss)
+	idleCPU := w.rest()
 	w.warm(cl)
 	filled, err := w.remember(ctx)
 	if err != nil {
@@ -62,15 +68,21 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Contestant, r.Dist, r.C, r.Workers, r.Ingest, r.ReplyBy = o.contestant, o.dist, o.c, o.workers, ct.ingest, ct.replyBy
-	r.Servers, r.Sync, r.Remembered, r.LatencyMs, r.ErrorRate = o.servers, o.sync, o.remembered, float64(o.latency)/1e6, o.errorRate
+	r.Contestant, r.Dist, r.C, r.Workers = o.contestant, o.dist, o.c, o.workers
+	r.Ingest, r.ReplyBy = ct.ingest, ct.replyBy
+	r.Servers, r.Sync, r.Remembered = o.servers, o.sync, o.remembered
+	r.LatencyMs, r.ErrorRate = float64(o.latency)/1e6, o.errorRate
 	r.JitterMs, r.Rate, r.MaxS = float64(o.jitter)/1e6, o.rate, o.maxTime.Seconds()
 	if o.rate > 0 {
 		r.C = 0
 	}
-	r.StartMs, r.IdleRSS, r.FilledRSS = startMs, idle, filled
+	r.StartMs, r.IdleRSS, r.IdleCPU, r.FilledRSS = startMs, idle, idleCPU, filled
+	r.KillAtS = o.killAt.Seconds()
 	r.StopMs, r.Killed = w.stopWorkers()
-	return r, nil
+	if o.remembered > 0 {
+		r.RestartMs, err = w.restart(ctx, cl)
+	}
+	return r, err
 }
 
 // ready waits for a first good answer and for every worker's connection.
@@ -85,7 +97,8 @@ func (w *world) ready(cl *client, began time.Time) (ms float64, err error) {
 		case out.kind == answered && (out.ok || allFail):
 			ms = float64(time.Since(began).Microseconds()) / 1e3
 		case time.Now().After(deadline):
-			return 0, fmt.Errorf("no worker gave a good answer in 30 s (last: %v %s); its log ends: %s", out.kind, out.note, w.workers[0].tail())
+			return 0, fmt.Errorf("no worker gave a good answer in 30 s (last: %v %s); its log ends: %s", out.kind,
+				out.note, w.workers[0].tail())
 		}
 	}
 	for deadline := time.Now().Add(10 * time.Second); !w.allConnected(); time.Sleep(50 * time.Millisecond) {
@@ -95,6 +108,26 @@ func (w *world) ready(cl *client, began time.Time) (ms float64, err error) {
 	}
 	time.Sleep(500 * time.Millisecond)
 	return ms, nil
+}
+
+// rest lets the workers be for -idle and returns what the busiest took of one core meanwhile, in
+// percent.
+func (w *world) rest() *float64 {
+	if w.o.idle == 0 {
+		return nil
+	}
+	before := make([]float64, len(w.workers))
+	for i, p := range w.workers {
+		before[i] = p.cpu()
+	}
+	began := time.Now()
+	time.Sleep(w.o.idle)
+	most := 0.0
+	for i, p := range w.workers {
+		most = max(most, p.cpu()-before[i])
+	}
+	pct := 100 * most / time.Since(began).Seconds()
+	return &pct
 }
 
 // askWarm asks for a key that the measurement does not use.
@@ -121,7 +154,7 @@ func (w *world) warm(cl *client) {
 func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
 	before := w.accounts()
 	restarted := w.killLater(ctx)
-	r := load(cl, w.o)
+	r := load(cl, w.o, &w.died)
 	if err := <-restarted; err != nil {
 		return nil, err
 	}
@@ -144,7 +177,20 @@ func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
 	return r, err
 }
 
-// killLater stops the first worker and starts it again, where that was asked for; the channel tells when it is done.
+// restart starts the workers again, which remember what they had, and returns how long the first
+// good answer takes.
+func (w *world) restart(ctx context.Context, cl *client) (ms float64, err error) {
+	began := time.Now()
+	for i := range w.workers {
+		if err := w.launch(ctx, i); err != nil {
+			return 0, err
+		}
+	}
+	return w.ready(cl, began)
+}
+
+// killLater stops the first worker and starts it again, where that was asked for; the channel tells
+// when it is done.
 func (w *world) killLater(ctx context.Context) <-chan error {
 	done := make(chan error, 1)
 	if w.o.killAt <= 0 {
@@ -156,13 +202,15 @@ func (w *world) killLater(ctx context.Context) <-chan error {
 		if w.o.killTerm {
 			wait = grace
 		}
+		w.died.Store(time.Now().UnixNano())
 		w.workers[0].stop(wait)
 		done <- w.launch(ctx, 0)
 	})
 	return done
 }
 
-// stopWorkers tells all at once, and returns how long the slowest took and how many had to be killed.
+// stopWorkers tells all at once, and returns how long the slowest took and how many had to be
+// killed.
 func (w *world) stopWorkers() (ms float64, killed int) {
 	began := time.Now()
 	for _, p := range w.workers {

@@ -118,7 +118,8 @@ func (cl *client) ask(id, email string, timeout time.Duration) outcome {
 	}
 	ok, code, err := payload.DecodeReply(reply.Data, id, email)
 	if err != nil {
-		return outcome{kind: badReply, note: err.Error() + ": " + strconv.Quote(string(reply.Data[:min(len(reply.Data), 60)]))}
+		return outcome{kind: badReply,
+			note: err.Error() + ": " + strconv.Quote(string(reply.Data[:min(len(reply.Data), 60)]))}
 	}
 	return outcome{kind: answered, ok: ok, note: code}
 }

@@ -14,6 +14,7 @@ import (
 // contestant is what the bench starts, and how it asks it.
 type contestant struct {
 	cmd      string
+	binary   string // {protocolq}, where it is not that of this tree
 	setup    string // run once before the workers
 	beside   string // runs beside the workers, its CPU counted apart
 	ingest   string // core: a request. js: a stream
@@ -30,26 +31,44 @@ const (
 	js       = "js"
 )
 
-// ours is the whole of protocolq: the streams, a worker whose limits are not what is measured, and the recorder that writes the query log.
-// Its memory is as long as that of the others, ten minutes, and it uses connections to the gateway
-// again at once, as they do.
+// ours is the whole of protocolq: the streams, a worker whose limits are not what is measured, and
+// the recorder that writes the query log. Its memory is as long as that of the others, ten minutes,
+// and it uses connections to the gateway again at once, as they do.
 var ours = contestant{
 	setup: "{protocolq} provision --nats {nats} --replicas {replicas}",
-	cmd: "{protocolq} worker --nats {nats} --gateway-url {gateway} --unsafe-gateway --partner {partner} --sign-type MD5 --key-file {keyfile}" +
+	cmd: "{protocolq} worker --nats {nats} --gateway-url {gateway} --unsafe-gateway --partner {partner} --sign-type " +
+		"MD5 --key-file {keyfile}" +
 		" --log-hmac-key-file {logkey} --freshness 10m --slots 1024 --gateway-reuse-after 1ns --log-level error",
 	beside: "{protocolq} recorder --nats {nats} --database sqlite://{tmp}/log.db --log-level error",
 	ingest: core,
 }
 
+// dying is ours with the short times of the measure of a worker's death.
+var dying = with(ours, " --lease 4s --call-timeout 2s")
+
+func with(ct contestant, flags string) contestant {
+	ct.cmd += flags
+	return ct
+}
+
+// by is a contestant with another program of protocolq.
+func by(ct contestant, binary string) contestant {
+	ct.binary = binary
+	return ct
+}
+
 var contestants = map[string]contestant{
-	"bare":             {cmd: "{bin}/bare" + flags, ingest: core},
-	"bare-cache":       {cmd: "{bin}/bare -cache 10m" + flags, ingest: core},
-	"micro-kv":         {setup: "{bin}/kv -make" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
-	"micro-kv-mem":     {setup: "{bin}/kv -make -memory" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
-	"watermill":        {cmd: "{bin}/watermill -dedupe middleware" + flags, ingest: js, replyBy: byHeader},
-	"watermill-cache":  {cmd: "{bin}/watermill -dedupe cache" + flags, ingest: js, replyBy: byHeader},
-	"protocolq":        ours,
-	"protocolq-submit": {setup: ours.setup, cmd: ours.cmd, beside: ours.beside, ingest: js, replyBy: byField, noStream: true},
+	"bare":            {cmd: "{bin}/bare" + flags, ingest: core},
+	"bare-cache":      {cmd: "{bin}/bare -cache 10m" + flags, ingest: core},
+	"micro-kv":        {setup: "{bin}/kv -make" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
+	"micro-kv-mem":    {setup: "{bin}/kv -make -memory" + bucket, cmd: "{bin}/kv" + flags, ingest: core},
+	"watermill":       {cmd: "{bin}/watermill -dedupe middleware" + flags, ingest: js, replyBy: byHeader},
+	"watermill-cache": {cmd: "{bin}/watermill -dedupe cache" + flags, ingest: js, replyBy: byHeader},
+	"protocolq":       ours,
+	"protocolq-short": dying,
+	firstCore:         by(ours, firstCoreBinary),
+	"protocolq-submit": {setup: ours.setup, cmd: ours.cmd, beside: ours.beside, ingest: js, replyBy: byField,
+		noStream: true},
 }
 
 // contestantNames are the contestants in the order of the alphabet.
@@ -62,13 +81,12 @@ func contestantNames() []string {
 	return out
 }
 
-// known returns a contestant by its name. NAME#2 is NAME once more, which shows the noise; NAME@PATH is NAME
-// with another protocolq, which shows what a change brought.
+// known returns a contestant by its name. NAME#2 is NAME once more, which shows the noise;
+// NAME@PATH is NAME with another protocolq, which shows what a change brought.
 func known(name string) (ct contestant, protocolq string, ok bool) {
-	name, protocolq, _ = strings.Cut(name, "@")
-	name, _, _ = strings.Cut(name, "#")
-	ct, ok = contestants[name]
-	return ct, cmp.Or(protocolq, "bin/protocolq"), ok
+	_, protocolq, _ = strings.Cut(name, "@")
+	ct, ok = contestants[plain(name)]
+	return ct, cmp.Or(protocolq, ct.binary, "bin/protocolq"), ok
 }
 
 // pick returns the contestant with the flags' changes.
@@ -78,7 +96,8 @@ func (o *options) pick() (contestant, error) {
 	case o.workerCmd != "":
 		ct = contestant{cmd: o.workerCmd, replyBy: byField, ingest: core}
 	case !ok:
-		return ct, fmt.Errorf("no contestant %q: one of %s, or -worker-cmd", o.contestant, strings.Join(contestantNames(), ", "))
+		return ct, fmt.Errorf("no contestant %q: one of %s, or -worker-cmd", o.contestant,
+			strings.Join(contestantNames(), ", "))
 	}
 	o.protocolq = protocolq
 	ct.ingest = cmp.Or(o.ingest, ct.ingest)

@@ -29,6 +29,9 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
+	protocolq v0.0.0
 )
 
 tool github.com/nats-io/nats-server/v2
+
+replace protocolq => ../..

@@ -9,13 +9,15 @@ import (
 	"slices"
 )
 
-// row is one line of a file. It stays a map, so that lines of an older or newer bench can be read, too.
+// row is one line of a file. It stays a map, so that lines of an older or newer bench can be read,
+// too.
 type row map[string]any
 
 func (r row) number(k string) float64 { v, _ := r[k].(float64); return v }
 func (r row) text(k string) string    { v, _ := r[k].(string); return v }
 
-// readLines reads a file; a line that is none, such as the last one of a run that was killed, is left out.
+// readLines reads a file; a line that is none, such as the last one of a run that was killed, is
+// left out.
 func readLines(path string) (rows []row, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,15 +43,16 @@ type place struct {
 	dist                                     string
 	workers, c, latency, servers, remembered float64
 	sync                                     string
-	rate, jitter                             float64
+	rate, jitter, killAt                     float64
 	long                                     bool // at least so long that most keys of zipf are known
 }
 
 const longFrom = 10 // seconds of sending that are long
 
 func placeOf(r row) place {
-	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"), max(r.number("servers"), 1), r.number("remembered"), r.text("sync"),
-		r.number("rate"), r.number("gw_jitter_ms"), r.number("max_s") >= longFrom}
+	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"),
+		max(r.number("servers"), 1), r.number("remembered"), r.text("sync"),
+		r.number("rate"), r.number("gw_jitter_ms"), r.number("kill_at_s"), r.number("max_s") >= longFrom}
 }
 
 // results are the good lines by place and contestant; failed ones are counted.
@@ -59,7 +62,8 @@ type results struct {
 	failed int
 }
 
-// gather takes the lines with a tag, of the build of protocolq that was measured last. A run that failed and was run again did not fail.
+// gather takes the lines with a tag, of the build of protocolq that was measured last. A run that
+// failed and was run again did not fail.
 func gather(rows []row, tag string) *results {
 	res := &results{at: map[place]map[string][]row{}}
 	failed := map[string]bool{}
@@ -115,7 +119,8 @@ func median(v []float64) (m float64, ok bool) {
 	return (v[half-1] + v[half]) / 2, true
 }
 
-// figures reads one figure of each line. A line without it counts for nothing: a 0 that nobody measured would pass many a bar.
+// figures reads one figure of each line. A line without it counts for nothing: a 0 that nobody
+// measured would pass many a bar.
 func figures(rows []row, name string) (v []float64) {
 	for _, r := range rows {
 		if f, ok := r[name].(float64); ok {
@@ -125,7 +130,8 @@ func figures(rows []row, name string) (v []float64) {
 	return v
 }
 
-// ratios divides a figure by another line's of the same round: only within a round was the machine the same.
+// ratios divides a figure by another line's of the same round: only within a round was the machine
+// the same.
 func ratios(over, under []row, figure string) (v []float64) {
 	for _, a := range over {
 		for _, b := range under {

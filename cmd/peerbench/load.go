@@ -21,6 +21,9 @@ type tally struct {
 	note    string
 	asked   map[uint64]struct{}
 	last    time.Time
+	// when a worker was killed, in Unix nanoseconds; 0 as long as none was, nil where none will be
+	died  *atomic.Int64
+	after []float64 // ms from then to the right answers of those who waited then
 }
 
 func (t *tally) add(out outcome, began time.Time) {
@@ -34,10 +37,21 @@ func (t *tally) add(out outcome, began time.Time) {
 	}
 	t.lat = append(t.lat, float64(now.Sub(began).Nanoseconds())/1e6)
 	t.last = now
+	if at := t.death(); began.Before(at) && now.After(at) && out.ok {
+		t.after = append(t.after, float64(now.Sub(at).Nanoseconds())/1e6)
+	}
 	if !out.ok {
 		t.refused++
 		t.note = out.note
 	}
+}
+
+// death is when a worker was killed, or the zero time.
+func (t *tally) death() time.Time {
+	if t.died == nil || t.died.Load() == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, t.died.Load())
 }
 
 // keysOf gives the key numbers of one caller: i counts the queries of all callers.
@@ -52,28 +66,28 @@ func keysOf(o *options, caller int) func(i int64) uint64 {
 	return func(int64) uint64 { return 0 }
 }
 
-// load sends the queries and gathers the outcomes.
-func load(cl *client, o *options) *result {
+// load sends the queries and gathers the outcomes. died says when a worker is killed meanwhile.
+func load(cl *client, o *options, died *atomic.Int64) *result {
 	base := rand.New(rand.NewPCG(o.seed, 0)).Uint64N(100_000_000_000)
 	ask := func(i int64, k uint64) outcome {
 		return cl.ask(strconv.FormatInt(i, 10), payload.Key(base+k), o.timeout)
 	}
 	if o.rate > 0 {
-		return openLoop(o, ask)
+		return openLoop(o, died, ask)
 	}
-	return closedLoop(o, ask)
+	return closedLoop(o, died, ask)
 }
 
 // closedLoop has -c callers, each of which waits for its answer before it asks again: the more
 // slowly it is answered, the less is asked.
-func closedLoop(o *options, ask func(i int64, key uint64) outcome) *result {
+func closedLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) outcome) *result {
 	var next atomic.Int64
 	tallies := make([]tally, o.c)
 	var wg sync.WaitGroup
 	t0 := time.Now()
 	for caller := range o.c {
 		t := &tallies[caller]
-		t.asked = map[uint64]struct{}{}
+		t.asked, t.died = map[uint64]struct{}{}, died
 		key := keysOf(o, caller)
 		wg.Go(func() {
 			for {
@@ -95,9 +109,9 @@ func closedLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 // openLoop asks -rate times a second, each query in a goroutine of its own. A query's latency
 // counts from when it was due: one that the bench itself was late to send, or that waited behind
 // others, waited.
-func openLoop(o *options, ask func(i int64, key uint64) outcome) *result {
+func openLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) outcome) *result {
 	var mu sync.Mutex // guards t
-	t := tally{asked: map[uint64]struct{}{}}
+	t := tally{asked: map[uint64]struct{}{}, died: died}
 	key := keysOf(o, 0)
 	var wg sync.WaitGroup
 	t0 := time.Now()
@@ -120,12 +134,12 @@ func openLoop(o *options, ask func(i int64, key uint64) outcome) *result {
 // sum puts the callers' tallies together.
 func sum(tallies []tally, t0 time.Time, wall time.Duration) *result {
 	r := &result{Wall: wall.Seconds()}
-	var lat []float64
+	var lat, after []float64
 	last := t0
 	asked := map[uint64]struct{}{}
 	for i := range tallies {
 		t := &tallies[i]
-		lat = append(lat, t.lat...)
+		lat, after = append(lat, t.lat...), append(after, t.after...)
 		for k := range t.asked {
 			asked[k] = struct{}{}
 		}
@@ -147,6 +161,10 @@ func sum(tallies []tally, t0 time.Time, wall time.Duration) *result {
 	r.AskedKeys = len(asked)
 	r.Seconds = last.Sub(t0).Seconds()
 	r.AnsweredRate = float64(r.Answered) / r.Wall
+	if slices.Sort(after); len(after) > 0 {
+		p99 := quantile(after, .99)
+		r.AfterDeathP99 = &p99
+	}
 	slices.Sort(lat)
 	r.P50, r.P99, r.P999, r.Max = quantile(lat, .5), quantile(lat, .99), quantile(lat, .999), quantile(lat, 1)
 	return r

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ func TestOpenLoop(t *testing.T) {
 		o := options{rate: 100, maxTime: time.Second, n: 1000, dist: "unique"}
 		t0 := time.Now()
 		sent := map[int64]time.Duration{}
-		r := openLoop(&o, func(i int64, key uint64) outcome {
+		r := openLoop(&o, nil, func(i int64, key uint64) outcome {
 			sent[i] = time.Since(t0) // one at a time: the bubble's clock moves only when all wait
 			if key != uint64(i) {
 				t.Errorf("query %d asks for key %d", i, key)
@@ -39,10 +40,31 @@ func TestOpenLoop(t *testing.T) {
 	})
 }
 
+// Of a killed worker's askers those count who waited as it was killed, from then on, and had a
+// right answer.
+func TestAfterDeath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options{c: 3, maxTime: time.Second, n: 3, dist: "unique"}
+		var died atomic.Int64
+		time.AfterFunc(100*time.Millisecond, func() { died.Store(time.Now().UnixNano()) })
+		took := []time.Duration{50 * time.Millisecond, 4 * time.Second, 9 * time.Second}
+		r := closedLoop(&o, &died, func(i int64, _ uint64) outcome {
+			time.Sleep(took[i])
+			return outcome{kind: answered, ok: i < 2}
+		})
+		if r.AfterDeathP99 == nil || *r.AfterDeathP99 != 3900 {
+			t.Errorf("%v", r.AfterDeathP99)
+		}
+		if r := closedLoop(&o, nil, func(int64, uint64) outcome { return outcome{kind: answered, ok: true} }); r.AfterDeathP99 != nil {
+			t.Error("nobody died")
+		}
+	})
+}
+
 func TestClosedLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options{c: 2, maxTime: time.Second, n: 1000, dist: "same"}
-		r := closedLoop(&o, func(_ int64, key uint64) outcome {
+		r := closedLoop(&o, nil, func(_ int64, key uint64) outcome {
 			time.Sleep(300 * time.Millisecond)
 			return outcome{kind: answered, ok: key == 0}
 		})

@@ -1,4 +1,5 @@
-// Command peerbench measures protocolq beside smaller workers that do parts of the same job, on one machine, in the same rounds.
+// Command peerbench measures protocolq beside smaller workers that do parts of the same job, on one
+// machine, in the same rounds.
 package main
 
 import (
@@ -19,7 +20,8 @@ Each prints its flags with -h.
 `
 
 func main() {
-	commands := map[string]func(context.Context, []string) error{"cell": cellCommand, "rounds": roundsCommand, "report": reportCommand}
+	commands := map[string]func(context.Context, []string) error{
+		"cell": cellCommand, "rounds": roundsCommand, "report": reportCommand}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)

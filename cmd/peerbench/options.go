@@ -17,26 +17,34 @@ import (
 type options struct {
 	contestant, workerCmd, setupCmd, besideCmd, dist, keyParams, partner, key, sync    string
 	ingest, subject, submitSubject, replyBy, replyHeader, replyPrefix, stream, storage string
-	protocolq                                                                          string // the binary, from the contestant's name
-	n, c, workers, keys, warm, servers, remembered                                     int
-	zipfS, errorRate, httpErrors, rate                                                 float64
-	latency, jitter, timeout, maxTime, killAt, drain                                   time.Duration
-	noStream, noRecorder, keep, killTerm                                               bool
-	seed                                                                               uint64
+	// the binary, from the contestant's name
+	protocolq                                              string
+	n, c, workers, keys, warm, servers, remembered         int
+	zipfS, errorRate, httpErrors, rate                     float64
+	latency, jitter, timeout, maxTime, killAt, idle, drain time.Duration
+	noStream, noRecorder, keep, killTerm                   bool
+	seed                                                   uint64
 }
 
 const placeholders = "{nats} {gateway} {partner} {key} {keyfile} {logkey} {replicas} {protocolq} {bin} {tmp} {i}"
 
 func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("peerbench cell", flag.ExitOnError)
-	f.StringVar(&o.contestant, "contestant", "protocolq", "one of "+strings.Join(contestantNames(), ", ")+", or any name with -worker-cmd; NAME#2 is NAME again, NAME@PATH is NAME with the protocolq at PATH")
-	f.StringVar(&o.workerCmd, "worker-cmd", "", "command line of a worker; "+placeholders+" are filled in, and PEER_NATS, PEER_GATEWAY, PEER_PARTNER, PEER_KEY, PEER_KEYFILE, PEER_TMP, PEER_INDEX are set in its environment")
-	f.StringVar(&o.setupCmd, "setup-cmd", "", "command line run once before the workers start, with the same placeholders ({i} is 0) and environment")
+	f.StringVar(&o.contestant, "contestant", "protocolq",
+		"one of "+strings.Join(contestantNames(),
+			", ")+", or any name with -worker-cmd; NAME#2 is NAME again, NAME@PATH is NAME with the protocolq at PATH")
+	f.StringVar(&o.workerCmd, "worker-cmd", "",
+		"command line of a worker; "+placeholders+" are filled in, and PEER_NATS, PEER_GATEWAY, PEER_PARTNER, "+
+			"PEER_KEY, PEER_KEYFILE, PEER_TMP, PEER_INDEX are set in its environment")
+	f.StringVar(&o.setupCmd, "setup-cmd", "",
+		"command line run once before the workers start, with the same placeholders ({i} is 0) and environment")
 	f.StringVar(&o.besideCmd, "beside-cmd", "", "command line that runs beside the workers; its CPU is counted apart")
 	f.BoolVar(&o.noRecorder, "no-recorder", false, "run nothing beside the workers")
 	f.IntVar(&o.n, "n", 10_000_000, "requests at most")
 	f.IntVar(&o.c, "c", 512, "concurrent callers")
-	f.Float64Var(&o.rate, "rate", 0, "in place of -c: so many queries a second, whether or not those before are answered; latency counts from when each was due")
+	f.Float64Var(&o.rate, "rate", 0,
+		"in place of -c: so many queries a second, whether or not those before are answered; latency counts from "+
+			"when each was due")
 	f.IntVar(&o.workers, "workers", 1, "worker processes")
 	f.StringVar(&o.dist, "dist", "unique", "unique, zipf or same")
 	f.IntVar(&o.keys, "keys", 5000, "zipf: key space")
@@ -45,10 +53,16 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Uint64Var(&o.seed, "seed", 1, "of the keys asked for")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Second, "a request's time-out")
 	f.DurationVar(&o.maxTime, "max", 2*time.Second, "send no new request after this")
-	f.DurationVar(&o.drain, "drain", time.Minute, "wait so long at most for what is owed after the last answer, such as the query log's rows")
-	f.IntVar(&o.remembered, "remembered", 0, "protocolq: so many remembered answers are in the stream before the measurement")
-	f.DurationVar(&o.killAt, "kill-at", 0, "stop the first worker at this time into the measurement and start it again (0: no)")
-	f.BoolVar(&o.killTerm, "kill-term", false, "with -kill-at: SIGTERM and wait, as a rolling restart does, instead of SIGKILL")
+	f.DurationVar(&o.drain, "drain", time.Minute,
+		"wait so long at most for what is owed after the last answer, such as the query log's rows")
+	f.IntVar(&o.remembered, "remembered", 0,
+		"protocolq: so many remembered answers are in the stream before the measurement")
+	f.DurationVar(&o.killAt, "kill-at", 0,
+		"stop the first worker at this time into the measurement and start it again (0: no)")
+	f.DurationVar(&o.idle, "idle", 0,
+		"let the workers rest so long before the load, and count the CPU that they take in it (0: not at all)")
+	f.BoolVar(&o.killTerm, "kill-term", false,
+		"with -kill-at: SIGTERM and wait, as a rolling restart does, instead of SIGKILL")
 	f.BoolVar(&o.keep, "keep", false, "keep the temporary directory (logs)")
 	o.doorFlags(f)
 	o.worldFlags(f)
@@ -57,11 +71,16 @@ func (o *options) flagSet() *flag.FlagSet {
 
 // doorFlags say how queries arrive.
 func (o *options) doorFlags(f *flag.FlagSet) {
-	f.StringVar(&o.ingest, "ingest", "", "core: a request. js: publish to a stream, see -reply-by (default: the contestant's; core with -worker-cmd)")
-	f.StringVar(&o.replyBy, "reply-by", "", "js: field: publish to -submit-subject, the query's field reply_to names a subject under -reply-prefix. header: publish to -subject, -reply-header names an inbox (default: the contestant's; field with -worker-cmd)")
+	f.StringVar(&o.ingest, "ingest", "",
+		"core: a request. js: publish to a stream, see -reply-by (default: the contestant's; core with -worker-cmd)")
+	f.StringVar(&o.replyBy, "reply-by", "",
+		"js: field: publish to -submit-subject, the query's field reply_to names a subject under -reply-prefix. "+
+			"header: publish to -subject, -reply-header names an inbox (default: the contestant's; field with "+
+			"-worker-cmd)")
 	f.StringVar(&o.subject, "subject", "protocol.query", "subject (core, and js with -reply-by header)")
 	f.StringVar(&o.submitSubject, "submit-subject", "protocol.submit", "subject (js with -reply-by field)")
-	f.StringVar(&o.replyPrefix, "reply-prefix", "protocol.reply.bench", "results come to this subject and a number (js with -reply-by field)")
+	f.StringVar(&o.replyPrefix, "reply-prefix", "protocol.reply.bench",
+		"results come to this subject and a number (js with -reply-by field)")
 	f.StringVar(&o.replyHeader, "reply-header", "Reply-To", "header with the reply subject (js with -reply-by header)")
 	f.StringVar(&o.stream, "stream", "PROTOCOL", "stream made for -ingest js")
 	f.StringVar(&o.storage, "storage", "file", "file or memory, of that stream")

@@ -17,11 +17,13 @@ type cell struct {
 	rate            int // queries a second, in place of c
 	latency, jitter time.Duration
 	timeout, max    time.Duration // where they are not the bench's own
-	servers         int           // 3 is a cluster, all else one server
-	sync            string        // of the servers
-	remembered      int
-	once            bool // in the first round only: what is counted there needs no median
-	contestants     []string
+	// when the first worker dies, how long the workers rest before the load; 0: not at all
+	killAt, idle time.Duration
+	servers      int    // 3 is a cluster, all else one server
+	sync         string // of the servers
+	remembered   int
+	once         bool // in the first round only: what is counted there needs no median
+	contestants  []string
 }
 
 func (c cell) String() string {
@@ -34,6 +36,12 @@ func (c cell) String() string {
 	}
 	if c.max > 0 {
 		s += fmt.Sprintf(" for %v", c.max)
+	}
+	if c.killAt > 0 {
+		s += fmt.Sprintf(" kill %v", c.killAt)
+	}
+	if c.idle > 0 {
+		s += fmt.Sprintf(" idle %v", c.idle)
 	}
 	if c.servers > 1 {
 		s += fmt.Sprintf(" R%d", c.servers)
@@ -60,42 +68,65 @@ func (c cell) flags() []string {
 	add(c.jitter > 0, "-jitter", c.jitter.String())
 	add(c.timeout > 0, "-timeout", c.timeout.String())
 	add(c.max > 0, "-max", c.max.String())
+	add(c.killAt > 0, "-kill-at", c.killAt.String())
+	add(c.idle > 0, "-idle", c.idle.String())
 	add(c.servers > 1, "-servers", strconv.Itoa(c.servers))
 	add(c.sync != "", "-sync", c.sync)
 	add(c.remembered > 0, "-remembered", strconv.Itoa(c.remembered))
 	return f
 }
 
-// again is the baseline once more under a second name: how far it is from itself says how much the other ratios can.
+// again is the baseline once more under a second name: how far it is from itself says how much the
+// other ratios can.
 const again = "bare#2"
 
 var planned = map[string][]cell{
 	// What the bars are about.
 	"bars": {
-		{dist: "unique", workers: 1, c: 512, contestants: []string{"bare", again, "micro-kv", "protocolq", "protocolq-submit", "watermill-cache"}},
+		{dist: "unique", workers: 1, c: 512,
+			contestants: []string{"bare", again, "micro-kv", "protocolq", "protocolq-submit", "watermill-cache"}},
 		{dist: "unique", workers: 2, c: 512, contestants: []string{"bare", "micro-kv", "protocolq"}},
 		{dist: "zipf", workers: 1, c: 512, contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
 		{dist: "zipf", workers: 2, c: 512, contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
-		{dist: "same", workers: 1, c: 512, contestants: []string{"bare-cache", "micro-kv", "protocolq", "watermill-cache"}},
+		{dist: "same", workers: 1, c: 512,
+			contestants: []string{"bare-cache", "micro-kv", "protocolq", "watermill-cache"}},
 		{dist: "unique", workers: 1, c: 1, contestants: []string{"bare", "micro-kv", "protocolq"}},
 	},
 	// Zipf for long enough that most answers come from memory.
 	"long": {
-		{dist: "zipf", workers: 1, c: 512, max: 15 * time.Second, contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
+		{dist: "zipf", workers: 1, c: 512, max: 15 * time.Second,
+			contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
 	},
-	// Many askers: more than there is room for at once, at a rate that nobody's slowness lowers, before four workers. Whoever waits
-	// behind 10,000 others waits for seconds, and is to be counted with its answer.
+	// Many askers: more than there is room for at once, at a rate that nobody's slowness lowers,
+	// before four workers. Whoever waits behind 10,000 others waits for seconds, and is to be
+	// counted with its answer.
 	"crowd": {
-		{dist: "unique", workers: 1, rate: 4000, latency: 20 * time.Millisecond, jitter: 10 * time.Millisecond, timeout: 30 * time.Second, contestants: []string{"bare", "micro-kv", "protocolq"}},
+		{dist: "unique", workers: 1, rate: 4000, latency: 20 * time.Millisecond, jitter: 10 * time.Millisecond,
+			timeout: 30 * time.Second, contestants: []string{"bare", "micro-kv", "protocolq"}},
 		{dist: "unique", workers: 1, c: 10_000, timeout: 30 * time.Second, contestants: []string{"bare", "protocolq"}},
 		{dist: "unique", workers: 4, c: 512, contestants: []string{"micro-kv", "protocolq"}},
 	},
 	// Loads under which only the calls are counted.
 	"duplicates": duplicates(),
-	// What syncing each write costs, on one server and on three. A slow disk makes 512 askers wait for longer than the bench's own two seconds.
+	// What syncing each write costs, on one server and on three. A slow disk makes 512 askers wait
+	// for longer than the bench's own two seconds.
 	"durable": {
-		{dist: "unique", workers: 1, c: 512, sync: "always", timeout: 30 * time.Second, contestants: []string{"protocolq", "micro-kv"}},
-		{dist: "unique", workers: 1, c: 512, servers: 3, sync: "always", timeout: 30 * time.Second, contestants: []string{"protocolq", "micro-kv"}},
+		{dist: "unique", workers: 1, c: 512, sync: "always", timeout: 30 * time.Second,
+			contestants: []string{"protocolq", "micro-kv"}},
+		{dist: "unique", workers: 1, c: 512, servers: 3, sync: "always", timeout: 30 * time.Second,
+			contestants: []string{"protocolq", "micro-kv", firstCore}},
+		{dist: "unique", workers: 3, c: 512, servers: 3, sync: "always", timeout: 30 * time.Second,
+			contestants: []string{"protocolq", firstCore}},
+	},
+	// A worker dies in the middle of calls and is started again; an asker whose query had reached
+	// nobody but it waits in vain.
+	"death": {
+		{dist: "unique", workers: 2, c: 512, latency: 100 * time.Millisecond, killAt: time.Second,
+			timeout: 30 * time.Second, contestants: []string{"protocolq-short"}},
+	},
+	// What a worker takes that nobody asks anything.
+	"idle": {
+		{dist: "unique", workers: 1, c: 8, idle: 20 * time.Second, contestants: []string{"protocolq"}},
 	},
 	// What many remembered answers cost.
 	"growth": {
@@ -104,7 +135,8 @@ var planned = map[string][]cell{
 	},
 }
 
-// duplicates are the loads that repeat keys, on one to three workers, and unique keys on three, as far as the bars have them not.
+// duplicates are the loads that repeat keys, on one to three workers, and unique keys on three, as
+// far as the bars have them not.
 func duplicates() (cells []cell) {
 	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
 		for _, dist := range []string{"unique", "zipf", "same"} {
@@ -112,7 +144,8 @@ func duplicates() (cells []cell) {
 				if latency == 0 && workers < 3 && !(dist == "same" && workers == 2) {
 					continue
 				}
-				cells = append(cells, cell{dist: dist, workers: workers, c: 512, latency: latency, once: true, contestants: []string{"protocolq"}})
+				cells = append(cells, cell{dist: dist, workers: workers, c: 512, latency: latency, once: true,
+					contestants: []string{"protocolq"}})
 			}
 		}
 	}

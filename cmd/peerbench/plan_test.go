@@ -46,6 +46,7 @@ func TestEveryBarIsPlanned(t *testing.T) {
 		for _, ct := range c.contestants {
 			rows = append(rows, row{"contestant": ct, "dist": c.dist, "workers": float64(c.workers), "c": float64(c.c), "gw_latency_ms": float64(c.latency.Milliseconds()),
 				"rate": float64(c.rate), "gw_jitter_ms": float64(c.jitter.Milliseconds()), "max_s": c.max.Seconds(), "owed": 0.0, "servers": float64(c.servers), "sync": c.sync, "remembered": float64(c.remembered), "round": 0.0,
+				"kill_at_s": c.killAt.Seconds(), "after_death_p99_ms": 1.0, "worker_idle_cpu_pct": 1.0, "restart_ms": 1.0,
 				"issued": 1.0, "dup_calls": 0.0, "worker_idle_rss_mb": 1.0, "worker_filled_rss_mb": 1.0, "start_ms": 1.0, "stop_ms": 1.0,
 				"drained_per_second": 1.0, "p50_ms": 1.0, "p99_ms": 1.0, "worker_cpu_us_per_answer": 1.0})
 		}
@@ -104,19 +105,5 @@ func TestPick(t *testing.T) {
 		if _, err := wrong.pick(); err == nil {
 			t.Errorf("%+v was taken", wrong)
 		}
-	}
-}
-
-func TestRecordCopies(t *testing.T) {
-	if got := numbered("abcdef", 42); got != "000042" {
-		t.Errorf("key %s", got)
-	}
-	record := append([]byte{0x82, 0xa5}, "owner\xa3abc\xa3run\xa3abc"...)
-	got, err := disown(record)
-	if want := append([]byte{0x82, 0xa5}, "owner\xa3xxx\xa3run\xa3abc"...); err != nil || !slices.Equal(got, want) {
-		t.Errorf("%q, %v", got, err)
-	}
-	if _, err := disown([]byte{0x80}); err == nil {
-		t.Error("a record without an owner was copied")
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"syscall"
 )
 
-// connected tells whether a process of the group has a TCP connection to one of the servers at urls.
+// connected reports whether a process of the group has a TCP connection to one of the servers at
+// urls.
 func (p *proc) connected(urls string) bool {
 	sockets := connections(urls)
 	for _, pid := range p.members() {
@@ -25,7 +26,8 @@ func (p *proc) connected(urls string) bool {
 	return false
 }
 
-// connections lists the sockets of this machine that are connected to one of the servers, as /proc/PID/fd names them.
+// connections lists the sockets of this machine that are connected to one of the servers, as
+// /proc/PID/fd names them.
 func connections(urls string) map[string]bool {
 	ports := map[string]bool{}
 	for url := range strings.SplitSeq(urls, ",") {

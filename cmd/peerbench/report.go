@@ -35,7 +35,8 @@ func report(w io.Writer, res *results, base string, withBars, withCells bool) er
 	if withBars {
 		measured, reached := writeBars(w, res)
 		fmt.Fprintf(w, "\n%d of %d measured bars reached.", reached, measured)
-		if noise := ratios(res.at[loaded("unique", 1)][again], res.at[loaded("unique", 1)]["bare"], drainedRate); len(noise) > 0 {
+		if noise := ratios(res.at[loaded("unique", 1)][again], res.at[loaded("unique", 1)]["bare"],
+			drainedRate); len(noise) > 0 {
 			m, _ := median(noise)
 			low, high := limits(noise)
 			fmt.Fprintf(w, " Noise: bare ÷ itself is %.2f (%.2f to %.2f).", m, low, high)
@@ -54,7 +55,10 @@ func report(w io.Writer, res *results, base string, withBars, withCells bool) er
 func writeCells(w io.Writer, res *results, base string) {
 	for _, p := range slices.SortedFunc(maps.Keys(res.at), before) {
 		fmt.Fprintf(w, "\n### %s\n\n", p)
-		fmt.Fprintf(w, "| contestant | answers/s until drained | ÷ %s | until answered | drained after s | p50 ms | p99 ms | p999 ms | no answer %% | calls per key | twice | most for one key | worker CPU µs/answer | recorder | nats | peak RSS MB | rounds |\n", base)
+		fmt.Fprintf(w,
+			"| contestant | answers/s until drained | ÷ %s | until answered | drained after s | p50 ms | p99 ms | "+
+				"p999 ms | no answer %% | calls per key | twice | most for one key | worker CPU µs/answer | recorder "+
+				"| nats | peak RSS MB | rounds |\n", base)
 		fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
 		for _, ct := range res.order {
 			rows := res.at[p][ct]
@@ -66,8 +70,11 @@ func writeCells(w io.Writer, res *results, base string) {
 			if v, ok := median(ratios(rows, res.at[p][base], drainedRate)); ok {
 				ratio = fmt.Sprintf("%.2f", v)
 			}
-			fmt.Fprintf(w, "| %s | %.0f | %s | %.0f | %.2f | %.1f | %.1f | %.1f | %.2f | %.3f | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %d |\n", ct,
-				m(drainedRate), ratio, m("answered_per_second"), m("drained_s")-m("wall_s"), m("p50_ms"), m("p99_ms"), m("p999_ms"), m("no_answer_pct"), m("calls_per_key"), m("dup_calls"), m("max_calls_one_key"),
+			fmt.Fprintf(w,
+				"| %s | %.0f | %s | %.0f | %.2f | %.1f | %.1f | %.1f | %.2f | %.3f | %.0f | %.0f | %.0f | %.0f | "+
+					"%.0f | %.0f | %d |\n", ct,
+				m(drainedRate), ratio, m("answered_per_second"), m("drained_s")-m("wall_s"), m("p50_ms"), m("p99_ms"),
+				m("p999_ms"), m("no_answer_pct"), m("calls_per_key"), m("dup_calls"), m("max_calls_one_key"),
 				m("worker_cpu_us_per_answer"), m("recorder_us"), m("nats_us"), m("worker_peak_rss_mb"), len(rows))
 		}
 	}
@@ -81,6 +88,9 @@ func (p place) String() string {
 	s := fmt.Sprintf("%s, %g worker(s), %s, gateway %g ms", p.dist, p.workers, askers, p.latency)
 	if p.jitter > 0 {
 		s += fmt.Sprintf(" to %g ms", p.latency+p.jitter)
+	}
+	if p.killAt > 0 {
+		s += fmt.Sprintf(", a worker killed after %g s", p.killAt)
 	}
 	if p.long {
 		s += fmt.Sprintf(", %d s and more", longFrom)
@@ -101,6 +111,8 @@ func (p place) String() string {
 func before(a, b place) int {
 	rank := map[string]int{"unique": 0, "zipf": 1, "same": 2}
 	long := map[bool]int{true: 1}
-	return cmp.Or(cmp.Compare(a.rate, b.rate), cmp.Compare(long[a.long], long[b.long]), cmp.Compare(a.servers, b.servers), cmp.Compare(a.sync, b.sync), cmp.Compare(a.remembered, b.remembered),
-		cmp.Compare(a.latency, b.latency), cmp.Compare(a.jitter, b.jitter), cmp.Compare(a.workers, b.workers), cmp.Compare(a.c, b.c), cmp.Compare(rank[a.dist], rank[b.dist]))
+	return cmp.Or(cmp.Compare(a.rate, b.rate), cmp.Compare(long[a.long], long[b.long]), cmp.Compare(a.killAt, b.killAt),
+		cmp.Compare(a.servers, b.servers), cmp.Compare(a.sync, b.sync), cmp.Compare(a.remembered, b.remembered),
+		cmp.Compare(a.latency, b.latency), cmp.Compare(a.jitter, b.jitter), cmp.Compare(a.workers, b.workers),
+		cmp.Compare(a.c, b.c), cmp.Compare(rank[a.dist], rank[b.dist]))
 }

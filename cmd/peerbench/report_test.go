@@ -57,6 +57,9 @@ func line(ct, dist string, workers, round, perSecond float64, more row) row {
 func TestBars(t *testing.T) {
 	res := gather([]row{
 		line("micro-kv", "unique", 1, 0, 100, nil), line(mine, "unique", 1, 0, 74, nil), line(again, "unique", 1, 0, 205, nil), line("bare", "unique", 1, 0, 200, nil),
+		line(firstCore, "unique", 1, 0, 100, row{"servers": 3.0, "sync": "always"}), line(mine, "unique", 1, 0, 140, row{"servers": 3.0, "sync": "always"}),
+		line(mine+"-short", "unique", 2, 0, 1, row{"gw_latency_ms": 100.0, "kill_at_s": 1.0, "after_death_p99_ms": 8000.0, "answered": 1.0}),
+		line(mine, "unique", 1, 0, 1, row{"c": 8.0, "worker_idle_cpu_pct": 0.25}),
 		line("micro-kv", "unique", 2, 0, 100, nil), line(mine, "unique", 2, 0, 100, nil),
 		line("bare-cache", "zipf", 1, 0, 8, row{"max_s": 15.0}), line(mine, "zipf", 1, 0, 4, row{"max_s": 15.0, "owed": 2.0}),
 		line("bare", "unique", 1, 0, 1, row{"c": 0.0, "rate": 4000.0, "gw_latency_ms": 20.0, "gw_jitter_ms": 10.0, "p99_ms": 40.0}),
@@ -70,6 +73,10 @@ func TestBars(t *testing.T) {
 	for _, want := range []string{
 		"| unique keys, 1 worker, answers/s ÷ micro-kv | ≥ 1.00 | 0.74 | 0.74 to 0.74 | 1 | no |",
 		"| unique keys, 2 workers, answers/s ÷ micro-kv | ≥ 1.00 | 1.00 | 1.00 to 1.00 | 1 | yes |",
+		"| three servers, every write synced, 1 worker, answers/s ÷ first core | ≥ 1.50 | 1.40 | 1.40 to 1.40 | 1 | no |",
+		"| p99 of those who waited as a worker was killed, ms (lease 4 s, call time-out 2 s) | ≤ 10000 | 8000 |",
+		"| idle worker, CPU in % of a core | ≤ 0.50 | 0.25 |",
+		"gateway 100 ms, a worker killed after 1 s\n",
 		"| zipf for 15 s, 1 worker, answers/s ÷ bare-cache | ≥ 0.90 | 0.50 |",
 		"| 4,000 queries/s whoever has answered, gateway 20 to 30 ms, p99 ÷ bare | ≤ 1.60 | 1.50 |",
 		"| messages still owed a minute after the last answer, the most in any run | ≤ 0 | 2 |",

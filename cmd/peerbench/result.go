@@ -12,6 +12,7 @@ type result struct {
 	Rate       float64 `json:"rate,omitempty"` // queries a second
 	MaxS       float64 `json:"max_s"`          // sending time
 	Workers    int     `json:"workers"`
+	KillAtS    float64 `json:"kill_at_s,omitempty"`
 	Servers    int     `json:"servers"`
 	Sync       string  `json:"sync,omitempty"`
 	Remembered int     `json:"remembered,omitempty"`
@@ -39,6 +40,10 @@ type result struct {
 	P999 float64 `json:"p999_ms"`
 	Max  float64 `json:"max_ms"`
 
+	// AfterDeathP99 is of those who waited as a worker was killed, counted from then. Nil where
+	// none was.
+	AfterDeathP99 *float64 `json:"after_death_p99_ms,omitempty"`
+
 	AskedKeys   int     `json:"asked_keys"`
 	Calls       int     `json:"gw_calls"`
 	CallsPerKey float64 `json:"calls_per_key"` // less the injected failures
@@ -51,18 +56,21 @@ type result struct {
 	BadParams   int     `json:"bad_params"`
 	BadExample  string  `json:"bad_call_example,omitempty"`
 
-	WorkerCPU  float64 `json:"worker_cpu_s"`
-	WorkerUs   float64 `json:"worker_cpu_us_per_answer"`
-	IdleRSS    float64 `json:"worker_idle_rss_mb"` // largest worker, before any load
-	FilledRSS  float64 `json:"worker_filled_rss_mb,omitempty"`
-	WorkerRSS  float64 `json:"worker_peak_rss_mb"`
-	BesideCPU  float64 `json:"recorder_cpu_s,omitempty"`
-	NatsCPU    float64 `json:"nats_cpu_s"`
-	GatewayCPU float64 `json:"gateway_cpu_s"`
-	BenchCPU   float64 `json:"bench_cpu_s"`
-	StartMs    float64 `json:"start_ms"` // first worker: process start to first answer
-	StopMs     float64 `json:"stop_ms"`  // SIGTERM to exit, slowest worker, nothing in flight
-	Killed     int     `json:"killed,omitempty"`
+	WorkerCPU float64 `json:"worker_cpu_s"`
+	WorkerUs  float64 `json:"worker_cpu_us_per_answer"`
+	IdleRSS   float64 `json:"worker_idle_rss_mb"` // largest worker, before any load
+	// of one core, busiest worker; nil where it was not looked at
+	IdleCPU    *float64 `json:"worker_idle_cpu_pct,omitempty"`
+	FilledRSS  float64  `json:"worker_filled_rss_mb,omitempty"`
+	WorkerRSS  float64  `json:"worker_peak_rss_mb"`
+	BesideCPU  float64  `json:"recorder_cpu_s,omitempty"`
+	NatsCPU    float64  `json:"nats_cpu_s"`
+	GatewayCPU float64  `json:"gateway_cpu_s"`
+	BenchCPU   float64  `json:"bench_cpu_s"`
+	StartMs    float64  `json:"start_ms"`             // first worker: process start to first answer
+	RestartMs  float64  `json:"restart_ms,omitempty"` // the same once more, with what is remembered
+	StopMs     float64  `json:"stop_ms"`              // SIGTERM to exit, slowest worker, nothing in flight
+	Killed     int      `json:"killed,omitempty"`
 }
 
 // add takes what the gateway counted.
@@ -76,7 +84,8 @@ func (r *result) add(st *gatewayStats) {
 
 // account takes the CPU and the time from the first request until nothing was owed.
 func (r *result) account(before, after accounts) {
-	r.WorkerCPU, r.BesideCPU, r.NatsCPU = after.workers-before.workers, after.beside-before.beside, after.nats-before.nats
+	r.WorkerCPU, r.BesideCPU = after.workers-before.workers, after.beside-before.beside
+	r.NatsCPU = after.nats - before.nats
 	r.GatewayCPU, r.BenchCPU = after.gw-before.gw, after.itself-before.itself
 	r.Drained = max(after.at.Sub(before.at).Seconds(), r.Wall)
 	if r.Answered > 0 {

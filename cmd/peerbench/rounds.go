@@ -1,4 +1,5 @@
-// Rounds: every contestant of every cell, round by round, so that a noisy spell of the machine hits all of a cell alike.
+// Rounds: every contestant of every cell, round by round, so that a noisy spell of the machine hits
+// all of a cell alike.
 package main
 
 import (
@@ -39,13 +40,32 @@ func roundsCommand(ctx context.Context, args []string) error {
 	if err := build(ctx); err != nil {
 		return err
 	}
+	if err := s.withFirstCore(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx)
+}
+
+// withFirstCore builds the first core where it is to be measured. A clone that lacks it is measured
+// without.
+func (s *schedule) withFirstCore(ctx context.Context) error {
+	if !asks(s.cells, firstCore) {
+		return nil
+	}
+	err := buildFirstCore(ctx)
+	if !errors.Is(err, errNotInClone) {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "peerbench: contestant %s is left out, its bars stay unmeasured: %v\n", firstCore, err)
+	s.cells = leaveOut(s.cells, firstCore)
+	return nil
 }
 
 func parseRounds(args []string) (*schedule, error) {
 	s := &schedule{externals: map[string][]string{}}
 	f := flag.NewFlagSet("peerbench rounds", flag.ExitOnError)
-	plan := f.String("plan", "bars", "cells to run, with commas between: "+strings.Join(planNames(), ", ")+"; the flags below make others instead")
+	plan := f.String("plan", "bars",
+		"cells to run, with commas between: "+strings.Join(planNames(), ", ")+"; the flags below make others instead")
 	contestants := f.String("contestants", "", "contestants, in place of a plan's")
 	dists := f.String("dists", "unique", "with -contestants: loads")
 	callers := f.String("c", "512", "with -contestants: callers")
@@ -58,15 +78,16 @@ func parseRounds(args []string) (*schedule, error) {
 	f.StringVar(&s.tag, "tag", "", "goes into each line")
 	f.StringVar(&s.out, "out", "results.jsonl", "file; what stands in it, of this build of protocolq, is not run again")
 	var names []string
-	f.Func("external", "`NAME and flags` of one more contestant, such as 'mine -worker-cmd \"…\"'; may be repeated", func(v string) error {
-		words := cmdline.Split(v)
-		if len(words) < 2 {
-			return errors.New("needs a name and flags")
-		}
-		names = append(names, words[0])
-		s.externals[words[0]] = words[1:]
-		return nil
-	})
+	f.Func("external", "`NAME and flags` of one more contestant, such as 'mine -worker-cmd \"…\"'; may be repeated",
+		func(v string) error {
+			words := cmdline.Split(v)
+			if len(words) < 2 {
+				return errors.New("needs a name and flags")
+			}
+			names = append(names, words[0])
+			s.externals[words[0]] = words[1:]
+			return nil
+		})
 	_ = f.Parse(args) // ends the program itself
 	var err error
 	if *contestants != "" || len(names) > 0 {
@@ -78,7 +99,8 @@ func parseRounds(args []string) (*schedule, error) {
 	for _, c := range s.cells {
 		for _, name := range c.contestants {
 			if _, _, ok := known(name); !ok && s.externals[name] == nil {
-				err = errors.Join(err, fmt.Errorf("no contestant %q: one of %s, or -external", name, strings.Join(contestantNames(), ", ")))
+				err = errors.Join(err, fmt.Errorf("no contestant %q: one of %s, or -external", name,
+					strings.Join(contestantNames(), ", ")))
 			}
 		}
 	}
@@ -88,6 +110,28 @@ func parseRounds(args []string) (*schedule, error) {
 // list cuts at commas; nothing gives nothing.
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
+}
+
+// due is one run of the plan.
+type due struct {
+	round int
+	cell  cell
+	name  string
+}
+
+// runs are all of the plan, round by round.
+func (s *schedule) runs() (all []due) {
+	for round := range s.rounds {
+		for _, c := range s.cells {
+			if round > 0 && c.once {
+				continue
+			}
+			for _, name := range s.order(round, c) {
+				all = append(all, due{round, c, name})
+			}
+		}
+	}
+	return all
 }
 
 func (s *schedule) run(ctx context.Context) error {
@@ -105,29 +149,23 @@ func (s *schedule) run(ctx context.Context) error {
 	}
 	defer f.Close()
 	failed := 0
-	for round := range s.rounds {
-		for _, c := range s.cells {
-			if round > 0 && c.once {
-				continue
-			}
-			for _, name := range s.order(round, c) {
-				id := strings.Join([]string{s.tag, build, fmt.Sprint(round), c.String(), name}, "/")
-				if done[id] {
-					continue
-				}
-				line, err := s.one(ctx, c, name)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err != nil {
-					failed++
-				}
-				fmt.Fprintf(os.Stderr, "round %d/%d  %-28s %-18s %s\n", round+1, s.rounds, c, name, progress(line, err))
-				line["cell"], line["round"], line["tag"], line["build"] = id, round, s.tag, build
-				if err := json.NewEncoder(f).Encode(line); err != nil {
-					return err
-				}
-			}
+	for _, r := range s.runs() {
+		id := strings.Join([]string{s.tag, build, fmt.Sprint(r.round), r.cell.String(), r.name}, "/")
+		if done[id] {
+			continue
+		}
+		line, err := s.one(ctx, r.cell, r.name)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed++
+		}
+		fmt.Fprintf(os.Stderr, "round %d/%d  %-28s %-18s %s\n", r.round+1, s.rounds, r.cell, r.name,
+			progress(line, err))
+		line["cell"], line["round"], line["tag"], line["build"] = id, r.round, s.tag, build
+		if err := json.NewEncoder(f).Encode(line); err != nil {
+			return err
 		}
 	}
 	if failed > 0 {
@@ -163,7 +201,8 @@ func (s *schedule) order(round int, c cell) []string {
 
 // one runs a cell in a process of its own, so that no run inherits the heap of the one before.
 func (s *schedule) one(ctx context.Context, c cell, name string) (row, error) {
-	args := append([]string{"cell", "-contestant", name, "-max", s.max.String(), "-seed", fmt.Sprint(s.seed)}, c.flags()...)
+	args := append([]string{"cell", "-contestant", name, "-max", s.max.String(), "-seed", fmt.Sprint(s.seed)},
+		c.flags()...)
 	args = append(args, cmdline.Split(s.extra)...)
 	args = append(args, s.externals[name]...)
 	self, err := os.Executable()
@@ -189,7 +228,9 @@ func progress(line row, err error) string {
 	if err != nil {
 		return "failed: " + line.text("failed")
 	}
-	return fmt.Sprintf("%7.0f/s (answered %7.0f/s)  p50 %6.2f ms  p99 %6.1f ms  cpu %4.0f us  twice %.0f  unanswered %.0f  owed %.0f",
-		line.number(drainedRate), line.number("answered_per_second"), line.number("p50_ms"), line.number("p99_ms"), line.number("worker_cpu_us_per_answer"),
+	return fmt.Sprintf("%7.0f/s (answered %7.0f/s)  p50 %6.2f ms  p99 %6.1f ms  cpu %4.0f us  twice %.0f  unanswered "+
+		"%.0f  owed %.0f",
+		line.number(drainedRate), line.number("answered_per_second"), line.number("p50_ms"), line.number("p99_ms"),
+		line.number("worker_cpu_us_per_answer"),
 		line.number("dup_calls"), line.number("issued")-line.number("answered"), line.number("owed"))
 }

@@ -27,13 +27,15 @@ func startServers(ctx context.Context, tmp string, n int, sync string) (all []*p
 	}
 	for i := range n {
 		name := fmt.Sprintf("nats%d", i)
-		conf := fmt.Sprintf("server_name: %s\nlisten: 127.0.0.1:%d\njetstream {\n  store_dir: %q\n", name, ports[2*i], filepath.Join(tmp, name))
+		conf := fmt.Sprintf("server_name: %s\nlisten: 127.0.0.1:%d\njetstream {\n  store_dir: %q\n", name, ports[2*i],
+			filepath.Join(tmp, name))
 		if sync != "" {
 			conf += "  sync_interval: " + sync + "\n"
 		}
 		conf += "}\n"
 		if n > 1 {
-			conf += fmt.Sprintf("cluster { name: peerbench, listen: 127.0.0.1:%d, routes: [%s] }\n", ports[2*i+1], strings.Join(routes, ", "))
+			conf += fmt.Sprintf("cluster { name: peerbench, listen: 127.0.0.1:%d, routes: [%s] }\n", ports[2*i+1],
+				strings.Join(routes, ", "))
 		}
 		path := filepath.Join(tmp, name+".conf")
 		if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
@@ -61,7 +63,8 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// connect waits for the servers, and with them for JetStream; a cluster has to find its leader first.
+// connect waits for the servers, and with them for JetStream; a cluster has to find its leader
+// first.
 func connect(urls string) (*nats.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -105,7 +108,8 @@ func makeStream(nc *nats.Conn, o *options, ct contestant) error {
 	if err != nil {
 		return err
 	}
-	cfg := jetstream.StreamConfig{Name: o.stream, Subjects: []string{o.subject}, Storage: jetstream.FileStorage, Replicas: o.servers}
+	cfg := jetstream.StreamConfig{Name: o.stream, Subjects: []string{o.subject}, Storage: jetstream.FileStorage,
+		Replicas: o.servers}
 	if ct.replyBy == byField {
 		cfg.Subjects[0] = o.submitSubject
 	}

@@ -1,4 +1,5 @@
-// World: the processes of one cell, each fresh, on loopback ports, with a store that is removed afterwards.
+// World: the processes of one cell, each fresh, on loopback ports, with a store that is removed
+// afterwards.
 package main
 
 import (
@@ -30,6 +31,7 @@ type world struct {
 	beside  []*proc
 	starts  int           // of workers, for the names of their logs
 	warmKey atomic.Uint64 // keys that the measurement does not use
+	died    atomic.Int64  // when the first worker was killed, see tally
 }
 
 // newWorld starts all but the workers. What it returns is to be closed, also after an error.
@@ -66,8 +68,8 @@ func newWorld(ctx context.Context, o *options, ct contestant) (w *world, err err
 	return w, nil
 }
 
-// setUp makes the streams, by the contestant's own command where it has one. A cluster whose peers are not all up yet
-// refuses a stream of three copies for a moment, so there it is tried again.
+// setUp makes the streams, by the contestant's own command where it has one. A cluster whose peers
+// are not all up yet refuses a stream of three copies for a moment, so there it is tried again.
 func (w *world) setUp(ctx context.Context) error {
 	limit := time.Duration(0)
 	if w.o.servers > 1 {
@@ -96,7 +98,8 @@ const (
 	tryPause  = 500 * time.Millisecond
 )
 
-// tryFor tries until it goes well or the limit is over, once at least. The error is the last one, with the number of tries.
+// tryFor tries until it goes well or the limit is over, once at least. The error is the last one,
+// with the number of tries.
 func tryFor(ctx context.Context, limit time.Duration, try func() error) error {
 	end := time.Now().Add(limit)
 	for tries := 1; ; tries++ {
@@ -120,8 +123,10 @@ func tryFor(ctx context.Context, limit time.Duration, try func() error) error {
 // run starts the command line of a worker, a set-up or a program beside.
 func (w *world) run(ctx context.Context, name, line string, i int) (*proc, error) {
 	keyFile, gatewayURL := filepath.Join(w.tmp, "md5.key"), w.gateway.url+"/gateway.do"
-	fill := strings.NewReplacer("{nats}", w.urls, "{gateway}", gatewayURL, "{partner}", w.o.partner, "{key}", w.o.key, "{keyfile}", keyFile,
-		"{logkey}", filepath.Join(w.tmp, "log.key"), "{replicas}", fmt.Sprint(w.o.servers), "{protocolq}", w.o.protocolq,
+	fill := strings.NewReplacer("{nats}", w.urls, "{gateway}", gatewayURL, "{partner}", w.o.partner, "{key}", w.o.key,
+		"{keyfile}", keyFile,
+		"{logkey}", filepath.Join(w.tmp, "log.key"), "{replicas}", fmt.Sprint(w.o.servers), "{protocolq}",
+		w.o.protocolq,
 		"{bin}", "bin", "{tmp}", w.tmp, "{i}", fmt.Sprint(i))
 	args := cmdline.Split(line)
 	for j := range args {

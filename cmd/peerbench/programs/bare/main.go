@@ -1,5 +1,6 @@
-// Command bare is a queue subscription, singleflight in the process, a signed HTTP call and a reply. Nothing survives
-// the process, nothing is shared between processes. With -cache it also remembers results.
+// Command bare is a queue subscription, singleflight in the process, a signed HTTP call and a
+// reply. Nothing survives the process, nothing is shared between processes. With -cache it also
+// remembers results.
 package main
 
 import (

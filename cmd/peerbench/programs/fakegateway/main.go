@@ -1,5 +1,6 @@
-// Command fakegateway is the signed HTTP gateway for query_customer_protocol. It checks every request's MD5 signature and
-// parameters, answers after -latency, fails a share -error-rate of the calls with SYSTEM_ERROR, and counts calls by key.
+// Command fakegateway is the signed HTTP gateway for query_customer_protocol. It checks every
+// request's MD5 signature and parameters, answers after -latency, fails a share -error-rate of the
+// calls with SYSTEM_ERROR, and counts calls by key.
 package main
 
 import (
@@ -252,7 +253,8 @@ func settings() *server {
 	flag.DurationVar(&s.jitter, "jitter", 0, "up to this much more")
 	flag.Float64Var(&s.errorRate, "error-rate", 0, "share of calls answered with SYSTEM_ERROR")
 	flag.Float64Var(&s.httpErrors, "http-error-rate", 0, "share of calls answered with HTTP 502")
-	keyParams := flag.String("key-params", "", "parameters that make the key, with commas between (default: all but those of -ignore-params)")
+	keyParams := flag.String("key-params", "",
+		"parameters that make the key, with commas between (default: all but those of -ignore-params)")
 	ignore := flag.String("ignore-params", "sign,sign_type,_input_charset", "see -key-params")
 	flag.Parse()
 	if *keyParams != "" {

@@ -81,42 +81,16 @@ func (s *store) lookup(key string) ([]byte, bool) {
 
 // do returns the stored result of key, or makes it.
 func (s *store) do(ctx context.Context, key string, f func() payload.Result) (payload.Result, error) {
-	decode := func(b []byte) (payload.Result, error) {
-		var r payload.Result
-		return r, msgpack.Unmarshal(b, &r)
-	}
 	for {
-		rev, err := s.kv.Create(ctx, key, []byte{locked})
-		if errors.Is(err, jetstream.ErrKeyExists) {
-			ch, v := s.await(key)
-			if v != nil {
-				return decode(v)
-			}
-			e, err := s.kv.Get(ctx, key)
-			if errors.Is(err, jetstream.ErrKeyNotFound) {
-				continue
-			}
-			if err != nil {
-				return payload.Result{}, err
-			}
-			if v := e.Value(); len(v) > 0 && v[0] == result {
-				return decode(v[1:])
-			}
-			if time.Since(e.Created()) < stale {
-				select {
-				case v := <-ch:
-					return decode(v)
-				case <-ctx.Done():
-					return payload.Result{}, ctx.Err()
-				case <-time.After(time.Second): // look again: the owner may have died
-					continue
-				}
-			}
-			if rev, err = s.kv.Update(ctx, key, []byte{locked}, e.Revision()); err != nil {
-				continue
-			}
-		} else if err != nil {
+		rev, v, err := s.claim(ctx, key)
+		switch {
+		case err != nil:
 			return payload.Result{}, err
+		case v != nil:
+			var r payload.Result
+			return r, msgpack.Unmarshal(v, &r)
+		case rev == 0:
+			continue
 		}
 		r := f()
 		if !r.OK() { // free the key for a later try
@@ -128,6 +102,44 @@ func (s *store) do(ctx context.Context, key string, f func() payload.Result) (pa
 		}
 		_, err = s.kv.Update(ctx, key, append([]byte{result}, b...), rev)
 		return r, err
+	}
+}
+
+// claim gives the result of key, or the revision at which this process locked it; neither: try
+// again.
+func (s *store) claim(ctx context.Context, key string) (rev uint64, v []byte, err error) {
+	rev, err = s.kv.Create(ctx, key, []byte{locked})
+	if !errors.Is(err, jetstream.ErrKeyExists) {
+		return rev, nil, err
+	}
+	ch, v := s.await(key)
+	if v != nil {
+		return 0, v, nil
+	}
+	e, err := s.kv.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return 0, nil, nil
+	case err != nil:
+		return 0, nil, err
+	}
+	if v := e.Value(); len(v) > 0 && v[0] == result {
+		return 0, v[1:], nil
+	}
+	if time.Since(e.Created()) >= stale {
+		rev, err = s.kv.Update(ctx, key, []byte{locked}, e.Revision())
+		if err != nil {
+			return 0, nil, nil // somebody else was first
+		}
+		return rev, nil, nil
+	}
+	select {
+	case v := <-ch:
+		return 0, v, nil
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	case <-time.After(time.Second): // look again: the owner may have died
+		return 0, nil, nil
 	}
 }
 
@@ -171,7 +183,8 @@ const bucket = "protocol-query"
 
 // provision makes the bucket.
 func provision(js jetstream.JetStream, mem bool, replicas int) error {
-	c := jetstream.KeyValueConfig{Bucket: bucket, TTL: 10 * time.Minute, Storage: jetstream.FileStorage, Replicas: replicas}
+	c := jetstream.KeyValueConfig{Bucket: bucket, TTL: 10 * time.Minute, Storage: jetstream.FileStorage,
+		Replicas: replicas}
 	if mem {
 		c.Storage = jetstream.MemoryStorage
 	}

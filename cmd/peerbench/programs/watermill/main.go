@@ -43,7 +43,8 @@ func main() {
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, log)
 	peer.Must(err)
 	router.AddMiddleware(middleware.Recoverer)
-	handlers := map[string]func(*message.Router, *peer.Flags, message.Publisher) message.NoPublishHandlerFunc{"middleware": dropping, "cache": caching}
+	handlers := map[string]func(*message.Router, *peer.Flags, message.Publisher) message.NoPublishHandlerFunc{
+		"middleware": dropping, "cache": caching}
 	if handlers[*dedupe] == nil {
 		peer.Must(fmt.Errorf("no such -dedupe %q", *dedupe))
 	}
@@ -93,7 +94,8 @@ func answer(pub message.Publisher, msg *message.Message, r payload.Result) error
 	return pub.Publish(to, message.NewMessage(watermill.NewShortUUID(), b))
 }
 
-// dropping has Watermill's Deduplicator outside Retry: inside it, a second try would be dropped as a duplicate of the first.
+// dropping has Watermill's Deduplicator outside Retry: inside it, a second try would be dropped as
+// a duplicate of the first.
 func dropping(router *message.Router, f *peer.Flags, pub message.Publisher) message.NoPublishHandlerFunc {
 	repo, err := middleware.NewMapExpiringKeyRepository(10 * time.Minute)
 	peer.Must(err)
