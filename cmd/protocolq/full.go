@@ -9,11 +9,12 @@ import (
 
 	"protocolq/cmd/protocolq/demo"
 	"protocolq/cmd/protocolq/fleet"
+	"protocolq/cmd/protocolq/natsconfig"
 	"protocolq/cmd/protocolq/querylog"
 )
 
 // full are those that run something, and those that look for faults.
 func full() (running, looking []*cobra.Command) {
-	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), fleet.Recorder(),
+	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), natsconfig.Command(), fleet.Recorder(),
 		querylog.Command()}, nil
 }
