@@ -12,6 +12,7 @@ import (
 	"protocolq/cmd/protocolq/bench"
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/cmd/protocolq/dead"
+	"protocolq/cmd/protocolq/explain"
 	"protocolq/cmd/protocolq/fleet"
 	"protocolq/cmd/protocolq/settings"
 	"protocolq/gateway/mapi"
@@ -61,11 +62,11 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		}
 	}
 	add("ask", ask.Query(), ask.Submit(), bench.Command())
-	add("run", fleet.Worker(), fleet.Provision(), dead.Command(), fleet.Partner())
+	add("run", fleet.Worker(), fleet.Provision(), dead.Command(), fleet.Partner(), fleet.Intake())
 	running, looking := full()
 	add("run", running...)
 	add("look", looking...)
-	add("look", ask.Call(), ask.Form(),
+	add("look", explain.Command(), ask.Call(), ask.Form(),
 		ask.Sign(), ask.Verify())
 	root.AddCommand(cli.VersionCommand())
 	cli.AddVersion(root)
