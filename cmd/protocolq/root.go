@@ -11,6 +11,8 @@ import (
 	"protocolq/cmd/protocolq/ask"
 	"protocolq/cmd/protocolq/bench"
 	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/config"
+	"protocolq/cmd/protocolq/contexts"
 	"protocolq/cmd/protocolq/dead"
 	"protocolq/cmd/protocolq/explain"
 	"protocolq/cmd/protocolq/fleet"
@@ -66,7 +68,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 	running, looking := full()
 	add("run", running...)
 	add("look", looking...)
-	add("look", explain.Command(), ask.Call(), ask.Form(),
+	add("look", config.Command(), contexts.Command(), explain.Command(), ask.Call(), ask.Form(),
 		ask.Sign(), ask.Verify())
 	root.AddCommand(cli.VersionCommand())
 	cli.AddVersion(root)
