@@ -9,12 +9,15 @@ import (
 
 	"protocolq/cmd/protocolq/demo"
 	"protocolq/cmd/protocolq/fleet"
+	"protocolq/cmd/protocolq/forget"
 	"protocolq/cmd/protocolq/natsconfig"
 	"protocolq/cmd/protocolq/querylog"
 )
 
 // full are those that run something, and those that look for faults.
 func full() (running, looking []*cobra.Command) {
+	log := querylog.Command()
+	log.AddCommand(forget.Alias())
 	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), natsconfig.Command(), fleet.Recorder(),
-		querylog.Command()}, nil
+		log, forget.Command()}, nil
 }

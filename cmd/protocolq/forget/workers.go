@@ -1,0 +1,164 @@
+// On NATS: the workers forget the person, and its dead letters are deleted.
+
+package forget
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/messages"
+	"protocolq/worker/provision"
+	"protocolq/worker/querylog"
+	"protocolq/worker/querylog/database"
+)
+
+const (
+	step = 10 * time.Second // of one request
+	// purged is when the workers' log is purged of a person at the latest, while one of them runs.
+	purged = 13 * time.Minute
+)
+
+// person is who is to be forgotten: as typed, and by the look-up ids.
+type person struct {
+	email, account string
+	ids            database.Person
+}
+
+// online has the workers forget, deletes dead letters, and lists what stays.
+func (f *forgetting) online(ctx context.Context, r *Report) error {
+	nc, err := natsconn.DialAs(f.cfg, "forget", messages.OpsInbox)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	ctx, stop := natsconn.WhileAllowed(ctx, nc)
+	defer stop()
+	js, err := natsconn.JetStream(nc, f.cfg)
+	if err != nil {
+		return fmt.Errorf("forget: %w", err)
+	}
+	known := func(err error) error { return cmp.Or(natsconn.Forbidden(nc, err), err) }
+	workers := Place{Place: "workers", Left: "their log and memory, once they are asked to forget"}
+	if !f.dry {
+		within, cancel := context.WithTimeout(ctx, step)
+		err := publishForgotten(within, nc, f.names, slices.Concat(f.person.ids.Emails, f.person.ids.Accounts))
+		cancel()
+		if err != nil {
+			return known(err)
+		}
+		until := f.now.Add(purged).UTC().Truncate(time.Second)
+		workers.Left, workers.Until = "their log, while a worker runs", &until
+	}
+	r.add(workers)
+	dead, err := f.dead(ctx, js)
+	r.add(dead)
+	if err != nil {
+		return known(err)
+	}
+	ages := map[messages.Kind]time.Duration{}
+	for _, s := range provision.Streams(provision.Options{Names: f.names}) {
+		for _, k := range messages.Kinds() {
+			if s.Name == f.names.Stream(k) {
+				ages[k] = s.MaxAge
+			}
+		}
+	}
+	r.add(leftFor(f.now, ages)...)
+	return nil
+}
+
+// publishForgotten asks the workers to forget a person by all its look-up ids, a message each.
+func publishForgotten(ctx context.Context, nc *nats.Conn, names messages.Names, ids []querylog.LookUp) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("forget: %w", err)
+	}
+	for _, id := range ids {
+		_, err := js.Publish(ctx, names.Forget(), []byte(id.String()))
+		if errors.Is(err, jetstream.ErrNoStreamResponse) {
+			return &cli.Error{Code: cli.ExitOther,
+				Err:  fmt.Errorf("no stream takes %s: nothing was deleted", names.Forget()),
+				Hint: "--nats and --prefix say where the workers are; where there are none, leave --nats out"}
+		}
+		if err != nil {
+			return fmt.Errorf("have the workers forget: %w", err)
+		}
+	}
+	return nil
+}
+
+// dead deletes the dead letters that hold the person's query. What arrives meanwhile is another's
+// to forget.
+func (f *forgetting) dead(ctx context.Context, js jetstream.JetStream) (Place, error) {
+	p := Place{Place: "dead"}
+	within, cancel := context.WithTimeout(ctx, step)
+	defer cancel()
+	stream, err := js.Stream(within, f.names.Stream(messages.Dead))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("open the dead letters: %w", err)
+	}
+	found, err := f.search(ctx, stream)
+	if err != nil {
+		return p, fmt.Errorf("read the dead letters: %w", err)
+	}
+	p.Found = int64(len(found))
+	if f.dry {
+		return p, nil
+	}
+	for _, seq := range found {
+		within, cancel := context.WithTimeout(ctx, step)
+		err := stream.SecureDeleteMsg(within, seq)
+		cancel()
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return p, fmt.Errorf("delete dead letter %d: %w", seq, err)
+		}
+		p.Deleted++
+	}
+	return p, nil
+}
+
+// search gives the sequences of the dead letters that hold the person. It makes no consumer: an
+// operator has no right to.
+func (f *forgetting) search(ctx context.Context, stream jetstream.Stream) (found []uint64, err error) {
+	for seq := uint64(1); ; seq++ {
+		within, cancel := context.WithTimeout(ctx, step)
+		m, err := stream.GetMsg(within, seq, jetstream.WithGetMsgSubject(f.names.Dead("*")))
+		cancel()
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if seq = m.Sequence; f.holds(m) {
+			found = append(found, seq)
+		}
+	}
+}
+
+// holds reports whether a dead letter is about the person: by its query, or, where that cannot be
+// read, by the text itself.
+func (f *forgetting) holds(m *jetstream.RawStreamMsg) bool {
+	e, _ := f.names.ParseEnvelope(m.Subject, m.Header, m.Data) // with a fault it holds the rest
+	q, _, err := e.Query()
+	if err != nil {
+		text := strings.ToLower(string(m.Data))
+		return f.person.email != "" && strings.Contains(text, strings.ToLower(f.person.email)) ||
+			f.person.account != "" && strings.Contains(text, f.person.account)
+	}
+	return slices.Contains(f.person.ids.Emails, f.hasher.Email(q.UserEmail).LookUp()) ||
+		slices.Contains(f.person.ids.Accounts, f.hasher.Account(q.AccountNo).LookUp())
+}
