@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"protocolq/cmd/protocolq/demo"
+	"protocolq/cmd/protocolq/doctor"
 	"protocolq/cmd/protocolq/fleet"
 	"protocolq/cmd/protocolq/forget"
 	"protocolq/cmd/protocolq/natsconfig"
@@ -19,5 +20,6 @@ func full() (running, looking []*cobra.Command) {
 	log := querylog.Command()
 	log.AddCommand(forget.Alias())
 	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), natsconfig.Command(), fleet.Recorder(),
-		log, forget.Command()}, nil
+			log, forget.Command()},
+		[]*cobra.Command{doctor.Command()}
 }

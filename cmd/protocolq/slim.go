@@ -15,7 +15,7 @@ import (
 // full are the commands that this build lacks: each says so.
 func full() (running, looking []*cobra.Command) {
 	for _, name := range []string{"demo", "dev", "simulator", "nats-config", "recorder", "log",
-		"forget"} {
+		"forget", "doctor"} {
 		running = append(running, &cobra.Command{Use: name, Hidden: true, DisableFlagParsing: true,
 			RunE: func(c *cobra.Command, _ []string) error {
 				return &cli.Error{Code: cli.ExitUsage, Err: errors.New("this build has no " + c.Name()),

@@ -1,0 +1,155 @@
+// protocolq doctor: the command, and the order in which it looks.
+
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/gateway"
+)
+
+// For whom it looks.
+const (
+	forWorker   = "worker"
+	forRecorder = "recorder"
+)
+
+// Options are what the checks work with.
+type Options struct {
+	Config   *settings.Config
+	Role     string
+	Partners []gateway.Partner
+	Monitors []string // URLs of the NATS servers' monitoring ports
+	Live     bool
+	Email    string // of the live call
+	account  string
+}
+
+// Account is that of a partner's live call: its own, where nobody was named.
+func (o *Options) Account(partner string) string {
+	if o.Email == "" && o.account == "" {
+		return partner
+	}
+	return o.account
+}
+
+// Command is protocolq doctor.
+func Command() *cobra.Command {
+	o := &Options{Config: &settings.Config{}}
+	set := settings.New(o.Config)
+	c := &cobra.Command{
+		Use:   "doctor [--config F]",
+		Short: "Find what is wrong around a worker or a recorder, and say the cure",
+		Long: `Looks at all that a worker, or with --for recorder a recorder, stands on, with the settings that it
+would start with: key files and their modes, NATS (reached, version, streams as declared, foreign
+streams, rights too few and too many, clocks), the query log's database, and the way to the gateway.
+Says nothing and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
+nothing; --live makes one real call of the gateway for each partner.
+
+--quick asks the process on this machine, by its http-listen, whether it is ready: a container's
+health probe.`,
+		Example: `  protocolq doctor --config /etc/protocolq/worker.yaml
+  protocolq doctor --for recorder --database postgres://recorder@db/protocolq -v
+  protocolq doctor --quick --http-listen :8080`,
+		Args: cobra.NoArgs,
+	}
+	set.AddFlags(c.Flags())
+	fs := c.Flags()
+	fs.StringVar(&o.Role, "for", forWorker, "worker or recorder: whose settings and rights these are")
+	fs.StringSliceVar(&o.Monitors, "nats-monitor", nil,
+		"monitoring ports of the NATS servers, such as http://nats1:8222")
+	fs.BoolVar(&o.Live, "live", false, "make one real call of the gateway for each partner")
+	fs.StringVar(&o.Email, "email", "", "of the live call; else the partner's own account is asked for")
+	fs.StringVar(&o.account, "account", "", "of the live call")
+	fast := fs.Bool("quick", false, "ask this machine's own /readyz, and nothing else")
+	verbose := fs.BoolP("verbose", "v", false, "say also what is well and what could not be looked at")
+	out := cli.AddOutput(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if o.Role != forWorker && o.Role != forRecorder {
+			return cli.Usage("--for: must be worker or recorder, not %q", o.Role)
+		}
+		found := load(c, set, o)
+		if *fast {
+			return quick(c.Context(), o.Config.HTTPListen)
+		}
+		r := newReport(o.Role, append(found, examine(c.Context(), o)...))
+		return tell(c, r, *out, *verbose)
+	}
+	return c
+}
+
+func tell(c *cobra.Command, r Report, out cli.Output, verbose bool) error {
+	var err error
+	if out == cli.JSON {
+		err = cli.PrintJSON(c.OutOrStdout(), r)
+	} else {
+		err = r.print(c.OutOrStdout(), verbose)
+	}
+	if err == nil && !r.OK {
+		err = cli.Exit(cli.ExitOther)
+	}
+	return err
+}
+
+// load reads the settings and the keys that they name. A key that signs what it does not verify, or
+// the reverse, is refused as it is read.
+func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
+	more := []func() error{o.Config.Conflicts, o.Config.CheckGateway,
+		func() (err error) { o.Partners, err = o.Config.LoadPartners(); return err }}
+	if o.Role == forRecorder {
+		more = []func() error{o.Config.NeedDatabase}
+	}
+	err := set.Load(c.Flags(), more...)
+	for _, text := range settings.FaultsIn(err) {
+		list = append(list,
+			fault("settings", text, "correct the setting; protocolq config show says which value counts"))
+	}
+	if len(list) == 0 {
+		list = append(list, well("settings", "no fault"))
+		if o.Role == forWorker {
+			list = append(list, well("keys", "each of %d partners' keys signs and verifies", len(o.Partners)))
+		}
+	}
+	return append(list, checkFiles(set.Warnings()))
+}
+
+// checkFiles is about key files that others can read or change.
+func checkFiles(warnings []string) Check {
+	if len(warnings) == 0 {
+		return well("files", "no key file is open to others")
+	}
+	texts, cures := slices.Clone(warnings), []string{}
+	for i, text := range texts {
+		if what, modes, ok := strings.Cut(text, ": chmod "); ok {
+			texts[i], cures = what, append(cures, "chmod "+modes)
+		}
+	}
+	return fault("files", strings.Join(texts, "; "), strings.Join(cures, " && "))
+}
+
+// examine looks at all that is outside of this machine's files.
+func examine(ctx context.Context, o *Options) []Check {
+	list := append(checkNATS(ctx, o), checkSync(ctx, o.Monitors))
+	if o.Role == forRecorder || o.Config.Database != "" {
+		list = append(list, checkDatabase(ctx, o)...)
+	}
+	if o.Role == forRecorder {
+		return list
+	}
+	list = append(list, checkGateway(ctx, o)...)
+	switch {
+	case !o.Live:
+		list = append(list, skipped("live", "no call is made without --live"))
+	case len(o.Partners) == 0:
+		list = append(list, skipped("live", "no partner's key could be read"))
+	default:
+		list = append(list, checkLive(ctx, o)...)
+	}
+	return list
+}
