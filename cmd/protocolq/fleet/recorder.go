@@ -15,7 +15,7 @@ import (
 func Recorder() *cobra.Command {
 	cfg := &settings.Config{}
 	set := settings.New(cfg, "nats", "nats-creds", "inbox-prefix", "prefix", "database", "log-retention",
-		"http-listen", "log-level", "log-format")
+		"alert-webhook-file", "http-listen", "log-level", "log-format")
 	c := &cobra.Command{
 		Use:   "recorder --database URL",
 		Short: "Write the query log into a database",
@@ -25,14 +25,18 @@ line leaves the stream only after it is on the disk: while the database is away,
 is lost; the stream keeps the lines, and the recorder reports it.
 
 Rows older than --log-retention are deleted a few at a time; in PostgreSQL whole months are dropped.
-The password of PostgreSQL comes from PGPASSFILE or PGPASSWORD, never from the URL.`,
+The password of PostgreSQL comes from PGPASSFILE or PGPASSWORD, never from the URL.
+
+With --alert-webhook-file one of the recorders also checks the rules of deploy/prometheus/alerts.yaml
+and pushes what they find to chat robots and webhooks.`,
 		Example: `  protocolq recorder --database sqlite:///var/lib/protocolq/log.db
   PGPASSFILE=/etc/protocolq/pgpass protocolq recorder --database postgres://recorder@db1,db2/protocolq?target_session_attrs=read-write`,
 		Args: cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := set.Load(c.Flags(), cfg.NeedDatabase); err != nil {
+		targets := func() error { _, err := logdb.Targets(cfg); return err }
+		if err := set.Load(c.Flags(), cfg.NeedDatabase, targets); err != nil {
 			return err
 		}
 		log := cfg.Logger(c.ErrOrStderr())

@@ -48,6 +48,7 @@ func Recorder(ctx context.Context, cfg *settings.Config, log *slog.Logger, ready
 	}
 	figures := ops.NewRecorder(stats)
 	health := func() ops.Health { return ops.OfRecorder(stats(), nc.IsConnected(), ctx.Err() != nil) }
+	beside.Go(func() { watchAlerts(working, cfg, nc, log, figures, ops.NewReady(health)) })
 	beside.Go(func() {
 		side.Run(working, probes.Shown{NATS: nc, Names: names, Figures: figures, Kinds: []messages.Kind{messages.Log},
 			Health: health})
