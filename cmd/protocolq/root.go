@@ -17,6 +17,7 @@ import (
 	"protocolq/cmd/protocolq/explain"
 	"protocolq/cmd/protocolq/fleet"
 	"protocolq/cmd/protocolq/settings"
+	"protocolq/cmd/protocolq/watch"
 	"protocolq/gateway/mapi"
 	"protocolq/messages"
 )
@@ -64,7 +65,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		}
 	}
 	add("ask", ask.Query(), ask.Submit(), bench.Command())
-	add("run", fleet.Worker(), fleet.Provision(), dead.Command(), fleet.Partner(), fleet.Intake())
+	add("run", fleet.Worker(), fleet.Provision(), dead.Command(), fleet.Partner(), fleet.Intake(), watch.Command())
 	running, looking := full()
 	add("run", running...)
 	add("look", looking...)
