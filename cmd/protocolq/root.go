@@ -69,7 +69,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 	running, looking := full()
 	add("run", running...)
 	add("look", looking...)
-	add("look", config.Command(), contexts.Command(), explain.Command(), ask.Call(), ask.Form(),
+	add("look", config.Command(), contexts.Command(), explain.Command(), ask.Call(), ask.Compare(), ask.Form(),
 		ask.Sign(), ask.Verify())
 	root.AddCommand(cli.VersionCommand())
 	cli.AddVersion(root)
