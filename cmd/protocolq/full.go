@@ -11,6 +11,7 @@ import (
 	"protocolq/cmd/protocolq/doctor"
 	"protocolq/cmd/protocolq/fleet"
 	"protocolq/cmd/protocolq/forget"
+	"protocolq/cmd/protocolq/httpdoor"
 	"protocolq/cmd/protocolq/natsconfig"
 	"protocolq/cmd/protocolq/querylog"
 )
@@ -20,6 +21,6 @@ func full() (running, looking []*cobra.Command) {
 	log := querylog.Command()
 	log.AddCommand(forget.Alias())
 	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), natsconfig.Command(), fleet.Recorder(),
-			log, forget.Command()},
+			httpdoor.Command(), log, forget.Command()},
 		[]*cobra.Command{doctor.Command()}
 }

@@ -1,0 +1,73 @@
+// Reading a durable consumer: whoever takes a message acknowledges it or gives it back.
+
+package httpdoor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// reader reads one consumer for as long as the door runs.
+type reader struct {
+	js       jetstream.JetStream
+	stream   string
+	consumer string
+	asker    string
+	atOnce   int // messages taken and not yet dealt with
+	take     func(context.Context, jetstream.Msg)
+	log      *slog.Logger
+}
+
+// missingWait is how long before a consumer that is not there is looked for again.
+const missingWait = 5 * time.Second
+
+// run reads until ctx ends. What is not acknowledged by then comes again, here or at another door.
+func (r *reader) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := r.read(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.log.Warn("consumer is not read, trying on", "stream", r.stream, "consumer", r.consumer, "err", err,
+			"hint", "'protocolq provision --http "+r.asker+"' makes what is needed; may this user read it? "+
+				"(HTTP_DOOR in deploy/nats)")
+		select {
+		case <-ctx.Done():
+		case <-time.After(missingWait):
+		}
+	}
+}
+
+// read reads until that fails.
+func (r *reader) read(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	consumer, err := r.js.Consumer(within, r.stream, r.consumer)
+	if err != nil {
+		return fmt.Errorf("find the consumer: %w", err)
+	}
+	taken, err := consumer.Messages(jetstream.PullMaxMessages(r.atOnce))
+	if err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	defer taken.Stop()
+	var working sync.WaitGroup
+	defer working.Wait()
+	room := make(chan struct{}, r.atOnce)
+	for {
+		m, err := taken.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		room <- struct{}{}
+		working.Go(func() {
+			defer func() { <-room }()
+			r.take(context.WithoutCancel(ctx), m)
+		})
+	}
+}

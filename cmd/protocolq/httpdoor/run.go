@@ -1,0 +1,99 @@
+// One door, from its settings to its end.
+
+package httpdoor
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/cmd/protocolq/probes"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/messages"
+	"protocolq/worker/ops"
+)
+
+// run runs a door until ctx ends. ready, which may be nil, is given its address once it listens.
+func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Logger, ready func(net.Addr)) error {
+	names, err := messages.NewNames(cfg.Prefix)
+	if err != nil {
+		return &cli.Error{Code: cli.ExitUsage, Err: err}
+	}
+	side, err := probes.Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	listener, err := ops.Listen(ctx, cfg.APIListen)
+	if err != nil {
+		return &cli.Error{Code: cli.ExitOther, Err: err, Hint: "does another process listen there? --api-listen"}
+	}
+	defer listener.Close()
+	c := natsconn.For(cfg, "http", "")
+	c.Inbox, c.Wait, c.Logger = cfg.Inbox(messages.HTTPInbox), true, log
+	nc, err := natsconn.Connect(c)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	health := func() ops.Health { return healthOf(nc.IsConnected(), ctx.Err() != nil) }
+	w, err := newWorkers(nc, cfg.Prefix, askers)
+	cli.Must(err) // load has checked prefix and names
+	memory, err := newStore(nc, cfg.JetStreamAPI(), names)
+	cli.Must(err) // of a connection that is there
+	shown := newFigures()
+	d, err := newDoor(options{Askers: askers, Fleet: w, Memory: memory,
+		Probes: ops.New(ops.Options{Health: health}).Handler(), Seen: shown.seen, Logger: log})
+	cli.Must(err)
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer func() { stop(); running.Wait() }()
+	running.Go(func() { side.Run(beside, probes.Shown{NATS: nc, Names: names, Figures: shown, Health: health}) })
+	for _, r := range readers(cfg, askers, memory, shown, log) {
+		running.Go(func() { r.run(beside) })
+	}
+	if ready != nil {
+		ready(listener.Addr())
+	}
+	return d.serve(ctx, listening{Listener: listener, TLS: certificateOf(cfg), Grace: cfg.Grace, Logger: log})
+}
+
+// readers are those of the askers' replies, and of the answers that go to webhooks.
+func readers(cfg *settings.Config, askers []Asker, memory *store, shown *figures, log *slog.Logger) (all []*reader) {
+	client := newWebhookClient()
+	for _, a := range askers {
+		keep := &replies{asker: a.Name, memory: memory, log: log}
+		all = append(all,
+			&reader{js: memory.js, stream: memory.names.Stream(messages.Replies), consumer: a.Name, asker: a.Name,
+				atOnce: repliesAtOnce, take: keep.take, log: log})
+		if a.Webhook == nil {
+			continue
+		}
+		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: cfg.SecretFile(a.Webhook.SecretFile).Now,
+			memory: memory, client: client, seen: shown.delivered, log: log}
+		all = append(all, &reader{js: memory.js, stream: memory.names.StreamHTTP(a.Name),
+			consumer: messages.ConsumerWebhook, asker: a.Name,
+			atOnce: webhooksAtOnce, take: send.take, log: log})
+	}
+	return all
+}
+
+// certificateOf is the certificate of the settings, nil without one.
+func certificateOf(cfg *settings.Config) *certificate {
+	if cfg.APICertFile == "" {
+		return nil
+	}
+	return &certificate{cert: cfg.PublicFile(cfg.APICertFile), key: cfg.SecretFile(cfg.APIKeyFile)}
+}
+
+// healthOf is the health of a door: it has to reach NATS. Workers that are away are so for every
+// door.
+func healthOf(connected, draining bool) ops.Health {
+	p := ops.Part{Name: "nats", State: ops.OK}
+	if !connected {
+		p = ops.Part{Name: "nats", State: ops.Down, Detail: "not connected"}
+	}
+	return ops.Health{Started: true, Draining: draining, Parts: []ops.Part{p}}
+}

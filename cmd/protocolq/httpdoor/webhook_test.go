@@ -1,0 +1,279 @@
+// Webhooks: how deliveries are signed, when they come again, where they never go, and what becomes
+// of what is not taken.
+
+package httpdoor
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/messages"
+)
+
+// The vector is that of the Standard Webhooks specification's own libraries.
+func TestSignGolden(t *testing.T) {
+	secrets, err := parseSecrets([]byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+	at := time.Unix(1614265330, 0)
+	if got := sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232314}`)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for name, got := range map[string]string{
+		"id":   sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJel", at, []byte(`{"test": 2432232314}`)),
+		"time": sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at.Add(time.Second), []byte(`{"test": 2432232314}`)),
+		"body": sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232315}`)),
+	} {
+		if got == want {
+			t.Errorf("another %s is signed the same", name)
+		}
+	}
+	two := append(secrets, []byte("another secret of 32 bytes length"))
+	if got := sign(two, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232314}`)); !strings.HasPrefix(got, want+" v1,") {
+		t.Errorf("by two: %s", got)
+	}
+}
+
+// verify is the receiver's side, by a second hand.
+func verify(t *testing.T, secret string, h http.Header, body []byte) {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(h.Get("webhook-id") + "." + h.Get("webhook-timestamp") + "." + string(body)))
+	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); h.Get("webhook-signature") != want {
+		t.Errorf("signed %q, want %q", h.Get("webhook-signature"), want)
+	}
+	if at, err := strconv.ParseInt(h.Get("webhook-timestamp"), 10, 64); err != nil || time.Since(time.Unix(at, 0)).Abs() > time.Minute {
+		t.Errorf("signed at %q", h.Get("webhook-timestamp"))
+	}
+}
+
+func TestParseSecrets(t *testing.T) {
+	good := newSecret()
+	for file, n := range map[string]int{
+		good:                                  1,
+		good + "\n":                           1,
+		good + "\r\n" + newSecret() + "\n":    2,
+		"":                                    0,
+		"\n":                                  0,
+		"secret":                              0,
+		"whsec_":                              0,
+		"whsec_c2hvcnQ=":                      0,
+		good + "\nsecret":                     0,
+		strings.Repeat(newSecret()+"\n", 4):   0,
+		"whsec_" + strings.Repeat("AAAA", 30): 0,
+	} {
+		got, err := parseSecrets([]byte(file))
+		if len(got) != n || (err == nil) != (n > 0) || err != nil && strings.Contains(err.Error(), "c2hvcnQ") {
+			t.Errorf("%q: %d, %v", file, len(got), err)
+		}
+	}
+}
+
+// An address is the operators' word, and so must be one that they can mean.
+func TestWebhookAddress(t *testing.T) {
+	for address, good := range map[string]bool{
+		"https://shop.example.com/hook": true,
+		"http://127.0.0.1:8080/hook":    true,
+		"http://localhost/hook":         true,
+		"http://[::1]/hook":             true,
+		"http://shop.example.com/hook":  false,
+		"https://u:p@shop.example.com/": false,
+		"https:///hook":                 false,
+		"ftp://shop.example.com/":       false,
+		"shop.example.com":              false,
+		"":                              false,
+	} {
+		if err := (&Webhook{URL: address, SecretFile: "x"}).check(); (err == nil) != good {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if (&Webhook{URL: "https://shop.example.com/"}).check() == nil {
+		t.Error("without a secret")
+	}
+}
+
+func TestNextTry(t *testing.T) {
+	for _, tt := range []struct {
+		n           uint64
+		age, wanted time.Duration
+		least       time.Duration
+		again       bool
+	}{
+		{0, 0, 0, 5 * time.Second, true},
+		{1, 0, 0, 5 * time.Second, true},
+		{2, time.Minute, 0, 10 * time.Second, true},
+		{10, time.Hour, 0, 2560 * time.Second, true},
+		{11, time.Hour, 0, time.Hour, true},
+		{1 << 60, time.Hour, 0, time.Hour, true},
+		{1, 0, 30 * time.Second, 30 * time.Second, true},
+		{1, 0, 1000 * time.Hour, time.Hour, true},
+		{30, 22*time.Hour + 40*time.Minute, 0, time.Hour, true},
+		{30, 23 * time.Hour, 0, time.Hour, false},
+		{1, 24 * time.Hour, 0, 5 * time.Second, false},
+	} {
+		wait, again := nextTry(tt.n, tt.age, tt.wanted)
+		if wait < tt.least || wait > tt.least*6/5 || again != tt.again {
+			t.Errorf("%+v: %s, %v", tt, wait, again)
+		}
+	}
+}
+
+// handed is a message of a consumer, as it is dealt with.
+type handed struct {
+	jetstream.Msg
+	data  string
+	meta  jetstream.MsgMetadata
+	acked bool
+	again time.Duration
+}
+
+func (h *handed) Metadata() (*jetstream.MsgMetadata, error) { return &h.meta, nil }
+func (h *handed) Data() []byte                              { return []byte(h.data) }
+func (h *handed) Subject() string                           { return "protocol.http.shop.answer.r-1" }
+func (h *handed) Ack() error                                { h.acked = true; return nil }
+func (h *handed) NakWithDelay(d time.Duration) error        { h.again = d; return nil }
+
+// hooked is a deliverer to a webhook that is a function.
+func hooked(memory memory, hook func(*http.Request) *reply) (*deliverer, *[]string) {
+	seen := &[]string{}
+	client := newWebhookClient()
+	client.Transport = trip(hook)
+	return &deliverer{asker: "shop", url: "https://shop.example.com/hook?token=secret", secrets: func() ([]byte, error) { return []byte(newSecret()), nil }, memory: memory,
+		client: client, seen: func(s string) { *seen = append(*seen, s) }, log: slog.New(slog.DiscardHandler)}, seen
+}
+
+type trip func(*http.Request) *reply
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) {
+	if a := f(r); a != nil {
+		return &http.Response{StatusCode: a.code, Header: a.header, Body: http.NoBody, Request: r}, nil
+	}
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// reply is what a webhook says; nil: nothing, ever.
+type reply struct {
+	code   int
+	header http.Header
+}
+
+func status(code int, headers ...string) *reply {
+	h := http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		h.Set(headers[i], headers[i+1])
+	}
+	return &reply{code, h}
+}
+
+const keptAnswer = `{"v":1,"id":"r-1","outcome":"signed","retryable":false}`
+
+func TestDeliver(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer *reply
+		taken  bool
+		least  time.Duration
+	}{
+		"taken":         {status(200), true, 0},
+		"no content":    {status(204), true, 0},
+		"error":         {status(500), false, 5 * time.Second},
+		"gone":          {status(410), false, 5 * time.Second},
+		"busy":          {status(429, "Retry-After", "77"), false, 77 * time.Second},
+		"busy for long": {status(503, "Retry-After", "999999"), false, time.Hour},
+		"busy till":     {status(503, "Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"), false, 5 * time.Second},
+		"redirect":      {status(307, "Location", "http://169.254.169.254/"), false, 5 * time.Second},
+		"silent":        {nil, false, 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var asked []string
+			d, seen := hooked(&remembered{}, func(r *http.Request) *reply { asked = append(asked, r.URL.Host); return tt.answer })
+			m := &handed{data: keptAnswer, meta: jetstream.MsgMetadata{NumDelivered: 1, Timestamp: time.Now()}}
+			began := time.Now()
+			d.take(t.Context(), m)
+			if m.acked != tt.taken || !tt.taken && (m.again < tt.least || m.again > tt.least*6/5) {
+				t.Errorf("%s: taken %v, again after %s", name, m.acked, m.again)
+			}
+			if len(asked) != 1 || asked[0] != "shop.example.com" || len(*seen) != 1 {
+				t.Errorf("%s: asked %v, seen %v", name, asked, *seen)
+			}
+			if took := time.Since(began); took > deliverTime {
+				t.Errorf("%s: took %s", name, took)
+			}
+		})
+	}
+}
+
+// What a webhook never takes is no longer tried after a day, and listed for its asker.
+func TestUndelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := &remembered{}
+		d, seen := hooked(memory, func(*http.Request) *reply { return status(500) })
+		m := &handed{data: keptAnswer, meta: jetstream.MsgMetadata{NumDelivered: 1, Timestamp: time.Now()}}
+		began, tries := time.Now(), 0
+		for ; !m.acked; tries++ {
+			m.again = 0
+			d.take(t.Context(), m)
+			time.Sleep(m.again)
+			m.meta.NumDelivered++
+		}
+		if took := time.Since(began); took > deliverFor || took < deliverFor-2*longestTry || tries < 20 || tries > 40 || (*seen)[tries-1] != "undelivered" {
+			t.Errorf("given up after %s and %d tries: %v", took, tries, *seen)
+		}
+		door := openDoor(t, options{Fleet: silent(), Memory: memory})
+		_, fields := door.do(t, request("GET", "/v1/undelivered", ""))
+		list := fields["undelivered"].([]any)
+		if len(list) != 1 || list[0].(map[string]any)["id"] != "r-1" || strings.Contains(list[0].(map[string]any)["why"].(string), "secret") {
+			t.Fatal(fields)
+		}
+		if _, fields := door.do(t, request("GET", "/v1/undelivered", "", header("Authorization", "Bearer "+tokens["till"]))); len(fields["undelivered"].([]any)) != 0 {
+			t.Errorf("another asker sees it: %v", fields)
+		}
+	})
+}
+
+func TestUndeliveredPages(t *testing.T) {
+	memory := &remembered{}
+	for i := range 150 {
+		name := strconv.Itoa(i)
+		data := `{"id":"` + name + `","tries":1,"why":"x","failed_at_ms":1,"result":` + keptAnswer + `}`
+		if err := memory.Put(context.Background(), "shop", messages.HTTPUndelivered, name, []byte(data), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := openDoor(t, options{Fleet: silent(), Memory: memory})
+	seen, after := map[any]bool{}, "0"
+	for range 2 {
+		w, fields := d.do(t, request("GET", "/v1/undelivered?after="+after, ""))
+		if w.StatusCode != 200 {
+			t.Fatal(w.StatusCode, fields)
+		}
+		for _, u := range fields["undelivered"].([]any) {
+			seen[u.(map[string]any)["id"]] = true
+		}
+		next, _ := fields["next"].(float64)
+		after = strconv.Itoa(int(next))
+	}
+	if len(seen) != 150 || after != "0" {
+		t.Errorf("%d seen, then after %s", len(seen), after)
+	}
+	if w, _ := d.do(t, request("GET", "/v1/undelivered?after=x", "")); w.StatusCode != 400 {
+		t.Error(w.StatusCode)
+	}
+}
