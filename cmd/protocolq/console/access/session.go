@@ -1,0 +1,89 @@
+// Sessions: a signed cookie that says who, until when, and by which password.
+
+package access
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+)
+
+// SessionLife is how long a session lasts, a working day.
+const SessionLife = 12 * time.Hour
+
+// Session is what the cookie says. Role, partners and quota are not in it: they are the file's.
+type Session struct {
+	Name  string `json:"n"`
+	Until int64  `json:"u"` // unix seconds
+	Print string `json:"p"` // of the user's row: a new password ends the sessions of the old one
+}
+
+// Sealer signs and checks cookies.
+type Sealer struct{ key []byte }
+
+// NewSealer takes a key of at least 32 bytes; without one it makes its own, which ends with the
+// process.
+func NewSealer(key []byte) (*Sealer, error) {
+	if len(key) == 0 {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
+	}
+	if len(key) < 32 {
+		return nil, errors.New("the key of sessions is shorter than 32 bytes")
+	}
+	return &Sealer{key}, nil
+}
+
+// Seal makes a cookie's value of v; purpose keeps one kind of cookie from being taken for another.
+func (s *Sealer) Seal(purpose string, v any) string {
+	data, _ := json.Marshal(v) // plain structs
+	body := base64.RawURLEncoding.EncodeToString(data)
+	return body + "." + base64.RawURLEncoding.EncodeToString(s.sum(purpose, body))
+}
+
+// Open reads what Seal made; false when it is not ours.
+func (s *Sealer) Open(purpose, value string, v any) bool {
+	body, mac, ok := strings.Cut(value, ".")
+	if !ok || len(value) > 4096 {
+		return false
+	}
+	sum, err := base64.RawURLEncoding.DecodeString(mac)
+	if err != nil || !hmac.Equal(sum, s.sum(purpose, body)) {
+		return false
+	}
+	data, err := base64.RawURLEncoding.DecodeString(body)
+	return err == nil && json.Unmarshal(data, v) == nil
+}
+
+func (s *Sealer) sum(purpose, body string) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write([]byte(purpose + "\x00" + body))
+	return mac.Sum(nil)
+}
+
+// fingerprint tells one password of a user from the next, and shows neither.
+func (s *Sealer) fingerprint(u User) string {
+	return base64.RawURLEncoding.EncodeToString(s.sum("password", u.Name+"\x00"+u.Password)[:12])
+}
+
+const sessionPurpose = "session"
+
+// Begin is the cookie of a new session.
+func (s *Sealer) Begin(u User, now time.Time) string {
+	return s.Seal(sessionPurpose, Session{Name: u.Name, Until: now.Add(SessionLife).Unix(), Print: s.fingerprint(u)})
+}
+
+// Resume gives the user of a session as the file has them now; false when the session has ended.
+func (s *Sealer) Resume(users *Users, cookie string, now time.Time) (User, bool) {
+	var session Session
+	if !s.Open(sessionPurpose, cookie, &session) || now.Unix() >= session.Until {
+		return User{}, false
+	}
+	u, ok := users.Find(session.Name)
+	return u, ok && session.Print == s.fingerprint(u)
+}

@@ -1,0 +1,208 @@
+// The file of users: the one list of who may do what, however somebody proves who they are.
+
+package access
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// User is one of the file. One without a password signs in by the organisation's sign-in or proxy.
+type User struct {
+	Name     string   `yaml:"name"`
+	Role     Role     `yaml:"role"`
+	Password string   `yaml:"password,omitempty"` // a hash, see HashPassword
+	Partners []string `yaml:"partners,omitempty"` // for whom an agent may ask; none: the workers' default
+	Minute   int      `yaml:"per_minute,omitempty"`
+}
+
+// DefaultMinute is how many look-ups a minute a user has whose row says nothing.
+const DefaultMinute = 30
+
+// PerMinute is how many look-ups a minute this user has.
+func (u User) PerMinute() int {
+	if u.Minute > 0 {
+		return u.Minute
+	}
+	return DefaultMinute
+}
+
+// Bounds of the file.
+const (
+	mostUsers = 10_000
+	mostFile  = 4 << 20
+	mostName  = 128
+)
+
+type userFile struct {
+	Users []User `yaml:"users"`
+}
+
+// ParseUsers reads the file's bytes. The error joins all faults.
+func ParseUsers(data []byte) ([]User, error) {
+	var file userFile
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	if len(file.Users) > mostUsers {
+		return nil, fmt.Errorf("read users: more than %d", mostUsers)
+	}
+	var faults []error
+	seen := map[string]bool{}
+	for _, u := range file.Users {
+		if err := u.Check(); err != nil {
+			faults = append(faults, err)
+		}
+		if seen[u.Name] {
+			faults = append(faults, fmt.Errorf("user %q is there twice", u.Name))
+		}
+		seen[u.Name] = true
+	}
+	return file.Users, errors.Join(faults...)
+}
+
+// FormatUsers is the file's bytes.
+func FormatUsers(users []User) ([]byte, error) {
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
+	data, err := yaml.Marshal(userFile{users})
+	if err != nil {
+		return nil, fmt.Errorf("write users: %w", err)
+	}
+	return append([]byte("# Users of the console: write it with 'protocolq console user'.\n"), data...), nil
+}
+
+// Check says all that is wrong with u.
+func (u User) Check() error {
+	var faults []error
+	wrong := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if u.Name == "" || len(u.Name) > mostName ||
+		strings.ContainsFunc(u.Name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }) {
+		wrong("user name %q: use 1 to %d printed characters without spaces", u.Name, mostName)
+	}
+	if !u.Role.Known() {
+		wrong("user %q: role %q is not one of viewer, agent, operator", u.Name, u.Role)
+	}
+	if u.Password != "" {
+		if _, err := parseHash(u.Password); err != nil {
+			wrong("user %q: password %w", u.Name, err)
+		}
+	}
+	for _, p := range u.Partners {
+		if len(p) != 16 || !strings.HasPrefix(p, "2088") || strings.Trim(p, "0123456789") != "" {
+			wrong("user %q: partner %q: want 2088 and 12 digits", u.Name, p)
+		}
+	}
+	if u.Minute < 0 || u.Minute > 10_000 {
+		wrong("user %q: per_minute must be from 0 to 10000, not %d", u.Name, u.Minute)
+	}
+	return errors.Join(faults...)
+}
+
+// Users is the file, read again when it changes: whoever is removed from it has no session any
+// more.
+type Users struct {
+	path    string
+	hashing chan struct{} // one token for each password that may be hashed at once
+
+	mu     sync.Mutex // guards the rest
+	looked time.Time
+	stamp  stamp
+	byName map[string]User
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	changed time.Time
+	size    int64
+	id      uint64 // the inode, where there is one: editors write a new file
+}
+
+// lookEvery is how long a change of the file may go unseen.
+const lookEvery = time.Second
+
+// OpenUsers reads the file, which must be there and in order.
+func OpenUsers(path string) (*Users, error) {
+	u := &Users{path: path, hashing: make(chan struct{}, 2)}
+	return u, u.read()
+}
+
+func (u *Users) read() error {
+	f, err := os.Open(u.path)
+	if err != nil {
+		return fmt.Errorf("read users: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	if err == nil && len(data) > mostFile {
+		err = fmt.Errorf("%s is larger than %d bytes", u.path, mostFile)
+	}
+	if err != nil {
+		return fmt.Errorf("read users: %w", err)
+	}
+	list, err := ParseUsers(data)
+	if err != nil {
+		return err
+	}
+	u.byName = make(map[string]User, len(list))
+	for _, user := range list {
+		u.byName[user.Name] = user
+	}
+	return nil
+}
+
+// Find gives the user of that name as the file has it now. A file that is gone or broken has
+// nobody: a session must not outlive the row that allows it.
+func (u *Users) Find(name string) (User, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now := time.Now(); now.Sub(u.looked) >= lookEvery {
+		u.looked = now
+		if s, err := stampOf(u.path); err != nil || s != u.stamp {
+			u.stamp = s
+			if err != nil || u.read() != nil {
+				u.byName, u.stamp = nil, stamp{}
+			}
+		}
+	}
+	user, ok := u.byName[name]
+	return user, ok
+}
+
+func stampOf(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}, fmt.Errorf("look at users: %w", err)
+	}
+	return stamp{changed: info.ModTime(), size: info.Size(), id: inode(info)}, nil
+}
+
+// nobody is what is compared for a name that is not there, so that its answer takes as long. No
+// password has that sum. It is not hashed here: a worker is the same program, and would hold the
+// 32 MiB that a hash takes.
+var nobody = hash{memory: hashKiB, passes: hashPasses, threads: hashThreads,
+	salt: make([]byte, saltBytes), sum: make([]byte, hashBytes)}
+
+// Check gives the user whose name and password these are.
+func (u *Users) Check(name, password string) (User, bool) {
+	user, known := u.Find(name)
+	h, err := parseHash(user.Password)
+	if err != nil {
+		h, known = nobody, false
+	}
+	u.hashing <- struct{}{}
+	defer func() { <-u.hashing }()
+	fits := len(password) <= MostPassword && h.fits(password)
+	return user, known && fits
+}

@@ -1,0 +1,156 @@
+// The pages that the server itself has: sign-in, sign-out, language and appearance.
+
+package web
+
+import (
+	"embed"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/console/audit"
+	"protocolq/cmd/protocolq/console/words"
+)
+
+//go:embed all:templates
+var ownTemplates embed.FS
+
+var themes = []string{"auto", "light", "dark"}
+
+// SignOn is a sign-in that the organisation has: where to send the browser, and whom it brings
+// back.
+type SignOn interface {
+	// Begin sends the browser away.
+	Begin(x *Exchange, next string) error
+	// End gives the name that the organisation vouches for, and where the browser wanted to go.
+	End(x *Exchange) (name, next string, err error)
+}
+
+func (s *Server) ownSection() Section {
+	templates, err := fs.Sub(ownTemplates, "templates")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return Section{Name: "own", Templates: templates, Pages: []Page{
+		{"GET /sign-in", access.Anyone, s.signInPage},
+		{"POST /sign-in", access.Anyone, s.signIn},
+		{"POST /sign-out", access.Anyone, s.signOut},
+		{"GET /sign-on", access.Anyone, s.signOnBegin},
+		{"GET /sign-on/back", access.Anyone, s.signOnEnd},
+		{"POST /preferences", access.Anyone, preferences},
+	}}
+}
+
+// signInView is what the sign-in page shows.
+type signInView struct {
+	Next, Name, Fault string
+	SignOn            bool
+	Ended             bool
+}
+
+func (s *Server) signInPage(x *Exchange) error {
+	next := localPath(x.R.FormValue("next"))
+	if x.Visit.User.Name != "" {
+		return x.Redirect(next)
+	}
+	return x.Render("signin.html",
+		signInView{Next: next, SignOn: s.o.SignOn != nil, Ended: x.R.FormValue("ended") != ""})
+}
+
+func (s *Server) signIn(x *Exchange) error {
+	if s.o.Users == nil {
+		return x.Redirect("/")
+	}
+	view := signInView{Next: localPath(x.R.PostFormValue("next")), Name: x.R.PostFormValue("name"),
+		SignOn: s.o.SignOn != nil}
+	if wait := s.throttle.Try(view.Name, throttled(x.Visit.From), time.Now()); wait > 0 {
+		view.Fault = x.Say("signin.wait", words.Roughly(x.Visit.Lang, wait))
+		return x.RenderStatus(http.StatusTooManyRequests, "signin.html", view)
+	}
+	user, ok := s.o.Users.Check(view.Name, x.R.PostFormValue("password"))
+	if !ok {
+		view.Fault = x.Say("signin.wrong")
+		return x.RenderStatus(http.StatusUnauthorized, "signin.html", view)
+	}
+	s.throttle.Passed(view.Name)
+	return s.begin(x, user, view.Next)
+}
+
+// begin starts a session, which leaves an audit row.
+func (s *Server) begin(x *Exchange, user access.User, next string) error {
+	x.Visit.User = user
+	if err := x.Audit(audit.Row{What: "sign_in", HowMany: 1}); err != nil {
+		return err
+	}
+	x.SetCookie(sessionCookie, s.o.Sealer.Begin(user, time.Now()), access.SessionLife)
+	return x.Redirect(next)
+}
+
+func (s *Server) signOut(x *Exchange) error {
+	x.SetCookie(sessionCookie, "", -1*time.Second)
+	return x.Redirect("/sign-in?ended=1")
+}
+
+func (s *Server) signOnBegin(x *Exchange) error {
+	if s.o.SignOn == nil {
+		return NotFound()
+	}
+	return s.o.SignOn.Begin(x, localPath(x.R.FormValue("next")))
+}
+
+func (s *Server) signOnEnd(x *Exchange) error {
+	if s.o.SignOn == nil || s.o.Users == nil {
+		return NotFound()
+	}
+	name, next, err := s.o.SignOn.End(x)
+	if err != nil {
+		return &Fault{Status: http.StatusForbidden, Err: err}
+	}
+	user, ok := s.o.Users.Find(name)
+	if !ok {
+		s.o.Logger.Warn("console sign-in of somebody who is not in the users file", "name", name)
+		view := signInView{Next: "/", Fault: x.Say("signin.unknown", name), SignOn: true}
+		return x.RenderStatus(http.StatusForbidden, "signin.html", view)
+	}
+	return s.begin(x, user, localPath(next))
+}
+
+// preferences keeps language and appearance in cookies, and goes back to where it was asked.
+func preferences(x *Exchange) error {
+	const year = 365 * 24 * time.Hour
+	lang, theme := x.R.PostFormValue("lang"), x.R.PostFormValue("theme")
+	l, known := words.Parse(lang)
+	switch {
+	case known:
+		x.SetCookie(langCookie, string(l), year)
+	case slices.Contains(themes, theme):
+		x.SetCookie(themeCookie, theme, year)
+	default:
+		return &Fault{Status: http.StatusBadRequest, Err: errors.New("no such language or appearance")}
+	}
+	return x.Redirect(localPath(x.R.PostFormValue("back")))
+}
+
+// localPath is path if it leads to this server, else the start page: what a browser takes for
+// another host's address must not be followed.
+func localPath(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
+		return "/"
+	}
+	return path
+}
+
+// throttled is what tries are counted by: an IPv6 reader has 2^64 addresses.
+func throttled(a netip.Addr) string {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}

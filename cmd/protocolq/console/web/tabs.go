@@ -1,0 +1,44 @@
+// How many streams are open, of all readers and of each.
+
+package web
+
+import "sync"
+
+// Bounds of the streams that are open at once: each costs a goroutine and a socket. One reader with
+// many tabs must not keep the others from theirs.
+const (
+	mostStreams   = 1000
+	mostOfAReader = 50
+)
+
+// tabs counts open streams. Its zero value has none.
+type tabs struct {
+	mu  sync.Mutex // guards the rest
+	all int
+	of  map[string]int // by reader
+}
+
+// open counts one more of a reader, or says that there is no room for it.
+func (t *tabs) open(reader string, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all >= mostStreams || t.of[reader] >= most {
+		return false
+	}
+	if t.of == nil {
+		t.of = map[string]int{}
+	}
+	t.all++
+	t.of[reader]++
+	return true
+}
+
+// closed counts one less.
+func (t *tabs) closed(reader string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all--
+	if t.of[reader]--; t.of[reader] == 0 {
+		delete(t.of, reader)
+	}
+}

@@ -1,0 +1,92 @@
+// Every text of the page, in both languages: a row has both, so that none can be forgotten.
+
+// Package words holds what the console says, in English and in Chinese. Each area of the page has a
+// table in a file of its own; a template says {{t "area.name"}}.
+package words
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Lang is one of the page's languages, as HTML and Accept-Language spell it.
+type Lang string
+
+// The languages. English is also the one of who asks for neither.
+const (
+	English Lang = "en"
+	Chinese Lang = "zh-CN"
+)
+
+// Langs are all, in the order of the switch.
+func Langs() []Lang { return []Lang{Chinese, English} }
+
+// Said is one text in both languages; %s, %d and %v stand for what T is given, in the same order.
+type Said struct{ EN, ZH string }
+
+// In is the text in one language.
+func (s Said) In(l Lang) string {
+	if l == Chinese {
+		return s.ZH
+	}
+	return s.EN
+}
+
+// tables are the areas of the page; a new one has a file and a line here.
+var tables = []map[string]Said{shared, signIn, lookUp, queries, letters, fleet}
+
+// all is every row. Two areas with one key would hide each other, which a test finds.
+var all = func() map[string]Said {
+	rows := map[string]Said{}
+	for _, table := range tables {
+		maps.Copy(rows, table)
+	}
+	return rows
+}()
+
+// Keys are those of all rows, sorted.
+func Keys() []string { return slices.Sorted(maps.Keys(all)) }
+
+// Known tells whether there is such a row.
+func Known(key string) bool { _, ok := all[key]; return ok }
+
+// Say gives the text of key. A key that is missing is shown as what it is, in brackets that no text
+// has: the tests of the page look for them.
+func Say(l Lang, key string, args ...any) string {
+	said, ok := all[key]
+	if !ok {
+		return "⟦" + key + "⟧"
+	}
+	if len(args) == 0 {
+		return said.In(l)
+	}
+	return fmt.Sprintf(said.In(l), args...)
+}
+
+// Parse finds a language by its name; ok is false for any other.
+func Parse(name string) (l Lang, ok bool) {
+	for _, l := range Langs() {
+		if strings.EqualFold(name, string(l)) {
+			return l, true
+		}
+	}
+	return English, false
+}
+
+// Preferred is the first language of an Accept-Language header that the page has. Browsers send it
+// in their order of preference, so that the weights need no reading.
+func Preferred(header http.Header) Lang {
+	for part := range strings.SplitSeq(header.Get("Accept-Language"), ",") {
+		name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), ";")
+		switch base, _, _ := strings.Cut(name, "-"); base {
+		case "zh":
+			return Chinese
+		case "en":
+			return English
+		}
+	}
+	return English
+}
