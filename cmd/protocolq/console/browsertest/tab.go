@@ -1,0 +1,286 @@
+// One reader: a tab with a language, a size and cookies of its own.
+
+package browsertest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"unicode"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// Look is how a reader sees the page. The zero value of a field is its default.
+type Look struct {
+	Lang          string // "en"; or "zh-CN"
+	Dark          bool
+	Width, Height int64 // 1200 by 800
+	NoScript      bool
+	Zone          string // "UTC"
+}
+
+// Phone is a small one.
+func (l Look) Phone() Look { l.Width, l.Height = 375, 720; return l }
+
+// Name says the look in a picture's name.
+func (tab *Tab) Name() string {
+	name := tab.look.Lang
+	if tab.look.Dark {
+		name += "-dark"
+	}
+	if tab.look.Width < 600 {
+		name += "-phone"
+	}
+	return name
+}
+
+// Tab is one reader's.
+type Tab struct {
+	t    testing.TB
+	ctx  context.Context
+	look Look
+
+	mu     sync.Mutex // guards faults
+	faults []string
+}
+
+// Tab opens one. What its browser reports fails the test at its end.
+func (b *Browser) Tab(t testing.TB, look Look) *Tab {
+	t.Helper()
+	if look.Lang == "" {
+		look.Lang = "en"
+	}
+	if look.Width == 0 {
+		look.Width, look.Height = 1200, 800
+	}
+	if look.Zone == "" {
+		look.Zone = "UTC"
+	}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	ctx, stop := context.WithTimeout(ctx, patience)
+	t.Cleanup(stop)
+	tab := &Tab{t: t, ctx: ctx, look: look}
+	t.Cleanup(tab.judge)
+	scheme := "light"
+	if look.Dark {
+		scheme = "dark"
+	}
+	if err := chromedp.Listen(ctx, tab.listen); err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	set(tab, network.Enable, network.EnableParams{})
+	set(tab, log.Enable, cdp.Empty{})
+	set(tab, network.SetExtraHTTPHeaders,
+		network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": look.Lang}})
+	set(tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: look.Width,
+		Height: look.Height, DeviceScaleFactor: 1, Mobile: look.Width < 600})
+	set(tab, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: scheme}}})
+	set(tab, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: look.Zone})
+	set(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: look.NoScript})
+	return tab
+}
+
+// listen keeps what the browser reports. An answer with a status of its own is no fault: tests ask
+// for those.
+func (tab *Tab) listen(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		tab.fault("script: " + e.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning ||
+			e.Type == runtime.ConsoleAPICalledTypeAssert {
+			tab.fault("console: " + string(e.Type))
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError &&
+			!strings.Contains(e.Entry.Text, "the server responded with a status of") {
+			tab.fault(string(e.Entry.Source) + ": " + e.Entry.Text)
+		}
+	case *page.EventJavascriptDialogOpening:
+		tab.fault("dialog: " + e.Message)
+	}
+}
+
+func (tab *Tab) fault(text string) {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.faults = append(tab.faults, text)
+}
+
+func (tab *Tab) judge() {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	for _, f := range tab.faults {
+		tab.t.Errorf("the browser reports: %s", f)
+	}
+}
+
+// set gives the tab one command.
+func set[P any](tab *Tab, command cdp.Command[P, cdp.Empty], params P) {
+	tab.t.Helper()
+	if _, err := chromedp.Call(tab.ctx, command, params); err != nil {
+		tab.t.Fatalf("%s: %v", command.Method, err)
+	}
+}
+
+// Run does things in the tab.
+func (tab *Tab) Run(actions ...chromedp.Action[chromedp.Void]) {
+	tab.t.Helper()
+	if err := chromedp.Do(tab.ctx, actions...); err != nil {
+		tab.t.Fatalf("in the browser at %s: %v", tab.at(), err)
+	}
+}
+
+// get is what one action gives.
+func get[T any](tab *Tab, action chromedp.Action[T]) T {
+	tab.t.Helper()
+	v, err := chromedp.Run(tab.ctx, action)
+	if err != nil {
+		tab.t.Fatalf("in the browser at %s: %v", tab.at(), err)
+	}
+	return v
+}
+
+// Eval is what an expression of JavaScript gives.
+func Eval[T any](tab *Tab, expression string) T {
+	tab.t.Helper()
+	return get(tab, chromedp.Evaluate[T](expression))
+}
+
+// evalAwaited is what a promise of JavaScript becomes.
+func evalAwaited(tab *Tab, expression string) string {
+	tab.t.Helper()
+	return get(tab, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+}
+
+// at is where the tab is, for messages.
+func (tab *Tab) at() string {
+	where, err := chromedp.Run(tab.ctx, chromedp.Location())
+	if err != nil {
+		return "?"
+	}
+	return where
+}
+
+// Visit opens an address and looks at what every page must be: in the reader's language, without a
+// missing text.
+func (tab *Tab) Visit(url string) {
+	tab.t.Helper()
+	tab.Run(chromedp.Navigate(url))
+	tab.Check()
+}
+
+// Check looks at what is shown now.
+func (tab *Tab) Check() {
+	tab.t.Helper()
+	if html := tab.HTML(); strings.Contains(html, "⟦") {
+		i := strings.Index(html, "⟦")
+		tab.t.Errorf("%s: a text is missing: %.60s", tab.at(), html[i:])
+	}
+	if tab.look.NoScript {
+		return
+	}
+	if Eval[bool](tab, `document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+		tab.t.Errorf("%s at %d px: the page scrolls sideways", tab.at(), tab.look.Width)
+	}
+}
+
+// HTML is the page as the browser has it.
+func (tab *Tab) HTML() string {
+	tab.t.Helper()
+	return get(tab, chromedp.OuterHTML(chromedp.CSS("html")))
+}
+
+// Text is what a reader sees of the first element that the CSS selector finds; it is waited for.
+func (tab *Tab) Text(selector string) string {
+	tab.t.Helper()
+	return strings.TrimSpace(get(tab, chromedp.Text(chromedp.CSS(selector))))
+}
+
+// Await waits until the CSS selector finds something that can be seen.
+func (tab *Tab) Await(selector string) {
+	tab.t.Helper()
+	tab.Run(chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
+// Press types keys, without a field in mind: as a keyboard does, with what a key means in its first
+// event, so that a page can keep it from being typed.
+func (tab *Tab) Press(keys string) {
+	tab.t.Helper()
+	for _, key := range keys {
+		for _, event := range kb.Encode(key) {
+			switch event.Type {
+			case kb.KeyChar:
+				continue
+			case kb.KeyDown:
+				if unicode.IsPrint(key) {
+					event.Text = string(key)
+				} else if key == '\r' {
+					event.Text = "\r"
+				}
+			}
+			set(tab, input.DispatchKeyEvent, *event)
+		}
+	}
+}
+
+// Type fills a field.
+func (tab *Tab) Type(selector, text string) {
+	tab.t.Helper()
+	tab.Run(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Click clicks, and waits for what then selects on the page that follows.
+func (tab *Tab) Click(selector, then string) {
+	tab.t.Helper()
+	tab.Run(chromedp.Click(chromedp.CSS(selector)))
+	if then != "" {
+		tab.Await(then)
+	}
+}
+
+// SignIn signs in by the form.
+func (tab *Tab) SignIn(url, name, password string) {
+	tab.t.Helper()
+	tab.Visit(url + "/sign-in")
+	tab.Type(`input[name="name"]`, name)
+	tab.Type(`input[name="password"]`, password)
+	tab.Click(`main button.primary`, `.nav, .fault, .look`)
+	tab.Check()
+}
+
+// Screenshot writes a picture of the whole page into the directory that PROTOCOLQ_SCREENSHOTS
+// names; without it, it only looks whether one can be taken.
+func (tab *Tab) Screenshot(name string) {
+	tab.t.Helper()
+	tab.Check()
+	png := get(tab, chromedp.FullScreenshot(100))
+	dir := os.Getenv("PROTOCOLQ_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// Paper shows the page as it is printed.
+func (tab *Tab) Paper() {
+	tab.t.Helper()
+	set(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+}
