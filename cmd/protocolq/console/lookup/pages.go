@@ -1,0 +1,208 @@
+// The pages: the form, the answer, and what happens between.
+
+package lookup
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/console/web"
+	"protocolq/cmd/protocolq/console/words"
+	"protocolq/messages"
+)
+
+// formView is what the start page shows.
+type formView struct {
+	Typed    string
+	Partner  string
+	Partners []string
+	Fault    string
+	Recent   []row
+}
+
+// row is one line of the reader's look-ups.
+type row struct {
+	*lookUp
+	Answer Answer
+	Done   bool
+}
+
+const mostRecent = 8
+
+// quick is how long a page waits for the answer before it shows that one is being waited for.
+const quick = 1200 * time.Millisecond
+
+func (s *section) form(x *web.Exchange) error {
+	return s.showForm(x, http.StatusOK, formView{})
+}
+
+func (s *section) showForm(x *web.Exchange, status int, v formView) error {
+	v.Partners = s.partners(x.Visit.User)
+	for _, l := range s.kept.recent(x.Visit.User.Name, mostRecent) {
+		r, done := l.Answered()
+		v.Recent = append(v.Recent, row{lookUp: l, Answer: read(r), Done: done})
+	}
+	return x.RenderStatus(status, "lookup.html", v)
+}
+
+// partners are those that a user may ask for.
+func (s *section) partners(u access.User) []string {
+	if len(u.Partners) > 0 {
+		return u.Partners
+	}
+	if u.Role == access.Operator {
+		return s.o.Partners
+	}
+	return nil
+}
+
+// partnerOf is the partner that a question goes to; false where the user may not ask for it.
+func (s *section) partnerOf(u access.User, wanted string) (string, bool) {
+	may := s.partners(u)
+	switch {
+	case wanted != "":
+		return wanted, slices.Contains(may, wanted)
+	case len(u.Partners) > 0: // never the workers' default, which may be another's
+		return u.Partners[0], true
+	}
+	return "", true
+}
+
+func (s *section) ask(x *web.Exchange) error {
+	v := formView{Typed: x.R.PostFormValue("account"), Partner: x.R.PostFormValue("partner")}
+	q, status, fault := s.questionOf(x, &v)
+	if fault != "" {
+		v.Fault = fault
+		return s.showForm(x, status, v)
+	}
+	if wait := s.rates.Take(x.Visit.User.Name, x.Visit.User.PerMinute(), time.Now()); wait > 0 && !x.Visit.Local {
+		v.Fault = x.Say("lookup.often", words.Roughly(x.Visit.Lang, wait))
+		return s.showForm(x, http.StatusTooManyRequests, v)
+	}
+	l, err := s.kept.begin(x.R.Context(), x.Visit.User.Name, q)
+	if errors.Is(err, errFull) {
+		v.Fault = x.Say("lookup.full")
+		return s.showForm(x, http.StatusServiceUnavailable, v)
+	}
+	select {
+	case <-l.done:
+		if l.err != nil {
+			s.o.Logger.Warn("a look-up was not answered", "by", l.By, "ref", l.Ref, "err", l.err)
+		}
+	case <-time.After(quick):
+	case <-x.R.Context().Done():
+	}
+	return x.Redirect("/look-up/" + l.Ref)
+}
+
+// questionOf reads the form; fault is what to say of it where it cannot be asked.
+func (s *section) questionOf(x *web.Exchange, v *formView) (q messages.Query, status int, fault string) {
+	ref := x.R.PostFormValue("ref")
+	if ref != "" {
+		l := s.find(x, ref)
+		if l == nil {
+			return q, http.StatusGone, x.Say("lookup.again.gone")
+		}
+		q = l.Query
+		q.ID, v.Partner = "", q.Partner
+	} else {
+		var err error
+		if q, err = question(v.Typed); errors.Is(err, errEmpty) {
+			return q, http.StatusUnprocessableEntity, x.Say("lookup.empty")
+		} else if err != nil {
+			return q, http.StatusUnprocessableEntity, x.Say("lookup.wrong")
+		}
+	}
+	partner, may := s.partnerOf(x.Visit.User, v.Partner)
+	if !may {
+		return q, http.StatusForbidden, x.Say("lookup.foreign")
+	}
+	q.Partner, q.MaxAgeMs = partner, nil
+	if x.R.PostFormValue("fresh") != "" {
+		q.MaxAgeMs = new(int64)
+	}
+	return q, 0, ""
+}
+
+// find gives a look-up that this reader may see: their own, or of a partner of theirs.
+func (s *section) find(x *web.Exchange, ref string) *lookUp {
+	l := s.kept.find(ref)
+	if l == nil {
+		return nil
+	}
+	if _, may := s.partnerOf(x.Visit.User, l.Query.Partner); !may ||
+		l.Query.Partner == "" && len(x.Visit.User.Partners) > 0 {
+		return nil
+	}
+	return l
+}
+
+// answerView is what the page of one look-up shows.
+type answerView struct {
+	*lookUp
+	Done    bool
+	Answer  Answer
+	Result  messages.Result
+	AskedAt time.Time
+	// Left is how long asking again is of no use yet.
+	Left time.Duration
+	// Reached is false where nobody answered.
+	Reached       bool
+	Waited        time.Duration
+	Patience      time.Duration
+	Meaning, Does string
+	Partner       string
+	// Story is where the query log tells how the answer came about, for who may see it.
+	Story string
+}
+
+func (s *section) answer(x *web.Exchange) error {
+	ref := x.R.PathValue("ref")
+	story := ""
+	if x.Has("queries") {
+		story = "/queries/" + refPrefix + url.PathEscape(ref)
+	}
+	l := s.find(x, ref)
+	switch {
+	case l == nil && story != "": // an earlier console's, or another's: the query log may have it
+		return x.Redirect(story)
+	case l == nil:
+		return web.NotFound()
+	}
+	r, done := l.Answered()
+	v := answerView{lookUp: l, Done: done, Result: r, Answer: read(r), Waited: time.Since(l.Begun).Round(time.Second),
+		Patience: s.o.Patience, Story: story}
+	if done {
+		v.Reached = l.err == nil
+		v.Left = max(v.Answer.Wait-time.Since(l.ended), 0)
+		if r.AskedAtMs > 0 {
+			v.AskedAt = time.UnixMilli(r.AskedAtMs)
+		}
+		v.Meaning, v.Does = meaning(r.Code, x.Visit.Lang == words.Chinese)
+		v.Partner = r.Partner
+	}
+	return x.Render("answer.html", v)
+}
+
+// events says how long it takes so far, and then that the answer is there.
+func (s *section) events(x *web.Exchange) error {
+	l := s.find(x, x.R.PathValue("ref"))
+	if l == nil {
+		return web.NotFound()
+	}
+	return x.Stream(250*time.Millisecond, func(send func(string, any) error) (bool, error) {
+		if _, done := l.Answered(); done {
+			return false, send("done", true)
+		}
+		waited := time.Since(l.Begun)
+		if waited%time.Second > 300*time.Millisecond {
+			return true, nil // one line a second is enough
+		}
+		return true, send("text", x.Say("answer.asking.for", words.Roughly(x.Visit.Lang, waited.Round(time.Second)),
+			words.Roughly(x.Visit.Lang, s.o.Patience)))
+	})
+}

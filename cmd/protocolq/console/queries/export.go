@@ -1,0 +1,49 @@
+// The list as a file: CSV or lines of JSON, written while it is read.
+
+package queries
+
+import (
+	"net/http"
+	"time"
+
+	"protocolq/cmd/protocolq/console/audit"
+	"protocolq/cmd/protocolq/console/web"
+	"protocolq/cmd/protocolq/logdb"
+)
+
+// exportPage is how long a browser may take over one page of an export.
+const exportPage = 30 * time.Second
+
+// export writes what log export does: personal fields are masked in the log itself. It leaves an
+// audit row with how many were taken.
+func (s *section) export(x *web.Exchange) error {
+	values := x.R.URL.Query()
+	format := values.Get("format")
+	values.Del("format")
+	f, err := parse(values, time.Now())
+	if err != nil || format != "csv" && format != "jsonl" {
+		return &web.Fault{Status: http.StatusBadRequest, Err: err}
+	}
+	db, err := s.o.Database(x.R.Context())
+	if err != nil {
+		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
+	}
+	kind := map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[format]
+	x.W.Header().Set("Content-Type", kind)
+	x.W.Header().Set("Content-Disposition",
+		`attachment; filename="queries-`+time.Now().UTC().Format("20060102-150405")+"."+format+`"`)
+	out := http.NewResponseController(x.W)
+	goOn := func(int64) { _ = out.SetWriteDeadline(time.Now().Add(exportPage)) }
+	goOn(0)
+	e := logdb.Export{Filter: f.Filter, CSV: format == "csv", Shown: goOn}
+	n, err := e.Write(x.R.Context(), db, x.W)
+	row := audit.Row{What: "export", On: "queries", HowMany: int(n)}
+	if err != nil {
+		s.o.Logger.Warn("export ended early", "rows", n, "err", err)
+		row.Fault = "ended early"
+	}
+	if err := x.Audit(row); err != nil {
+		s.o.Logger.Error("export not audited", "err", err)
+	}
+	return nil // the answer has begun
+}
