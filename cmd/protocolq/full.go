@@ -7,6 +7,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"protocolq/cmd/protocolq/console"
 	"protocolq/cmd/protocolq/demo"
 	"protocolq/cmd/protocolq/doctor"
 	"protocolq/cmd/protocolq/fleet"
@@ -21,6 +22,6 @@ func full() (running, looking []*cobra.Command) {
 	log := querylog.Command()
 	log.AddCommand(forget.Alias())
 	return []*cobra.Command{demo.Demo(), demo.Dev(), demo.Simulator(), natsconfig.Command(), fleet.Recorder(),
-			httpdoor.Command(), log, forget.Command()},
+			console.Command(), httpdoor.Command(), log, forget.Command()},
 		[]*cobra.Command{doctor.Command()}
 }

@@ -14,7 +14,7 @@ import (
 
 // full are the commands that this build lacks: each says so.
 func full() (running, looking []*cobra.Command) {
-	for _, name := range []string{"demo", "dev", "simulator", "nats-config", "recorder", "http", "log",
+	for _, name := range []string{"demo", "dev", "simulator", "nats-config", "recorder", "console", "http", "log",
 		"forget", "doctor"} {
 		running = append(running, &cobra.Command{Use: name, Hidden: true, DisableFlagParsing: true,
 			RunE: func(c *cobra.Command, _ []string) error {

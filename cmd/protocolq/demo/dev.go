@@ -3,18 +3,22 @@
 package demo
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/console"
 	"protocolq/cmd/protocolq/localstack"
 	"protocolq/cmd/protocolq/serve"
 	"protocolq/cmd/protocolq/settings"
 	"protocolq/gateway/simulator"
+	"protocolq/worker/ops"
 )
 
 type devFlags struct {
@@ -30,7 +34,7 @@ type devFlags struct {
 var devSettings = []string{"prefix", "slots", "parked", "window", "freshness", "cooldown", "min-age", "ask-patience",
 	"patience",
 	"lease", "after-crash", "call-timeout", "attempts", "retry-initial", "retry-max", "retry-after-max", "retry-budget",
-	"rate", "concurrency", "cloud-events", "grace", "otlp-endpoint", "log-level", "log-format"}
+	"rate", "concurrency", "cloud-events", "grace", "console-listen", "otlp-endpoint", "log-level", "log-format"}
 
 // Dev runs everything in one process until a signal.
 func Dev() *cobra.Command {
@@ -39,10 +43,10 @@ func Dev() *cobra.Command {
 	set := settings.New(cfg, devSettings...)
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "Run everything in one process: NATS, the practice gateway and workers",
+		Short: "Run everything in one process: NATS, the practice gateway, workers, the page",
 		Long: `Runs an embedded NATS server with JetStream, the practice gateway and two workers until a signal.
 When everything answers, it prints the addresses; with -o json as one line of JSON with "nats",
-"gateway", "gateway_log" and "database". Without --data nothing is left behind.
+"gateway", "gateway_log", "database" and "console", the page in the browser. Without --data nothing is left behind.
 Its workers reuse connections to this gateway at once, as no proxy stands in between; others do not.
 
 Then, in another terminal:
@@ -57,7 +61,7 @@ Then, in another terminal:
 	set.AddFlags(c.Flags())
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := set.Load(c.Flags(), f.check); err != nil {
+		if err := set.Load(c.Flags(), f.check, cfg.CheckConsole); err != nil {
 			return err
 		}
 		return runDev(c, cfg, f)
@@ -96,16 +100,56 @@ func runDev(c *cobra.Command, cfg *settings.Config, f *devFlags) error {
 	if err != nil {
 		return devFault(err)
 	}
-	if err := tellURLs(c.OutOrStdout(), *f.out, h.URLs(),
-		[]string{"nats", "gateway", "gateway_log", "database"}); err != nil {
+	page, err := openPage(c.Context(), cfg, o.Logger)
+	if err != nil {
+		return errors.Join(devFault(err), h.Close())
+	}
+	urls := h.URLs()
+	urls["console"] = page.address
+	if err := tellURLs(c.OutOrStdout(), *f.out, urls,
+		[]string{"nats", "gateway", "gateway_log", "database", "console"}); err != nil {
 		return err
 	}
 	if *f.out == cli.Text {
 		fmt.Fprint(c.OutOrStdout(), exports(cfg))
 	}
 	<-c.Context().Done()
-	return h.Close()
+	return errors.Join(page.close(), h.Close())
 }
+
+// page is the console in this process.
+type page struct {
+	address string
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+// openPage serves the console on this machine alone. Where another dev has its address, it takes
+// any that is free: nothing but a browser has to know it.
+func openPage(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*page, error) {
+	l, err := ops.Listen(ctx, cfg.Console.Listen)
+	if err != nil && strings.Contains(err.Error(), "address already in use") {
+		l, err = ops.Listen(ctx, "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the console's address: %w", err)
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p, ready := &page{stop: stop, ended: make(chan error, 1)}, make(chan string, 1)
+	for _, partner := range settings.PracticeSet {
+		cfg.Console.Partners = append(cfg.Console.Partners, partner.ID)
+	}
+	go func() { p.ended <- console.Serve(serving, cfg, log, l, func(address string) { ready <- address }) }()
+	select {
+	case p.address = <-ready:
+		return p, nil
+	case err := <-p.ended:
+		stop()
+		return nil, errors.Join(errors.New("the console ended before it was ready"), err)
+	}
+}
+
+func (p *page) close() error { p.stop(); return <-p.ended }
 
 // exports are the lines with which the other commands find this dev, to be pasted into a shell.
 func exports(cfg *settings.Config) string {

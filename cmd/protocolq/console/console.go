@@ -1,0 +1,212 @@
+// The page, from its settings to its end.
+
+package console
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/net/netutil"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/console/audit"
+	"protocolq/cmd/protocolq/console/fleet"
+	"protocolq/cmd/protocolq/console/letters"
+	"protocolq/cmd/protocolq/console/lookup"
+	"protocolq/cmd/protocolq/console/queries"
+	"protocolq/cmd/protocolq/console/web"
+	"protocolq/cmd/protocolq/dead"
+	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/cmd/protocolq/settings"
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+// Serve answers on l until ctx ends. ready, which may be nil, is called with the page's address
+// when it answers.
+func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Listener,
+	ready func(address string)) error {
+	nc, err := connect(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	o, closeAudit, err := options(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer closeAudit()
+	rows := &queryLog{url: cfg.Database}
+	defer func() { _ = rows.close() }() // it was only read
+	var poller *fleet.Poller
+	if o.Sections, poller, err = sections(cfg, nc, parts{log, rows, o.Audit}); err != nil {
+		return err
+	}
+	looking, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { poller.Run(looking) })
+	defer func() { stop(); beside.Wait() }()
+	page, err := web.New(o)
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	if ready != nil {
+		ready(address(cfg, l))
+	}
+	return serve(ctx, l, page, log)
+}
+
+// address is where a reader finds the page.
+func address(cfg *settings.Config, l net.Listener) string {
+	if cfg.Console.URL != "" {
+		return cfg.Console.URL
+	}
+	return "http://" + l.Addr().String()
+}
+
+// inbox is that of an asker: workers reply to none of the fleet's own.
+const inbox = "_INBOX_console"
+
+// connect waits for NATS for as long as it takes: the page says so meanwhile.
+func connect(cfg *settings.Config, log *slog.Logger) (*nats.Conn, error) {
+	c := natsconn.For(cfg, "console", "")
+	c.Inbox, c.Wait, c.Logger = cfg.Inbox(inbox), true, log
+	nc, err := natsconn.Connect(c)
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	return nc, nil
+}
+
+// parts are what sections share.
+type parts struct {
+	log   *slog.Logger
+	rows  *queryLog
+	audit audit.Log
+}
+
+// sections are the entries of the navigation, in its order.
+func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, *fleet.Poller, error) {
+	asker, err := ask.New(nc, ask.Options{Prefix: cfg.Prefix})
+	if err != nil {
+		return nil, nil, fmt.Errorf("console: %w", err)
+	}
+	hasher, err := cfg.Hasher()
+	if err != nil {
+		return nil, nil, fmt.Errorf("console: %w", err)
+	}
+	names, err := messages.NewNames(cfg.Prefix)
+	if err != nil {
+		return nil, nil, fmt.Errorf("console: %w", err)
+	}
+	js, err := natsconn.JetStream(nc, cfg)
+	if err != nil {
+		return nil, nil, fmt.Errorf("console: %w", err)
+	}
+	records := newSwitches(nc, js, names, cfg.JetStreamAPI())
+	poller := fleet.NewPoller(fleet.PollerOptions{NATS: nc, JetStream: js, Names: names, Records: records,
+		Logger: p.log})
+	all := []web.Section{
+		lookup.New(lookup.Options{Asker: asker, Partners: cfg.Console.Partners, Logger: p.log}),
+		fleet.New(poller.History),
+		queries.New(queries.Options{Database: p.rows.open, Hasher: hasher, Logger: p.log}),
+	}
+	return append(all,
+			letters.New(letters.Options{Box: dead.NewBox(nc, js, names, cmp.Or(cfg.JetStreamAPI(), "$JS.API")),
+				Switches: records, Audit: p.audit, Partners: cfg.Console.Partners, Hasher: hasher, Logger: p.log})...),
+		poller,
+		nil
+}
+
+// options are those of the server, but for its sections.
+func options(cfg *settings.Config, log *slog.Logger) (web.Options, func(), error) {
+	nothing := func() {}
+	o := web.Options{Logger: log, Header: cfg.Console.ProxyHeader}
+	fault := func(setting string, err error) (web.Options, func(), error) {
+		return o, nothing, &cli.Error{Code: cli.ExitUsage, Err: &settings.Fault{Setting: setting, Err: err}}
+	}
+	var err error
+	if o.Proxies, err = cfg.ConsoleProxies(); err != nil {
+		return fault("console-proxies", err)
+	}
+	if cfg.Console.URL != "" {
+		if o.URL, err = url.Parse(cfg.Console.URL); err != nil {
+			return fault("console-url", err)
+		}
+	}
+	if path := cfg.Console.UsersFile; path != "" {
+		if o.Users, err = access.OpenUsers(path); err != nil {
+			return fault("console-users-file", err)
+		}
+	}
+	var key []byte
+	if path := cfg.Console.SessionKeyFile; path != "" {
+		source := cfg.SecretFile(path)
+		if key, err = source.Material, source.Err; err != nil {
+			return fault("console-session-key-file", err)
+		}
+	}
+	if o.Sealer, err = access.NewSealer(key); err != nil {
+		return fault("console-session-key-file", err)
+	}
+	if o.SignOn, err = signOn(cfg, o.Sealer); err != nil {
+		return fault("console-oidc-client-secret-file", err)
+	}
+	rows := audit.Memory()
+	if path := cfg.Console.AuditFile; path != "" {
+		if rows, err = audit.Open(path); err != nil {
+			return fault("console-audit-file", err)
+		}
+	}
+	o.Audit = rows
+	return o, func() {
+		if err := rows.Close(); err != nil {
+			log.Error("audit file not closed", "err", err)
+		}
+	}, nil
+}
+
+// How long a reader may take over each part of a request. Streams set their own.
+const (
+	headTime = 10 * time.Second
+	bodyTime = 30 * time.Second
+	pageTime = 60 * time.Second
+	idleTime = 2 * time.Minute
+	endTime  = 5 * time.Second
+	// connections is how many may be open at once, with those of streams.
+	connections = 4096
+)
+
+// serve answers until ctx ends; pages that are being answered then have a moment.
+func serve(ctx context.Context, l net.Listener, page http.Handler, log *slog.Logger) error {
+	base, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	server := &http.Server{Handler: page, ReadHeaderTimeout: headTime, ReadTimeout: bodyTime, WriteTimeout: pageTime,
+		IdleTimeout:    idleTime,
+		MaxHeaderBytes: 32 << 10, BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server.RegisterOnShutdown(stop) // ends the streams
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(netutil.LimitListener(l, connections)) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("console: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("console: %w", err)
+	}
+	return nil
+}

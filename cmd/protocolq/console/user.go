@@ -1,0 +1,235 @@
+// protocolq console user: writes the file of users.
+
+package console
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/settings"
+)
+
+func userCommand() *cobra.Command {
+	c := &cobra.Command{Use: "user", Short: "Write the file of who may use the page", Args: cli.NoArgs}
+	c.AddCommand(userAdd(), userRemove(), userList())
+	return c
+}
+
+// usersFile adds the flag of the file and gives its path once flags are parsed.
+func usersFile(c *cobra.Command) func() (string, error) {
+	cfg := &settings.Config{}
+	set := settings.New(cfg, "console-users-file")
+	set.AddFlags(c.Flags())
+	return func() (string, error) {
+		if err := set.Load(c.Flags()); err != nil {
+			return "", err
+		}
+		if cfg.Console.UsersFile == "" {
+			return "", cli.Usage("--console-users-file is needed")
+		}
+		return cfg.Console.UsersFile, nil
+	}
+}
+
+type userFlags struct {
+	role       string
+	partners   []string
+	perMinute  int
+	noPassword bool
+}
+
+func userAdd() *cobra.Command {
+	f := &userFlags{}
+	c := &cobra.Command{
+		Use:   "add NAME --role viewer|agent|operator",
+		Short: "Add a user, or change one",
+		Long: `Adds a user to the file, or replaces the one of that name. The password is asked for at the terminal,
+or is the first line of standard input; it is kept as an argon2id hash. A running console takes the
+change within a second, and ends the sessions of a user whose password was changed.
+
+Roles: viewer sees everything, masked, and changes nothing; agent only looks up, for --partner and so
+many times a minute; operator may do all.`,
+		Example: `  protocolq console user add li --role agent --partner 2088000000000001 --console-users-file users.yaml
+  protocolq console user add wang --role operator --no-password --console-users-file users.yaml`,
+		Args: cobra.ExactArgs(1),
+	}
+	path := usersFile(c)
+	c.Flags().StringVar(&f.role, "role", "", "viewer, agent or operator")
+	c.Flags().StringSliceVar(&f.partners, "partner", nil,
+		"an agent asks only for these partners, may be repeated (default: the workers' default)")
+	c.Flags().IntVar(&f.perMinute, "per-minute", 0, fmt.Sprintf("look-ups a minute (default %d)", access.DefaultMinute))
+	c.Flags().BoolVar(&f.noPassword, "no-password", false, "the organisation's sign-in or proxy says who this is")
+	cli.Must(c.RegisterFlagCompletionFunc("role",
+		cobra.FixedCompletions([]string{"viewer", "agent", "operator"}, cobra.ShellCompDirectiveNoFileComp)))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		path, err := path()
+		if err != nil {
+			return err
+		}
+		user := access.User{Name: args[0], Role: access.Role(f.role), Partners: f.partners, Minute: f.perMinute}
+		if err := user.Check(); err != nil {
+			return &cli.Error{Code: cli.ExitUsage, Err: err}
+		}
+		if !f.noPassword {
+			password, err := readPassword(c)
+			if err != nil {
+				return err
+			}
+			user.Password = access.HashPassword(password)
+		}
+		return changeUsers(path, func(list []access.User) ([]access.User, error) {
+			return append(without(list, user.Name), user), nil
+		})
+	}
+	return c
+}
+
+func userRemove() *cobra.Command {
+	c := &cobra.Command{Use: "remove NAME", Short: "Remove a user, whose sessions end", Args: cobra.ExactArgs(1)}
+	path := usersFile(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		path, err := path()
+		if err != nil {
+			return err
+		}
+		return changeUsers(path, func(list []access.User) ([]access.User, error) {
+			left := without(list, args[0])
+			if len(left) == len(list) {
+				return nil, cli.Usage("there is no user %q", args[0])
+			}
+			return left, nil
+		})
+	}
+	return c
+}
+
+func userList() *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "List who may use the page", Args: cli.NoArgs}
+	path := usersFile(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		path, err := path()
+		if err != nil {
+			return err
+		}
+		list, err := readUsers(path)
+		if err != nil {
+			return err
+		}
+		t := cli.NewTable(c.OutOrStdout(), "NAME", "ROLE", "SIGN-IN", "PER MINUTE", "PARTNERS")
+		for _, u := range list {
+			by := "password"
+			if u.Password == "" {
+				by = "organisation"
+			}
+			t.Row(u.Name, string(u.Role), by, fmt.Sprint(u.PerMinute()), strings.Join(u.Partners, " "))
+		}
+		return t.Flush()
+	}
+	return c
+}
+
+func without(list []access.User, name string) []access.User {
+	return slices.DeleteFunc(slices.Clone(list), func(u access.User) bool { return u.Name == name })
+}
+
+// mostUsersFile bounds what is read.
+const mostUsersFile = 4 << 20
+
+// readUsers gives the users of a file; of one that is not there, none.
+func readUsers(path string) ([]access.User, error) {
+	data, err := cli.ReadBounded(path, mostUsersFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	list, err := access.ParseUsers(data)
+	if err != nil {
+		return nil, &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("%s: %w", path, err)}
+	}
+	return list, nil
+}
+
+// changeUsers writes a new file beside the old one and puts it in its place: a console that reads
+// it meanwhile sees one or the other.
+func changeUsers(path string, change func([]access.User) ([]access.User, error)) error {
+	list, err := readUsers(path)
+	if err != nil {
+		return err
+	}
+	if list, err = change(list); err != nil {
+		return err
+	}
+	data, err := access.FormatUsers(list)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".users-*") // its owner's alone
+	if err != nil {
+		return fmt.Errorf("write users: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write users: %w", err)
+	}
+	return nil
+}
+
+// readPassword asks at a terminal, twice and unseen; else it takes the first line of standard
+// input.
+func readPassword(c *cobra.Command) (string, error) {
+	in, isFile := c.InOrStdin().(*os.File)
+	var password string
+	if isFile && term.IsTerminal(int(in.Fd())) {
+		first, err := unseen(c, in, "Password: ")
+		if err != nil {
+			return "", err
+		}
+		again, err := unseen(c, in, "Again: ")
+		if err != nil {
+			return "", err
+		}
+		if first != again {
+			return "", cli.Usage("the two passwords differ")
+		}
+		password = first
+	} else {
+		line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), access.MostPassword+2)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		password = strings.TrimRight(line, "\r\n")
+	}
+	if n := utf8.RuneCountInString(password); n < access.LeastPassword || len(password) > access.MostPassword {
+		return "", cli.Usage("the password must have at least %d characters and at most %d bytes", access.LeastPassword,
+			access.MostPassword)
+	}
+	return password, nil
+}
+
+func unseen(c *cobra.Command, in *os.File, prompt string) (string, error) {
+	fmt.Fprint(c.ErrOrStderr(), prompt)
+	text, err := term.ReadPassword(int(in.Fd()))
+	fmt.Fprintln(c.ErrOrStderr())
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	return string(text), nil
+}
