@@ -1,0 +1,81 @@
+// What follows from an answer, and the asking again where there is none.
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+type pipeline struct {
+	client   *ask.Client
+	store    *store
+	patience time.Duration
+	log      *slog.Logger
+}
+
+// step is what is done with a refund.
+type step string
+
+const (
+	pay      step = "paid"
+	stopHere step = "stopped" // a person looks at it
+	again    step = "unknown" // nothing is done, and it is asked again
+)
+
+// next is the rule: money follows only from the gateway's yes. Unknown is never a no.
+func next(r *messages.Result) step {
+	switch {
+	case r.Outcome == messages.Signed && r.RefundCharge != nil && *r.RefundCharge:
+		return pay
+	case r.Outcome == messages.Unknown && r.Retryable:
+		return again
+	}
+	return stopHere
+}
+
+// check has each refund checked whose time has come, until ctx ends. A refund that is submitted
+// twice, as its submission could not be kept before the program ended, costs no second call.
+func (p *pipeline) check(ctx context.Context) error {
+	for ctx.Err() == nil {
+		due, err := p.store.due(ctx, time.Now())
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		for _, r := range due {
+			q := r.query()
+			q.DeadlineMs = time.Now().Add(p.patience).UnixMilli()
+			if _, err := p.client.Submit(ctx, q); err != nil {
+				break // ctx has ended: it is due next time
+			}
+			if err := p.store.asked(ctx, r); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// answered deals with one reply. It is acknowledged when this returns nil, so that what comes of it
+// is stored by then.
+func (p *pipeline) answered(ctx context.Context, r ask.Reply) error {
+	refund, known, err := p.store.find(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	if !known || r.Question != "" && !r.Answers(refund.query()) {
+		p.log.Warn("a reply to what was not asked", "id", r.ID, "run", r.Run)
+		return nil
+	}
+	what, wait := next(&r.Result), max(time.Duration(r.RetryAfterMs)*time.Millisecond, 100*time.Millisecond)
+	p.log.Info("refund", "id", r.ID, "step", what, "outcome", r.Outcome, "code", r.Code)
+	return p.store.settle(ctx, r.ID, what, r.Run, time.Now().Add(wait))
+}

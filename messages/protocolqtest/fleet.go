@@ -1,0 +1,161 @@
+// A whole fleet for the test of a program that asks it: started in one line, gone with the test.
+
+// Package protocolqtest is for the tests of programs that ask: a NATS server with all streams, the
+// practice gateway and a worker, in the test's own process, without anything to install:
+//
+//	q := protocolqtest.Start(t)
+//	r, err := ask.Ask(ctx, q.Connect(), messages.Query{UserEmail: protocolqtest.Email("not-signed", "zhang")})
+//
+// The e-mail decides what the gateway answers, see [Email]: each outcome, each code, each fault.
+// Calls has what the gateway was asked. Worker, server and gateway can each be taken away and come
+// back, as they do at some time to every program.
+package protocolqtest
+
+import (
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/gateway/simulator"
+	"protocolq/messages"
+	"protocolq/messages/ask"
+	"protocolq/worker"
+	"protocolq/worker/provision"
+)
+
+// The partners that a Fleet asks for. Partner is the default one.
+const (
+	Partner      = "2088000000000001"
+	OtherPartner = "2088000000000002"
+)
+
+// Options say what is otherwise than usual. The zero value of a field is its default.
+type Options struct {
+	Askers    []string // "refunds": names of the programs whose durable replies can be read
+	Listeners []string // "ledger": the same of events
+	// Latency is how long the gateway takes for each answer.
+	Latency time.Duration
+	// Faults befall calls by chance; [Email] has those that befall one account.
+	Faults []simulator.Fault
+	// Worker changes the settings of workers. As they are here, a failure is waited out for half a
+	// second, so that retry_after_ms is short; answers are remembered as long as ever.
+	Worker func(*worker.Options)
+	Logger *slog.Logger // of workers, gateway and server; discarded when nil
+}
+
+// Fleet is all that a caller talks to. It is for the goroutine of the test, but for Calls.
+type Fleet struct {
+	// URL is where the NATS server listens, also after a restart.
+	URL string
+
+	t       testing.TB
+	o       Options
+	names   messages.Names
+	dir     string // of the streams
+	srv     *server.Server
+	port    int
+	gateway *gate
+	workers []*running
+}
+
+// Start runs a server, a gateway and a worker until the test ends, and returns when they answer.
+func Start(t testing.TB) *Fleet {
+	t.Helper()
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start with Options.
+func StartWith(t testing.TB, o Options) *Fleet {
+	t.Helper()
+	if o.Askers == nil {
+		o.Askers = []string{"refunds"}
+	}
+	if o.Listeners == nil {
+		o.Listeners = []string{"ledger"}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	f := &Fleet{t: t, o: o, dir: t.TempDir()}
+	f.names = must(messages.NewNames(messages.DefaultPrefix))(t)
+	f.serve(server.RANDOM_PORT)
+	t.Cleanup(func() { f.StopNATS() })
+	f.provision()
+	f.gateway = openGate(t, &o)
+	f.StartWorker()
+	return f
+}
+
+// Connect is a new connection, until the test ends: a program has its own.
+func (f *Fleet) Connect(options ...nats.Option) *nats.Conn {
+	f.t.Helper()
+	nc := must(nats.Connect(f.URL, append(reconnecting(), options...)...))(f.t)
+	f.t.Cleanup(nc.Close)
+	return nc
+}
+
+// Client asks as one of Options.Askers; "": as nobody in particular.
+func (f *Fleet) Client(asker string) *ask.Client {
+	f.t.Helper()
+	return must(ask.New(f.Connect(), ask.Options{Submitter: asker}))(f.t)
+}
+
+// Calls are the calls of the gateway that have ended, the oldest first.
+func (f *Fleet) Calls() []simulator.Call { return f.gateway.sim.Calls() }
+
+// StopNATS ends the server. Its streams stay.
+func (f *Fleet) StopNATS() {
+	f.srv.Shutdown()
+	f.srv.WaitForShutdown()
+}
+
+// StartNATS starts it again, where it was.
+func (f *Fleet) StartNATS() {
+	f.t.Helper()
+	f.serve(f.port)
+}
+
+func (f *Fleet) serve(port int) {
+	f.t.Helper()
+	f.srv = must(server.NewServer(&server.Options{ServerName: "protocolqtest", Host: "127.0.0.1", Port: port,
+		JetStream: true, StoreDir: f.dir, NoSigs: true, NoLog: true}))(f.t)
+	f.srv.Start()
+	if !f.srv.ReadyForConnections(10 * time.Second) {
+		f.t.Fatal("protocolqtest: the NATS server is not ready after 10 s")
+	}
+	f.URL, f.port = f.srv.ClientURL(), f.srv.Addr().(*net.TCPAddr).Port
+}
+
+func (f *Fleet) provision() {
+	f.t.Helper()
+	nc := must(nats.Connect(f.URL, nats.InProcessServer(f.srv)))(f.t)
+	defer nc.Close()
+	js := must(jetstream.New(nc))(f.t)
+	o := provision.Options{Names: f.names, AckWait: 2 * time.Second,
+		Readers: provision.Readers{Askers: f.o.Askers, Listeners: f.o.Listeners}}
+	if _, err := provision.Apply(f.t.Context(), js, o); err != nil {
+		f.t.Fatalf("protocolqtest: %v", err)
+	}
+}
+
+// reconnecting are the options of a connection that outlives its server.
+func reconnecting() []nats.Option {
+	return []nats.Option{nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond),
+		nats.ReconnectJitter(time.Millisecond, time.Millisecond)}
+}
+
+// must gives a value to who gives the test.
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("protocolqtest: %v", err)
+		}
+		return value
+	}
+}
