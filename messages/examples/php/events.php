@@ -1,0 +1,12 @@
+<?php // Listens to what comes of every run: php events.php. protocolq provision --listener NAME keeps them for who is away.
+require __DIR__ . '/nats.php';
+
+$nats = new Nats();
+$events = $nats->subscribe('protocol.event.*.*'); // partner, outcome
+echo "listening\n";
+
+while (true) {
+    if (!$message = $nats->next($events, 60)) continue;
+    $event = json_decode($message[0], true);
+    echo $event['outcome'], ' ', $event['code'] ?? '', ' ', $event['user_email'] ?? $event['account_no'], ' asked by ', implode(' ', $event['ask_ids'] ?? []), "\n";
+}

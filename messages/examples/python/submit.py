@@ -1,0 +1,19 @@
+# Asks and goes: python3 submit.py ID E-MAIL. The answer waits at protocol.reply.refunds; replies.py reads it.
+import asyncio, json, os, sys, uuid
+import nats
+
+
+async def main(id, email):
+    nc = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
+    query = {"id": id, "user_email": email, "reply_to": "protocol.reply.refunds"}
+    # One message id for all tries of this ask, and another where it is asked again later, as after an unknown.
+    headers = {"Nats-Msg-Id": str(uuid.uuid4())}
+    # From the acknowledgement on it is answered, whoever dies. An error does not say that it is not: publish again.
+    ack = await nc.jetstream().publish("protocol.submit", json.dumps(query).encode(), headers=headers)
+    print("kept in", ack.stream)
+    await nc.close()
+
+
+if len(sys.argv) != 3:
+    sys.exit("usage: python3 submit.py ID E-MAIL")
+asyncio.run(main(*sys.argv[1:]))
