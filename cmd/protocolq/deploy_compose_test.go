@@ -1,0 +1,236 @@
+//go:build unix
+
+// deploy/compose: the file is one by the specification's own schema, and what it starts works
+// together: each command of the program with its environment and secrets, against three servers
+// with the shipped configuration and a PostgreSQL.
+
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/cli/clitest"
+	"protocolq/cmd/protocolq/natsconfig"
+)
+
+const composePage = "deploy/compose/compose.yaml"
+
+// composed is what the test needs of the file.
+type composed struct {
+	Services map[string]service
+	Secrets  map[string]struct{ File string }
+}
+
+// service is one of its containers.
+type service struct {
+	Image, Restart string
+	Command        []string
+	Environment    map[string]string
+	Secrets        []string
+	DependsOn      map[string]struct{ Condition string } `yaml:"depends_on"`
+	ReadOnly       bool                                  `yaml:"read_only"`
+	StopGrace      string                                `yaml:"stop_grace_period"`
+}
+
+// inYAML gives a document as JSON would have it.
+func inYAML(t *testing.T, text string) any {
+	t.Helper()
+	var doc any
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(doc)
+	if err == nil {
+		err = json.Unmarshal(data, &doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestComposeSchema(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("testdata", "schemas", "compose", "compose-spec.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := readPage(t, composePage)
+	if err := schema.Validate(inYAML(t, page)); err != nil {
+		t.Errorf("%s: %v", composePage, err)
+	}
+	for good, bad := range map[string]string{"read_only: true": "readonly: true", "restart: on-failure": "restart: [on-failure]"} {
+		if err := schema.Validate(inYAML(t, strings.Replace(page, good, bad, 1))); err == nil {
+			t.Errorf("the schema takes %q", bad)
+		}
+	}
+}
+
+func compose(t *testing.T) (c composed) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(readPage(t, composePage)), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Every host, secret, image and port that the files name is there.
+func TestComposeIsOfOnePiece(t *testing.T) {
+	c := compose(t)
+	for name, s := range c.Services {
+		for on := range s.DependsOn {
+			if _, ok := c.Services[on]; !ok {
+				t.Errorf("%s depends on %s, which is not there", name, on)
+			}
+		}
+		for _, secret := range s.Secrets {
+			if c.Secrets[secret].File == "" {
+				t.Errorf("%s has a secret %s, which is not there", name, secret)
+			}
+		}
+		if !strings.HasPrefix(s.Image, "protocolq:") {
+			continue
+		}
+		grace, err := time.ParseDuration(s.StopGrace)
+		if s.Image != "protocolq:"+cli.Version() || !s.ReadOnly || err != nil || grace < 30*time.Second {
+			t.Errorf("%s: image %s, read only %v, stopped for %s", name, s.Image, s.ReadOnly, s.StopGrace)
+		}
+		for variable, value := range s.Environment {
+			if secret, is := strings.CutPrefix(value, "/run/secrets/"); is && !slices.Contains(s.Secrets, secret) {
+				t.Errorf("%s: %s names a secret that it is not given", name, variable)
+			}
+			for _, m := range regexp.MustCompile(`(?:nats|postgres)://(?:\w+@)?([a-z0-9-]+)`).FindAllStringSubmatch(value, -1) {
+				if _, ok := c.Services[m[1]]; !ok {
+					t.Errorf("%s: %s names the host %s, which is not there", name, variable, m[1])
+				}
+			}
+		}
+	}
+	var scraped struct {
+		Scrape []struct {
+			Static []struct{ Targets []string } `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal([]byte(readPage(t, "deploy/compose/prometheus.yml")), &scraped); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range c.Services {
+		target, listens := strings.CutPrefix(s.Environment["PROTOCOLQ_HTTP_LISTEN"], "0.0.0.0")
+		if listens && !slices.Contains(scraped.Scrape[0].Static[0].Targets, name+target) {
+			t.Errorf("Prometheus does not ask %s%s", name, target)
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\$\{([A-Z]+):[?-]([^}]*)\}`)
+
+// run starts a service with its own command, environment and secrets; only addresses and where
+// files lie are this machine's.
+func (c composed) run(t *testing.T, name string, here map[string]string, more ...string) *process {
+	t.Helper()
+	s := c.Services[name]
+	var env []string
+	for variable, value := range s.Environment {
+		if to, ok := here[value]; ok {
+			value = to
+		}
+		env = append(env, variable+"="+placeholder.ReplaceAllString(value, practicePartner))
+	}
+	var args []string
+	for _, a := range s.Command {
+		args = append(args, placeholder.ReplaceAllStringFunc(a, func(p string) string {
+			if m := placeholder.FindStringSubmatch(p); m[1] == "ASKER" {
+				return m[2]
+			}
+			return practicePartner
+		}))
+	}
+	return launch(t, append(env, more...), args...)
+}
+
+func TestComposeRuns(t *testing.T) {
+	t.Parallel()
+	c, d := compose(t), deploy(t)
+	for i := range 3 {
+		name := fmt.Sprintf("nats-%d", i+1)
+		args := slices.Clone(c.Services[name].Command)
+		args[slices.Index(args, "/etc/nats/server.conf")] = filepath.Join(d.seeds, "server.conf")
+		o, err := server.ConfigureOptions(flag.NewFlagSet(name, flag.ContinueOnError), args, nil, nil, nil)
+		if err != nil || o.ServerName != name || o.StoreDir != "/data" || o.HTTPPort != 8222 {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
+	}
+	s := &stand{t: t, nats: d.url, keys: t.TempDir()}
+	s.practice()
+	pg := startPostgres(t, "protocolq", "protocolq")
+	here := map[string]string{
+		"nats://nats-1:4222,nats://nats-2:4222,nats://nats-3:4222": d.url,
+		"postgres://protocolq@postgres/protocolq":                  pg.url,
+		"0.0.0.0:8080":              "127.0.0.1:0",
+		"/run/secrets/key":          filepath.Join(s.keys, practicePartner+".key"),
+		"/run/secrets/log-hmac.key": writeSecret(t, strings.Repeat("k", 32)),
+		"/run/secrets/pgpass":       writeSecret(t, pg.pass),
+	}
+	for secret, file := range c.Secrets {
+		if user, is := strings.CutPrefix(file.File, "./nats/"); is {
+			here["/run/secrets/"+secret] = filepath.Join(d.seeds, user)
+		}
+	}
+	if code := c.run(t, "provision", here).exit(60 * time.Second); code != cli.ExitOK {
+		t.Fatalf("provision: exit code %d", code)
+	}
+	practice := []string{"PROTOCOLQ_GATEWAY_URL=" + s.gateway, "PROTOCOLQ_UNSAFE_GATEWAY=true"}
+	workers := []*process{c.run(t, "worker-1", here, practice...).ready(), c.run(t, "worker-2", here, practice...).ready()}
+	recorder := c.run(t, "recorder", here)
+	ask := func(n int) {
+		t.Helper()
+		p := launch(t, nil, "query", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--email", person("signed", n))
+		if code := p.exit(60 * time.Second); code != cli.ExitOK {
+			t.Errorf("query %d: exit code %d", n, code)
+		}
+	}
+	// One of each is killed, and what it left is done by the other or the next.
+	ask(1)
+	workers[0].signal(os.Kill)
+	recorder.signal(os.Kill)
+	ask(2)
+	recorder = c.run(t, "recorder", here)
+	clitest.Eventually(t, 60*time.Second, "both queries in PostgreSQL", func() bool {
+		p := launch(t, []string{"PGPASSFILE=" + here["/run/secrets/pgpass"]}, "log", "list", "--database", pg.url, "--outcome", "signed", "-o", "jsonl")
+		return p.exit(20*time.Second) == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == 2
+	})
+	workers[1].stop(60 * time.Second)
+	recorder.stop(60 * time.Second)
+	if n := len(s.calls()); n != 2 {
+		t.Errorf("%d calls for two queries", n)
+	}
+	if refused := d.violations(); len(refused) > 0 {
+		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
+	}
+	if _, ok := here["/run/secrets/provisioner.nk"]; !ok || d.seed(natsconfig.Provisioner) != here["/run/secrets/provisioner.nk"] {
+		t.Error("provision did not run as the provisioner")
+	}
+}
+
+// writeSecret writes a file that only its owner may read.
+func writeSecret(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
