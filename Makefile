@@ -1,22 +1,42 @@
 # What can be done here. `make` alone prints the list; the machine needs Go and make, and a C compiler for the race detector.
 
-VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),v0.0.0)
 # Without a C compiler the tests run all the same, only without the race detector.
 RACE    := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
+BROWSER := command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null
 LINT    := v2.15.0
 # The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
-.PHONY: help build test demo dev fuzz stray bench peerbench chaos mutants lint clean
+.PHONY: help build slim release image test screenshots demo dev fuzz stray fair batch bench longlog peerbench chaos mutants lint clean
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-build: ## bin/protocolq, stripped, with its version
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -ldflags '-s -w -X main.version=$(VERSION)' -o $(or $(OUT),bin/protocolq) ./cmd/protocolq
+build: ## bin/protocolq, stripped; its version is that of cmd/protocolq/cli/version.txt
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -ldflags '-s -w' -o $(or $(OUT),bin/protocolq) ./cmd/protocolq
+
+slim: ## bin/protocolq-slim, for a worker's machine: no server (demo, dev, simulator, nats-config), no database (recorder, log, forget, doctor), no page (console)
+	CGO_ENABLED=0 go build -tags slim -trimpath -buildvcs=$(STAMP) -ldflags '-s -w -X protocolq/cmd/protocolq/cli.release=$(VERSION)' -o $(or $(OUT),bin/protocolq-slim) ./cmd/protocolq
+
+release: ## bin/release: archives, deb, rpm and checksums, the same bytes each time; PLATFORMS='linux/amd64' for some
+	rm -rf bin/release
+	deploy/release/build bin/release $(PLATFORMS)
+
+# buildah, podman or docker, whichever is there. The authorities are those of this machine.
+image: ## the container image protocolq:VERSION, of the program and nothing else
+	$(MAKE) --no-print-directory build OUT=bin/image/protocolq
+	cp $(or $(CA),/etc/ssl/certs/ca-certificates.crt) bin/image/ca-certificates.crt
+	chmod 0755 bin/image/protocolq && chmod 0644 bin/image/ca-certificates.crt
+	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
 test: ## vet, then every test under the race detector
 	go vet ./...
-	go test $(RACE) -timeout 10m -parallel 6 $(TESTFLAGS) ./...
+	go test $(RACE) -timeout 10m -p 3 -parallel 6 $(TESTFLAGS) ./...
+	@$(BROWSER) || echo 'NOTE: no Chromium, so the page was not tried in a browser: install chromium'
+
+# The pictures of every page, in bin/screenshots, to be looked at.
+screenshots: ## pictures of every page of the console, taken by its tests
+	@mkdir -p bin/screenshots
+	PROTOCOLQ_SCREENSHOTS=$(CURDIR)/bin/screenshots go test -count=1 ./cmd/protocolq/console/...
 
 demo: ## a file of queries through the whole pipeline, everything embedded
 	go run ./cmd/protocolq demo
@@ -32,20 +52,35 @@ stray: ## no answer is another's: 100,000 calls in each of seven ways, a million
 	PROTOCOLQ_STRAY_CALLS=$(or $(STRAY),100000) PROTOCOLQ_STREAMS=$(or $(STRAY),100000)0 \
 		go test -count=1 -timeout 60m -v -run '^(TestStrayAnswers|TestAnswerBeforeTheQuestion|TestStreams)$$' ./gateway
 
-# The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/dedupe ./worker/querylog ./worker/publish'
+fair: ## one asker's 20,000 queries, or 100,000 submitted ones, make no other wait; on a quiet machine, 3 minutes
+	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkFairShares$$' -benchtime 1x ./worker
+
+batch: ## 100,000 lines by query --file, printed in each way and resumed, within 64 MB of memory; about 4 minutes
+	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkBatch$$' -benchtime 1x ./cmd/protocolq
+
+# The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/journal ./worker/querylog ./worker/publish'
 bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was
 	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m $(or $(PACKAGES),./...)
 
+# SQLite writes into TMPDIR: 10 million rows need 8 GB there.
+longlog: ## what a reader of a query log of 10 million rows waits for, each kind of page; ROWS=1000000 is shorter
+	PROTOCOLQ_BENCH_ROWS=$(or $(ROWS),10000000) go test -run '^$$' -bench '^BenchmarkPages/$(or $(DATABASE),sqlite)' -benchtime 1x -timeout 6h ./worker/querylog/database
+
 # What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another file begins anew.
 peerbench: PEERBENCH_OUT ?= $(CURDIR)/bin/peerbench.jsonl
-peerbench: ## protocolq beside its alternatives, about 35 minutes; ROUNDS=1 for 8
+peerbench: ## protocolq beside its alternatives, about 45 minutes; ROUNDS=1 for 10
 	@mkdir -p $(dir $(PEERBENCH_OUT))
-	cd cmd/peerbench && go run . rounds -plan bars,crowd,long,durable,growth,duplicates -rounds $(or $(ROUNDS),5) -max 2s -out $(PEERBENCH_OUT)
+	cd cmd/peerbench && go run . rounds -plan bars,crowd,long,durable,growth,duplicates,death,idle -rounds $(or $(ROUNDS),5) -max 2s -out $(PEERBENCH_OUT)
 	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)
 
-# Seeds are fixed, so that a red run can be repeated. CHAOS=long takes one at random and goes on for CHAOS_FOR, each round by the next.
-chaos: ## real processes killed, frozen and cut off, about 5 minutes; CHAOS=long for hours
-	go run ./cmd/chaos $(if $(filter long,$(CHAOS)),-seed $(or $(SEED),0) -for 60s -total $(or $(CHAOS_FOR),8h),-seed $(or $(SEED),1) -for 7s)
+# Seeds are fixed, so that a red run can be repeated. CHAOS=full takes three, lets everyone be away for twelve minutes, and breaks the
+# product in ten ways, each of which must be seen. CHAOS=long takes one at random, with the times that the program is shipped with,
+# and goes on for CHAOS_FOR, each round by the next.
+chaos_full := -seed 1 -rounds 3 -for 10s -away 12m
+chaos_long  = -seed $(or $(SEED),0) -for 60s -shipped -total $(or $(CHAOS_FOR),8h)
+chaos: ## real processes killed, frozen and cut off, about 10 minutes; CHAOS=full for an hour, CHAOS=long for hours
+	go run ./cmd/chaos $(or $(chaos_$(CHAOS)),-seed $(or $(SEED),1) -for 7s)
+	$(if $(filter full,$(CHAOS)),cmd/chaos/mutate.sh)
 
 mutants: ## each rule of the fold and of flights broken in a copy: their tests must find all, in a minute each
 	.ci/mutants

@@ -1,9 +1,10 @@
-// Reads `go test -json`, shows what a person wants to see of it, and fails when a run proves less than it seems to.
+// Reads `go test -json`, shows what a person wants to see of it, and fails when a run proves less
+// than it seems to.
 //
 //	make test TESTFLAGS='-json -count=1' | go run .ci/tally.go -closing FILE PACKAGE…
 //
 // It fails when a test failed, when a package has no test, when one of the
-// packages named ran none, or when a test was skipped without leave.
+// packages named ran none, or when a test was skipped that may not be.
 package main
 
 import (
@@ -16,7 +17,8 @@ import (
 	"strings"
 )
 
-// maySkip are the tests that may be skipped where the machine lacks something, with the reason. None may.
+// maySkip are the tests that may be skipped where the machine lacks something, with the reason.
+// None may.
 var maySkip = map[string]string{}
 
 type event struct {
@@ -102,7 +104,8 @@ func (t *tally) add(e event) {
 	delete(t.output, id)
 }
 
-// said finds in a test's output what the test itself said, the first lines of it: "x_test.go:12: ...".
+// said finds in a test's output what the test itself said, the first lines of it: "x_test.go:12:
+// ...".
 func said(output []string) []string {
 	var lines []string
 	for _, o := range output {

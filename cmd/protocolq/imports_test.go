@@ -1,4 +1,4 @@
-// The floors of the house: who may import whom, who may read settings, and how long a file and a
+// The floors: who may import whom, who may read settings, and how long a file and a
 // function may get.
 package main
 
@@ -27,35 +27,125 @@ var floors = map[string]struct {
 	imports []string
 	http    bool // may speak HTTP
 	env     bool // may read its environment
+	program bool // is one, with flags and signals of its own
 }{
-	"cmd/protocolq/bench":      {imports: []string{"github.com/HdrHistogram/hdrhistogram-go"}}, // the schedule: knows no NATS
+	"cmd/protocolq/bench/load": {imports: []string{"github.com/HdrHistogram/hdrhistogram-go"}}, // the schedule: knows no NATS
 	"messages":                 {imports: []string{msgpack}},
 	"messages/ask":             {imports: []string{natsGo, "protocolq/messages"}}, // what Go callers use
-	"gateway/mapi":             {imports: []string{"golang.org/x/text"}},
-	"gateway":                  {imports: []string{"golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "protocolq/gateway/keyfile", "protocolq/gateway/mapi"}, http: true},
-	"gateway/keyfile":          {},                                                        // files, not keys: NATS seeds and the log's key come through it, too
-	"gateway/simulator":        {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
-	"worker/retry":             {imports: []string{"github.com/cenkalti/backoff/v4"}},
-	"worker/limit":             {},
-	"worker/pack":              {},
-	"worker/flight":            {imports: []string{"protocolq/worker/fleet", "protocolq/worker/journal", "protocolq/worker/memory"}},
-	"worker/dedupe":            {imports: []string{"protocolq/worker/failpoint", "protocolq/worker/pack", "protocolq/worker/record"}},
-	"worker/fleet":             {imports: []string{"protocolq/worker/journal", "protocolq/worker/memory"}},
-	"worker/memory":            {imports: []string{"protocolq/worker/journal"}},
-	"worker/publish":           {imports: []string{natsGo}},
-	"worker/record":            {imports: []string{natsGo, "protocolq/worker/publish"}},
-	"worker/journal":           {imports: []string{natsGo, "protocolq/worker/pack", "protocolq/worker/publish"}}, // NATS in nats.go only
-	"worker/outbox":            {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog"}},
-	"worker/failpoint":         {env: true}, // empty but for the torture chamber's own build tag
-	"worker/partner":           {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
-	"worker/provision":         {imports: []string{natsGo, "protocolq/messages"}},
-	"worker/querylog":          {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish"}}, // the masks, and the stream that the recorder reads
-	"worker/querylog/database": {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog"}},
+	"messages/protocolqtest": {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/gateway/simulator",
+		"protocolq/messages", "protocolq/messages/ask", "protocolq/worker", "protocolq/worker/provision", "protocolq/worker/retry"}, http: true}, // for tests of callers: the top floor, as cmd
+	"messages/examples/deductions":    {imports: callers, program: true, http: true},
+	"messages/examples/exampletest":   {env: true},
+	"messages/examples/refunds":       {imports: callers, program: true},
+	"gateway/mapi":                    {imports: []string{"golang.org/x/text"}},
+	"gateway":                         {imports: []string{"golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "protocolq/gateway/keyfile", "protocolq/gateway/mapi"}, http: true},
+	"gateway/keyfile":                 {},                                                        // files, not keys: NATS seeds and the log's key come through it, too
+	"gateway/simulator":               {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
+	"worker/retry":                    {imports: []string{"github.com/cenkalti/backoff/v4"}},
+	"worker/limit":                    {imports: []string{"protocolq/worker/pause"}},
+	"worker/pause":                    {},
+	"worker/pack":                     {},
+	"worker/flight":                   {imports: []string{"protocolq/worker/fleet", "protocolq/worker/journal", "protocolq/worker/memory"}},
+	"worker/fleet":                    {imports: []string{"protocolq/worker/journal", "protocolq/worker/memory"}},
+	"worker/member":                   {imports: []string{natsGo, "golang.org/x/sync/errgroup", "protocolq/messages", "protocolq/worker/failpoint", "protocolq/worker/fleet", "protocolq/worker/flight", "protocolq/worker/journal", "protocolq/worker/memory", "protocolq/worker/outbox", "protocolq/worker/pause"}},
+	"worker/memory":                   {imports: []string{"protocolq/worker/journal"}},
+	"worker/publish":                  {imports: []string{natsGo}},
+	"worker/record":                   {imports: []string{natsGo, "protocolq/worker/publish", "protocolq/worker/pause"}},
+	"worker/journal":                  {imports: []string{natsGo, "protocolq/worker/pack", "protocolq/worker/pause"}}, // NATS in nats.go only
+	"worker/intake":                   {imports: []string{natsGo, "github.com/nats-io/nuid", "protocolq/messages", "protocolq/worker/failpoint", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/pause"}},
+	"worker/outbox":                   {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog"}},
+	"worker/failpoint":                {env: true}, // empty but for the torture run's own build tag
+	"worker/partner":                  {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
+	"worker/provision":                {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal"}},
+	"worker/querylog":                 {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish", "protocolq/worker/pause"}}, // the masks, and the stream that the recorder reads
+	"worker/querylog/database":        {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog", "protocolq/worker/pause"}},
+	"worker/ops":                      {imports: []string{natsGo, "github.com/prometheus/client_golang", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/messages", "protocolq/worker", "protocolq/worker/querylog"}, http: true},           // shows what the others count
+	"worker/tracing":                  {imports: []string{"go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf/proto", "protocolq/messages", "protocolq/worker/intake", "protocolq/worker/outbox", "protocolq/worker/querylog"}, http: true}, // what the others say, as spans
+	"messages/examples/orchestration": {imports: callers, program: true},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", "golang.org/x/sync/errgroup",
-		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/retry", "protocolq/worker/dedupe", "protocolq/worker/failpoint", "protocolq/worker/limit", "protocolq/worker/pack", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record"}},
+		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/failpoint", "protocolq/worker/fleet", "protocolq/worker/flight", "protocolq/worker/intake", "protocolq/worker/journal", "protocolq/worker/limit", "protocolq/worker/member", "protocolq/worker/outbox", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/retry"}},
 
 	// In worker/journal only nats.go knows NATS.
-	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}}, // a log for tests that goes wrong on purpose
+	"worker/natstest":            {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server"}}, // a server for tests
+	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}},                         // a log for tests that goes wrong on purpose
+}
+
+// callers is what a program that asks may import, so that its examples show no more.
+var callers = []string{natsGo, "modernc.org/sqlite", "protocolq/messages", "protocolq/messages/ask"}
+
+// rooms says what each folder of the command line may import of the others: the arrows point down,
+// and no group of commands knows another. A new folder needs a line here.
+var rooms = map[string][]string{
+	"cli":         {},
+	"cli/clitest": {"cli"}, // for tests
+	"settings":    {"cli"},
+	"natsconn":    {"cli", "settings"},
+	"probes":      {"cli", "settings", "natsconn"},
+	"snapshot":    {},
+	"alert":       {},
+	"logdb":       {"cli", "settings", "natsconn", "probes", "alert", "snapshot"},
+	"serve":       {"cli", "settings", "natsconn", "probes"},
+	"localstack":  {"cli", "settings", "natsconn", "logdb", "serve"},
+	"bench/load":  {},
+
+	"console":             append([]string{"console/access", "console/audit", "console/fleet", "console/letters", "console/lookup", "console/queries", "console/signon", "console/web", "dead"}, below...),
+	"console/access":      {},
+	"console/audit":       {},
+	"console/words":       {},
+	"console/web":         {"console/access", "console/audit", "console/words"},
+	"console/lookup":      {"console/access", "console/web", "console/words"},
+	"console/signon":      {"console/access", "console/web"},
+	"console/fleet":       {"cli", "console/access", "console/web", "console/words"},
+	"console/letters":     {"cli", "settings", "dead", "explain", "console/access", "console/audit", "console/web", "console/words"},
+	"console/queries":     {"cli", "settings", "explain", "logdb", "console/access", "console/audit", "console/web", "console/words"},
+	"console/browsertest": {}, // for tests
+
+	"ask":        append([]string{"batch", "compare"}, below...),
+	"bench":      append([]string{"bench/load"}, below...),
+	"config":     below,
+	"dead":       below,
+	"demo":       append([]string{"console"}, below...),
+	"doctor":     below,
+	"explain":    below,
+	"fleet":      below,
+	"natsconfig": {},
+	"forget":     below,
+	"httpdoor":   append([]string{"probes"}, below...),
+	"querylog":   below,
+	"batch":      {"cli"}, // lines of a file: knows no NATS
+	"compare":    {"cli"}, // two answers: asks nobody
+	"contexts":   below,
+	"watch":      append([]string{"snapshot"}, below...),
+}
+
+// below is what a group of commands stands on.
+var below = []string{"cli", "settings", "natsconn", "logdb", "serve", "localstack"}
+
+func TestRooms(t *testing.T) {
+	const program = "protocolq/cmd/protocolq/"
+	seen := map[string]bool{}
+	for _, f := range sources(t) {
+		room, inside := strings.CutPrefix("protocolq/"+f.dir, program)
+		for _, spec := range f.ast.Imports {
+			of, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), program)
+			switch {
+			case !ours || f.dir == "cmd/protocolq":
+			case !inside:
+				t.Errorf("%s: imports %s, which is the program's own", f.path, of)
+			case !slices.Contains(rooms[room], of):
+				t.Errorf("%s: %s may not import %s: the arrows point down", f.path, room, of)
+			}
+		}
+		if _, known := rooms[room]; inside && !known {
+			t.Errorf("%s: where does the folder %s stand? Add it to rooms", f.path, room)
+		}
+		seen[room] = true
+	}
+	for room := range rooms {
+		if !seen[room] {
+			t.Errorf("the folder %s is not there", room)
+		}
+	}
 }
 
 func TestFloors(t *testing.T) {
@@ -70,7 +160,7 @@ func TestFloors(t *testing.T) {
 			t.Errorf("%s: on which floor does package %s stand? Add it to floors", f.path, f.dir)
 			continue
 		}
-		if f.ast.Name.Name == "main" {
+		if f.ast.Name.Name == "main" && !floor.program {
 			t.Errorf("%s: only cmd is a program", f.path)
 		}
 		for _, spec := range f.ast.Imports {
@@ -78,7 +168,7 @@ func TestFloors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if reason := forbidden(path, floor.imports, floor.http); reason != "" {
+			if reason := forbidden(path, floor.imports, floor.http, floor.program); reason != "" {
 				t.Errorf("%s: imports %s: %s", f.path, path, reason)
 			}
 		}
@@ -100,11 +190,11 @@ func TestFloors(t *testing.T) {
 }
 
 // forbidden says why a package below cmd must not import path; "" when it may.
-func forbidden(path string, allowed []string, http bool) string {
+func forbidden(path string, allowed []string, http, program bool) string {
 	own := strings.HasPrefix(path, "protocolq/")
 	first, _, _ := strings.Cut(path, "/")
 	switch {
-	case path == "flag" || path == "os/signal":
+	case !program && (path == "flag" || path == "os/signal"):
 		return "flags and signals are cmd's"
 	case path == "net/http" || strings.HasPrefix(path, "net/http/"):
 		if !http {

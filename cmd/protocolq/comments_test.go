@@ -1,0 +1,28 @@
+// Comments are read beside other things: none is wider than half a screen.
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestComments wants comments of at most 100 columns, but for directives, diagrams and examples,
+// which stand behind a tab.
+func TestComments(t *testing.T) {
+	for _, f := range sources(t) {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(f.path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			comment, ok := strings.CutPrefix(strings.TrimLeft(line, "\t"), "// ")
+			if n := utf8.RuneCountInString(line); ok && n > 100 {
+				t.Errorf("%s:%d: a comment of %d columns: %s", f.path, i+1, n, comment)
+			}
+		}
+	}
+}
