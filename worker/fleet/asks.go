@@ -14,6 +14,7 @@ type Ask struct {
 	// First is its identity in the log, At where its text lies: the same or its newest copy.
 	First, At journal.Ref
 	Token     string
+	into      time.Duration // into its token's piece of time, see [journal.Near]
 	Key       journal.Key
 	Question  journal.Hash
 	ID        journal.Hash
@@ -49,6 +50,7 @@ type Settlement struct {
 type toldToken struct {
 	clock time.Duration
 	pin   uint64 // what a fold must have seen to know the token
+	into  time.Duration
 }
 
 type final struct{ answer journal.Ref }
@@ -103,11 +105,39 @@ func (s *State) Keys(yield func(journal.Key) bool) {
 // Ask is the ask with this first place, or nil once it is told.
 func (s *State) Ask(first journal.Ref) *Ask { return s.asks[first] }
 
-// Knows reports whether the ask of a token is in the log, or was and is told: a door need not
-// journal it again.
-func (s *State) Knows(token string) bool {
-	_, told := s.told[token]
-	return told || s.tokens[token] != nil
+// Knows reports whether the ask of a token, or of one that is near, is in the log, or was and is
+// told: a door need not journal it again.
+func (s *State) Knows(token string, near journal.Near) bool {
+	_, pin := s.arrived(token, near)
+	return pin > 0
+}
+
+// arrived finds an ask of which a token, or one that is near, is a further arrival: open, or told
+// and then nil. pin is what a fold must have seen to know it; 0: there is none.
+func (s *State) arrived(token string, near journal.Near) (a *Ask, pin uint64) {
+	if a, pin, _ = s.known(token); pin > 0 {
+		return a, pin
+	}
+	if near.Earlier != "" {
+		if a, pin, into := s.known(near.Earlier); pin > 0 && near.Into < into {
+			return a, pin
+		}
+	}
+	if near.Later != "" {
+		if a, pin, into := s.known(near.Later); pin > 0 && into < near.Into {
+			return a, pin
+		}
+	}
+	return nil, 0
+}
+
+// known finds the ask of exactly this token.
+func (s *State) known(token string) (a *Ask, pin uint64, into time.Duration) {
+	if a := s.tokens[token]; a != nil {
+		return a, a.At.Position, a.into
+	}
+	t := s.told[token]
+	return nil, t.pin, t.into
 }
 
 // Final is the place of the answer that is final for asker and id, while it is: an ask that comes
@@ -117,23 +147,20 @@ func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 	return f.answer, ok && id != journal.Hash{}
 }
 
-// ask opens an ask. Of two entries with one token the first in the log counts: two doors took one
-// message, or it was delivered again. That holds for Keep after it was told, as a message is
-// delivered again when its acknowledgement is lost.
+// ask opens an ask. Of two entries with one token, or with tokens that are near, the first in the
+// log counts: two doors took one message, it was delivered again, or its sender stored it again.
+// That holds for Keep after it was told, as a message is delivered again when its acknowledgement is
+// lost.
 func (s *State) ask(e *journal.Ask, p place, h Heard) {
-	pin := s.told[e.Token].pin
-	if a := s.tokens[e.Token]; a != nil {
-		pin = a.At.Position
-	}
-	if pin > 0 {
+	if _, pin := s.arrived(e.Token, e.Near); pin > 0 {
 		// A fold that began in between would take the second arrival for the first, also when the
 		// token is long forgotten here.
 		s.voids = append(s.voids, void{pin - 1, p.at.Position})
 		return
 	}
 	a := &Ask{
-		First: p.first, At: p.at, Token: e.Token, Key: e.Key, Question: e.Question, ID: e.ID, Persons: e.Persons,
-		Door: e.Door, Given: e.Given, MaxAge: e.MaxAge, Partner: e.Partner, Asker: e.Asker,
+		First: p.first, At: p.at, Token: e.Token, into: e.Near.Into, Key: e.Key, Question: e.Question, ID: e.ID,
+		Persons: e.Persons, Door: e.Door, Given: e.Given, MaxAge: e.MaxAge, Partner: e.Partner, Asker: e.Asker,
 		Stored: h.At - h.Age, size: int64(len(e.Query) + len(e.Reply) + len(e.Trace) + askBytes),
 	}
 	switch { // counted from when it was heard: no two clocks are compared
@@ -168,11 +195,12 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}
-	if a := s.tokens[e.Token]; a != nil && c.First.Compare(a.First) < 0 {
+	if a, _ := s.arrived(e.Token, e.Near); a != nil && c.First.Compare(a.First) < 0 {
 		// What was taken for the first was its second arrival.
 		delete(s.asks, a.First)
-		a.First, a.At = c.First, at
-		s.asks[a.First] = a
+		delete(s.tokens, a.Token)
+		a.First, a.At, a.Token, a.into = c.First, at, e.Token, e.Near.Into
+		s.asks[a.First], s.tokens[a.Token] = a, a
 		slices.SortFunc(s.key(a.Key).waiting, compareAsks)
 		return
 	}
@@ -223,7 +251,7 @@ func (s *State) tell(e *journal.Told) {
 		}
 	}
 	for _, token := range e.Tokens {
-		s.know(token, s.applied)
+		s.know(token, toldToken{pin: s.applied})
 	}
 }
 
@@ -235,14 +263,15 @@ func (s *State) tellAsk(a *Ask) {
 	}
 	s.bytes -= a.size
 	if a.Door == journal.Submit { // the only door that delivers again
-		s.know(a.Token, a.At.Position)
+		s.know(a.Token, toldToken{pin: a.At.Position, into: a.into})
 	}
 }
 
 // know keeps a told token known.
-func (s *State) know(token string, pin uint64) {
+func (s *State) know(token string, t toldToken) {
 	if _, known := s.told[token]; !known {
-		s.told[token] = toldToken{s.clock, pin}
+		t.clock = s.clock
+		s.told[token] = t
 		s.order = append(s.order, token)
 	}
 }

@@ -97,13 +97,13 @@ func TestTheFirstEntryOfATokenCounts(t *testing.T) {
 	x.write("a", &journal.Settled{Asks: []journal.Ref{first}, Why: "DEADLINE"})
 	x.write("a", &journal.Told{Entries: []journal.Ref{first}})
 	x.write("b", ask("t"))
-	if w := x.state.Waiting(someKey); len(w) != 0 || !x.state.Knows("t") {
-		t.Errorf("after it was told: %+v, known: %v", w, x.state.Knows("t"))
+	if w := x.state.Waiting(someKey); len(w) != 0 || !x.state.Knows("t", journal.Near{}) {
+		t.Errorf("after it was told: %+v, known: %v", w, x.state.Knows("t", journal.Near{}))
 	}
 	for range 700 {
 		x.write("a")
 	}
-	if x.state.Knows("t") {
+	if x.state.Knows("t", journal.Near{}) {
 		t.Error("it is known for longer than Keep")
 	}
 }
@@ -163,7 +163,7 @@ func TestOfTwoAnswersTheFirstCounts(t *testing.T) {
 func TestNothingCountsAfterASeal(t *testing.T) {
 	x := newTape(t, settings, "a", "b")
 	x.write("a", &journal.Seal{By: "b"})
-	if x.write("a", ask("t")); x.state.Knows("t") {
+	if x.write("a", ask("t")); x.state.Knows("t", journal.Near{}) {
 		t.Error("an ask after the seal is in")
 	}
 	if x.state.Owner(someKey) != "b" {
@@ -226,7 +226,7 @@ func TestTheLogsTimeLeavesClocksAlone(t *testing.T) {
 	x.write("a", &journal.Told{Entries: []journal.Ref{first}})
 	x.now += 24 * time.Hour // one server's clock is a day ahead, for one batch
 	x.write("a")
-	if !x.state.Knows("t") {
+	if !x.state.Knows("t", journal.Near{}) {
 		t.Error("a clock that is wrong makes a token forgotten")
 	}
 }

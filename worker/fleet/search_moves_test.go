@@ -25,7 +25,7 @@ func (x *search) expand(n *node) {
 	truth := x.logs[n.log].state
 	// Where nothing can happen any more, the ask that is in the log is told, if anybody lives to
 	// tell it.
-	if !moved && truth.Knows("t") && n.told == 0 && x.anybody(n, truth) {
+	if !moved && truth.Knows("t", journal.Near{}) && n.told == 0 && x.anybody(n, truth) {
 		x.errorf(n, "the ask is never told")
 	}
 }

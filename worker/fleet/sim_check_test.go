@@ -38,13 +38,17 @@ func (w *world) check(b *journal.Batch) {
 		for _, e := range b.Entries {
 			switch e := e.(type) {
 			case *journal.Ask:
-				if a := w.asks[e.Token]; a.stored {
-					w.note("journalled twice", "%s by %s", a.token, b.Member)
-					if !w.oracle.Knows(a.token) && w.now-a.since > w.o.Keep {
+				if a := w.of(e.Token); a.stored {
+					w.note("journalled twice", "%s by %s", e.Token, b.Member)
+					if w.oracle.Knows(e.Token, e.Near) && !w.oracle.Knows(e.Token, journal.Near{}) {
+						w.seen["near"]++
+					}
+					if !w.oracle.Knows(e.Token, e.Near) && w.now-a.since > w.o.Keep {
 						// A door stood still with it for longer than Keep, and nobody could seal
 						// it: it is another ask.
 						w.seen["later than Keep"]++
-						delete(w.said, a.token)
+						delete(w.said, a.name)
+						delete(w.as, a.name)
 					}
 				} else {
 					a.stored, a.since = true, w.now
@@ -222,16 +226,20 @@ func (w *world) called(c *call) {
 // tells looks at what the asker of a token is told, at the moment when it is.
 func (w *world) tells(by *peer, a *fleet.Ask, what string, why *fleet.Settlement) {
 	w.note("told", "%s: %s by %s", a.Token, what, by.id)
-	w.told[a.Token]++
+	name := w.of(a.Token).name
+	if was := w.as[name]; was != "" && was != a.Token {
+		w.errorf("the asker of %s is told as %s, and before it as %s", name, a.Token, was)
+	}
+	w.as[name] = a.Token
 	w.text(a, what, why)
-	if was, again := w.said[a.Token]; again {
+	if was, again := w.said[name]; again {
 		w.seen["told twice"]++
 		if was != what {
 			w.errorf("the asker of %s is told %s, and before it %s", a.Token, what, was)
 		}
 		return
 	}
-	w.said[a.Token] = what
+	w.said[name] = what
 	truth := w.oracle.Ask(a.First)
 	if truth == nil || truth.Settled == nil || said(truth.Settled) != what {
 		w.errorf("the asker of %s is told %s, of which the log says nothing", a.Token, what)
@@ -271,13 +279,13 @@ func (w *world) judge() {
 			w.errorf("%s still waits", a.Token)
 		}
 	}
-	for _, token := range sorted(w.asks) {
-		a := w.asks[token]
-		if a.stored && w.said[token] == "" {
-			w.errorf("the asker of %s was told nothing", token)
+	for _, name := range sorted(w.asks) {
+		a := w.asks[name]
+		if a.stored && w.said[name] == "" {
+			w.errorf("the asker of %s was told nothing", name)
 		}
 		if a.door == journal.Submit && !a.stored {
-			w.errorf("%s was submitted and is not in the log", token)
+			w.errorf("%s was submitted and is not in the log", name)
 		}
 	}
 	alive := 0

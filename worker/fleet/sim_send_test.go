@@ -79,7 +79,7 @@ func (m *peer) stored(at uint64) {
 		ref := journal.Ref{Position: at, Index: uint16(i + 1)}
 		switch e := e.(type) {
 		case *journal.Ask:
-			w.asks[e.Token].acked = true
+			w.tokens[e.Token].acked = true
 		case *journal.Begin:
 			if r := m.runs[e.Key]; r != nil && r.begin == e {
 				r.at = ref

@@ -45,7 +45,7 @@ func TestSimulation(t *testing.T) {
 	}
 	// A simulation in which nothing happens proves nothing.
 	for _, what := range []string{
-		"asked", "journalled twice", "told", "told twice", "called", "retried", "failed", "answered", "late answer", "void", "reran", "crashed", "poison",
+		"asked", "journalled twice", "stored again", "stored anew", "near", "told", "told twice", "called", "retried", "failed", "answered", "late answer", "void", "reran", "crashed", "poison",
 		"served", "cooled", "deadline", "refresh", "died", "frozen", "cut off", "away", "leaderless", "joined", "rejoined", "sealed", "sealed itself",
 		"request lost", "acknowledgement lost", "sent again", "gap", "carried ask", "carried begin", "carried answer", "purged", "fenced", "clock moved", "early", "stale read", "deaf", "sink away", "conflict", "recalled",
 	} {
@@ -106,9 +106,10 @@ type world struct {
 	// What must hold.
 	oracle *fleet.State // of all that was ever stored, at once
 	calls  []*call
-	asks   map[string]*simAsk
-	said   map[string]string // by token: what its asker was told
-	told   map[string]int
+	asks   map[string]*simAsk // by name
+	tokens map[string]*simAsk
+	said   map[string]string // by name: what its asker was told
+	as     map[string]string // and by which token
 	runs   map[string]string // by run: its answer that counts
 	open   map[journal.Key]string
 	gone   map[journal.Member]bool // sealed
@@ -121,7 +122,7 @@ func newWorld(seed uint64) *world {
 	draw := rand.New(rand.NewPCG(seed, 11))
 	w := &world{
 		o: options(draw), draw: draw, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), first: 1, last: map[journal.Member]uint64{},
-		peers: map[journal.Member]*peer{}, asks: map[string]*simAsk{}, said: map[string]string{}, told: map[string]int{}, runs: map[string]string{},
+		peers: map[journal.Member]*peer{}, asks: map[string]*simAsk{}, tokens: map[string]*simAsk{}, said: map[string]string{}, as: map[string]string{}, runs: map[string]string{},
 		open: map[journal.Key]string{}, gone: map[journal.Member]bool{}, seen: map[string]int{},
 	}
 	w.oracle = fleet.New(w.o, 1)

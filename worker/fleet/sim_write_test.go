@@ -14,6 +14,7 @@ import (
 
 // simAsk is one ask of one asker.
 type simAsk struct {
+	name     string
 	token    string
 	key      journal.Key
 	question journal.Hash
@@ -24,6 +25,50 @@ type simAsk struct {
 	stored   bool          // in the log
 	since    time.Duration // when
 	acked    bool          // at the door it came in by
+	near     journal.Near
+	copyOf   *simAsk // what its sender stored again; nil: it is the first
+}
+
+// piece is how long a token of what senders store again is the same.
+const piece = 3 * time.Second
+
+// submit gives an ask the token that it has where it is stored now under a message id.
+func (w *world) submit(a *simAsk, id string) {
+	token := func(n time.Duration) string { return fmt.Sprintf("%s.%d", id, n) }
+	n := w.now / piece
+	a.token, a.near = token(n), journal.Near{Earlier: token(n - 1), Later: token(n + 1), Into: w.now % piece}
+	w.tokens[a.token] = a
+	w.deliver(a)
+}
+
+// storeAgain is what a sender does who has no acknowledgement: what it stores within a piece of
+// time is the same ask, and another after it.
+func (w *world) storeAgain(first *simAsk, id string) {
+	again, at := *first, w.now
+	w.after(w.between(0, min(2*piece, w.longest())), func() {
+		again.stored, again.since, again.acked = false, 0, false
+		switch {
+		case w.now/piece == at/piece:
+			return // it has the same token, as if it were delivered again
+		case w.now-at < piece:
+			again.copyOf = first
+			w.note("stored again", "%s", id)
+		default:
+			again.name += "-anew"
+			w.asks[again.name] = &again
+			w.note("stored anew", "%s", id)
+		}
+		w.submit(&again, id)
+	})
+}
+
+// of is the ask of a token, whichever copy of it that is.
+func (w *world) of(token string) *simAsk {
+	a := w.tokens[token]
+	if a.copyOf != nil {
+		return a.copyOf
+	}
+	return a
 }
 
 // arrive brings an ask, and comes again.
@@ -32,14 +77,15 @@ func (w *world) arrive() {
 		return
 	}
 	w.after(w.between(20*time.Millisecond, 500*time.Millisecond), w.arrive)
+	n := w.seen["asked"]
 	w.seen["asked"]++
-	a := &simAsk{token: fmt.Sprintf("t%03d", len(w.asks)), key: w.keys[w.draw.IntN(len(w.keys))], door: journal.Await, maxAge: -1}
+	a := &simAsk{name: fmt.Sprintf("t%03d", n), key: w.keys[w.draw.IntN(len(w.keys))], door: journal.Await, maxAge: -1}
 	a.question = journal.Hash{a.key[0], 1}
 	if w.draw.IntN(10) == 0 {
 		a.question[1] = 2
 	}
-	a.id = journal.Hash{1, byte(len(w.asks)), byte(len(w.asks) >> 8)}
-	if n := len(w.asks); n > 0 && w.draw.IntN(4) == 0 { // one who asks again
+	a.id = journal.Hash{1, byte(n), byte(n >> 8)}
+	if n > 0 && w.draw.IntN(4) == 0 { // one who asks again
 		if o := w.asks[fmt.Sprintf("t%03d", w.draw.IntN(n))]; o.key == a.key && o.question == a.question {
 			a.id = o.id
 		}
@@ -51,10 +97,15 @@ func (w *world) arrive() {
 		a.left = w.between(200*time.Millisecond, 5*time.Second)
 	}
 	if w.draw.IntN(5) == 0 {
-		w.note("refresh", "%s", a.token)
+		w.note("refresh", "%s", a.name)
 		a.maxAge = 0
 	}
-	w.asks[a.token] = a
+	w.asks[a.name], a.token = a, a.name
+	if w.tokens[a.token] = a; a.door == journal.Submit && w.longest() > 0 && w.draw.IntN(3) == 0 {
+		w.submit(a, a.name)
+		w.storeAgain(a, a.name)
+		return
+	}
 	w.deliver(a)
 	if a.door == journal.Submit && w.longest() > 0 && w.draw.IntN(3) == 0 {
 		w.after(w.between(0, w.longest()), func() { w.hand(a) })
@@ -67,7 +118,7 @@ func (w *world) longest() time.Duration { return max(0, w.o.Keep/2-5*time.Second
 
 // deliver brings a submitted ask until it is acknowledged, an awaiting one once.
 func (w *world) deliver(a *simAsk) {
-	if a.acked || a.stored && w.now-a.since > w.longest() {
+	if o := w.of(a.token); a.acked || o.stored && w.now-o.since > w.longest() {
 		return
 	}
 	w.hand(a)
@@ -133,10 +184,10 @@ func (m *peer) compose() {
 
 func (m *peer) addAsks(d *fleet.Draft) {
 	for _, a := range m.inbox {
-		if a.acked = a.acked || m.state.Knows(a.token); a.acked {
+		if a.acked = a.acked || m.state.Knows(a.token, a.near); a.acked {
 			continue
 		}
-		d.Add(&journal.Ask{Token: a.token, Key: a.key, Question: a.question, ID: a.id, Door: a.door, Left: a.left, MaxAge: a.maxAge})
+		d.Add(&journal.Ask{Token: a.token, Key: a.key, Question: a.question, ID: a.id, Door: a.door, Left: a.left, MaxAge: a.maxAge, Near: a.near})
 	}
 	m.inbox = nil
 }

@@ -35,7 +35,7 @@ func (w *world) check(b *journal.Batch) {
 			case *journal.Ask:
 				if a := w.asks[e.Token]; a.stored {
 					w.note("journalled twice", "%s by %s", a.token, b.Member)
-					if !w.oracle.Knows(a.token) && w.now-a.since > w.o.Keep {
+					if !w.oracle.Knows(a.token, journal.Near{}) && w.now-a.since > w.o.Keep {
 						// A door stood still with it for longer than Keep, and nobody could seal
 						// it: it is another ask.
 						w.seen["later than Keep"]++

@@ -131,7 +131,7 @@ func (m *peer) compose() {
 
 func (m *peer) addAsks(d *fleet.Draft) {
 	for _, a := range m.inbox {
-		if a.acked = a.acked || m.state.Knows(a.token); a.acked {
+		if a.acked = a.acked || m.state.Knows(a.token, journal.Near{}); a.acked {
 			continue
 		}
 		d.Add(&journal.Ask{Token: a.token, Query: []byte(a.token), Key: a.key, Question: a.question, ID: a.id, Door: a.door, Left: a.left, MaxAge: a.maxAge, Partner: partnerOf(a.key), Asker: a.asker})

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"strconv"
 	"time"
+
+	"protocolq/worker/journal"
 )
 
 // stored is where a message lies in its stream, and since when by the server's clock.
@@ -31,18 +33,13 @@ const sameFor = 10 * time.Minute
 // id alone, so that whoever guesses another's id can take its place for the window of the stream,
 // which is as short as a server allows.
 //
-// Time is cut into pieces of sameFor, each with tokens of its own. before is the token in the piece
-// before, where that has only just ended: an acknowledgement may be lost across its end.
-func (s stored) tokensOf(subject, msgID string, body []byte) (token, before string) {
+// Time is cut into pieces of sameFor, each with tokens of its own. What lies in two of them and is
+// the same is found by near.
+func (s stored) tokensOf(subject, msgID string, body []byte) (token string, near journal.Near) {
 	piece, into := s.at.UnixNano()/int64(sameFor), time.Duration(s.at.UnixNano()%int64(sameFor))
-	if into < sentAgainFor {
-		before = tokenOf(piece-1, subject, msgID, body)
-	}
-	return tokenOf(piece, subject, msgID, body), before
+	of := func(piece int64) string { return tokenOf(piece, subject, msgID, body) }
+	return of(piece), journal.Near{Earlier: of(piece - 1), Later: of(piece + 1), Into: into.Truncate(time.Millisecond)}
 }
-
-// sentAgainFor is for how long a sender whose acknowledgement was lost sends again, as a rule.
-const sentAgainFor = time.Minute
 
 func tokenOf(piece int64, subject, msgID string, body []byte) string {
 	sum := sha256.New()

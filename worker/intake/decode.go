@@ -23,10 +23,10 @@ type arrived struct {
 	reply    string // where its sender awaits; "" nowhere
 	token    string // identity of the arrival
 	door     journal.Door
-	partner  string   // in the subject by which a dead letter is sent again; "" of anything else
-	redriven bool     // it was a dead letter
-	again    bool     // its sender may have stored it before, with this token
-	before   string   // or with this one; "" where there is none
+	partner  string // in the subject by which a dead letter is sent again; "" of anything else
+	redriven bool   // it was a dead letter
+	again    bool   // its sender may have stored it before
+	near     journal.Near
 	way      *Passage // nil: nobody follows it
 }
 
@@ -159,7 +159,8 @@ func (r *reader) place(a *arrived, to string) error {
 func (r *reader) entry(a *arrived, k *ask) {
 	key, question := k.q.Identity(a.env.Asker)
 	k.entry = journal.Ask{Token: a.token, Key: key, Question: question, Encoding: k.encoding.Byte(), Door: a.door,
-		Partner: k.q.Partner, Asker: a.env.Asker, Given: k.q.Key != "", MaxAge: -1, Trace: a.env.Trace}
+		Partner: k.q.Partner, Asker: a.env.Asker, Given: k.q.Key != "", MaxAge: -1, Trace: a.env.Trace,
+		Near: a.near}
 	if k.q.MaxAgeMs != nil {
 		k.entry.MaxAge = max(time.Duration(*k.q.MaxAgeMs)*time.Millisecond, r.minAge)
 	}
@@ -263,7 +264,7 @@ func (n *names) submitted(subject string, header map[string][]string, body []byt
 	partner, ok := n.redriveOf(subject)
 	if !ok {
 		if id := a.env.ID; id != "" { // that of the message
-			a.token, a.before = at.tokensOf(subject, id, body)
+			a.token, a.near = at.tokensOf(subject, id, body)
 			a.again = true
 		}
 		return a

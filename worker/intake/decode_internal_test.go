@@ -236,11 +236,16 @@ func TestTokensOfMessageIDs(t *testing.T) {
 	if again := token(shop, "order-17", "body", stored{8, at.at.Add(9 * time.Minute)}); again != first {
 		t.Errorf("stored again it is another: %s, %s", first, again)
 	}
-	before := func(at stored) string {
-		return n.submitted(shop, map[string][]string{"Nats-Msg-Id": {"order-17"}}, []byte("body"), at).before
+	// Those of the piece of time before and after it are near. It is 3 m 20 s 5 ms into its own.
+	at.at = time.Unix(1_800_000_200, 5_999_999)
+	a := n.submitted(shop, map[string][]string{"Nats-Msg-Id": {"order-17"}}, []byte("body"), at)
+	near := journal.Near{Earlier: token(shop, "order-17", "body", stored{9, at.at.Add(-201 * time.Second)}),
+		Later: token(shop, "order-17", "body", stored{9, at.at.Add(400 * time.Second)}), Into: 200*time.Second + 5*time.Millisecond}
+	if a.near != near || near.Earlier == a.token || near.Later == a.token || near.Earlier == near.Later {
+		t.Errorf("near %s are %+v, want %+v", a.token, a.near, near)
 	}
-	if next := at.at.Add(10 * time.Minute); before(stored{9, next.Add(time.Minute - 10)}) != first || before(stored{9, next.Add(time.Minute)}) != "" || before(stored{9, at.at.Add(5 * time.Minute)}) != "" {
-		t.Error("what was stored a moment before the time is over is not known after it, or for too long")
+	if k, _ := newReader(t).read(n.submitted(shop, map[string][]string{"Nats-Msg-Id": {"order-17"}}, []byte(`{"user_email":"a@b.cn"}`), at), at.at); k.entry.Near == (journal.Near{}) {
+		t.Error("the entry does not say what is near")
 	}
 	seen := map[string]bool{first: true}
 	for name, other := range map[string]string{

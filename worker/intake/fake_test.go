@@ -118,10 +118,10 @@ func (m *memory) Remembered(a *journal.Ask) (intake.Kept, bool) {
 	return k, ok
 }
 
-func (m *memory) Knows(token string) bool {
+func (m *memory) Knows(token string, near journal.Near) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.known[token]
+	return m.known[token] || m.known[near.Earlier] || m.known[near.Later]
 }
 
 // lines keeps lines.

@@ -37,8 +37,8 @@ type Memory interface {
 	// at hand, and where something final is known for the ask's ID. a has no Query and no Persons
 	// yet.
 	Remembered(a *journal.Ask) (m Kept, ok bool)
-	// Knows reports whether the ask with this token is journalled.
-	Knows(token string) bool
+	// Knows reports whether the ask with this token, or with one that is near, is journalled.
+	Knows(token string, near journal.Near) bool
 }
 
 // Kept is a remembered answer, and its first place in the log.

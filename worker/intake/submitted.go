@@ -60,7 +60,7 @@ func (s *submitted) take(msg jetstream.Msg) {
 		return
 	}
 	a := s.names.submitted(msg.Subject(), msg.Headers(), msg.Data(), at)
-	if (again || a.again) && s.memory.Knows(a.token) || a.before != "" && s.memory.Knows(a.before) {
+	if (again || a.again) && s.memory.Knows(a.token, a.near) {
 		s.end(h, nil)
 		return
 	}

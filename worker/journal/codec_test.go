@@ -30,6 +30,8 @@ func samples() map[string]journal.Entry {
 	ask := &journal.Ask{Token: "TOKEN1", Key: key, Question: question, Query: []byte("query"), Reply: "_INBOX_rq.a.b", Encoding: 1, Door: journal.Submit,
 		Partner: "2088101122136241", Asker: "shop", ID: journal.Hash{6}, Persons: person, Given: true, Left: 1500 * time.Millisecond, MaxAge: 0,
 		Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+	near := *ask
+	near.Near = journal.Near{Earlier: "TOKEN0", Later: "TOKEN2", Into: 9*time.Minute + 59_999*time.Millisecond}
 	begin := &journal.Begin{Key: key, Run: "RUN2", Attempt: 3, Deaths: 1, Before: journal.Outcome{Code: "SYSTEM_ERROR", Detail: []byte{9}}, Partner: "2088101122136241",
 		Asked: journal.Ref{Position: 17, Index: 2}, Follows: "RUN1"}
 	answer := &journal.Answer{Key: key, Question: question, Run: "RUN2", Verdict: journal.Crashed, Result: []byte("result"), Code: "CRASHED",
@@ -37,6 +39,7 @@ func samples() map[string]journal.Entry {
 		Begun: journal.Ref{Position: 18, Index: 1}, Final: []journal.Final{{Token: "TOKEN1", ID: journal.Hash{6}}, {Token: "TOKEN2"}}, Persons: person}
 	return map[string]journal.Entry{
 		"ask":      ask,
+		"near ask": &near,
 		"begin":    begin,
 		"answer":   answer,
 		"settled":  &journal.Settled{Asks: []journal.Ref{{Position: 20, Index: 1}, {Position: 19, Index: 7}, {Position: 300_000, Index: 2}}, Run: "RUN1", Answer: journal.Ref{Position: 5, Index: 1}, Why: "DEADLINE"},

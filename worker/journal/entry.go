@@ -68,6 +68,18 @@ type Ask struct {
 	MaxAge time.Duration
 	// Trace is the asker's traceparent, or "".
 	Trace string
+	// Near is of what its sender may have stored more than once; zero where that has one token only.
+	Near Near
+}
+
+// Near tells copies of one ask that have two tokens: time is cut into pieces, and each piece has a
+// token of its own for what is stored in it. Two are one ask where less than a piece lies between
+// them.
+type Near struct {
+	// Earlier and Later are the tokens that the ask would have in the piece before and after.
+	Earlier, Later string
+	// Into is how far into its piece it was stored, in whole milliseconds.
+	Into time.Duration
 }
 
 // Late reports whether the asker's deadline had passed when the ask was given to the writer, or was

@@ -50,6 +50,17 @@ func (a *Ask) fields(c *coder) {
 	c.duration(&a.Left)
 	c.optional(&a.MaxAge)
 	c.text(&a.Trace)
+	a.Near.fields(c)
+}
+
+// fields takes nothing where there is nothing, as most asks have none.
+func (n *Near) fields(c *coder) {
+	if c.reads() && c.in.Left() == 0 || !c.reads() && *n == (Near{}) {
+		return
+	}
+	c.text(&n.Earlier)
+	c.text(&n.Later)
+	c.duration(&n.Into)
 }
 
 func (b *Begin) fields(c *coder) {

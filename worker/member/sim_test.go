@@ -288,7 +288,7 @@ func (s *sim) ask() {
 	if _, ok := x.Remembered(e); ok {
 		s.count("remembered")
 	}
-	_ = x.Knows(token)
+	_ = x.Knows(token, journal.Near{})
 	s.count("asked")
 	err := x.Ask(e, nil, nil, func(err error) {
 		s.mu.Lock()

@@ -82,24 +82,26 @@ type entry struct {
 	Left            int64 // ask: until its deadline; 0: none
 	MaxAge          int64 // ask; -1: any
 	Trace           string
-	Run             string   // begin, answer, settled
-	Attempt, Deaths int      // begin
-	Before          string   // begin: the code of the attempt before
-	Asked           place    // begin
-	Follows         string   // begin
-	Verdict         int      // answer
-	Result          []byte   // answer
-	Code            string   // answer
-	Attempts        []string // answer: the codes of those that no begin tells
-	Keep            int64    // answer
-	Begun           place    // answer
-	Final           []string // answer: tokens
-	Entries         []place  // settled: asks; told: asks and answers
-	Tokens          []string // told
-	Answer          place    // settled
-	Why             string   // settled, seal
-	By              string   // seal
-	Person          string   // forget
+	Near            [2]string // ask: the tokens of the pieces of time before and after
+	Into            int64     // ask: how far into its own piece it was submitted
+	Run             string    // begin, answer, settled
+	Attempt, Deaths int       // begin
+	Before          string    // begin: the code of the attempt before
+	Asked           place     // begin
+	Follows         string    // begin
+	Verdict         int       // answer
+	Result          []byte    // answer
+	Code            string    // answer
+	Attempts        []string  // answer: the codes of those that no begin tells
+	Keep            int64     // answer
+	Begun           place     // answer
+	Final           []string  // answer: tokens
+	Entries         []place   // settled: asks; told: asks and answers
+	Tokens          []string  // told
+	Answer          place     // settled
+	Why             string    // settled, seal
+	By              string    // seal
+	Person          string    // forget
 }
 
 // Batch is one message: its head, and how many entries it has.
@@ -211,6 +213,9 @@ func (e *entry) readAsk(p *packed) {
 		e.MaxAge = p.number()
 	}
 	e.Trace = p.text()
+	if len(p.rest) > 0 { // of a version that has it, where it may have been submitted twice
+		e.Near, e.Into = [2]string{p.text(), p.text()}, p.number()
+	}
 }
 
 func (e *entry) readAnswer(p *packed) {

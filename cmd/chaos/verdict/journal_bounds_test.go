@@ -207,6 +207,24 @@ func TestWhatIsStoredTwiceHasTwoReplies(t *testing.T) {
 	}
 }
 
+// What is stored again within ten minutes is one ask, whichever of both the journal has first.
+func TestNearCopiesAreOneAsk(t *testing.T) {
+	for into, want := range map[int64]int{299_999: 1, 300_000: 2} {
+		for _, turned := range []bool{false, true} {
+			early, late := journalAsk("d", one, "protocol.reply.chaos.d", bySubmit), journalAsk("d", one, "protocol.reply.chaos.d", bySubmit)
+			early.Token, early.Near, early.Into = "m1", [2]string{"m0", "m2"}, 300_000
+			late.Token, late.Near, late.Into = "m2", [2]string{"m1", "m3"}, into
+			entries := []entry{early, late}
+			if turned {
+				entries = []entry{late, early}
+			}
+			if l := Fold(Chronicle{Batches: []Batch{batchAt(1, 1*Second, "m1", entries...)}}); len(l.Asks) != want {
+				t.Errorf("%d ms into the next piece, turned %v: %d asks, want %d", into, turned, len(l.Asks), want)
+			}
+		}
+	}
+}
+
 // Who takes a call up may die before making it again: the next call is explained all the same,
 // and one of a run that follows another is not.
 func TestACallIsTakenUpOverManyDeaths(t *testing.T) {

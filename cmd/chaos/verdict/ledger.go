@@ -13,7 +13,8 @@ import (
 	"protocolq/messages"
 )
 
-// journalled is one ask: two entries with one token are one, and the first counts.
+// journalled is one ask: two entries with one token are one, and so are those with tokens that are
+// near; the first counts.
 type journalled struct {
 	Token, ID, Key, Question, Reply string
 	Account                         string // as the gateway's log names it
@@ -21,6 +22,7 @@ type journalled struct {
 	At                              place
 	Stored                          int64
 	Left, MaxAge                    int64 // milliseconds; no deadline: 0, any age: -1
+	Into                            int64
 	Given                           bool
 	Settled                         *settlement // nil while it waits
 	Replies                         bool
@@ -152,11 +154,12 @@ func (l *Ledger) apply(e *entry) {
 }
 
 func (l *Ledger) ask(e *entry) {
-	if l.Asks[e.Token] != nil {
+	earlier, later := l.Asks[e.Near[0]], l.Asks[e.Near[1]]
+	if l.Asks[e.Token] != nil || earlier != nil && e.Into < earlier.Into || later != nil && later.Into < e.Into {
 		return
 	}
 	a := &journalled{Token: e.Token, Key: e.Key, Question: e.Question, Reply: e.Reply, Door: e.Door, At: e.At,
-		Stored: e.Stored, Left: e.Left, MaxAge: e.MaxAge, Given: e.Given}
+		Stored: e.Stored, Left: e.Left, MaxAge: e.MaxAge, Given: e.Given, Into: e.Into}
 	if q, _, err := messages.DecodeQuery(e.Query, ""); err == nil {
 		a.ID, a.Account = q.ID, accountName(q.Partner, q.UserEmail, q.AccountNo)
 	} else {

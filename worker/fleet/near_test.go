@@ -1,0 +1,71 @@
+// What its sender stored again, under a token that is near.
+
+package fleet_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
+)
+
+// Its sender stores one in the last seconds of a piece of time and again after it, and two members
+// journal both at once: of tokens that are near the first in the log counts.
+func TestOfNearTokensTheFirstCounts(t *testing.T) {
+	stored := func(piece int, into time.Duration) *journal.Ask {
+		a := ask(fmt.Sprint("m", piece))
+		a.Near = journal.Near{Earlier: fmt.Sprint("m", piece-1), Later: fmt.Sprint("m", piece+1), Into: into}
+		return a
+	}
+	for name, c := range map[string]struct {
+		first, second *journal.Ask
+		one           bool
+	}{
+		"the earlier first":       {stored(1, 599*time.Second), stored(2, 598*time.Second), true},
+		"the later first":         {stored(2, 0), stored(1, 1), true},
+		"a piece later":           {stored(1, 30*time.Second), stored(2, 30*time.Second), false},
+		"a piece earlier":         {stored(2, 30*time.Second), stored(1, 30*time.Second), false},
+		"two pieces later":        {stored(1, 599*time.Second), stored(3, 0), false},
+		"of a former version":     {ask("m1"), stored(2, 0), false},
+		"by a former version":     {stored(1, 599*time.Second), ask("m2"), false},
+		"and with the same token": {ask("m1"), stored(1, 599*time.Second), true},
+	} {
+		for _, told := range []bool{false, true} {
+			x := newTape(t, settings, "a", "b")
+			first := x.write("a", c.first)
+			if told {
+				x.write("a", &journal.Settled{Asks: []journal.Ref{first}, Why: "DEADLINE"}, &journal.Told{Entries: []journal.Ref{first}})
+			}
+			if got := x.state.Knows(c.second.Token, c.second.Near); got != c.one {
+				t.Errorf("%s, told %v: known: %v", name, told, got)
+			}
+			second := x.write("b", c.second)
+			if got := x.state.Ask(second) == nil; got != c.one {
+				t.Errorf("%s, told %v: one: %v", name, told, got)
+			}
+		}
+	}
+}
+
+// A fold that begins behind the first copy takes the second for it until it reads that the first
+// was carried.
+func TestACarriedAskTakesThePlaceOfItsNearCopy(t *testing.T) {
+	first, second := ask("m1"), ask("m2")
+	first.Near = journal.Near{Later: "m2", Into: time.Second}
+	second.Near = journal.Near{Earlier: "m1"}
+	state := fleet.New(settings, 7)
+	for i, e := range []journal.Entry{second, &journal.Carried{First: journal.Ref{Position: 3, Index: 1}, Writer: "a", Entry: first}} {
+		if _, err := state.Apply(&journal.Batch{Head: journal.Head{Number: 9 + uint64(i)}, Member: "a", Position: 7 + uint64(i), Entries: []journal.Entry{e}}, fleet.Heard{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := state.Waiting(someKey)
+	if len(w) != 1 || w[0].First != (journal.Ref{Position: 3, Index: 1}) || w[0].At.Position != 8 || w[0].Token != "m1" {
+		t.Errorf("waiting: %+v", w)
+	}
+	if near := (journal.Near{Earlier: "m0", Later: "m2", Into: 2 * time.Second}); state.Knows("m2", journal.Near{}) || !state.Knows("m2", second.Near) || !state.Knows("m1", near) {
+		t.Error("it is known by another token than the first copy's")
+	}
+}
