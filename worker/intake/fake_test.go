@@ -109,6 +109,7 @@ type memory struct {
 	mu    sync.Mutex // guards what follows
 	kept  map[journal.Key]intake.Kept
 	known map[string]bool
+	near  journal.Near // asked for last
 }
 
 func (m *memory) Remembered(a *journal.Ask) (intake.Kept, bool) {
@@ -121,6 +122,7 @@ func (m *memory) Remembered(a *journal.Ask) (intake.Kept, bool) {
 func (m *memory) Knows(token string, near journal.Near) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.near = near
 	return m.known[token] || m.known[near.Earlier] || m.known[near.Later]
 }
 

@@ -114,8 +114,10 @@ func TestStoredAgain(t *testing.T) {
 	store(shop)
 	store(till)
 	f.within("both are acknowledged", func() bool { return f.doors.Stats().Submitted == 3 && f.stored(f.submitted()) == 0 })
-	if asks := f.log.taken(); len(asks) != 2 || asks[1].Asker != "till" {
-		t.Errorf("journalled %+v", asks)
+	f.memory.mu.Lock()
+	defer f.memory.mu.Unlock()
+	if asks := f.log.taken(); len(asks) != 2 || asks[1].Asker != "till" || asks[1].Near != f.memory.near || asks[0].Near == asks[1].Near {
+		t.Errorf("journalled %+v, looked for what is near %+v", asks, f.memory.near)
 	}
 }
 
