@@ -118,13 +118,13 @@ func (s *State) arrived(token string, near journal.Near) (a *Ask, pin uint64) {
 	if a, pin, _ = s.known(token); pin > 0 {
 		return a, pin
 	}
-	if near.Earlier != "" {
-		if a, pin, into := s.known(near.Earlier); pin > 0 && near.Into < into {
+	if near.Earlier != (journal.Hash{}) {
+		if a, pin, into := s.known(journal.TokenOf(near.Earlier)); pin > 0 && near.Into < into {
 			return a, pin
 		}
 	}
-	if near.Later != "" {
-		if a, pin, into := s.known(near.Later); pin > 0 && into < near.Into {
+	if near.Later != (journal.Hash{}) {
+		if a, pin, into := s.known(journal.TokenOf(near.Later)); pin > 0 && into < near.Into {
 			return a, pin
 		}
 	}

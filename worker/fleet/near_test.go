@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,12 +10,14 @@ import (
 	"protocolq/worker/journal"
 )
 
+func token(piece byte) string { return journal.TokenOf(journal.Hash{piece, 1}) }
+
 // Its sender stores one in the last seconds of a piece of time and again after it, and two members
 // journal both at once: of tokens that are near the first in the log counts.
 func TestOfNearTokensTheFirstCounts(t *testing.T) {
-	stored := func(piece int, into time.Duration) *journal.Ask {
-		a := ask(fmt.Sprint("m", piece))
-		a.Near = journal.Near{Earlier: fmt.Sprint("m", piece-1), Later: fmt.Sprint("m", piece+1), Into: into}
+	stored := func(piece byte, into time.Duration) *journal.Ask {
+		a := ask(token(piece))
+		a.Near = journal.Near{Earlier: journal.Hash{piece - 1, 1}, Later: journal.Hash{piece + 1, 1}, Into: into}
 		return a
 	}
 	for name, c := range map[string]struct {
@@ -28,9 +29,9 @@ func TestOfNearTokensTheFirstCounts(t *testing.T) {
 		"a piece later":           {stored(1, 30*time.Second), stored(2, 30*time.Second), false},
 		"a piece earlier":         {stored(2, 30*time.Second), stored(1, 30*time.Second), false},
 		"two pieces later":        {stored(1, 599*time.Second), stored(3, 0), false},
-		"of a former version":     {ask("m1"), stored(2, 0), false},
-		"by a former version":     {stored(1, 599*time.Second), ask("m2"), false},
-		"and with the same token": {ask("m1"), stored(1, 599*time.Second), true},
+		"of a former version":     {ask(token(1)), stored(2, 0), false},
+		"by a former version":     {stored(1, 599*time.Second), ask(token(2)), false},
+		"and with the same token": {ask(token(1)), stored(1, 599*time.Second), true},
 	} {
 		for _, told := range []bool{false, true} {
 			x := newTape(t, settings, "a", "b")
@@ -52,9 +53,9 @@ func TestOfNearTokensTheFirstCounts(t *testing.T) {
 // A fold that begins behind the first copy takes the second for it until it reads that the first
 // was carried.
 func TestACarriedAskTakesThePlaceOfItsNearCopy(t *testing.T) {
-	first, second := ask("m1"), ask("m2")
-	first.Near = journal.Near{Later: "m2", Into: time.Second}
-	second.Near = journal.Near{Earlier: "m1"}
+	first, second := ask(token(1)), ask(token(2))
+	first.Near = journal.Near{Later: journal.Hash{2, 1}, Into: time.Second}
+	second.Near = journal.Near{Earlier: journal.Hash{1, 1}}
 	state := fleet.New(settings, 7)
 	for i, e := range []journal.Entry{second, &journal.Carried{First: journal.Ref{Position: 3, Index: 1}, Writer: "a", Entry: first}} {
 		if _, err := state.Apply(&journal.Batch{Head: journal.Head{Number: 9 + uint64(i)}, Member: "a", Position: 7 + uint64(i), Entries: []journal.Entry{e}}, fleet.Heard{}); err != nil {
@@ -62,10 +63,10 @@ func TestACarriedAskTakesThePlaceOfItsNearCopy(t *testing.T) {
 		}
 	}
 	w := state.Waiting(someKey)
-	if len(w) != 1 || w[0].First != (journal.Ref{Position: 3, Index: 1}) || w[0].At.Position != 8 || w[0].Token != "m1" {
+	if len(w) != 1 || w[0].First != (journal.Ref{Position: 3, Index: 1}) || w[0].At.Position != 8 || w[0].Token != first.Token {
 		t.Errorf("waiting: %+v", w)
 	}
-	if near := (journal.Near{Earlier: "m0", Later: "m2", Into: 2 * time.Second}); state.Knows("m2", journal.Near{}) || !state.Knows("m2", second.Near) || !state.Knows("m1", near) {
+	if state.Knows(second.Token, journal.Near{}) || !state.Knows(second.Token, second.Near) || !state.Knows(first.Token, journal.Near{}) {
 		t.Error("it is known by another token than the first copy's")
 	}
 }

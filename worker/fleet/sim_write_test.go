@@ -34,9 +34,12 @@ const piece = 3 * time.Second
 
 // submit gives an ask the token that it has where it is stored now under a message id.
 func (w *world) submit(a *simAsk, id string) {
-	token := func(n time.Duration) string { return fmt.Sprintf("%s.%d", id, n) }
+	hash := func(n time.Duration) (h journal.Hash) {
+		copy(h[:], fmt.Sprintf("%s.%d", id, n))
+		return h
+	}
 	n := w.now / piece
-	a.token, a.near = token(n), journal.Near{Earlier: token(n - 1), Later: token(n + 1), Into: w.now % piece}
+	a.token, a.near = journal.TokenOf(hash(n)), journal.Near{Earlier: hash(n - 1), Later: hash(n + 1), Into: w.now % piece}
 	w.tokens[a.token] = a
 	w.deliver(a)
 }

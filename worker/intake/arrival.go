@@ -5,7 +5,6 @@ package intake
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"strconv"
 	"time"
 
@@ -37,11 +36,11 @@ const sameFor = 10 * time.Minute
 // the same is found by near.
 func (s stored) tokensOf(subject, msgID string, body []byte) (token string, near journal.Near) {
 	piece, into := s.at.UnixNano()/int64(sameFor), time.Duration(s.at.UnixNano()%int64(sameFor))
-	of := func(piece int64) string { return tokenOf(piece, subject, msgID, body) }
-	return of(piece), journal.Near{Earlier: of(piece - 1), Later: of(piece + 1), Into: into.Truncate(time.Millisecond)}
+	of := func(piece int64) journal.Hash { return hashOf(piece, subject, msgID, body) }
+	return journal.TokenOf(of(piece)), journal.Near{Earlier: of(piece - 1), Later: of(piece + 1), Into: into.Truncate(time.Millisecond)}
 }
 
-func tokenOf(piece int64, subject, msgID string, body []byte) string {
+func hashOf(piece int64, subject, msgID string, body []byte) journal.Hash {
 	sum := sha256.New()
 	var size [8]byte
 	for _, part := range [...]string{strconv.FormatInt(piece, 10), subject, msgID, string(body)} {
@@ -49,5 +48,5 @@ func tokenOf(piece int64, subject, msgID string, body []byte) string {
 		sum.Write(size[:])
 		sum.Write([]byte(part))
 	}
-	return "m" + hex.EncodeToString(sum.Sum(nil)[:16])
+	return journal.Hash(sum.Sum(nil)[:16])
 }

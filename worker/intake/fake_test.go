@@ -123,7 +123,7 @@ func (m *memory) Knows(token string, near journal.Near) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.near = near
-	return m.known[token] || m.known[near.Earlier] || m.known[near.Later]
+	return m.known[token] || m.known[journal.TokenOf(near.Earlier)] || m.known[journal.TokenOf(near.Later)]
 }
 
 // lines keeps lines.

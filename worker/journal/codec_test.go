@@ -31,7 +31,7 @@ func samples() map[string]journal.Entry {
 		Partner: "2088101122136241", Asker: "shop", ID: journal.Hash{6}, Persons: person, Given: true, Left: 1500 * time.Millisecond, MaxAge: 0,
 		Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	near := *ask
-	near.Near = journal.Near{Earlier: "TOKEN0", Later: "TOKEN2", Into: 9*time.Minute + 59_999*time.Millisecond}
+	near.Near = journal.Near{Earlier: journal.Hash{7}, Later: journal.Hash{8}, Into: 9*time.Minute + 59_999*time.Millisecond}
 	begin := &journal.Begin{Key: key, Run: "RUN2", Attempt: 3, Deaths: 1, Before: journal.Outcome{Code: "SYSTEM_ERROR", Detail: []byte{9}}, Partner: "2088101122136241",
 		Asked: journal.Ref{Position: 17, Index: 2}, Follows: "RUN1"}
 	answer := &journal.Answer{Key: key, Question: question, Run: "RUN2", Verdict: journal.Crashed, Result: []byte("result"), Code: "CRASHED",

@@ -2,7 +2,10 @@
 
 package journal
 
-import "time"
+import (
+	"encoding/hex"
+	"time"
+)
 
 // Entry is one decision in a batch: [*Ask], [*Begin], [*Answer], [*Settled], [*Told], [*Seal],
 // [*Forget], [*Carried], or [*Skipped] where this reader does not know the kind and need not.
@@ -76,11 +79,15 @@ type Ask struct {
 // token of its own for what is stored in it. Two are one ask where less than a piece lies between
 // them.
 type Near struct {
-	// Earlier and Later are the tokens that the ask would have in the piece before and after.
-	Earlier, Later string
+	// Earlier and Later are of the tokens that the ask would have in the piece before and after,
+	// see [TokenOf]; zero where there is none.
+	Earlier, Later Hash
 	// Into is how far into its piece it was stored, in whole milliseconds.
 	Into time.Duration
 }
+
+// TokenOf is the token of what is known by a hash.
+func TokenOf(h Hash) string { return "m" + hex.EncodeToString(h[:]) }
 
 // Late reports whether the asker's deadline had passed when the ask was given to the writer, or was
 // about to: no call is made for it.

@@ -58,8 +58,8 @@ func (n *Near) fields(c *coder) {
 	if c.reads() && c.in.Left() == 0 || !c.reads() && *n == (Near{}) {
 		return
 	}
-	c.text(&n.Earlier)
-	c.text(&n.Later)
+	c.hash((*[16]byte)(&n.Earlier))
+	c.hash((*[16]byte)(&n.Later))
 	c.duration(&n.Into)
 }
 

@@ -214,7 +214,7 @@ func (e *entry) readAsk(p *packed) {
 	}
 	e.Trace = p.text()
 	if len(p.rest) > 0 { // of a version that has it, where it may have been submitted twice
-		e.Near, e.Into = [2]string{p.text(), p.text()}, p.number()
+		e.Near, e.Into = [2]string{"m" + hash(p), "m" + hash(p)}, p.number()
 	}
 }
 

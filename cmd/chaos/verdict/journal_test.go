@@ -49,7 +49,7 @@ func sampleEntries() []journal.Entry {
 	return []journal.Entry{
 		ask, begin, answer,
 		&journal.Ask{Token: strings.Repeat("t", 40), Door: journal.Submit, MaxAge: -1},
-		&journal.Ask{Token: "m2", Door: journal.Submit, MaxAge: -1, Near: journal.Near{Earlier: "m1", Later: "m3", Into: 599 * time.Second}},
+		&journal.Ask{Token: "m2", Door: journal.Submit, MaxAge: -1, Near: journal.Near{Earlier: bytesOf(6), Later: bytesOf(7), Into: 599 * time.Second}},
 		&journal.Settled{Asks: []journal.Ref{{Position: 90_000, Index: 16_000}, {Position: 5, Index: 1}, {Index: 4}, {Index: 1}, {Position: 1 << 40, Index: 2}}, Why: "DEADLINE"},
 		&journal.Settled{Asks: []journal.Ref{{Position: 7, Index: 1}}, Run: "run-9", Answer: journal.Ref{Position: 6, Index: 200}},
 		&journal.Told{Entries: []journal.Ref{{Position: 90_000, Index: 2}, {Index: 1}}, Tokens: []string{"x", "y"}},
@@ -74,7 +74,7 @@ func decided() []entry {
 		{Kind: anAnswer, Key: hexOf(1), Question: hexOf(2), Run: "run-1", Verdict: crashed, Result: []byte(strings.Repeat("r", 300)), Code: "CRASHED",
 			Attempts: []string{"A", "B"}, Keep: 30_000, Partner: Partner, Begun: place{70_000, 3}, Final: []string{"tok-1", "tok-2"}, Persons: [2]string{"", hexOf(5)}},
 		{Kind: anAsk, Token: strings.Repeat("t", 40), Door: bySubmit, MaxAge: -1},
-		{Kind: anAsk, Token: "m2", Door: bySubmit, MaxAge: -1, Near: [2]string{"m1", "m3"}, Into: 599_000},
+		{Kind: anAsk, Token: "m2", Door: bySubmit, MaxAge: -1, Near: [2]string{"m" + hexOf(6), "m" + hexOf(7)}, Into: 599_000},
 		{Kind: aSettled, Entries: []place{{90_000, 16_000}, {5, 1}, {here, 4}, {here, 1}, {1 << 40, 2}}, Why: "DEADLINE"},
 		{Kind: aSettled, Entries: []place{{7, 1}}, Run: "run-9", Answer: place{6, 200}},
 		{Kind: aTold, Entries: []place{{90_000, 2}, {here, 1}}, Tokens: []string{"x", "y"}},
