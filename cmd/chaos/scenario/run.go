@@ -35,9 +35,7 @@ func (s Scenario) Run(ctx context.Context, o RunOptions) (r verdict.Row, story s
 	fmt.Fprintf(&h.Story, "== %s, seed %d: %s\n", s.Name, o.Seed, s.About)
 	r = verdict.Row{Name: s.Name, Seed: o.Seed}
 	s.bounds.Pace = h.Pace
-	ctx, cancel := context.WithTimeout(ctx, 4*h.Pace.Settle+2*o.Long+s.least+h.Pace.Away+time.Minute)
-	defer cancel()
-	t, v, err := s.torture(ctx, h, max(o.Long, s.least))
+	t, v, err := s.torture(ctx, h, o.Long)
 	h.Teardown()
 	if s.tidy != nil {
 		s.tidy(h)
@@ -64,6 +62,16 @@ func (s Scenario) Run(ctx context.Context, o RunOptions) (r verdict.Row, story s
 	return r, h.Story.String()
 }
 
+// preparing is how long a row's preparation may take, beside the row's own time: one compiles a
+// server with a standard library of its own, which is minutes on a machine that others use.
+const preparing = 15 * time.Minute
+
+func (s Scenario) ready(ctx context.Context, h *testbed.Bed) error {
+	ctx, cancel := context.WithTimeout(ctx, preparing)
+	defer cancel()
+	return s.prepare(ctx, h)
+}
+
 // keepTestimony writes down what a broken bound was read from.
 func keepTestimony(dir string, t *verdict.Evidence) {
 	if t == nil {
@@ -85,14 +93,17 @@ func (s Scenario) torture(ctx context.Context, h *testbed.Bed, long time.Duratio
 	if err := os.MkdirAll(h.Dir, 0o700); err != nil {
 		return nil, v, fmt.Errorf("make the test bed: %w", err)
 	}
+	if s.prepare != nil {
+		if err := s.ready(ctx, h); err != nil {
+			return nil, v, fmt.Errorf("prepare: %w", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*h.Pace.Settle+2*long+s.least+h.Pace.Away+time.Minute)
+	defer cancel()
+	long = max(long, s.least)
 	if s.alone != nil {
 		v, err := s.alone(ctx, h)
 		return nil, v, err
-	}
-	if s.prepare != nil {
-		if err := s.prepare(ctx, h); err != nil {
-			return nil, v, fmt.Errorf("prepare: %w", err)
-		}
 	}
 	if err := h.Build(ctx); err != nil {
 		return nil, v, fmt.Errorf("build the test bed: %w", err)
