@@ -1,14 +1,16 @@
 //go:build unix
 
-// What a worker and a recorder show of themselves over HTTP, from before they are ready until they
+// What a process of the fleet shows of itself over HTTP, from before they are ready until they
 // have drained.
 
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,6 +123,56 @@ func TestProbesOfARecorder(t *testing.T) {
 		t.Errorf("with a database that was never there: %d %s", code, body)
 	}
 	r.stop(20 * time.Second)
+}
+
+// The page and the HTTP door are ready when they reach NATS, and count what they are asked.
+func TestProbesOfWhatAsks(t *testing.T) {
+	t.Parallel()
+	askers := filepath.Join(t.TempDir(), "askers.yaml")
+	made := launch(t, nil, "http", "token", "-o", "json")
+	made.exit(20 * time.Second)
+	var token struct{ Hash string }
+	if err := json.Unmarshal([]byte(made.out.String()), &token); err != nil {
+		t.Fatal(err)
+	}
+	text := "askers: [{name: shop, partners: [\"2088000000000001\"], tokens: [\"" + token.Hash + "\"]}]\n"
+	if err := os.WriteFile(askers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args         []string
+		listen, path string
+		figure       string
+	}{
+		"console": {[]string{"console"}, "--console-listen", "/", `protocolq_console_requests_total{status="200"} 1`},
+		"http": {[]string{"http", "--api-askers-file", askers}, "--api-listen", "/v1/openapi.yaml",
+			`protocolq_http_requests_total{route="/v1/openapi.yaml",status="200"} 1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nats, probe, door := freeAddress(t), freeAddress(t), freeAddress(t)
+			p := launch(t, nil, append(c.args, "--nats", "nats://"+nats, "--http-listen", probe, c.listen, door)...)
+			clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, probe, "/livez"); return code == http.StatusOK })
+			if code, body := page(t, probe, "/readyz"); code != http.StatusServiceUnavailable || body != "unready; nats down: not connected\n" {
+				t.Errorf("without NATS: %d %q", code, body)
+			}
+			server, err := localstack.StartNATS(localstack.NATSOptions{Listen: nats, Data: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Close)
+			clitest.Eventually(t, 20*time.Second, "it is ready", func() bool { code, _ := page(t, probe, "/readyz"); return code == http.StatusOK })
+			if code, _ := page(t, door, c.path); code != http.StatusOK {
+				t.Errorf("%s is %d", c.path, code)
+			}
+			if _, figures := page(t, probe, "/metrics"); !strings.Contains(figures, c.figure) || !strings.Contains(figures, "protocolq_ready 1") {
+				t.Errorf("no %s in %s", c.figure, figures)
+			}
+			if p.stop(20 * time.Second); p.exit(20*time.Second) != cli.ExitOK {
+				t.Errorf("it ended with %s", p.err)
+			}
+		})
+	}
 }
 
 // Two processes cannot listen on one socket: the second says which setting it is, and does not

@@ -88,7 +88,7 @@ var rooms = map[string][]string{
 	"localstack":  {"cli", "settings", "natsconn", "logdb", "serve"},
 	"bench/load":  {},
 
-	"console":             append([]string{"console/access", "console/audit", "console/fleet", "console/letters", "console/lookup", "console/queries", "console/signon", "console/web", "dead"}, below...),
+	"console":             append([]string{"console/access", "console/audit", "console/fleet", "console/letters", "console/lookup", "console/queries", "console/signon", "console/web", "dead", "probes"}, below...),
 	"console/access":      {},
 	"console/audit":       {},
 	"console/words":       {},

@@ -85,3 +85,9 @@ func OfRecorder(s querylog.Stats, connected, draining bool) Health {
 		part("database", !s.Down, Degraded, "away or full: lines wait in the stream"),
 	}}
 }
+
+// OfAsker is the health of what only asks the workers, as the HTTP door and the console do: it has
+// to reach NATS. Workers that are away are so for every one of them.
+func OfAsker(connected, draining bool) Health {
+	return Health{Started: true, Draining: draining, Parts: []Part{part("nats", connected, Down, "not connected")}}
+}

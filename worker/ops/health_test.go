@@ -58,6 +58,21 @@ func TestOfRecorder(t *testing.T) {
 	}
 }
 
+func TestOfAsker(t *testing.T) {
+	for name, c := range map[string]struct {
+		connected, draining bool
+		want                string
+	}{
+		"well":    {true, false, "ready"},
+		"cut off": {false, false, "unready"},
+		"ending":  {true, true, "draining"},
+	} {
+		if h := ops.OfAsker(c.connected, c.draining); h.Status() != c.want {
+			t.Errorf("%s: %s, want %s", name, h.Status(), c.want)
+		}
+	}
+}
+
 func TestProbes(t *testing.T) {
 	var h ops.Health
 	handler := ops.New(ops.Options{Health: func() ops.Health { return h }}).Handler()

@@ -19,7 +19,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-var described = regexp.MustCompile(`fqName: "(\w+)", help: "(.*?)", (?:unit: "[^"]*", )?constLabels: .*variableLabels: \{(\w*)\}`)
+var described = regexp.MustCompile(`fqName: "(\w+)", help: "(.*?)", (?:unit: "[^"]*", )?constLabels: .*variableLabels: \{([\w,]*)\}`)
 
 func TestMetricsPage(t *testing.T) {
 	n, err := messages.NewNames(messages.DefaultPrefix)
@@ -37,6 +37,8 @@ func TestMetricsPage(t *testing.T) {
 		{"all", ops.NewReady(func() ops.Health { return ops.Health{} })},
 		{"worker", ops.NewWorker(nil, func() worker.Stats { return worker.Stats{} })},
 		{"recorder", ops.NewRecorder(func() querylog.Stats { return querylog.Stats{} })},
+		{"HTTP door", ops.NewDoor()},
+		{"console", ops.NewConsole()},
 		{"worker, recorder", ops.NewStreams(ops.StreamsOptions{Names: n})},
 	} {
 		descs := make(chan *prometheus.Desc, 200)
@@ -50,7 +52,7 @@ func TestMetricsPage(t *testing.T) {
 			}
 			label := ""
 			if m[3] != "" {
-				label = "`" + m[3] + "`"
+				label = "`" + strings.ReplaceAll(m[3], ",", "`, `") + "`"
 			}
 			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |\n", m[1], label, c.of, m[2]))
 		}

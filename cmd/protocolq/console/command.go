@@ -21,7 +21,7 @@ var Settings = []string{"nats", "nats-creds", "inbox-prefix", "prefix", "databas
 	"console-partners",
 	"console-proxies", "console-proxy-header",
 	"console-oidc-issuer", "console-oidc-client-id", "console-oidc-client-secret-file", "console-oidc-claim",
-	"log-level", "log-format"}
+	"http-listen", "log-level", "log-format"}
 
 // Command serves the page until a signal.
 func Command() *cobra.Command {

@@ -27,15 +27,21 @@ import (
 	"protocolq/cmd/protocolq/console/web"
 	"protocolq/cmd/protocolq/dead"
 	"protocolq/cmd/protocolq/natsconn"
+	"protocolq/cmd/protocolq/probes"
 	"protocolq/cmd/protocolq/settings"
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/ops"
 )
 
 // Serve answers on l until ctx ends. ready, which may be nil, is called with the page's address
 // when it answers.
 func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Listener,
 	ready func(address string)) error {
+	side, err := probes.Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
 	nc, err := connect(cfg, log)
 	if err != nil {
 		return err
@@ -52,18 +58,24 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	if o.Sections, poller, err = sections(cfg, nc, parts{log, rows, o.Audit}); err != nil {
 		return err
 	}
-	looking, stop := context.WithCancel(ctx)
-	var beside sync.WaitGroup
-	beside.Go(func() { poller.Run(looking) })
-	defer func() { stop(); beside.Wait() }()
 	page, err := web.New(o)
 	if err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
+	names, err := messages.NewNames(cfg.Prefix)
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	figures := ops.NewConsole()
+	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	beside.Go(func() { poller.Run(looking) })
+	beside.Go(func() { side.Run(looking, shown(ctx, nc, names, figures)) })
+	defer func() { stop(); beside.Wait() }()
 	if ready != nil {
 		ready(address(cfg, l))
 	}
-	return serve(ctx, l, page, log)
+	return serve(ctx, l, counted(page, figures.Seen), log)
 }
 
 // address is where a reader finds the page.

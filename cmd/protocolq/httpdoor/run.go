@@ -38,14 +38,14 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 		return err
 	}
 	defer nc.Close()
-	health := func() ops.Health { return healthOf(nc.IsConnected(), ctx.Err() != nil) }
+	health := func() ops.Health { return ops.OfAsker(nc.IsConnected(), ctx.Err() != nil) }
 	w, err := newWorkers(nc, cfg.Prefix, askers)
 	cli.Must(err) // load has checked prefix and names
 	memory, err := newStore(nc, cfg.JetStreamAPI(), names)
 	cli.Must(err) // of a connection that is there
-	shown := newFigures()
+	shown := ops.NewDoor()
 	d, err := newDoor(options{Askers: askers, Fleet: w, Memory: memory,
-		Probes: ops.New(ops.Options{Health: health}).Handler(), Seen: shown.seen, Logger: log})
+		Probes: ops.New(ops.Options{Health: health}).Handler(), Seen: shown.Seen, Logger: log})
 	cli.Must(err)
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -61,7 +61,7 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 }
 
 // readers are those of the askers' replies, and of the answers that go to webhooks.
-func readers(cfg *settings.Config, askers []Asker, memory *store, shown *figures, log *slog.Logger) (all []*reader) {
+func readers(cfg *settings.Config, askers []Asker, memory *store, shown *ops.Door, log *slog.Logger) (all []*reader) {
 	client := newWebhookClient()
 	for _, a := range askers {
 		keep := &replies{asker: a.Name, memory: memory, log: log}
@@ -72,7 +72,7 @@ func readers(cfg *settings.Config, askers []Asker, memory *store, shown *figures
 			continue
 		}
 		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: cfg.SecretFile(a.Webhook.SecretFile).Now,
-			memory: memory, client: client, seen: shown.delivered, log: log}
+			memory: memory, client: client, seen: shown.Delivered, log: log}
 		all = append(all, &reader{js: memory.js, stream: memory.names.StreamHTTP(a.Name),
 			consumer: messages.ConsumerWebhook, asker: a.Name,
 			atOnce: webhooksAtOnce, take: send.take, log: log})
@@ -86,14 +86,4 @@ func certificateOf(cfg *settings.Config) *certificate {
 		return nil
 	}
 	return &certificate{cert: cfg.PublicFile(cfg.APICertFile), key: cfg.SecretFile(cfg.APIKeyFile)}
-}
-
-// healthOf is the health of a door: it has to reach NATS. Workers that are away are so for every
-// door.
-func healthOf(connected, draining bool) ops.Health {
-	p := ops.Part{Name: "nats", State: ops.OK}
-	if !connected {
-		p = ops.Part{Name: "nats", State: ops.Down, Detail: "not connected"}
-	}
-	return ops.Health{Started: true, Draining: draining, Parts: []ops.Part{p}}
 }

@@ -1,4 +1,4 @@
-// Package probes is what a worker or a recorder shows of itself beside its work: probes and
+// Package probes is what a process of the fleet shows of itself beside its work: probes and
 // figures, over HTTP where the setting http-listen says so, and to systemd where it was started by
 // it.
 package probes
