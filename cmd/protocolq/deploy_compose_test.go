@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -135,7 +136,17 @@ func TestComposeIsOfOnePiece(t *testing.T) {
 	}
 }
 
-var placeholder = regexp.MustCompile(`\$\{([A-Z]+):[?-]([^}]*)\}`)
+var placeholder = regexp.MustCompile(`\$\{([A-Z_]+):[?-]([^}]*)\}`)
+
+// filled has its defaults in the place of variables, and the practice partner.
+func filled(text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
+		if m := placeholder.FindStringSubmatch(p); m[1] != "PARTNER" {
+			return m[2]
+		}
+		return practicePartner
+	})
+}
 
 // run starts a service with its own command, environment and secrets; only addresses and where
 // files lie are this machine's.
@@ -147,23 +158,20 @@ func (c composed) run(t *testing.T, name string, here map[string]string, more ..
 		if to, ok := here[value]; ok {
 			value = to
 		}
-		env = append(env, variable+"="+placeholder.ReplaceAllString(value, practicePartner))
+		env = append(env, variable+"="+filled(value))
 	}
 	var args []string
 	for _, a := range s.Command {
-		args = append(args, placeholder.ReplaceAllStringFunc(a, func(p string) string {
-			if m := placeholder.FindStringSubmatch(p); m[1] == "ASKER" {
-				return m[2]
-			}
-			return practicePartner
-		}))
+		args = append(args, filled(a))
 	}
 	return launch(t, append(env, more...), args...)
 }
 
 func TestComposeRuns(t *testing.T) {
 	t.Parallel()
-	c, d := compose(t), deploy(t)
+	people := deployedFor
+	people.HTTP = []string{"shop"}
+	c, d := compose(t), deployFor(t, people, "server.conf")
 	for i := range 3 {
 		name := fmt.Sprintf("nats-%d", i+1)
 		args := slices.Clone(c.Services[name].Command)
@@ -184,6 +192,7 @@ func TestComposeRuns(t *testing.T) {
 		"/run/secrets/log-hmac.key": writeSecret(t, strings.Repeat("k", 32)),
 		"/run/secrets/pgpass":       writeSecret(t, pg.pass),
 	}
+	door := c.withDoors(t, here)
 	for secret, file := range c.Secrets {
 		if user, is := strings.CutPrefix(file.File, "./nats/"); is {
 			here["/run/secrets/"+secret] = filepath.Join(d.seeds, user)
@@ -204,24 +213,67 @@ func TestComposeRuns(t *testing.T) {
 	}
 	// One of each is killed, and what it left is done by the other or the next.
 	ask(1)
+	door()
 	workers[0].signal(os.Kill)
 	recorder.signal(os.Kill)
 	ask(2)
 	recorder = c.run(t, "recorder", here)
-	clitest.Eventually(t, 60*time.Second, "both queries in PostgreSQL", func() bool {
+	clitest.Eventually(t, 60*time.Second, "all queries in PostgreSQL", func() bool {
 		p := launch(t, []string{"PGPASSFILE=" + here["/run/secrets/pgpass"]}, "log", "list", "--database", pg.url, "--outcome", "signed", "-o", "jsonl")
-		return p.exit(20*time.Second) == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == 2
+		return p.exit(20*time.Second) == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == 3
 	})
 	workers[1].stop(60 * time.Second)
 	recorder.stop(60 * time.Second)
-	if n := len(s.calls()); n != 2 {
-		t.Errorf("%d calls for two queries", n)
+	if n := len(s.calls()); n != 3 {
+		t.Errorf("%d calls for three queries", n)
 	}
 	if refused := d.violations(); len(refused) > 0 {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
 	}
 	if _, ok := here["/run/secrets/provisioner.nk"]; !ok || d.seed(natsconfig.Provisioner) != here["/run/secrets/provisioner.nk"] {
 		t.Error("provision did not run as the provisioner")
+	}
+}
+
+// withDoors puts what the page and the HTTP door are given to the rest; the function that it returns
+// runs both and asks over HTTP.
+func (c composed) withDoors(t *testing.T, here map[string]string) func() {
+	t.Helper()
+	made := launch(t, nil, "http", "token", "-o", "json")
+	var token struct{ Token, Hash string }
+	if code := made.exit(20 * time.Second); code != cli.ExitOK || json.Unmarshal([]byte(made.out.String()), &token) != nil {
+		t.Fatalf("http token: exit code %d", code)
+	}
+	here["0.0.0.0:8470"], here["0.0.0.0:8481"] = freeAddress(t), freeAddress(t)
+	here["/run/secrets/console-session.key"] = writeSecret(t, strings.Repeat("k", 32))
+	here["/run/secrets/console-users.yaml"] = filepath.Join(t.TempDir(), "users.yaml")
+	here["/run/secrets/askers.yaml"] = writeSecret(t, "askers: [{name: shop, partners: [\""+practicePartner+"\"], tokens: [\""+token.Hash+"\"]}]\n")
+	add := launch(t, nil, "console", "user", "add", "li", "--role", "agent", "--no-password", "--console-users-file", here["/run/secrets/console-users.yaml"])
+	if code := add.exit(20 * time.Second); code != cli.ExitOK {
+		t.Fatalf("console user add: exit code %d, %s", code, add.err.String())
+	}
+	return func() {
+		t.Helper()
+		c.run(t, "console", here)
+		clitest.Eventually(t, 60*time.Second, "the page", func() bool {
+			code, text := page(t, here["0.0.0.0:8470"], "/sign-in")
+			return code == http.StatusOK && strings.Contains(text, "password")
+		})
+		c.run(t, "http", here)
+		clitest.Eventually(t, 60*time.Second, "an answer over HTTP", func() bool {
+			body := strings.NewReader(`{"id": "shop-1", "user_email": "` + person("signed", "shop") + `"}`)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+here["0.0.0.0:8481"]+"/v1/queries", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = http.Header{"Authorization": {"Bearer " + token.Token}, "Content-Type": {"application/json"}}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return false
+			}
+			defer answer.Body.Close()
+			return answer.StatusCode == http.StatusOK
+		})
 	}
 }
 

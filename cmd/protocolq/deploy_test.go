@@ -83,8 +83,15 @@ func (d *deployed) violations() (lines []string) {
 // deploy runs the shipped configuration.
 func deploy(t *testing.T) *deployed {
 	t.Helper()
+	return deployFor(t, deployedFor, "server.conf", "users.conf")
+}
+
+// deployFor runs a configuration for these; the shipped files stand in place of those that it
+// writes.
+func deployFor(t *testing.T, o natsconfig.Options, shipped ...string) *deployed {
+	t.Helper()
 	conf := t.TempDir()
-	all, err := natsconfig.New(deployedFor)
+	all, err := natsconfig.New(o)
 	if err == nil {
 		_, err = all.Write(conf, "a test") // the keys, which are not shipped
 	}
@@ -92,7 +99,7 @@ func deploy(t *testing.T) *deployed {
 		t.Fatal(err)
 	}
 	d := &deployed{seeds: conf}
-	for _, name := range []string{"server.conf", "users.conf"} {
+	for _, name := range shipped {
 		text := readText(t, filepath.Join("..", "..", "deploy", "nats", name))
 		if err := os.WriteFile(filepath.Join(conf, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
