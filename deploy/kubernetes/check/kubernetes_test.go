@@ -4,6 +4,7 @@
 package check_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,13 +40,15 @@ func matter(all objects) objects {
 
 func TestBothWaysGiveTheSame(t *testing.T) {
 	all := rendered(t)
-	for _, with := range []string{"", ", autoscale"} {
+	for _, with := range []string{"", ", autoscale", ", doors"} {
 		if diff := cmp.Diff(matter(all["kustomize"+with]), matter(all["helm"+with])); diff != "" {
 			t.Errorf("-kustomize%[1]s +helm%[1]s\n%s", with, diff)
 		}
 	}
-	if len(all["kustomize"]) != 10 || len(all["kustomize, autoscale"]) != 11 {
-		t.Errorf("%d and %d objects", len(all["kustomize"]), len(all["kustomize, autoscale"]))
+	for way, want := range map[string]int{"kustomize": 10, "kustomize, autoscale": 11, "kustomize, doors": 22} {
+		if len(all[way]) != want {
+			t.Errorf("%s: %d objects, not %d", way, len(all[way]), want)
+		}
 	}
 }
 
@@ -64,6 +67,8 @@ func TestKubernetesKnowsAll(t *testing.T) {
 				as[autoscalingv2.HorizontalPodAutoscaler](t, o)
 			case kind == "ServiceAccount" && version == "v1":
 				as[corev1.ServiceAccount](t, o)
+			case kind == "Service" && version == "v1":
+				as[corev1.Service](t, o)
 			case kind == "ConfigMap" && version == "v1":
 				as[corev1.ConfigMap](t, o)
 			default:
@@ -93,7 +98,11 @@ func TestDeployments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for way, all := range rendered(t) {
-		for _, name := range []string{"protocolq-worker", "protocolq-recorder"} {
+		names := []string{"protocolq-worker", "protocolq-recorder"}
+		if strings.HasSuffix(way, "doors") {
+			names = append(names, "protocolq-console", "protocolq-http")
+		}
+		for _, name := range names {
 			d := as[appsv1.Deployment](t, all["Deployment/"+name])
 			pod := d.Spec.Template
 			level := admission.LevelVersion{Level: admission.LevelRestricted, Version: admission.LatestVersion()}
@@ -121,7 +130,23 @@ func TestDeployments(t *testing.T) {
 			for _, c := range pod.Spec.TopologySpreadConstraints {
 				selects("the spread over "+c.TopologyKey, c.LabelSelector)
 			}
+			if service, is := all["Service/"+name]; is {
+				checkService(t, way+": "+name, as[corev1.Service](t, service), &pod, &network)
+			}
 		}
+	}
+}
+
+// checkService looks whether a door's address leads to it, and the network policy lets callers in.
+func checkService(t *testing.T, of string, s corev1.Service, pod *corev1.PodTemplateSpec, network *networkingv1.NetworkPolicy) {
+	t.Helper()
+	if len(s.Spec.Selector) == 0 || !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+		t.Errorf("%s: its service selects other pods", of)
+	}
+	door := pod.Spec.Containers[0].Ports[1]
+	open := network.Spec.Ingress[1].Ports[0].Port.IntVal
+	if p := s.Spec.Ports[0]; p.TargetPort.String() != door.Name || p.Port != door.ContainerPort || open != door.ContainerPort {
+		t.Errorf("%s: its service leads to %s, its policy lets in at %d, and it is at %s", of, p.TargetPort.String(), open, door.Name)
 	}
 }
 
@@ -163,6 +188,11 @@ func checkPod(t *testing.T, of string, all objects, pod corev1.PodTemplateSpec) 
 		}
 		if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, c.VolumeMounts[0].MountPath+"/") {
 			t.Errorf("%s: %s names %s, which is not mounted", of, variable, value)
+		}
+	}
+	for variable, port := range map[string]int32{"PROTOCOLQ_CONSOLE_LISTEN": 8470, "PROTOCOLQ_API_LISTEN": 8481} {
+		if at, is := given[variable]; is && (at != fmt.Sprintf("0.0.0.0:%d", port) || c.Ports[1].ContainerPort != port) {
+			t.Errorf("%s: its door is at %s, its port %d", of, at, c.Ports[1].ContainerPort)
 		}
 	}
 	if given["PROTOCOLQ_HTTP_LISTEN"] != "0.0.0.0:8080" || c.Ports[0].ContainerPort != 8080 {

@@ -22,18 +22,21 @@ import (
 // objects are what is applied, by kind and name.
 type objects map[string]map[string]any
 
-// rendered is what each way gives, by the way and whether workers scale by themselves.
+// rendered is what each way gives, by the way and what was asked for beyond workers and recorders.
 func rendered(t *testing.T) map[string]objects {
 	t.Helper()
 	return map[string]objects{
 		"kustomize":            kustomized(t, "base"),
 		"helm":                 helmed(t, map[string]any{}),
-		"kustomize, autoscale": kustomized(t, "overlay"),
+		"kustomize, autoscale": kustomized(t, "scaled"),
 		"helm, autoscale":      helmed(t, map[string]any{"autoscaling": map[string]any{"enabled": true}}),
+		"kustomize, doors":     kustomized(t, "doors"),
+		"helm, doors": helmed(t, map[string]any{"console": map[string]any{"enabled": true},
+			"http": map[string]any{"enabled": true}}),
 	}
 }
 
-// kustomized renders a folder, with an overlay of this test beside those that are there.
+// kustomized renders a folder, with overlays of this test beside what is there.
 func kustomized(t *testing.T, folder string) objects {
 	t.Helper()
 	in := filesys.MakeFsInMemory()
@@ -47,8 +50,10 @@ func kustomized(t *testing.T, folder string) objects {
 		}
 		return in.WriteFile(strings.TrimPrefix(filepath.ToSlash(path), "../"), data)
 	})
-	if err == nil {
-		err = in.WriteFile("overlay/kustomization.yaml", []byte("resources: [../base]\ncomponents: [../autoscale]\n"))
+	for overlay, components := range map[string]string{"scaled": "../autoscale", "doors": "../console, ../http"} {
+		if err == nil {
+			err = in.WriteFile(overlay+"/kustomization.yaml", []byte("resources: [../base]\ncomponents: ["+components+"]\n"))
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +92,7 @@ func helmed(t *testing.T, values map[string]any) objects {
 	return parse(t, text.String())
 }
 
-var hashed = regexp.MustCompile(`(protocolq|protocolq-recorder)-[0-9a-z]{10}\b`)
+var hashed = regexp.MustCompile(`(protocolq(?:-recorder|-console|-http)?)-[0-9a-z]{10}\b`)
 
 // parse reads objects. The hashes that Kustomize gives to names of settings are taken away.
 func parse(t *testing.T, text string) objects {
