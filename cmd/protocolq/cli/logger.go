@@ -18,15 +18,19 @@ import (
 // NewLogger builds the logger for w. format is auto, text or json: auto is text on a terminal.
 // Colour needs a terminal and no NO_COLOR.
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
-	if format == "json" || (format != "text" && !IsTerminal(w)) {
-		return slog.New(slog.NewJSONHandler(safeJSON{w}, &slog.HandlerOptions{Level: level}))
+	var h slog.Handler = slog.NewJSONHandler(safeJSON{w}, &slog.HandlerOptions{Level: level})
+	if format == "text" || format != "json" && IsTerminal(w) {
+		h = tint.NewTextHandler(w, &tint.Options{
+			Level:       level,
+			TimeFormat:  "15:04:05.000",
+			NoColor:     !InColour(w),
+			ReplaceAttr: safeText,
+		})
 	}
-	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level:       level,
-		TimeFormat:  "15:04:05.000",
-		NoColor:     !InColour(w),
-		ReplaceAttr: safeText,
-	}))
+	if level > slog.LevelDebug {
+		h = newThrottled(h)
+	}
+	return slog.New(h)
 }
 
 // InColour says whether w is coloured: on a terminal, unless NO_COLOR is set to anything.

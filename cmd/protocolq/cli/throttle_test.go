@@ -1,0 +1,74 @@
+// What comes without end is written twenty times, then every 30 s; nothing else is held back.
+
+package cli_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"protocolq/cmd/protocolq/cli"
+)
+
+func TestRepeatedLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := cli.NewLogger(&out, slog.LevelInfo, "json")
+		written := func(what string) (n int) { return strings.Count(out.String(), `"msg":"`+what+`"`) }
+		for range 1000 { // two a second, by a logger of its own each
+			log.With("connection", "replies").Warn("not there", "err", "away")
+			log.Info("query answered")
+			time.Sleep(500 * time.Millisecond)
+		}
+		// 20 at once and one for each 30 s of 500.
+		if n := written("not there"); n != 20+16 {
+			t.Errorf("%d lines of 1000 are written, want 36", n)
+		}
+		if n := written("query answered"); n != 1000 {
+			t.Errorf("%d of 1000 lines below a warning are written", n)
+		}
+		if !strings.Contains(out.String(), `"connection":"replies","err":"away","left_out":59}`) {
+			t.Errorf("it is not said how many lines were left out:\n%s", out.String()[max(0, out.Len()-300):])
+		}
+		log.Error("other")
+		if written("other") != 1 {
+			t.Error("another line was held back")
+		}
+		out.Reset()
+		time.Sleep(20 * 30 * time.Second)
+		for range 100 {
+			log.Warn("not there")
+		}
+		if n := written("not there"); n != 20 {
+			t.Errorf("%d lines after a rest, want 20", n)
+		}
+	})
+}
+
+// Whoever wants to see everything does.
+func TestRepeatedLinesAtDebug(t *testing.T) {
+	var out bytes.Buffer
+	log := cli.NewLogger(&out, slog.LevelDebug, "text")
+	for range 100 {
+		log.Warn("not there")
+	}
+	if n := strings.Count(out.String(), "not there"); n != 100 {
+		t.Errorf("%d of 100 lines are written", n)
+	}
+}
+
+// Messages that are no constants, by a mistake, take no more room than a thousand that are.
+func TestRepeatedLinesOfManyKinds(t *testing.T) {
+	var out bytes.Buffer
+	log := cli.NewLogger(&out, slog.LevelInfo, "json")
+	for i := range 3000 {
+		log.Warn(fmt.Sprintf("kind %d", i)) //nolint:sloglint // that is the mistake
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1000+20 {
+		t.Errorf("%d lines of 3000 kinds are written, want 1020", n)
+	}
+}
