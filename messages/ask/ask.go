@@ -40,7 +40,8 @@ import (
 )
 
 // ErrMalformed is wrapped by the error of an Ask or Submit that was answered by something that is
-// no answer, as when a stream captures the subject of the workers.
+// no answer, as when a stream captures the subject of the workers, and by that of a [Rejected]
+// which cannot be decoded.
 var ErrMalformed = errors.New("answer not understood")
 
 // Options say how to ask. The zero value of a field is its default.

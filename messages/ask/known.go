@@ -31,6 +31,8 @@ type known struct {
 	state map[identity]state
 	done  []identity // a ring, once it is full
 	next  int        // the oldest in it
+
+	failed map[identity]int // errors of what is not done with
 }
 
 // state is what is known of a message. The zero value: nothing.
@@ -57,14 +59,37 @@ func (k *known) begin(id identity) state {
 	return s
 }
 
-// end keeps that the function is done with a message, or that it is to have it again.
-func (k *known) end(id identity, ok bool) {
+// again keeps that the function is to have a message again, and how many errors that adds to its.
+func (k *known) again(id identity, errors int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !ok {
-		delete(k.state, id)
+	delete(k.state, id)
+	if errors == 0 {
 		return
 	}
+	if k.failed == nil {
+		k.failed = map[identity]int{}
+	}
+	if n, ok := k.failed[id]; ok || len(k.failed) < mostKnown {
+		k.failed[id] = n + errors
+		return
+	}
+	clear(k.failed) // messages that others were done with, or that are gone: what is left is counted anew
+	k.failed[id] = errors
+}
+
+// failures is how many errors a message has cost.
+func (k *known) failures(id identity) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failed[id]
+}
+
+// end keeps that the function is done with a message.
+func (k *known) end(id identity) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.failed, id)
 	k.state[id] = done
 	if len(k.done) < mostKnown {
 		k.done = append(k.done, id)

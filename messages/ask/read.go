@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,11 +28,22 @@ type ReadOptions struct {
 	Name   string       // Options.Submitter: of the asker or listener, whose consumer has its name
 	AtOnce int          // 1: how many messages the function is given at once, and at most are taken out
 	Logger *slog.Logger // of what has to be tried again; discarded when nil
+
+	// Rejected is given what cannot be decoded, at once, and what the function has ended with an
+	// error Tries times. Once it has returned nil the message is terminated, and nobody else has it;
+	// after an error it is given again. Where Rejected is nil such messages stay as long as their
+	// stream keeps them, a week, and come again each minute: as many as the consumer may have given
+	// out (1,000) keep all others from coming, which is logged.
+	Rejected func(context.Context, Rejected) error
+	// Tries is how many errors of the function one message may cost in this process, 25 where 0, which
+	// are some twenty minutes. [After] is no such error.
+	Tries int
 }
 
 // After is what the caller's function returns for a message that it wants to be given again, at the
-// earliest after d, as when its database is away. An unknown is no such message: it stays what it
-// is, and the query must be submitted again.
+// earliest after d, as when its database is away: that is no fault of the message, and does not
+// count towards ReadOptions.Tries. An unknown is no such message: it stays what it is, and the
+// query must be submitted again.
 func After(d time.Duration) error { return after(d) }
 
 type after time.Duration
@@ -48,9 +60,13 @@ type reading[T any] struct {
 	read  func(jetstream.Msg, *jetstream.MsgMetadata) (T, identity, error)
 	each  func(context.Context, T) error
 
+	rejected func(context.Context, Rejected) error
+	tries    int
+
 	js           jetstream.JetStream
 	stream, name string
 	log          *slog.Logger
+	room         room
 }
 
 // forbidden is what the server said last, if it forbids what reading takes: it says so to the
@@ -65,6 +81,9 @@ func (r *reading[T]) run(ctx context.Context, o ReadOptions) error {
 	r.name, r.log, r.stream = cmp.Or(o.Name, r.c.o.Submitter), o.Logger, r.c.names.Stream(r.kind)
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.rejected, r.tries = o.Rejected, o.Tries; r.tries <= 0 {
+		r.tries = usualTries
 	}
 	if err := r.check(); err != nil {
 		return fmt.Errorf("read %s: %w", r.stream, err)
@@ -146,7 +165,9 @@ func (r *reading[T]) consume(ctx context.Context) error {
 		msg, err := next(connected, consumer)
 		switch {
 		case err == nil:
-			r.take(ctx, msg, ackWait)
+			if !r.take(ctx, msg, ackWait) {
+				r.room.look(ctx, consumer, r.log)
+			}
 		case connected.Err() != nil:
 			return nats.ErrDisconnected
 		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
@@ -187,49 +208,64 @@ func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, erro
 		jetstream.FetchHeartbeat(max(min(heartbeat, time.Until(end)/3), time.Millisecond)))
 }
 
-// take deals with one message. What is done with is acknowledged also where ctx has ended.
-func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) {
+// take deals with one message, and reports whether that is done with. What is done with is
+// acknowledged also where ctx has ended.
+func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) (over bool) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		r.log.Error("message without metadata", "stream", r.stream, "err", err) // it was not brought by the stream
-		return
+		return true
 	}
 	wait := jittered(grown(r.c.o.Pause, longestAgain, int(min(meta.NumDelivered, 64))-1))
 	value, id, err := r.read(msg, meta)
-	if err != nil {
-		r.log.Error("message not understood: it is kept; is a later version of this program needed?",
-			"stream", r.stream, "sequence", meta.Sequence.Stream, "wait", wait, "err", err)
-		r.again(msg, wait)
-		return
+	malformed := err != nil
+	if malformed {
+		id = identityOf("sequence", strconv.FormatUint(meta.Sequence.Stream, 10))
 	}
 	switch r.known.begin(id) {
 	case done:
 		r.acknowledge(ctx, msg, ackWait)
-		return
+		return true
 	case busy:
 		r.again(msg, wait)
-		return
+		return false
 	}
-	err = r.call(ctx, msg, value, ackWait/3)
-	r.known.end(id, err == nil)
+	if malformed {
+		err = fmt.Errorf("%w: %w", ErrMalformed, err)
+	} else {
+		err = r.call(ctx, msg, ackWait/3, func(ctx context.Context) error { return r.each(ctx, value) })
+	}
 	if err == nil {
+		r.known.end(id)
 		r.acknowledge(ctx, msg, ackWait)
-		return
+		return true
 	}
 	if wanted, ok := errors.AsType[after](err); ok {
-		wait = max(time.Duration(wanted), 0)
-	} else {
-		r.log.Warn("message not done with", "stream", r.stream, "sequence", meta.Sequence.Stream, "wait", wait, "err",
-			err)
+		r.known.again(id, 0)
+		r.again(msg, max(time.Duration(wanted), 0))
+		return false
 	}
+	log := r.log.With("stream", r.stream, "sequence", meta.Sequence.Stream, "err", err)
+	// The end of ctx is not the message's fault.
+	if malformed || ctx.Err() == nil && r.known.failures(id)+1 >= r.tries {
+		if r.reject(ctx, msg, meta, err, ackWait, log) {
+			r.known.end(id)
+			return true
+		}
+	} else {
+		log.Warn("message not done with", "wait", wait)
+	}
+	r.known.again(id, 1)
 	r.again(msg, wait)
+	return false
 }
 
 // longestAgain is the longest wait before a message is given again.
 const longestAgain = time.Minute
 
-// call gives value to the function, and tells the server meanwhile that the message is in work.
-func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, value T, every time.Duration) error {
+// call runs a function of the caller's, and tells the server meanwhile that the message is in work.
+func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, every time.Duration,
+	function func(context.Context) error) error {
 	over, ended := context.WithCancel(context.WithoutCancel(ctx))
 	var telling sync.WaitGroup
 	telling.Go(func() {
@@ -239,7 +275,7 @@ func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, value T, every
 	})
 	defer telling.Wait()
 	defer ended()
-	return r.each(ctx, value)
+	return function(ctx)
 }
 
 // acknowledge waits until the acknowledgement is stored. One that is lost costs nothing: the

@@ -38,7 +38,9 @@ func Replies(ctx context.Context, nc *nats.Conn, asker string, each func(context
 //
 // A reply is acknowledged once each has returned nil, and until then kept, for a week at most. An
 // error means that the program is not done with it: it is given to each again after a wait that
-// grows from Options.Pause to a minute, or after that of [After]. The replies behind it go on.
+// grows from Options.Pause to a minute, or after that of [After]. The replies behind it go on, as
+// long as there are fewer than 1,000 such replies: give ReadOptions.Rejected, which takes those
+// that cannot be decoded or that each is never done with.
 //
 // No answer, that is no id and run, is given twice by one Client (of the last 100,000), nor by
 // another process once its acknowledgement is stored. A process that ends before that is given the
