@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ import (
 
 func userCommand() *cobra.Command {
 	c := &cobra.Command{Use: "user", Short: "Write the file of who may use the page", Args: cli.NoArgs}
-	c.AddCommand(userAdd(), userRemove(), userList())
+	c.AddCommand(userAdd(), userRemove(), userSignOut(), userList())
 	return c
 }
 
@@ -90,6 +91,11 @@ many times a minute; operator may do all.`,
 			user.Password = access.HashPassword(password)
 		}
 		return changeUsers(path, func(list []access.User) ([]access.User, error) {
+			for _, had := range list {
+				if had.Name == user.Name {
+					user.SessionsFrom = had.SessionsFrom
+				}
+			}
 			return append(without(list, user.Name), user), nil
 		})
 	}
@@ -110,6 +116,28 @@ func userRemove() *cobra.Command {
 				return nil, cli.Usage("there is no user %q", args[0])
 			}
 			return left, nil
+		})
+	}
+	return c
+}
+
+func userSignOut() *cobra.Command {
+	c := &cobra.Command{Use: "sign-out NAME", Short: "End all sessions of a user, in every console", Long: `Ends all sessions of a user: a cookie that was copied is worth nothing any more. Every console that reads the
+file takes it within a second, also one that is started later. The user can sign in again.`, Args: cobra.ExactArgs(1)}
+	path := usersFile(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		path, err := path()
+		if err != nil {
+			return err
+		}
+		return changeUsers(path, func(list []access.User) ([]access.User, error) {
+			for i := range list {
+				if list[i].Name == args[0] {
+					list[i].SessionsFrom = time.Now().UTC().Truncate(time.Second).Add(time.Second)
+					return list, nil
+				}
+			}
+			return nil, cli.Usage("there is no user %q", args[0])
 		})
 	}
 	return c

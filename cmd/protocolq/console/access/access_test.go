@@ -143,6 +143,70 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// A session that was ended is over for who has a copy of its cookie, too.
+func TestEndedSessions(t *testing.T) {
+	begun := time.Unix(1000, 0)
+	li, wang := access.User{Name: "li", Role: access.Agent}, access.User{Name: "wang", Role: access.Agent}
+	users := open(t, file(t, li, wang))
+	sealer, _ := access.NewSealer(nil)
+	one, two, others := sealer.Begin(li, begun), sealer.Begin(li, begun), sealer.Begin(wang, begun)
+	want := func(cookie string, at time.Time, want bool) {
+		t.Helper()
+		if _, ok := sealer.Resume(users, cookie, at); ok != want {
+			t.Errorf("a session: %v", ok)
+		}
+	}
+	sealer.End("forged", true, begun)
+	sealer.End(one, false, begun)
+	want(one, begun, false)
+	want(two, begun, true)
+	sealer.End(one, true, begun) // it ends no others any more
+	want(two, begun, true)
+	sealer.End(two, true, begun.Add(time.Second))
+	want(two, begun.Add(time.Second), false)
+	want(sealer.Begin(li, begun), begun.Add(time.Second), false)
+	want(others, begun.Add(time.Second), true)
+	want(sealer.Begin(li, begun.Add(2*time.Second)), begun.Add(2*time.Second), true)
+}
+
+// However often somebody signs out, it takes little memory, and every session that was ended is.
+func TestEndedSessionsAreBounded(t *testing.T) {
+	begun := time.Unix(1000, 0)
+	li := access.User{Name: "li", Role: access.Agent}
+	users := open(t, file(t, li))
+	sealer, _ := access.NewSealer(nil)
+	before := heap()
+	first := sealer.Begin(li, begun)
+	sealer.End(first, false, begun)
+	for range 30_000 {
+		sealer.End(sealer.Begin(li, begun), false, begun)
+	}
+	last := sealer.Begin(li, begun)
+	sealer.End(last, false, begun)
+	for _, cookie := range []string{first, last} {
+		if _, ok := sealer.Resume(users, cookie, begun); ok {
+			t.Error("an ended session goes on")
+		}
+	}
+	if took := heap() - before; took > 8<<20 {
+		t.Errorf("%d KiB", took>>10)
+	}
+	runtime.KeepAlive(sealer)
+}
+
+// What the file says of a user's sessions counts for every console that reads it.
+func TestSessionsFrom(t *testing.T) {
+	li := access.User{Name: "li", Role: access.Agent, SessionsFrom: time.Unix(1000, 0)}
+	sealer, _ := access.NewSealer(nil)
+	users := open(t, file(t, li))
+	for at, want := range map[int64]bool{999_999: false, 1_000_000: true} {
+		begun := time.UnixMilli(at)
+		if _, ok := sealer.Resume(users, sealer.Begin(li, begun), begun); ok != want {
+			t.Errorf("begun at %d: %v", at, ok)
+		}
+	}
+}
+
 // The file is read again when it changes, and one that is broken or gone lets nobody in.
 func TestFileIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

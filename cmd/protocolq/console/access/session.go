@@ -18,13 +18,18 @@ const SessionLife = 12 * time.Hour
 
 // Session is what the cookie says. Role, partners and quota are not in it: they are the file's.
 type Session struct {
+	ID    string `json:"i"`
 	Name  string `json:"n"`
+	From  int64  `json:"f"` // unix milliseconds
 	Until int64  `json:"u"` // unix seconds
 	Print string `json:"p"` // of the user's row: a new password ends the sessions of the old one
 }
 
-// Sealer signs and checks cookies.
-type Sealer struct{ key []byte }
+// Sealer signs and checks cookies, and keeps which sessions were ended before their time.
+type Sealer struct {
+	key   []byte
+	ended ended
+}
 
 // NewSealer takes a key of at least 32 bytes; without one it makes its own, which ends with the
 // process.
@@ -36,7 +41,7 @@ func NewSealer(key []byte) (*Sealer, error) {
 	if len(key) < 32 {
 		return nil, errors.New("the key of sessions is shorter than 32 bytes")
 	}
-	return &Sealer{key}, nil
+	return &Sealer{key: key}, nil
 }
 
 // Seal makes a cookie's value of v; purpose keeps one kind of cookie from being taken for another.
@@ -75,15 +80,30 @@ const sessionPurpose = "session"
 
 // Begin is the cookie of a new session.
 func (s *Sealer) Begin(u User, now time.Time) string {
-	return s.Seal(sessionPurpose, Session{Name: u.Name, Until: now.Add(SessionLife).Unix(), Print: s.fingerprint(u)})
+	return s.Seal(sessionPurpose, Session{ID: rand.Text(), Name: u.Name, From: now.UnixMilli(),
+		Until: now.Add(SessionLife).Unix(), Print: s.fingerprint(u)})
 }
 
 // Resume gives the user of a session as the file has them now; false when the session has ended.
 func (s *Sealer) Resume(users *Users, cookie string, now time.Time) (User, bool) {
-	var session Session
-	if !s.Open(sessionPurpose, cookie, &session) || now.Unix() >= session.Until {
+	session, ok := s.session(cookie, now)
+	if !ok || s.ended.has(session) {
 		return User{}, false
 	}
 	u, ok := users.Find(session.Name)
-	return u, ok && session.Print == s.fingerprint(u)
+	return u, ok && session.Print == s.fingerprint(u) && session.From >= u.SessionsFrom.UnixMilli()
+}
+
+func (s *Sealer) session(cookie string, now time.Time) (session Session, ok bool) {
+	ok = s.Open(sessionPurpose, cookie, &session) && now.Unix() < session.Until && session.ID != ""
+	return session, ok
+}
+
+// End ends a session, or all that its user has begun until now: a copy of the cookie is worth
+// nothing any more. It counts in this process and for as long as it runs; [User.SessionsFrom]
+// counts in every one.
+func (s *Sealer) End(cookie string, all bool, now time.Time) {
+	if session, ok := s.session(cookie, now); ok && !s.ended.has(session) {
+		s.ended.add(session, all, now)
+	}
 }

@@ -24,6 +24,8 @@ type User struct {
 	Password string   `yaml:"password,omitempty"` // a hash, see HashPassword
 	Partners []string `yaml:"partners,omitempty"` // for whom an agent may ask; none: the workers' default
 	Minute   int      `yaml:"per_minute,omitempty"`
+	// SessionsFrom ends the sessions that were begun before, in every console that reads the file.
+	SessionsFrom time.Time `yaml:"sessions_from,omitempty"`
 }
 
 // DefaultMinute is how many look-ups a minute a user has whose row says nothing.

@@ -91,7 +91,11 @@ func (s *Server) begin(x *Exchange, user access.User, next string) error {
 	return x.Redirect(next)
 }
 
+// signOut ends the session, and with "all" every one of its user.
 func (s *Server) signOut(x *Exchange) error {
+	if c, err := x.R.Cookie(sessionCookie); err == nil && x.Visit.session {
+		s.o.Sealer.End(c.Value, x.R.PostFormValue("all") != "", time.Now())
+	}
 	x.SetCookie(sessionCookie, "", -1*time.Second)
 	return x.Redirect("/sign-in?ended=1")
 }

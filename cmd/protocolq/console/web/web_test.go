@@ -230,6 +230,35 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// A cookie that was copied is worth nothing once its session has ended, nor is any of the user's
+// after "sign out everywhere".
+func TestSignOutEndsCopies(t *testing.T) {
+	users, _ := usersFile(t, rows()...)
+	address, c := open(t, web.Options{Users: users})
+	cookie := func() string {
+		t.Helper()
+		a, _ := do(t, c, "POST", address+"/sign-in", url.Values{"name": {"wang"}, "password": {password}, "next": {"/ask"}})
+		text, _, _ := strings.Cut(a.Header.Get("Set-Cookie"), ";")
+		return text
+	}
+	copied := &http.Client{CheckRedirect: c.CheckRedirect}
+	want := func(cookie string, want int) {
+		t.Helper()
+		if a, _ := do(t, copied, "GET", address+"/ask", nil, "Cookie", cookie); a.StatusCode != want {
+			t.Errorf("%d, want %d", a.StatusCode, want)
+		}
+	}
+	first, second := cookie(), cookie() // in two browsers
+	want(first, http.StatusOK)
+	do(t, copied, "POST", address+"/sign-out", url.Values{}, "Cookie", first)
+	want(first, http.StatusSeeOther)
+	want(second, http.StatusOK)
+	third := cookie()
+	do(t, copied, "POST", address+"/sign-out", url.Values{"all": {"1"}}, "Cookie", third)
+	want(second, http.StatusSeeOther)
+	want(third, http.StatusSeeOther)
+}
+
 // eventually waits for what takes a second, the pace at which the file is looked at.
 func eventually(t *testing.T, true func() bool) {
 	t.Helper()

@@ -14,4 +14,5 @@ var signIn = map[string]Said{
 	"signin.unknown":  {"%s has no access here. An operator can add this name.", "%s 没有访问权限，请联系运维人员添加。"},
 	"signin.ended":    {"You are signed out.", "您已退出登录。"},
 	"signin.out":      {"Sign out", "退出登录"},
+	"signin.all":      {"Sign out everywhere", "退出所有设备"},
 }
