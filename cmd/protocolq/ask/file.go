@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -105,6 +106,11 @@ func (a *asking) askFile(c *cobra.Command, d door) (err error) {
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
 		id = state.Batch()
+		if n := state.Cut(); n > 0 {
+			fmt.Fprintf(c.ErrOrStderr(),
+				"the last %d bytes of %s were never written as a whole: cut off, what stands before counts\n", n,
+				a.file.resume)
+		}
 	}
 	lines.Fill(defaults, id)
 	nc, err := natsconn.Dial(a.cfg, c.Name())

@@ -27,7 +27,8 @@ const maxLines = 10_000_000
 type State struct {
 	batch string
 	file  *os.File
-	lines []known // by number; written by OpenState alone
+	lines []known // by number; it and cut are written by OpenState alone
+	cut   int64
 
 	mu      sync.Mutex // guards waiting
 	waiting *commit
@@ -47,6 +48,8 @@ type commit struct {
 	done bool
 	err  error
 }
+
+var errNoState = errors.New("this is no state of a batch")
 
 // head is the first line.
 type head struct {
@@ -85,30 +88,62 @@ func (s *State) Close() error { return s.file.Close() }
 // Batch is the beginning of the ids of lines that have none.
 func (s *State) Batch() string { return s.batch }
 
-// read takes in what is there. A last line without its end was being written when the process died:
-// nothing had come of it yet.
+// Cut is how many bytes at the end of the file were no whole lines, and were cut off.
+func (s *State) Cut() int64 { return s.cut }
+
+// read takes in what is there. What was being written when the process died is half a line, and
+// after a power cut NULs may stand in its place: nothing had come of it yet, and it is cut off.
 func (s *State) read(door string) error {
 	in, at := bufio.NewReaderSize(s.file, maxLine), int64(0)
 	for number := 1; ; number++ {
 		line, err := in.ReadSlice('\n')
-		switch {
-		case errors.Is(err, io.EOF):
-			if err := s.file.Truncate(at); err != nil || at > 0 {
-				return err
-			}
-			return s.begin(door)
-		case err != nil:
+		switch whole := err == nil; {
+		case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull):
 			return err
-		case number == 1:
+		case number == 1 && whole:
 			err = s.readHead(line, door)
-		default:
+		case number == 1 && errors.Is(err, io.EOF):
+			if err = s.empty(line); err == nil {
+				return s.begin(door)
+			}
+		case whole && bytes.IndexByte(line, 0) < 0:
 			err = s.readRecord(line, at)
+		case number > 1 && (errors.Is(err, io.EOF) || bytes.IndexByte(line, 0) >= 0):
+			return s.end(at)
+		case number == 1:
+			err = errNoState
+		default:
+			err = errors.New("is too long for one of a state")
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
 		at += int64(len(line))
 	}
+}
+
+// headBegins is how every state begins.
+const headBegins = `{"protocolq_batch":`
+
+// empty cuts off a head that was never written as a whole. Any other file is somebody's, and stays.
+func (s *State) empty(line []byte) error {
+	first := bytes.TrimRight(line, "\x00")
+	if n := min(len(first), len(headBegins)); string(first[:n]) != headBegins[:n] || bytes.IndexByte(first, 0) >= 0 {
+		return errNoState
+	}
+	return s.end(0)
+}
+
+// end makes the file end there.
+func (s *State) end(at int64) error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if s.cut = info.Size() - at; s.cut == 0 {
+		return nil
+	}
+	return s.file.Truncate(at)
 }
 
 // begin writes the head of a new state.
@@ -124,7 +159,7 @@ func (s *State) readHead(line []byte, door string) error {
 	var h head
 	switch err := json.Unmarshal(line, &h); {
 	case err != nil || h.V == 0:
-		return errors.New("this is no state of a batch")
+		return errNoState
 	case h.V != 1:
 		return fmt.Errorf("is of version %d; this program reads version 1", h.V)
 	case h.Door != door:

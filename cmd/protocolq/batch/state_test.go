@@ -117,16 +117,90 @@ func TestStateRefuses(t *testing.T) {
 		t.Errorf("another question: %v", err)
 	}
 	for text, word := range map[string]string{
-		"user_email\na@example.com\n": "no state of a batch", `{"protocolq_batch":2}` + "\n": "version 2",
+		"user_email\na@example.com\n": "no state of a batch", "a@example.com": "no state of a batch", strings.Repeat("\x00", 1<<17) + "x": "no state of a batch",
+		`{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n" + strings.Repeat("x", 1<<17): "too long", `{"protocolq_batch":2}` + "\n": "version 2",
 		`{"protocolq_batch":1,"batch":"b","door":"query"}` + "\nx\n": "line 2", `{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n" + `{"line":99999999999}` + "\n": "at most",
 	} {
 		file := filepath.Join(dir, "other")
 		must(t, os.WriteFile(file, []byte(text), 0o600))
 		if _, err := batch.OpenState(file, "query", "b"); err == nil || !strings.Contains(err.Error(), word) {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%.60q: %v", text, err)
 		}
 		if after, err := os.ReadFile(file); err != nil || string(after) != text {
-			t.Errorf("%q is changed to %q", text, after)
+			t.Errorf("%.60q is changed to %.60q", text, after)
 		}
 	}
+}
+
+const headLine = `{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n"
+
+// TestStateAfterAPowerCut: what was being written then is NULs, or half a line of them, however
+// long; what stands before counts, and what comes after is written behind it.
+func TestStateAfterAPowerCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	s := open(t, path)
+	must(t, s.Asking(ofNumber(2)))
+	must(t, s.Close())
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	for name, tail := range map[string]string{
+		"a block": strings.Repeat("\x00", 4096), "many": strings.Repeat("\x00", 1<<17), "with its end": strings.Repeat("\x00", 100) + "\n",
+		"half a line": `{"line":3,"qu` + strings.Repeat("\x00", 100), "lines behind": `{"line":3,"qu` + "\x00" + `"}` + "\n" + `{"line":4,"question":5}` + "\n",
+	} {
+		must(t, os.WriteFile(path, append(whole[:len(whole):len(whole)], tail...), 0o600))
+		s := open(t, path)
+		if s.Cut() != int64(len(tail)) {
+			t.Errorf("%s: %d bytes are cut off", name, s.Cut())
+		}
+		must(t, s.Asking(ofNumber(5)))
+		must(t, s.Close())
+		s = open(t, path)
+		for n, want := range map[int]bool{2: true, 3: false, 4: false, 5: true} {
+			if _, asked, _, err := s.Known(ofNumber(n)); err != nil || asked != want {
+				t.Errorf("%s: line %d was asked: %v, %v", name, n, asked, err)
+			}
+		}
+		if s.Cut() != 0 {
+			t.Errorf("%s: %d bytes are cut off again", name, s.Cut())
+		}
+		must(t, s.Close())
+	}
+	for _, head := range []string{strings.Repeat("\x00", 60), headLine[:30] + strings.Repeat("\x00", 30), headLine[:5], ""} {
+		must(t, os.WriteFile(path, []byte(head), 0o600))
+		s := open(t, path)
+		if s.Cut() != int64(len(head)) || s.Batch() != "new" {
+			t.Errorf("%q: %d bytes are cut off, batch %q", head, s.Cut(), s.Batch())
+		}
+		must(t, s.Close())
+	}
+}
+
+// FuzzState: a file that is refused is not touched; of one that is taken, what stands before stays,
+// and it is taken again as it is.
+func FuzzState(f *testing.F) {
+	for _, text := range []string{"", headLine, headLine + "{}\n", headLine + `{"line":2,"question":7}` + "\n\x00\x00", headLine + `{"line":2,"quest` + "\x00\n",
+		"\x00\x00", headLine + "x\n", headLine[:20], headLine + `{"line":2,"result":{"v":1}}` + "\n\x00" + headLine} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "state")
+		must(t, os.WriteFile(path, data, 0o600))
+		s, err := batch.OpenState(path, "query", "new")
+		after, rerr := os.ReadFile(path)
+		must(t, rerr)
+		if err != nil {
+			if string(after) != string(data) {
+				t.Fatalf("refused (%v), and changed to %q", err, after)
+			}
+			return
+		}
+		must(t, s.Close())
+		if kept := len(data) - int(s.Cut()); kept > 0 && string(after) != string(data[:kept]) {
+			t.Fatalf("%d bytes are cut off, and %q is left", s.Cut(), after)
+		}
+		if s, err = batch.OpenState(path, "query", "other"); err != nil || s.Cut() != 0 {
+			t.Fatalf("not taken again: %v", err)
+		}
+		must(t, s.Close())
+	})
 }
