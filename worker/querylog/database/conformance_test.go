@@ -255,6 +255,11 @@ func TestListsNeedNoSort(t *testing.T) {
 			if err != nil || strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "SCAN asks") && name != "all" || !strings.Contains(plan, "asks") {
 				t.Errorf("%s at %q:\n%s %v", name, cursor, plan, err)
 			}
+			// Where several branches are merged, the rows that are wanted are all that is read of the table.
+			index := map[string]string{"partner": "asks_outcome", "outcome": "asks_outcome", "code": "asks_code", "slow": "asks_slow", "slow, partner": "asks_slow"}[name]
+			if index != "" && (strings.Count(plan, "SEARCH asks USING COVERING INDEX "+index) != strings.Count(plan, "SEARCH asks")-1 || strings.Count(plan, "SEARCH asks USING PRIMARY KEY") != 1) {
+				t.Errorf("%s at %q reads rows that are not wanted:\n%s", name, cursor, plan)
+			}
 		}
 	}
 }
@@ -371,20 +376,26 @@ func TestTwoStartAtOnce(t *testing.T) {
 // What an earlier version has written is read as it was, and written on.
 func TestMigration(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
-		if err := database.WriteFirst(t.Context(), url, anAsk(1)); err != nil {
+		first := anAsk(1)
+		first.AnsweredAt = first.At.Add(2 * time.Second)
+		if err := database.WriteFirst(t.Context(), url, first); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := database.Open(t.Context(), database.Options{URL: url, ReadOnly: true}); !errors.Is(err, database.ErrNotThere) {
 			t.Errorf("read before its recorder has started: %v", err)
 		}
 		db := open(t, url)
+		slow, err := db.List(t.Context(), database.Filter{Slow: time.Second}, database.Cursor{}, 10)
+		if err != nil || tokens(slow.Asks) != "001" {
+			t.Errorf("slow: %+v %v", slow, err)
+		}
 		before, err := db.List(t.Context(), database.Filter{}, database.Cursor{}, 10)
 		if err != nil || tokens(before.Asks) != "001" || before.Asks[0].Field != "" || before.Asks[0].Trace != anAsk(1).Trace {
 			t.Fatalf("%+v %v", before, err)
 		}
 		same, later := anAsk(2), anAsk(3)
 		same.Field, later.Field, later.At = "user_email", "partner", began.AddDate(0, 2, 0)
-		if w := write(t, db, querylog.Batch{Asks: []querylog.Ask{anAsk(1), same, later}}); w.Asks != 2 {
+		if w := write(t, db, querylog.Batch{Asks: []querylog.Ask{first, same, later}}); w.Asks != 2 {
 			t.Errorf("%+v", w)
 		}
 		after, err := open(t, url).List(t.Context(), database.Filter{}, database.Cursor{}, 10)

@@ -62,6 +62,8 @@ type kind interface {
 	lock(ctx context.Context, tx *sql.Tx) error
 	// person is from where, and in which order, asks are read by a look-up id.
 	person() (from, order string)
+	// row finds the row of a key, k_at and k_token.
+	row() string
 	// windows are the spans in which a list of several branches is read.
 	windows(ctx context.Context, db *sql.DB) ([]window, error)
 	// moved reports that another server is the one to write to by now.

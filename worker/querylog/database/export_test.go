@@ -25,7 +25,7 @@ func Integrity(ctx context.Context, db *DB) (result string) {
 
 // Plan is how SQLite goes about the list of a filter.
 func Plan(ctx context.Context, db *DB, f Filter, after Cursor) (plan string) {
-	statement, args := union(f.branches([]string{"2088000000000001", "2088000000000002"}), f.common(after), db.shape(&f, after, 51))
+	statement, args := db.shape(&f, after, 51).statement(f.branches([]string{"2088000000000001", "2088000000000002"}), f.common(after), &where{})
 	result, err := db.read.QueryContext(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
 	if err != nil {
 		return err.Error()

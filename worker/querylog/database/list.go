@@ -122,7 +122,7 @@ func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []w
 		}
 		within := w.narrow(common)
 		for part := range slices.Chunk(branches, maxBranches) {
-			asks, err := db.newest(ctx, part, within, s)
+			asks, err := db.newest(ctx, part, within, w.narrow(&where{}), s)
 			if err != nil {
 				return nil, err
 			}
@@ -165,12 +165,15 @@ func oldestFirst(order string) string { return strings.ReplaceAll(order, " DESC"
 type shape struct {
 	from, order string
 	limit       int
+	merge       string // finds the row of a key that a branch gives; "": branches give rows
 }
 
 func (db *DB) shape(f *Filter, at Cursor, limit int) shape {
-	s := shape{"asks", newestFirst, limit}
+	s := shape{from: "asks", order: newestFirst, limit: limit}
 	if f.person() {
 		s.from, s.order = db.kind.person()
+	} else {
+		s.merge = db.kind.row()
 	}
 	if at.newer {
 		s.order = oldestFirst(s.order)
@@ -178,10 +181,34 @@ func (db *DB) shape(f *Filter, at Cursor, limit int) shape {
 	return s
 }
 
-// newest reads the newest asks of each branch, all branches in one statement.
-func (db *DB) newest(ctx context.Context, branches []where, common *where, s shape) ([]Ask, error) {
-	statement, args := union(branches, common, s)
+// newest reads the newest asks of all branches in one statement. near are the conditions on where
+// their rows are.
+func (db *DB) newest(ctx context.Context, branches []where, common, near *where, s shape) ([]Ask, error) {
+	statement, args := s.statement(branches, common, near)
 	return db.asks(ctx, statement, args...)
+}
+
+func (s shape) statement(branches []where, common, near *where) (statement string, args []any) {
+	if s.merge == "" || len(branches) == 1 {
+		return union(branches, common, s)
+	}
+	return merged(branches, common, near, s)
+}
+
+// merged reads the keys of the newest asks out of the branches' indexes, which have all that it
+// asks for, and the rows of those alone that are wanted: the rows of a rare branch are far apart,
+// each in a page of its own.
+func merged(branches []where, common, near *where, s shape) (statement string, args []any) {
+	var parts []string
+	for _, b := range branches {
+		w := where{parts: append(b.parts, common.parts...), args: append(b.args, common.args...)}
+		parts = append(parts, "SELECT at_ms AS k_at, token AS k_token FROM "+s.from+w.String())
+		args = append(args, w.args...)
+	}
+	order := strings.NewReplacer("at_ms", "k_at", "token", "k_token").Replace(s.order)
+	rows := where{parts: append([]string{s.merge}, near.parts...)}
+	return "SELECT " + askColumns + " FROM (" + strings.Join(parts, " UNION ALL ") + " ORDER BY " + order +
+		" LIMIT ?) AS k, asks" + rows.String(), append(args, s.limit)
 }
 
 func union(branches []where, common *where, s shape) (statement string, args []any) {

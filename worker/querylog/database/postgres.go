@@ -103,6 +103,8 @@ const (
 
 func (*postgresKind) person() (from, order string) { return "asks", newestFirst }
 
+func (*postgresKind) row() string { return "at_ms = k_at AND token = k_token" }
+
 func (k *postgresKind) missing(err error) bool { return sqlState(err) == stateNoTable }
 
 // moved: a server that was made a standby goes on answering, and takes no rows.
