@@ -66,7 +66,7 @@ func TestPagesAreExecuted(t *testing.T) {
 		page, script, title string
 		least               int
 	}{
-		{"README.md", "quickstart.txtar", "## Quick start", 11},
+		{"README.md", "quickstart.txtar", "## Quick start", 9},
 		{"deploy/README.md", "onemachine.txtar", "## From one machine to a cluster", 5},
 		{"messages/README.md", "deadletters.txtar", "## Dead letters", 4},
 	} {

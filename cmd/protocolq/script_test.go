@@ -36,7 +36,8 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second longer under the race detector
+			e.Setenv("GORACE", "atexit_sleep_ms=0")                          // else each command takes a second longer under the race detector
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config")) // the context of its dev is a script's own
 			if err := keepKeys(e.WorkDir); err != nil {
 				return err
 			}
@@ -115,7 +116,8 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir, cmd.Stderr = ts.MkAbs("."), os.Stderr
-	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "GORACE=atexit_sleep_ms=0", "TMPDIR=" + ts.Getenv("TMPDIR")}
+	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME"), "GORACE=atexit_sleep_ms=0",
+		"TMPDIR=" + ts.Getenv("TMPDIR")}
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

@@ -43,6 +43,7 @@ func (a *asking) addTo(c *cobra.Command, replyTo, timeout string) {
 	a.cfg = &settings.Config{}
 	a.set = settings.New(a.cfg, "nats", "nats-creds", "inbox-prefix", "prefix", "console-url")
 	a.set.AddFlags(c.Flags())
+	a.set.FindDev(c)
 	a.addAccount(c.Flags())
 	a.addMessage(c.Flags())
 	c.Flags().StringVar(&a.replyTo, "reply-to", "", replyTo)

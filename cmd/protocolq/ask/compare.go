@@ -85,6 +85,7 @@ Exit codes: 0 nothing differs · 1 something does · 6 a line has no answer · 5
 	}
 	f.set = settings.New(f.cfg, append(slices.Clone(directSettings), "nats", "nats-creds", "inbox-prefix", "prefix")...)
 	f.set.AddFlags(c.Flags())
+	f.set.FindDev(c)
 	c.Flags().StringVar(&f.file.path, "file", "", "the questions, one a line; - for standard input")
 	c.Flags().IntVar(&f.file.window, "window", 4, "how many lines may be on their way at once, 256 at most")
 	c.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the answers to one line")

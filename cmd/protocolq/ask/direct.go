@@ -27,6 +27,7 @@ func addDirect(c *cobra.Command) *direct {
 	d := &direct{cfg: &settings.Config{}}
 	d.set = settings.New(d.cfg, directSettings...)
 	d.set.AddFlags(c.Flags())
+	d.set.FindDev(c)
 	d.addAccount(c.Flags())
 	return d
 }

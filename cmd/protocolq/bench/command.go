@@ -63,6 +63,7 @@ Exit codes: 0 all were answered · 1 some were not, or only unknown · 6 none wa
 		Args: cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	f.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.Load(c.Flags(), f.check); err != nil {

@@ -23,11 +23,18 @@ func Command() *cobra.Command {
 		Use:   "context",
 		Short: "Keep settings under names: add, select, list, show, remove",
 		Long: `Keeps settings under a name, each in a settings file that only this user can read, beside those of
-other programs ($XDG_CONFIG_HOME/protocolq or ~/.config/protocolq). A command takes the context of
---context or PROTOCOLQ_CONTEXT, else the selected one, unless it is given a settings file: then only
-a context that is named counts, and what it says comes after the file. A flag and a variable come
-before both. nats-context names a context of the nats command line, which comes last; config show
-says where each setting comes from.`,
+other programs ($XDG_CONFIG_HOME/protocolq or ~/.config/protocolq). One context counts, the first of:
+
+  --context NAME         '' for none
+  PROTOCOLQ_CONTEXT
+  the selected one       unless a settings file is given
+  a running protocolq dev, which keeps a context named dev while it runs: where no settings file and
+                         no setting is given, by a flag or any PROTOCOLQ_ variable. Only commands
+                         that a person types look for it, and say so; nothing that serves does
+
+Each setting then comes from the first of: its flag, its variable, the settings file, the context,
+the context of the nats command line that nats-context names, its default. config show says from
+where.`,
 		Example: `  protocolq context add shop --nats nats://nats:4222 --nats-creds shop.creds --partner 2088…
   protocolq context select shop
   protocolq query --context test --email signed@example.com`,

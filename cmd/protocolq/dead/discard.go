@@ -91,6 +91,7 @@ func newDeadDiscard() *cobra.Command {
   protocolq dead discard --reason unreadable --until 7d --yes`,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	s.add(c)
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -52,6 +52,7 @@ func newDeadList() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	f.add(c, 100, "how many at most; 0 for all")
 	c.Flags().Uint64Var(&f.after, "after", 0, "only dead letters after this sequence")
 	c.Flags().VarP(&out, "output", "o", "what to print")
@@ -143,6 +144,7 @@ func newDeadShow() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		seqs, err := parseSequences(args)

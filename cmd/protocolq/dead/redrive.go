@@ -37,6 +37,7 @@ Exit codes: 0 all were asked again · 1 some were skipped, and it says why`,
   protocolq dead redrive --all-matching --partner 2088000000000001`,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	s.add(c)
 	c.Flags().BoolVar(&dropDeadline, "drop-deadline", false, "ask again without the deadline if it has passed")
 	out := cli.AddOutput(c)

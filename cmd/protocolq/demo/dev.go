@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,11 +50,12 @@ When everything answers, it prints the addresses; with -o json as one line of JS
 "gateway", "gateway_log", "database" and "console", the page in the browser. Without --data nothing is left behind.
 Its workers reuse connections to this gateway at once, as no proxy stands in between; others do not.
 
-Then, in another terminal:
+While it runs, it keeps a context named dev, by which the other commands find it ('protocolq context
+--help' says when). Then, in another terminal:
 
   protocolq query --email signed@example.com
-  protocolq query --email no-sign-customer@example.com
-  protocolq query --email system-error-2@example.com`,
+  protocolq query --email system-error-2@example.com
+  protocolq log list`,
 		Example: `  protocolq dev
   protocolq dev --data ./data --latency 50ms --fault system-error:0.05`,
 		Args: cobra.NoArgs,
@@ -106,15 +108,40 @@ func runDev(c *cobra.Command, cfg *settings.Config, f *devFlags) error {
 	}
 	urls := h.URLs()
 	urls["console"] = page.address
-	if err := tellURLs(c.OutOrStdout(), *f.out, urls,
-		[]string{"nats", "gateway", "gateway_log", "database", "console"}); err != nil {
-		return err
+	found, unfound := openContext(cfg)
+	err = tellURLs(c.OutOrStdout(), *f.out, urls, []string{"nats", "gateway", "gateway_log", "database", "console"})
+	if err != nil {
+		return errors.Join(err, found.Close())
 	}
-	if *f.out == cli.Text {
-		fmt.Fprint(c.OutOrStdout(), exports(cfg))
+	switch {
+	case *f.out == cli.Text && unfound == nil:
+		fmt.Fprint(c.OutOrStdout(), findsText)
+	case *f.out == cli.Text:
+		fmt.Fprintf(c.OutOrStdout(), "\nThe other commands do not find it by themselves: %v.%s", unfound, exports(cfg))
+	case unfound != nil:
+		o.Logger.Info("not found by other commands", "err", unfound)
 	}
 	<-c.Context().Done()
-	return errors.Join(page.close(), h.Close())
+	return errors.Join(found.Close(), page.close(), h.Close())
+}
+
+const findsText = `
+In another terminal, the other commands find it by themselves, as context dev, where no setting,
+file or context says otherwise.
+`
+
+// openContext writes the context by which the other commands find this dev.
+func openContext(cfg *settings.Config) (*settings.DevContext, error) {
+	keys := filepath.Dir(cfg.LogHMACKeyFile)
+	if err := localstack.WritePracticeKeys(keys); err != nil {
+		return nil, err
+	}
+	return settings.OpenDevContext([][2]string{
+		{"nats", strings.Join(cfg.NATS, ",")}, {"prefix", cfg.Prefix},
+		{"database", cfg.Database}, {"log-hmac-key-file", cfg.LogHMACKeyFile},
+		{"gateway-url", cfg.GatewayURL}, {"unsafe-gateway", "true"},
+		{"partner", cfg.Partner}, {"key-file", filepath.Join(keys, cfg.Partner+".key")},
+	}, time.Now())
 }
 
 // page is the console in this process.

@@ -60,6 +60,7 @@ health probe.`,
 		Args: cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	fs := c.Flags()
 	fs.StringVar(&o.Role, "for", forWorker, "worker or recorder: whose settings and rights these are")
 	fs.StringSliceVar(&o.Monitors, "nats-monitor", nil,

@@ -62,6 +62,7 @@ func recordCommand(c *cobra.Command, name string,
 	cfg := &settings.Config{}
 	set := settings.New(cfg, "nats", "nats-creds", "inbox-prefix", "prefix")
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := set.Load(c.Flags()); err != nil {
 			return err

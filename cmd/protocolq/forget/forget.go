@@ -62,6 +62,7 @@ and those of a recorder on the database.`,
 		Args:    cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	c.Flags().StringVar(&email, "email", "", "the person's login")
 	c.Flags().StringVar(&account, "account", "", "the person's account number")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask whether that is meant; needed where no terminal is")

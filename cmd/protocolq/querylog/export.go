@@ -28,6 +28,7 @@ page, so that a long export does not block writers. A file is complete or not th
 		Args:    cli.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	f.add(c)
 	c.Flags().StringVar(&path, "to", "", "the file to write (default: standard output)")
 	out := cli.AddRows(c, cli.RowsLines)

@@ -40,6 +40,7 @@ the table comes from counters that are kept with every row; filters without a co
 		Args: cli.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	f.add(c)
 	c.Flags().IntVar(&limit, "limit", limit, "how many at most, up to 1000")
 	c.Flags().StringVar(&after, "after", "", "the next page: as the page before it says")

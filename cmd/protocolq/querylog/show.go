@@ -31,6 +31,7 @@ used an id more than once, each run is shown, the newest first.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	c.ValidArgsFunction = completeID(cfg, set)
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -29,6 +29,7 @@ and calls took (percentiles within an eighth). The sums are kept with every row:
 		Args:    cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	f.addSpan(c.Flags())
 	c.Flags().StringVar(&f.partner, "partner", "", "only of this partner, 2088 and 12 digits")
 	out := cli.AddRows(c, cli.RowsText)

@@ -97,31 +97,20 @@ func ContextNames() ([]string, error) {
 	return names, err
 }
 
-// chosenContext is the context that counts for a command line, "" for none. One that is only
-// selected does not count beside a settings file: who names the file has said it all.
-func chosenContext(flags *pflag.FlagSet, file string) (name, from string, err error) {
-	if f := flags.Lookup("context"); f != nil && f.Changed {
-		return f.Value.String(), "--context", nil
-	}
-	if name := os.Getenv("PROTOCOLQ_CONTEXT"); name != "" {
-		return name, "PROTOCOLQ_CONTEXT", nil
-	}
-	if file != "" {
-		return "", "", nil
-	}
-	name, err = SelectedContext()
-	return name, "selected", err
-}
-
 // readChosen reads the context that counts for a command line, nil where none does.
 func (s *Set) readChosen(flags *pflag.FlagSet, file string) (*configFile, []error) {
-	name, from, err := chosenContext(flags, file)
-	if err != nil || name == "" {
-		return nil, onlyError(err)
+	g, err := s.given(flags, file)
+	if err != nil {
+		return nil, []error{err}
 	}
-	read, faults := readNamed(name, s.all)
+	found := choose(g)
+	s.sayDev(g, found)
+	if found.name == "" {
+		return nil, nil
+	}
+	read, faults := readNamed(found.name, s.all)
 	for i, fault := range faults {
-		faults[i] = fmt.Errorf("context %s (%s): %w", cli.Printable(name), from, fault)
+		faults[i] = fmt.Errorf("context %s (%s): %w", cli.Printable(found.name), found.from, fault)
 	}
 	return read, faults
 }
@@ -138,6 +127,9 @@ func readNamed(name string, known []setting) (*configFile, []error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, []error{errors.New("there is none of this name: 'protocolq context list' shows those that are " +
 			"there")}
+	}
+	if err := checkDevRuns(name); err != nil {
+		return nil, []error{err}
 	}
 	read, faults := readConfigFile(path, known)
 	if read != nil {

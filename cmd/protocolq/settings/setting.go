@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
@@ -63,6 +64,9 @@ type Set struct {
 	all   []setting         // every setting there is: a file may hold more than this command wants
 
 	warnings []string // of load, about key files, for the log
+
+	person  *cobra.Command // whose command finds a running dev; nil: it does not
+	saidDev bool           // it has been said
 }
 
 // New takes the settings of c called names, or all of them when names is empty. With "nats" come

@@ -41,6 +41,7 @@ interval; -o json prints the snapshot.`,
 		Args: cobra.NoArgs,
 	}
 	set.AddFlags(c.Flags())
+	set.FindDev(c)
 	c.Flags().BoolVar(&once, "once", false, "print it once, as plain text")
 	c.Flags().DurationVar(&every, "every", every, "how long until it is refreshed, and what rates are of")
 	out := cli.AddOutput(c)

@@ -1,0 +1,93 @@
+// Which context counts: a pure function of what the command line, the environment and the user's
+// folder say.
+
+package settings
+
+import (
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// Where the name of a context can come from.
+const (
+	fromFlag     = "--context"
+	fromVariable = "PROTOCOLQ_CONTEXT"
+	fromSelected = "selected"
+	fromDev      = "a running protocolq dev"
+)
+
+// given is all that decides which context counts.
+type given struct {
+	named    bool      // --context is given; '' is given, too, and means none
+	name     string    // of --context
+	variable string    // PROTOCOLQ_CONTEXT
+	file     bool      // a settings file is given
+	selected string    // by 'protocolq context select'
+	said     bool      // a flag or a variable says something about the system
+	findsDev bool      // this command looks for a running dev
+	dev      *devState // nil: there is no context of a dev of this machine
+}
+
+// chosen is the context that counts, the name "" for none.
+type chosen struct {
+	name, from string
+	left       bool // the context of a dev that runs no more was found, and does not count
+}
+
+// choose takes the first of: the flag, the variable, the selected context, a running dev. What is
+// only selected does not count beside a settings file, as whoever names the file has said it all. A
+// dev counts only where nothing at all says which system is meant, so that no shell that is set up
+// for another one ever talks to it.
+func choose(g given) chosen {
+	switch {
+	case g.named:
+		return chosen{name: g.name, from: fromFlag}
+	case g.variable != "":
+		return chosen{name: g.variable, from: fromVariable}
+	case g.file:
+		return chosen{}
+	case g.selected != "":
+		return chosen{name: g.selected, from: fromSelected}
+	case !g.findsDev || g.said || g.dev == nil:
+		return chosen{}
+	case !g.dev.running:
+		return chosen{left: true}
+	}
+	return chosen{name: devContext, from: fromDev}
+}
+
+// given looks at everything that choose decides by.
+func (s *Set) given(flags *pflag.FlagSet, file string) (given, error) {
+	g := given{variable: os.Getenv(fromVariable), file: file != "", findsDev: s.person != nil, said: s.said(flags)}
+	if f := flags.Lookup("context"); f != nil && f.Changed {
+		g.named, g.name = true, f.Value.String()
+	}
+	if g.named || g.variable != "" || g.file {
+		return g, nil
+	}
+	var err error
+	if g.selected, err = SelectedContext(); err != nil || g.selected != "" || !g.findsDev || g.said {
+		return g, err
+	}
+	if g.dev, err = lookForDev(); g.dev != nil && !g.dev.here {
+		g.dev = nil
+	}
+	return g, err
+}
+
+// aside are the settings that say nothing about which system is meant.
+var aside = []string{"log-level", "log-format", "strict-files"}
+
+// said reports whether a flag of this command, or a variable of any, says something about the
+// system: a shell whose PROTOCOLQ_NATS is set means that system, also for a command that reads the
+// database alone.
+func (s *Set) said(flags *pflag.FlagSet) bool {
+	return slices.ContainsFunc(s.all, func(set setting) bool {
+		if set.parse == nil || slices.Contains(aside, set.name) {
+			return false
+		}
+		return os.Getenv(set.variable()) != "" || s.flags[set.name] != nil && flags.Changed(set.name)
+	})
+}
