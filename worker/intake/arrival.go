@@ -35,18 +35,17 @@ const sameFor = 10 * time.Minute
 // Time is cut into pieces of sameFor, each with tokens of its own. What lies in two of them and is
 // the same is found by near.
 func (s stored) tokensOf(subject, msgID string, body []byte) (token string, near journal.Near) {
-	piece, into := s.at.UnixNano()/int64(sameFor), time.Duration(s.at.UnixNano()%int64(sameFor))
-	of := func(piece int64) journal.Hash { return hashOf(piece, subject, msgID, body) }
-	return journal.TokenOf(of(piece)), journal.Near{Earlier: of(piece - 1), Later: of(piece + 1), Into: into.Truncate(time.Millisecond)}
-}
-
-func hashOf(piece int64, subject, msgID string, body []byte) journal.Hash {
-	sum := sha256.New()
-	var size [8]byte
-	for _, part := range [...]string{strconv.FormatInt(piece, 10), subject, msgID, string(body)} {
-		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		sum.Write(size[:])
-		sum.Write([]byte(part))
+	all := make([]byte, 0, 64+len(subject)+len(msgID)+len(body))
+	of := func(piece int64) journal.Hash {
+		all = all[:0]
+		for _, part := range [...]string{strconv.FormatInt(piece, 10), subject, msgID} {
+			all = append(binary.BigEndian.AppendUint64(all, uint64(len(part))), part...)
+		}
+		all = append(binary.BigEndian.AppendUint64(all, uint64(len(body))), body...)
+		sum := sha256.Sum256(all)
+		return journal.Hash(sum[:16])
 	}
-	return journal.Hash(sum.Sum(nil)[:16])
+	piece, into := s.at.UnixNano()/int64(sameFor), time.Duration(s.at.UnixNano()%int64(sameFor))
+	return journal.TokenOf(of(piece)),
+		journal.Near{Earlier: of(piece - 1), Later: of(piece + 1), Into: into.Truncate(time.Millisecond)}
 }
