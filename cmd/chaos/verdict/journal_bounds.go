@@ -222,6 +222,26 @@ func (m *made) cut() bool {
 	return m.begin != nil && m.book.ByRun[m.begin.Run] == nil
 }
 
+// timedOut is the code of a call that its worker has waited for as long as it waits for one.
+const timedOut = "GATEWAY_TIMEOUT"
+
+// waited says that a call was waited for in vain before another was made: the gateway may have
+// answered, and a busy machine not have read it.
+func (m *made) waited(next *made, call time.Duration) bool {
+	if m.begin == nil || next.begin == nil || m.book != next.book || call == 0 {
+		return false
+	}
+	code, at := next.begin.Before, next.begin.Stored
+	if next.begin.Run != m.begin.Run || next.begin.Attempt != m.begin.Attempt+1 {
+		r := m.book.ByRun[m.begin.Run]
+		if r == nil || r.Verdict != failed || r.Attempt != m.begin.Attempt || r.Stored > next.begin.Stored {
+			return false
+		}
+		code, at = r.Code, r.Stored
+	}
+	return code == timedOut && at-m.begin.Stored >= call.Microseconds()
+}
+
 // recordedBy says that the journal had the gateway's word of the call's run at a moment.
 func (m *made) recordedBy(moment int64) bool {
 	if m.begin == nil {

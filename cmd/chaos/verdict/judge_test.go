@@ -114,6 +114,41 @@ func TestAnAnswerLostOnItsWayMayBeAskedForAgain(t *testing.T) {
 	}
 }
 
+// Who has waited for its whole time asks again, whatever the gateway says of that call; sooner, or
+// for another reason, it may not.
+func TestAnAnswerThatNobodyReadInTimeMayBeAskedForAgain(t *testing.T) {
+	for _, c := range []struct {
+		code  string
+		at    int64
+		again bool // in a run of its own, as the one before had no attempt left
+		want  int
+	}{
+		{timedOut, 3*Second - 10, false, 0}, {timedOut, 3*Second - 11, false, 1}, {"SYSTEM_ERROR", 3 * Second, false, 1},
+		{timedOut, 3*Second - 10, true, 0}, {timedOut, 3*Second - 11, true, 1}, {"SYSTEM_ERROR", 3 * Second, true, 1},
+	} {
+		saw := sound()
+		answer := *saw.at(3, 1)
+		next := []entry{{Kind: aBegin, Key: keyOf(one), Run: "r1", Attempt: 2, Before: c.code, Asked: place{2, 1}}}
+		if c.again {
+			next = []entry{{Kind: anAnswer, Key: keyOf(one), Question: "q" + one, Run: "r1", Verdict: failed, Code: c.code},
+				{Kind: aBegin, Key: keyOf(one), Run: "r1b", Attempt: 1, Asked: place{2, 1}}}
+			answer.Run = "r1b"
+			saw.Events["r1b"] = 1
+			saw.Asks["a"].Replies[0].Run, saw.Asks["b"].Replies[0].Run = "r1b", "r1b"
+			saw.at(2, 1).Door = bySubmit // who awaits is given the failure
+		}
+		saw.Journal[0].Batches[2] = batchAt(3, c.at, "m1", next...)
+		saw.Journal[0].Batches[3] = batchAt(4, 5*Second+9, "m1", answer, entry{Kind: aTold, Entries: []place{{2, 1}, {2, 2}}})
+		saw.Asks["a"].Replies[0].At, saw.Asks["b"].Replies[0].At = 6*Second, 6*Second
+		saw.Calls = append(saw.Calls, simulator.Call{Partner: Partner, Key: one, Started: 4 * Second, Ended: 5 * Second, Conclusive: true, Conn: 1})
+		b := held()
+		b.Pace.Call = 2 * time.Second
+		if v := Judge(saw, b); v.Repeats != c.want || len(v.Broken) != c.want {
+			t.Errorf("%+v: %d repeats, broken: %v, %v", c, v.Repeats, v.Broken, v.Offences)
+		}
+	}
+}
+
 func TestWhatIsForgottenMayBeAskedAgain(t *testing.T) {
 	window := func(seconds int) Bounds {
 		b := held()

@@ -37,6 +37,7 @@ type settlement struct {
 // begun is a begin: the one that a call must have before it.
 type begun struct {
 	Run, Key, Member, Follows string
+	Before                    string // the code of the attempt before
 	Attempt, Deaths           int
 	At                        place
 	Asked                     place
@@ -188,8 +189,9 @@ func (l *Ledger) settle(a *journalled, by settlement) {
 
 func (l *Ledger) begin(e *entry) {
 	open := l.open[e.Key]
-	b := &begun{Run: e.Run, Key: e.Key, Member: e.Member, Follows: e.Follows, At: e.At, Attempt: e.Attempt,
-		Deaths: e.Deaths, Asked: e.Asked, Stored: e.Stored, Remembered: l.memory[e.Key]}
+	b := &begun{Run: e.Run, Key: e.Key, Member: e.Member, Follows: e.Follows, Before: e.Before, At: e.At,
+		Attempt: e.Attempt,
+		Deaths:  e.Deaths, Asked: e.Asked, Stored: e.Stored, Remembered: l.memory[e.Key]}
 	switch {
 	case e.Follows != "":
 		b.Counts = open != nil && open.Run == e.Follows

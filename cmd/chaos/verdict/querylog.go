@@ -121,7 +121,8 @@ func (l *Ledger) accountOf(key string) string {
 }
 
 // attempts counts the calls that the log has of some runs: whole ones, those cut by a death, and
-// those that were answered nothing while the way to the gateway was cut.
+// those that were answered nothing while the way to the gateway was cut, or in their whole time: a
+// busy machine may not have brought them to the gateway.
 func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 	for run := range runs {
 		for _, c := range t.Log.Runs[run] {
@@ -133,7 +134,7 @@ func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 			switch {
 			case c.Cut:
 				cut++
-			case away && c.HTTPStatus == 0:
+			case (away || c.Code == timedOut) && c.HTTPStatus == 0:
 				vain++
 			default:
 				whole++

@@ -56,6 +56,11 @@ func TestEveryGapInTheQueryLogIsSeen(t *testing.T) {
 		})
 	}
 	saw := soundLog()
+	saw.Log.Runs["r1"] = append(saw.Log.Runs["r1"], database.Call{AtMs: 1500, Code: timedOut})
+	if v := Judge(saw, held()); len(v.Broken) != 0 {
+		t.Errorf("an attempt whose time was over before it reached the gateway: %v", v.Broken)
+	}
+	saw = soundLog()
 	saw.Log.Asks = saw.Log.Asks[1:]
 	saw.unjournal("a")
 	if v := Judge(saw, held()); len(v.Broken) != 0 {
