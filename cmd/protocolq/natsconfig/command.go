@@ -44,6 +44,7 @@ Exit codes: 0 written, and the server takes it · 1 not · 2 bad usage`,
 	fs.StringArrayVar(&o.HTTP, "http", nil, "name of an asker that comes by the HTTP door (again for more)")
 	fs.StringArrayVar(&o.Listeners, "listener", nil, "name of a program that only reads events (again for more)")
 	fs.BoolVar(&o.Events, "events", false, "askers read events, too")
+	fs.BoolVar(&o.Backup, "backup", false, "a user BACKUP, for 'nats stream backup' and 'nats stream restore'")
 	fs.StringVar(&o.Prefix, "prefix", messages.DefaultPrefix, "first tokens of every subject, as the workers have it")
 	fs.StringVar(&o.Account, "account", "PROTOCOLQ", "the account of the streams; the others' names begin with it")
 	fs.StringVar(&dir, "out", ".", "folder to write to")
@@ -83,6 +84,9 @@ func run(w io.Writer, o Options, dir string) error {
 // commandLine writes the same files again.
 func (o Options) commandLine() string {
 	line := "protocolq nats-config" + o.consumers()
+	if o.Backup {
+		line += " --backup"
+	}
 	if o.Prefix != messages.DefaultPrefix {
 		line += " --prefix " + o.Prefix
 	}

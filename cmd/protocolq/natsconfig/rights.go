@@ -20,6 +20,7 @@ type Options struct {
 	HTTP      []string // names of askers that come by the HTTP door, whose user asks for all of them
 	Listeners []string // names of programs that only read events
 	Events    bool     // askers read events, too
+	Backup    bool     // there is a user who backs streams up, and restores them
 }
 
 // How long the server keeps the way back of an answer. Who awaits a query waits for an hour at most
@@ -39,7 +40,11 @@ const (
 	Monitor     = "MONITOR"
 	HTTPDoor    = "HTTP_DOOR"
 	Console     = "CONSOLE"
+	Backup      = "BACKUP"
 )
+
+// backupInbox is that of the user who backs up, whose account is the fleet's own.
+const backupInbox = "_INBOX_backup"
 
 // consoleName is by what the page in the browser asks: workers and the query log show it, and no
 // asker has it.
@@ -76,7 +81,7 @@ func (o *Options) Check() error {
 			faults = append(faults, fmt.Errorf("name %q: use letters, digits, - and _, at most %d", name, mostName))
 		case known[lower]:
 			faults = append(faults, fmt.Errorf("name %q is given twice", name))
-		case lower == consoleName || inboxOf(name) == messages.HTTPInbox ||
+		case lower == consoleName || inboxOf(lower) == backupInbox || inboxOf(name) == messages.HTTPInbox ||
 			slices.Contains(messages.OwnInboxes(), inboxOf(name)):
 			faults = append(faults, fmt.Errorf("name %q is the fleet's own", name))
 		}
@@ -111,6 +116,9 @@ func New(o Options) (Config, error) {
 		{Name: t.fleet, JetStream: true, Users: []User{t.provisioner(), t.worker()}},
 		{Name: t.doors, Users: []User{t.replies()}},
 	}}
+	if o.Backup {
+		c.Accounts[0].Users = append(c.Accounts[0].Users, t.backup())
+	}
 	alone := func(users ...User) {
 		for _, u := range users {
 			// An account without JetStream is given the server's own $JS.API.>, which says so in
@@ -157,6 +165,25 @@ func (t *table) provisioner() User {
 		"$JS.API.CONSUMER.INFO.*.*", "$JS.API.CONSUMER.CREATE.>",
 		// Halts of partners are carried over from the stream of an earlier version.
 		"$JS.API.STREAM.MSG.GET." + t.Stream("PARTNERS"), t.Partner("*", "halt"),
+	}
+	return u
+}
+
+// backup is in the account of the streams: a copy is sent to the subject that its request names, by
+// the server, and comes into no other account.
+func (t *table) backup() User {
+	u := User{Name: Backup, Inbox: backupInbox,
+		Says: "nats stream backup and restore: reads every stream as a whole, and makes one that is not there."}
+	var streams []string
+	for _, k := range messages.Kinds() {
+		streams = append(streams, t.Stream(k))
+	}
+	for _, name := range t.o.HTTP {
+		streams = append(streams, t.StreamHTTP(name))
+	}
+	for _, s := range streams {
+		u.Publish = append(u.Publish, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.SNAPSHOT."+s, "$JS.SNAPSHOT.ACK."+s+".*",
+			"$JS.API.STREAM.RESTORE."+s, "$JS.SNAPSHOT.RESTORE."+s+".*")
 	}
 	return u
 }
