@@ -152,19 +152,28 @@ func filled(text string) string {
 // files lie are this machine's.
 func (c composed) run(t *testing.T, name string, here map[string]string, more ...string) *process {
 	t.Helper()
+	var args []string
+	for _, a := range c.Services[name].Command {
+		args = append(args, filled(a))
+	}
+	return launch(t, append(c.environment(name, here), more...), args...)
+}
+
+// command runs another command in a service's place.
+func (c composed) command(t *testing.T, name string, here map[string]string, args ...string) *process {
+	t.Helper()
+	return launch(t, c.environment(name, here), args...)
+}
+
+func (c composed) environment(name string, here map[string]string) (env []string) {
 	s := c.Services[name]
-	var env []string
 	for variable, value := range s.Environment {
 		if to, ok := here[value]; ok {
 			value = to
 		}
 		env = append(env, variable+"="+filled(value))
 	}
-	var args []string
-	for _, a := range s.Command {
-		args = append(args, filled(a))
-	}
-	return launch(t, append(env, more...), args...)
+	return env
 }
 
 func TestComposeRuns(t *testing.T) {
@@ -229,6 +238,9 @@ func TestComposeRuns(t *testing.T) {
 	}
 	if refused := d.violations(); len(refused) > 0 {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
+	}
+	if p := c.command(t, "http", here, "doctor", "--for", "http"); p.exit(60*time.Second) != cli.ExitOK || p.out.String()+p.err.String() != "" {
+		t.Errorf("doctor --for http: %s%s", p.out, p.err)
 	}
 	if _, ok := here["/run/secrets/provisioner.nk"]; !ok || d.seed(natsconfig.Provisioner) != here["/run/secrets/provisioner.nk"] {
 		t.Error("provision did not run as the provisioner")

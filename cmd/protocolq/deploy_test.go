@@ -277,6 +277,7 @@ func (d *deployed) examine(t *testing.T, s *stand, hmac string) {
 	t.Helper()
 	worker := []string{"--nats", d.url, "--nats-reply-creds", d.seed(natsconfig.Replies), "--partner", practicePartner, "--key-file", filepath.Join(s.keys, practicePartner+".key"),
 		"--gateway-url", s.gateway, "--unsafe-gateway", "--log-hmac-key-file", hmac}
+	alerts := writeSecret(t, "generic https://hooks.example.com/protocolq\n")
 	for _, c := range []struct {
 		args []string
 		code int
@@ -284,6 +285,9 @@ func (d *deployed) examine(t *testing.T, s *stand, hmac string) {
 	}{
 		{append([]string{"--nats-creds", d.seed(natsconfig.Worker)}, worker...), cli.ExitOK, nil},
 		{[]string{"--for", "recorder", "--nats", d.url, "--nats-creds", d.seed(natsconfig.Recorder), "--database", "sqlite://" + filepath.Join(t.TempDir(), "log.db")}, cli.ExitOK, nil},
+		{[]string{"--for", "recorder", "--alert-webhook-file", alerts, "--nats", d.url, "--nats-creds", d.seed(natsconfig.Recorder), "--database", "sqlite://" + filepath.Join(t.TempDir(), "log.db")}, cli.ExitOK, nil},
+		{[]string{"--for", "recorder", "--alert-webhook-file", alerts, "--nats", d.url, "--nats-creds", d.seed(natsconfig.Monitor), "--inbox-prefix", messages.MonitorInbox, "--database", "sqlite://" + filepath.Join(t.TempDir(), "log.db")}, cli.ExitOther,
+			[]string{"nats.rights: this user may not publish protocol.alerts, publish $JS.API.DIRECT.GET.PROTOCOL_FLEET.protocol.alerts"}},
 		{[]string{"--for", "recorder", "--nats", d.url, "--nats-creds", d.seed(natsconfig.Worker), "--inbox-prefix", messages.WorkerInbox, "--database", "sqlite://" + filepath.Join(t.TempDir(), "log.db")}, cli.ExitOther,
 			[]string{"nats.rights: this user may not publish $JS.API.CONSUMER.INFO.PROTOCOL_LOG.recorder", "nats.excess: 3 of 19 attacks work: this user may publish protocol.journal.doctor",
 				"publish $JS.API.STREAM.PURGE.PROTOCOL_JOURNAL", "cure: give each part its own user"}},

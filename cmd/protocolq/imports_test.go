@@ -105,7 +105,7 @@ var rooms = map[string][]string{
 	"config":     below,
 	"dead":       below,
 	"demo":       append([]string{"console"}, below...),
-	"doctor":     below,
+	"doctor":     append([]string{"httpdoor"}, below...),
 	"explain":    below,
 	"fleet":      below,
 	"natsconfig": {},

@@ -31,7 +31,7 @@ type Check struct {
 // Report is what doctor says in JSON.
 type Report struct {
 	OK     bool    `json:"ok"`
-	For    string  `json:"for"` // worker or recorder
+	For    string  `json:"for"` // worker, recorder or http
 	Checks []Check `json:"checks"`
 }
 

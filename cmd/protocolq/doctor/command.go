@@ -4,12 +4,17 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"protocolq/cmd/protocolq/cli"
+	"protocolq/cmd/protocolq/httpdoor"
+	"protocolq/cmd/protocolq/localstack"
+	"protocolq/cmd/protocolq/logdb"
+	"protocolq/cmd/protocolq/natsconn"
 	"protocolq/cmd/protocolq/settings"
 	"protocolq/gateway"
 )
@@ -18,6 +23,7 @@ import (
 const (
 	forWorker   = "worker"
 	forRecorder = "recorder"
+	forHTTP     = "http"
 )
 
 // Options are what the checks work with.
@@ -25,7 +31,9 @@ type Options struct {
 	Config   *settings.Config
 	Role     string
 	Partners []gateway.Partner
-	Monitors []string // URLs of the NATS servers' monitoring ports
+	Askers   []httpdoor.Asker // of the HTTP door, where the settings name their file
+	Dev      bool             // 'protocolq dev' is what there is: its workers have what they need
+	Monitors []string         // URLs of the NATS servers' monitoring ports
 	Live     bool
 	Email    string // of the live call
 	account  string
@@ -45,11 +53,12 @@ func Command() *cobra.Command {
 	set := settings.New(o.Config)
 	c := &cobra.Command{
 		Use:   "doctor [--config F]",
-		Short: "Find what is wrong around a worker or a recorder, and say the cure",
-		Long: `Looks at all that a worker, or with --for recorder a recorder, stands on, with the settings that it
-would start with: key files and their modes, NATS (reached, version, streams as declared, foreign
-streams, rights too few and too many, clocks), the query log's database, and the way to the gateway.
-Says nothing and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
+		Short: "Find what is wrong around a worker, a recorder or an HTTP door, and say the cure",
+		Long: `Looks at all that a worker, or with --for recorder a recorder, with --for http an HTTP door, stands on,
+with the settings that it would start with: key files and their modes, NATS (reached, version, streams
+as declared, foreign streams, rights too few and too many, clocks), the query log's database, and the
+way to the gateway. With alert-webhook-file it also looks at what alerts need, with api-askers-file at
+the streams of the HTTP door. Of 'protocolq dev' it looks at what commands need. Says nothing and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
 nothing; --live makes one real call of the gateway for each partner.
 
 --quick asks the process on this machine, by its http-listen, whether it is ready: a container's
@@ -62,7 +71,7 @@ health probe.`,
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
 	fs := c.Flags()
-	fs.StringVar(&o.Role, "for", forWorker, "worker or recorder: whose settings and rights these are")
+	fs.StringVar(&o.Role, "for", forWorker, "worker, recorder or http: whose settings and rights these are")
 	fs.StringSliceVar(&o.Monitors, "nats-monitor", nil,
 		"monitoring ports of the NATS servers, such as http://nats1:8222")
 	fs.BoolVar(&o.Live, "live", false, "make one real call of the gateway for each partner")
@@ -72,8 +81,8 @@ health probe.`,
 	verbose := fs.BoolP("verbose", "v", false, "say also what is well and what could not be looked at")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if o.Role != forWorker && o.Role != forRecorder {
-			return cli.Usage("--for: must be worker or recorder, not %q", o.Role)
+		if !slices.Contains([]string{forWorker, forRecorder, forHTTP}, o.Role) {
+			return cli.Usage("--for: must be worker, recorder or http, not %q", o.Role)
 		}
 		found := load(c, set, o)
 		if *fast {
@@ -101,10 +110,18 @@ func tell(c *cobra.Command, r Report, out cli.Output, verbose bool) error {
 // load reads the settings and the keys that they name. A key that signs what it does not verify, or
 // the reverse, is refused as it is read.
 func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
-	more := []func() error{o.Config.Conflicts, o.Config.CheckGateway,
-		func() (err error) { o.Partners, err = o.Config.LoadPartners(); return err }}
-	if o.Role == forRecorder {
-		more = []func() error{o.Config.NeedDatabase}
+	more := []func() error{o.readAskers}
+	switch o.Role {
+	case forWorker:
+		more = append(more, func() (err error) {
+			if o.Dev = isDev(o.Config); o.Dev {
+				return nil
+			}
+			o.Partners, err = o.Config.LoadPartners()
+			return errors.Join(o.Config.Conflicts(), o.Config.CheckGateway(), err)
+		})
+	case forRecorder:
+		more = append(more, o.Config.NeedDatabase, func() error { _, err := logdb.Targets(o.Config); return err })
 	}
 	err := set.Load(c.Flags(), more...)
 	for _, text := range settings.FaultsIn(err) {
@@ -113,11 +130,39 @@ func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
 	}
 	if len(list) == 0 {
 		list = append(list, well("settings", "no fault"))
-		if o.Role == forWorker {
+		switch {
+		case o.Dev:
+			list = append(list, skipped("keys", "protocolq dev has the practice partners'"))
+		case o.Role == forWorker:
 			list = append(list, well("keys", "each of %d partners' keys signs and verifies", len(o.Partners)))
 		}
 	}
 	return append(list, checkFiles(set.Warnings()))
+}
+
+// readAskers reads those of the HTTP door, which cannot be without them.
+func (o *Options) readAskers() (err error) {
+	switch file := o.Config.APIAskersFile; {
+	case file != "":
+		o.Askers, err = httpdoor.ReadAskers(file)
+	case o.Role == forHTTP:
+		err = &settings.Fault{Setting: "api-askers-file", Err: errors.New("is needed" + settings.HowToSay("api-askers-file"))}
+	}
+	return err
+}
+
+// isDev reports whether the settings say nothing of a partner, as nobody who starts a worker leaves
+// them, and NATS is that of 'protocolq dev' on this machine.
+func isDev(c *settings.Config) bool {
+	if c.Partner != "" || c.KeyFile != "" || len(c.Partners) > 0 || c.AlipayPublicKeyFile != "" || !onlyHere(c.NATS) {
+		return false
+	}
+	nc, err := natsconn.Connect(natsconn.For(c, "doctor", ""))
+	if err != nil {
+		return false
+	}
+	defer nc.Close()
+	return nc.ConnectedServerName() == localstack.ServerName
 }
 
 // checkFiles is about key files that others can read or change.
@@ -137,11 +182,14 @@ func checkFiles(warnings []string) Check {
 // examine looks at all that is outside of this machine's files.
 func examine(ctx context.Context, o *Options) []Check {
 	list := append(checkNATS(ctx, o), checkSync(ctx, o.Monitors))
-	if o.Role == forRecorder || o.Config.Database != "" {
+	if o.Role == forRecorder || o.Role == forWorker && o.Config.Database != "" {
 		list = append(list, checkDatabase(ctx, o)...)
 	}
-	if o.Role == forRecorder {
+	if o.Role != forWorker {
 		return list
+	}
+	if o.Dev {
+		return append(list, skipped("gateway", "protocolq dev has its own practice gateway"))
 	}
 	list = append(list, checkGateway(ctx, o)...)
 	switch {

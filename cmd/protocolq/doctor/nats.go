@@ -68,8 +68,11 @@ func checkNATS(ctx context.Context, o *Options) []Check {
 
 // inbox is the inbox prefix of the process that the settings are for.
 func (o *Options) inbox() string {
-	if o.Role == forRecorder {
+	switch o.Role {
+	case forRecorder:
 		return o.Config.Inbox(messages.RecorderInbox)
+	case forHTTP:
+		return o.Config.Inbox(messages.HTTPInbox)
 	}
 	return messages.WorkerInbox
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/cmd/protocolq/httpdoor"
 	"protocolq/cmd/protocolq/settings"
 	"protocolq/messages"
 	"protocolq/worker/natstest"
@@ -102,7 +103,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 		}
 	}
 	before := d.state()
-	for _, role := range []string{forWorker, forRecorder} {
+	for _, role := range []string{forWorker, forRecorder, forHTTP} {
 		d.o.Role = role
 		if faults := d.found(Fault); len(faults) > 0 {
 			t.Errorf("%s: %v", role, faults)
@@ -150,6 +151,32 @@ func TestStreamsThatAreNotAsDeclared(t *testing.T) {
 	}
 	if len(faults) != 2 {
 		t.Errorf("faults %v", faults)
+	}
+}
+
+// The streams of an HTTP door's askers, and the consumers by which it reads, are looked at where the
+// settings name them.
+func TestStreamsOfTheHTTPDoor(t *testing.T) {
+	d := newDesk(t)
+	d.provision()
+	d.o.Askers = []httpdoor.Asker{{Name: "shop", Partners: []string{"2088000000000001"}}}
+	for _, role := range []string{forWorker, forHTTP} {
+		d.o.Role = role
+		for _, part := range []string{"PROTOCOL_HTTP_shop is missing", "PROTOCOL_HTTP_shop > webhook is missing", "PROTOCOL_REPLIES > shop is missing"} {
+			if faults := d.found(Fault)["nats.streams"]; !strings.Contains(faults, part) {
+				t.Errorf("%s: %q lacks %q", role, faults, part)
+			}
+		}
+	}
+	if _, err := provision.Apply(t.Context(), d.js, provision.Options{Names: d.names, Readers: provision.Readers{HTTP: []string{"shop"}}}); err != nil {
+		t.Fatal(err)
+	}
+	before := d.state()
+	if faults := d.found(Fault); len(faults) > 0 {
+		t.Errorf("%v", faults)
+	}
+	if diff := cmp.Diff(before, d.state()); diff != "" {
+		t.Errorf("doctor has changed the streams (-before +after):\n%s", diff)
 	}
 }
 

@@ -105,13 +105,16 @@ type fleet struct {
 	inbox string // prefix
 }
 
-// needed are the rights of a worker's main user, or of a recorder's.
-func needed(role string, n fleet) []right {
+// needed are the rights of a worker's main user, of a recorder's, or of an HTTP door's.
+func needed(o *Options, n fleet) []right {
 	log := n.Stream(messages.Log)
-	if role == forRecorder {
-		return []right{{ask, n.api + "CONSUMER.INFO." + log + "." + messages.ConsumerRecorder},
+	switch o.Role {
+	case forHTTP:
+		return ofHTTP(o, n)
+	case forRecorder:
+		return append(ofAlerts(o, n), []right{{ask, n.api + "CONSUMER.INFO." + log + "." + messages.ConsumerRecorder},
 			{ask, n.api + "CONSUMER.MSG.NEXT." + log + "." + messages.ConsumerRecorder},
-			{ask, n.api + "STREAM.INFO." + log}, {listen, n.inbox + ".>"}}
+			{ask, n.api + "STREAM.INFO." + log}, {listen, n.inbox + ".>"}}...)
 	}
 	journal, submitted := n.Stream(messages.Journal), n.Stream(messages.Submitted)
 	list := []right{
@@ -132,7 +135,42 @@ func needed(role string, n fleet) []right {
 	return list
 }
 
-// excess are rights that neither a worker's main user nor a recorder's may have.
+// ofAlerts are those that a recorder needs for its alerts: how the workers are, how full streams
+// are, and who says so.
+func ofAlerts(o *Options, n fleet) []right {
+	if o.Config.AlertWebhookFile == "" {
+		return nil
+	}
+	list := []right{{ask, "$SRV.STATS." + messages.ServiceName}, {store, n.Alerts()},
+		{ask, n.api + "DIRECT.GET." + n.Stream(messages.Fleet) + "." + n.Alerts()}}
+	for _, k := range []messages.Kind{messages.Submitted, messages.Replies, messages.Dead} {
+		list = append(list, right{ask, n.api + "STREAM.INFO." + n.Stream(k)})
+	}
+	return list
+}
+
+// ofHTTP are those that an HTTP door needs for its askers. That it may ask is not tried: a worker
+// would have to answer.
+func ofHTTP(o *Options, n fleet) []right {
+	list := []right{{listen, n.inbox + ".>"}}
+	for _, a := range o.Askers {
+		for _, p := range a.Partners {
+			list = append(list, right{store, n.SubmitOf(p, a.Name)})
+		}
+		kept := n.StreamHTTP(a.Name)
+		for _, which := range []string{n.Stream(messages.Replies) + "." + a.Name, kept + "." + messages.ConsumerWebhook} {
+			list = append(list, right{ask, n.api + "CONSUMER.INFO." + which}, right{ask, n.api + "CONSUMER.MSG.NEXT." + which})
+		}
+		for _, what := range []string{messages.HTTPAsked, messages.HTTPAnswer, messages.HTTPBatch,
+			messages.HTTPUndelivered} {
+			list = append(list, right{store, n.HTTP(a.Name, what, "doctor")})
+		}
+		list = append(list, right{ask, n.api + "DIRECT.GET." + kept})
+	}
+	return list
+}
+
+// excess are rights that no worker's main user, no recorder's and no HTTP door's may have.
 func excess(role string, n fleet) []right {
 	journal, submitted := n.Stream(messages.Journal), n.Stream(messages.Submitted)
 	list := []right{
@@ -144,7 +182,7 @@ func excess(role string, n fleet) []right {
 		{store, n.Redrive("0")}, {store, n.Forget()}, {store, n.Intake()}, {store, n.ReplyOf("doctor")},
 		{send, "_INBOX.doctor"}, {send, "_R_.doctor"}, {listen, ">"}, {listen, "_INBOX.>"}, {listen, n.Reply() + ">"},
 	}
-	if role == forRecorder {
+	if role != forWorker {
 		list = append(list, right{store, n.Journal() + "doctor"}, right{ask, n.api + "STREAM.PURGE." + journal},
 			right{listen, n.Followed() + "*"})
 	}
@@ -154,7 +192,7 @@ func excess(role string, n fleet) []right {
 const rightsCure = "give each part its own user, with the rights of deploy/nats/users.conf and no others"
 
 func (b *bench) checkNeeded(ctx context.Context) Check {
-	return checkRights(ctx, b.nc, "nats.rights", needed(b.o.Role, b.names))
+	return checkRights(ctx, b.nc, "nats.rights", needed(b.o, b.names))
 }
 
 func checkRights(ctx context.Context, nc *nats.Conn, name string, rights []right) Check {
@@ -193,7 +231,7 @@ func checkAttacks(ctx context.Context, nc *nats.Conn, name string, attacks []rig
 // checkReplies is the same of the connection that replies.
 func (b *bench) checkReplies(ctx context.Context) []Check {
 	c := b.o.Config
-	if b.o.Role == forRecorder {
+	if b.o.Role != forWorker {
 		return nil
 	}
 	if c.NATSReplyCreds == "" {

@@ -39,6 +39,9 @@ func (b *bench) allowed(ctx context.Context, ask func(context.Context) error) er
 // room the log has and how long an acknowledgement may take is the operator's choice.
 func (b *bench) checkStreams(ctx context.Context) (list []Check) {
 	o := provision.Options{Names: b.names.Names}
+	for _, a := range b.o.Askers {
+		o.Readers.HTTP = append(o.Readers.HTTP, a.Name)
+	}
 	var faults, unseen []string
 	full, away, skew := well("nats.room", "no stream is fuller than 80 %%"), well("nats.replicas",
 		"all copies are there"), skipped("clock.nats", "no stream shows the server's time")

@@ -47,8 +47,8 @@ const (
 	defaultWaiting = 256
 )
 
-// readAskers reads the file.
-func readAskers(path string) ([]Asker, error) {
+// ReadAskers reads the file.
+func ReadAskers(path string) ([]Asker, error) {
 	data, err := cli.ReadBounded(path, maxAskersFile)
 	if err != nil {
 		return nil, fmt.Errorf("askers: %w", err)

@@ -40,7 +40,7 @@ SIGTERM lets nothing new in; requests that wait for an answer may wait on for --
 				return &settings.Fault{Setting: "api-askers-file",
 					Err: errors.New("is needed" + settings.HowToSay("api-askers-file"))}
 			}
-			if askers, err = readAskers(cfg.APIAskersFile); err != nil {
+			if askers, err = ReadAskers(cfg.APIAskersFile); err != nil {
 				return err
 			}
 			return checkSecrets(cfg, askers)

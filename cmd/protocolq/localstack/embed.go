@@ -81,6 +81,9 @@ func SplitListen(address string) (string, int, error) {
 	return host, port, nil
 }
 
+// ServerName is by what the server is known to who connects.
+const ServerName = "protocolq-embedded"
+
 // lockDirectory keeps other servers from the same files, which two would destroy.
 func (e *NATS) lockDirectory() (err error) {
 	if e.lock, err = os.OpenFile(filepath.Join(e.data, "protocolq.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -100,7 +103,7 @@ func (e *NATS) start(host string, port int, logger *slog.Logger) error {
 		return err
 	}
 	ns, err := server.NewServer(&server.Options{
-		ServerName: "protocolq-embedded",
+		ServerName: ServerName,
 		Host:       host,
 		Port:       port,
 		NoSigs:     true, // signals are ours: the workers drain before their server goes
