@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,7 +37,7 @@ type options struct {
 // door answers requests. It holds nothing of a query longer than its request.
 type door struct {
 	o       options
-	callers map[tokenHash]*caller
+	callers atomic.Pointer[map[tokenHash]*caller] // of the askers as they are now; see admit
 	// hurried ends when the door must close and no request may wait on; see hurry.
 	hurried context.Context
 	hurry   context.CancelFunc
@@ -64,17 +65,33 @@ func newDoor(o options) (*door, error) {
 	if o.Seen == nil {
 		o.Seen = func(string, int, time.Duration) {}
 	}
-	d := &door{o: o, callers: map[tokenHash]*caller{}}
+	d := &door{o: o}
+	d.callers.Store(&map[tokenHash]*caller{})
 	d.hurried, d.hurry = context.WithCancel(context.Background())
-	for _, a := range o.Askers {
+	d.admit(o.Askers)
+	return d, nil
+}
+
+// admit makes these the askers: any other's token is nobody's from now on. Those that were there
+// keep what they have used of their shares.
+func (d *door) admit(askers []Asker) {
+	before := map[string]*caller{}
+	for _, c := range *d.callers.Load() {
+		before[c.Name] = c
+	}
+	callers := map[tokenHash]*caller{}
+	for _, a := range askers {
 		c := &caller{Asker: a, queries: rate.NewLimiter(rate.Limit(a.Rate), a.Burst),
 			looks: rate.NewLimiter(rate.Limit(looksPerQuery*a.Rate),
 				looksPerQuery*a.Burst), waiting: make(chan struct{}, a.Waiting)}
+		if had := before[a.Name]; had != nil && had.Rate == a.Rate && had.Burst == a.Burst && had.Waiting == a.Waiting {
+			c.queries, c.looks, c.waiting = had.queries, had.looks, had.waiting
+		}
 		for _, h := range a.hashes {
-			d.callers[h] = c
+			callers[h] = c
 		}
 	}
-	return d, nil
+	d.callers.Store(&callers)
 }
 
 // route is one line of the door's table.
@@ -164,7 +181,7 @@ func (d *door) guarded(rt route, c *caller, r *http.Request) (a answer) {
 // known finds who asks by the token.
 func (d *door) known(r *http.Request) (*caller, answer, bool) {
 	token, ok := bearer(r.Header)
-	c := d.callers[hashOf(token)]
+	c := (*d.callers.Load())[hashOf(token)]
 	if !ok || c == nil {
 		return nil, because(unauthorized,
 			"send Authorization: Bearer and a token that the operators have given you").with("WWW-Authenticate",

@@ -18,7 +18,8 @@ type reader struct {
 	stream   string
 	consumer string
 	asker    string
-	atOnce   int // messages taken and not yet dealt with
+	purpose  string // what tells it from other readers
+	atOnce   int    // messages taken and not yet dealt with
 	take     func(context.Context, jetstream.Msg)
 	log      *slog.Logger
 }

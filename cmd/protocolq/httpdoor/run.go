@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 
 	"protocolq/cmd/protocolq/cli"
@@ -51,9 +52,10 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 	var running sync.WaitGroup
 	defer func() { stop(); running.Wait() }()
 	running.Go(func() { side.Run(beside, probes.Shown{NATS: nc, Names: names, Figures: shown, Health: health}) })
-	for _, r := range readers(cfg, askers, memory, shown, log) {
-		running.Go(func() { r.run(beside) })
-	}
+	client := newWebhookClient()
+	following := &follower{path: cfg.APIAskersFile, askers: askers, door: d, workers: w, log: log,
+		readers: func(askers []Asker) []*reader { return readers(client, askers, memory, shown, log) }}
+	running.Go(func() { following.run(beside) })
 	if ready != nil {
 		ready(listener.Addr())
 	}
@@ -61,21 +63,21 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 }
 
 // readers are those of the askers' replies, and of the answers that go to webhooks.
-func readers(cfg *settings.Config, askers []Asker, memory *store, shown *ops.Door, log *slog.Logger) (all []*reader) {
-	client := newWebhookClient()
+func readers(client *http.Client, askers []Asker, memory *store, shown *ops.Door, log *slog.Logger) (all []*reader) {
 	for _, a := range askers {
 		keep := &replies{asker: a.Name, memory: memory, log: log}
 		all = append(all,
 			&reader{js: memory.js, stream: memory.names.Stream(messages.Replies), consumer: a.Name, asker: a.Name,
-				atOnce: repliesAtOnce, take: keep.take, log: log})
+				purpose: "replies of " + a.Name, atOnce: repliesAtOnce, take: keep.take, log: log})
 		if a.Webhook == nil {
 			continue
 		}
-		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: cfg.SecretFile(a.Webhook.SecretFile).Now,
-			memory: memory, client: client, seen: shown.Delivered, log: log}
+		secrets := (&settings.Config{}).SecretFile(a.Webhook.SecretFile) // of its own, as it keeps what it has read
+		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: secrets.Now, memory: memory, client: client, seen: shown.Delivered, log: log}
 		all = append(all, &reader{js: memory.js, stream: memory.names.StreamHTTP(a.Name),
 			consumer: messages.ConsumerWebhook, asker: a.Name,
-			atOnce: webhooksAtOnce, take: send.take, log: log})
+			purpose: "webhook of " + a.Name + " by " + a.Webhook.SecretFile + " at " + a.Webhook.URL,
+			atOnce:  webhooksAtOnce, take: send.take, log: log})
 	}
 	return all
 }

@@ -35,11 +35,12 @@ type bench struct {
 	stack  *localstack.Stack
 	url    string
 	stop   func() // the door
+	log    io.Writer
 }
 
 func openBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{cfg: &settings.Config{}, askers: askers()}
+	b := &bench{cfg: &settings.Config{}, askers: askers(), log: t.Output()}
 	settings.Practice(b.cfg)
 	var err error
 	if b.stack, err = localstack.Open(t.Context(), localstack.Options{Config: b.cfg}); err != nil {
@@ -79,7 +80,7 @@ func (b *bench) open(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
-		ended <- run(ctx, b.cfg, b.askers, slog.New(slog.NewTextHandler(t.Output(), nil)), func(a net.Addr) { ready <- a })
+		ended <- run(ctx, b.cfg, b.askers, slog.New(slog.NewTextHandler(b.log, nil)), func(a net.Addr) { ready <- a })
 	}()
 	stopped := false
 	b.stop = func() {

@@ -4,6 +4,8 @@ package httpdoor
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -13,36 +15,65 @@ import (
 
 // workers implements [fleet].
 type workers struct {
-	awaiting map[string]*ask.Client // waits for workers to come
-	storing  map[string]*ask.Client // says at once that a stream is not there
+	nc      *nats.Conn
+	prefix  string
+	clients atomic.Pointer[map[string]clients] // of the askers as they are now
 }
+
+// clients are those of one asker.
+type clients struct {
+	awaiting *ask.Client // waits for workers to come
+	storing  *ask.Client // says at once that a stream is not there
+}
+
+// errNoAsker is what becomes of a request whose asker is removed just then.
+var errNoAsker = errors.New("the asker is not served any more")
 
 // newWorkers makes the clients. It asks nothing yet.
 func newWorkers(nc *nats.Conn, prefix string, askers []Asker) (*workers, error) {
-	w := &workers{awaiting: map[string]*ask.Client{}, storing: map[string]*ask.Client{}}
+	w := &workers{nc: nc, prefix: prefix}
+	w.clients.Store(&map[string]clients{})
+	return w, w.serve(askers)
+}
+
+// serve makes clients for these askers, and for no others.
+func (w *workers) serve(askers []Asker) (err error) {
+	before, all := *w.clients.Load(), map[string]clients{}
 	for _, a := range askers {
-		awaiting, err := ask.New(nc, ask.Options{Prefix: prefix, Submitter: a.Name, Trace: traceOf})
-		if err != nil {
-			return nil, err
+		c, there := before[a.Name]
+		if !there {
+			o := ask.Options{Prefix: w.prefix, Submitter: a.Name, Trace: traceOf}
+			if c.awaiting, err = ask.New(w.nc, o); err != nil {
+				return err
+			}
+			o.FailFast = true
+			if c.storing, err = ask.New(w.nc, o); err != nil {
+				return err
+			}
 		}
-		storing, err := ask.New(nc, ask.Options{Prefix: prefix, Submitter: a.Name, FailFast: true, Trace: traceOf})
-		if err != nil {
-			return nil, err
-		}
-		w.awaiting[a.Name], w.storing[a.Name] = awaiting, storing
+		all[a.Name] = c
 	}
-	return w, nil
+	w.clients.Store(&all)
+	return nil
 }
 
 // Ask implements [fleet].
 func (w *workers) Ask(ctx context.Context, asker string, q messages.Query) (messages.Result, error) {
-	return w.awaiting[asker].Ask(ctx, q)
+	c, ok := (*w.clients.Load())[asker]
+	if !ok {
+		return messages.Result{}, errNoAsker
+	}
+	return c.awaiting.Ask(ctx, q)
 }
 
 // Submit implements [fleet].
 func (w *workers) Submit(ctx context.Context, asker string, q messages.Query) error {
+	c, ok := (*w.clients.Load())[asker]
+	if !ok {
+		return errNoAsker
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	_, err := w.storing[asker].Submit(ctx, q)
+	_, err := c.storing.Submit(ctx, q)
 	return err
 }
