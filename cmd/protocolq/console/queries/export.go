@@ -14,6 +14,14 @@ import (
 // exportPage is how long a browser may take over one page of an export.
 const exportPage = 30 * time.Second
 
+// mostExports is how many may run at once, for all readers: each takes one of the four connections
+// to the database for much of its time, and the pages need one, too. exportWait is what the next
+// is told to wait.
+const (
+	mostExports = 3
+	exportWait  = 30 * time.Second
+)
+
 // export writes what log export does: personal fields are masked in the log itself. It leaves an
 // audit row with how many were taken.
 func (s *section) export(x *web.Exchange) error {
@@ -23,6 +31,12 @@ func (s *section) export(x *web.Exchange) error {
 	f, err := parse(values, time.Now())
 	if err != nil || format != "csv" && format != "jsonl" {
 		return &web.Fault{Status: http.StatusBadRequest, Err: err}
+	}
+	select {
+	case s.exports <- struct{}{}:
+		defer func() { <-s.exports }()
+	default:
+		return &web.Fault{Status: http.StatusTooManyRequests, Wait: exportWait}
 	}
 	db, err := s.o.Database(x.R.Context())
 	if err != nil {

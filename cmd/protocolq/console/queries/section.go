@@ -32,14 +32,17 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-type section struct{ o Options }
+type section struct {
+	o       Options
+	exports chan struct{} // one for each that runs
+}
 
 // New makes the section.
 func New(o Options) web.Section {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &section{o}
+	s := &section{o: o, exports: make(chan struct{}, mostExports)}
 	templates, err := fs.Sub(files, "templates")
 	if err != nil {
 		panic(err) // embedded
