@@ -228,7 +228,7 @@ func (d *deployed) submit(t *testing.T) {
 	if code := p.exit(30 * time.Second); code != cli.ExitOK {
 		t.Fatalf("submit: exit code %d", code)
 	}
-	client, err := ask.New(d.connect(t, deployedAsker), ask.Options{Submitter: "refunds"})
+	client, err := ask.New(d.connect(t, deployedAsker), ask.Options{Asker: "refunds"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,10 +48,10 @@ var ErrMalformed = errors.New("answer not understood")
 type Options struct {
 	Prefix   string            // "protocol": the first tokens of every subject, as the workers have it
 	Encoding messages.Encoding // MessagePack: how queries are written, and so answered
-	// Submitter is this asker's name: the last token of the subjects that name a partner, where
-	// permissions separate askers, and that of its durable replies, protocol.reply.<Submitter>. "":
+	// Asker is the name of who asks: the last token of the subjects that name a partner, where
+	// permissions separate askers, and that of its durable replies, protocol.reply.<asker>. "":
 	// submitted queries are replied to where they say.
-	Submitter string
+	Asker string
 	// Inbox is the first tokens of the inboxes, where permissions give this asker its own
 	// ("_INBOX_refunds"). "": the connection's.
 	Inbox string
@@ -109,8 +109,8 @@ func New(nc *nats.Conn, o Options) (*Client, error) {
 			return nil, fmt.Errorf("ask: inbox %q: each part between dots must be of letters, digits, - and _", o.Inbox)
 		}
 	}
-	if o.Submitter != "" && !messages.IsToken(o.Submitter) {
-		return nil, fmt.Errorf("ask: submitter %q: use letters, digits, - and _", o.Submitter)
+	if o.Asker != "" && !messages.IsToken(o.Asker) {
+		return nil, fmt.Errorf("ask: asker %q: use letters, digits, - and _", o.Asker)
 	}
 	o.times()
 	return &Client{nc: nc, names: names, o: o}, nil
@@ -166,7 +166,7 @@ func (c *Client) Ask(ctx context.Context, q messages.Query) (messages.Result, er
 	}
 	subject := c.names.Query()
 	if q.Partner != "" {
-		subject = c.names.QueryBy(q.Partner, c.o.Submitter)
+		subject = c.names.QueryBy(q.Partner, c.o.Asker)
 	}
 	m, err := c.message(ctx, subject, q)
 	if err != nil {

@@ -45,8 +45,8 @@ func TestAskAndBeAnswered(t *testing.T) {
 	}{
 		{"plain", ask.Options{}, question, "protocol.query"},
 		{"of a partner", ask.Options{}, q, "protocol.query." + partner},
-		{"of a partner, by name", ask.Options{Submitter: "till-7"}, q, "protocol.query." + partner + ".till-7"},
-		{"by name, without a partner", ask.Options{Submitter: "till-7"}, question, "protocol.query"},
+		{"of a partner, by name", ask.Options{Asker: "till-7"}, q, "protocol.query." + partner + ".till-7"},
+		{"by name, without a partner", ask.Options{Asker: "till-7"}, question, "protocol.query"},
 		{"own inboxes", ask.Options{Inbox: "_INBOX_booking.till"}, question, "protocol.query"},
 		{"other prefix, JSON", ask.Options{Prefix: "test.a", Encoding: messages.JSON}, q, "test.a.query." + partner},
 	}
@@ -327,7 +327,7 @@ func TestWhatCannotBeAsked(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{}))
-	for _, o := range []ask.Options{{Prefix: "a.*"}, {Encoding: "text/plain"}, {Submitter: "a.b"}} {
+	for _, o := range []ask.Options{{Prefix: "a.*"}, {Encoding: "text/plain"}, {Asker: "a.b"}} {
 		if _, err := ask.New(nc, o); err == nil {
 			t.Errorf("%+v is taken", o)
 		}

@@ -25,7 +25,7 @@ var ErrNoConsumer = errors.New("there is no such consumer")
 
 // ReadOptions say how replies and events are read. The zero value of a field is its default.
 type ReadOptions struct {
-	Name   string       // Options.Submitter: of the asker or listener, whose consumer has its name
+	Name   string       // Options.Asker: of the asker or listener, whose consumer has its name
 	AtOnce int          // 1: how many messages the function is given at once, and at most are taken out
 	Logger *slog.Logger // of what has to be tried again; discarded when nil
 
@@ -78,7 +78,7 @@ func (r *reading[T]) forbidden() error {
 
 // run reads until ctx ends, or it cannot go on.
 func (r *reading[T]) run(ctx context.Context, o ReadOptions) error {
-	r.name, r.log, r.stream = cmp.Or(o.Name, r.c.o.Submitter), o.Logger, r.c.names.Stream(r.kind)
+	r.name, r.log, r.stream = cmp.Or(o.Name, r.c.o.Asker), o.Logger, r.c.names.Stream(r.kind)
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

@@ -33,7 +33,7 @@ func Replies(ctx context.Context, nc *nats.Conn, asker string, each func(context
 
 // Replies gives each durable reply of an asker to each, until ctx ends; then it waits until each
 // has returned and returns nil. The replies are those to queries that were submitted with
-// Options.Submitter, or with a reply_to below protocol.reply.<asker>, also those that came while
+// Options.Asker, or with a reply_to below protocol.reply.<asker>, also those that came while
 // the program was not running.
 //
 // A reply is acknowledged once each has returned nil, and until then kept, for a week at most. An

@@ -128,7 +128,7 @@ func read(t *testing.T, c *ask.Client, o ask.ReadOptions, each func(context.Cont
 	return r
 }
 
-var asRefunds = ask.Options{Submitter: "refunds", Pause: quick.Pause, MaxPause: quick.MaxPause}
+var asRefunds = ask.Options{Asker: "refunds", Pause: quick.Pause, MaxPause: quick.MaxPause}
 
 const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

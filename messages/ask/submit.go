@@ -46,8 +46,8 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 }
 
 // Submit stores q and returns the stream's acknowledgement: from then on it is answered, on
-// q.ReplyTo. With Options.Submitter it needs to name nothing: the reply goes to
-// protocol.reply.<Submitter>, where [Client.Replies] reads it. With a partner, too, it can name
+// q.ReplyTo. With Options.Asker it needs to name nothing: the reply goes to
+// protocol.reply.<asker>, where [Client.Replies] reads it. With a partner, too, it can name
 // nothing else but what is below. Without either nobody is replied to, and a run has its event. The
 // end of ctx is not that of the question: it waits for as long as q.DeadlineMs says. However often
 // it has to be sent, it is one question (but see mostStored): its message id is a new one that
@@ -64,9 +64,9 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	subject := c.names.Submit()
 	switch {
 	case q.Partner != "":
-		subject = c.names.SubmitOf(q.Partner, c.o.Submitter)
-	case q.ReplyTo == "" && c.o.Submitter != "": // the subject does not say whose it is
-		q.ReplyTo = c.names.ReplyOf(c.o.Submitter)
+		subject = c.names.SubmitOf(q.Partner, c.o.Asker)
+	case q.ReplyTo == "" && c.o.Asker != "": // the subject does not say whose it is
+		q.ReplyTo = c.names.ReplyOf(c.o.Asker)
 	}
 	if err := c.checkSubmitted(q, subject); err != nil {
 		return Ack{}, fmt.Errorf("submit: %w", err)

@@ -42,7 +42,7 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 	}
 	q.ID, q.Partner = "", partner
 	o := calm
-	o.Submitter = "booking"
+	o.Asker = "booking"
 	var refusal *messages.Error
 	if got, err := newClient(t, nc, o).Submit(within(t, 10*time.Second), q); !errors.As(err, &refusal) || refusal.Code != messages.ReplyRefused {
 		t.Fatalf("a reply to another: %+v, %v", got, err)
@@ -66,7 +66,7 @@ func TestSubmitUnderAName(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
 	o := calm
-	o.Submitter, o.Trace = "booking", func(context.Context) string { return trace }
+	o.Asker, o.Trace = "booking", func(context.Context) string { return trace }
 	c := newClient(t, nc, o)
 	for i, want := range []struct{ partner, given, subject, replyTo string }{
 		{"", "", "protocol.submit", "protocol.reply.booking"},

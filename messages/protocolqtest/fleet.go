@@ -102,7 +102,7 @@ func (f *Fleet) Connect(options ...nats.Option) *nats.Conn {
 // Client asks as one of Options.Askers; "": as nobody in particular.
 func (f *Fleet) Client(asker string) *ask.Client {
 	f.t.Helper()
-	return must(ask.New(f.Connect(), ask.Options{Submitter: asker}))(f.t)
+	return must(ask.New(f.Connect(), ask.Options{Asker: asker}))(f.t)
 }
 
 // Calls are the calls of the gateway that have ended, the oldest first.

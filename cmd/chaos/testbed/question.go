@@ -37,7 +37,7 @@ func (a *asker) connect(nc *nats.Conn) (err error) {
 		}
 		a.clients = append(a.clients, c)
 	}
-	o.Submitter = "chaos-" + a.name
+	o.Asker = "chaos-" + a.name
 	a.named, err = ask.New(nc, o)
 	return err
 }

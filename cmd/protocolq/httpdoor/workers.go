@@ -42,7 +42,7 @@ func (w *workers) serve(askers []Asker) (err error) {
 	for _, a := range askers {
 		c, there := before[a.Name]
 		if !there {
-			o := ask.Options{Prefix: w.prefix, Submitter: a.Name, Trace: traceOf}
+			o := ask.Options{Prefix: w.prefix, Asker: a.Name, Trace: traceOf}
 			if c.awaiting, err = ask.New(w.nc, o); err != nil {
 				return err
 			}

@@ -57,7 +57,7 @@ func run(ctx context.Context, log *slog.Logger, url, file, asker string, patienc
 		return err
 	}
 	defer nc.Close()
-	client, err := ask.New(nc, ask.Options{Submitter: asker})
+	client, err := ask.New(nc, ask.Options{Asker: asker})
 	if err != nil {
 		return err
 	}
