@@ -24,6 +24,7 @@ import (
 type submit struct {
 	asking
 	deadline time.Duration
+	name     string // of the asker; "": it has none
 }
 
 // stored is what submit prints: the stream's acknowledgement.
@@ -42,18 +43,20 @@ func Submit() *cobra.Command {
 		Use:   "submit (--email E | --account A | --file F) [--reply-to S]",
 		Short: "Store a question, or a file of them; the answers go to a subject",
 		Long: `Stores a question and prints the stream's acknowledgement: from then on it will be answered, even
-if no worker is running now. The answer goes to --reply-to; without it nobody is sent one: a run
-of the gateway has its event, an answer from memory has none.
+if no worker is running now. The answer goes to --reply-to, or to the durable replies of --asker;
+without either nobody is sent one: a run of the gateway has its event, an answer from memory has none.
 Submitted once more, also under the same --id, it is answered once more, from memory if it can be.
 ` + fileHelp + `
 A line that is stored is printed as accepted.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking
+  protocolq submit --email signed@example.com --asker refunds
   protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv`,
 		Args: cli.NoArgs,
 	}
 	s.addTo(c, "subject the answer goes to", "how long to wait for the acknowledgement")
 	c.Flags().DurationVar(&s.deadline, "deadline", 0,
 		"from now, until when an answer is useful (default: the worker's patience)")
+	c.Flags().StringVar(&s.name, "asker", "", "asker in whose name it is asked: the answer goes to protocol.reply.<asker>")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.run(c, s) }
 	return c
 }
@@ -61,6 +64,13 @@ A line that is stored is printed as accepted.`,
 func (s *submit) check(c *cobra.Command) error {
 	if s.deadline < 0 || s.deadline == 0 && c.Flags().Changed("deadline") {
 		return cli.Usage("--timeout and --deadline must be longer than 0")
+	}
+	switch {
+	case !c.Flags().Changed("asker"):
+	case !messages.IsToken(s.name):
+		return cli.Usage("--asker %q: use letters, digits, - and _", s.name)
+	case c.Flags().Changed("reply-to"):
+		return cli.Usage("--asker or --reply-to: the answers to an asker go to %s", s.allNames().ReplyOf(s.name))
 	}
 	return nil
 }
@@ -85,11 +95,11 @@ func (s *submit) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
 	names := s.allNames()
 	subject := names.Submit()
 	if q.Partner != "" {
-		subject = names.SubmitOf(q.Partner, "")
+		subject = names.SubmitOf(q.Partner, s.name)
 	}
 	ctx, stop := s.within(c, nc)
 	defer stop()
-	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, FailFast: true})
+	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, Asker: s.name, FailFast: true})
 	cli.Must(err) // of the settings' own prefix
 	ack, err := client.Submit(ctx, s.until(q))
 	if err != nil {
@@ -106,7 +116,7 @@ func (s *submit) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
 
 // asker stores the lines of a file. A stream that is full or away is waited for.
 func (s *submit) asker(nc *nats.Conn) batch.Asker {
-	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix})
+	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, Asker: s.name})
 	cli.Must(err) // of the settings' own prefix
 	return func(ctx context.Context, q messages.Query) (messages.Result, error) {
 		_, err := client.Submit(ctx, s.until(q))
