@@ -21,9 +21,9 @@ const (
 	offered     = 50
 )
 
-// completeID offers the ids of the newest asks, and of their runs; of faults nothing is said before
-// the command itself runs.
-func completeID(cfg *settings.Config, set *settings.Set) cobra.CompletionFunc {
+// completeID offers the ids of the newest asks, and, where they are meant too, of their runs; of
+// faults nothing is said before the command itself runs.
+func completeID(cfg *settings.Config, set *settings.Set, runs bool) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, begin string) (ids []string, _ cobra.ShellCompDirective) {
 		if len(args) > 0 || set.Load(c.Flags(), cfg.NeedDatabase) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -36,16 +36,20 @@ func completeID(cfg *settings.Config, set *settings.Set) cobra.CompletionFunc {
 		}
 		defer db.Close()
 		page, _ := db.List(ctx, database.Filter{}, database.Cursor{}, offered)
-		return idsOf(page.Asks, begin), cobra.ShellCompDirectiveNoFileComp
+		return idsOf(page.Asks, begin, runs), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// idsOf are the ids of asks and runs that begin so, each once, the newest first. What an asker
+// idsOf are the ids of asks, and of runs, that begin so, each once, the newest first. What an asker
 // wrote is offered only where a shell takes it as one word.
-func idsOf(asks []database.Ask, begin string) (ids []string) {
+func idsOf(asks []database.Ask, begin string, runs bool) (ids []string) {
 	seen := map[string]bool{"": true}
 	for _, a := range asks {
-		for _, id := range []string{a.ID, a.Run} {
+		of := []string{a.ID, a.Run}
+		if !runs {
+			of = of[:1]
+		}
+		for _, id := range of {
 			if !seen[id] && strings.HasPrefix(id, begin) && cli.ShellWord(id) == id {
 				ids = append(ids, id)
 			}

@@ -30,6 +30,7 @@ page, so that a long export does not block writers. A file is complete or not th
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
 	f.add(c)
+	cli.Must(c.RegisterFlagCompletionFunc("id", completeID(cfg, set, false)))
 	c.Flags().StringVar(&path, "to", "", "the file to write (default: standard output)")
 	out := cli.AddRows(c, cli.RowsLines)
 	c.Flags().Lookup("output").Usage = "what to write: jsonl or csv alone"

@@ -42,6 +42,7 @@ the table comes from counters that are kept with every row; filters without a co
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
 	f.add(c)
+	cli.Must(c.RegisterFlagCompletionFunc("id", completeID(cfg, set, false)))
 	c.Flags().IntVar(&limit, "limit", limit, "how many at most, up to 1000")
 	c.Flags().StringVar(&after, "after", "", "the next page: as the page before it says")
 	out := cli.AddRows(c, cli.RowsText)

@@ -32,7 +32,7 @@ used an id more than once, each run is shown, the newest first.`,
 	}
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
-	c.ValidArgsFunction = completeID(cfg, set)
+	c.ValidArgsFunction = completeID(cfg, set, true)
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := set.Load(c.Flags(), cfg.NeedDatabase); err != nil {
