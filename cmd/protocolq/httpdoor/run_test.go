@@ -38,10 +38,13 @@ type bench struct {
 	log    io.Writer
 }
 
-func openBench(t *testing.T) *bench {
+func openBench(t testing.TB, own ...Asker) *bench {
 	t.Helper()
 	b := &bench{cfg: &settings.Config{}, askers: askers(), log: t.Output()}
 	settings.Practice(b.cfg)
+	if own != nil {
+		b.askers = own
+	}
 	var err error
 	if b.stack, err = localstack.Open(t.Context(), localstack.Options{Config: b.cfg}); err != nil {
 		t.Fatal(err)
@@ -54,7 +57,7 @@ func openBench(t *testing.T) *bench {
 }
 
 // provision makes what the door needs.
-func (b *bench) provision(t *testing.T) {
+func (b *bench) provision(t testing.TB) {
 	t.Helper()
 	nc, err := nats.Connect(b.cfg.NATS[0])
 	if err != nil {
@@ -75,7 +78,7 @@ func (b *bench) provision(t *testing.T) {
 }
 
 // open opens the door, until the test ends or stop is called.
-func (b *bench) open(t *testing.T) {
+func (b *bench) open(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
