@@ -7,8 +7,10 @@ package browsertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,11 +39,22 @@ type Browser struct {
 	ctx context.Context
 }
 
-// patience bounds everything that a test does in one tab.
-const patience = 2 * time.Minute
+// patience bounds everything that a test does in one tab: a machine that tests much else at once is
+// slow to start a browser, and to show a page.
+const patience = 5 * time.Minute
 
-// Start starts a Chromium for the time of a test. Where there is none the test is skipped, and
-// fails where CI is set: there it must not go unseen.
+// shared is the Chromium of this program's tests. It stays for as long as a test uses it: to start
+// one costs as much as a test does in it.
+var shared struct {
+	mu      sync.Mutex // guards the rest
+	users   int
+	browser *Browser
+	stop    func()
+}
+
+// Start gives a test the Chromium that it shares with the tests beside it, and starts it for the
+// first of them. Where there is none the test is skipped, and fails where CI is set: there it must
+// not go unseen.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	path, err := program()
@@ -51,22 +64,50 @@ func Start(t testing.TB) *Browser {
 		}
 		t.Skip(err)
 	}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.users == 0 {
+		if shared.browser, shared.stop, err = start(path); err != nil {
+			t.Fatalf("start %s: %v", path, err)
+		}
+	}
+	shared.users++
+	t.Cleanup(func() {
+		shared.mu.Lock()
+		defer shared.mu.Unlock()
+		if shared.users--; shared.users == 0 {
+			shared.stop()
+		}
+	})
+	return shared.browser
+}
+
+// start starts a Chromium with an empty profile.
+func start(path string) (*Browser, func(), error) {
+	profile, err := os.MkdirTemp("", "browsertest")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make its profile: %w", err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.Flag("lang", "en"),
 		chromedp.Flag("font-render-hinting", "none"),
-		chromedp.WSURLReadTimeout(patience), // a machine that tests much else at once is slow to start it
+		chromedp.WSURLReadTimeout(patience),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses to run as root with one
 	}
-	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
+	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocated)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", path, err)
+	stop := func() {
+		cancel()
+		end()
+		_ = os.RemoveAll(profile)
 	}
-	return &Browser{ctx: ctx}
+	if err := chromedp.Do(ctx); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return &Browser{ctx: ctx}, stop, nil
 }

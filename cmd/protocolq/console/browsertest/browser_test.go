@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,6 +45,30 @@ func TestFaultsAreSeen(t *testing.T) {
 				t.Errorf("the harness says %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// With a place for it a picture is taken; without one the page is only checked.
+func TestScreenshot(t *testing.T) {
+	b := browsertest.Start(t)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<!doctype html><title>t</title><link rel=icon href='data:,'><p>fine</p>"))
+	}))
+	defer srv.Close()
+	dir := t.TempDir()
+	tab := b.Tab(t, browsertest.Look{})
+	tab.Visit(srv.URL)
+	t.Setenv("PROTOCOLQ_SCREENSHOTS", "")
+	tab.Screenshot("none")
+	t.Setenv("PROTOCOLQ_SCREENSHOTS", dir)
+	tab.Screenshot("one")
+	png, err := os.ReadFile(filepath.Join(dir, "one.png"))
+	if err != nil || !strings.HasPrefix(string(png), "\x89PNG") {
+		t.Errorf("the picture is %.8q, %v", png, err)
+	}
+	if got, err := filepath.Glob(filepath.Join(dir, "*")); len(got) != 1 || err != nil {
+		t.Errorf("pictures: %q, %v", got, err)
 	}
 }
 

@@ -264,16 +264,16 @@ func (tab *Tab) SignIn(url, name, password string) {
 	tab.Check()
 }
 
-// Screenshot writes a picture of the whole page into the directory that PROTOCOLQ_SCREENSHOTS
-// names; without it, it only looks whether one can be taken.
+// Screenshot checks the page, and writes a picture of the whole of it into the directory that
+// PROTOCOLQ_SCREENSHOTS names. Without one no picture is taken: nobody would look at it.
 func (tab *Tab) Screenshot(name string) {
 	tab.t.Helper()
 	tab.Check()
-	png := get(tab, chromedp.FullScreenshot(100))
 	dir := os.Getenv("PROTOCOLQ_SCREENSHOTS")
 	if dir == "" {
 		return
 	}
+	png := get(tab, chromedp.FullScreenshot(100))
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
 		tab.t.Fatal(err)
 	}
