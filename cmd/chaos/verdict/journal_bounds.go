@@ -225,21 +225,22 @@ func (m *made) cut() bool {
 // timedOut is the code of a call that its worker has waited for as long as it waits for one.
 const timedOut = "GATEWAY_TIMEOUT"
 
-// waited says that a call was waited for in vain before another was made: the gateway may have
-// answered, and a busy machine not have read it.
-func (m *made) waited(next *made, call time.Duration) bool {
-	if m.begin == nil || next.begin == nil || m.book != next.book || call == 0 {
+// waited says that a call was waited for in vain, for as long as its worker waits for one: the
+// gateway may have answered, and a busy machine not have read it. Further attempts may not have
+// reached the gateway, so that what came of the call stands in the begin that follows its own, or
+// in the answer.
+func (m *made) waited(call time.Duration) bool {
+	if m.begin == nil || call == 0 {
 		return false
 	}
-	code, at := next.begin.Before, next.begin.Stored
-	if next.begin.Run != m.begin.Run || next.begin.Attempt != m.begin.Attempt+1 {
-		r := m.book.ByRun[m.begin.Run]
-		if r == nil || r.Verdict != failed || r.Attempt != m.begin.Attempt || r.Stored > next.begin.Stored {
-			return false
-		}
-		code, at = r.Code, r.Stored
+	after := m.book.byKey[m.begin.Key]
+	after = after[slices.Index(after, m.begin)+1:]
+	next := slices.IndexFunc(after, func(b *begun) bool { return b.Counts })
+	if next >= 0 && after[next].Run == m.begin.Run {
+		return after[next].Before == timedOut && after[next].Stored-m.begin.Stored >= call.Microseconds()
 	}
-	return code == timedOut && at-m.begin.Stored >= call.Microseconds()
+	r := m.book.ByRun[m.begin.Run]
+	return r != nil && r.Verdict == failed && r.Code == timedOut && r.Stored-m.begin.Stored >= call.Microseconds()
 }
 
 // recordedBy says that the journal had the gateway's word of the call's run at a moment.

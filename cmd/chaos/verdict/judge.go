@@ -244,7 +244,7 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 		v.Overlapping++
 		v.offence("overlapping", last, c)
 	case b.Failing && !recorded && (!last.Conclusive || t.severed(last)): // the next attempt
-	case last.waited(&c, b.Pace.Call) && !recorded: // the same, on a busy machine
+	case c.begin != nil && last.waited(b.Pace.Call) && !recorded: // the same, on a busy machine
 	case b.Excused && rerun || renewed:
 		v.Reruns++
 	case recorded && c.Conclusive:
