@@ -56,11 +56,15 @@ func TestBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept.restore(t, nc, name)
-		stream, err = js.Stream(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if after := stream.CachedInfo().State; after.Msgs != before.Msgs || after.LastSeq != before.LastSeq || after.Consumers != before.Consumers {
+		var after jetstream.StreamState
+		eventually(t, name+" as it was, with its consumers, which a cluster makes one after the other", func() bool {
+			if stream, err = js.Stream(t.Context(), name); err != nil {
+				return false
+			}
+			after = stream.CachedInfo().State
+			return after.Consumers == before.Consumers
+		})
+		if after.Msgs != before.Msgs || after.LastSeq != before.LastSeq {
 			t.Errorf("%s: %+v before, %+v after", name, before, after)
 		}
 	}
