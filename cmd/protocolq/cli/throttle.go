@@ -18,8 +18,8 @@ const (
 )
 
 // throttled hands on at most saidAtOnce warnings or errors with one message, then one in each
-// saidEvery, and all that is below. Whoever waits in a loop needs no bound of its own for its lines;
-// one that knows better when a line is worth it may have one.
+// saidEvery, and all that is below. Whoever waits in a loop needs no bound of its own for its
+// lines; one that knows better when a line is worth it may have one.
 type throttled struct {
 	slog.Handler
 	kinds *kinds // shared by all that come of one logger
