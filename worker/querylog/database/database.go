@@ -62,7 +62,7 @@ type kind interface {
 	lock(ctx context.Context, tx *sql.Tx) error
 	// person is from where, and in which order, asks are read by a look-up id.
 	person() (from, order string)
-	// row finds the row of a key, k_at and k_token.
+	// row finds the row of a key, k_at and k_token; "": the branches of a list give rows.
 	row() string
 	// windows are the spans in which a list of several branches is read.
 	windows(ctx context.Context, db *sql.DB) ([]window, error)

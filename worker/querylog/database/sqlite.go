@@ -209,8 +209,8 @@ func (sqliteKind) person() (from, order string) {
 	return "days CROSS JOIN asks ON asks.day = days.day", "days.day DESC, at_ms DESC, token DESC"
 }
 
-// row: by the primary key. The plus keeps it from going by the token's index, which is one page more
-// for each row.
+// row: by the primary key. The plus keeps it from going by the token's index, one page more for
+// each row.
 func (sqliteKind) row() string { return "at_ms = k_at AND +token = k_token" }
 
 func (sqliteKind) windows(context.Context, *sql.DB) ([]window, error) { return []window{{}}, nil }
