@@ -30,13 +30,13 @@ type ReadOptions struct {
 	Logger *slog.Logger // of what has to be tried again; discarded when nil
 
 	// Rejected is given what cannot be decoded, at once, and what the function has ended with an
-	// error Tries times. Once it has returned nil the message is terminated, and nobody else has it;
-	// after an error it is given again. Where Rejected is nil such messages stay as long as their
-	// stream keeps them, a week, and come again each minute: as many as the consumer may have given
-	// out (1,000) keep all others from coming, which is logged.
+	// error Tries times. Once it has returned nil the message is terminated, and nobody else has
+	// it; after an error it is given again. Where Rejected is nil such messages stay as long as
+	// their stream keeps them, a week, and come again each minute: as many as the consumer may have
+	// given out (1,000) keep all others from coming, which is logged.
 	Rejected func(context.Context, Rejected) error
-	// Tries is how many errors of the function one message may cost in this process, 25 where 0, which
-	// are some twenty minutes. [After] is no such error.
+	// Tries is how many errors of the function one message may cost in this process, 25 where 0,
+	// which are some twenty minutes. [After] is no such error.
 	Tries int
 }
 

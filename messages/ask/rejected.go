@@ -1,5 +1,5 @@
-// What reading is over with though its function is not: it goes to the caller, and is kept by nobody
-// else.
+// What reading is over with though its function is not: it goes to the caller, and nobody else
+// keeps it.
 
 package ask
 

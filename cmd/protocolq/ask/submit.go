@@ -56,7 +56,8 @@ A line that is stored is printed as accepted.`,
 	s.addTo(c, "subject the answer goes to", "how long to wait for the acknowledgement")
 	c.Flags().DurationVar(&s.deadline, "deadline", 0,
 		"from now, until when an answer is useful (default: the worker's patience)")
-	c.Flags().StringVar(&s.name, "asker", "", "asker in whose name it is asked: the answer goes to protocol.reply.<asker>")
+	c.Flags().StringVar(&s.name, "asker", "",
+		"asker in whose name it is asked: the answer goes to protocol.reply.<asker>")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.run(c, s) }
 	return c
 }

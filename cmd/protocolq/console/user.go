@@ -122,8 +122,13 @@ func userRemove() *cobra.Command {
 }
 
 func userSignOut() *cobra.Command {
-	c := &cobra.Command{Use: "sign-out NAME", Short: "End all sessions of a user, in every console", Long: `Ends all sessions of a user: a cookie that was copied is worth nothing any more. Every console that reads the
-file takes it within a second, also one that is started later. The user can sign in again.`, Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{
+		Use:   "sign-out NAME",
+		Short: "End all sessions of a user, in every console",
+		Long: `Ends all sessions of a user: a cookie that was copied is worth nothing any more. Every console that reads
+the file takes it within a second, also one that is started later. The user can sign in again.`,
+		Args: cobra.ExactArgs(1),
+	}
 	path := usersFile(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		path, err := path()

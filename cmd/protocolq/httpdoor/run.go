@@ -73,7 +73,8 @@ func readers(client *http.Client, askers []Asker, memory *store, shown *ops.Door
 			continue
 		}
 		secrets := (&settings.Config{}).SecretFile(a.Webhook.SecretFile) // of its own, as it keeps what it has read
-		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: secrets.Now, memory: memory, client: client, seen: shown.Delivered, log: log}
+		send := &deliverer{asker: a.Name, url: a.Webhook.URL, secrets: secrets.Now, memory: memory, client: client,
+			seen: shown.Delivered, log: log}
 		all = append(all, &reader{js: memory.js, stream: memory.names.StreamHTTP(a.Name),
 			consumer: messages.ConsumerWebhook, asker: a.Name,
 			purpose: "webhook of " + a.Name + " by " + a.Webhook.SecretFile + " at " + a.Webhook.URL,
