@@ -28,9 +28,12 @@ image: ## the container image protocolq:VERSION, of the program and nothing else
 	chmod 0755 bin/image/protocolq && chmod 0644 bin/image/ca-certificates.crt
 	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
+# The packages that take longest are named first, because they are begun in this order: by their names they would be among the last,
+# and each would run beside an idle core.
+LONGEST := $(addprefix ./,cmd/protocolq worker worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters)
 test: ## vet, then every test under the race detector
 	go vet ./...
-	go test $(RACE) -timeout 10m -p 3 -parallel 6 $(TESTFLAGS) ./...
+	go test $(RACE) -timeout 20m -p 3 -parallel 6 $(TESTFLAGS) $(LONGEST) ./...
 	@$(BROWSER) || echo 'NOTE: no Chromium, so the page was not tried in a browser: install chromium'
 
 # The pictures of every page, in bin/screenshots, to be looked at.
