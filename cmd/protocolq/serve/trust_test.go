@@ -37,7 +37,7 @@ func TestAuthorityOfNATSIsNotTheGateways(t *testing.T) {
 	cfg, fs := &settings.Config{}, pflag.NewFlagSet("test", pflag.ContinueOnError)
 	set := settings.New(cfg)
 	set.AddFlags(fs)
-	err = fs.Parse([]string{"--nats-ca-file", a.File, "--gateway-url", web.URL + "/gateway.do", "--unsafe-gateway", "--call-timeout", "1s"})
+	err = fs.Parse([]string{"--nats-ca-file", a.File, "--gateway-url", web.URL + "/gateway.do", "--unsafe-gateway", "--call-timeout", "30s"})
 	if err == nil {
 		err = set.Load(fs)
 	}
