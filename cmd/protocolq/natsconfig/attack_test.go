@@ -239,7 +239,7 @@ func fire(t *testing.T, nc *nats.Conn, u natsconfig.User) (fired int) {
 			fired++
 		}
 	}
-	if err := nc.FlushTimeout(10 * time.Second); err != nil {
+	if err := nc.FlushTimeout(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return fired

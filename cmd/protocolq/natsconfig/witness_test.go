@@ -34,7 +34,7 @@ type witness struct {
 func newWitness(t *testing.T, s *cluster, c natsconfig.Config) *witness {
 	t.Helper()
 	nc := s.connect(t, 2, userOf(t, c, witnessUser))
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute)) // of servers that were just sent very much
 	if err != nil {
 		t.Fatal(err)
 	}
