@@ -34,7 +34,7 @@ func TestMaxAgeOverTwoWorkers(t *testing.T) {
 			fresh <- told{r, err}
 		}()
 	}
-	within(t, 20*time.Second, "the refresh under way", func() bool { return f.gateway.Stats().InFlight == 1 })
+	within(t, time.Minute, "the refresh under way", func() bool { return f.gateway.Stats().InFlight == 1 })
 	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != first.Run || r.Source != messages.Remembered {
 		t.Errorf("during the refresh: %+v", r) // who waits for it hears of its run
 	}

@@ -87,7 +87,7 @@ func TestPromiseFairShares(t *testing.T) {
 			f := sharing(t, call)
 			rest := part(f.modest("rest", 20), 90)
 			c.do(f, backlog)
-			within(t, 20*time.Second, "the backlog under way", func() bool { return f.calls() > 100 })
+			within(t, time.Minute, "the backlog under way", func() bool { return f.calls() > 100 })
 			busy := part(f.modest("busy", 20), 90)
 			done := f.calls()
 			t.Logf("at rest %v, busy %v, after %d calls", rest, busy, done)

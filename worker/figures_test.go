@@ -17,7 +17,7 @@ func TestFigures(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})
 	w := f.start(func(o *worker.Options) { o.Limits = map[string]gate.Limits{partner: {Rate: 50}} })
 	answers := f.wave(3, 3)
-	within(t, 20*time.Second, "three keys, their calls under way", func() bool { return f.gateway.Stats().InFlight == 3 })
+	within(t, time.Minute, "three keys, their calls under way", func() bool { return f.gateway.Stats().InFlight == 3 })
 	s := w.Stats()
 	if s.Keys != 3 || s.InFlight != 3 || s.Position == 0 || s.LeaseMs <= 0 {
 		t.Errorf("while calls are under way: keys %d, in flight %d, position %d, lease %d ms", s.Keys, s.InFlight, s.Position, s.LeaseMs)

@@ -17,7 +17,7 @@ import (
 func TestCondition(t *testing.T) {
 	f := newFleet(t, simulator.Options{}, func(s *setup) { s.bare = true })
 	m := f.begin()
-	within(t, 10*time.Second, "connected", func() bool { return m.Condition().Connected })
+	within(t, time.Minute, "connected", func() bool { return m.Condition().Connected })
 	if c := m.Condition(); c.Member || m.Stats().Members != 0 {
 		t.Errorf("before there is a journal: %+v", c)
 	}

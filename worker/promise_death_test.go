@@ -69,7 +69,7 @@ func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	one, other := f.start(brief, written(t)), f.start(brief, written(t))
 	const keys = 20
 	answers := f.askAll(many("signed", keys)...)
-	within(t, 20*time.Second, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
+	within(t, time.Minute, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
 	anew := f.remove(messages.Events, messages.Log)
 	for _, r := range answers() {
 		if r.Outcome != messages.Signed {
@@ -96,7 +96,7 @@ func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 	gone := messages.Query{ID: "gone", UserEmail: email("signed", 2), ReplyTo: f.names.ReplyOf("till")}
 	answers := f.askAll(awaited)
 	f.submits(f.names.Submit(), gone)
-	within(t, 20*time.Second, "both calls under way", func() bool { return f.gateway.Stats().InFlight == 2 })
+	within(t, time.Minute, "both calls under way", func() bool { return f.gateway.Stats().InFlight == 2 })
 	f.start(brief, fail)
 	victim.cut()
 	if r := answers()[0]; r.Code != messages.Crashed || r.Outcome != messages.Unknown {
@@ -139,7 +139,7 @@ func TestPromiseAttemptsOverADeath(t *testing.T) {
 	one, other := f.start(brief), f.start(brief)
 	answers := f.askAll(messages.Query{UserEmail: "fault-hang@example.com"})
 	m := owner(t, one, other)
-	within(t, 20*time.Second, "the fourth call", func() bool { s := f.gateway.Stats(); return s.Calls+uint64(s.InFlight) >= 4 && s.InFlight == 1 })
+	within(t, time.Minute, "the fourth call", func() bool { s := f.gateway.Stats(); return s.Calls+uint64(s.InFlight) >= 4 && s.InFlight == 1 })
 	m.cut()
 	if r := answers()[0]; r.Outcome != messages.Unknown || r.Attempts != 5 {
 		t.Errorf("after %d attempts: %s", r.Attempts, refusal(r.Result))

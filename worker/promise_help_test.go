@@ -210,7 +210,7 @@ func (f *fleet) remove(kinds ...messages.Kind) (anew func()) {
 // owner is the worker that has a call under way.
 func owner(t testing.TB, all ...*member) (m *member) {
 	t.Helper()
-	within(t, 20*time.Second, "a call under way", func() bool {
+	within(t, time.Minute, "a call under way", func() bool {
 		for _, m = range all {
 			if m.Stats().InFlight > 0 {
 				return true

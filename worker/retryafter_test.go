@@ -77,7 +77,7 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	for i, part := range []string{"fault-503-date-5s-1", "fault-503-after-11s-1"} { // in its run, and in the cool-down
 		f.submit(messages.Query{ID: "patient", UserEmail: part + "@example.com"})
 		if i == 1 {
-			within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+			within(t, time.Minute, "the query waits", func() bool { return f.waiting() == 1 })
 		}
 		if r := f.reply(c); r.Outcome != messages.Signed || r.ID != "patient" {
 			t.Errorf("%s: %+v", part, r)

@@ -78,7 +78,7 @@ func TestSubmittedQueryWaitsOutACoolDown(t *testing.T) {
 	c := f.replies()
 	q := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com"}
 	f.submit(q)
-	within(t, 20*time.Second, "the query waits", func() bool { return f.waiting() == 1 })
+	within(t, time.Minute, "the query waits", func() bool { return f.waiting() == 1 })
 	if r := f.ask(messages.Query{UserEmail: q.UserEmail}); r.Outcome != messages.Unknown || r.Code != "SYSTEM_ERROR" || r.RetryAfterMs <= 0 {
 		t.Errorf("awaiting in the cool-down: %+v", r)
 	}

@@ -142,7 +142,7 @@ func (c *cluster) start() error {
 		return err
 	}
 	defer db.Close()
-	for end := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; <-time.After(20 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		err := db.PingContext(ctx)
 		cancel()
