@@ -125,7 +125,7 @@ func deployFor(t *testing.T, o natsconfig.Options, shipped ...string) *deployed 
 		}
 		urls = append(urls, s.ClientURL())
 	}
-	clitest.Eventually(t, 30*time.Second, "a leader of JetStream that knows all three", func() bool {
+	clitest.Eventually(t, time.Minute, "a leader of JetStream that knows all three", func() bool {
 		return slices.ContainsFunc(servers, func(s *server.Server) bool { return len(s.JetStreamClusterPeers()) == 3 })
 	})
 	d.url = strings.Join(urls, ",")

@@ -39,7 +39,7 @@ func askAgain(t *testing.T, s *stand, q messages.Query) {
 	first, again, other := newCrowd(s), newCrowd(s), newCrowd(s)
 	list := []*asked{first.ask(q)}
 	crowds := []*crowd{first, again, other}
-	clitest.Eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	clitest.Eventually(t, time.Minute, "the call in flight", func() bool { return s.stats().InFlight == 1 })
 	list = append(list, again.ask(q), other.ask(q))
 	if s.stats().InFlight != 1 {
 		t.Fatal("the call was over before it was asked again: not the test that was meant")

@@ -16,7 +16,7 @@ import (
 func TestLookUpFromDev(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
-	p, s, _ := dev(t, "--console-listen", "127.0.0.1:0")
+	p, s, _ := dev(t, "--console-listen", "127.0.0.1:0", "--freshness", "10m") // longer than this takes
 	for _, look := range []struct {
 		browsertest.Look
 		part, want string

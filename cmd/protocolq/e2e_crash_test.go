@@ -122,7 +122,7 @@ func TestFreeze(t *testing.T) {
 		c.ask(question)
 	}
 	s.journalled(5)
-	clitest.Eventually(t, 20*time.Second, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	clitest.Eventually(t, time.Minute, "the call in flight", func() bool { return s.stats().InFlight == 1 })
 	frozen.signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	s.workers(1)

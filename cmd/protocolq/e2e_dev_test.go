@@ -21,7 +21,7 @@ func dev(t *testing.T, args ...string) (*process, *stand, time.Duration) {
 	t.Helper()
 	began := time.Now()
 	p := launch(t, nil, append([]string{"dev", "-o", "json", "--nats-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"}, args...)...)
-	urls := p.urls(20 * time.Second)
+	urls := p.urls(time.Minute)
 	took := time.Since(began)
 	return p, &stand{t: t, nats: urls["nats"], gateway: urls["gateway"], log: urls["gateway_log"], page: urls["console"]}, took
 }

@@ -51,7 +51,7 @@ func TestRollingRestart(t *testing.T) {
 	for i, c := range crowds {
 		stops = append(stops, steadily(t, c, strconv.Itoa(i)+"x", 15*time.Millisecond, "signed", "not-signed", "debit-only", "system-error-1", "signed"))
 	}
-	clitest.Eventually(t, 20*time.Second, "calls under way", func() bool { return s.stats().InFlight >= 20 })
+	clitest.Eventually(t, time.Minute, "calls under way", func() bool { return s.stats().InFlight >= 20 })
 	for i, old := range fleet {
 		began := s.stats()
 		took := old.stop(grace + 5*time.Second)

@@ -55,7 +55,7 @@ func TestProbesOfAWorker(t *testing.T) {
 	address := freeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
 	w := s.begin("--http-listen", ":"+port)
-	clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	clitest.Eventually(t, time.Minute, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
 	if p := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}, "doctor", "--quick"); p.exit(20*time.Second) != cli.ExitOther || !strings.Contains(p.err.String(), "nats down") {
 		t.Errorf("doctor --quick without NATS: %s", p.err)
 	}
@@ -109,7 +109,7 @@ func TestProbesOfARecorder(t *testing.T) {
 	s := newStand(t, standOptions{})
 	address, dir := freeAddress(t), t.TempDir()
 	r := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=" + address}, "recorder", "--nats", s.nats, "--database", "sqlite://"+filepath.Join(dir, "log.db"))
-	clitest.Eventually(t, 20*time.Second, "it is ready", func() bool { code, _ := page(t, address, "/readyz"); return code == http.StatusOK })
+	clitest.Eventually(t, time.Minute, "it is ready", func() bool { code, _ := page(t, address, "/readyz"); return code == http.StatusOK })
 	clitest.Eventually(t, 20*time.Second, "its figures", func() bool {
 		_, text := page(t, address, "/metrics")
 		return strings.Contains(text, "protocolq_querylog_lag_messages 0") && strings.Contains(text, "protocolq_querylog_database_up 1")
@@ -118,7 +118,7 @@ func TestProbesOfARecorder(t *testing.T) {
 
 	address = freeAddress(t)
 	r = launch(t, nil, "recorder", "--http-listen", address, "--nats", s.nats, "--database", "postgres://nobody@127.0.0.1:1/none")
-	clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	clitest.Eventually(t, time.Minute, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
 	if code, body := page(t, address, "/readyz?verbose"); code != http.StatusServiceUnavailable || !strings.Contains(body, `"starting"`) {
 		t.Errorf("with a database that was never there: %d %s", code, body)
 	}

@@ -50,7 +50,7 @@ tls { cert_file: %q, key_file: %q, ca_file: %q, verify: true, handshake_first: t
 authorization { user: fleet, password: s3cret }
 leafnodes { remotes: [{ url: "nats-leaf://127.0.0.1:%d" }] }
 `, t.TempDir(), cert, key, a.File, about.LeafNode.Port)
-	clitest.Eventually(t, 20*time.Second, "the leaf has joined the hub", func() bool { return hub.NumLeafNodes() == 1 })
+	clitest.Eventually(t, time.Minute, "the leaf has joined the hub", func() bool { return hub.NumLeafNodes() == 1 })
 	return hub, leaf
 }
 

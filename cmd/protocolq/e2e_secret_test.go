@@ -48,7 +48,7 @@ func TestNothingGetsOut(t *testing.T) {
 	own := []string{"--partner", canaryPartner, "--key-file", key}
 	debug := append([]string{"--log-level", "debug"}, own...)
 	simulator := launch(t, nil, append([]string{"simulator", "--listen", "127.0.0.1:0", "-o", "json"}, debug...)...)
-	urls := simulator.urls(20 * time.Second)
+	urls := simulator.urls(time.Minute)
 	s.gateway, s.log = urls["gateway"], urls["gateway_log"]
 	processes := append(s.workers(2, append(debug, "--call-timeout", "500ms", "--lease", "3s", "--retry-initial", "10ms", "--retry-max", "50ms",
 		"--attempts", "3")...), simulator)

@@ -166,7 +166,7 @@ func (s *stand) in(t *testing.T) *stand {
 func (s *stand) practice(args ...string) *process {
 	s.t.Helper()
 	p := launch(s.t, nil, append([]string{"simulator", "--listen", "127.0.0.1:0", "-o", "json", "--write-keys", s.keys}, args...)...)
-	urls := p.urls(20 * time.Second)
+	urls := p.urls(time.Minute)
 	s.gateway, s.log = urls["gateway"], urls["gateway_log"]
 	return p
 }
@@ -189,7 +189,7 @@ func (s *stand) beginProgram(program string, args ...string) *process {
 // ready waits until a worker's doors are open.
 func (p *process) ready() *process {
 	p.t.Helper()
-	clitest.Eventually(p.t, 30*time.Second, "worker ready", func() bool {
+	clitest.Eventually(p.t, time.Minute, "worker ready", func() bool {
 		return strings.Contains(p.err.String(), `"worker ready"`) || !p.alive()
 	})
 	if !p.alive() {
