@@ -58,7 +58,8 @@ func Command() *cobra.Command {
 with the settings that it would start with: key files and their modes, NATS (reached, version, streams
 as declared, foreign streams, rights too few and too many, clocks), the query log's database, and the
 way to the gateway. With alert-webhook-file it also looks at what alerts need, with api-askers-file at
-the streams of the HTTP door. Of 'protocolq dev' it looks at what commands need. Says nothing and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
+the streams of the HTTP door. Of 'protocolq dev' it looks at what commands need. Says nothing
+and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
 nothing; --live makes one real call of the gateway for each partner.
 
 --quick asks the process on this machine, by its http-listen, whether it is ready: a container's
@@ -146,7 +147,8 @@ func (o *Options) readAskers() (err error) {
 	case file != "":
 		o.Askers, err = httpdoor.ReadAskers(file)
 	case o.Role == forHTTP:
-		err = &settings.Fault{Setting: "api-askers-file", Err: errors.New("is needed" + settings.HowToSay("api-askers-file"))}
+		err = &settings.Fault{Setting: "api-askers-file",
+			Err: errors.New("is needed" + settings.HowToSay("api-askers-file"))}
 	}
 	return err
 }

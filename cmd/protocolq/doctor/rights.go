@@ -158,8 +158,10 @@ func ofHTTP(o *Options, n fleet) []right {
 			list = append(list, right{store, n.SubmitOf(p, a.Name)})
 		}
 		kept := n.StreamHTTP(a.Name)
-		for _, which := range []string{n.Stream(messages.Replies) + "." + a.Name, kept + "." + messages.ConsumerWebhook} {
-			list = append(list, right{ask, n.api + "CONSUMER.INFO." + which}, right{ask, n.api + "CONSUMER.MSG.NEXT." + which})
+		for _, which := range []string{n.Stream(messages.Replies) + "." + a.Name,
+			kept + "." + messages.ConsumerWebhook} {
+			list = append(list, right{ask, n.api + "CONSUMER.INFO." + which},
+				right{ask, n.api + "CONSUMER.MSG.NEXT." + which})
 		}
 		for _, what := range []string{messages.HTTPAsked, messages.HTTPAnswer, messages.HTTPBatch,
 			messages.HTTPUndelivered} {

@@ -182,7 +182,8 @@ func (t *table) backup() User {
 		streams = append(streams, t.StreamHTTP(name))
 	}
 	for _, s := range streams {
-		u.Publish = append(u.Publish, "$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.SNAPSHOT."+s, "$JS.SNAPSHOT.ACK."+s+".*",
+		u.Publish = append(u.Publish,
+			"$JS.API.STREAM.INFO."+s, "$JS.API.STREAM.SNAPSHOT."+s, "$JS.SNAPSHOT.ACK."+s+".*",
 			"$JS.API.STREAM.RESTORE."+s, "$JS.SNAPSHOT.RESTORE."+s+".*")
 	}
 	return u
