@@ -30,13 +30,29 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"protocolq": main})
 }
 
+// plain builds the program as it is shipped, and gives its folder. A script drives it through some
+// twenty commands, each of which would take four times as long under the race detector. The tests
+// that launch it by themselves have the detector.
+func plain(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
+		"-o", filepath.Join(dir, "protocolq"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does, so that what that compiled is there
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	return dir
+}
+
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	program := plain(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("GORACE", "atexit_sleep_ms=0")                          // else each command takes a second longer under the race detector
+			e.Setenv("PATH", program+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config")) // the context of its dev is a script's own
 			if err := keepKeys(e.WorkDir); err != nil {
 				return err
@@ -116,8 +132,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir, cmd.Stderr = ts.MkAbs("."), os.Stderr
-	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME"), "GORACE=atexit_sleep_ms=0",
-		"TMPDIR=" + ts.Getenv("TMPDIR")}
+	cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
