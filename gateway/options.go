@@ -66,7 +66,7 @@ type Options struct {
 	// KeyChanged is called when a partner's changed key file has become the key that signs, by
 	// who reloads: what it does delays the look at the next file. Nil: nobody is.
 	KeyChanged func(partner string)
-	// Logger hears of key files; nil discards.
+	// Logger logs about key files; nil discards.
 	Logger *slog.Logger
 }
 

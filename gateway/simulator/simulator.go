@@ -49,7 +49,7 @@ type Options struct {
 	// KeepCalls bounds the call log, 1,000,000 when zero. Beyond it the oldest are dropped
 	// and counted.
 	KeepCalls int
-	// Logger hears what goes wrong in the simulator itself; nil discards.
+	// Logger logs what goes wrong in the simulator itself; nil discards.
 	Logger *slog.Logger
 }
 

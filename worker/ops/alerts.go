@@ -39,7 +39,7 @@ var Alerts = []Alert{
 	{"ProtocolqPartnerHalted", Rule{Term: Term{Agg: "max", By: "partner", Metric: "protocolq_partner_halted"}, Op: "==",
 		Limit: 1}, time.Minute, critical, "Partner {{ $labels.partner }} is halted",
 		"The gateway finds fault with this partner's key, contract or permission, for several accounts, or an " +
-			"operator has halted it. No call is made for it; whoever waits gets PARTNER_HALTED, what is submitted " +
+			"operator has halted it. No call is made for it; askers that wait get PARTNER_HALTED, what is submitted " +
 			"waits.",
 		"`protocolq partner list`: by whom, with which code, and why. `protocolq explain CODE`.",
 		"Correct the key file, or have Alipay correct account and contract. A call a minute finds out by itself; " +
@@ -72,7 +72,7 @@ var Alerts = []Alert{
 	{"ProtocolqUnknownCode", Rule{Term: Term{Agg: "sum", Metric: "protocolq_gateway_requests_total",
 		Match: Match{Label: "code_class", Values: []string{"bug", "unlisted"}}, Fn: "increase", Over: time.Hour},
 		Op: ">"}, 0, warning, "The gateway answers with a code that is a fault of the program, or in no table",
-		"BUG: the request is wrong in a way that no setting mends. UNLISTED: the gateway has a new code, or its " +
+		"BUG: the request is wrong in a way that no setting corrects. UNLISTED: the gateway has a new code, or its " +
 			"answer settles nothing. Such accounts are `unknown` or refused, never not signed.",
 		"`protocolq_gateway_codes_total`, the worker's log, `protocolq log list --code CODE`.",
 		"Look the code up with Alipay, settle the account by hand, and report it with `protocolq version` and the " +
@@ -82,7 +82,7 @@ var Alerts = []Alert{
 		"Above 80 % no call begins, above 90 % no query is taken (OVERLOADED).",
 		"`protocolq_remembered`, `protocolq_parked`, `protocolq_outbox_waiting`: what fills it. Is a partner halted, " +
 			"is a stream away? Is one worker far behind (its log)?",
-		"Mend what holds it up; the workers then purge it by themselves. Else more room: `protocolq provision " +
+		"Repair what holds it up; the workers then purge it by themselves. Else more room: `protocolq provision " +
 			"--journal-bytes N --update`, or a shorter `window`."},
 	{"ProtocolqStreamFilling", Rule{Term: Term{Agg: "max", By: "stream", Metric: "protocolq_stream_fill_ratio",
 		Match: Match{Label: "stream", Values: []string{"JOURNAL"}, Not: true}}, Op: ">", Limit: 0.8}, 5 * time.Minute,
@@ -106,7 +106,7 @@ var Alerts = []Alert{
 			"too much waits no call begins.",
 		"The worker's log: `not published, tried again`. ProtocolqStreamFilling. `protocolq doctor`: streams and " +
 			"rights.",
-		"Mend the stream. What waits is published by itself."},
+		"Repair the stream. What waits is published by itself."},
 	{"ProtocolqDeadLetters", Rule{Term: Term{Agg: "max", Metric: "protocolq_stream_messages",
 		Match: Match{Label: "stream", Values: []string{"DEAD"}}}, Op: ">"}, 15 * time.Minute, warning,
 		"{{ $value }} queries could not be answered",
@@ -119,7 +119,7 @@ var Alerts = []Alert{
 		5 * time.Minute, critical, "Askers get OVERLOADED",
 		"The doors take more than the log can: too many ask, or the log is full or away.",
 		"ProtocolqJournalFilling, ProtocolqOutboxAway, ProtocolqSlotsUsed, `protocolq_pending`.",
-		"Mend these first. If it is load alone: more workers, or slower askers; they get `retry_after_ms`."},
+		"Repair these first. If it is load alone: more workers, or slower askers; they get `retry_after_ms`."},
 	{"ProtocolqSlotsUsed", Rule{Term: Term{Agg: "sum", Metric: "protocolq_inflight"},
 		Per: &Term{Agg: "sum", Metric: "protocolq_slots"}, Op: ">", Limit: 0.9}, 10 * time.Minute, warning,
 		"{{ $value | humanizePercentage }} of the fleet's slots are in use",
@@ -143,12 +143,12 @@ var Alerts = []Alert{
 		Limit: 300}, 5 * time.Minute, warning, "The query log is {{ $value | humanizeDuration }} behind",
 		"Lines wait in their stream for a recorder. Nothing is lost until the stream is full; then no call begins.",
 		"Is a recorder running? Its log; `protocolq_querylog_write_seconds`; `protocolq doctor --for recorder`.",
-		"Start a recorder, mend its database. Several may run at once."},
+		"Start a recorder, repair its database. Several may run at once."},
 	{"ProtocolqDatabaseDown", Rule{Term: Term{Agg: "min", By: "instance", Metric: "protocolq_querylog_database_up"},
 		Op: "=="}, 2 * time.Minute, critical, "The query log's database takes no rows",
 		"It is away, full, or refuses the recorder. Lines wait in their stream.",
 		"The recorder's log says the database's own error. `protocolq doctor --for recorder`: rights, disk, clock.",
-		"Mend the database. The recorder goes on by itself."},
+		"Repair the database. The recorder goes on by itself."},
 	{"ProtocolqLinesLost", Rule{Term: Term{Agg: "sum", Metric: "protocolq_querylog_lost_total", Fn: "increase",
 		Over: time.Hour}, Plus: &Term{Agg: "sum", Metric: "protocolq_querylog_rejected_total", Fn: "increase",
 		Over: time.Hour}, Op: ">"}, 0, warning, "Lines never come into the query log",
@@ -158,7 +158,7 @@ var Alerts = []Alert{
 		"Run a recorder that keeps up. Rejected rows: report them with the database's error."},
 	{"ProtocolqIntakePaused", Rule{Term: Term{Agg: "max", Metric: "protocolq_intake_paused"}, Op: "==", Limit: 1},
 		30 * time.Minute, warning, "The intake has been paused for half an hour",
-		"An operator has paused it. Whoever waits gets PAUSED, what is submitted waits.",
+		"An operator has paused it. Askers that wait get PAUSED, what is submitted waits.",
 		"`protocolq intake`: by whom and why.",
 		"`protocolq intake resume` when the reason is over."},
 }

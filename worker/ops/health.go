@@ -16,7 +16,7 @@ type State string
 // The states. Only Down keeps a process from being asked.
 const (
 	OK       State = "ok"
-	Degraded State = "degraded" // all processes of a fleet have it alike: one that is left out mends nothing
+	Degraded State = "degraded" // all processes of a fleet have it alike: leaving one out helps nothing
 	Down     State = "down"
 )
 

@@ -91,7 +91,8 @@ func (d *devState) left() string {
 // say so on c's standard error. It is for commands that a person types, never for what serves.
 func (s *Set) FindDev(c *cobra.Command) {
 	s.person = c
-	c.Flags().Lookup("context").Usage += ", else those of a running dev"
+	f := c.Flags().Lookup("context")
+	f.Usage = strings.TrimSuffix(f.Usage, ")") + ", else those of a running dev)"
 }
 
 // sayDev says once that a dev was found, or that one was there.

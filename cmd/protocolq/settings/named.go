@@ -1,4 +1,5 @@
-// Contexts of our own: settings under a name, one file each, for who works with several systems.
+// Contexts of our own: settings under a name, one file each, for those who work with
+// several systems.
 
 package settings
 

@@ -17,7 +17,7 @@ var reachNames = []string{"nats-context", "nats-user", "nats-password-file", "na
 
 func (c *Config) contextSettings() []setting {
 	return []setting{checked(text(&c.NATSContext, setting{name: "nats-context", kind: "context",
-		usage: "a context of the nats command line, by name or file; what other settings say goes before it"}),
+		usage: "a context of the nats command line, by name or file; other settings override it"}),
 		c.readContext)}
 }
 
@@ -34,15 +34,15 @@ func (c *Config) reachSettings() []setting {
 			usage: "token of NATS, where the server knows users by one"}), c.checkToken),
 		checked(of((*natsContext).ca, text(&c.NATSCAFile,
 			setting{name: "nats-ca-file", kind: "PEM",
-				usage: "authorities that NATS servers' certificates are believed of, in place of the system's; the " +
-					"gateway's are not"})), c.checkCA),
+				usage: "certificate authorities trusted for NATS servers, in place of the system's; not for the " +
+					"gateway"})), c.checkCA),
 		of((*natsContext).cert, text(&c.NATSCertFile,
 			setting{name: "nats-cert-file", kind: "PEM", usage: "certificate that the program shows to NATS servers"})),
 		checked(of((*natsContext).key, text(&c.NATSKeyFile,
 			setting{name: "nats-key-file", kind: kindFile, usage: "private key of nats-cert-file"})), c.checkCert),
 		of((*natsContext).tlsFirst, toggle(&c.NATSTLSFirst,
 			setting{name: "nats-tls-first",
-				usage: "speak TLS with NATS servers from the first byte on, as they are set to"})),
+				usage: "speak TLS with NATS servers from the first byte on, if they are set to"})),
 		of(func(x *natsContext) string { return x.JSDomain },
 			text(&c.JSDomain, setting{name: "js-domain", kind: "name",
 				usage: "JetStream domain of the streams, as of a leaf node's hub"})),

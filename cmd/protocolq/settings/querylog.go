@@ -20,8 +20,8 @@ func (c *Config) recordSettings() []setting {
 		span(&c.LogRetention, 0, 100*year, setting{name: "log-retention", fallback: "9600h",
 			usage: "how long the query log is kept (400 days); 0 keeps all"}),
 		checked(text(&c.AlertWebhookFile, setting{name: "alert-webhook-file", kind: kindFile,
-			usage: "whom a recorder tells of alerts, one a line: dingtalk, wecom, feishu or generic, a URL, and its " +
-				"secret where it has one"}), c.checkWebhooks),
+			usage: "where a recorder sends alerts, one a line: dingtalk, wecom, feishu or generic, a URL, and its " +
+				"secret if it has one"}), c.checkWebhooks),
 	}
 }
 
