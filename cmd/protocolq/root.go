@@ -56,7 +56,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 	root.AddGroup(
 		&cobra.Group{ID: "ask", Title: "Ask:"},
 		&cobra.Group{ID: "run", Title: "Run:"},
-		&cobra.Group{ID: "look", Title: "Find faults, without a queue:"},
+		&cobra.Group{ID: "look", Title: "Set up, and find faults:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {

@@ -39,7 +39,7 @@ func start(ctx context.Context, dir, name string, env []string, program string, 
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is asked for by who wants to know
+		_ = p.cmd.Wait() // those who want to know how it ended ask for it
 		_ = out.Close()
 		close(p.ended)
 	}()

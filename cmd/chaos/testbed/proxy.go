@@ -12,10 +12,10 @@ import (
 	"sync"
 )
 
-// Direction is one of the two in which bytes go: from who has called, or back again.
+// Direction is one of the two in which bytes go: from the caller, or back to it.
 type Direction int
 
-// There is from who has called, Back is to it.
+// There is from the caller, Back is to it.
 const (
 	There Direction = iota
 	Back

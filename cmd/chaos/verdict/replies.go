@@ -60,7 +60,7 @@ func (v *Verdict) told(t *Evidence, b Bounds) {
 	}
 }
 
-// punctual looks at the reply of who has a deadline. While a worker is away it comes when that is
+// punctual looks at the reply to an asker with a deadline. While a worker is away it comes when that is
 // replaced.
 func (v *Verdict) punctual(t *Evidence, a *Ask, i int, b Bounds) {
 	told := a.Replies[i]

@@ -1,5 +1,5 @@
-// Package alert pushes alerts to chat robots and webhooks, for teams without Prometheus: whoever
-// runs a recorder has the same rules checked there.
+// Package alert pushes alerts to chat robots and webhooks, for teams without Prometheus: a
+// recorder checks the same rules.
 package alert
 
 import (

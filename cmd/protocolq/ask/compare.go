@@ -67,9 +67,9 @@ func Compare() *cobra.Command {
 		Short: "Ask a file of questions in two ways, and say where the answers differ",
 		Long: `Compares the answers of two ways to ask: call asks the gateway directly, with the key that the
 settings name, as protocolq call does; queue asks the workers, as protocolq query does; file is what
-the file itself has recorded. The file is one that query --file takes, with columns more for what was
-answered (outcome, charge_agent or debit, refund_charge or refund, user_id, code), of which each may
-be missing, or {"query":{…},"result":{…}}, one a line. What only one side says is no difference.
+the file itself has recorded. The file is one that query --file takes, with further columns for the
+answer (outcome, charge_agent or debit, refund_charge or refund, user_id, code), any of which may be
+missing, or {"query":{…},"result":{…}}, one a line. A field that only one side has is no difference.
 
 Each line that differs is printed with the kinds: outcome, debit, refund, user_id (another account was
 meant), code (another reason), unknown (one side knows, the other does not). A direct call is not held

@@ -23,7 +23,7 @@ func Query() *cobra.Command {
 	q := &query{}
 	c := &cobra.Command{
 		Use:   "query (--email E | --account A | --file F)",
-		Short: "Ask a worker whether an account has signed, or each of a file of them",
+		Short: "Ask a worker whether an account has signed; with --file, many accounts",
 		Long: `Asks a worker over NATS and waits for the answer. An equal question that was just answered costs
 no call of the gateway. Asking again is always safe.
 

@@ -44,8 +44,8 @@ func Submit() *cobra.Command {
 		Short: "Store a question, or a file of them; the answers go to a subject",
 		Long: `Stores a question and prints the stream's acknowledgement: from then on it will be answered, even
 if no worker is running now. The answer goes to --reply-to, or to the durable replies of --asker;
-without either nobody is sent one: a run of the gateway has its event, an answer from memory has none.
-Submitted once more, also under the same --id, it is answered once more, from memory if it can be.
+without either none is sent: a run of the gateway has its event, an answer from memory has none.
+If it is submitted again, even with the same --id, it is answered again, from memory if possible.
 ` + fileHelp + `
 A line that is stored is printed as accepted.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking

@@ -103,7 +103,7 @@ type read struct {
 	err  error
 }
 
-// following reads ahead of who asks, who must not wait for a line beyond ctx's end.
+// following reads ahead of the asking, which must not wait for a line beyond ctx's end.
 func following(ctx context.Context, next func() (Line, error)) <-chan read {
 	lines := make(chan read)
 	go func() {

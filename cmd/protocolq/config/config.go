@@ -148,8 +148,8 @@ func schema() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of a settings file, for editors",
-		Long: `Prints the JSON Schema of a settings file. An editor that knows YAML schemas finds mistyped keys and
-wrong values by it as they are typed; what settings mean to each other it cannot say: config check does.`,
+		Long: `Prints the JSON Schema of a settings file. An editor that knows YAML schemas marks mistyped keys and
+wrong values as they are typed. It cannot check settings against each other: config check does.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			e := json.NewEncoder(c.OutOrStdout())

@@ -1,4 +1,4 @@
-// protocolq context: settings under names, for who works with several systems.
+// protocolq context: settings under names, for those who work with several systems.
 
 // Package contexts is the command that keeps settings under names.
 package contexts
@@ -78,7 +78,7 @@ only its file's path is kept. The file may be edited: it may hold all that a set
 		Args:    cobra.ExactArgs(1),
 	}
 	set.AddValues(c.Flags())
-	replace := c.Flags().Bool("replace", false, "in place of a context that is there")
+	replace := c.Flags().Bool("replace", false, "replace the context if there is one")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		path, err := pathOf(args[0])
 		if err != nil {
@@ -123,10 +123,10 @@ func write(path string, data []byte) error {
 func choose() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "select NAME",
-		Short: "Let the context of that name count where none is named",
+		Short: "Use the context of that name where none is named",
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: settings.CompleteContext,
 	}
-	none := c.Flags().Bool("none", false, "let none count")
+	none := c.Flags().Bool("none", false, "select none")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		selected, err := settings.SelectedPath()
 		switch {
@@ -250,7 +250,7 @@ func show() *cobra.Command {
 func remove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Remove a context; if it is selected, none is then",
+		Short: "Remove a context; if it was selected, none is afterwards",
 		Args:  cobra.ExactArgs(1), ValidArgsFunction: settings.CompleteContext,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, err := there(args[0])

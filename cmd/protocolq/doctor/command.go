@@ -53,14 +53,14 @@ func Command() *cobra.Command {
 	set := settings.New(o.Config)
 	c := &cobra.Command{
 		Use:   "doctor [--config F]",
-		Short: "Find what is wrong around a worker, a recorder or an HTTP door, and say the cure",
-		Long: `Looks at all that a worker, or with --for recorder a recorder, with --for http an HTTP door, stands on,
-with the settings that it would start with: key files and their modes, NATS (reached, version, streams
-as declared, foreign streams, rights too few and too many, clocks), the query log's database, and the
-way to the gateway. With alert-webhook-file it also looks at what alerts need, with api-askers-file at
-the streams of the HTTP door. Of 'protocolq dev' it looks at what commands need. Says nothing
-and exits 0 where all is well, else each fault with its cure, and exits 1. It changes
-nothing; --live makes one real call of the gateway for each partner.
+		Short: "Find what is wrong around a worker, a recorder or an HTTP door, with the cure",
+		Long: `Checks all that a worker (with --for recorder, a recorder; with --for http, an HTTP door) depends on, with
+the settings that it would start with: key files and their modes, NATS (reached, version, streams as
+declared, foreign streams, rights too few and too many, clocks), the query log's database, and the way
+to the gateway. With alert-webhook-file it also checks what alerts need, with api-askers-file the
+streams of the HTTP door. Of 'protocolq dev' it checks what commands need. If all is well it prints
+nothing and exits 0, else it prints each fault with its cure and exits 1. It changes nothing; --live
+makes one real call of the gateway for each partner.
 
 --quick asks the process on this machine, by its http-listen, whether it is ready: a container's
 health probe.`,
@@ -79,7 +79,7 @@ health probe.`,
 	fs.StringVar(&o.Email, "email", "", "of the live call; else the partner's own account is asked for")
 	fs.StringVar(&o.account, "account", "", "of the live call")
 	fast := fs.Bool("quick", false, "ask this machine's own /readyz, and nothing else")
-	verbose := fs.BoolP("verbose", "v", false, "say also what is well and what could not be looked at")
+	verbose := fs.BoolP("verbose", "v", false, "print also what is well and what could not be checked")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !slices.Contains([]string{forWorker, forRecorder, forHTTP}, o.Role) {

@@ -19,7 +19,7 @@ func Command() *cobra.Command {
 		Short: "Say what a code means and who must act, in English and Chinese",
 		Long: `Says of each code what it means, what to do, who must do it, and whether asking again helps: the
 gateway's codes, those of its client (GATEWAY_…) and the worker's own. Without a code all are listed.
-Exit 1 where a code is in no table; what is said of it then is general.`,
+Exits 1 if a code is in no table; what it says about that one is general.`,
 		Example: `  protocolq explain ILLEGAL_SIGN
   protocolq explain -o json`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

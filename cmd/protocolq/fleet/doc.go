@@ -1,3 +1,3 @@
-// Package fleet is the commands of whoever runs a fleet: worker, recorder, provision, and an
+// Package fleet is the commands of those who run a fleet: worker, recorder, provision, and an
 // operator's word on partners and on the intake.
 package fleet

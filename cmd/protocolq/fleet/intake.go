@@ -1,4 +1,4 @@
-// protocolq intake: whether the fleet takes queries in, and an operator's word on it.
+// protocolq intake: whether the fleet takes queries in, and how an operator pauses that.
 
 package fleet
 
@@ -28,8 +28,8 @@ func Intake() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "intake",
 		Short: "See, pause and resume the intake of all workers",
-		Long: `While the intake is paused, askers that wait are answered PAUSED and when to ask again, unless the answer is remembered;
-submitted queries, redrives and people to be forgotten wait in their stream; queries taken in before go on.
+		Long: `While the intake is paused, askers that wait are answered PAUSED, with when to ask again, unless the answer is remembered;
+submitted queries, redrives and requests to forget wait in their stream; queries taken in before go on.
 Each worker reads the record once a second; pause and resume return when it has taken effect, after 2 seconds.`,
 		Example: `  protocolq intake pause --reason 'the gateway moves'
   protocolq intake
@@ -51,7 +51,7 @@ func newIntakePause() *cobra.Command {
 	var reason string
 	var yes bool
 	c := &cobra.Command{Use: "pause", Short: "Stop taking queries in until it is resumed", Args: cobra.NoArgs}
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks next")
+	c.Flags().StringVar(&reason, "reason", "", "why, for those who look next")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask whether that is meant; needed where no terminal is")
 	out := cli.AddOutput(c)
 	return intakeCommand(c, func(_ context.Context, records *sharedrecord.Stream) error {

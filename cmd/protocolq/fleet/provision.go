@@ -39,10 +39,10 @@ func Provision() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provision",
 		Short: "Make the streams that a fleet needs",
-		Long: `Makes the streams and consumers of a fleet, as a user that may do so. Running workers do not need
-these rights. Doing it again changes nothing; a stream that differs from its declaration is reported
+		Long: `Makes the streams and consumers of a fleet, as a user with the right to. Running workers do not need
+that right. Doing it again changes nothing; a stream that differs from its declaration is reported
 and left alone, unless --update is given. What a flag does not say stays as it is, and no stream gets
-less copies, bytes or time unless --allow-less is given. If a stream of somebody else would answer
+fewer copies, fewer bytes or less time unless --allow-less is given. If a stream of somebody else would answer
 queries in the workers' place, it is named.
 
 Exit codes: 0 all is as declared · 1 something differs · 6 no NATS server`,

@@ -48,7 +48,7 @@ func command(path, instead string) *cobra.Command {
 		Short:      "Forget one person, everywhere",
 		Deprecated: instead,
 		Long: `Takes a login, or an account, or both, out of everything that holds the person. With --nats (or its
-variable, or the settings file) the workers forget it: waiting queries are answered so, remembered
+variable, or the settings file) the workers forget it: waiting queries are answered FORGOTTEN, remembered
 answers are dropped, their log is purged of both within minutes, and its dead letters are deleted.
 With --database its rows are deleted, and one row records who forgot somebody, when, and how many
 rows that were; the sums stay, as they name nobody. What cannot be deleted yet is listed, with until

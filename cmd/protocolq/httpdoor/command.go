@@ -24,7 +24,7 @@ func Command() *cobra.Command {
 		Use:   "http",
 		Short: "Take queries over HTTP, for programs without NATS",
 		Long: `Takes queries over HTTP until a signal and asks the workers as the asker whose token a request
-carries. Who may ask, for which partners and how much stands in --api-askers-file; the document at
+carries. --api-askers-file says who may ask, for which partners and how much; the document at
 /v1/openapi.yaml says how. Start as many doors as you like: they share nothing but NATS.
 
 SIGTERM lets nothing new in; requests that wait for an answer may wait on for --grace.`,
@@ -85,7 +85,7 @@ func secretCommand() *cobra.Command {
 		Use:   "secret",
 		Short: "Make a secret that signs what a webhook is sent",
 		Long: `Makes a secret. Put it into a file that the door alone can read, named as secret_file in the askers'
-file, and give it to who runs the webhook by a safe way: it shows that a delivery is the door's.`,
+file, and give it to the webhook's operator in a safe way: it proves that a delivery is the door's.`,
 		Example: `  (umask 077; protocolq http secret >shop.secret)`,
 		Args:    cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -107,7 +107,7 @@ func tokenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "Make a token and the hash that the door keeps of it",
-		Long: `Makes a token. It is printed once and kept nowhere: give it to the asker by a safe way, and put its
+		Long: `Makes a token. It is printed once and kept nowhere: give it to the asker in a safe way, and put its
 hash into the asker's "tokens" in the askers' file.`,
 		Args: cli.NoArgs,
 	}

@@ -155,8 +155,8 @@ func (e *NATS) Close() {
 	}
 }
 
-// serverLog brings the server's own lines into ours. What it calls a notice is only of use to who
-// debugs it.
+// serverLog brings the server's own lines into ours. What it calls a notice is only of use to
+// those who debug it.
 type serverLog struct {
 	to    *slog.Logger
 	fatal chan string // the first reason for which it cannot run

@@ -22,9 +22,9 @@ func Command() *cobra.Command {
 		Use:   "nats-config --partner ID --asker NAME…",
 		Short: "Write the NATS servers' users, each with the least rights",
 		Long: `Writes users.conf, which a server's configuration includes: an account and a user for each part of a
-fleet and for each who asks or listens, so that nobody can do more than it is there for. It writes
+fleet and for each program that asks or listens, with no more rights than it needs. It writes
 keys.conf with the users' public keys beside it, and the seed of each user in a file of its name
-(mode 0600), where there is none: run it again to add an asker. The server's own parser reads what
+(mode 0600), if there is none yet: run it again to add an asker. The server's own parser reads what
 was written.
 
 Exit codes: 0 written, and the server takes it · 1 not · 2 bad usage`,

@@ -33,7 +33,7 @@ type Account struct {
 type User struct {
 	Name   string // of its key in keys.conf, and of the file of its seed
 	Inbox  string // its inbox prefix
-	Says   string // what it may do, for who reads the file
+	Says   string // what it may do, for readers of the file
 	Rights []Right
 	// Publish and Subscribe are subjects of its own account.
 	Publish   []string

@@ -178,7 +178,7 @@ func (s *section) show(x *web.Exchange) error {
 	return x.Render("letter.html", v)
 }
 
-// reveal shows whom a letter is about, to who may and says why; the audit row comes first.
+// reveal shows whom a letter is about, to a user who may and says why; the audit row comes first.
 func (s *section) reveal(x *web.Exchange) error {
 	v, err := s.letter(x)
 	if err != nil {

@@ -156,7 +156,7 @@ type answerView struct {
 	Patience      time.Duration
 	Meaning, Does string
 	Partner       string
-	// Story is where the query log tells how the answer came about, for who may see it.
+	// Story is where the query log tells how the answer came about, for users who may see it.
 	Story string
 }
 

@@ -15,7 +15,7 @@ import (
 // Lang is one of the page's languages, as HTML and Accept-Language spell it.
 type Lang string
 
-// The languages. English is also the one of who asks for neither.
+// The languages. English is also for readers who ask for neither.
 const (
 	English Lang = "en"
 	Chinese Lang = "zh-CN"
