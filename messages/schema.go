@@ -1,4 +1,4 @@
-// JSON Schema of the messages, for programs in other languages and for the editor of who writes a
+// JSON Schema of the messages, for programs in other languages and for the editor of those who write a
 // query by hand.
 
 package messages

@@ -149,7 +149,7 @@ func reconnecting() []nats.Option {
 		nats.ReconnectJitter(time.Millisecond, time.Millisecond)}
 }
 
-// must gives a value to who gives the test.
+// must is value for the test that is given next, which err ends.
 func must[T any](value T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()

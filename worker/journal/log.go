@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Appender is the log to who writes.
+// Appender is the log to a writer.
 type Appender interface {
 	// Append stores data as the member's next message, if its last one is at position expect (0: it
 	// has none), and gives the position. It does not keep data. Any error but [ErrPermanent] leaves
@@ -26,7 +26,7 @@ type Append struct {
 	Data   []byte
 }
 
-// Source is the log to who reads.
+// Source is the log to a reader.
 type Source interface {
 	// Follow hands each message to each as it is stored, from one goroutine and nearly in order,
 	// until stop is called. Messages may be lost, late, and repeated.
@@ -37,14 +37,14 @@ type Source interface {
 	Next(ctx context.Context, from uint64) ([]Message, error)
 }
 
-// Getter is the log to who needs one batch again.
+// Getter is the log to those who need one batch again.
 type Getter interface {
 	// Get gives the message at a position. A zero Position says that who answered does not have it:
 	// it was purged, or is not there yet.
 	Get(ctx context.Context, position uint64) (Message, error)
 }
 
-// Keeper is the log to who keeps it small.
+// Keeper is the log to those who keep it small.
 type Keeper interface {
 	// State says what the log holds, as the stream's leader has it.
 	State(ctx context.Context) (State, error)
@@ -83,7 +83,7 @@ func (s State) Fill() float64 {
 // What an Append comes to beside a position.
 var (
 	// ErrRefused says that the member's last message was not at the expected position, in the eyes
-	// of who answered.
+	// of the one that answered.
 	ErrRefused = errors.New("journal: another message was expected")
 	// ErrFull says that the log has no room, now.
 	ErrFull = errors.New("journal: the log is full")

@@ -29,7 +29,7 @@ const (
 
 // Bounds of what is read.
 const (
-	maxFollowed  = 64 << 20 // bytes that wait for who follows
+	maxFollowed  = 64 << 20 // bytes that wait for those who follow
 	batchCount   = 1024
 	batchBytes   = 4 << 20
 	headerBytes  = 256 // of a batch on its way, with what the client adds

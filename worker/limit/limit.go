@@ -2,7 +2,7 @@
 
 // Package limit keeps a fleet from asking too much of somebody else: a rate and
 // a concurrency that hold over all processes together, and a budget of retries
-// per process. It knows nothing of whom it protects.
+// per process. It does not know what it protects.
 //
 // Processes agree through one small shared record for each limit, not by messages
 // to one another. They take from it in batches, so that a limit costs a few writes

@@ -96,7 +96,7 @@ func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now 
 		}
 	}
 	m.logMember(b, i)
-	m.unowed = true // duties of who left are their keys' owners'
+	m.unowed = true // duties of members that left are their keys' owners'
 	if m.state.BeatDue(i.own, 0) {
 		_ = i.writer.Beat(nil) // who has ended needs none
 	}

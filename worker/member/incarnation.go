@@ -77,7 +77,7 @@ func (i *incarnation) left() time.Duration {
 }
 
 // run writes until the writer ends, or a batch of it was read that nobody can: that seals its
-// member, of which the log says nothing to who writes.
+// member, of which the log says nothing to a writer.
 func (i *incarnation) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup

@@ -1,4 +1,4 @@
-// Watching: beats, pings, and the seal of who has been silent.
+// Watching: beats, pings, and the seal of a member that has been silent.
 
 package member
 

@@ -92,7 +92,7 @@ func (b *Breaker) learn(h Halt, seq uint64) (turned bool) {
 }
 
 // Call decides whether a call may be made at now. After is not 0 where it may not: how long to
-// wait. probe is not nil where it may be made only by who has written that first.
+// wait. probe is not nil where only the process that has written it first may make it.
 func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 	if !b.halt.Halted {
 		return 0, nil

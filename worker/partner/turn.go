@@ -1,4 +1,4 @@
-// Turn: one call's way past halt, concurrency and rate, for who asks for one call at a time.
+// Turn: one call's way past halt, concurrency and rate, for callers that ask for one call at a time.
 
 package partner
 
@@ -102,7 +102,7 @@ func (g *Gate) After(partner string) time.Duration {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	after, _ := b.Call(g.o.Clock()) // a probe is for who makes the call
+	after, _ := b.Call(g.o.Clock()) // a probe is for the one that makes the call
 	return after
 }
 

@@ -1,4 +1,4 @@
-// Package pause waits, and no longer than anybody wants it to.
+// Package pause waits for a time, or until a context ends if that comes first.
 package pause
 
 import (

@@ -189,7 +189,7 @@ func (p *Publisher) add(w wait) (n uint64, inbox string, err error) {
 		if err != nil {
 			return 0, "", fmt.Errorf("publish: hear of acknowledgements: %w", err)
 		}
-		// As many can come as were asked for, and those are bounded by who publishes.
+		// As many can come as were asked for, and the publishers bound those.
 		if err := sub.SetPendingLimits(-1, -1); err != nil {
 			return 0, "", fmt.Errorf("publish: hear of acknowledgements: %w", err)
 		}

@@ -199,7 +199,7 @@ func (c *Conn) Follow(each func(journal.Message)) (func(), error) {
 	}, nil
 }
 
-// publish sends a stored message to who follows on this connection. The caller holds the log's
+// publish sends a stored message to those who follow on this connection. The caller holds the log's
 // lock.
 func (c *Conn) publish(m journal.Message) {
 	for _, f := range c.followers {

@@ -78,7 +78,7 @@ func (db *DB) migrateIn(ctx context.Context, tx *sql.Tx) error {
 	return newer(have, len(list))
 }
 
-// checkVersion is for who only reads.
+// checkVersion is for those who only read.
 func (db *DB) checkVersion(ctx context.Context) error {
 	have, err := version(ctx, db.read)
 	want := len(db.kind.migrations())
