@@ -1,5 +1,5 @@
-// JSON Schema of the messages, for programs in other languages and for the editor of those who write a
-// query by hand.
+// JSON Schema of the messages: for programs in other languages, and for editors in which people
+// write queries by hand.
 
 package messages
 

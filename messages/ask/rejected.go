@@ -1,5 +1,5 @@
-// What reading is over with though its function is not: it goes to the caller, and nobody else
-// keeps it.
+// Rejected messages: reading is done with them although the function is not. They go to the caller,
+// and nobody else keeps them.
 
 package ask
 

@@ -149,8 +149,8 @@ func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 
 // ask opens an ask. Of two entries with one token, or with tokens that are near, the first in the
 // log counts: two doors took one message, it was delivered again, or its sender stored it again.
-// That holds for Keep after it was told, as a message is delivered again when its acknowledgement is
-// lost.
+// That holds for Keep after it was told, as a message is delivered again when its acknowledgement
+// is lost.
 func (s *State) ask(e *journal.Ask, p place, h Heard) {
 	if _, pin := s.arrived(e.Token, e.Near); pin > 0 {
 		// A fold that began in between would take the second arrival for the first, also when the

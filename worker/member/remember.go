@@ -48,8 +48,8 @@ func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 	return Remembered{e, kept.At}, true
 }
 
-// Knows reports whether the ask of a token, or of one that is near, is in the log: a message that is
-// delivered or stored again need not be journalled again.
+// Knows reports whether the ask of a token, or of one that is near, is in the log: a message that
+// is delivered or stored again need not be journalled again.
 func (m *Member) Knows(token string, near journal.Near) bool {
 	m.stateMu.RLock()
 	defer m.stateMu.RUnlock()

@@ -1,4 +1,4 @@
-// Turn: one call's way past halt, concurrency and rate, for callers that ask for one call at a time.
+// Turn: one call's way past halt, concurrency and rate, for callers that ask for one at a time.
 
 package partner
 

@@ -60,8 +60,8 @@ func (v *Verdict) told(t *Evidence, b Bounds) {
 	}
 }
 
-// punctual looks at the reply to an asker with a deadline. While a worker is away it comes when that is
-// replaced.
+// punctual looks at the reply to an asker with a deadline. While a worker is away, it comes when
+// that worker is replaced.
 func (v *Verdict) punctual(t *Evidence, a *Ask, i int, b Bounds) {
 	told := a.Replies[i]
 	if told.Code == messages.DeadlinePassed && a.Deadline > 0 {

@@ -1,5 +1,5 @@
-// The dead letters for programs that show them elsewhere than on a terminal: the same letters, the same
-// redrive.
+// The dead letters for programs that show them elsewhere than on a terminal: the same dead letters,
+// the same redrive.
 
 package dead
 
@@ -21,7 +21,8 @@ type Letter = deadLetter
 // Late tells that the query says itself that nobody waits for its answer any more.
 func (l *deadLetter) Late(now time.Time) bool { return l.late(now) }
 
-// Raw is the query as it was asked, with whom it is about: for users who may reveal that, and said why.
+// Raw is the query as it was asked, with whom it is about: for users who may see that and have said
+// why.
 func (l *deadLetter) Raw() messages.Query { return l.query }
 
 // ErrGone says that there is no such dead letter any more.

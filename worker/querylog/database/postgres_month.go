@@ -119,7 +119,7 @@ func (k *postgresKind) windows(ctx context.Context, db *sql.DB) ([]window, error
 	return list, nil
 }
 
-// drop waits a moment for those who read the part, and not for ever: everybody else waits behind it.
+// drop waits a moment for readers of the part, and not for ever: everybody else waits behind it.
 func (k *postgresKind) drop(ctx context.Context, db *sql.DB, part string) error {
 	k.mu.Lock()
 	clear(k.months)
