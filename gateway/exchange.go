@@ -128,7 +128,7 @@ func encoded(h http.Header) bool {
 	return e != "" && !strings.EqualFold(e, "identity")
 }
 
-// classify gives what the network did its word. All of it is Temp: nothing was answered.
+// classify gives what the network did its code. All of it is Temp: nothing was answered.
 func (t *tracer) classify(inner context.Context, err error) error {
 	if own := (*Error)(nil); errors.As(err, &own) {
 		return err

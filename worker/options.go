@@ -60,15 +60,15 @@ type Options struct {
 	// Called is given each call of the gateway. Many goroutines call it; may be nil.
 	Called func(Call)
 
-	Traces Traces // told what becomes of queries; nil: nobody is
+	Traces Traces // is given what becomes of queries; nil: nothing is
 
 	Version string       // of the program, for service info; "0.0.0"
 	Ready   func()       // called once when all doors are open; may be nil
 	Logger  *slog.Logger // discarded when nil
 }
 
-// Traces is told what becomes of queries, at the end of each part of their way. None of its methods
-// may block.
+// Traces is given what becomes of queries, at the end of each part of their way. None of its
+// methods may block.
 type Traces interface {
 	intake.Traces
 	// Ran is given a run whose answer is in the journal; it may be given again after a death.
@@ -91,7 +91,7 @@ type AfterCrash string
 // What becomes of it.
 const (
 	Rerun AfterCrash = "rerun" // it is made once more: a query only reads
-	Fail  AfterCrash = "fail"  // who waited is told so, for good
+	Fail  AfterCrash = "fail"  // askers that wait get CRASHED, for good
 )
 
 func (o *Options) check() error {

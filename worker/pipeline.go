@@ -52,7 +52,7 @@ func (w *Worker) components() []component {
 		{"partner gate", w.gate.Run},          // rates, concurrency and halts, shared by the fleet
 		{"publisher", forever(w.streams.Run)}, // acknowledgements of streams, on the main connection
 		{"replies", forever(w.replies.Run)},   // the same of durable replies, on theirs
-		{"connections", w.awaitClosed},        // without them nothing can be told
+		{"connections", w.awaitClosed},        // without them nothing can be sent
 	}
 }
 

@@ -1,4 +1,4 @@
-// What an operator counts; told by the micro service's STATS.
+// What an operator counts: the data of the NATS service's STATS.
 
 package worker
 

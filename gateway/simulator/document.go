@@ -34,7 +34,7 @@ func (st *stage) rewrite(change func(*document)) {
 	writeXML(st.w, body)
 }
 
-// instead tells another answer than the scenario's.
+// instead writes another answer than the scenario's.
 func (st *stage) instead(r reply) { st.s.tell(st.w, st.call, st.q, r) }
 
 func systemError(st *stage) { st.instead(scenes["system-error"]) }

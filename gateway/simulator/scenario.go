@@ -11,7 +11,7 @@
 //	no-sign-customer@…            the code NO_SIGN_CUSTOMER; so with every code of the
 //	                              table: lower case, "-" for "_"
 //	abnormal@… unknown@…          NO_NORMAL_SIGN_CUSTOMER, ILLEGAL_EMAIL
-//	p@… flag-missing@…            is_success P; a success that tells only charge_agent
+//	p@… flag-missing@…            is_success P; a success that has only charge_agent
 //	unlisted@…                    a code that is in no table
 //	wrapped@…                     signed, in the wrapped and signed form of other services
 //	system-error@…                always SYSTEM_ERROR

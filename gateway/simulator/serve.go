@@ -104,7 +104,7 @@ func (s *Simulator) handle(w *pipeWriter, r *http.Request) {
 			panic(cut)
 		}
 		if cut != nil {
-			w.tell(0) // no status was told before: nothing at all came
+			w.tell(0) // no status was written: nothing at all came
 			_ = w.body.CloseWithError(io.ErrUnexpectedEOF)
 			return
 		}

@@ -179,7 +179,7 @@ type Verdict uint8
 const (
 	// Conclusive is the gateway's word: it is remembered for Keep.
 	Conclusive Verdict = 1
-	// Failed is no word of the gateway's: the key cools down for Keep.
+	// Failed is no answer of the gateway: the key cools down for Keep.
 	Failed Verdict = 2
 	// Crashed is the end of a run whose member died and that is not run again: final for the asks
 	// in Final.

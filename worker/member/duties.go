@@ -285,7 +285,7 @@ func (m *Member) fetch(o owed, st *stage) {
 		}
 		return x, err == nil
 	}
-	if o.duty.Run != nil { // without whom it was asked for a run is told all the same
+	if o.duty.Run != nil { // a run is published also where its ask cannot be read
 		if x, err := m.texts.load(ctx, o.asked); err == nil {
 			m.askedBy(o.duty.Run, x)
 			o.asked = journal.Ref{}

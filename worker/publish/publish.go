@@ -173,7 +173,7 @@ func (p *Publisher) send(m *nats.Msg, w wait) (uint64, error) {
 	m.Reply = inbox + strconv.FormatUint(n, 36)
 	if err := p.nc.PublishMsg(m); err != nil {
 		if p.take(n) == nil && w.done != nil {
-			return n, nil // given up meanwhile, and told so
+			return n, nil // given up meanwhile, and reported
 		}
 		return 0, fmt.Errorf("publish: %w", err)
 	}

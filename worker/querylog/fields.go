@@ -92,7 +92,7 @@ func shownSubject(subject, partner string) string {
 	return strings.Join(tokens, ".")
 }
 
-// ReplyPrefix is what tells where an answer went and not to whom: the first
+// ReplyPrefix says where an answer went, and not to whom: the first
 // token of an inbox, the first two of any other subject.
 func ReplyPrefix(subject string) string {
 	end := strings.IndexByte(subject, '.')

@@ -81,16 +81,16 @@ type Attempt struct {
 	ContentType string
 }
 
-// Ask is one asker's query and what it was told.
+// Ask is one asker's query and its answer.
 type Ask struct {
 	// Token is the ask token, the identity of the arrival and of its row.
 	Token string
 	// At is when the ask arrived: of one in the journal, its time there. As with Run.At it must not
-	// differ between two tellings.
+	// differ between two lines of one ask.
 	At         time.Time
 	AnsweredAt time.Time
 	Request    RequestID // the asker's own id
-	Run        string    // whose answer it was told; "" when there was none
+	Run        string    // whose answer it got; "" when there was none
 	// Key is that of a key the asker gave; leave it zero for one derived from the
 	// question, as the e-mail and the account find that.
 	Key     Masked

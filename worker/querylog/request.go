@@ -64,7 +64,7 @@ func personal(s string) bool {
 }
 
 // plain is true of most ids: they hold nothing that a login or a number could begin with, which is
-// told in a fiftieth of the time.
+// found out in a fiftieth of the time.
 func plain(s string) bool {
 	digits := 0
 	for i := range len(s) {

@@ -1,4 +1,4 @@
-// What is away, told to the operator: at once, then ever more rarely, and when it is over.
+// What is away, logged for the operator: at once, then ever more rarely, and when it is over.
 
 package querylog
 
@@ -22,7 +22,7 @@ const (
 	lastTold  = 10 * time.Minute
 )
 
-// begin tells the first fault at once, and later ones as again does.
+// begin logs the first fault at once, and later ones as again does.
 func (t *trouble) begin(log *slog.Logger, err error) {
 	if !t.since.IsZero() {
 		t.again(log, err)
@@ -44,7 +44,7 @@ func (t *trouble) again(log *slog.Logger, err error) {
 		t.since.UTC().Format(time.RFC3339), "err", err)
 }
 
-// end tells that it is over, once.
+// end logs that it is over, once.
 func (t *trouble) end(log *slog.Logger) {
 	if !t.since.IsZero() {
 		log.Info("recorder goes on", "held_up_by", t.what, "dur_ms", time.Since(t.since).Milliseconds())

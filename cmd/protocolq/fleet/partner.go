@@ -1,4 +1,4 @@
-// protocolq partner: which partners are halted, and an operator's word on it.
+// protocolq partner: which partners are halted, and how an operator changes that.
 
 package fleet
 

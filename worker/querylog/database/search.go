@@ -149,7 +149,7 @@ func (s *search) unfinished(at Cursor, limit int) Found {
 // Tally is how many asks a filter wants.
 type Tally struct {
 	N     int64
-	Known bool // N is told
+	Known bool // N is known
 	About bool // counted by whole hours, which the span is not of
 	More  bool // there are more than N
 }

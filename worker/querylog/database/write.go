@@ -13,8 +13,8 @@ import (
 type Written = querylog.Written
 
 // Write stores a batch, all or nothing, and is on the disk when it returns nil.
-// Rows that are there already are left as they are. The error is, where it can
-// be told, querylog.ErrUnstorable (a row this database will never take) or
+// Rows that are there already are left as they are. The error is, where it is
+// known, querylog.ErrUnstorable (a row this database will never take) or
 // querylog.ErrTryAgain (it got into another writer's way), or [ErrReplaced].
 func (db *DB) Write(ctx context.Context, b querylog.Batch) (Written, error) {
 	if db.write == nil {

@@ -26,7 +26,7 @@ type Answer struct {
 	Remembered bool
 }
 
-// read decides what a Result means. What is no word of Alipay's is unknown, never a no.
+// read decides what a Result means. What Alipay has not said is unknown, never a no.
 func read(r messages.Result) Answer {
 	a := Answer{Debit: r.ChargeAgent, Refund: r.RefundCharge, Remembered: r.Source == messages.Remembered}
 	switch r.Outcome {
