@@ -176,7 +176,7 @@ func (m *Member) stored(i *incarnation, w journal.Written) {
 }
 
 // again journals once more what doors gave and the log holds in vain, as nobody can read the batch:
-// whoever asked has its word that it is stored.
+// its asker was promised that it is stored.
 func (m *Member) again(w journal.Written) {
 	for _, e := range w.Entries {
 		switch e.(type) {

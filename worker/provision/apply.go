@@ -98,7 +98,7 @@ func applyStream(ctx context.Context, js jetstream.JetStream, have *jetstream.St
 		return item, nil
 	}
 	change := want
-	change.Placement, change.Metadata = have.Placement, have.Metadata // whoever runs the servers says where
+	change.Placement, change.Metadata = have.Placement, have.Metadata // the servers' operator says where
 	if !o.Less {
 		keepRoom(*have, &change)
 	}

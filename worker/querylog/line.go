@@ -47,7 +47,7 @@ type Line struct {
 type Run struct {
 	// ID is the identity of the run, and of its row.
 	ID string
-	// At is when the run began. It must be the same whoever tells of the run, so take it from the
+	// At is when the run began. It must be the same in each line of the run, so take it from the
 	// journal, not from the clock: PostgreSQL keeps a row in the month of its At, and an ID is
 	// found twice only within a month.
 	At         time.Time

@@ -1,4 +1,4 @@
-// The variables that OpenTelemetry names, OTEL_…: whoever has a collector has them already.
+// The variables that OpenTelemetry names, OTEL_…: those who have a collector have them already.
 
 package tracing
 

@@ -25,7 +25,7 @@ type entry struct {
 	SaidMs  int64 `json:"said_ms"`
 }
 
-// Times of whoever sends.
+// Times of the recorder that sends.
 const (
 	lease       = time.Minute // that another waits before it sends in the place of one that is gone
 	remindEvery = 4 * time.Hour

@@ -37,9 +37,9 @@ type chosen struct {
 }
 
 // choose takes the first of: the flag, the variable, the selected context, a running dev. What is
-// only selected does not count beside a settings file, as whoever names the file has said it all. A
-// dev counts only where nothing at all says which system is meant, so that no shell that is set up
-// for another one ever talks to it.
+// only selected does not count beside a settings file, as the file says it all. A dev counts only
+// where nothing at all says which system is meant, so that no shell that is set up for another one
+// ever talks to it.
 func choose(g given) chosen {
 	switch {
 	case g.named:

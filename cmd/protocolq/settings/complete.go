@@ -60,7 +60,7 @@ func CompletePartner(c *cobra.Command, args []string, _ string) ([]string, cobra
 			_ = fs.Set(where, f.Value.String())
 		}
 	}
-	_ = set.Load(fs) // whoever completes sees the faults when the command runs
+	_ = set.Load(fs) // the command reports the faults when it runs
 	var ids []string
 	for _, p := range cfg.Partners {
 		ids = append(ids, p.ID)
@@ -78,7 +78,7 @@ func CompletePartner(c *cobra.Command, args []string, _ string) ([]string, cobra
 
 // CompleteContext offers the contexts.
 func CompleteContext(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	names, _ := ContextNames() // whoever completes is told of faults when the command runs
+	names, _ := ContextNames() // the command reports the faults when it runs
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 

@@ -1,4 +1,4 @@
-// A Result as the page says it: what it means to whoever serves the customer.
+// A Result as the page says it: what it means to those who serve the customer.
 
 package lookup
 

@@ -1,4 +1,4 @@
-// What the look-up says, in the words of whoever serves customers.
+// What the look-up says, in the words of those who serve customers.
 
 package words
 
