@@ -11,8 +11,9 @@ STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
+# The NATS server inside is for dev and demo: without inlining in it the program is 1.2 MB smaller.
 build: ## bin/protocolq, stripped; its version is that of cmd/protocolq/cli/version.txt
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(STAMP) -ldflags '-s -w' -o $(or $(OUT),bin/protocolq) ./cmd/protocolq
+	CGO_ENABLED=0 go build -gcflags 'github.com/nats-io/nats-server/v2/...=-l' -trimpath -buildvcs=$(STAMP) -ldflags '-s -w' -o $(or $(OUT),bin/protocolq) ./cmd/protocolq
 
 slim: ## bin/protocolq-slim, for a worker's machine: no server (demo, dev, simulator, nats-config), no database (recorder, log, forget, doctor), no page (console)
 	CGO_ENABLED=0 go build -tags slim -trimpath -buildvcs=$(STAMP) -ldflags '-s -w -X protocolq/cmd/protocolq/cli.release=$(VERSION)' -o $(or $(OUT),bin/protocolq-slim) ./cmd/protocolq
