@@ -16,7 +16,11 @@ const (
 	Dead      Kind = "DEAD"      // what could not be answered
 )
 
-// Kinds lists every stream.
+// Watches is the stream of the page in the browser: what its users watch, and when it is asked
+// again. It is no part of what workers and askers have to do with, and none of Kinds.
+const Watches Kind = "WATCHES"
+
+// Kinds lists every stream of the workers and of those who ask them.
 func Kinds() []Kind {
 	return []Kind{Journal, Fleet, Submitted, Replies, Events, Log, Dead}
 }
@@ -26,7 +30,12 @@ const (
 	ConsumerSubmitted = "submitted" // of Submitted
 	ConsumerRecorder  = "recorder"  // of Log
 	ConsumerWebhook   = "webhook"   // of [Names.StreamHTTP], the answers
+	ConsumerWatches   = "watches"   // of Watches, what is due
 )
+
+// ConsoleName is by what the page in the browser asks and submits: the last token of its subjects,
+// and the name of its consumer of Replies. No asker has it.
+const ConsoleName = "console"
 
 // Stream is the name of a stream: the prefix in capitals with _ for each dot, then the kind.
 func (n Names) Stream(k Kind) string { return n.stream + string(k) }
@@ -49,6 +58,8 @@ func (n Names) Captures(k Kind) []string {
 		return []string{n.log + ">"}
 	case Dead:
 		return []string{n.dead + "*"}
+	case Watches:
+		return []string{n.watch + "*.*.*"}
 	}
 	return nil
 }

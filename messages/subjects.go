@@ -26,7 +26,7 @@ type Names struct {
 	query, submit, changed, partner                    string
 	reply, event, log, dead                            string
 	journal, followed, member, forget, redrive, intake string
-	alerts                                             string
+	alerts, watch                                      string
 	queryAll, submitAll, root, http                    string
 }
 
@@ -46,7 +46,7 @@ func NewNames(prefix string) (Names, error) {
 		reply: root + "reply.", event: root + "event.", log: root + "log.", dead: root + "dead.",
 		journal: root + "journal.", followed: root + "followed.", member: root + "member.",
 		http: root + "http.", forget: root + "forget", redrive: root + "redrive.", intake: root +
-			"intake", alerts: root + "alerts",
+			"intake", alerts: root + "alerts", watch: root + "watch.",
 	}, nil
 }
 
@@ -172,6 +172,17 @@ const (
 	HTTPAnswer      = "answer"      // the last Result to it
 	HTTPBatch       = "batch"       // the ids of a batch of queries
 	HTTPUndelivered = "undelivered" // an answer that its webhook never took
+)
+
+// Watch is what the page in the browser keeps of a watch: what is one of the Watch… words, owner
+// stands for the user whose it is.
+func (n Names) Watch(what, owner, id string) string { return n.watch + what + "." + owner + "." + id }
+
+// What is kept of a watch.
+const (
+	WatchKept = "kept" // its record
+	WatchPlan = "plan" // the schedule of its next question
+	WatchDue  = "due"  // what the schedule gives when its time has come
 )
 
 // PartnerOf is the partner in a subject of one of the doors; "" in the plain forms. ok is false for

@@ -40,6 +40,8 @@ func subjects(n messages.Names) map[string]string {
 		"alerts":       n.Alerts(),
 		"redrive":      n.Redrive(partner),
 		"submitted":    n.Stream(messages.Submitted),
+		"watch":        n.Watch(messages.WatchDue, "o1", "w1"),
+		"watches":      n.Stream(messages.Watches) + " " + n.Captures(messages.Watches)[0],
 	}
 }
 
@@ -72,6 +74,8 @@ func TestSubjects(t *testing.T) {
 		"alerts":       "protocol.alerts",
 		"redrive":      "protocol.redrive.2088001122334455",
 		"submitted":    "PROTOCOL_SUBMITTED",
+		"watch":        "protocol.watch.due.o1.w1",
+		"watches":      "PROTOCOL_WATCHES protocol.watch.*.*.*",
 	}
 	if diff := cmp.Diff(want, subjects(names(t))); diff != "" {
 		t.Errorf("default prefix (-want +got):\n%s", diff)

@@ -20,6 +20,7 @@ import (
 	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/cmd/protocolq/localstack"
 	"protocolq/messages"
+	"protocolq/worker/provision"
 )
 
 // backedUp is one stream as JetStream gives it.
@@ -89,7 +90,7 @@ func (b backedUp) restore(t *testing.T, nc *nats.Conn, stream string) {
 }
 
 // backupOrder is the order in which the page backs streams up.
-var backupOrder = []messages.Kind{messages.Submitted, messages.Journal, messages.Fleet, messages.Replies, messages.Events, messages.Dead, messages.Log}
+var backupOrder = []messages.Kind{messages.Submitted, messages.Journal, messages.Fleet, messages.Replies, messages.Events, messages.Dead, messages.Log, messages.Watches}
 
 func TestBackup(t *testing.T) {
 	t.Parallel()
@@ -99,7 +100,7 @@ func TestBackup(t *testing.T) {
 	for _, k := range backupOrder {
 		order += " " + strings.TrimPrefix(names.Stream(k), "PROTOCOL_")
 	}
-	if strings.Count(page, "for stream in"+order+"; do") != 2 || len(backupOrder) != len(messages.Kinds()) {
+	if strings.Count(page, "for stream in"+order+"; do") != 2 || len(backupOrder) != len(provision.Streams(provision.Options{Names: names})) {
 		t.Errorf("the page does not back up and restore%s", order)
 	}
 	hmac := writeSecret(t, strings.Repeat("k", 32))

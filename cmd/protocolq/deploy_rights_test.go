@@ -273,7 +273,8 @@ func (d *deployed) refuses(t *testing.T) {
 		natsconfig.Recorder:    append(slices.Clone(internal), purge, "protocol.log.run", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_SUBMITTED.submitted"),
 		natsconfig.Ops: append(slices.Clone(internal), purge, "protocol.reply.other", "protocol.submit", "$JS.API.STREAM.MSG.DELETE.PROTOCOL_JOURNAL",
 			"$JS.API.DIRECT.GET.PROTOCOL_JOURNAL", "$JS.API.CONSUMER.CREATE.PROTOCOL_REPLIES.spy"),
-		natsconfig.Console: append(slices.Clone(internal), purge, "protocol.reply.other", "protocol.submit", "protocol.forget", "protocol.query."+practicePartner+".refunds",
+		natsconfig.Console: append(slices.Clone(internal), purge, "protocol.reply.other", "protocol.reply.console", "protocol.submit."+practicePartner+".refunds", "protocol.watch.due.o.w", "protocol.forget", "protocol.query."+practicePartner+".refunds",
+			"$JS.API.STREAM.MSG.DELETE.PROTOCOL_WATCHES", "$JS.API.CONSUMER.CREATE.PROTOCOL_WATCHES.spy",
 			"$JS.API.STREAM.MSG.DELETE.PROTOCOL_JOURNAL", "$JS.API.DIRECT.GET.PROTOCOL_JOURNAL", "$JS.API.CONSUMER.CREATE.PROTOCOL_REPLIES.spy", "$JS.API.CONSUMER.MSG.NEXT.PROTOCOL_LOG.recorder"),
 	} {
 		d.mayNotPublish(t, user, publish)

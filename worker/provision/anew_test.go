@@ -72,7 +72,8 @@ func TestRepliesOfAnEarlierVersion(t *testing.T) {
 	o.Update, o.Readers.Askers = true, []string{"refunds"}
 	want := map[string]provision.Action{"PROTOCOL_REPLIES": provision.Anew, "PROTOCOL_SUBMITTED": provision.Updated}
 	for _, name := range []string{"PROTOCOL_JOURNAL", "PROTOCOL_FLEET", "PROTOCOL_EVENTS", "PROTOCOL_LOG", "PROTOCOL_DEAD",
-		"PROTOCOL_SUBMITTED > submitted", "PROTOCOL_LOG > recorder", "PROTOCOL_REPLIES > refunds"} {
+		"PROTOCOL_SUBMITTED > submitted", "PROTOCOL_LOG > recorder", "PROTOCOL_REPLIES > refunds", "PROTOCOL_REPLIES > console",
+		"PROTOCOL_WATCHES", "PROTOCOL_WATCHES > watches"} {
 		want[name] = provision.Created
 	}
 	if diff := cmp.Diff(want, actions(apply(t, js, o))); diff != "" {
@@ -94,7 +95,7 @@ func TestRepliesOfAnEarlierVersion(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), old.Name); err != nil {
 		t.Fatal(err)
 	}
-	want = map[string]provision.Action{"PROTOCOL_REPLIES": provision.Created, "PROTOCOL_REPLIES > refunds": provision.Created}
+	want = map[string]provision.Action{"PROTOCOL_REPLIES": provision.Created, "PROTOCOL_REPLIES > refunds": provision.Created, "PROTOCOL_REPLIES > console": provision.Created}
 	if diff := cmp.Diff(want, actions(apply(t, js, o))); diff != "" {
 		t.Error(diff)
 	}
@@ -104,8 +105,14 @@ func TestRepliesOfAnEarlierVersion(t *testing.T) {
 func TestRepliesWithAnotherReader(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
+	if err := js.DeleteConsumer(t.Context(), "PROTOCOL_REPLIES", messages.ConsoleName); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := js.CreateConsumer(t.Context(), "PROTOCOL_REPLIES", jetstream.ConsumerConfig{Durable: "all", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Fatal(err)
+	}
+	if r := apply(t, js, o); r.Differs() || actions(r)["PROTOCOL_REPLIES > console"] != provision.Taken {
+		t.Errorf("of the page, whose watches alone need it: %v", actions(r))
 	}
 	o.Readers.Askers = []string{"refunds"}
 	if _, err := provision.Apply(t.Context(), js, o); !errors.Is(err, provision.ErrReadTwice) || !strings.Contains(err.Error(), "refunds of PROTOCOL_REPLIES") {

@@ -56,7 +56,7 @@ func Await(ctx context.Context, js jetstream.JetStream, o Options) error {
 
 // behind are the copies that are not up to date.
 func behind(ctx context.Context, js jetstream.JetStream, o Options) (late []string, err error) {
-	wanted := map[string]int{}
+	wanted, o := map[string]int{}, o.For(js.Conn())
 	for _, want := range Streams(o) {
 		s, err := js.Stream(ctx, want.Name)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/messages"
@@ -32,6 +33,16 @@ type Options struct {
 	// Less lets Update take from streams what they may hold, too: copies, bytes, messages, age.
 	// Without it that stays, and is reported.
 	Less bool
+
+	// unscheduled leaves out what needs a server with message schedules.
+	unscheduled bool
+}
+
+// For is o on the server of a connection: where that has no message schedules, nothing that needs
+// them is declared.
+func (o Options) For(nc *nats.Conn) Options {
+	o.unscheduled = !HasSchedules(nc)
+	return o
 }
 
 func (o *Options) defaults() {
@@ -73,6 +84,8 @@ const (
 	Unused  Action = "used no more"         // a stream of an earlier version, see Item.Remove
 	Foreign Action = "answers in our place" // a stream of somebody else
 	Anew    Action = "must be made anew"    // a stream with a setting that no server changes; it stays as it is
+	Taken   Action = "another reads that"   // left out: the page in the browser can watch nobody then
+	Newer   Action = "needs NATS 2.12"      // left out: the server has no message schedules
 )
 
 // Difference is one setting that is not as declared.
@@ -105,11 +118,15 @@ func Apply(ctx context.Context, js jetstream.JetStream, o Options) (r Report, er
 	if err := CheckServer(js.Conn()); err != nil {
 		return r, err
 	}
+	o = o.For(js.Conn())
 	if err := old.narrow(ctx); err != nil {
 		return Report{old.held()}, err
 	}
 	if err := r.apply(ctx, js, o); err != nil {
 		return r, err
+	}
+	if o.unscheduled {
+		r.Items = append(r.Items, Item{Name: o.Names.Stream(messages.Watches), Action: Newer})
 	}
 	foreign, err := FindForeign(ctx, js, o.Names)
 	r.Items = append(r.Items, foreign...)

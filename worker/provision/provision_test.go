@@ -72,7 +72,7 @@ func actions(r provision.Report) map[string]provision.Action {
 func TestApplyMakesEverythingOnce(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	first := apply(t, js, o)
-	if len(first.Items) != len(messages.Kinds())+len(provision.Consumers(o)) || first.Differs() {
+	if len(first.Items) != len(provision.Streams(o))+len(provision.Consumers(o)) || first.Differs() {
 		t.Errorf("%+v", first)
 	}
 	for _, i := range first.Items {
@@ -121,6 +121,9 @@ func TestDeclaredRules(t *testing.T) {
 		if one := c.MaxMsgsPerSubject == 1; one != (k == messages.Fleet) {
 			t.Errorf("%s keeps one message a subject: %v", k, one)
 		}
+	}
+	if c := config(t, js, "PROTOCOL_WATCHES"); !c.AllowMsgSchedules || c.Discard != jetstream.DiscardOld || c.MaxBytes != 32<<20 || c.MaxAge != provision.WatchAge || c.MaxMsgsPerSubject != 1 {
+		t.Errorf("%+v", c)
 	}
 	for _, want := range provision.Consumers(o) {
 		c, err := js.Consumer(t.Context(), want.Stream, want.Config.Durable)

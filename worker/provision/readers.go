@@ -50,10 +50,7 @@ const mostPending = 1000
 // consumers declares one for each asker and listener.
 func (r Readers) consumers(n messages.Names) (all []Consumer) {
 	for _, name := range slices.Concat(r.Askers, r.HTTP) {
-		own := n.ReplyOf(name)
-		all = append(all, Consumer{n.Stream(messages.Replies),
-			jetstream.ConsumerConfig{Durable: name, MaxAckPending: mostPending,
-				FilterSubjects: []string{own, own + ".>"}}})
+		all = append(all, readerOfReplies(n, name))
 	}
 	for _, name := range r.HTTP {
 		all = append(all, Consumer{n.StreamHTTP(name), jetstream.ConsumerConfig{Durable: messages.ConsumerWebhook,
@@ -71,6 +68,13 @@ func (r Readers) consumers(n messages.Names) (all []Consumer) {
 		all = append(all, Consumer{n.Stream(messages.Events), c})
 	}
 	return all
+}
+
+// readerOfReplies declares the consumer of one asker's durable replies.
+func readerOfReplies(n messages.Names, name string) Consumer {
+	own := n.ReplyOf(name)
+	return Consumer{n.Stream(messages.Replies), jetstream.ConsumerConfig{Durable: name, MaxAckPending: mostPending,
+		FilterSubjects: []string{own, own + ".>"}}}
 }
 
 // ErrReadTwice says that another consumer reads what a reader's consumer is to read: of a work

@@ -22,7 +22,13 @@ var (
 const (
 	leastMajor = 2
 	leastMinor = 11
+	// scheduleMinor is the first with message schedules, which the page in the browser needs for
+	// what its users watch.
+	scheduleMinor = 12
 )
+
+// HasSchedules reports whether the server of a connection has message schedules.
+func HasSchedules(nc *nats.Conn) bool { return !before(nc.ConnectedServerVersion(), scheduleMinor) }
 
 // CheckServer is an error where the server of a connection does not do, which names it. It has to
 // have answered something: what it lets through for this user it says after the connection stands.
@@ -40,10 +46,13 @@ func CheckServer(nc *nats.Conn) error {
 }
 
 // oldVersion reports whether a version is one below the least. One that cannot be read is none.
-func oldVersion(version string) bool {
+func oldVersion(version string) bool { return before(version, leastMinor) }
+
+// before reports whether a version is one below leastMajor and minor.
+func before(version string, least int) bool {
 	var major, minor int
 	if n, err := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || err != nil {
 		return false
 	}
-	return major < leastMajor || major == leastMajor && minor < leastMinor
+	return major < leastMajor || major == leastMajor && minor < least
 }

@@ -4,16 +4,19 @@ package provision_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/messages"
 	"protocolq/worker/provision"
 )
 
@@ -35,6 +38,37 @@ func TestOldServer(t *testing.T) {
 	}
 	if n := len(captured(t, js)); n > 0 {
 		t.Errorf("%d streams were made", n)
+	}
+}
+
+// A server from before message schedules has all but what needs them, and that is no fault.
+func TestServerWithoutSchedules(t *testing.T) {
+	srv := serve(t, &server.Options{Host: "127.0.0.1", Port: -1})
+	nc, err := nats.Connect("nats://" + saying(t, srv, "2.11.17"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, "protocol")
+	r := apply(t, js, o)
+	done := actions(r)
+	if r.Differs() || done["PROTOCOL_WATCHES"] != provision.Newer || done["PROTOCOL_DEAD"] != provision.Created || len(done) != len(messages.Kinds())+3 {
+		t.Errorf("%v", done)
+	}
+	if all := captured(t, js); all["PROTOCOL_WATCHES"] != "" || len(all) != len(messages.Kinds()) {
+		t.Errorf("streams %v", all)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := provision.Await(ctx, js, o); err != nil {
+		t.Error(err)
+	}
+	if done := actions(apply(t, connect(t, srv), o)); done["PROTOCOL_WATCHES"] != provision.Created || done["PROTOCOL_REPLIES > console"] != provision.Created || len(done) != 3 {
+		t.Errorf("after the server's upgrade: %v", done)
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	// longestReply is more than any reply takes, so that what one subject may hold is less than its
 	// stream.
 	longestReply = 5 << 10
+	// WatchAge is how long what was last written of a watch is kept, which is longer than it lasts.
+	WatchAge = 15 * day
 )
 
 // Streams declares the streams. MaxAge stays 0 where a message is work in progress: the server
@@ -44,7 +46,21 @@ func Streams(o Options) []jetstream.StreamConfig {
 			Retention:   jetstream.WorkQueuePolicy,
 			Discard:     jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: shortest},
 	}
-	return o.kept(append(append(all, outcomes(n)...), o.Readers.streams(n)...))
+	all = append(append(all, outcomes(n)...), o.Readers.streams(n)...)
+	if !o.unscheduled {
+		all = append(all, watches(n))
+	}
+	return o.kept(all)
+}
+
+// watches declares the stream of the page in the browser. Each watch has one message of a kind, and
+// whoever fills it loses the oldest: schedules allow nothing else. The server rolls up each
+// schedule's subject.
+func watches(n messages.Names) jetstream.StreamConfig {
+	return jetstream.StreamConfig{Name: n.Stream(messages.Watches), Subjects: n.Captures(messages.Watches),
+		Description: "whom users of the page in the browser watch, and when it asks again",
+		Discard:     jetstream.DiscardOld, MaxBytes: 32 * mib, MaxAge: WatchAge, MaxMsgsPerSubject: 1,
+		Duplicates: shortest, AllowDirect: true, AllowMsgSchedules: true, AllowRollup: true}
 }
 
 // outcomes declares the streams of what comes of queries.
@@ -86,14 +102,21 @@ type Consumer struct {
 // those of o.Readers.
 func Consumers(o Options) []Consumer {
 	o.defaults()
-	return o.acked(append([]Consumer{
+	all := append([]Consumer{
 		// Without a bound, as what is given back counts until it comes again, and would keep all
 		// else from coming. Workers take no more than they have room for.
 		{o.Names.Stream(messages.Submitted),
 			jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: -1}},
 		{o.Names.Stream(messages.Log), jetstream.ConsumerConfig{Durable: messages.ConsumerRecorder,
 			MaxAckPending: 20_000, FilterSubjects: o.Names.Captures(messages.Log)}},
-	}, o.Readers.consumers(o.Names)...))
+	}, o.Readers.consumers(o.Names)...)
+	if !o.unscheduled {
+		all = append(all, Consumer{o.Names.Stream(messages.Watches),
+			jetstream.ConsumerConfig{Durable: messages.ConsumerWatches, MaxAckPending: mostPending,
+				FilterSubjects: []string{o.Names.Watch(messages.WatchDue, "*", "*")}}},
+			readerOfReplies(o.Names, messages.ConsoleName))
+	}
+	return o.acked(all)
 }
 
 // acked says of consumers how they deliver: until it is acknowledged, however often.

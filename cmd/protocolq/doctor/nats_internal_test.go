@@ -119,7 +119,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 
 func TestStreamsThatAreNotAsDeclared(t *testing.T) {
 	d := newDesk(t)
-	if got := d.found(Fault)["nats.streams"]; strings.Count(got, "is missing") != 9 {
+	if got := d.found(Fault)["nats.streams"]; strings.Count(got, "is missing") != 11 {
 		t.Errorf("nothing is provisioned: %q", got)
 	}
 	d.provision()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (b *bench) allowed(ctx context.Context, ask func(context.Context) error) er
 // checkStreams compares what is there with what is declared. How many copies there are, how much
 // room the log has and how long an acknowledgement may take is the operator's choice.
 func (b *bench) checkStreams(ctx context.Context) (list []Check) {
-	o := provision.Options{Names: b.names.Names}
+	o := provision.Options{Names: b.names.Names}.For(b.js.Conn())
 	for _, a := range b.o.Askers {
 		o.Readers.HTTP = append(o.Readers.HTTP, a.Name)
 	}
@@ -80,7 +81,10 @@ func (b *bench) checkStreams(ctx context.Context) (list []Check) {
 				"start the server, or look at its log: what is acknowledged now is on fewer disks than declared")
 		}
 	}
-	more, hidden := b.checkConsumers(ctx, provision.Consumers(o))
+	consumers := slices.DeleteFunc(provision.Consumers(o), func(c provision.Consumer) bool {
+		return c.Config.Durable == messages.ConsoleName // only the page's watches need it, and their page says so
+	})
+	more, hidden := b.checkConsumers(ctx, consumers)
 	return append(list, streamsCheck(append(faults, more...), append(unseen, hidden...)), full, away, skew)
 }
 

@@ -28,8 +28,9 @@ var purpose = map[string][]string{
 	natsconfig.Asker("deduction"):     ofAsker("deduction"),
 	natsconfig.HTTPDoor: {"messages PROTOCOL_SUBMITTED protocol.submit.*.shop", "position PROTOCOL_REPLIES shop", "messages PROTOCOL_REPLIES protocol.reply.shop",
 		"messages PROTOCOL_HTTP_shop protocol.http.shop.*.*", "position PROTOCOL_HTTP_shop webhook"},
-	natsconfig.Ops:     append(ofOperators(), "messages PROTOCOL_SUBMITTED protocol.forget"),
-	natsconfig.Console: ofOperators(),
+	natsconfig.Ops: append(ofOperators(), "messages PROTOCOL_SUBMITTED protocol.forget", "messages PROTOCOL_WATCHES protocol.watch.>"),
+	natsconfig.Console: append(ofOperators(), "messages PROTOCOL_WATCHES protocol.watch.>", "position PROTOCOL_WATCHES watches",
+		"messages PROTOCOL_SUBMITTED protocol.submit.*.console", "position PROTOCOL_REPLIES console", "messages PROTOCOL_REPLIES protocol.reply.console"),
 }
 
 func ofOperators() []string {
@@ -285,8 +286,8 @@ func targets(t *testing.T) (all []string) {
 	t.Helper()
 	n := names(t)
 	consumers := map[messages.Kind][]string{messages.Submitted: {messages.ConsumerSubmitted}, messages.Log: {messages.ConsumerRecorder},
-		messages.Replies: {"refunds", "deduction"}, messages.Events: {"accounting"}}
-	for _, k := range messages.Kinds() {
+		messages.Replies: {"refunds", "deduction", "console"}, messages.Events: {"accounting"}, messages.Watches: {messages.ConsumerWatches}}
+	for _, k := range append(messages.Kinds(), messages.Watches) {
 		stream := n.Stream(k)
 		for _, verb := range []string{"STREAM.DELETE", "STREAM.PURGE", "STREAM.UPDATE", "STREAM.CREATE", "STREAM.MSG.DELETE", "STREAM.RESTORE", "STREAM.SNAPSHOT",
 			"STREAM.LEADER.STEPDOWN", "STREAM.PEER.REMOVE", "CONSUMER.CREATE"} {
@@ -305,7 +306,7 @@ func targets(t *testing.T) (all []string) {
 	}
 	all = append(all, n.HTTP("shop", messages.HTTPAnswer, "x"), n.ReplyOf("shop"), "$JS.API.STREAM.DELETE.SPY", "$JS.API.META.LEADER.STEPDOWN", "$JS.API.SERVER.REMOVE", "$JS.API.ACCOUNT.PURGE.PROTOCOLQ",
 		n.Journal()+"m1", n.Followed()+"m1", n.Member("m1"), n.Ping("m1"), n.Forget(), n.Redrive(partner), n.Partner(partner, "halt"), n.Partner(partner, "rate"),
-		n.Changed(partner+".halt"), n.Intake(), n.ReplyOf("deduction"), n.ReplyOf("other"), n.Event(partner, messages.Signed), n.LogRun(), n.LogAsk(),
+		n.Changed(partner+".halt"), n.Intake(), n.ReplyOf("deduction"), n.ReplyOf("other"), n.ReplyOf("console"), n.Watch(messages.WatchKept, "o", "w"), n.Watch(messages.WatchDue, "o", "w"), n.Event(partner, messages.Signed), n.LogRun(), n.LogAsk(),
 		n.Dead(messages.DeadPoison), n.SubmitOf(partner, "other"), n.QueryOf(partner)+".other", messages.WorkerInbox+".x", messages.WorkerReplyInbox+".x", "_INBOX_ops.x",
 		"_INBOX_witness.x")
 	return all

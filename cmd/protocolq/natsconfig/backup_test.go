@@ -32,7 +32,7 @@ func TestBackup(t *testing.T) {
 	w.seed(t, names(t))
 	nc := s.connect(t, 1, userOf(t, c, natsconfig.Backup))
 	streams := []string{names(t).StreamHTTP("shop")}
-	for _, k := range messages.Kinds() {
+	for _, k := range append(messages.Kinds(), messages.Watches) {
 		streams = append(streams, names(t).Stream(k))
 	}
 	js, err := jetstream.New(s.connect(t, 2, userOf(t, c, witnessUser)))

@@ -46,10 +46,6 @@ const (
 // backupInbox is that of the user who backs up, whose account is the fleet's own.
 const backupInbox = "_INBOX_backup"
 
-// consoleName is by what the page in the browser asks: workers and the query log show it, and no
-// asker has it.
-const consoleName = "console"
-
 // Asker and Listener are the names of a party's user.
 func Asker(name string) string { return "ASKER_" + name }
 
@@ -81,7 +77,7 @@ func (o *Options) Check() error {
 			faults = append(faults, fmt.Errorf("name %q: use letters, digits, - and _, at most %d", name, mostName))
 		case known[lower]:
 			faults = append(faults, fmt.Errorf("name %q is given twice", name))
-		case lower == consoleName || inboxOf(lower) == backupInbox || inboxOf(name) == messages.HTTPInbox ||
+		case lower == messages.ConsoleName || inboxOf(lower) == backupInbox || inboxOf(name) == messages.HTTPInbox ||
 			slices.Contains(messages.OwnInboxes(), inboxOf(name)):
 			faults = append(faults, fmt.Errorf("name %q is the fleet's own", name))
 		}
@@ -175,7 +171,7 @@ func (t *table) backup() User {
 	u := User{Name: Backup, Inbox: backupInbox,
 		Says: "nats stream backup and restore: reads every stream as a whole, and makes one that is not there."}
 	var streams []string
-	for _, k := range messages.Kinds() {
+	for _, k := range append(messages.Kinds(), messages.Watches) {
 		streams = append(streams, t.Stream(k))
 	}
 	for _, name := range t.o.HTTP {
@@ -250,6 +246,9 @@ func (t *table) ops() User {
 	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+dead, "$JS.API.STREAM.INFO."+fleet)
 	t.operates(&u)
 	u.uses(t.fleet, Ask, t.Forget())
+	watches := t.Stream(messages.Watches) // a person in a watch is forgotten, too
+	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+watches, "$JS.API.STREAM.MSG.DELETE."+watches)
+	u.uses(t.fleet, Pull, "$JS.API.DIRECT.GET."+watches)
 	return u
 }
 
@@ -266,12 +265,12 @@ func (t *table) monitor() User {
 	u := User{Name: Monitor, Inbox: messages.MonitorInbox,
 		Says: "Looks at a fleet: nats service stats protocol-query, signs of life, streams and consumers; reads no " +
 			"message."}
-	t.watches(&u)
+	t.looks(&u)
 	return u
 }
 
-// watches adds looking at a fleet.
-func (t *table) watches(u *User) {
+// looks adds looking at a fleet.
+func (t *table) looks(u *User) {
 	u.uses(t.doors, Pull, services()...)
 	u.uses(t.fleet, Subscribe, t.Members())
 	for _, k := range messages.Kinds() {
@@ -280,12 +279,20 @@ func (t *table) watches(u *User) {
 }
 
 func (t *table) console() User {
-	u := User{Name: Console, Inbox: inboxOf(consoleName),
-		Says: "protocolq console: asks for each partner in the page's name, looks at the fleet, and acts as OPS " +
-			"does, but has nobody forgotten."}
-	t.asks(&u, t.doors, Await, t.Query(), consoleName)
-	t.watches(&u)
+	u := User{Name: Console, Inbox: inboxOf(messages.ConsoleName),
+		Says: "protocolq console: asks and submits for each partner in the page's name, keeps what its users watch, " +
+			"looks at the fleet, and acts as OPS does, but has nobody forgotten."}
+	t.asks(&u, t.doors, Await, t.Query(), messages.ConsoleName)
+	t.looks(&u)
 	t.operates(&u)
+	// Watches: what is due is asked by a submitted query, and the reply is kept with the watch.
+	watches := t.Stream(messages.Watches)
+	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+watches, t.Watch(messages.WatchKept, "*", "*"),
+		t.Watch(messages.WatchPlan, "*", "*"))
+	u.uses(t.fleet, Pull, "$JS.API.DIRECT.GET."+watches)
+	t.reads(&u, messages.Watches, messages.ConsumerWatches)
+	t.asks(&u, t.fleet, Ask, t.Submit(), messages.ConsoleName)
+	t.reads(&u, messages.Replies, messages.ConsoleName)
 	return u
 }
 

@@ -174,7 +174,8 @@ func covered(pattern, subject string) bool {
 func (w *witness) seed(t *testing.T, n messages.Names) {
 	t.Helper()
 	for _, subject := range []string{n.Journal() + "m1", n.Partner(partner, "halt"), n.Intake(), n.SubmitOf(partner, "deduction"), n.Submit(), n.Event(partner, messages.Signed),
-		n.LogRun(), n.LogAsk(), n.Dead(messages.DeadPoison), n.ReplyOf("deduction"), n.ReplyOf("shop"), n.ReplyOf("refunds"), n.ReplyOf("refunds"), n.ReplyOf("refunds")} {
+		n.LogRun(), n.LogAsk(), n.Dead(messages.DeadPoison), n.ReplyOf("deduction"), n.ReplyOf("shop"), n.ReplyOf("refunds"), n.ReplyOf("refunds"), n.ReplyOf("refunds"),
+		n.ReplyOf("console"), n.Watch(messages.WatchKept, "o1", "w1"), n.Watch(messages.WatchDue, "o1", "w1")} {
 		if _, err := w.js.Publish(t.Context(), subject, []byte(`{"seq":1}`), jetstream.WithRetryAttempts(40)); err != nil {
 			t.Fatalf("%s: %v", subject, err)
 		}
