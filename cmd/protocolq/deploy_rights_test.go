@@ -36,6 +36,7 @@ func TestDeployedRights(t *testing.T) {
 	d.shareHalts(t)
 	d.pause(t)
 	d.takeSubmitted(t)
+	d.watch(t)
 	d.serveQueries(t)
 	if refused := d.violations(); len(refused) > 0 {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))

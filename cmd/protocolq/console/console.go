@@ -24,6 +24,7 @@ import (
 	"protocolq/cmd/protocolq/console/letters"
 	"protocolq/cmd/protocolq/console/lookup"
 	"protocolq/cmd/protocolq/console/queries"
+	"protocolq/cmd/protocolq/console/watches"
 	"protocolq/cmd/protocolq/console/web"
 	"protocolq/cmd/protocolq/dead"
 	"protocolq/cmd/protocolq/natsconn"
@@ -54,8 +55,8 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	defer closeAudit()
 	rows := &queryLog{url: cfg.Database}
 	defer func() { _ = rows.close() }() // it was only read
-	var poller *fleet.Poller
-	if o.Sections, poller, err = sections(cfg, nc, parts{log, rows, o.Audit}); err != nil {
+	var run []func(context.Context)
+	if o.Sections, run, err = sections(cfg, nc, parts{log, rows, o.Audit, o.Users}); err != nil {
 		return err
 	}
 	page, err := web.New(o)
@@ -69,7 +70,9 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	figures := ops.NewConsole()
 	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
-	beside.Go(func() { poller.Run(looking) })
+	for _, f := range run {
+		beside.Go(func() { f(looking) })
+	}
 	beside.Go(func() { side.Run(looking, shown(ctx, nc, names, figures)) })
 	defer func() { stop(); beside.Wait() }()
 	if ready != nil {
@@ -105,11 +108,17 @@ type parts struct {
 	log   *slog.Logger
 	rows  *queryLog
 	audit audit.Log
+	users *access.Users
 }
 
-// sections are the entries of the navigation, in its order.
-func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, *fleet.Poller, error) {
+// sections are the entries of the navigation, in its order, and what runs beside them.
+func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []func(context.Context), error) {
 	asker, err := ask.New(nc, ask.Options{Prefix: cfg.Prefix})
+	if err != nil {
+		return nil, nil, fmt.Errorf("console: %w", err)
+	}
+	submitter, err := ask.New(nc, ask.Options{Prefix: cfg.Prefix, Asker: messages.ConsoleName,
+		API: cfg.JetStreamAPI()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("console: %w", err)
 	}
@@ -128,16 +137,30 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, *fle
 	records := newSwitches(nc, js, names, cfg.JetStreamAPI())
 	poller := fleet.NewPoller(fleet.PollerOptions{NATS: nc, JetStream: js, Names: names, Records: records,
 		Logger: p.log})
+	watched := watches.New(watches.Options{NATS: nc, JetStream: js, API: cfg.JetStreamAPI(), Names: names,
+		Asker: submitter, May: mayAsk(p.users, cfg.Console.Partners), Logger: p.log})
 	all := []web.Section{
-		lookup.New(lookup.Options{Asker: asker, Partners: cfg.Console.Partners, Logger: p.log}),
+		lookup.New(lookup.Options{Asker: asker, Partners: cfg.Console.Partners, Watch: watched, Logger: p.log}),
+		watched.Section(),
 		fleet.New(poller.History),
 		queries.New(queries.Options{Database: p.rows.open, Hasher: hasher, Logger: p.log}),
 	}
 	return append(all,
 			letters.New(letters.Options{Box: dead.NewBox(nc, js, names, cmp.Or(cfg.JetStreamAPI(), "$JS.API")),
 				Switches: records, Audit: p.audit, Partners: cfg.Console.Partners, Hasher: hasher, Logger: p.log})...),
-		poller,
+		[]func(context.Context){poller.Run, watched.Run},
 		nil
+}
+
+// mayAsk tells whether a user may ask for a partner, as the file of users has it now.
+func mayAsk(users *access.Users, all []string) func(by, partner string) bool {
+	return func(by, partner string) bool {
+		u := access.User{Role: access.Operator} // everybody on this machine, where there is no file
+		if users != nil {
+			u, _ = users.Find(by)
+		}
+		return u.Role.May(access.Ask) && lookup.May(u, all, partner)
+	}
 }
 
 // options are those of the server, but for its sections.

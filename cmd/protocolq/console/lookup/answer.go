@@ -26,8 +26,8 @@ type Answer struct {
 	Remembered bool
 }
 
-// read decides what a Result means. What Alipay has not said is unknown, never a no.
-func read(r messages.Result) Answer {
+// Read decides what a Result means. What Alipay has not said is unknown, never a no.
+func Read(r messages.Result) Answer {
 	a := Answer{Debit: r.ChargeAgent, Refund: r.RefundCharge, Remembered: r.Source == messages.Remembered}
 	switch r.Outcome {
 	case messages.Signed:

@@ -75,7 +75,7 @@ func TestRead(t *testing.T) {
 		"nothing":       {messages.Result{}, "unknown", "idle"},
 		"no worker":     {unreached(), "unknown", "idle"},
 	} {
-		if a := read(tt.r); a.Word != tt.word || a.Tone != tt.tone {
+		if a := Read(tt.r); a.Word != tt.word || a.Tone != tt.tone {
 			t.Errorf("%s: %s, %s", name, a.Word, a.Tone)
 		}
 	}

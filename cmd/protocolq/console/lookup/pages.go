@@ -22,6 +22,7 @@ type formView struct {
 	Partners []string
 	Fault    string
 	Recent   []row
+	Signed   string // how many of those whom the reader watched have signed; "" where none has
 }
 
 // row is one line of the reader's look-ups.
@@ -44,20 +45,32 @@ func (s *section) showForm(x *web.Exchange, status int, v formView) error {
 	v.Partners = s.partners(x.Visit.User)
 	for _, l := range s.kept.recent(x.Visit.User.Name, mostRecent) {
 		r, done := l.Answered()
-		v.Recent = append(v.Recent, row{lookUp: l, Answer: read(r), Done: done})
+		v.Recent = append(v.Recent, row{lookUp: l, Answer: Read(r), Done: done})
 	}
+	v.Signed = s.signed(x)
 	return x.RenderStatus(status, "lookup.html", v)
 }
 
 // partners are those that a user may ask for.
-func (s *section) partners(u access.User) []string {
+func (s *section) partners(u access.User) []string { return partnersOf(u, s.o.Partners) }
+
+func partnersOf(u access.User, all []string) []string {
 	if len(u.Partners) > 0 {
 		return u.Partners
 	}
 	if u.Role == access.Operator {
-		return s.o.Partners
+		return all
 	}
 	return nil
+}
+
+// May tells whether a user may ask for a partner; "" is the workers' default, which may be
+// another's than those of a user's row. all are those of operators.
+func May(u access.User, all []string, partner string) bool {
+	if partner == "" {
+		return len(u.Partners) == 0
+	}
+	return slices.Contains(partnersOf(u, all), partner)
 }
 
 // partnerOf is the partner that a question goes to; false where the user may not ask for it.
@@ -134,8 +147,7 @@ func (s *section) find(x *web.Exchange, ref string) *lookUp {
 	if l == nil {
 		return nil
 	}
-	if _, may := s.partnerOf(x.Visit.User, l.Query.Partner); !may ||
-		l.Query.Partner == "" && len(x.Visit.User.Partners) > 0 {
+	if !May(x.Visit.User, s.o.Partners, l.Query.Partner) {
 		return nil
 	}
 	return l
@@ -158,6 +170,8 @@ type answerView struct {
 	Partner       string
 	// Story is where the query log tells how the answer came about, for users who may see it.
 	Story string
+	// Watch tells whether the reader can be told when it is signed.
+	Watch bool
 }
 
 func (s *section) answer(x *web.Exchange) error {
@@ -174,7 +188,7 @@ func (s *section) answer(x *web.Exchange) error {
 		return web.NotFound()
 	}
 	r, done := l.Answered()
-	v := answerView{lookUp: l, Done: done, Result: r, Answer: read(r), Waited: time.Since(l.Begun).Round(time.Second),
+	v := answerView{lookUp: l, Done: done, Result: r, Answer: Read(r), Waited: time.Since(l.Begun).Round(time.Second),
 		Patience: s.o.Patience, Story: story}
 	if done {
 		v.Reached = l.err == nil
@@ -184,6 +198,7 @@ func (s *section) answer(x *web.Exchange) error {
 		}
 		v.Meaning, v.Does = meaning(r.Code, x.Visit.Lang == words.Chinese)
 		v.Partner = r.Partner
+		v.Watch = s.watchable(x, v.Answer)
 	}
 	return x.Render("answer.html", v)
 }

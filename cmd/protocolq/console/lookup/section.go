@@ -30,6 +30,8 @@ type Options struct {
 	// Partners are those that users may ask for whose row names none; none: only the workers'
 	// default.
 	Partners []string
+	// Watch tells readers when somebody has signed; nil: nothing does.
+	Watch    Watcher
 	Patience time.Duration // 30 s: how long an answer is waited for
 	Logger   *slog.Logger
 }
@@ -58,6 +60,7 @@ func New(o Options) web.Section {
 		{Pattern: "GET /{$}", Right: access.Ask, Handle: s.form},
 		{Pattern: "POST /look-up", Right: access.Ask, Handle: s.ask},
 		{Pattern: "GET /look-up/{ref}", Right: access.Ask, Handle: s.answer},
+		{Pattern: "POST /look-up/{ref}/watch", Right: access.Ask, Handle: s.watch},
 		{Pattern: "GET /look-up/{ref}/events", Right: access.Ask, Handle: s.events},
 	}}
 }

@@ -97,6 +97,8 @@ var letters = map[string]Said{
 	"audit.resume":  {"resumed the intake", "恢复受理"},
 	"audit.halt":    {"halted a partner", "暂停合作者"},
 	"audit.reopen":  {"resumed a partner", "恢复合作者"},
+	"audit.watch":   {"began a watch", "设置签约提醒"},
+	"audit.unwatch": {"ended a watch", "取消签约提醒"},
 
 	"controls.nav":   {"Controls", "运维操作"},
 	"controls.title": {"Controls", "运维操作"},

@@ -36,7 +36,7 @@ func (s Said) In(l Lang) string {
 }
 
 // tables are the areas of the page; a new one has a file and a line here.
-var tables = []map[string]Said{shared, signIn, lookUp, queries, letters, fleet}
+var tables = []map[string]Said{shared, signIn, lookUp, watches, queries, letters, fleet}
 
 // all is every row. Two areas with one key would hide each other, which a test finds.
 var all = func() map[string]Said {

@@ -1,0 +1,212 @@
+// Watches as an agent has them: a real Chromium, real streams, workers that are played.
+
+package watches
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/console/audit"
+	"protocolq/cmd/protocolq/console/browsertest"
+	"protocolq/cmd/protocolq/console/lookup"
+	"protocolq/cmd/protocolq/console/web"
+	"protocolq/messages"
+)
+
+// asked answers look-ups by the part that the e-mail begins with.
+type asked struct{}
+
+func (asked) Ask(_ context.Context, q messages.Query) (messages.Result, error) {
+	r := messages.Result{V: messages.Version, ID: q.ID, Outcome: messages.NotSigned, Code: "NO_SIGN_CUSTOMER", AskedAtMs: time.Now().UnixMilli()}
+	switch {
+	case strings.HasPrefix(q.UserEmail, "signed"):
+		r.Outcome, r.Code = messages.Signed, ""
+	case strings.HasPrefix(q.UserEmail, "unknown"):
+		r.Outcome, r.Code, r.Retryable = messages.Unknown, "SYSTEM_ERROR", true
+	}
+	return r, nil
+}
+
+// serve is the page with look-up and watches.
+func serve(t *testing.T, w *Watches, users *access.Users) (at string, rows audit.Log) {
+	t.Helper()
+	rows = audit.Memory()
+	page, err := web.New(web.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Users: users, Audit: rows,
+		Sections: []web.Section{lookup.New(lookup.Options{Asker: asked{}, Watch: w}), w.Section()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(page)
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() {
+		for _, r := range page.Reports() {
+			t.Errorf("the policy kept something off a page: %s", r)
+		}
+	})
+	return srv.URL, rows
+}
+
+func newest(t *testing.T, rows audit.Log, what string) {
+	t.Helper()
+	last, err := rows.Recent(t.Context(), 1)
+	if err != nil || len(last) != 1 || last[0].What != what || last[0].HowMany != 1 || !strings.Contains(last[0].On, "***") {
+		t.Errorf("audit %+v %v, want %s", last, err, what)
+	}
+}
+
+// An agent looks up somebody who has not signed, wants to be told, and is told.
+func TestToldInTheBrowser(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	for _, look := range []browsertest.Look{{}, {Lang: "zh-CN", Dark: true}, browsertest.Look{Lang: "zh-CN"}.Phone(), browsertest.Look{Dark: true}.Phone(), {NoScript: true}} {
+		f := newFleet(t)
+		w := f.console(false)
+		at, rows := serve(t, w, nil)
+		tab := b.Tab(t, look)
+		seen := func(name string) {
+			if tab.Check(); !look.NoScript {
+				tab.Accessible()
+				tab.Screenshot(name + "-" + tab.Name())
+			}
+			if strings.Contains(tab.HTML(), "canary") {
+				t.Errorf("%s shows whom it is about", name)
+			}
+		}
+		tab.Visit(at + "/watches")
+		tab.Await(".empty")
+		seen("watches-none")
+		for i, account := range []string{"canary@example.com", "unknown-canary@example.com"} {
+			tab.Visit(at)
+			tab.Type(`input[name="account"]`, account)
+			tab.Click(".look-do", ".answer-watch button")
+			seen("answer-watch-" + string(rune('a'+i)))
+			tab.Click(".answer-watch button", ".note.good")
+			newest(t, rows, "watch")
+		}
+		seen("watches-open")
+		if n := strings.Count(tab.HTML(), "/watches/cancel"); n != 2 {
+			t.Errorf("%d watches", n)
+		}
+		tab.Click("tbody tr:nth-child(1) .c-do button", "tbody tr:only-child")
+		newest(t, rows, "unwatch")
+		if n := strings.Count(tab.HTML(), "/watches/cancel"); n != 1 {
+			t.Errorf("%d watches after one is cancelled", n)
+		}
+		yes := true
+		f.says(messages.Result{Outcome: messages.Signed, ChargeAgent: &yes, RefundCharge: &yes})
+		f.work()
+		f.run(w)
+		if look.NoScript {
+			eventually(t, "the customer has signed", func() bool { n, err := w.Signed(t.Context(), "local"); return err == nil && n == 1 })
+			tab.Visit(at + "/watches")
+		}
+		tab.Await(".badge.good") // by itself, where there are scripts
+		seen("watches-signed")
+		tab.Visit(at)
+		if text := tab.Text(".note.good"); !strings.Contains(text, "1") {
+			t.Errorf("the start page says %q", text)
+		}
+		seen("lookup-signed")
+	}
+}
+
+// A watch is offered where it can come true; a server that is too old is named on its page.
+func TestOfferedInTheBrowser(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	f := newFleet(t)
+	for fault, want := range map[error][2]string{nil: {"", ""}, ErrOldServer: {"2.12", "2.12"}, ErrNoStream: {"provision", "provision"}} {
+		w := f.console(false)
+		w.ready = readiness{at: time.Now().Add(time.Hour), err: fault}
+		at, _ := serve(t, w, nil)
+		for i, look := range []browsertest.Look{{}, {Lang: "zh-CN"}} {
+			tab := b.Tab(t, look)
+			for _, account := range []string{"signed@example.com", "not@example.com"} {
+				tab.Visit(at)
+				tab.Type(`input[name="account"]`, account)
+				tab.Click(".look-do", ".answer h1")
+				offered := strings.Contains(tab.HTML(), "answer-watch")
+				if offered != (fault == nil && account == "not@example.com") {
+					t.Errorf("%v: offered for %s: %v", fault, account, offered)
+				}
+				if !offered {
+					r, err := http.PostForm(browsertest.Eval[string](tab, "location.href")+"/watch", url.Values{})
+					if err != nil || r.StatusCode != http.StatusBadRequest {
+						t.Errorf("begun all the same: %v %v", r, err)
+					}
+					_ = r.Body.Close()
+				}
+			}
+			if fault == nil {
+				continue
+			}
+			tab.Visit(at + "/watches")
+			if text := tab.Text(".note.warn"); !strings.Contains(text, want[i]) {
+				t.Errorf("%v: %q", fault, text)
+			}
+			tab.Accessible()
+			tab.Screenshot("watches-fault-" + tab.Name())
+		}
+	}
+}
+
+// Agents and operators watch, each for themselves; viewers do not.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "users.yaml")
+	var team []access.User
+	for _, role := range access.Roles() {
+		team = append(team, access.User{Name: string(role), Role: role, Password: access.HashPassword("correct horse battery")})
+	}
+	data, err := access.FormatUsers(team)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := access.OpenUsers(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t)
+	at, _ := serve(t, f.console(false), users)
+	b := browsertest.Start(t)
+	for _, role := range []string{"agent", "operator"} {
+		tab := b.Tab(t, browsertest.Look{})
+		tab.SignIn(at, role, "correct horse battery")
+		tab.Visit(at)
+		tab.Type(`input[name="account"]`, "not-signed@example.com")
+		tab.Click(".look-do", ".answer-watch button")
+		tab.Click(".answer-watch button", ".note.good")
+		if n := strings.Count(tab.HTML(), "/watches/cancel"); n != 1 {
+			t.Errorf("%s sees %d watches", role, n)
+		}
+	}
+	tab := b.Tab(t, browsertest.Look{})
+	tab.SignIn(at, "viewer", "correct horse battery")
+	tab.Visit(at + "/watches")
+	tab.Await(".fault")
+	if html := tab.HTML(); strings.Contains(html, `href="/watches"`) {
+		t.Error("a viewer is offered watches")
+	}
+	own, err := f.console(false).store.list(t.Context(), ownerOf("agent"))
+	if err != nil || len(own) != 1 {
+		t.Fatalf("%+v %v", own, err)
+	}
+	for _, path := range []string{"/watches/cancel", "/look-up/x/watch"} {
+		code := browsertest.Eval[int](tab, `(() => { const r = new XMLHttpRequest(); r.open("POST", "`+path+`", false); r.send("id=`+own[0].id+`"); return r.status; })()`)
+		if code != http.StatusForbidden {
+			t.Errorf("a viewer posts to %s: %d", path, code)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// What runs beside the page: what is due is asked, and what is replied is kept.
+
+package watches
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"protocolq/messages"
+	"protocolq/messages/ask"
+	"protocolq/worker/provision"
+)
+
+// Why nobody can be watched.
+var (
+	ErrOldServer  = errors.New("watches need a NATS server of 2.12 or later")
+	ErrNoStream   = errors.New("watches have no stream, or no consumer of their replies: run 'protocolq provision'")
+	errConnection = errors.New("the connection to NATS is away")
+)
+
+// readyFor is how long what was found out is believed.
+const readyFor = 20 * time.Second
+
+// readiness is what was found out last.
+type readiness struct {
+	mu  sync.Mutex // guards the rest
+	at  time.Time
+	err error
+}
+
+// Ready is nil where a watch can begin, else ErrOldServer, ErrNoStream or what is in the way.
+func (w *Watches) Ready(ctx context.Context) error {
+	r := &w.ready
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); r.at.IsZero() || now.Sub(r.at) > readyFor {
+		r.at, r.err = now, w.look(ctx)
+	}
+	return r.err
+}
+
+// look asks the server for what watches need.
+func (w *Watches) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime) // others believe it, too
+	defer cancel()
+	if !w.o.NATS.IsConnected() {
+		return errConnection
+	}
+	if !provision.HasSchedules(w.o.NATS) {
+		return ErrOldServer
+	}
+	for _, c := range [][2]string{{w.o.Names.Stream(messages.Watches), messages.ConsumerWatches},
+		{w.o.Names.Stream(messages.Replies), messages.ConsoleName}} {
+		_, err := w.o.JetStream.Consumer(ctx, c[0], c[1])
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
+			return ErrNoStream
+		case err != nil:
+			return fmt.Errorf("look for %s of %s: %w", c[1], c[0], err)
+		}
+	}
+	return nil
+}
+
+// afterFault is the wait before it is tried again.
+const afterFault = 5 * time.Second
+
+// Run asks and hears until ctx ends. Where it cannot it says so once, and tries again.
+func (w *Watches) Run(ctx context.Context) {
+	for said := ""; ctx.Err() == nil; {
+		err := w.Ready(ctx)
+		if err == nil {
+			said = ""
+			err = w.serve(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			w.o.Logger.Warn("nobody is watched at the moment", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(afterFault):
+		}
+	}
+}
+
+func (w *Watches) serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.takeDue(ctx) })
+	g.Go(func() error {
+		return w.o.Asker.Replies(ctx, ask.ReadOptions{Name: messages.ConsoleName, Logger: w.o.Logger}, w.hear)
+	})
+	return g.Wait()
+}
+
+// How a consumer is read: by one request after the other, each shorter than the server keeps the
+// way back of its answers.
+const (
+	pullFor   = 20 * time.Second
+	heartbeat = 5 * time.Second
+	handleFor = 10 * time.Second // within the time for an acknowledgement
+	mostAgain = time.Minute
+)
+
+// takeDue takes what is due, one message after the other, which all consoles share.
+func (w *Watches) takeDue(ctx context.Context) error {
+	looking, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	consumer, err := w.o.JetStream.Consumer(looking, w.o.Names.Stream(messages.Watches), messages.ConsumerWatches)
+	if err != nil {
+		return fmt.Errorf("read what is due: %w", err)
+	}
+	for ctx.Err() == nil {
+		pulling, cancel := context.WithTimeout(ctx, pullFor)
+		m, err := consumer.Next(jetstream.FetchContext(pulling), jetstream.FetchHeartbeat(heartbeat))
+		cancel()
+		switch {
+		case err == nil:
+			w.handle(ctx, m)
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
+			errors.Is(err, jetstream.ErrNoMessages):
+		default:
+			return fmt.Errorf("read what is due: %w", err)
+		}
+	}
+	return nil
+}
+
+// handle deals with one message; what fails comes again.
+func (w *Watches) handle(ctx context.Context, m jetstream.Msg) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
+	defer cancel()
+	parts := strings.Split(m.Subject(), ".")
+	n := name{parts[max(len(parts)-2, 0)], parts[len(parts)-1]}
+	var d due
+	err := json.Unmarshal(m.Data(), &d)
+	if err == nil {
+		err = w.due(ctx, n, d.AtMs)
+	}
+	if err == nil {
+		_ = m.Ack() // one that is lost has it given again, and then it is known
+		return
+	}
+	wait := afterFault
+	if meta, merr := m.Metadata(); merr == nil {
+		wait = min(wait<<min(meta.NumDelivered, 8), mostAgain)
+	}
+	w.o.Logger.Warn("a watch that is due is tried again", "watch", n.id, "wait", wait, "err", err)
+	_ = m.NakWithDelay(wait)
+}
+
+// due does what decide says. Each step may be done twice, and what a process that died left undone
+// is done when the message comes again.
+func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
+	f, ok, err := w.store.get(ctx, n)
+	if err != nil || !ok { // forgotten, perhaps
+		return err
+	}
+	now := time.Now()
+	may := f.Query != nil && w.o.May(f.By, f.Query.Partner)
+	switch what, as := decide(n, &f.record, dueMs, now, w.o.Every, may); what {
+	case replan:
+		return w.store.plan(ctx, n, time.UnixMilli(f.DueMs))
+	case finish:
+		f.end(as, now)
+		return w.store.put(ctx, &f)
+	case again:
+		return w.submit(ctx, &f)
+	case skip, submit:
+		at := next(time.UnixMilli(f.BegunMs), now, w.o.Every)
+		if err := w.store.plan(ctx, n, at); err != nil {
+			return err
+		}
+		f.DueMs = at.UnixMilli()
+		if what == submit {
+			f.Open, f.AskedMs = n.question(dueMs), now.UnixMilli()
+		}
+		if err := w.store.put(ctx, &f); err != nil || what == skip {
+			return err
+		}
+		return w.submit(ctx, &f)
+	}
+	return nil
+}
+
+// submit asks the open question of a watch.
+func (w *Watches) submit(ctx context.Context, f *found) error {
+	q := *f.Query
+	age := fresh
+	q.V, q.ID, q.MaxAgeMs = messages.Version, f.Open, &age
+	if _, err := w.o.Asker.Submit(ctx, q); err != nil {
+		return fmt.Errorf("ask for a watch: %w", err)
+	}
+	return nil
+}
+
+// hear keeps a reply with its watch. One of somebody else, or of a watch that is no more, is let
+// go.
+func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
+	n, ok := nameIn(a.ID)
+	if !ok {
+		return nil
+	}
+	f, ok, err := w.store.get(ctx, n)
+	if err != nil || !ok || f.State != watching {
+		return err
+	}
+	f.hear(a.Result, time.Now())
+	if err := w.store.put(ctx, &f); err != nil {
+		return err
+	}
+	if f.State != watching {
+		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(f.State))
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+// Watches as a section of the page.
+
+// Package watches tells a user when somebody has signed: it asks again on a schedule that NATS
+// keeps, and shows what came of it. A watch is a record, and beside it the plan of its next
+// question, both in the stream WATCHES; all consoles share what is due:
+//
+//	button ─► record, plan ··· an hour ··· due ─► submit ─► workers ─► reply ─► record ─► page
+//	                     ▲                  │
+//	                     └──── next plan ◄──┘
+package watches
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"protocolq/cmd/protocolq/console/access"
+	"protocolq/cmd/protocolq/console/web"
+	"protocolq/messages"
+	"protocolq/messages/ask"
+)
+
+//go:embed all:templates
+var files embed.FS
+
+// Asker submits questions and reads their replies; messages/ask's Client does.
+type Asker interface {
+	Submit(ctx context.Context, q messages.Query) (ask.Ack, error)
+	Replies(ctx context.Context, o ask.ReadOptions, each func(context.Context, ask.Reply) error) error
+}
+
+// Options say how to watch. The zero value of a field is its default.
+type Options struct {
+	NATS      *nats.Conn
+	JetStream jetstream.JetStream
+	API       string // "$JS.API"
+	Names     messages.Names
+	Asker     Asker
+	// May tells whether a user may still ask for a partner.
+	May    func(by, partner string) bool
+	Logger *slog.Logger
+	Every  time.Duration // 1 h: the shortest wait between two questions
+}
+
+// Watches are those of all users.
+type Watches struct {
+	o     Options
+	store *store
+	ready readiness
+}
+
+// New makes them. It starts nothing: see Run.
+func New(o Options) *Watches {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Every <= 0 {
+		o.Every = time.Hour
+	}
+	return &Watches{o: o, store: newStore(o)}
+}
+
+// Section is their page.
+func (w *Watches) Section() web.Section {
+	templates, err := fs.Sub(files, "templates")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return web.Section{Name: "watches", Path: "/watches", Right: access.Ask, Templates: templates, Pages: []web.Page{
+		{Pattern: "GET /watches", Right: access.Ask, Handle: w.page},
+		{Pattern: "GET /watches/events", Right: access.Ask, Handle: w.events},
+		{Pattern: "POST /watches/cancel", Right: access.Ask, Handle: w.cancel},
+	}}
+}
+
+// Begin watches the person of a query for a user. The word says what came of it, as the page's
+// address has it; shown is the account, masked.
+func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error) {
+	own, err := w.store.list(ctx, ownerOf(by))
+	if err != nil {
+		return "", err
+	}
+	now := time.Now().Truncate(time.Second)
+	if n := admit(own, q, now); n != begunNote {
+		return string(n), nil
+	}
+	planned, err := w.store.planned(ctx)
+	if err != nil || planned >= mostOfAll {
+		return string(fullNote), err
+	}
+	f := found{name: name{ownerOf(by), strings.ToLower(rand.Text())}}
+	at := next(now, now, w.o.Every)
+	f.record = record{By: by, Shown: shown, BegunMs: now.UnixMilli(), DueMs: at.UnixMilli(),
+		Query: &messages.Query{V: messages.Version, Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}}
+	// The plan first: one without a record is nobody's, a record without a plan would wait for ever.
+	if err := w.store.plan(ctx, f.name, at); err != nil {
+		return "", err
+	}
+	return string(begunNote), w.store.put(ctx, &f)
+}
+
+// newsFor is how long it is news that somebody has signed.
+const newsFor = 24 * time.Hour
+
+// Signed is how many of those whom a user watched have signed within a day.
+func (w *Watches) Signed(ctx context.Context, by string) (n int, err error) {
+	own, err := w.store.list(ctx, ownerOf(by))
+	for i := range own {
+		if r := &own[i].record; r.State == signed && time.Since(time.UnixMilli(r.EndedMs)) < newsFor {
+			n++
+		}
+	}
+	return n, err
+}
+
+// mostTries is how often a change is tried that others come before.
+const mostTries = 4
+
+// stop cancels a watch, and says whom it was about, masked; "" where there is none that goes on.
+func (w *Watches) stop(ctx context.Context, by, id string) (shown string, err error) {
+	if !messages.IsToken(id) {
+		return "", nil
+	}
+	for range mostTries {
+		f, ok, err := w.store.get(ctx, name{ownerOf(by), id})
+		if err != nil || !ok || f.State != watching {
+			return "", err
+		}
+		shown = f.Shown
+		f.end(cancelled, time.Now())
+		if err = w.store.put(ctx, &f); !errors.Is(err, errChanged) {
+			return shown, err
+		}
+		select { // the server that is asked may not have it yet
+		case <-ctx.Done():
+		case <-time.After(storeTime / 50):
+		}
+	}
+	return "", fmt.Errorf("cancel a watch: %w", errChanged)
+}
