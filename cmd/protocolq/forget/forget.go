@@ -1,8 +1,8 @@
 // protocolq forget: takes one person out of everything that holds somebody.
 
 // Package forget takes one person out of everything that holds somebody: the workers' log and
-// memory, dead letters, the query log. What cannot be deleted yet it lists, with until when it is
-// there.
+// memory, dead letters, watches, the query log. What cannot be deleted yet it lists, with until
+// when it is there.
 package forget
 
 import (
@@ -49,7 +49,8 @@ func command(path, instead string) *cobra.Command {
 		Deprecated: instead,
 		Long: `Takes a login, or an account, or both, out of everything that holds the person. With --nats (or its
 variable, or the settings file) the workers forget it: waiting queries are answered FORGOTTEN, remembered
-answers are dropped, their log is purged of both within minutes, and its dead letters are deleted.
+answers are dropped, their log is purged of both within minutes, and its dead letters are deleted, as are the
+watches of it on the page in the browser.
 With --database its rows are deleted, and one row records who forgot somebody, when, and how many
 rows that were; the sums stay, as they name nobody. What cannot be deleted yet is listed, with until
 when it is kept. Lines that the recorder has not read yet are not found: do it again once it has

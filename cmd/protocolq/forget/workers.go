@@ -5,6 +5,7 @@ package forget
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -65,6 +66,11 @@ func (f *forgetting) online(ctx context.Context, r *Report) error {
 	if err != nil {
 		return known(err)
 	}
+	watches, err := f.watches(ctx, js)
+	r.add(watches)
+	if err != nil {
+		return known(err)
+	}
 	ages := map[messages.Kind]time.Duration{}
 	for _, s := range provision.Streams(provision.Options{Names: f.names}) {
 		for _, k := range messages.Kinds() {
@@ -100,19 +106,31 @@ func publishForgotten(ctx context.Context, nc *nats.Conn, names messages.Names, 
 // dead deletes the dead letters that hold the person's query. What arrives meanwhile is another's
 // to forget.
 func (f *forgetting) dead(ctx context.Context, js jetstream.JetStream) (Place, error) {
-	p := Place{Place: "dead"}
+	return f.remove(ctx, js, Place{Place: "dead"}, messages.Dead, f.names.Dead("*"), f.holds)
+}
+
+// watches deletes the watches of the page in the browser that would ask about the person again. Of
+// those that have ended nobody but a mask is left.
+func (f *forgetting) watches(ctx context.Context, js jetstream.JetStream) (Place, error) {
+	return f.remove(ctx, js, Place{Place: "watches"}, messages.Watches, f.names.Watch(messages.WatchKept, "*", "*"),
+		f.isWatched)
+}
+
+// remove deletes the messages of a stream that hold the person, or counts them.
+func (f *forgetting) remove(ctx context.Context, js jetstream.JetStream, p Place, kind messages.Kind, subject string,
+	holds func(*jetstream.RawStreamMsg) bool) (Place, error) {
 	within, cancel := context.WithTimeout(ctx, step)
 	defer cancel()
-	stream, err := js.Stream(within, f.names.Stream(messages.Dead))
+	stream, err := js.Stream(within, f.names.Stream(kind))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return p, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("open the dead letters: %w", err)
+		return p, fmt.Errorf("open %s: %w", f.names.Stream(kind), err)
 	}
-	found, err := f.search(ctx, stream)
+	found, err := search(ctx, stream, subject, holds)
 	if err != nil {
-		return p, fmt.Errorf("read the dead letters: %w", err)
+		return p, fmt.Errorf("read %s: %w", f.names.Stream(kind), err)
 	}
 	p.Found = int64(len(found))
 	if f.dry {
@@ -123,19 +141,20 @@ func (f *forgetting) dead(ctx context.Context, js jetstream.JetStream) (Place, e
 		err := stream.SecureDeleteMsg(within, seq)
 		cancel()
 		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return p, fmt.Errorf("delete dead letter %d: %w", seq, err)
+			return p, fmt.Errorf("delete message %d of %s: %w", seq, f.names.Stream(kind), err)
 		}
 		p.Deleted++
 	}
 	return p, nil
 }
 
-// search gives the sequences of the dead letters that hold the person. It makes no consumer: an
+// search gives the sequences of the messages that hold the person. It makes no consumer: an
 // operator has no right to.
-func (f *forgetting) search(ctx context.Context, stream jetstream.Stream) (found []uint64, err error) {
+func search(ctx context.Context, stream jetstream.Stream, subject string,
+	holds func(*jetstream.RawStreamMsg) bool) (found []uint64, err error) {
 	for seq := uint64(1); ; seq++ {
 		within, cancel := context.WithTimeout(ctx, step)
-		m, err := stream.GetMsg(within, seq, jetstream.WithGetMsgSubject(f.names.Dead("*")))
+		m, err := stream.GetMsg(within, seq, jetstream.WithGetMsgSubject(subject))
 		cancel()
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return found, nil
@@ -143,7 +162,7 @@ func (f *forgetting) search(ctx context.Context, stream jetstream.Stream) (found
 		if err != nil {
 			return nil, err
 		}
-		if seq = m.Sequence; f.holds(m) {
+		if seq = m.Sequence; holds(m) {
 			found = append(found, seq)
 		}
 	}
@@ -155,10 +174,30 @@ func (f *forgetting) holds(m *jetstream.RawStreamMsg) bool {
 	e, _ := f.names.ParseEnvelope(m.Subject, m.Header, m.Data) // with a fault it holds the rest
 	q, _, err := e.Query()
 	if err != nil {
-		text := strings.ToLower(string(m.Data))
-		return f.person.email != "" && strings.Contains(text, strings.ToLower(f.person.email)) ||
-			f.person.account != "" && strings.Contains(text, f.person.account)
+		return f.inText(m.Data)
 	}
+	return f.is(q)
+}
+
+// isWatched is the same of a watch.
+func (f *forgetting) isWatched(m *jetstream.RawStreamMsg) bool {
+	var watch struct {
+		Query *messages.Query `json:"query"`
+	}
+	if err := json.Unmarshal(m.Data, &watch); err != nil {
+		return f.inText(m.Data)
+	}
+	return watch.Query != nil && f.is(*watch.Query)
+}
+
+func (f *forgetting) is(q messages.Query) bool {
 	return slices.Contains(f.person.ids.Emails, f.hasher.Email(q.UserEmail).LookUp()) ||
 		slices.Contains(f.person.ids.Accounts, f.hasher.Account(q.AccountNo).LookUp())
+}
+
+// inText looks for the person in what cannot be read.
+func (f *forgetting) inText(data []byte) bool {
+	text := strings.ToLower(string(data))
+	return f.person.email != "" && strings.Contains(text, strings.ToLower(f.person.email)) ||
+		f.person.account != "" && strings.Contains(text, f.person.account)
 }
