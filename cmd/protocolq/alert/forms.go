@@ -4,6 +4,7 @@ package alert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -25,6 +26,20 @@ type notice struct {
 	prefix   string // of the fleet
 	firing   []ops.Problem
 	resolved []resolved
+	page     func(path string) string
+}
+
+// pages are those of the page in the browser that show what an alert is about; the others are about
+// the fleet.
+var pages = map[string]string{"ProtocolqDeadLetters": "/letters", "ProtocolqPartnerHalted": "/controls",
+	"ProtocolqIntakePaused": "/controls"}
+
+// pageOf is the address of what an alert is about, "" where there is no page.
+func (n notice) pageOf(alert string) string {
+	if n.page == nil {
+		return ""
+	}
+	return n.page(cmp.Or(pages[alert], "/fleet"))
 }
 
 // resolved is a problem that was said, and is over.
@@ -50,8 +65,12 @@ func (n notice) text() string {
 		}
 	}
 	for _, p := range n.firing {
-		line("[%s] %s\n%s, since %s\n%s\n\n", strings.ToUpper(p.Alert.Severity), p.Summary(), p.Alert.Name,
-			p.Since.Format(time.RFC3339), p.Alert.Do)
+		page := n.pageOf(p.Alert.Name)
+		if page != "" {
+			page += "\n"
+		}
+		line("[%s] %s\n%s, since %s\n%s\n%s\n", strings.ToUpper(p.Alert.Severity), p.Summary(), p.Alert.Name,
+			p.Since.Format(time.RFC3339), p.Alert.Do, page)
 	}
 	for _, r := range n.resolved {
 		line("[RESOLVED] %s, which began at %s\n\n", r.ID, r.Since.Format(time.RFC3339))
@@ -147,11 +166,13 @@ func (n notice) webhook(now time.Time) any {
 		Annotations map[string]string `json:"annotations"`
 		StartsAt    time.Time         `json:"startsAt"`
 		EndsAt      time.Time         `json:"endsAt"`
+		Page        string            `json:"generatorURL,omitempty"`
 	}
 	var all []one
 	for _, p := range n.firing {
 		all = append(all,
-			one{Status: "firing", StartsAt: p.Since, Labels: labels(p.Alert.Name, p.Label, p.Alert.Severity),
+			one{Status: "firing", StartsAt: p.Since, Page: n.pageOf(p.Alert.Name),
+				Labels: labels(p.Alert.Name, p.Label, p.Alert.Severity),
 				Annotations: map[string]string{"summary": p.Summary(), "description": p.Alert.Means, "do": p.Alert.Do,
 					"runbook": "deploy/docs/alerts/" + p.Alert.Name + ".md"}})
 	}
@@ -164,10 +185,14 @@ func (n notice) webhook(now time.Time) any {
 	if len(n.firing) == 0 {
 		status = "resolved"
 	}
+	externalURL := ""
+	if n.page != nil {
+		externalURL = n.page("")
+	}
 	return map[string]any{"version": "4", "status": status, "receiver": "protocolq", "groupKey": n.prefix,
 		"truncatedAlerts": 0,
 		"groupLabels":     map[string]string{}, "commonLabels": map[string]string{"prefix": n.prefix},
-		"commonAnnotations": map[string]string{}, "externalURL": "", "alerts": all}
+		"commonAnnotations": map[string]string{}, "externalURL": externalURL, "alerts": all}
 }
 
 func labels(name, about, severity string) map[string]string {

@@ -3,6 +3,7 @@
 package alert
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -77,6 +78,25 @@ generic  https://hooks.example.com/x SEC0123456789abcdef
 		if shown := fmt.Sprintf("%v %+v %#v", target, target, target); strings.Contains(shown, "abc") || strings.Contains(shown, "SEC") {
 			t.Errorf("a target is shown as %s", shown)
 		}
+	}
+}
+
+// Where there is a page in the browser, each alert says where it shows what the alert is about.
+func TestAlertsNameThePage(t *testing.T) {
+	now := time.Unix(1764400000, 0).UTC()
+	n := notice{prefix: "protocol", page: func(path string) string { return "https://protocolq.example.com" + path }}
+	for name, want := range map[string]string{"ProtocolqPartnerHalted": "/controls", "ProtocolqDeadLetters": "/letters", "ProtocolqNoWorker": "/fleet"} {
+		n.firing = []ops.Problem{{Alert: alertNamed(t, name), Since: now}}
+		if text := n.text(); !strings.HasSuffix(text, "\nhttps://protocolq.example.com"+want) {
+			t.Errorf("%s", text)
+		}
+		body, err := json.Marshal(n.webhook(now))
+		if err != nil || !strings.Contains(string(body), `"generatorURL":"https://protocolq.example.com`+want+`"`) || !strings.Contains(string(body), `"externalURL":"https://protocolq.example.com"`) {
+			t.Errorf("%s %v", body, err)
+		}
+	}
+	for name := range pages {
+		alertNamed(t, name)
 	}
 }
 

@@ -21,7 +21,10 @@ import (
 type Options struct {
 	Targets []Target
 	Prefix  string // of the fleet, as messages name it
-	Self    string // this process, unique in the fleet
+	// Page gives the address of a path of the page in the browser, "" where there is none; nil:
+	// there is none.
+	Page func(path string) string
+	Self string // this process, unique in the fleet
 	// Look gives the figures of the fleet as they are now.
 	Look    func(context.Context) (ops.Series, error)
 	Records record.Store // where RecordName is
@@ -111,7 +114,7 @@ func (w *Watch) send(ctx context.Context, t Target, now time.Time) {
 		w.given[id] = map[string]entry{}
 	}
 	n := due(w.given[id], w.problems, w.history, now)
-	if n.prefix = w.o.Prefix; len(n.firing)+len(n.resolved) == 0 {
+	if n.prefix, n.page = w.o.Prefix, w.o.Page; len(n.firing)+len(n.resolved) == 0 {
 		return
 	}
 	if err := w.post(ctx, t, n, now); err != nil {

@@ -15,7 +15,7 @@ import (
 func Recorder() *cobra.Command {
 	cfg := &settings.Config{}
 	set := settings.New(cfg, "nats", "nats-creds", "inbox-prefix", "prefix", "database", "log-retention",
-		"alert-webhook-file", "http-listen", "log-level", "log-format")
+		"alert-webhook-file", "console-url", "http-listen", "log-level", "log-format")
 	c := &cobra.Command{
 		Use:   "recorder --database URL",
 		Short: "Write the query log into a database",

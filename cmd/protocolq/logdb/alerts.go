@@ -59,7 +59,8 @@ func watchAlerts(ctx context.Context, cfg *settings.Config, nc *nats.Conn, log *
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { streams.Run(ctx) })
-	alert.New(alert.Options{Targets: targets, Prefix: cfg.Prefix, Self: self, Logger: log,
+	alert.New(alert.Options{Targets: targets, Prefix: cfg.Prefix, Page: cfg.PageAt, Self: self,
+		Logger:  log,
 		Records: worker.AlertRecords(nc, publish.New(nc), names).At(cfg.JetStreamAPI()),
 		Look: func(ctx context.Context) (ops.Series, error) {
 			all, err := ops.SeriesOf("recorder", append(own, streams)...)

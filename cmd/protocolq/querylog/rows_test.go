@@ -47,7 +47,7 @@ func TestTimelineOfWhoLeft(t *testing.T) {
 	s := &database.Story{Run: &database.Run{ID: "RUN", AtMs: 1_000, TookMs: 9_000, Outcome: "signed"}, Asks: []database.Ask{
 		{ID: "stayed", AtMs: 1_000, TookMs: 9_010, Run: "RUN", Door: "query", Outcome: "signed", Source: "asked", Reply: "_INBOX"},
 		{ID: "left", AtMs: 2_000, TookMs: 2_000, Run: "RUN", Door: "query", Outcome: "unknown", Code: "DEADLINE", Reply: "_INBOX"}}}
-	if err := tellStory(&b, s); err != nil {
+	if err := tellStory(&b, s, func(string) string { return "" }); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"+1s  asked: left by query", "+3s  reply: left unknown DEADLINE on _INBOX.…", "+9.01s  reply: stayed signed (asked)"} {
@@ -61,7 +61,7 @@ func TestTimelineOfWhoLeft(t *testing.T) {
 func TestTimelineIsPrintable(t *testing.T) {
 	var out bytes.Buffer
 	s := database.Story{Asks: []database.Ask{{AtMs: time.Now().UnixMilli(), ID: "\x1b[2J\u202eevil\r", Door: "query", Subject: "a\nb", Outcome: "signed"}}}
-	if err := tellStory(&out, &s); err != nil {
+	if err := tellStory(&out, &s, func(string) string { return "" }); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); strings.ContainsAny(text, "\x1b\u202e\r") || strings.Contains(text, "a\nb") || !strings.Contains(text, "evil") {
@@ -74,7 +74,7 @@ func TestStoryWithinAMillisecond(t *testing.T) {
 	s := database.Story{Run: &database.Run{ID: "r", AtMs: 1000, Outcome: "signed", Calls: []database.Call{{AtMs: 1000, TotalUs: 300}}},
 		Asks: []database.Ask{{ID: "a", Door: "query", AtMs: 1000, Outcome: "signed"}, {ID: "b", Door: "query", AtMs: 1000, Outcome: "signed"}}}
 	var out strings.Builder
-	if err := tellStory(&out, &s); err != nil {
+	if err := tellStory(&out, &s, func(string) string { return "" }); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

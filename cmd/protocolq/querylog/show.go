@@ -21,7 +21,7 @@ import (
 
 func newLogShow() *cobra.Command {
 	cfg := &settings.Config{}
-	set := settings.New(cfg, "database", "log-hmac-key-file")
+	set := settings.New(cfg, "database", "log-hmac-key-file", "console-url")
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show the timeline of one query: each call, each asker",
@@ -69,19 +69,21 @@ func runLogShow(c *cobra.Command, cfg *settings.Config, id string, out cli.Outpu
 		if i > 0 {
 			fmt.Fprintln(c.OutOrStdout())
 		}
-		if err := tellStory(c.OutOrStdout(), &stories[i]); err != nil {
+		if err := tellStory(c.OutOrStdout(), &stories[i], cfg.PageOf); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func tellStory(w io.Writer, s *database.Story) error {
+func tellStory(w io.Writer, s *database.Story, page func(id string) string) error {
 	t := cli.NewTable(w)
 	if s.Run != nil {
 		runHead(t, s.Run)
+		headLine(t)("page", page(s.Run.ID))
 	} else if len(s.Asks) > 0 {
 		askHead(t, &s.Asks[0])
+		headLine(t)("page", page(cmp.Or(s.Asks[0].Run, s.Asks[0].ID)))
 	}
 	moments := logdb.Timeline(s)
 	if err := t.Flush(); err != nil {

@@ -301,7 +301,11 @@ func (c *Config) checkLogLevel() error {
 func (c *Config) Logger(w io.Writer) *slog.Logger {
 	level, err := c.level()
 	cli.Must(err)
-	return cli.NewLogger(w, level, c.LogFormat)
+	log := cli.NewLogger(w, level, c.LogFormat)
+	if c.Console.URL == "" {
+		return log
+	}
+	return slog.New(paged{log.Handler(), c.PageOf})
 }
 
 func (c *Config) level() (level slog.Level, err error) {

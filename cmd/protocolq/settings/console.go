@@ -37,8 +37,8 @@ func (c *Config) consoleSettings() []setting {
 			usage: "where the page is; :8470 is 127.0.0.1:8470; another address than this machine's own needs " +
 				"console-users-file"}), c.checkConsoleListen),
 		checked(text(&o.URL, setting{name: "console-url", kind: "URL",
-			usage: "where readers find the page, such as https://protocolq.example.com; query and submit print the " +
-				"address of a query's story there"}), c.checkConsoleURL),
+			usage: "where readers find the page, such as https://protocolq.example.com; query, submit, log show, " +
+				"alerts and a worker's log say the address of what they are about"}), c.checkConsoleURL),
 		text(&o.UsersFile, setting{name: "console-users-file", kind: "path",
 			usage: "who may use the page, as 'protocolq console user' writes it; without it everybody on this " +
 				"machine is an operator, and nobody else gets in"}),
@@ -142,12 +142,21 @@ func (c *Config) checkConsoleProxies() error {
 	return err
 }
 
-// PageOf is where the page tells the story of a query, by its id; "" without console-url.
+// PageOf is where the page tells the story of a query, by its id or that of its run; "" without
+// console-url.
 func (c *Config) PageOf(id string) string {
-	if c.Console.URL == "" || id == "" {
+	if id == "" {
 		return ""
 	}
-	return strings.TrimSuffix(c.Console.URL, "/") + "/queries/" + url.PathEscape(id)
+	return c.PageAt("/queries/" + url.PathEscape(id))
+}
+
+// PageAt is the address of one of the page's paths; "" without console-url.
+func (c *Config) PageAt(path string) string {
+	if c.Console.URL == "" {
+		return ""
+	}
+	return strings.TrimSuffix(c.Console.URL, "/") + path
 }
 
 // ConsoleProxies are the networks of console-proxies.
