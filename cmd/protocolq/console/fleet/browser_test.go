@@ -100,8 +100,10 @@ func TestFleetInTheBrowser(t *testing.T) {
 		if look.NoScript {
 			continue
 		}
+		tab.Accessible()
 		tab.Screenshot("fleet-" + tab.Name())
 		tab.Visit(empty + "/fleet")
+		tab.Accessible()
 		tab.Screenshot("fleet-empty-" + tab.Name())
 	}
 }

@@ -163,6 +163,7 @@ func TestActOnLetters(t *testing.T) {
 			t.Error("the list shows whom a letter is about")
 		}
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("letters-" + tab.Name())
 		}
 		tab.Type(`input[name="who"]`, "CanaryB@example.com")
@@ -172,6 +173,7 @@ func TestActOnLetters(t *testing.T) {
 		}
 		tab.Click(".c-when a", ".means")
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("letter-" + tab.Name())
 		}
 		tab.Click(`button[value="redrive"]`, ".do-it")
@@ -184,6 +186,7 @@ func TestActOnLetters(t *testing.T) {
 			t.Errorf("does not say how many: %q", title)
 		}
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("letters-confirm-" + tab.Name())
 		}
 		tab.Click(".do-it", ".note.good")
@@ -192,6 +195,7 @@ func TestActOnLetters(t *testing.T) {
 		tab.Click(".do-it", ".note.good")
 		d.newest(t, "redrive", 8)
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("letters-after-" + tab.Name())
 		}
 		if n, asked := d.left(t, "DEAD"), d.left(t, "SUBMITTED"); n != 1 || asked != 9 { // the one that cannot be read
@@ -213,6 +217,7 @@ func TestReveal(t *testing.T) {
 	if text := tab.Text(".revealed"); !strings.Contains(text, "canaryb@example.com") {
 		t.Errorf("revealed: %q", text)
 	}
+	tab.Accessible()
 	tab.Screenshot("letter-revealed-" + tab.Name())
 	d.newest(t, "reveal", 1)
 	r, err := http.PostForm(d.url+"/letters/2/reveal", url.Values{"reason": {" "}})
@@ -230,6 +235,7 @@ func TestSwitches(t *testing.T) {
 		tab := b.Tab(t, look)
 		tab.Visit(d.url + "/controls")
 		tab.Click(`.intake button[value="pause"]`, ".do-it")
+		tab.Accessible()
 		tab.Screenshot("controls-confirm-" + tab.Name())
 		tab.Type(`.sure input[name="reason"]`, "the gateway moves")
 		tab.Click(".do-it", ".note.good")
@@ -243,6 +249,7 @@ func TestSwitches(t *testing.T) {
 		if h := d.played.halts[partnerA]; !h.Halted || h.By != partner.ByOperator || h.Who != "local@console" {
 			t.Errorf("%+v", h)
 		}
+		tab.Accessible()
 		tab.Screenshot("controls-" + tab.Name())
 		tab.Click(`.halts button[value="reopen"]`, ".do-it")
 		tab.Click(".do-it", ".note.good")
@@ -299,5 +306,6 @@ func TestRoles(t *testing.T) {
 	if html := tab.HTML(); strings.Contains(html, `value="discard"`) || strings.Contains(html, `type="checkbox"`) {
 		t.Error("a viewer is offered an action")
 	}
+	tab.Accessible()
 	tab.Screenshot("letters-viewer-" + tab.Name())
 }

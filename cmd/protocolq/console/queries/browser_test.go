@@ -154,6 +154,7 @@ func TestFindAndUnderstand(t *testing.T) {
 		tab := b.Tab(t, look)
 		tab.Visit(url + "/queries")
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("queries-" + tab.Name())
 		}
 		tab.Type(`input[name="text"]`, "Zhang.San3@example.com")
@@ -178,6 +179,7 @@ func TestFindAndUnderstand(t *testing.T) {
 			}
 		}
 		if !look.NoScript {
+			tab.Accessible()
 			tab.Screenshot("query-" + tab.Name())
 		}
 	}
@@ -209,6 +211,7 @@ func TestFilterAndPages(t *testing.T) {
 	tab.Click(".save summary", `.save-box input[name="name"]`)
 	tab.Type(`.save-box input[name="name"]`, "Mine <b>")
 	tab.Click(".save-box button", ".view.at .view-x")
+	tab.Accessible()
 	tab.Screenshot("queries-view-" + tab.Name())
 	if got := tab.Text(".view.at a"); got != "Mine <b>" {
 		t.Errorf("the saved view is called %q", got)
@@ -269,5 +272,6 @@ func TestWithoutLog(t *testing.T) {
 	if got := tab.Text(".note.bad"); !strings.Contains(got, "--log-hmac-key-file") {
 		t.Errorf("says %q", got)
 	}
+	tab.Accessible()
 	tab.Screenshot("queries-nolog-" + tab.Name())
 }
