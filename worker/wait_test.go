@@ -47,7 +47,7 @@ func (f *fleet) reply(c jetstream.Consumer) messages.Result {
 
 func (f *fleet) replies() jetstream.Consumer {
 	f.t.Helper()
-	c, err := f.js.CreateConsumer(f.t.Context(), f.names.Stream(messages.Replies), jetstream.ConsumerConfig{})
+	c, err := f.js.CreateConsumer(f.t.Context(), f.names.Stream(messages.Replies), jetstream.ConsumerConfig{FilterSubject: f.names.ReplyOf("test")})
 	if err != nil {
 		f.t.Fatal(err)
 	}

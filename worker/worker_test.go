@@ -208,7 +208,7 @@ func TestDurableReply(t *testing.T) {
 	if r, _, _ := messages.DecodeResult(awaited.Data, ""); r.Outcome != messages.Accepted || r.ID != "d-1" {
 		t.Errorf("the NATS reply of a query with reply_to: %+v", r)
 	}
-	c, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Replies), jetstream.ConsumerConfig{})
+	c, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Replies), jetstream.ConsumerConfig{FilterSubject: f.names.ReplyOf("refunds")})
 	if err != nil {
 		t.Fatal(err)
 	}
