@@ -169,6 +169,9 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 		return err
 	}
 	now := time.Now()
+	if at := time.UnixMilli(dueMs); now.Before(at) {
+		now = at // it is due by the server's clock: by one that is behind, its time would come again
+	}
 	may := f.Query != nil && w.o.May(f.By, f.Query.Partner)
 	switch what, as := decide(n, &f.record, dueMs, now, w.o.Every, may); what {
 	case replan:
@@ -177,6 +180,11 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 		f.end(as, now)
 		return w.store.put(ctx, &f)
 	case again:
+		if at := time.UnixMilli(f.DueMs); at.After(now) {
+			if err := w.store.plan(ctx, n, at); err != nil {
+				return err
+			}
+		}
 		return w.submit(ctx, &f)
 	case skip, submit:
 		at := next(time.UnixMilli(f.BegunMs), now, w.o.Every)

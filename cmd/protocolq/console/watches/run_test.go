@@ -3,6 +3,7 @@
 package watches
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -210,6 +211,66 @@ func TestDiedBeforeItAsked(t *testing.T) {
 	defer f.mu.Unlock()
 	if f.asked[0].ID != own[0].Open {
 		t.Errorf("asked %+v", f.asked[0])
+	}
+}
+
+// planned is when a watch is asked again, as the server has it; 0 if it has no plan.
+func (f *fleet) planned(n name) int64 {
+	f.t.Helper()
+	stream, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Watches))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	m, err := stream.GetLastMsgForSubject(f.t.Context(), f.names.Watch(messages.WatchPlan, n.owner, n.id))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0
+	}
+	var d due
+	if err == nil {
+		err = json.Unmarshal(m.Data, &d)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return d.AtMs
+}
+
+// own is the only watch of a user.
+func (f *fleet) own(w *Watches, by string) found {
+	f.t.Helper()
+	own, err := w.store.list(f.t.Context(), ownerOf(by))
+	if err != nil || len(own) != 1 {
+		f.t.Fatalf("%+v %v", own, err)
+	}
+	return own[0]
+}
+
+// A console whose clock is behind the server's goes on after the question of that time, and so does
+// a question that was to be asked and has no plan after it.
+func TestClockBehindTheServers(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	w := f.console(false)
+	w.o.Every = time.Hour
+	f.begin(w, "li", "a@example.com", "begun")
+	first := f.own(w, "li")
+	after := first.DueMs + time.Hour.Milliseconds()
+	if err := w.due(t.Context(), first.name, first.DueMs); err != nil { // an hour before, by this clock
+		t.Fatal(err)
+	}
+	asked := f.own(w, "li")
+	if at := f.planned(first.name); asked.Open != first.question(first.DueMs) || asked.DueMs != after || at != after {
+		t.Errorf("due at %d, planned at %d, want %d: %+v", asked.DueMs, at, after, asked.record)
+	}
+	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Watches))
+	if err == nil {
+		err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(f.names.Watch(messages.WatchPlan, "*", "*")))
+	}
+	if err == nil {
+		err = w.due(t.Context(), first.name, first.DueMs)
+	}
+	if at := f.planned(first.name); err != nil || at != after {
+		t.Errorf("planned at %d, want %d, %v", at, after, err)
 	}
 }
 
