@@ -193,7 +193,7 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 		}
 		f.DueMs = at.UnixMilli()
 		if what == submit {
-			f.Open, f.AskedMs = n.question(dueMs), now.UnixMilli()
+			f.Open, f.Sent, f.AskedMs = n.question(dueMs), false, now.UnixMilli()
 		}
 		if err := w.store.put(ctx, &f); err != nil || what == skip {
 			return err
@@ -203,13 +203,17 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 	return nil
 }
 
-// submit asks the open question of a watch.
+// submit asks the open question of a watch, and notes that it has.
 func (w *Watches) submit(ctx context.Context, f *found) error {
 	q := *f.Query
 	age := fresh
 	q.V, q.ID, q.MaxAgeMs = messages.Version, f.Open, &age
 	if _, err := w.o.Asker.Submit(ctx, q); err != nil {
 		return fmt.Errorf("ask for a watch: %w", err)
+	}
+	f.Sent = true
+	if err := w.store.put(ctx, f); !errors.Is(err, errChanged) { // else by its reply, say
+		return err
 	}
 	return nil
 }
@@ -221,16 +225,13 @@ func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	if !ok {
 		return nil
 	}
-	f, ok, err := w.store.get(ctx, n)
-	if err != nil || !ok || f.State != watching {
-		return err
+	var now state
+	ok, err := w.change(ctx, n, func(r *record) {
+		r.hear(a.Result, time.Now())
+		now = r.State
+	})
+	if ok && now != watching {
+		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(now))
 	}
-	f.hear(a.Result, time.Now())
-	if err := w.store.put(ctx, &f); err != nil {
-		return err
-	}
-	if f.State != watching {
-		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(f.State))
-	}
-	return nil
+	return err
 }

@@ -3,6 +3,7 @@
 package watches
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,6 +188,44 @@ func TestOneQuestionWaits(t *testing.T) {
 	f.is(w, "li", "the answer", func(r record) bool { return r.Last != nil && r.LastMs > 0 })
 }
 
+// full is an asker whose questions have no room.
+type full struct{ Asker }
+
+var errFull = errors.New("the stream is full")
+
+func (full) Submit(context.Context, messages.Query) (ask.Ack, error) { return ask.Ack{}, errFull }
+
+// A question that was never submitted is not waited for: the next time has one of its own.
+func TestNeverSubmitted(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	w := f.console(false)
+	w.o.Every = time.Hour
+	f.begin(w, "li", "a@example.com", "begun")
+	first, asker := f.own(w, "li"), w.o.Asker
+	w.o.Asker = full{}
+	if err := w.due(t.Context(), first.name, first.DueMs); !errors.Is(err, errFull) {
+		t.Fatal(err)
+	}
+	w.o.Asker = asker
+	next := first.DueMs + time.Hour.Milliseconds()
+	for range 2 { // the acknowledgement of the first is lost
+		if err := w.due(t.Context(), first.name, next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := f.own(w, "li"); r.Open != first.question(next) {
+		t.Errorf("open %q", r.Open)
+	}
+	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Submitted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d questions wait", n)
+	}
+}
+
 // What a process that died left undone is done when the message comes again.
 func TestDiedBeforeItAsked(t *testing.T) {
 	t.Parallel()
@@ -265,6 +304,9 @@ func TestClockBehindTheServers(t *testing.T) {
 	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Watches))
 	if err == nil {
 		err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(f.names.Watch(messages.WatchPlan, "*", "*")))
+	}
+	if asked.Sent = false; err == nil {
+		err = w.store.put(t.Context(), &asked)
 	}
 	if err == nil {
 		err = w.due(t.Context(), first.name, first.DueMs)

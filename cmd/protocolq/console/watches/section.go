@@ -130,20 +130,31 @@ func (w *Watches) stop(ctx context.Context, by, id string) (shown string, err er
 	if !messages.IsToken(id) {
 		return "", nil
 	}
+	ok, err := w.change(ctx, name{ownerOf(by), id}, func(r *record) {
+		shown = r.Shown
+		r.end(cancelled, time.Now())
+	})
+	if !ok {
+		shown = ""
+	}
+	return shown, err
+}
+
+// change changes a watch that goes on; ok is false where there is none, and after an error.
+func (w *Watches) change(ctx context.Context, n name, do func(*record)) (ok bool, err error) {
 	for range mostTries {
-		f, ok, err := w.store.get(ctx, name{ownerOf(by), id})
+		f, ok, err := w.store.get(ctx, n)
 		if err != nil || !ok || f.State != watching {
-			return "", err
+			return false, err
 		}
-		shown = f.Shown
-		f.end(cancelled, time.Now())
+		do(&f.record)
 		if err = w.store.put(ctx, &f); !errors.Is(err, errChanged) {
-			return shown, err
+			return err == nil, err
 		}
 		select { // the server that is asked may not have it yet
 		case <-ctx.Done():
 		case <-time.After(storeTime / 50):
 		}
 	}
-	return "", fmt.Errorf("cancel a watch: %w", errChanged)
+	return false, fmt.Errorf("change a watch: %w", errChanged)
 }

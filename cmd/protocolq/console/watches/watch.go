@@ -54,6 +54,7 @@ type record struct {
 	BegunMs int64           `json:"begun_ms"`
 	DueMs   int64           `json:"due_ms,omitempty"` // of the next question
 	Open    string          `json:"open,omitempty"`   // the id of the question that has no reply yet
+	Sent    bool            `json:"sent,omitempty"`   // it is certain that Open was submitted
 	AskedMs int64           `json:"asked_ms,omitempty"`
 	EndedMs int64           `json:"ended_ms,omitempty"`
 	// Last is the last reply, of which only what is shown is kept; LastMs is its time.
@@ -63,7 +64,7 @@ type record struct {
 
 // end ends the watch.
 func (r *record) end(s state, now time.Time) {
-	r.State, r.EndedMs, r.DueMs, r.Open, r.Query = s, now.UnixMilli(), 0, "", nil
+	r.State, r.EndedMs, r.DueMs, r.Open, r.Sent, r.Query = s, now.UnixMilli(), 0, "", false, nil
 	if s == cancelled || s == forgotten {
 		r.Shown, r.Last = "", nil
 	}
@@ -72,7 +73,7 @@ func (r *record) end(s state, now time.Time) {
 // hear takes a reply in.
 func (r *record) hear(a messages.Result, now time.Time) {
 	if r.Open == a.ID {
-		r.Open = ""
+		r.Open, r.Sent = "", false
 	}
 	r.LastMs = now.UnixMilli()
 	r.Last = &messages.Result{V: messages.Version, Outcome: a.Outcome, Code: a.Code, ChargeAgent: a.ChargeAgent,
@@ -176,7 +177,7 @@ func decide(n name, r *record, dueMs int64, now time.Time, every time.Duration, 
 	switch begun := time.UnixMilli(r.BegunMs); {
 	case r.State != watching || r.Query == nil:
 		return leave, ""
-	case r.Open == n.question(dueMs):
+	case r.Open == n.question(dueMs) && !r.Sent:
 		return again, ""
 	case dueMs < r.DueMs && r.DueMs > now.UnixMilli():
 		return replan, ""
@@ -186,7 +187,7 @@ func decide(n name, r *record, dueMs int64, now time.Time, every time.Duration, 
 		return finish, over
 	case !may:
 		return finish, lost
-	case r.Open != "" && now.Sub(time.UnixMilli(r.AskedMs)) < waitFor:
+	case r.Sent && now.Sub(time.UnixMilli(r.AskedMs)) < waitFor:
 		return skip, ""
 	}
 	return submit, ""

@@ -92,8 +92,10 @@ func TestDecide(t *testing.T) {
 		"the process died before it asked": {func(r *record) { r.Open, r.DueMs = n.question(dueMs), dueMs+3600_000 }, at, true, again, ""},
 		"done before":                      {func(r *record) { r.DueMs = dueMs + 3600_000 }, at, true, replan, ""},
 		"of long ago":                      {func(r *record) { r.DueMs = dueMs + 3600_000 }, at.Add(2 * time.Hour), true, leave, ""},
-		"no reply yet":                     {func(r *record) { r.Open, r.AskedMs = n.question(dueMs-3600_000), dueMs-3600_000 }, at, true, skip, ""},
-		"no reply for a day":               {func(r *record) { r.Open, r.AskedMs = n.question(1000), dueMs-waitFor.Milliseconds() }, at, true, submit, ""},
+		"it comes again, and was asked":    {func(r *record) { r.Open, r.Sent, r.DueMs = n.question(dueMs), true, dueMs+3600_000 }, at, true, replan, ""},
+		"no reply yet":                     {func(r *record) { r.Open, r.Sent, r.AskedMs = n.question(dueMs-3600_000), true, dueMs-3600_000 }, at, true, skip, ""},
+		"the last perhaps never left":      {func(r *record) { r.Open, r.AskedMs = n.question(dueMs-3600_000), dueMs-3600_000 }, at, true, submit, ""},
+		"no reply for a day":               {func(r *record) { r.Open, r.Sent, r.AskedMs = n.question(1000), true, dueMs-waitFor.Milliseconds() }, at, true, submit, ""},
 	} {
 		r := record{Query: &messages.Query{UserEmail: "a@example.com"}, BegunMs: begin.UnixMilli(), DueMs: dueMs}
 		tt.change(&r)
@@ -118,14 +120,14 @@ func TestHear(t *testing.T) {
 		"forgotten":   {messages.Result{Outcome: messages.Unknown, Code: messages.Forgotten}, forgotten},
 		"new outcome": {messages.Result{Outcome: "postponed"}, watching},
 	} {
-		r := record{Query: &messages.Query{UserEmail: "canary@example.com"}, Shown: "c***@e***.com", Open: "id"}
+		r := record{Query: &messages.Query{UserEmail: "canary@example.com"}, Shown: "c***@e***.com", Open: "id", Sent: true}
 		tt.r.ID = "id"
 		r.hear(tt.r, begin)
 		data, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.State != tt.want || r.Open != "" || strings.Contains(string(data), "2088611907349595") {
+		if r.State != tt.want || r.Open != "" || r.Sent || strings.Contains(string(data), "2088611907349595") {
 			t.Errorf("%s: %s", name, data)
 		}
 		if open := strings.Contains(string(data), "canary"); open != (tt.want == watching) {
@@ -135,9 +137,9 @@ func TestHear(t *testing.T) {
 			t.Errorf("%s: the mask is kept: %v", name, masked)
 		}
 	}
-	late := record{Query: &messages.Query{}, Open: "newer"}
+	late := record{Query: &messages.Query{}, Open: "newer", Sent: true}
 	late.hear(messages.Result{ID: "older", Outcome: messages.NotSigned}, begin)
-	if late.Open != "newer" {
+	if late.Open != "newer" || !late.Sent {
 		t.Error("an earlier question's reply closes a later one")
 	}
 }
