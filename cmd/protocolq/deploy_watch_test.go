@@ -35,7 +35,7 @@ func (d *deployed) watch(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := watches.New(watches.Options{NATS: nc, JetStream: js, Names: names, Asker: asker, Every: time.Second,
-		May: func(string, string) bool { return true }, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		May: func(string, string) (bool, error) { return true, nil }, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err := w.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -152,14 +152,15 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []fu
 		nil
 }
 
-// mayAsk tells whether a user may ask for a partner, as the file of users has it now.
-func mayAsk(users *access.Users, all []string) func(by, partner string) bool {
-	return func(by, partner string) bool {
+// mayAsk tells whether a user may ask for a partner, as the file of users has it now; the error says
+// that it cannot be read.
+func mayAsk(users *access.Users, all []string) func(by, partner string) (bool, error) {
+	return func(by, partner string) (_ bool, err error) {
 		u := access.User{Role: access.Operator} // everybody on this machine, where there is no file
 		if users != nil {
-			u, _ = users.Find(by)
+			u, _, err = users.Look(by)
 		}
-		return u.Role.May(access.Ask) && lookup.May(u, all, partner)
+		return u.Role.May(access.Ask) && lookup.May(u, all, partner), err
 	}
 }
 

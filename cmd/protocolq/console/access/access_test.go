@@ -219,6 +219,15 @@ func TestFileIsFollowed(t *testing.T) {
 				t.Errorf("%s is there: %v, want %v", name, ok, want)
 			}
 		}
+		unread := func(why string) {
+			t.Helper()
+			for range 2 { // at once, and when the file is looked at again
+				if _, ok, err := users.Look("zhang"); (err != nil) != (why != "") || ok != (why == "") {
+					t.Errorf("%q: is there: %v, %v", why, ok, err)
+				}
+				time.Sleep(time.Second)
+			}
+		}
 		find("li", true)
 		write(t, path, access.User{Name: "zhang", Role: access.Agent})
 		find("li", false)
@@ -227,12 +236,19 @@ func TestFileIsFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		find("zhang", false)
+		unread("broken")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		unread("empty")
 		write(t, path, access.User{Name: "zhang", Role: access.Agent})
 		find("zhang", true)
+		unread("")
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
 		find("zhang", false)
+		unread("gone")
 	})
 }
 

@@ -122,6 +122,7 @@ type Users struct {
 	looked time.Time
 	stamp  stamp
 	byName map[string]User
+	fault  error // why the file could not be read
 }
 
 // stamp tells one state of a file from another.
@@ -167,19 +168,31 @@ func (u *Users) read() error {
 // Find gives the user of that name as the file has it now. A file that is gone or broken has
 // nobody: a session must not outlive the row that allows it.
 func (u *Users) Find(name string) (User, bool) {
+	user, ok, _ := u.Look(name)
+	return user, ok
+}
+
+// Look is Find for what can wait: the error says that the file cannot be read, and hence not whether
+// somebody is in it.
+func (u *Users) Look(name string) (User, bool, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if now := time.Now(); now.Sub(u.looked) >= lookEvery {
 		u.looked = now
 		if s, err := stampOf(u.path); err != nil || s != u.stamp {
-			u.stamp = s
-			if err != nil || u.read() != nil {
+			switch {
+			case err == nil && s.size == 0: // it is being written
+				err = fmt.Errorf("read users: %s is empty", u.path)
+			case err == nil:
+				err = u.read()
+			}
+			if u.stamp, u.fault = s, err; err != nil {
 				u.byName, u.stamp = nil, stamp{}
 			}
 		}
 	}
 	user, ok := u.byName[name]
-	return user, ok
+	return user, ok, u.fault
 }
 
 func stampOf(path string) (stamp, error) {

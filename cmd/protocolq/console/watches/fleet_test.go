@@ -31,7 +31,7 @@ func TestWatchOverARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := New(Options{NATS: nc, JetStream: js, Names: names, Asker: asker, Every: time.Second, May: func(string, string) bool { return true }})
+	w := New(Options{NATS: nc, JetStream: js, Names: names, Asker: asker, Every: time.Second, May: func(string, string) (bool, error) { return true, nil }})
 	for by, q := range map[string]messages.Query{"li": {UserEmail: "signed@example.com"},
 		"wang": {UserEmail: "signed@example.com", Partner: protocolqtest.OtherPartner}, "zhang": {UserEmail: "no-sign-customer@example.com"}} {
 		if word, err := w.Begin(t.Context(), by, "masked", q); err != nil || word != string(begunNote) {

@@ -172,8 +172,12 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 	if at := time.UnixMilli(dueMs); now.Before(at) {
 		now = at // it is due by the server's clock: by one that is behind, its time would come again
 	}
-	may := f.Query != nil && w.o.May(f.By, f.Query.Partner)
-	switch what, as := decide(n, &f.record, dueMs, now, w.o.Every, may); what {
+	may := true
+	if f.Query != nil {
+		may, err = w.o.May(f.By, f.Query.Partner)
+	}
+	// Where that is not known only the end of its time is sure: all else is done later.
+	switch what, as := decide(n, &f.record, dueMs, now, w.o.Every, may || err != nil); what {
 	case replan:
 		return w.store.plan(ctx, n, time.UnixMilli(f.DueMs))
 	case finish:
@@ -187,6 +191,9 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 		}
 		return w.submit(ctx, &f)
 	case skip, submit:
+		if err != nil {
+			return err
+		}
 		at := next(time.UnixMilli(f.BegunMs), now, w.o.Every)
 		if err := w.store.plan(ctx, n, at); err != nil {
 			return err

@@ -33,6 +33,7 @@ type fleet struct {
 	mu    sync.Mutex // guards the rest
 	said  messages.Result
 	may   bool
+	fault error // of May
 	asked []messages.Query
 }
 
@@ -93,7 +94,7 @@ func (f *fleet) console(run bool) *Watches {
 	}
 	w := New(Options{NATS: f.nc, JetStream: f.js, Names: f.names, Asker: asker, Every: time.Second,
 		Logger: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
-		May:    func(string, string) bool { f.mu.Lock(); defer f.mu.Unlock(); return f.may }})
+		May:    func(string, string) (bool, error) { f.mu.Lock(); defer f.mu.Unlock(); return f.may, f.fault }})
 	if run {
 		f.run(w)
 	}
@@ -355,6 +356,29 @@ func TestCancelledAndLost(t *testing.T) {
 	}
 	if n := f.count(); n > 1 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// While it is not known whether a user may ask, the watch waits; one whose time is over ends.
+func TestUnknownWhetherItMay(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	w := f.console(false)
+	w.o.Every = time.Hour
+	f.begin(w, "li", "a@example.com", "begun")
+	first := f.own(w, "li")
+	f.may, f.fault = false, errors.New("the file of users is broken")
+	if err := w.due(t.Context(), first.name, first.DueMs); !errors.Is(err, f.fault) {
+		t.Errorf("due: %v", err)
+	}
+	if r := f.own(w, "li"); r.seq != first.seq {
+		t.Errorf("it is now %+v", r.record)
+	}
+	if err := w.due(t.Context(), first.name, first.BegunMs+lasts*time.Hour.Milliseconds()); err != nil {
+		t.Error(err)
+	}
+	if r := f.own(w, "li"); r.State != over {
+		t.Errorf("it is now %+v", r.record)
 	}
 }
 

@@ -45,8 +45,8 @@ type Options struct {
 	API       string // "$JS.API"
 	Names     messages.Names
 	Asker     Asker
-	// May tells whether a user may still ask for a partner.
-	May    func(by, partner string) bool
+	// May tells whether a user may still ask for a partner; after an error that is not known.
+	May    func(by, partner string) (bool, error)
 	Logger *slog.Logger
 	Every  time.Duration // 1 h: the shortest wait between two questions
 }
