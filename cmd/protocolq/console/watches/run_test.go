@@ -3,8 +3,6 @@
 package watches
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -189,44 +187,6 @@ func TestOneQuestionWaits(t *testing.T) {
 	f.is(w, "li", "the answer", func(r record) bool { return r.Last != nil && r.LastMs > 0 })
 }
 
-// full is an asker whose questions have no room.
-type full struct{ Asker }
-
-var errFull = errors.New("the stream is full")
-
-func (full) Submit(context.Context, messages.Query) (ask.Ack, error) { return ask.Ack{}, errFull }
-
-// A question that was never submitted is not waited for: the next time has one of its own.
-func TestNeverSubmitted(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	w := f.console(false)
-	w.o.Every = time.Hour
-	f.begin(w, "li", "a@example.com", "begun")
-	first, asker := f.own(w, "li"), w.o.Asker
-	w.o.Asker = full{}
-	if err := w.due(t.Context(), first.name, first.DueMs); !errors.Is(err, errFull) {
-		t.Fatal(err)
-	}
-	w.o.Asker = asker
-	next := first.DueMs + time.Hour.Milliseconds()
-	for range 2 { // the acknowledgement of the first is lost
-		if err := w.due(t.Context(), first.name, next); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if r := f.own(w, "li"); r.Open != first.question(next) {
-		t.Errorf("open %q", r.Open)
-	}
-	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Submitted))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := stream.CachedInfo().State.Msgs; n != 1 {
-		t.Errorf("%d questions wait", n)
-	}
-}
-
 // What a process that died left undone is done when the message comes again.
 func TestDiedBeforeItAsked(t *testing.T) {
 	t.Parallel()
@@ -251,69 +211,6 @@ func TestDiedBeforeItAsked(t *testing.T) {
 	defer f.mu.Unlock()
 	if f.asked[0].ID != own[0].Open {
 		t.Errorf("asked %+v", f.asked[0])
-	}
-}
-
-// planned is when a watch is asked again, as the server has it; 0 if it has no plan.
-func (f *fleet) planned(n name) int64 {
-	f.t.Helper()
-	stream, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Watches))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	m, err := stream.GetLastMsgForSubject(f.t.Context(), f.names.Watch(messages.WatchPlan, n.owner, n.id))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0
-	}
-	var d due
-	if err == nil {
-		err = json.Unmarshal(m.Data, &d)
-	}
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return d.AtMs
-}
-
-// own is the only watch of a user.
-func (f *fleet) own(w *Watches, by string) found {
-	f.t.Helper()
-	own, err := w.store.list(f.t.Context(), ownerOf(by))
-	if err != nil || len(own) != 1 {
-		f.t.Fatalf("%+v %v", own, err)
-	}
-	return own[0]
-}
-
-// A console whose clock is behind the server's goes on after the question of that time, and so does
-// a question that was to be asked and has no plan after it.
-func TestClockBehindTheServers(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	w := f.console(false)
-	w.o.Every = time.Hour
-	f.begin(w, "li", "a@example.com", "begun")
-	first := f.own(w, "li")
-	after := first.DueMs + time.Hour.Milliseconds()
-	if err := w.due(t.Context(), first.name, first.DueMs); err != nil { // an hour before, by this clock
-		t.Fatal(err)
-	}
-	asked := f.own(w, "li")
-	if at := f.planned(first.name); asked.Open != first.question(first.DueMs) || asked.DueMs != after || at != after {
-		t.Errorf("due at %d, planned at %d, want %d: %+v", asked.DueMs, at, after, asked.record)
-	}
-	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Watches))
-	if err == nil {
-		err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(f.names.Watch(messages.WatchPlan, "*", "*")))
-	}
-	if asked.Sent = false; err == nil {
-		err = w.store.put(t.Context(), &asked)
-	}
-	if err == nil {
-		err = w.due(t.Context(), first.name, first.DueMs)
-	}
-	if at := f.planned(first.name); err != nil || at != after {
-		t.Errorf("planned at %d, want %d, %v", at, after, err)
 	}
 }
 
@@ -356,29 +253,6 @@ func TestCancelledAndLost(t *testing.T) {
 	}
 	if n := f.count(); n > 1 {
 		t.Errorf("asked %d times", n)
-	}
-}
-
-// While it is not known whether a user may ask, the watch waits; one whose time is over ends.
-func TestUnknownWhetherItMay(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	w := f.console(false)
-	w.o.Every = time.Hour
-	f.begin(w, "li", "a@example.com", "begun")
-	first := f.own(w, "li")
-	f.may, f.fault = false, errors.New("the file of users is broken")
-	if err := w.due(t.Context(), first.name, first.DueMs); !errors.Is(err, f.fault) {
-		t.Errorf("due: %v", err)
-	}
-	if r := f.own(w, "li"); r.seq != first.seq {
-		t.Errorf("it is now %+v", r.record)
-	}
-	if err := w.due(t.Context(), first.name, first.BegunMs+lasts*time.Hour.Milliseconds()); err != nil {
-		t.Error(err)
-	}
-	if r := f.own(w, "li"); r.State != over {
-		t.Errorf("it is now %+v", r.record)
 	}
 }
 

@@ -85,27 +85,38 @@ func (w *Watches) Section() web.Section {
 // Begin watches the person of a query for a user. The word says what came of it, as the page's
 // address has it; shown is the account, masked.
 func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error) {
-	own, err := w.store.list(ctx, ownerOf(by))
+	n := name{ownerOf(by), strings.ToLower(rand.Text())}
+	for range mostTries {
+		if word, err = w.begin(ctx, n, by, shown, q); !errors.Is(err, errChanged) {
+			return word, err
+		}
+		pause(ctx)
+	}
+	return "", fmt.Errorf("begin a watch: %w", errChanged)
+}
+
+// begin is Begin unless what its user watches changes meanwhile, which is errChanged.
+func (w *Watches) begin(ctx context.Context, n name, by, shown string, q messages.Query) (word string, err error) {
+	own, err := w.store.list(ctx, n.owner)
 	if err != nil {
 		return "", err
 	}
 	now := time.Now().Truncate(time.Second)
-	if n := admit(own, q, now); n != begunNote {
-		return string(n), nil
+	if word := admit(own, q, now); word != begunNote {
+		return string(word), nil
 	}
 	planned, err := w.store.planned(ctx)
 	if err != nil || planned >= mostOfAll {
 		return string(fullNote), err
 	}
-	f := found{name: name{ownerOf(by), strings.ToLower(rand.Text())}}
-	at := next(now, now, w.o.Every)
+	f, at := found{name: n}, next(now, now, w.o.Every)
 	f.record = record{By: by, Shown: shown, BegunMs: now.UnixMilli(), DueMs: at.UnixMilli(),
 		Query: &messages.Query{V: messages.Version, Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}}
 	// The plan first: one without a record is nobody's, a record without a plan would wait for ever.
-	if err := w.store.plan(ctx, f.name, at); err != nil {
+	if err := w.store.plan(ctx, n, at); err != nil {
 		return "", err
 	}
-	return string(begunNote), w.store.put(ctx, &f)
+	return string(begunNote), w.store.add(ctx, &f, own)
 }
 
 // newsFor is how long it is news that somebody has signed.
@@ -151,10 +162,15 @@ func (w *Watches) change(ctx context.Context, n name, do func(*record)) (ok bool
 		if err = w.store.put(ctx, &f); !errors.Is(err, errChanged) {
 			return err == nil, err
 		}
-		select { // the server that is asked may not have it yet
-		case <-ctx.Done():
-		case <-time.After(storeTime / 50):
-		}
+		pause(ctx)
 	}
 	return false, fmt.Errorf("change a watch: %w", errChanged)
+}
+
+// pause is before what has changed is read again: the server that is asked may not have it yet.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(storeTime / 50):
+	}
 }

@@ -140,14 +140,28 @@ func (s *store) parse(m *nats.Msg) (f found, err error) {
 
 // put writes a record in place of the one that was read; sequence 0: it is the first.
 func (s *store) put(ctx context.Context, f *found) error {
+	return s.write(ctx, f, jetstream.WithExpectLastSequencePerSubject(f.seq))
+}
+
+// add writes the first record of a watch, if its owner has no other watches than those of a list.
+func (s *store) add(ctx context.Context, f *found, own []found) error {
+	var newest uint64
+	for i := range own {
+		newest = max(newest, own[i].seq)
+	}
+	return s.write(ctx, f,
+		jetstream.WithExpectLastSequenceForSubject(newest, s.names.Watch(messages.WatchKept, f.owner, "*")))
+}
+
+// write writes a record where what is expected is so, else it is errChanged.
+func (s *store) write(ctx context.Context, f *found, expect jetstream.PublishOpt) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	data, err := json.Marshal(&f.record)
 	if err != nil {
 		return fmt.Errorf("write a watch: %w", err)
 	}
-	ack, err := s.js.Publish(ctx, s.names.Watch(messages.WatchKept, f.owner, f.id), data,
-		jetstream.WithExpectLastSequencePerSubject(f.seq))
+	ack, err := s.js.Publish(ctx, s.names.Watch(messages.WatchKept, f.owner, f.id), data, expect)
 	word, ok := errors.AsType[*jetstream.APIError](err)
 	if ok && (word.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
 		word.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
