@@ -2,6 +2,8 @@
 
 package messages
 
+import "strings"
+
 // Kind is the last part of a stream's name.
 type Kind string
 
@@ -36,6 +38,15 @@ const (
 // ConsoleName is by what the page in the browser asks and submits: the last token of its subjects,
 // and the name of its consumer of Replies. No asker has it.
 const ConsoleName = "console"
+
+// backupName is the name in the inbox of the NATS user who backs up.
+const backupName = "backup"
+
+// IsFleets reports whether a name, in capitals or not, is the fleet's own, so that no asker has it.
+// Those that are only an inbox's are in OwnInboxes.
+func IsFleets(name string) bool {
+	return strings.EqualFold(name, ConsoleName) || strings.EqualFold(name, backupName)
+}
 
 // Stream is the name of a stream: the prefix in capitals with _ for each dot, then the kind.
 func (n Names) Stream(k Kind) string { return n.stream + string(k) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/worker/provision"
@@ -29,6 +30,26 @@ PROTOCOL_PARTNERS  used no more
 `
 	if out.String() != want {
 		t.Errorf("it prints\n%swant\n%s", out.String(), want)
+	}
+}
+
+// The page's replies are read by the consumer of its name.
+func TestProvisionRefusesNames(t *testing.T) {
+	check := func(r provision.Readers) error {
+		f := provisionFlags{ackWait: time.Second, readers: r}
+		return f.check(Provision().Flags())
+	}
+	for _, name := range []string{"console", "Console", "backup", "BACKUP"} {
+		for flag, r := range map[string]provision.Readers{"--asker": {Askers: []string{"till", name}}, "--http": {HTTP: []string{name}}} {
+			err := check(r)
+			want := fmt.Sprintf("%s %s: that name is the fleet's own; give the asker another", flag, name)
+			if end, ok := errors.AsType[*cli.Error](err); !ok || end.Code != cli.ExitUsage || err.Error() != want {
+				t.Errorf("%s %s: %v", flag, name, err)
+			}
+		}
+	}
+	if err := check(provision.Readers{Askers: []string{"consoles"}, HTTP: []string{"shop"}, Listeners: []string{"console"}}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -104,6 +104,7 @@ func (a *Asker) complete() (faults []error) {
 	}
 	fault(!messages.IsToken(a.Name) ||
 		len(a.Name) > mostName, "name must be 1 to %d letters, digits, - and _", mostName)
+	fault(messages.IsFleets(a.Name), "name is the fleet's own; give the asker another")
 	fault(len(a.Partners) == 0, "partners is needed: the one, or each, that it may ask for")
 	for _, p := range a.Partners {
 		fault(!messages.IsPartner(p), "partner %.20q must be 16 digits that begin with 2088, in quotes", p)

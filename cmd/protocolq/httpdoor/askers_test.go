@@ -21,6 +21,8 @@ func TestParseAskers(t *testing.T) {
 		{"twice", one + one[len("askers:\n"):], "shop\" is there twice"},
 		{"one token for two", one + strings.Replace(one[len("askers:\n"):], "shop", "till", 1), "token that is there twice"},
 		{"name", strings.Replace(one, "shop", "my shop", 1), "name must be"},
+		{"the page's name", strings.Replace(one, "shop", "console", 1), "console\"): name is the fleet's own"},
+		{"the user's name who backs up", strings.Replace(one, "shop", "Backup", 1), "Backup\"): name is the fleet's own"},
 		{"no partner", strings.Replace(one, "'2088000000000001'", "", 1), "partners is needed"},
 		{"partner", strings.Replace(one, "2088000000000001", "1", 1), "partner \"1\""},
 		{"no token", strings.Replace(one, "'"+hash+"'", "", 1), "tokens is needed"},

@@ -77,7 +77,7 @@ func (o *Options) Check() error {
 			faults = append(faults, fmt.Errorf("name %q: use letters, digits, - and _, at most %d", name, mostName))
 		case known[lower]:
 			faults = append(faults, fmt.Errorf("name %q is given twice", name))
-		case lower == messages.ConsoleName || inboxOf(lower) == backupInbox || inboxOf(name) == messages.HTTPInbox ||
+		case messages.IsFleets(name) || inboxOf(name) == messages.HTTPInbox ||
 			slices.Contains(messages.OwnInboxes(), inboxOf(name)):
 			faults = append(faults, fmt.Errorf("name %q is the fleet's own", name))
 		}
