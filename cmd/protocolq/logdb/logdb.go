@@ -23,8 +23,7 @@ const logPatience = 15 * time.Second
 
 // Open opens the log. Its errors have an exit code and say what to do.
 func Open(ctx context.Context, o database.Options) (*database.DB, error) {
-	ctx, cancel := context.WithTimeout(ctx, logPatience)
-	defer cancel()
+	o.Patience = logPatience
 	db, err := database.Open(ctx, o)
 	switch {
 	case errors.Is(err, database.ErrNotThere):

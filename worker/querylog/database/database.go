@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"protocolq/worker/querylog"
 )
@@ -34,6 +35,17 @@ type Options struct {
 	URL string
 	// ReadOnly never makes or changes anything.
 	ReadOnly bool
+	// Patience is how long the database may take to be reached, to say its version, and to let a
+	// migration begin; 0: no bound. A migration itself takes as long as the tables are large.
+	Patience time.Duration
+}
+
+// bound gives ctx with the patience.
+func (o Options) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.Patience > 0 {
+		return context.WithTimeout(ctx, o.Patience)
+	}
+	return context.WithCancel(ctx)
 }
 
 // DB is an open query log. It is safe for concurrent use.
@@ -83,16 +95,14 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if strings.HasPrefix(o.URL, "sqlite:") {
 		open = openSQLite
 	}
-	db, err := open(ctx, o)
+	reached, cancel := o.bound(ctx)
+	db, err := open(reached, o)
+	cancel()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.URL, err)
 	}
 	db.place = o.URL
-	begin := db.migrate
-	if o.ReadOnly {
-		begin = db.checkVersion
-	}
-	if err := begin(ctx); err != nil {
+	if err := db.begin(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.URL, err), db.Close())
 	}
 	if db.at != nil {

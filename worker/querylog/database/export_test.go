@@ -63,7 +63,7 @@ func WriteFirst(ctx context.Context, url string, a querylog.Ask) error {
 	defer db.Close()
 	k := db.kind
 	db.kind = older{k, 1}
-	if err := db.migrate(ctx); err != nil {
+	if err := db.migrate(ctx, 0); err != nil {
 		return err
 	}
 	b := rowsOf(&querylog.Batch{Asks: []querylog.Ask{a}})

@@ -37,12 +37,30 @@ const makeVersions = `CREATE TABLE IF NOT EXISTS schema_version (
 	at_ms   BIGINT  NOT NULL
 )`
 
+// begin checks the tables' version and, unless they are but read, migrates them.
+func (db *DB) begin(ctx context.Context, o Options) error {
+	reached, cancel := o.bound(ctx)
+	defer cancel()
+	if o.ReadOnly {
+		return db.checkVersion(reached)
+	}
+	have, err := version(reached, db.read)
+	switch {
+	case err != nil && !db.kind.missing(err):
+		return err
+	case err == nil && have >= len(db.kind.migrations()):
+		ctx = reached
+	}
+	return db.migrate(ctx, o.Patience)
+}
+
 // migrate brings the tables up to this program's version, in one transaction
 // which a second recorder that starts at the same time waits for.
-func (db *DB) migrate(ctx context.Context) error {
-	for {
+func (db *DB) migrate(ctx context.Context, patience time.Duration) error {
+	for began := time.Now(); ; {
 		err := within(ctx, db.write, func(tx *sql.Tx) error { return db.migrateIn(ctx, tx) })
-		if err == nil || !errors.Is(db.kind.classify(err), querylog.ErrTryAgain) {
+		if err == nil || !errors.Is(db.kind.classify(err), querylog.ErrTryAgain) ||
+			patience > 0 && time.Since(began) > patience {
 			return err
 		}
 		select {

@@ -80,7 +80,7 @@ func (db *DB) openAnew(ctx context.Context) error {
 	if err := makeSQLiteFile(db.at.path); err != nil {
 		return err
 	}
-	return db.migrate(ctx)
+	return db.migrate(ctx, 0)
 }
 
 // letGo writes what only the write-ahead log holds into the file that it belongs to, wherever that
