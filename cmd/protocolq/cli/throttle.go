@@ -5,36 +5,54 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Bounds on warnings and errors with one message: messages are the program's own constants, so
-// there are few of them.
+// Bounds on warnings and errors of one kind. Messages are the program's own constants, so there are
+// few of them; what a line is about may be anything.
 const (
-	saidAtOnce = 20
-	saidEvery  = 30 * time.Second
-	mostKinds  = 1000 // those beyond share one bound
+	saidAtOnce  = 20
+	saidEvery   = 30 * time.Second
+	mostKinds   = 1000 // those beyond share one bound
+	mostAbout   = 1000 // kinds that are told apart by what they are about; those beyond by their message
+	mostOfAbout = 200  // bytes
 )
 
-// throttled hands on at most saidAtOnce warnings or errors with one message, then one in each
-// saidEvery, and all that is below. Whoever waits in a loop needs no bound of its own for its
-// lines; one that knows better when a line is worth it may have one.
+// about are the attributes that tell lines with one message apart: the twenty-first partner to be
+// halted is no repetition.
+var about = []string{"partner", "subject"}
+
+// boundThemselves are messages whose lines each say what nothing else will say, and of which their
+// writer holds back what is too much.
+var boundThemselves = []string{"lost"}
+
+// throttled hands on at most saidAtOnce warnings or errors of one kind, which is a message and what
+// it is about, then one in each saidEvery, and all that is below. Whoever waits in a loop needs no
+// bound of its own for its lines; one that knows better when a line is worth it may have one.
 type throttled struct {
 	slog.Handler
 	kinds *kinds // shared by all that come of one logger
+	about string // of the logger's own attributes
 }
 
 func newThrottled(to slog.Handler) throttled {
-	return throttled{to, &kinds{known: map[string]*kind{}}}
+	return throttled{Handler: to, kinds: &kinds{known: map[string]*kind{}, about: map[string]*kind{}}}
 }
 
 // Handle implements [slog.Handler].
 func (t throttled) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level < slog.LevelWarn {
+	if r.Level < slog.LevelWarn || slices.Contains(boundThemselves, r.Message) {
 		return t.Handler.Handle(ctx, r)
 	}
-	leftOut, due := t.kinds.next(r.Message, r.Time)
+	what := t.about
+	r.Attrs(func(a slog.Attr) bool {
+		what += aboutOf(a)
+		return true
+	})
+	leftOut, due := t.kinds.next(r.Message, what, r.Time)
 	if !due {
 		return nil
 	}
@@ -47,39 +65,54 @@ func (t throttled) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements [slog.Handler].
 func (t throttled) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return throttled{t.Handler.WithAttrs(attrs), t.kinds}
+	what := t.about
+	for _, a := range attrs {
+		what += aboutOf(a)
+	}
+	return throttled{t.Handler.WithAttrs(attrs), t.kinds, what}
+}
+
+// aboutOf is what an attribute adds to a kind.
+func aboutOf(a slog.Attr) string {
+	if !slices.Contains(about, a.Key) {
+		return ""
+	}
+	text := a.Value.String()
+	return "\x00" + strings.Clone(text[:min(len(text), mostOfAbout)])
 }
 
 // WithGroup implements [slog.Handler].
 func (t throttled) WithGroup(name string) slog.Handler {
-	return throttled{t.Handler.WithGroup(name), t.kinds}
+	return throttled{t.Handler.WithGroup(name), t.kinds, t.about}
 }
 
 type kinds struct {
-	mu    sync.Mutex // guards known
-	known map[string]*kind
+	mu    sync.Mutex       // guards what follows
+	known map[string]*kind // by message
+	about map[string]*kind // by message and what it is about
 }
 
-// kind is what was written with one message: a line may be as long as full is not further ahead of
+// kind is what was written of one kind: a line may be as long as full is not further ahead of
 // now than all that may come at once.
 type kind struct {
 	full    time.Time
 	leftOut int // since the last line
 }
 
-// next reports whether one more line with a message is written, and how many were left out before
-// it.
-func (k *kinds) next(message string, now time.Time) (leftOut int, due bool) {
+// next reports whether one more line with a message about something, or about nothing, is written,
+// and how many were left out before it.
+func (k *kinds) next(message, about string, now time.Time) (leftOut int, due bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	one := k.known[message]
-	if one == nil && len(k.known) >= mostKinds {
-		message = ""
-		one = k.known[message]
+	var one *kind
+	if about != "" {
+		one = find(k.about, message+about, mostAbout)
 	}
 	if one == nil {
-		one = &kind{}
-		k.known[message] = one
+		one = find(k.known, message, mostKinds)
+	}
+	if one == nil {
+		one = find(k.known, "", mostKinds+1)
 	}
 	if one.full.Before(now) {
 		one.full = now
@@ -91,4 +124,14 @@ func (k *kinds) next(message string, now time.Time) (leftOut int, due bool) {
 	one.full = one.full.Add(saidEvery)
 	leftOut, one.leftOut = one.leftOut, 0
 	return leftOut, true
+}
+
+// find gives the kind of a name, made if it is new; nil if there are most already.
+func find(of map[string]*kind, name string, most int) *kind {
+	one := of[name]
+	if one == nil && len(of) < most {
+		one = &kind{}
+		of[name] = one
+	}
+	return one
 }

@@ -49,6 +49,47 @@ func TestRepeatedLines(t *testing.T) {
 	})
 }
 
+// A burst names each partner, however many there are, and no repetition of one hides another.
+func TestLinesAboutDifferentThings(t *testing.T) {
+	var out bytes.Buffer
+	log := cli.NewLogger(&out, slog.LevelInfo, "json")
+	for i := range 50 {
+		log.Error("partner halted", "partner", fmt.Sprintf("20880000000%05d", i), "code", "ILLEGAL_SIGN")
+		log.With("subject", fmt.Sprintf("a.%d", i)).WithGroup("g").Error("refused")
+		log.Error("partner halted", "partner", "2088000000000000", "code", "ILLEGAL_SIGN")
+	}
+	for what, want := range map[string]int{"20880000000": 50 + 19, `2088000000000000"`: 20, `2088000000000049"`: 1, `"subject":"a.49"`: 1} {
+		if n := strings.Count(out.String(), what); n != want {
+			t.Errorf("%d lines of %s, want %d", n, what, want)
+		}
+	}
+}
+
+// What a line is about may be anything: it takes no more room than a thousand of them.
+func TestLinesAboutTooMuch(t *testing.T) {
+	var out bytes.Buffer
+	log := cli.NewLogger(&out, slog.LevelInfo, "json")
+	for i := range 3000 {
+		log.Error("refused", "subject", fmt.Sprintf("a.%d", i))
+	}
+	log.Error("other", "subject", "b")
+	if n := strings.Count(out.String(), `"refused"`); n != 1000+20 || !strings.Contains(out.String(), "other") {
+		t.Errorf("%d lines about 3000 things are written, want 1020, and other", n)
+	}
+}
+
+// A message that is nowhere but in the log is held back by nobody but its writer.
+func TestLostAreWritten(t *testing.T) {
+	var out bytes.Buffer
+	log := cli.NewLogger(&out, slog.LevelInfo, "json")
+	for range 100 {
+		log.Error("lost", "what", "dead letter")
+	}
+	if n := strings.Count(out.String(), `"lost"`); n != 100 {
+		t.Errorf("%d of 100 lines are written", n)
+	}
+}
+
 // Whoever wants to see everything does.
 func TestRepeatedLinesAtDebug(t *testing.T) {
 	var out bytes.Buffer

@@ -139,8 +139,8 @@ func (o Options) events() []nats.Option {
 				return // a server that takes nothing is left, which is logged
 			}
 			attrs := []any{"err", err}
-			if sub != nil {
-				attrs = append(attrs, "subject", sub.Subject)
+			if subject := refusedSubject(sub, err); subject != "" {
+				attrs = append(attrs, "subject", subject)
 			}
 			if errors.Is(err, nats.ErrPermissionViolation) {
 				attrs = append(attrs, "hint",
@@ -150,6 +150,19 @@ func (o Options) events() []nats.Option {
 			log.Error("nats refused something", attrs...)
 		}),
 	}
+}
+
+// refusedSubject is what an error is about, "" where it is about nothing: of a publication the
+// server says so in words alone.
+func refusedSubject(sub *nats.Subscription, err error) string {
+	if sub != nil {
+		return sub.Subject
+	}
+	if _, quoted, ok := strings.Cut(err.Error(), ` to "`); ok {
+		subject, _, _ := strings.Cut(quoted, `"`)
+		return subject
+	}
+	return ""
 }
 
 // sayRefused says why a server that is there is of no use. One that does not know us will not do so

@@ -74,6 +74,38 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 
 // Each way of not being connected has its exit code and says what to do, in the library's own
 // errors.
+// Each subject that is refused is named, however many there are.
+func TestRefusedSubjectsAreNamed(t *testing.T) {
+	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoAuthUser: "u", Users: []*server.User{{Username: "u",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"refused.>"}}}}}})
+	told := make(lines, 100)
+	nc, err := Connect(Options{Servers: []string{ns.ClientURL()}, Name: "test", Logger: cli.NewLogger(told, slog.LevelWarn, "json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	const many = 40
+	for i := range many {
+		if err := nc.Publish(fmt.Sprintf("refused.%d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	enough := time.After(20 * time.Second)
+	for i := range many {
+		select {
+		case line := <-told:
+			if want := fmt.Sprintf(`"subject":"refused.%d"`, i); !strings.Contains(line, want) {
+				t.Errorf("no %s in %s", want, line)
+			}
+		case <-enough:
+			t.Fatalf("%d of %d refused subjects are named", i, many)
+		}
+	}
+}
+
 func TestNotConnected(t *testing.T) {
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other"})
 	for servers, want := range map[string]cli.Error{
