@@ -15,6 +15,16 @@ import (
 	"golang.org/x/term"
 )
 
+// YesFlag is the flag that answers Confirm.
+const YesFlag = "yes"
+
+// AddYes gives the flag to a command that asks Confirm. Where it is given, no running dev is looked
+// for.
+func AddYes(c *cobra.Command, yes *bool) {
+	c.Flags().BoolVar(yes, YesFlag, false,
+		"do not ask whether that is meant; needed where no terminal is, and then no running dev is looked for")
+}
+
 // Confirm asks the person at the terminal, who alone can say no. Where there is none, --yes must
 // have said it.
 func Confirm(c *cobra.Command, yes bool, question string) error {

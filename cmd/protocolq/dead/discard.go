@@ -24,7 +24,7 @@ type deadSelection struct {
 func (s *deadSelection) add(c *cobra.Command) {
 	s.filter.add(c, 0, "how many at most, the oldest first; 0 for all")
 	c.Flags().BoolVar(&s.all, "all-matching", false, "all that the filters select; without a filter, every dead letter")
-	c.Flags().BoolVar(&s.yes, "yes", false, "do not ask whether that is meant; needed where no terminal is")
+	cli.AddYes(c, &s.yes)
 }
 
 // check reads the arguments. Letters are named one way or the other: never by leaving everything

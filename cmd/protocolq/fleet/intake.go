@@ -52,7 +52,7 @@ func newIntakePause() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{Use: "pause", Short: "Stop taking queries in until it is resumed", Args: cobra.NoArgs}
 	c.Flags().StringVar(&reason, "reason", "", "why, for those who look next")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask whether that is meant; needed where no terminal is")
+	cli.AddYes(c, &yes)
 	out := cli.AddOutput(c)
 	return intakeCommand(c, func(_ context.Context, records *sharedrecord.Stream) error {
 		if err := cli.Confirm(c, yes, "Let no worker take queries in?"); err != nil {

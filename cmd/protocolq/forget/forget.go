@@ -66,7 +66,7 @@ and those of a recorder on the database.`,
 	set.FindDev(c)
 	c.Flags().StringVar(&email, "email", "", "the person's login")
 	c.Flags().StringVar(&account, "account", "", "the person's account number")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask whether that is meant; needed where no terminal is")
+	cli.AddYes(c, &yes)
 	c.Flags().BoolVar(&dry, "dry-run", false, "show what there is, and delete nothing")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

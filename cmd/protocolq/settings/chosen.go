@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"protocolq/cmd/protocolq/cli"
 )
 
 // Where the name of a context can come from.
@@ -27,6 +29,7 @@ type given struct {
 	selected string    // by 'protocolq context select'
 	said     bool      // a flag or a variable says something about the system
 	findsDev bool      // this command looks for a running dev
+	yes      bool      // nobody is asked whether that is meant
 	dev      *devState // nil: there is no context of a dev of this machine
 }
 
@@ -34,12 +37,14 @@ type given struct {
 type chosen struct {
 	name, from string
 	left       bool // the context of a dev that runs no more was found, and does not count
+	unnamed    bool // a dev runs, and does not count where nobody is asked whether it is meant
 }
 
 // choose takes the first of: the flag, the variable, the selected context, a running dev. What is
 // only selected does not count beside a settings file, as the file says it all. A dev counts only
 // where nothing at all says which system is meant, so that no shell that is set up for another one
-// ever talks to it.
+// ever talks to it, and not where --yes has answered the question that would name it: a job whose
+// variables are missing must not succeed on a dev.
 func choose(g given) chosen {
 	switch {
 	case g.named:
@@ -54,6 +59,8 @@ func choose(g given) chosen {
 		return chosen{}
 	case !g.dev.running:
 		return chosen{left: true}
+	case g.yes:
+		return chosen{unnamed: true}
 	}
 	return chosen{name: devContext, from: fromDev}
 }
@@ -63,6 +70,9 @@ func (s *Set) given(flags *pflag.FlagSet, file string) (given, error) {
 	g := given{variable: os.Getenv(fromVariable), file: file != "", findsDev: s.person != nil, said: s.said(flags)}
 	if f := flags.Lookup("context"); f != nil && f.Changed {
 		g.named, g.name = true, f.Value.String()
+	}
+	if f := flags.Lookup(cli.YesFlag); f != nil {
+		g.yes = f.Value.String() == "true"
 	}
 	if g.named || g.variable != "" || g.file {
 		return g, nil

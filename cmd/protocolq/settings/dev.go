@@ -88,7 +88,8 @@ func (d *devState) left() string {
 }
 
 // FindDev lets Load take the context of a running dev where nothing says which system is meant, and
-// say so on c's standard error. It is for commands that a person types, never for what serves.
+// say so on c's standard error. It is for commands that a person types, never for what serves; one
+// that has --yes is typed by nobody.
 func (s *Set) FindDev(c *cobra.Command) {
 	s.person = c
 	f := c.Flags().Lookup("context")
@@ -103,6 +104,9 @@ func (s *Set) sayDev(g given, found chosen) {
 		text = fmt.Sprintf("using context %s, %s (%s)", devContext, fromDev, cli.Printable(g.dev.who))
 	case found.left:
 		text = fmt.Sprintf("context %s does not count: %s", devContext, g.dev.left())
+	case found.unnamed:
+		text = fmt.Sprintf("context %[1]s does not count, as --%[2]s is given: --context %[1]s says that it is meant",
+			devContext, cli.YesFlag)
 	}
 	if text != "" && !s.saidDev {
 		s.saidDev = true

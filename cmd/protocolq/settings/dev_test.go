@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"protocolq/cmd/protocolq/cli"
 	"protocolq/cmd/protocolq/settings"
 )
 
@@ -35,6 +36,7 @@ func found(t *testing.T, args ...string) (nats, said string) {
 	c := &cobra.Command{Use: "any", RunE: func(c *cobra.Command, _ []string) error { return set.Load(c.Flags()) }}
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
+	cli.AddYes(c, new(bool))
 	c.SetArgs(args)
 	c.SetErr(out)
 	c.SilenceErrors, c.SilenceUsage = true, true
@@ -68,6 +70,17 @@ func TestDevIsFoundWhileItRuns(t *testing.T) {
 	}
 	if at, said := found(t, "--context", "dev", "--prefix", "other"); at != devAt || said != "" {
 		t.Errorf("by its name: at %s, and said %q", at, said)
+	}
+	for _, yes := range []string{"--yes", "--yes=1"} { // typed by nobody, who may have forgotten to say which system
+		if at, said := found(t, yes); at != noDev || said != "protocolq: context dev does not count, as --yes is given: --context dev says that it is meant\n" {
+			t.Errorf("with %s: at %s, and said %q", yes, at, said)
+		}
+	}
+	if at, _ := found(t, "--yes=false"); at != devAt {
+		t.Errorf("with --yes=false: at %s", at)
+	}
+	if at, _ := found(t, "--yes", "--context", "dev"); at != devAt {
+		t.Errorf("with --yes, by its name: at %s", at)
 	}
 	t.Setenv("PROTOCOLQ_DATABASE", "sqlite:///production.db") // no setting of this command, and yet another system
 	if at, said := found(t); at != noDev || said != "" {
