@@ -3,10 +3,13 @@
 package forget
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/cmd/protocolq/console/watches"
 	"protocolq/messages"
@@ -55,5 +58,69 @@ func TestWatches(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]string{"li": "begun", "wang": "begun", "zhang": "already"}, left); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// rewriting writes a watch again just before it would be deleted.
+type rewriting struct {
+	jetstream.JetStream
+	subject string
+	times   int
+}
+
+func (r *rewriting) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	s, err := r.JetStream.Stream(ctx, name)
+	return rewritten{s, r}, err
+}
+
+type rewritten struct {
+	jetstream.Stream
+	by *rewriting
+}
+
+func (s rewritten) SecureDeleteMsg(ctx context.Context, seq uint64) error {
+	m, err := s.GetMsg(ctx, seq)
+	if err != nil {
+		return err
+	}
+	if m.Subject == s.by.subject && s.by.times > 0 {
+		s.by.times--
+		if _, err := s.by.Publish(ctx, m.Subject, m.Data); err != nil {
+			return err
+		}
+	}
+	return s.Stream.SecureDeleteMsg(ctx, seq)
+}
+
+// A watch that is rewritten after it was found is found again; only what was deleted is counted.
+func TestWatchesThatAreRewritten(t *testing.T) {
+	for _, c := range []struct {
+		times   int
+		deleted int64
+		ends    string
+	}{
+		{times: 1, deleted: 2},
+		{times: 1000, deleted: 1, ends: "rewritten all the time: forget again"},
+	} {
+		_, js := natstest.JetStream(t)
+		f := newForgetting(t, "canary@example.com", "")
+		if _, err := provision.Apply(t.Context(), js, provision.Options{Names: f.names}); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"one", "other"} {
+			if _, err := js.Publish(t.Context(), f.names.Watch(messages.WatchKept, "o", id), []byte(`{"query":{"user_email":"canary@example.com"}}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := f.watches(t.Context(), &rewriting{js, f.names.Watch(messages.WatchKept, "o", "one"), c.times})
+		if c.ends == "" && err != nil || c.ends != "" && (err == nil || !strings.Contains(err.Error(), c.ends)) {
+			t.Errorf("rewritten %d times: %v", c.times, err)
+		}
+		if p.Found != 2 || p.Deleted != c.deleted {
+			t.Errorf("rewritten %d times: %+v, want 2 found and %d deleted", c.times, p, c.deleted)
+		}
+		if left := sequences(t, js, f.names.Stream(messages.Watches)); len(left) != 2-int(c.deleted) {
+			t.Errorf("rewritten %d times: left %v", c.times, left)
+		}
 	}
 }

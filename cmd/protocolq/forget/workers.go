@@ -116,36 +116,62 @@ func (f *forgetting) watches(ctx context.Context, js jetstream.JetStream) (Place
 		f.isWatched)
 }
 
+// rounds is how often a stream is searched at most: what is rewritten between a search and its
+// deletion has another sequence.
+const rounds = 5
+
 // remove deletes the messages of a stream that hold the person, or counts them.
 func (f *forgetting) remove(ctx context.Context, js jetstream.JetStream, p Place, kind messages.Kind, subject string,
 	holds func(*jetstream.RawStreamMsg) bool) (Place, error) {
+	name := f.names.Stream(kind)
 	within, cancel := context.WithTimeout(ctx, step)
 	defer cancel()
-	stream, err := js.Stream(within, f.names.Stream(kind))
+	stream, err := js.Stream(within, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return p, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("open %s: %w", f.names.Stream(kind), err)
+		return p, fmt.Errorf("open %s: %w", name, err)
 	}
-	found, err := search(ctx, stream, subject, holds)
-	if err != nil {
-		return p, fmt.Errorf("read %s: %w", f.names.Stream(kind), err)
-	}
-	p.Found = int64(len(found))
-	if f.dry {
-		return p, nil
-	}
-	for _, seq := range found {
-		within, cancel := context.WithTimeout(ctx, step)
-		err := stream.SecureDeleteMsg(within, seq)
-		cancel()
-		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return p, fmt.Errorf("delete message %d of %s: %w", seq, f.names.Stream(kind), err)
+	for range rounds {
+		found, err := search(ctx, stream, subject, holds)
+		if err != nil {
+			return p, fmt.Errorf("read %s: %w", name, err)
 		}
-		p.Deleted++
+		p.Found = max(p.Found, p.Deleted+int64(len(found)))
+		if f.dry {
+			return p, nil
+		}
+		before := p.Deleted
+		for _, seq := range found {
+			deleted, err := erase(ctx, stream, seq)
+			if err != nil {
+				return p, fmt.Errorf("delete message %d of %s: %w", seq, name, err)
+			}
+			if deleted {
+				p.Deleted++
+			}
+		}
+		if p.Deleted-before == int64(len(found)) {
+			return p, nil
+		}
 	}
-	return p, nil
+	return p, fmt.Errorf("delete from %s: messages are rewritten all the time: forget again", name)
+}
+
+// erase deletes a message, and reports whether it was there.
+func erase(ctx context.Context, stream jetstream.Stream, seq uint64) (bool, error) {
+	within, cancel := context.WithTimeout(ctx, step)
+	defer cancel()
+	err := stream.SecureDeleteMsg(within, seq)
+	if err == nil {
+		return true, nil
+	}
+	// Servers have several words for a message that is gone.
+	if _, gone := stream.GetMsg(within, seq); errors.Is(gone, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return false, err
 }
 
 // search gives the sequences of the messages that hold the person. It makes no consumer: an
