@@ -50,7 +50,7 @@ func command(path, instead string) *cobra.Command {
 		Long: `Takes a login, or an account, or both, out of everything that holds the person. With --nats (or its
 variable, or the settings file) the workers forget it: waiting queries are answered FORGOTTEN, remembered
 answers are dropped, their log is purged of both within minutes, and its dead letters are deleted, as are the
-watches of it on the page in the browser.
+watches of it on the page in the browser that have not ended.
 With --database its rows are deleted, and one row records who forgot somebody, when, and how many
 rows that were; the sums stay, as they name nobody. What cannot be deleted yet is listed, with until
 when it is kept. Lines that the recorder has not read yet are not found: do it again once it has
@@ -151,6 +151,8 @@ func leftFor(now time.Time, ages map[messages.Kind]time.Duration) []Place {
 		{Place: "http", Left: "answers that an HTTP door keeps, if there is one, name the account as user_id",
 			Until: in(provision.HTTPAge)},
 		{Place: "events", Left: "events, masked", Until: until(messages.Events)},
+		{Place: "ended_watches", Left: "watches that have ended, if there are any, masked",
+			Until: in(provision.WatchAge)},
 		{Place: "log", Left: "lines, masked, that no recorder has written yet: forget again once it has"},
 	}
 }

@@ -115,7 +115,8 @@ func TestWhatIsLeft(t *testing.T) {
 	if err := r.print(&b, cli.Text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"dry run    nothing is deleted", "delete them, until 2026-12-06T05:00:00Z", "events, masked, until 2026-11-30T05:00:00Z", "forget again once it has"} {
+	for _, want := range []string{"dry run    nothing is deleted", "delete them, until 2026-12-06T05:00:00Z", "events, masked, until 2026-11-30T05:00:00Z",
+		"watches that have ended, if there are any, masked, until 2026-12-14T05:00:00Z", "forget again once it has"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
