@@ -116,7 +116,8 @@ func prepare(c *cobra.Command, cfg *settings.Config, set *settings.Set, email, a
 }
 
 // run forgets, in the order in which nothing comes back: first who still answers, then what was
-// written down. A report is given also with an error, of what is done by then.
+// written down. A report is given also with an error, of what is done by then: where a stream is
+// out of reach, the rows are deleted all the same.
 func (f *forgetting) run(ctx context.Context, online bool) (*Report, error) {
 	r := &Report{DryRun: f.dry}
 	if f.cfg.Database != "" { // before anything is deleted it must be there
@@ -124,9 +125,11 @@ func (f *forgetting) run(ctx context.Context, online bool) (*Report, error) {
 			return nil, err
 		}
 	}
+	var fault error
 	if online {
-		if err := f.online(ctx, r); err != nil {
-			return r.orNothing(), err
+		fault = f.online(ctx, r)
+		if fault != nil && len(r.Places) == 0 { // workers that were not told would write it down again
+			return nil, fault
 		}
 	} else {
 		r.add(Place{Place: "workers",
@@ -135,9 +138,9 @@ func (f *forgetting) run(ctx context.Context, online bool) (*Report, error) {
 	}
 	if f.cfg.Database == "" {
 		r.add(Place{Place: "database", Left: "not asked for: --database says where the query log is"})
-		return r, nil
+		return r, fault
 	}
-	return r, f.rows(ctx, r)
+	return r, errors.Join(fault, f.rows(ctx, r))
 }
 
 // leftFor lists what nobody may delete by a person, and until when it is there.

@@ -30,14 +30,6 @@ type Report struct {
 
 func (r *Report) add(p ...Place) { r.Places = append(r.Places, p...) }
 
-// orNothing is r, or nil where nothing was done yet.
-func (r *Report) orNothing() *Report {
-	if len(r.Places) == 0 {
-		return nil
-	}
-	return r
-}
-
 func (r *Report) print(w io.Writer, out cli.Output) error {
 	if out == cli.JSON {
 		return cli.PrintJSON(w, r)

@@ -35,7 +35,8 @@ type person struct {
 	ids            database.Person
 }
 
-// online has the workers forget, deletes dead letters, and lists what stays.
+// online has the workers forget, deletes dead letters and watches, and lists what stays. Without a
+// place in the report the workers were not told.
 func (f *forgetting) online(ctx context.Context, r *Report) error {
 	nc, err := natsconn.DialAs(f.cfg, "forget", messages.OpsInbox)
 	if err != nil {
@@ -61,15 +62,11 @@ func (f *forgetting) online(ctx context.Context, r *Report) error {
 		workers.Left, workers.Until = "their log, while a worker runs", &until
 	}
 	r.add(workers)
-	dead, err := f.dead(ctx, js)
-	r.add(dead)
-	if err != nil {
-		return known(err)
-	}
-	watches, err := f.watches(ctx, js)
-	r.add(watches)
-	if err != nil {
-		return known(err)
+	p, err := f.dead(ctx, js)
+	r.add(p)
+	if err == nil {
+		p, err = f.watches(ctx, js)
+		r.add(p)
 	}
 	ages := map[messages.Kind]time.Duration{}
 	for _, s := range provision.Streams(provision.Options{Names: f.names}) {
@@ -80,6 +77,9 @@ func (f *forgetting) online(ctx context.Context, r *Report) error {
 		}
 	}
 	r.add(leftFor(f.now, ages)...)
+	if err != nil {
+		return known(err)
+	}
 	return nil
 }
 
