@@ -165,8 +165,9 @@ func (t *table) provisioner() User {
 	return u
 }
 
-// backup is in the account of the streams: a copy is sent to the subject that its request names, by
-// the server, and comes into no other account.
+// backup is in the account of the streams: the server sends a copy to whatever subject of that
+// account its request names. It comes into another account only where that imports the subject:
+// what is sent to an event's comes to who listens to events.
 func (t *table) backup() User {
 	u := User{Name: Backup, Inbox: backupInbox,
 		Says: "nats stream backup and restore: reads every stream as a whole, and makes one that is not there."}
