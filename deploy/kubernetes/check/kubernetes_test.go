@@ -130,11 +130,32 @@ func TestDeployments(t *testing.T) {
 			for _, c := range pod.Spec.TopologySpreadConstraints {
 				selects("the spread over "+c.TopologyKey, c.LabelSelector)
 			}
+			if got := outside(t, &network); got != (name != "protocolq-recorder") {
+				t.Errorf("%s: %s reaches HTTPS outside the cluster: %v", way, name, got)
+			}
 			if service, is := all["Service/"+name]; is {
 				checkService(t, way+": "+name, as[corev1.Service](t, service), &pod, &network)
 			}
 		}
 	}
+}
+
+// outside tells whether a policy lets out HTTPS to addresses that are no pod's: the gateway, the
+// provider that readers sign in at, webhooks.
+func outside(t *testing.T, network *networkingv1.NetworkPolicy) (lets bool) {
+	t.Helper()
+	for _, rule := range network.Spec.Egress {
+		for _, to := range rule.To {
+			if to.IPBlock == nil {
+				continue
+			}
+			lets = true
+			if len(rule.Ports) != 1 || rule.Ports[0].Port.IntVal != 443 || to.IPBlock.CIDR != "0.0.0.0/0" || len(to.IPBlock.Except) != 4 {
+				t.Errorf("%s lets out to %+v at %+v", network.Name, to.IPBlock, rule.Ports)
+			}
+		}
+	}
+	return lets
 }
 
 // checkService looks whether a door's address leads to it, and the network policy lets callers in.
