@@ -42,6 +42,7 @@ type service struct {
 	Command        []string
 	Environment    map[string]string
 	Secrets        []string
+	Volumes        []string
 	DependsOn      map[string]struct{ Condition string } `yaml:"depends_on"`
 	ReadOnly       bool                                  `yaml:"read_only"`
 	StopGrace      string                                `yaml:"stop_grace_period"`
@@ -113,6 +114,13 @@ func TestComposeIsOfOnePiece(t *testing.T) {
 			if secret, is := strings.CutPrefix(value, "/run/secrets/"); is && !slices.Contains(s.Secrets, secret) {
 				t.Errorf("%s: %s names a secret that it is not given", name, variable)
 			}
+			kept := func(volume string) bool {
+				at := strings.SplitN(volume, ":", 2)[1]
+				return !strings.HasSuffix(at, ":ro") && strings.HasPrefix(value, at+"/")
+			}
+			if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "/run/secrets/") && !slices.ContainsFunc(s.Volumes, kept) {
+				t.Errorf("%s: %s names %s, which is on no volume", name, variable, value)
+			}
 			for _, m := range regexp.MustCompile(`(?:nats|postgres)://(?:\w+@)?([a-z0-9-]+)`).FindAllStringSubmatch(value, -1) {
 				if _, ok := c.Services[m[1]]; !ok {
 					t.Errorf("%s: %s names the host %s, which is not there", name, variable, m[1])
@@ -127,6 +135,9 @@ func TestComposeIsOfOnePiece(t *testing.T) {
 	}
 	if err := yaml.Unmarshal([]byte(readPage(t, "deploy/compose/prometheus.yml")), &scraped); err != nil {
 		t.Fatal(err)
+	}
+	if c.Services["console"].Environment["PROTOCOLQ_CONSOLE_AUDIT_FILE"] == "" {
+		t.Error("console: who did what is in memory alone")
 	}
 	for name, s := range c.Services {
 		target, listens := strings.CutPrefix(s.Environment["PROTOCOLQ_HTTP_LISTEN"], "0.0.0.0")
@@ -258,6 +269,8 @@ func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 	}
 	here["0.0.0.0:8470"], here["0.0.0.0:8481"] = freeAddress(t), freeAddress(t)
 	here["/run/secrets/console-session.key"] = writeSecret(t, strings.Repeat("k", 32))
+	audit := filepath.Join(t.TempDir(), "audit.jsonl")
+	here["/var/lib/protocolq-console/audit.jsonl"] = audit
 	here["/run/secrets/console-users.yaml"] = filepath.Join(t.TempDir(), "users.yaml")
 	here["/run/secrets/askers.yaml"] = writeSecret(t, "askers: [{name: shop, partners: [\""+practicePartner+"\"], tokens: [\""+token.Hash+"\"]}]\n")
 	add := launch(t, nil, "console", "user", "add", "li", "--role", "agent", "--no-password", "--console-users-file", here["/run/secrets/console-users.yaml"])
@@ -271,6 +284,9 @@ func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 			code, text := page(t, here["0.0.0.0:8470"], "/sign-in")
 			return code == http.StatusOK && strings.Contains(text, "password")
 		})
+		if _, err := os.Stat(audit); err != nil {
+			t.Errorf("who did what is not kept: %v", err)
+		}
 		c.run(t, "http", here)
 		clitest.Eventually(t, 60*time.Second, "an answer over HTTP", func() bool {
 			body := strings.NewReader(`{"id": "shop-1", "user_email": "` + person("signed", "shop") + `"}`)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,15 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// matter leaves out what the two ways may differ in: labels of the object itself, and the sum by
-// which the chart's pods follow their settings, as Kustomize's do by a name.
+// matter leaves out what the two ways may differ in: labels of the object itself, what Helm is told
+// about it, and the sum by which the chart's pods follow their settings, as Kustomize's do by a name.
 func matter(all objects) objects {
 	for _, o := range all {
 		meta := o["metadata"].(map[string]any)
 		delete(meta, "labels")
+		if meta["annotations"] != nil && o["kind"] == "PersistentVolumeClaim" {
+			delete(meta, "annotations")
+		}
 		if o["kind"] == "Deployment" {
 			template := o["spec"].(map[string]any)["template"].(map[string]any)["metadata"].(map[string]any)
 			delete(template["annotations"].(map[string]any), "checksum/settings")
@@ -45,7 +49,7 @@ func TestBothWaysGiveTheSame(t *testing.T) {
 			t.Errorf("-kustomize%[1]s +helm%[1]s\n%s", with, diff)
 		}
 	}
-	for way, want := range map[string]int{"kustomize": 10, "kustomize, autoscale": 11, "kustomize, doors": 22} {
+	for way, want := range map[string]int{"kustomize": 10, "kustomize, autoscale": 11, "kustomize, doors": 23} {
 		if len(all[way]) != want {
 			t.Errorf("%s: %d objects, not %d", way, len(all[way]), want)
 		}
@@ -69,6 +73,8 @@ func TestKubernetesKnowsAll(t *testing.T) {
 				as[corev1.ServiceAccount](t, o)
 			case kind == "Service" && version == "v1":
 				as[corev1.Service](t, o)
+			case kind == "PersistentVolumeClaim" && version == "v1":
+				as[corev1.PersistentVolumeClaim](t, o)
 			case kind == "ConfigMap" && version == "v1":
 				as[corev1.ConfigMap](t, o)
 			default:
@@ -130,6 +136,9 @@ func TestDeployments(t *testing.T) {
 			for _, c := range pod.Spec.TopologySpreadConstraints {
 				selects("the spread over "+c.TopologyKey, c.LabelSelector)
 			}
+			if name == "protocolq-console" {
+				checkAudit(t, way+": "+name, all, &d)
+			}
 			if got := outside(t, &network); got != (name != "protocolq-recorder") {
 				t.Errorf("%s: %s reaches HTTPS outside the cluster: %v", way, name, got)
 			}
@@ -138,6 +147,40 @@ func TestDeployments(t *testing.T) {
 			}
 		}
 	}
+}
+
+// checkAudit looks whether who did what on the page outlives its pod, on a volume of one pod at a
+// time.
+func checkAudit(t *testing.T, of string, all objects, d *appsv1.Deployment) {
+	t.Helper()
+	c, file := d.Spec.Template.Spec.Containers[0], ""
+	for _, e := range c.Env {
+		if e.Name == "PROTOCOLQ_CONSOLE_AUDIT_FILE" {
+			file = e.Value
+		}
+	}
+	for _, m := range c.VolumeMounts {
+		if m.ReadOnly || !strings.HasPrefix(file, m.MountPath+"/") {
+			continue
+		}
+		for _, v := range d.Spec.Template.Spec.Volumes {
+			if v.Name != m.Name || v.PersistentVolumeClaim == nil {
+				continue
+			}
+			claim := as[corev1.PersistentVolumeClaim](t, all["PersistentVolumeClaim/"+v.PersistentVolumeClaim.ClaimName])
+			if size := claim.Spec.Resources.Requests[corev1.ResourceStorage]; size.String() != "1Gi" || claim.Spec.AccessModes[0] != corev1.ReadWriteOnce {
+				t.Errorf("%s: its volume is %+v", of, claim.Spec)
+			}
+			if strings.Contains(of, "helm") && claim.Annotations["helm.sh/resource-policy"] != "keep" {
+				t.Errorf("%s: its volume goes with the release", of)
+			}
+			if *d.Spec.Replicas != 1 || d.Spec.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
+				t.Errorf("%s: %d pods, replaced by %s, want one volume", of, *d.Spec.Replicas, d.Spec.Strategy.Type)
+			}
+			return
+		}
+	}
+	t.Errorf("%s: the audit is on no volume that outlives the pod: %q", of, file)
 }
 
 // outside tells whether a policy lets out HTTPS to addresses that are no pod's: the gateway, the
@@ -207,7 +250,8 @@ func checkPod(t *testing.T, of string, all objects, pod corev1.PodTemplateSpec) 
 		if _, known := row(t, variable); !known && variable != "PGPASSFILE" && variable != "GOMEMLIMIT" {
 			t.Errorf("%s: there is no setting %s", of, variable)
 		}
-		if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, c.VolumeMounts[0].MountPath+"/") {
+		mounted := func(m corev1.VolumeMount) bool { return strings.HasPrefix(value, m.MountPath+"/") }
+		if strings.HasPrefix(value, "/") && !slices.ContainsFunc(c.VolumeMounts, mounted) {
 			t.Errorf("%s: %s names %s, which is not mounted", of, variable, value)
 		}
 	}
