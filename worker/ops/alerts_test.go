@@ -120,29 +120,33 @@ func known(t *testing.T, where, expr string, shown []string) {
 	}
 }
 
-// metrics are the names of all that a worker and a recorder show.
-func metrics(t *testing.T) (names []string) {
+// metrics are the names of all that the program's processes show.
+func metrics(t *testing.T) []string {
 	t.Helper()
 	n, err := messages.NewNames(messages.DefaultPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	descs := make(chan *prometheus.Desc, 200)
-	for _, c := range []prometheus.Collector{
+	return append(namesOf(
 		ops.NewWorker(nil, func() worker.Stats { return worker.Stats{} }), ops.NewRecorder(func() querylog.Stats { return querylog.Stats{} }),
-		ops.NewStreams(ops.StreamsOptions{Names: n}), ops.NewReady(func() ops.Health { return ops.Health{} }),
-	} {
+		ops.NewStreams(ops.StreamsOptions{Names: n}), ops.NewReady(func() ops.Health { return ops.Health{} }), ops.NewDoor(), ops.NewConsole(),
+	), "protocolq_build_info")
+}
+
+func namesOf(collectors ...prometheus.Collector) (names []string) {
+	descs := make(chan *prometheus.Desc, 200)
+	for _, c := range collectors {
 		c.Describe(descs)
 	}
 	close(descs)
 	for d := range descs {
 		names = append(names, regexp.MustCompile(`fqName: "(\w+)"`).FindStringSubmatch(d.String())[1])
 	}
-	return append(names, "protocolq_build_info")
+	return names
 }
 
 // The dashboard: JSON that Grafana imports, no panel on another, each query by metrics that are
-// shown.
+// shown; all that the HTTP door and the page count is on it.
 func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(deploy, "grafana", "protocolq.json"))
 	if err != nil {
@@ -162,7 +166,7 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal(text, &d); err != nil || d.Title == "" || d.UID == "" || d.SchemaVersion < 39 || len(d.Panels) < 12 {
 		t.Fatalf("%v: %q %q, version %d, %d panels", err, d.Title, d.UID, d.SchemaVersion, len(d.Panels))
 	}
-	shown, ids, taken := metrics(t), map[int]bool{}, map[[2]int]string{}
+	shown, ids, taken, asked := metrics(t), map[int]bool{}, map[[2]int]string{}, ""
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" || p.GridPos.X+p.GridPos.W > 24 {
 			t.Errorf("panel %d %q at %+v", p.ID, p.Title, p.GridPos)
@@ -181,6 +185,12 @@ func TestDashboard(t *testing.T) {
 		}
 		for _, target := range p.Targets {
 			known(t, p.Title, target.Expr, shown)
+			asked += target.Expr + "\n"
+		}
+	}
+	for _, name := range namesOf(ops.NewDoor(), ops.NewConsole()) {
+		if !regexp.MustCompile(name + `(_bucket)?\b`).MatchString(asked) {
+			t.Errorf("no panel shows %s", name)
 		}
 	}
 }
