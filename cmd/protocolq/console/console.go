@@ -152,8 +152,8 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []fu
 		nil
 }
 
-// mayAsk tells whether a user may ask for a partner, as the file of users has it now; the error says
-// that it cannot be read.
+// mayAsk tells whether a user may ask for a partner, as the file of users has it now. The error is
+// that of a file that cannot be read.
 func mayAsk(users *access.Users, all []string) func(by, partner string) (bool, error) {
 	return func(by, partner string) (_ bool, err error) {
 		u := access.User{Role: access.Operator} // everybody on this machine, where there is no file

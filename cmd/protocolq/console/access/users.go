@@ -172,8 +172,8 @@ func (u *Users) Find(name string) (User, bool) {
 	return user, ok
 }
 
-// Look is Find for what can wait: the error says that the file cannot be read, and hence not whether
-// somebody is in it.
+// Look is Find for what can wait: where the file cannot be read nobody knows who is in it, and the
+// error says so.
 func (u *Users) Look(name string) (User, bool, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
