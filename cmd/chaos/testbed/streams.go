@@ -142,16 +142,20 @@ func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream
 	}
 }
 
-// reading makes a consumer that takes nothing away; end removes it. Of the replies, a work queue
-// where the page has a consumer, too, it acknowledges nothing.
+// reading makes a consumer that takes nothing away; end removes it. Of the replies, a work queue, it
+// acknowledges nothing, and is the only one while it is there: no page runs that reads there.
 func reading(ctx context.Context, stream jetstream.Stream) (c jetstream.Consumer, end func(), err error) {
 	end = func() {}
 	if stream.CachedInfo().Config.Retention != jetstream.WorkQueuePolicy {
 		c, err = stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
 		return c, end, err
 	}
-	c, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{FilterSubject: "protocol.reply.chaos.>",
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: -1})
+	err = stream.DeleteConsumer(ctx, messages.ConsoleName)
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, end, err
+	}
+	c, err = stream.CreateConsumer(ctx,
+		jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Minute, MaxAckPending: -1})
 	if err != nil {
 		return nil, end, err
 	}
