@@ -142,8 +142,8 @@ func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream
 	}
 }
 
-// reading makes a consumer that takes nothing away; end removes it. Of the replies, a work queue, it
-// acknowledges nothing, and is the only one while it is there: no page runs that reads there.
+// reading makes a consumer that takes nothing away; end removes it. Of the replies, a work queue,
+// it acknowledges nothing, and is the only one while it is there: no page runs that reads there.
 func reading(ctx context.Context, stream jetstream.Stream) (c jetstream.Consumer, end func(), err error) {
 	end = func() {}
 	if stream.CachedInfo().Config.Retention != jetstream.WorkQueuePolicy {
