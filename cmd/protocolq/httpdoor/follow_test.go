@@ -3,34 +3,16 @@
 package httpdoor
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"protocolq/cmd/protocolq/cli/clitest"
 )
-
-// lockedBuffer is written by many.
-type lockedBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // askersOf is a file of these askers.
 func askersOf(names ...string) string {
@@ -44,7 +26,7 @@ func askersOf(names ...string) string {
 func TestAskersFileIsFollowed(t *testing.T) {
 	b := openBench(t)
 	b.stop()
-	path, log := filepath.Join(t.TempDir(), "askers.yaml"), &lockedBuffer{}
+	path, log := filepath.Join(t.TempDir(), "askers.yaml"), &clitest.Buffer{}
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
