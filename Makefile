@@ -1,10 +1,12 @@
-# What can be done here. `make` alone prints the list; the machine needs Go and make, and a C compiler for the race detector.
+# What can be done here. `make` alone prints the list; the machine needs Go and make, and a C
+# compiler for the race detector.
 
 # Without a C compiler the tests run all the same, only without the race detector.
 RACE    := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 BROWSER := command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null
 LINT    := v2.15.0
-# The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go build would refuse.
+# The commit is stamped where git can tell it; elsewhere (an archive, a tree of another user) go
+# build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
 .PHONY: help build slim release image test screenshots demo dev fuzz stray fair batch bench longlog peerbench chaos mutants lint clean
@@ -29,7 +31,8 @@ image: ## the container image protocolq:VERSION, of the program and nothing else
 	chmod 0755 bin/image/protocolq && chmod 0644 bin/image/ca-certificates.crt
 	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
-# The packages that take longest are named first, because they are begun in this order: by their names they would be among the last,
+# The packages that take longest are named first, because they are begun in this order: by their
+# names they would be among the last,
 # and each would run beside an idle core.
 LONGEST := $(addprefix ./,cmd/protocolq worker worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters)
 test: ## vet, then every test under the race detector
@@ -51,7 +54,8 @@ dev: ## the same pipeline, which stays until Ctrl-C
 fuzz: ## every fuzz target in turn, FUZZTIME each (20s)
 	.ci/fuzz $(or $(FUZZTIME),20s)
 
-# As many calls beside answers that nobody asked for, in each way; ten times as many streams in memory.
+# As many calls beside answers that nobody asked for, in each way; ten times as many streams in
+# memory.
 stray: ## no answer is another's: 100,000 calls in each of seven ways, a million streams; STRAY=10000 is shorter
 	PROTOCOLQ_STRAY_CALLS=$(or $(STRAY),100000) PROTOCOLQ_STREAMS=$(or $(STRAY),100000)0 \
 		go test -count=1 -timeout 60m -v -run '^(TestStrayAnswers|TestAnswerBeforeTheQuestion|TestStreams)$$' ./gateway
@@ -62,7 +66,8 @@ fair: ## one asker's 20,000 queries, or 100,000 submitted ones, make no other wa
 batch: ## 100,000 lines by query --file, printed in each way and resumed, within 64 MB of memory; about 4 minutes
 	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkBatch$$' -benchtime 1x ./cmd/protocolq
 
-# The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/journal ./worker/querylog ./worker/publish'
+# The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/journal
+# ./worker/querylog ./worker/publish'
 bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was
 	go test -run '^$$' -bench . -benchmem -count 6 -timeout 30m $(or $(PACKAGES),./...)
 
@@ -70,15 +75,18 @@ bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds
 longlog: ## what a reader of a query log of 10 million rows waits for, each kind of page; ROWS=1000000 is shorter
 	PROTOCOLQ_BENCH_ROWS=$(or $(ROWS),10000000) go test -run '^$$' -bench '^BenchmarkPages/$(or $(DATABASE),sqlite)' -benchtime 1x -timeout 6h ./worker/querylog/database
 
-# What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another file begins anew.
+# What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another
+# file begins anew.
 peerbench: PEERBENCH_OUT ?= $(CURDIR)/bin/peerbench.jsonl
 peerbench: ## protocolq beside its alternatives, about 45 minutes; ROUNDS=1 for 10
 	@mkdir -p $(dir $(PEERBENCH_OUT))
 	cd cmd/peerbench && go run . rounds -plan bars,crowd,long,durable,growth,duplicates,death,idle -rounds $(or $(ROUNDS),5) -max 2s -out $(PEERBENCH_OUT)
 	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)
 
-# Seeds are fixed, so that a red run can be repeated. CHAOS=full takes three, lets everyone be away for twelve minutes, and breaks the
-# product in ten ways, each of which must be seen. CHAOS=long takes one at random, with the times that the program is shipped with,
+# Seeds are fixed, so that a red run can be repeated. CHAOS=full takes three, lets everyone be away
+# for twelve minutes, and breaks the
+# product in ten ways, each of which must be seen. CHAOS=long takes one at random, with the times
+# that the program is shipped with,
 # and goes on for CHAOS_FOR, each round by the next.
 chaos_full := -seed 1 -rounds 3 -for 10s -away 12m
 chaos_long  = -seed $(or $(SEED),0) -for 60s -shipped -total $(or $(CHAOS_FOR),8h)

@@ -1,4 +1,5 @@
-// Reads an AsyncAPI document with the parser that its makers publish: node asyncapi.mjs FILE. Fails on what it calls an error or a warning.
+// Reads an AsyncAPI document with the parser that its makers publish: node asyncapi.mjs FILE. Fails
+// on what it calls an error or a warning.
 import { readFileSync } from "node:fs";
 import { Parser } from "@asyncapi/parser";
 

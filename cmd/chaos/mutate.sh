@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Is the torture run any good? Ten deliberate breaks, each in a copy of the tree: it must catch every one, in under four minutes.
+# Is the torture run any good? Ten deliberate breaks, each in a copy of the tree: it must catch
+# every one, in under four minutes.
 # usage: cmd/chaos/mutate.sh [NAME…]     all where left out
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,7 +16,8 @@ for name in "$@"; do
 	grep -q "^mutant $name " cmd/chaos/mutate.sh || { echo "mutate: there is no break $name; see the head of cmd/chaos/mutate.sh" >&2; exit 2; }
 done
 
-# mutant NAME SCENARIO SEED FILE PERL [FILE PERL] changes files of a copy and lets the torture run look at it.
+# mutant NAME SCENARIO SEED FILE PERL [FILE PERL] changes files of a copy and lets the torture run
+# look at it.
 mutant() {
 	local name=$1 scenario=$2 seed=$3 file=$4 tree=$work/$1
 	[[ $chosen = '  ' || $chosen = *" $name "* ]] || return 0
@@ -42,7 +44,8 @@ mutant() {
 	rm -rf "$tree"
 }
 
-# A call begins however long ago the member's newest batch was acknowledged. Of several workers one that wakes reads its seal before the
+# A call begins however long ago the member's newest batch was acknowledged. Of several workers one
+# that wakes reads its seal before the
 # request leaves.
 mutant fence alone 1 worker/fleet/lease.go \
 	's/return f\.open && .*/return f.open/'
