@@ -35,7 +35,7 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := f.nc.Request(tt.subject, []byte(tt.body), 5*time.Second)
+			m, err := f.nc.Request(tt.subject, []byte(tt.body), time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestReplyAttacks(t *testing.T) {
 			t.Errorf("%s was published to: %s", to, m.Data)
 		}
 	}
-	within(t, 20*time.Second, "a dead letter for each", func() bool { return dead() == uint64(len(attacks)) })
+	within(t, "a dead letter for each", func() bool { return dead() == uint64(len(attacks)) })
 	if _, err := f.js.Stream(t.Context(), f.names.Stream(messages.Journal)); err != nil {
 		t.Error(err)
 	}
@@ -102,7 +102,7 @@ func TestUnreadableWithoutReplyIsDeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 20*time.Second, "two dead letters", func() bool { return dead() == 2 })
+	within(t, "two dead letters", func() bool { return dead() == 2 })
 	c, err := f.js.CreateConsumer(t.Context(), f.names.Stream(messages.Dead), jetstream.ConsumerConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestBadHeaders(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	body := packed(t, messages.Query{ID: "mine", UserEmail: "signed@example.com"})
-	m, err := f.nc.RequestMsg(&nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack), string(messages.JSON)}}}, 5*time.Second)
+	m, err := f.nc.RequestMsg(&nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.HeaderContentType: {string(messages.MsgPack), string(messages.JSON)}}}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestBadHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := f.letters()
-	within(t, 20*time.Second, "a dead letter", func() bool { return dead() == 1 })
+	within(t, "a dead letter", func() bool { return dead() == 1 })
 	f.wantCalls(0)
 	f.wantRest()
 }

@@ -49,7 +49,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			f := newFleet(t, simulator.Options{Latency: 600 * time.Millisecond})
 			victim := f.start(quick(tt.after))
 			answers := f.wave(askers, keys)
-			within(t, time.Minute, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
+			within(t, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
 			heir := f.start(quick(tt.after))
 			begun := time.Now()
 			victim.die()
@@ -82,7 +82,7 @@ func TestReplyConnectionClosed(t *testing.T) {
 	mute := f.start(quick(worker.Rerun))
 	mute.dies = true
 	answers := f.wave(20, 5)
-	within(t, time.Minute, "calls under way", func() bool { return f.gateway.Stats().InFlight > 0 })
+	within(t, "calls under way", func() bool { return f.gateway.Stats().InFlight > 0 })
 	f.start(quick(worker.Rerun))
 	mute.o.Reply.Close()
 	wantAll(t, answers(), messages.Signed, "")
@@ -114,12 +114,12 @@ func TestServerRestart(t *testing.T) {
 	f.start()
 	f.start()
 	answers := f.wave(askers, keys)
-	within(t, time.Minute, "all asks journalled, all calls under way", func() bool {
+	within(t, "all asks journalled, all calls under way", func() bool {
 		return f.owed() == askers && f.gateway.Stats().InFlight == keys
 	})
 	f.srv.Shutdown()
 	f.srv.WaitForShutdown()
-	within(t, 20*time.Second, "half of the calls ended while the server is away", func() bool { return f.gateway.Stats().Conclusive >= keys/2 })
+	within(t, "half of the calls ended while the server is away", func() bool { return f.gateway.Stats().Conclusive >= keys/2 })
 	f.serve()
 	wantAll(t, answers(), messages.Signed, "")
 	f.wantOneEach(keys)

@@ -24,7 +24,7 @@ func TestElectionsKeepNobodyFromAnAnswer(t *testing.T) {
 			var asking sync.WaitGroup
 			for i := range 12 {
 				if i%6 == 0 {
-					_, _ = f.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+f.names.Stream(kind), nil, 5*time.Second)
+					_, _ = f.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+f.names.Stream(kind), nil, time.Minute)
 				}
 				n++
 				q := messages.Query{UserEmail: email("signed+"+string(kind), n)}

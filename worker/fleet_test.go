@@ -160,7 +160,7 @@ type member struct {
 func (f *fleet) start(change ...func(*worker.Options)) *member {
 	f.t.Helper()
 	m := f.begin(change...)
-	within(f.t, 10*time.Second, "worker ready", m.isReady)
+	within(f.t, "worker ready", m.isReady)
 	return m
 }
 
@@ -226,9 +226,9 @@ func (f *fleet) try(q messages.Query) (messages.Result, error) {
 	if err != nil {
 		return messages.Result{}, err
 	}
-	m, err := f.nc.Request(f.names.Query(), body, 20*time.Second/time.Duration(1+f.tries))
+	m, err := f.nc.Request(f.names.Query(), body, time.Minute/time.Duration(1+f.tries))
 	for try := 0; err != nil && try < f.tries; try++ { // what is sent while the server is away may be lost: asked again
-		m, err = f.nc.Request(f.names.Query(), body, 20*time.Second/time.Duration(1+f.tries))
+		m, err = f.nc.Request(f.names.Query(), body, time.Minute/time.Duration(1+f.tries))
 	}
 	if err != nil {
 		return messages.Result{}, fmt.Errorf("ask %s: %w", q.UserEmail, err)
@@ -247,12 +247,13 @@ func (f *fleet) wantCalls(n int) {
 	}
 }
 
-// within waits until ok is true; this is real time, as the server's is.
-func within(t testing.TB, d time.Duration, what string, ok func() bool) {
+// within waits until ok is true; this is real time, as the server's is. A machine can be as busy as
+// it likes: what never comes is red all the same.
+func within(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(d); !ok(); {
+	for end := time.Now().Add(5 * time.Minute); !ok(); {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", d, what)
+			t.Fatalf("not within 5 minutes: %s", what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

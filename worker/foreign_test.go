@@ -8,7 +8,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
@@ -39,7 +40,7 @@ func TestForeignRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range records[:2] {
-		within(t, 10*time.Second, "it is written over: "+name, func() bool {
+		within(t, "it is written over: "+name, func() bool {
 			m, err := s.GetLastMsgForSubject(t.Context(), f.names.Partner(partner, name))
 			return err == nil && json.Valid(m.Data)
 		})
@@ -50,4 +51,37 @@ func TestForeignRecords(t *testing.T) {
 	if w.Stats().Foreign < 3 || strings.Contains(said.String(), "zhang") || !strings.Contains(said.String(), "level=ERROR") {
 		t.Errorf("%d counted\n%s", w.Stats().Foreign, said.String())
 	}
+}
+
+// An asker may have its own replies delivered among its own submits, where the server stores them
+// under the subject that they had. They are no queries, and do not stay there.
+func TestOwnRepliesSubmitted(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start()
+	f.submitted(f.names.SubmitOf(partner, "shop"), messages.Query{UserEmail: email("signed", "own")})
+	within(t, "a reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
+	replies := f.names.Stream(messages.Replies)
+	if _, err := f.js.CreateConsumer(t.Context(), replies, jetstream.ConsumerConfig{
+		Durable: "shop", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: f.names.ReplyOf("shop")}); err != nil {
+		t.Fatal(err)
+	}
+	err := f.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+replies+".shop", f.names.SubmitOf(partner, "shop"), []byte(`{"batch":1,"no_wait":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "a dead letter", func() bool { return f.storedOn(messages.Dead, f.names.Dead(messages.DeadUnreadable)) == 1 })
+	s, err := f.js.Stream(t.Context(), f.names.Stream(messages.Dead))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.GetLastMsgForSubject(t.Context(), f.names.Dead(messages.DeadUnreadable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Header.Get(messages.HeaderSubject); got != f.names.ReplyOf("shop") {
+		t.Errorf("the dead letter says %q", got)
+	}
+	f.wantRest()
+	f.wantCalls(1)
 }

@@ -51,7 +51,7 @@ func newCluster(t *testing.T) *fleet {
 		}
 		s.server, s.bare, s.provision.Replicas = options(0), true, 3
 	})
-	within(t, time.Minute, "three copies of every stream", func() bool {
+	within(t, "three copies of every stream", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := provision.Apply(ctx, f.js, f.set.provision)

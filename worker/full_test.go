@@ -64,7 +64,7 @@ func TestJournalFull(t *testing.T) {
 	remembered := f.ask(messages.Query{UserEmail: "signed@example.com"})
 	f.wantRest()
 	f.bound(messages.Journal, 1)
-	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.9 })
+	within(t, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.9 })
 	begun := time.Now()
 	r := f.ask(messages.Query{ID: "turned-away", UserEmail: "signed+2@example.com"})
 	if d := time.Since(begun); r.Outcome != messages.Unknown || r.Code != messages.Overloaded || !r.Retryable || r.RetryAfterMs <= 0 || r.ID != "turned-away" || d > 10*time.Second {
@@ -75,7 +75,7 @@ func TestJournalFull(t *testing.T) {
 	}
 	f.wantCalls(1)
 	f.bound(messages.Journal, 1<<20)
-	within(t, 20*time.Second, "answered with room again", func() bool {
+	within(t, "answered with room again", func() bool {
 		return f.ask(messages.Query{UserEmail: "signed+2@example.com"}).Outcome == messages.Signed
 	})
 }
@@ -105,7 +105,7 @@ func (f *fleet) nearlyFull(start func(...func(*worker.Options)) *member) {
 	}()
 	<-called
 	f.filled(messages.Journal, 85)
-	within(t, 20*time.Second, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.8 })
+	within(t, "the fill is seen", func() bool { return m.Stats().JournalFill >= 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Code != messages.Overloaded || r.RetryAfterMs <= 0 || !r.Retryable {
 		t.Errorf("a new query: %+v", r)
 	}
@@ -117,7 +117,7 @@ func (f *fleet) nearlyFull(start func(...func(*worker.Options)) *member) {
 		t.Errorf("the answer that was journalled above the bound: %+v", r)
 	}
 	f.filled(messages.Journal, 20)
-	within(t, 20*time.Second, "the room is seen", func() bool { return m.Stats().JournalFill < 0.8 })
+	within(t, "the room is seen", func() bool { return m.Stats().JournalFill < 0.8 })
 	if r := f.ask(messages.Query{UserEmail: "signed+new@example.com"}); r.Outcome != messages.Signed {
 		t.Errorf("with room again: %+v", r)
 	}
@@ -132,7 +132,7 @@ func TestRepliesFull(t *testing.T) {
 	f.bound(messages.Replies, 1)
 	c := f.replies()
 	f.submit(messages.Query{ID: "no-room", UserEmail: "signed@example.com"})
-	within(t, 20*time.Second, "its call", func() bool { return f.calls() == 1 })
+	within(t, "its call", func() bool { return f.calls() == 1 })
 	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Outcome != messages.Signed {
 		t.Errorf("who awaits is told as before: %s", refusal(r))
 	}
@@ -159,7 +159,7 @@ func TestEventsUnread(t *testing.T) {
 	wantAll(t, f.wave(accounts, accounts)(), messages.Signed, "")
 	f.wantOneEach(accounts)
 	f.wantRest()
-	within(t, 20*time.Second, "an event of every run", func() bool { return f.stream(messages.Events).LastSeq == accounts })
+	within(t, "an event of every run", func() bool { return f.stream(messages.Events).LastSeq == accounts })
 	if st := f.stream(messages.Events); st.Msgs == 0 || st.Msgs >= accounts || st.Bytes > room {
 		t.Errorf("%d events, %d bytes are kept, of %d events and room for %d bytes", st.Msgs, st.Bytes, accounts, room)
 	}

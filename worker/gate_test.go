@@ -33,7 +33,7 @@ func TestPartnerHalt(t *testing.T) {
 	}
 	// Each worker counts what it has seen itself: some more faults may be needed until one has seen
 	// five, and the other sees the halt a moment later. Twenty in a row were answered by both.
-	within(t, 20*time.Second, "both workers have halted the partner", func() bool {
+	within(t, "both workers have halted the partner", func() bool {
 		for range 20 {
 			if !halted() {
 				return false
@@ -52,9 +52,9 @@ func TestPartnerHalt(t *testing.T) {
 		t.Errorf("the other partner: %+v", r)
 	}
 	f.submit(messages.Query{ID: "patient", UserEmail: "signed+p@example.com"})
-	within(t, 20*time.Second, "a submitted query waits", func() bool { return f.waiting() == 1 })
+	within(t, "a submitted query waits", func() bool { return f.waiting() == 1 })
 	f.setHalt(gate.Halt{})
-	within(t, 20*time.Second, "asked for again", func() bool { return !halted() })
+	within(t, "asked for again", func() bool { return !halted() })
 	if first.Stats().Outcomes["unknown"] == 0 {
 		t.Error("the first worker told nobody")
 	}
@@ -76,7 +76,7 @@ func TestTwoStrangeQueriesHaltNobody(t *testing.T) {
 	f.start(cooldown(time.Second))
 	for range 3 {
 		for _, key := range []string{"a", "b"} {
-			within(t, 20*time.Second, "the cool-down is over", func() bool {
+			within(t, "the cool-down is over", func() bool {
 				r := f.ask(messages.Query{UserEmail: "illegal-sign@example.com", Key: key})
 				if r.Code != "ILLEGAL_SIGN" {
 					t.Fatalf("%+v", r)
@@ -109,17 +109,17 @@ func TestFaultsWithGoodAnswersBetweenHaltNobody(t *testing.T) {
 func TestProbeReopens(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
-	within(t, 20*time.Second, "halted", func() bool {
+	within(t, "halted", func() bool {
 		// Each time: the good answer of a call that was under way opens it again.
 		f.setHalt(gate.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(55 * time.Second).UnixMilli()})
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
 	f.setHalt(gate.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().UnixMilli()})
-	within(t, 20*time.Second, "open again", func() bool {
+	within(t, "open again", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Outcome == messages.Signed
 	})
 	f.setHalt(gate.Halt{Halted: true, By: gate.ByOperator})
-	within(t, 20*time.Second, "halted by the operator, without probes", func() bool {
+	within(t, "halted by the operator, without probes", func() bool {
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
 }

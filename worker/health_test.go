@@ -5,7 +5,6 @@ package worker_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,12 +16,12 @@ import (
 func TestCondition(t *testing.T) {
 	f := newFleet(t, simulator.Options{}, func(s *setup) { s.bare = true })
 	m := f.begin()
-	within(t, time.Minute, "connected", func() bool { return m.Condition().Connected })
+	within(t, "connected", func() bool { return m.Condition().Connected })
 	if c := m.Condition(); c.Member || m.Stats().Members != 0 {
 		t.Errorf("before there is a journal: %+v", c)
 	}
 	f.provision()
-	within(t, 10*time.Second, "a member", func() bool { return m.Condition().Member })
+	within(t, "a member", func() bool { return m.Condition().Member })
 	if diff := cmp.Diff(worker.Condition{Connected: true, Member: true, Degraded: map[string]string{}}, m.Condition()); diff != "" {
 		t.Errorf("ready (-want +got):\n%s", diff)
 	}
@@ -38,7 +37,7 @@ func TestConditionOfAHaltedPartner(t *testing.T) {
 	for i := range 6 {
 		f.ask(messages.Query{UserEmail: email("illegal-sign", i)})
 	}
-	within(t, 10*time.Second, "halted", func() bool { return len(m.Stats().Halted) == 1 })
+	within(t, "halted", func() bool { return len(m.Stats().Halted) == 1 })
 	if c := m.Condition(); !c.Member || c.Degraded["partner "+partner] == "" {
 		t.Errorf("%+v", c)
 	}
@@ -55,7 +54,7 @@ func TestRetriesAreCounted(t *testing.T) {
 		o.Called = func(c worker.Call) { calls <- call{c.Code, c.Took > 0} }
 	})
 	f.ask(messages.Query{UserEmail: "system-error-2@example.com"})
-	within(t, 10*time.Second, "the retries are counted", func() bool { return m.Stats().Retries["SYSTEM_ERROR"] == 2 })
+	within(t, "the retries are counted", func() bool { return m.Stats().Retries["SYSTEM_ERROR"] == 2 })
 	for _, want := range []call{{"SYSTEM_ERROR", true}, {"SYSTEM_ERROR", true}, {"", true}} {
 		if got := <-calls; got != want {
 			t.Errorf("called with %+v, want %+v", got, want)

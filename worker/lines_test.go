@@ -110,7 +110,7 @@ func TestWhatADeadWorkerOwesIsToldByAnother(t *testing.T) {
 	if err := f.nc.PublishRequest(f.names.Query(), reply.Subject, packed(t, messages.Query{ID: "survivor", UserEmail: "signed@example.com"})); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, "the answer is journalled, its line is not written", func() bool { return f.answers() == 1 && victim.Stats().LogFull })
+	within(t, "the answer is journalled, its line is not written", func() bool { return f.answers() == 1 && victim.Stats().LogFull })
 	victim.die()
 	f.bound(messages.Log, 1<<20)
 	f.start(logged(t), quick(worker.Rerun))
@@ -142,7 +142,7 @@ func TestFullLogHoldsNobodyUp(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
+	within(t, "the log is seen to be full", func() bool { return w.Stats().LogFull })
 	if r := f.ask(messages.Query{UserEmail: email("signed", "more")}); r.Outcome != messages.Signed {
 		t.Errorf("%+v", r)
 	}

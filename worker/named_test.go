@@ -22,13 +22,13 @@ func TestRepliesOfANamedAsker(t *testing.T) {
 	shop := f.names.SubmitOf(partner, "shop")
 	q := messages.Query{ID: "first", UserEmail: email("signed", "named")}
 	f.submitted(shop, q)
-	within(t, 10*time.Second, "a reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
+	within(t, "a reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
 	q.ID = "again"
 	f.submitted(shop, q)
-	within(t, 10*time.Second, "another", func() bool { return f.stream(messages.Replies).Msgs == 2 })
+	within(t, "another", func() bool { return f.stream(messages.Replies).Msgs == 2 })
 	q.ID, q.ReplyTo = "planted", f.names.ReplyOf("till")
 	f.submitted(shop, q)
-	within(t, 10*time.Second, "a refusal", func() bool { return f.stream(messages.Replies).Msgs == 3 })
+	within(t, "a refusal", func() bool { return f.stream(messages.Replies).Msgs == 3 })
 	for i, want := range []struct{ id, outcome, code string }{
 		{"first", "signed", ""}, {"again", "signed", ""}, {"planted", "refused", messages.ReplyRefused},
 	} {
@@ -36,7 +36,7 @@ func TestRepliesOfANamedAsker(t *testing.T) {
 			t.Errorf("%d: %+v", i, r)
 		}
 	}
-	m, err := f.nc.Request(f.names.QueryOf(partner)+".shop", packed(t, q), 5*time.Second)
+	m, err := f.nc.Request(f.names.QueryOf(partner)+".shop", packed(t, q), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestIDsOfAnotherAsker(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	store := func(subject string, q messages.Query) {
-		within(t, 5*time.Second, "the server takes it", func() bool {
+		within(t, "the server takes it", func() bool {
 			m := &nats.Msg{Subject: subject, Data: packed(t, q), Header: nats.Header{messages.HeaderMsgID: {"order-17"}}}
 			ack, err := f.js.PublishMsg(t.Context(), m)
 			return err == nil && !ack.Duplicate

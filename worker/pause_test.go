@@ -4,7 +4,6 @@ package worker_test
 
 import (
 	"testing"
-	"time"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
@@ -39,7 +38,7 @@ func TestPause(t *testing.T) {
 	}
 	before := f.ask(messages.Query{UserEmail: email("signed", "before")})
 	f.switches(records, true)
-	within(t, 20*time.Second, "all know of the pause", all(true))
+	within(t, "all know of the pause", all(true))
 	workers = append(workers, f.start()) // one that begins in a pause keeps it
 	if !all(true)() {
 		t.Error("the new one does not know of the pause")
@@ -64,7 +63,7 @@ func TestPause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, "nobody pulls", func() bool {
+	within(t, "nobody pulls", func() bool {
 		info, err := c.Info(t.Context())
 		return err == nil && info.NumWaiting == 0 // what a worker had just pulled was given back, and counts as delivered until somebody pulls again
 	})
@@ -73,8 +72,8 @@ func TestPause(t *testing.T) {
 	}
 	f.wantCalls(1)
 	f.switches(records, false)
-	within(t, 20*time.Second, "it is answered", func() bool { return f.stored(messages.Replies) == 1 && submitted() == 0 })
-	within(t, 20*time.Second, "all know of its end", all(false))
+	within(t, "it is answered", func() bool { return f.stored(messages.Replies) == 1 && submitted() == 0 })
+	within(t, "all know of its end", all(false))
 	if r := f.ask(messages.Query{UserEmail: email("signed", "new")}); r.Outcome != messages.Signed {
 		t.Errorf("after it: %+v", r)
 	}

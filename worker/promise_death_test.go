@@ -27,7 +27,7 @@ func TestPromiseRecordedBeforeToldWhoeverDies(t *testing.T) {
 	one.cut()
 	owner(t, other)
 	f.start(brief, written(t))
-	within(t, 20*time.Second, "half of the calls answered", func() bool { return f.gateway.Stats().Conclusive >= keys/2 })
+	within(t, "half of the calls answered", func() bool { return f.gateway.Stats().Conclusive >= keys/2 })
 	other.cut()
 	told := answers()
 	f.wantRest()
@@ -69,7 +69,7 @@ func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	one, other := f.start(brief, written(t)), f.start(brief, written(t))
 	const keys = 20
 	answers := f.askAll(many("signed", keys)...)
-	within(t, time.Minute, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
+	within(t, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
 	anew := f.remove(messages.Events, messages.Log)
 	for _, r := range answers() {
 		if r.Outcome != messages.Signed {
@@ -96,13 +96,13 @@ func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 	gone := messages.Query{ID: "gone", UserEmail: email("signed", 2), ReplyTo: f.names.ReplyOf("till")}
 	answers := f.askAll(awaited)
 	f.submits(f.names.Submit(), gone)
-	within(t, time.Minute, "both calls under way", func() bool { return f.gateway.Stats().InFlight == 2 })
+	within(t, "both calls under way", func() bool { return f.gateway.Stats().InFlight == 2 })
+	victim.cut() // before its calls can time out, however slow the machine is
 	f.start(brief, fail)
-	victim.cut()
 	if r := answers()[0]; r.Code != messages.Crashed || r.Outcome != messages.Unknown {
 		t.Errorf("told %s", refusal(r.Result))
 	}
-	within(t, 20*time.Second, "the durable reply", func() bool { return len(f.durable()["gone"]) == 1 })
+	within(t, "the durable reply", func() bool { return len(f.durable()["gone"]) == 1 })
 	f.start(brief, fail)
 	for n := 2; n < 5; n++ { // again by the other door
 		if r := f.ask(messages.Query{ID: "gone", UserEmail: gone.UserEmail}); r.Code != messages.Crashed {
@@ -112,7 +112,7 @@ func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 		again.ReplyTo = gone.ReplyTo
 		f.submits(f.names.Submit(), again)
 		f.submits(f.names.Submit(), gone)
-		within(t, 20*time.Second, "replies to retries", func() bool {
+		within(t, "replies to retries", func() bool {
 			all := f.durable()
 			return len(all["gone"]) == n && len(all["awaited"]) == n-1
 		})
@@ -139,7 +139,7 @@ func TestPromiseAttemptsOverADeath(t *testing.T) {
 	one, other := f.start(brief), f.start(brief)
 	answers := f.askAll(messages.Query{UserEmail: "fault-hang@example.com"})
 	m := owner(t, one, other)
-	within(t, time.Minute, "the fourth call", func() bool { s := f.gateway.Stats(); return s.Calls+uint64(s.InFlight) >= 4 && s.InFlight == 1 })
+	within(t, "the fourth call", func() bool { s := f.gateway.Stats(); return s.Calls+uint64(s.InFlight) >= 4 && s.InFlight == 1 })
 	m.cut()
 	if r := answers()[0]; r.Outcome != messages.Unknown || r.Attempts != 5 {
 		t.Errorf("after %d attempts: %s", r.Attempts, refusal(r.Result))

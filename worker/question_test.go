@@ -39,7 +39,7 @@ func TestQuestionOfEveryResult(t *testing.T) {
 			t.Errorf("%s: %s with question %q, want %s with %q", c.name, said, r.Question, c.want, c.q.QuestionText())
 		}
 	}
-	within(t, 10*time.Second, "a durable reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
+	within(t, "a durable reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
 	if r := f.durableReply(1); r.Outcome != messages.Signed || !r.Answers(durable) {
 		t.Errorf("%+v", r)
 	}

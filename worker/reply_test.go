@@ -22,7 +22,7 @@ func TestReplyIsSentAgainToWhoComesBack(t *testing.T) {
 	if err := f.nc.PublishRequest(f.names.Query(), "_INBOX.comes.back", body); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, "the first reply is out", func() bool { return w.Stats().Outcomes["signed"] == 1 })
+	within(t, "the first reply is out", func() bool { return w.Stats().Outcomes["signed"] == 1 })
 	inbox, err := f.nc.SubscribeSync("_INBOX.comes.back")
 	if err != nil {
 		t.Fatal(err)

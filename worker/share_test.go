@@ -31,10 +31,10 @@ func TestUnreadableMessagesLeaveRoomForDeadLetters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 30*time.Second, "a letter of each", func() bool { return f.stream(messages.Dead).Msgs == many })
+	within(t, "a letter of each", func() bool { return f.stream(messages.Dead).Msgs == many })
 	late := messages.Query{UserEmail: email("signed", "late"), DeadlineMs: time.Now().Add(-time.Second).UnixMilli()}
 	f.submitted(f.names.Submit(), late)
-	within(t, 20*time.Second, "a real letter", func() bool { return f.storedOn(messages.Dead, f.names.Dead(messages.DeadExpired)) == 1 })
+	within(t, "a real letter", func() bool { return f.storedOn(messages.Dead, f.names.Dead(messages.DeadExpired)) == 1 })
 	if s := f.stream(messages.Dead); s.Bytes > many*2<<10 {
 		t.Errorf("%d letters of what cannot be read take %d bytes", many, s.Bytes)
 	}
@@ -58,7 +58,7 @@ func TestRefusalsLeaveRoomForDeadLetters(t *testing.T) {
 	f.bound(messages.Dead, room)
 	w := f.start()
 	n := 0
-	within(t, 20*time.Second, "refusals make way", func() bool {
+	within(t, "refusals make way", func() bool {
 		for range 20 {
 			n++
 			if err := f.nc.Publish(f.names.Query(), []byte("garbage "+strconv.Itoa(n))); err != nil {
@@ -72,7 +72,7 @@ func TestRefusalsLeaveRoomForDeadLetters(t *testing.T) {
 	})
 	late := messages.Query{UserEmail: email("signed", "late"), DeadlineMs: time.Now().Add(-time.Second).UnixMilli()}
 	f.submitted(f.names.Submit(), late)
-	within(t, 20*time.Second, "a real letter", func() bool { return f.storedOn(messages.Dead, f.names.Dead(messages.DeadExpired)) == 1 })
+	within(t, "a real letter", func() bool { return f.storedOn(messages.Dead, f.names.Dead(messages.DeadExpired)) == 1 })
 	f.wantRest()
 	if s := f.stream(messages.Dead); s.Bytes > room*7/8 {
 		t.Errorf("%d of %d bytes are taken", s.Bytes, room)
@@ -103,7 +103,7 @@ func TestRepliesOfOneAskerLeaveRoomForOthers(t *testing.T) {
 		}
 		most = max(most, f.stream(messages.Replies).Bytes)
 	}
-	within(t, 40*time.Second, "it is let in no more", func() bool {
+	within(t, "it is let in no more", func() bool {
 		flood(100)
 		r := f.ask(greedy)
 		return r.Code == messages.Overloaded && r.Retryable && f.stream(messages.Replies).Bytes > room/2
@@ -115,7 +115,7 @@ func TestRepliesOfOneAskerLeaveRoomForOthers(t *testing.T) {
 	if r := f.ask(modest); r.Outcome != messages.Accepted {
 		t.Errorf("another asker: %s", refusal(r))
 	}
-	within(t, 10*time.Second, "another asker's reply", func() bool { return f.storedOn(messages.Replies, modest.ReplyTo) == 1 })
+	within(t, "another asker's reply", func() bool { return f.storedOn(messages.Replies, modest.ReplyTo) == 1 })
 	if most > room*7/8 {
 		t.Errorf("%d of %d bytes were taken", most, room)
 	}
@@ -130,8 +130,8 @@ func TestRepliesOfOneAskerLeaveRoomForOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reading.Stop()
-	within(t, 20*time.Second, "it is let in again", func() bool { return f.ask(greedy).Outcome == messages.Accepted })
-	within(t, 20*time.Second, "what was read is gone", func() bool { return f.stream(messages.Replies).Msgs == 1 })
+	within(t, "it is let in again", func() bool { return f.ask(greedy).Outcome == messages.Accepted })
+	within(t, "what was read is gone", func() bool { return f.stream(messages.Replies).Msgs == 1 })
 }
 
 // The stream of replies of an earlier version keeps what was read, for a week: who reads all of it is
@@ -185,7 +185,7 @@ func TestLongestReply(t *testing.T) {
 	if _, err := f.js.PublishMsg(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 20*time.Second, "a reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
+	within(t, "a reply", func() bool { return f.stream(messages.Replies).Msgs == 1 })
 	if r := f.durableReply(1); len(r.Meta) != 4 || r.ID != q.ID || f.stream(messages.Replies).Bytes < 3500 {
 		t.Errorf("%+v in %d bytes", r, f.stream(messages.Replies).Bytes)
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -41,7 +40,7 @@ func limited(t *testing.T, payload string) server.Options {
 func wantSmall(t *testing.T, m *member, words string) {
 	t.Helper()
 	m.dies = true
-	within(t, 20*time.Second, "the worker ends", func() bool { return m.ended.Load() })
+	within(t, "the worker ends", func() bool { return m.ended.Load() })
 	if err := m.stop(); !errors.Is(err, journal.ErrSmall) || !strings.Contains(err.Error(), words) {
 		t.Errorf("it ends with %v", err)
 	}
@@ -121,7 +120,7 @@ func TestStreamsOfShortMessages(t *testing.T) {
 			t.Errorf("durable: %s", refusal(r))
 		}
 	}
-	within(t, 30*time.Second, "all that is owed is published or refused for good", func() bool { return m.Stats().Outbox.Waiting == 0 && f.calls() == 6 })
+	within(t, "all that is owed is published or refused for good", func() bool { return m.Stats().Outbox.Waiting == 0 && f.calls() == 6 })
 	for _, k := range told {
 		if n := f.stream(k).Msgs; n > 0 {
 			t.Errorf("%s holds %d messages", k, n)
@@ -133,5 +132,5 @@ func TestStreamsOfShortMessages(t *testing.T) {
 	if r := f.ask(messages.Query{UserEmail: email("signed", "later")}); r.Outcome != messages.Signed {
 		t.Errorf("afterwards: %s", refusal(r))
 	}
-	within(t, 20*time.Second, "an event", func() bool { return f.stream(messages.Events).Msgs == 1 })
+	within(t, "an event", func() bool { return f.stream(messages.Events).Msgs == 1 })
 }

@@ -53,7 +53,7 @@ func TestBadOnesAmongGoodOnes(t *testing.T) {
 			}
 		})
 		all.Go(func() {
-			m, err := f.nc.Request(f.names.Query(), bad, 5*time.Second)
+			m, err := f.nc.Request(f.names.Query(), bad, time.Minute)
 			if err != nil {
 				t.Error(err)
 				return

@@ -40,7 +40,7 @@ func (s *spans) traced(f *fleet) func(*worker.Options) {
 // named are the spans of a trace with a name, once there are as many as wanted.
 func (s *spans) named(t *testing.T, trace, name string, wanted int) (list []*tracepb.Span) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		list = nil
 		s.mu.Lock()
 		for _, x := range s.all {
@@ -80,7 +80,7 @@ func (f *fleet) traced(q messages.Query, trace string) *nats.Msg {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m, err := f.nc.RequestMsg(&nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.Traceparent: {trace}}}, 10*time.Second)
+	m, err := f.nc.RequestMsg(&nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.Traceparent: {trace}}}, time.Minute)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestStreamsMadeAnew(t *testing.T) {
 			f.provision()
 			// That the journal is gone is doubted for 12 s, and then no call is made for a lease:
 			// who asks meanwhile is told to ask again.
-			within(t, 60*time.Second, "answered after the streams were made anew", func() bool {
+			within(t, "answered after the streams were made anew", func() bool {
 				r := f.ask(messages.Query{UserEmail: email("signed", 2)})
 				return r.Outcome == messages.Signed
 			})
@@ -75,7 +75,7 @@ func TestAttemptsOfALeftRunAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := 0
-	within(t, 20*time.Second, "as many attempts in the query log as calls at the gateway", func() bool {
+	within(t, "as many attempts in the query log as calls at the gateway", func() bool {
 		b, err := c.Fetch(1000, jetstream.FetchMaxWait(200*time.Millisecond))
 		if err != nil {
 			t.Fatal(err)
@@ -127,18 +127,18 @@ func TestFullLogLeavesNobodyInSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _, _ = f.try(messages.Query{UserEmail: "signed+2@example.com"}) }()
-	within(t, 20*time.Second, "the log is seen to be full", func() bool { return w.Stats().LogFull })
+	within(t, "the log is seen to be full", func() bool { return w.Stats().LogFull })
 	body := func(i int) []byte {
 		b, _ := messages.Query{V: 1, UserEmail: email("signed", i)}.Encode(messages.MsgPack)
 		return b
 	}
 	for i := range 400 {
-		if _, err := f.nc.Request(f.names.Query(), body(i), 10*time.Second); err != nil {
+		if _, err := f.nc.Request(f.names.Query(), body(i), time.Minute); err != nil {
 			t.Errorf("asker %d hears nothing: %v", i, err)
 			break
 		}
 	}
-	if _, err := f.nc.Request(f.names.Query(), []byte(`{"v":1,"nonsense":1}`), 10*time.Second); err != nil {
+	if _, err := f.nc.Request(f.names.Query(), []byte(`{"v":1,"nonsense":1}`), time.Minute); err != nil {
 		t.Errorf("a bad message is not answered: %v", err)
 	}
 	config.MaxBytes = 1 << 20
@@ -153,7 +153,7 @@ func TestRunOfAWaitingQueryIsLoggedAfterADeath(t *testing.T) {
 	victim := f.start(logged(t), cooldown(time.Second), quick(worker.Rerun), func(o *worker.Options) { o.RetryBudget = 1; o.Retry = retry.Policy{Attempts: 1} })
 	c := f.replies()
 	f.submit(messages.Query{ID: "w", UserEmail: "system-error-1@example.com"})
-	within(t, time.Minute, "the query waits", func() bool { return f.waiting() == 1 })
+	within(t, "the query waits", func() bool { return f.waiting() == 1 })
 	s, err := f.js.Stream(t.Context(), f.names.Stream(messages.Log))
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestRunOfAWaitingQueryIsLoggedAfterADeath(t *testing.T) {
 	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 10*time.Second, "second run stored, its line is not written", func() bool { return f.calls() == 2 && victim.Stats().LogFull })
+	within(t, "second run stored, its line is not written", func() bool { return f.calls() == 2 && victim.Stats().LogFull })
 	victim.die()
 	config.MaxBytes = room
 	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
@@ -238,7 +238,7 @@ func TestDrainCutsNoCall(t *testing.T) {
 		r, _ := f.try(messages.Query{UserEmail: "signed@example.com"})
 		reply <- r
 	}()
-	within(t, time.Minute, "the call is under way", func() bool { return len(said) > 0 })
+	within(t, "the call is under way", func() bool { return len(said) > 0 })
 	f.start(slow("b"))
 	<-time.After(500 * time.Millisecond)
 	if err := first.stop(); err != nil {
@@ -265,7 +265,7 @@ func TestDrainWhileNATSIsAway(t *testing.T) {
 	for i := range 20 {
 		f.submit(messages.Query{UserEmail: email("signed", i)})
 	}
-	within(t, time.Minute, "calls", func() bool { return f.gateway.Stats().InFlight > 0 })
+	within(t, "calls", func() bool { return f.gateway.Stats().InFlight > 0 })
 	f.srv.Shutdown()
 	f.srv.WaitForShutdown()
 	begun := time.Now()
@@ -310,13 +310,13 @@ func TestCrashedSubmittedQueryIsADeadLetter(t *testing.T) {
 	victim := f.start(quick(worker.Fail))
 	c := f.replies()
 	f.submit(messages.Query{ID: "crashed", UserEmail: "signed@example.com"})
-	within(t, time.Minute, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
+	within(t, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
 	f.start(quick(worker.Fail))
 	victim.die()
 	if r := f.reply(c); r.Code != messages.Crashed {
 		t.Fatalf("%+v", r)
 	}
-	within(t, 20*time.Second, "a dead letter: only a redrive calls again", func() bool { return f.stream(messages.Dead).Msgs == 1 })
+	within(t, "a dead letter: only a redrive calls again", func() bool { return f.stream(messages.Dead).Msgs == 1 })
 	f.wantRest()
 	f.wantCalls(1)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
@@ -66,7 +65,7 @@ func TestLogOfUnreadAnswers(t *testing.T) {
 	} {
 		r := f.ask(messages.Query{UserEmail: email(part, "log")})
 		var line map[string]any
-		within(t, 10*time.Second, "the line of "+part, func() bool { line = log.ended(r.Run); return line != nil })
+		within(t, "the line of "+part, func() bool { line = log.ended(r.Run); return line != nil })
 		_, there := line["content_type"]
 		if want.status == 0 && there {
 			t.Errorf("%s: %v", part, line)

@@ -94,7 +94,7 @@ func TestWire(t *testing.T) {
 		{Subject: f.names.Query(), Data: packed(t, messages.Query{ID: "fails", UserEmail: "system-error+5@example.com"})},
 		{Subject: f.names.Query(), Data: []byte(`{"v":1,"id":"wrong"}`)},
 	} {
-		reply, err := f.nc.RequestMsg(m, 20*time.Second)
+		reply, err := f.nc.RequestMsg(m, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,8 +122,8 @@ func TestWire(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 20*time.Second, "three dead letters", func() bool { return f.stream(messages.Dead).Msgs == 3 })
-	within(t, 20*time.Second, "three durable replies", func() bool { return f.stream(messages.Replies).Msgs == 3 })
+	within(t, "three dead letters", func() bool { return f.stream(messages.Dead).Msgs == 3 })
+	within(t, "three durable replies", func() bool { return f.stream(messages.Replies).Msgs == 3 })
 	f.wantRest()
 	if err := f.nc.Flush(); err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func TestSecondPartnerInGBK(t *testing.T) {
 	q := messages.Query{Partner: partner2, UserEmail: "张三@example.com"}
 	body, _ := q.Encode(messages.MsgPack)
 	for _, asker := range []string{"", ".till-7"} {
-		m, err := f.nc.Request(f.names.QueryOf(partner2)+asker, body, 5*time.Second)
+		m, err := f.nc.Request(f.names.QueryOf(partner2)+asker, body, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestSameIDAskedAgain(t *testing.T) {
 			nc := f.connect("another")
 			body, _ := q.Encode(messages.MsgPack)
 			msg := &nats.Msg{Subject: f.names.Query(), Data: body, Header: nats.Header{messages.HeaderMsgID: {"one-id"}}}
-			if m, err := nc.RequestMsg(msg, 5*time.Second); err != nil || !strings.Contains(string(m.Data), "signed") {
+			if m, err := nc.RequestMsg(msg, time.Minute); err != nil || !strings.Contains(string(m.Data), "signed") {
 				t.Errorf("%v", err)
 			}
 		})
@@ -149,7 +149,7 @@ func TestSameIDAskedAgain(t *testing.T) {
 func TestJSONByHand(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
-	m, err := f.nc.Request("protocol.query", []byte(`{"user_email": "debit-only@example.com"}`), 5*time.Second)
+	m, err := f.nc.Request("protocol.query", []byte(`{"user_email": "debit-only@example.com"}`), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestDurableReply(t *testing.T) {
 	if _, err := f.js.Publish(t.Context(), f.names.Submit(), body); err != nil {
 		t.Fatal(err)
 	}
-	awaited, err := f.nc.Request(f.names.Query(), body, 5*time.Second)
+	awaited, err := f.nc.Request(f.names.Query(), body, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestDurableReply(t *testing.T) {
 // wantRest checks that everything submitted is in the journal, and every ask and run in it told.
 func (f *fleet) wantRest() {
 	f.t.Helper()
-	within(f.t, 20*time.Second, "nothing left", func() bool { return f.stream(messages.Submitted).Msgs == 0 && f.owed() == 0 })
+	within(f.t, "nothing left", func() bool { return f.stream(messages.Submitted).Msgs == 0 && f.owed() == 0 })
 }
 
 // stream is what a stream holds.
@@ -282,7 +282,7 @@ func TestServiceIsFound(t *testing.T) {
 	f.ask(messages.Query{UserEmail: "signed@example.com"})
 	f.ask(messages.Query{UserEmail: "signed@example.com"})
 	f.ask(messages.Query{UserEmail: "no login"})
-	m, err := f.nc.Request("$SRV.STATS.protocol-query", nil, 5*time.Second)
+	m, err := f.nc.Request("$SRV.STATS.protocol-query", nil, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func backUp(t *testing.T, nc *nats.Conn, stream string) (b backedUp) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+stream, fmt.Appendf(nil, `{"deliver_subject":%q,"chunk_size":65536}`, inbox), 20*time.Second)
+	answer, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+stream, fmt.Appendf(nil, `{"deliver_subject":%q,"chunk_size":65536}`, inbox), time.Minute)
 	if err == nil {
 		err = json.Unmarshal(answer.Data, &b)
 	}
@@ -69,7 +69,7 @@ func (b backedUp) restore(t *testing.T, nc *nats.Conn, stream string) {
 	t.Helper()
 	ask := func(subject string, body []byte) (to string) {
 		t.Helper()
-		m, err := nc.Request(subject, body, 20*time.Second)
+		m, err := nc.Request(subject, body, time.Minute)
 		var answer struct {
 			Deliver string          `json:"deliver_subject"`
 			Error   json.RawMessage `json:"error"`
@@ -111,18 +111,18 @@ func TestBackup(t *testing.T) {
 	submitEach(t, s.nats, "before", 12)
 	recorded := func(database string, n int) bool {
 		p := launch(t, nil, "log", "list", "--database", "sqlite://"+database, "--outcome", "signed", "-o", "jsonl")
-		return p.exit(20*time.Second) == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == n
+		return p.exit() == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == n
 	}
-	clitest.Eventually(t, time.Minute, "12 durable replies", func() bool { return s.messages(messages.Replies) == 12 })
-	clitest.Eventually(t, time.Minute, "12 queries in the query log", func() bool { return recorded(log, 12) })
-	w.stop(30 * time.Second)
+	clitest.Eventually(t, "12 durable replies", func() bool { return s.messages(messages.Replies) == 12 })
+	clitest.Eventually(t, "12 queries in the query log", func() bool { return recorded(log, 12) })
+	w.stop()
 	submitEach(t, s.nats, "waiting", 5)
 
 	nc, kept := s.connect(), map[messages.Kind]backedUp{}
 	for _, k := range backupOrder {
 		kept[k] = backUp(t, nc, names.Stream(k))
 	}
-	recorder.stop(30 * time.Second)
+	recorder.stop()
 	copied := filepath.Join(t.TempDir(), "log.db")
 	data, err := os.ReadFile(log)
 	if err == nil {
@@ -145,23 +145,23 @@ func TestBackup(t *testing.T) {
 	for _, k := range backupOrder {
 		kept[k].restore(t, nc, names.Stream(k))
 	}
-	if code := launch(t, nil, "provision", "--nats", s.nats, "--update").exit(30 * time.Second); code != cli.ExitOK {
+	if code := launch(t, nil, "provision", "--nats", s.nats, "--update").exit(); code != cli.ExitOK {
 		t.Fatalf("provision --update: exit code %d", code)
 	}
 	recorder = launch(t, nil, "recorder", "--nats", s.nats, "--database", "sqlite://"+copied)
 	s.workers(1)
-	clitest.Eventually(t, time.Minute, "the replies of before and of those that waited", func() bool { return s.messages(messages.Replies) == 17 })
-	clitest.Eventually(t, time.Minute, "both in the query log", func() bool { return recorded(copied, 17) })
+	clitest.Eventually(t, "the replies of before and of those that waited", func() bool { return s.messages(messages.Replies) == 17 })
+	clitest.Eventually(t, "both in the query log", func() bool { return recorded(copied, 17) })
 	if n := len(s.calls()) - calls; n != 5 {
 		t.Errorf("%d calls after the restore, want those of the 5 that waited", n)
 	}
 	for who, source := range map[string]string{"before": "remembered", "waiting": "remembered", "after": "asked"} {
 		p := launch(t, nil, "query", "--nats", s.nats, "--email", person("signed", who+"0"), "-o", "json")
-		if code := p.exit(30 * time.Second); code != cli.ExitOK || !strings.Contains(p.out.String(), `"source":"`+source+`"`) {
+		if code := p.exit(); code != cli.ExitOK || !strings.Contains(p.out.String(), `"source":"`+source+`"`) {
 			t.Errorf("asked %s the backup: exit code %d, want %s: %s", who, code, source, p.out)
 		}
 	}
-	recorder.stop(30 * time.Second)
+	recorder.stop()
 }
 
 // submitEach submits n queries, each about another person, whose replies are durable.
@@ -169,7 +169,7 @@ func submitEach(t *testing.T, url, who string, n int) {
 	t.Helper()
 	for i := range n {
 		p := launch(t, nil, "submit", "--nats", url, "--email", person("signed", fmt.Sprint(who, i)), "--reply-to", "protocol.reply.backup")
-		if code := p.exit(30 * time.Second); code != cli.ExitOK {
+		if code := p.exit(); code != cli.ExitOK {
 			t.Fatalf("submit: exit code %d", code)
 		}
 	}

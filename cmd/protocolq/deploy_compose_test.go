@@ -218,7 +218,7 @@ func TestComposeRuns(t *testing.T) {
 			here["/run/secrets/"+secret] = filepath.Join(d.seeds, user)
 		}
 	}
-	if code := c.run(t, "provision", here).exit(60 * time.Second); code != cli.ExitOK {
+	if code := c.run(t, "provision", here).exit(); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	practice := []string{"PROTOCOLQ_GATEWAY_URL=" + s.gateway, "PROTOCOLQ_UNSAFE_GATEWAY=true"}
@@ -227,7 +227,7 @@ func TestComposeRuns(t *testing.T) {
 	ask := func(n int) {
 		t.Helper()
 		p := launch(t, nil, "query", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--email", person("signed", n))
-		if code := p.exit(60 * time.Second); code != cli.ExitOK {
+		if code := p.exit(); code != cli.ExitOK {
 			t.Errorf("query %d: exit code %d", n, code)
 		}
 	}
@@ -238,19 +238,19 @@ func TestComposeRuns(t *testing.T) {
 	recorder.signal(os.Kill)
 	ask(2)
 	recorder = c.run(t, "recorder", here)
-	clitest.Eventually(t, 60*time.Second, "all queries in PostgreSQL", func() bool {
+	clitest.Eventually(t, "all queries in PostgreSQL", func() bool {
 		p := launch(t, []string{"PGPASSFILE=" + here["/run/secrets/pgpass"]}, "log", "list", "--database", pg.url, "--outcome", "signed", "-o", "jsonl")
-		return p.exit(20*time.Second) == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == 3
+		return p.exit() == cli.ExitOK && strings.Count(p.out.String(), `"outcome":"signed"`) == 3
 	})
-	workers[1].stop(60 * time.Second)
-	recorder.stop(60 * time.Second)
+	workers[1].stop()
+	recorder.stop()
 	if n := len(s.calls()); n != 3 {
 		t.Errorf("%d calls for three queries", n)
 	}
 	if refused := d.violations(); len(refused) > 0 {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
 	}
-	if p := c.command(t, "http", here, "doctor", "--for", "http"); p.exit(60*time.Second) != cli.ExitOK || p.out.String()+p.err.String() != "" {
+	if p := c.command(t, "http", here, "doctor", "--for", "http"); p.exit() != cli.ExitOK || p.out.String()+p.err.String() != "" {
 		t.Errorf("doctor --for http: %s%s", p.out, p.err)
 	}
 	if _, ok := here["/run/secrets/provisioner.nk"]; !ok || d.seed(natsconfig.Provisioner) != here["/run/secrets/provisioner.nk"] {
@@ -264,7 +264,7 @@ func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 	t.Helper()
 	made := launch(t, nil, "http", "token", "-o", "json")
 	var token struct{ Token, Hash string }
-	if code := made.exit(20 * time.Second); code != cli.ExitOK || json.Unmarshal([]byte(made.out.String()), &token) != nil {
+	if code := made.exit(); code != cli.ExitOK || json.Unmarshal([]byte(made.out.String()), &token) != nil {
 		t.Fatalf("http token: exit code %d", code)
 	}
 	here["0.0.0.0:8470"], here["0.0.0.0:8481"] = freeAddress(t), freeAddress(t)
@@ -274,13 +274,13 @@ func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 	here["/run/secrets/console-users.yaml"] = filepath.Join(t.TempDir(), "users.yaml")
 	here["/run/secrets/askers.yaml"] = writeSecret(t, "askers: [{name: shop, partners: [\""+practicePartner+"\"], tokens: [\""+token.Hash+"\"]}]\n")
 	add := launch(t, nil, "console", "user", "add", "li", "--role", "agent", "--no-password", "--console-users-file", here["/run/secrets/console-users.yaml"])
-	if code := add.exit(20 * time.Second); code != cli.ExitOK {
+	if code := add.exit(); code != cli.ExitOK {
 		t.Fatalf("console user add: exit code %d, %s", code, add.err.String())
 	}
 	return func() {
 		t.Helper()
 		c.run(t, "console", here)
-		clitest.Eventually(t, 60*time.Second, "the page", func() bool {
+		clitest.Eventually(t, "the page", func() bool {
 			code, text := page(t, here["0.0.0.0:8470"], "/sign-in")
 			return code == http.StatusOK && strings.Contains(text, "password")
 		})
@@ -288,7 +288,7 @@ func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 			t.Errorf("who did what is not kept: %v", err)
 		}
 		c.run(t, "http", here)
-		clitest.Eventually(t, 60*time.Second, "an answer over HTTP", func() bool {
+		clitest.Eventually(t, "an answer over HTTP", func() bool {
 			body := strings.NewReader(`{"id": "shop-1", "user_email": "` + person("signed", "shop") + `"}`)
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+here["0.0.0.0:8481"]+"/v1/queries", body)
 			if err != nil {

@@ -33,7 +33,7 @@ func (d *deployed) listen(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := launch(t, nil, "query", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--email", "not-signed@example.com")
-	if code := q.exit(30 * time.Second); code != cli.ExitNotSigned {
+	if code := q.exit(); code != cli.ExitNotSigned {
 		t.Errorf("query: exit code %d", code)
 	}
 	want := names.Event(practicePartner, messages.NotSigned)
@@ -70,7 +70,7 @@ func (d *deployed) look(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		clitest.Eventually(t, 20*time.Second, "an answer on "+subject, func() bool {
+		clitest.Eventually(t, "an answer on "+subject, func() bool {
 			m, err := nc.Request(subject, nil, time.Second)
 			var who micro.Stats
 			return err == nil && json.Unmarshal(m.Data, &who) == nil && who.Name == messages.ServiceName

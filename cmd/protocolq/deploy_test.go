@@ -125,7 +125,7 @@ func deployFor(t *testing.T, o natsconfig.Options, shipped ...string) *deployed 
 		}
 		urls = append(urls, s.ClientURL())
 	}
-	clitest.Eventually(t, time.Minute, "a leader of JetStream that knows all three", func() bool {
+	clitest.Eventually(t, "a leader of JetStream that knows all three", func() bool {
 		return slices.ContainsFunc(servers, func(s *server.Server) bool { return len(s.JetStreamClusterPeers()) == 3 })
 	})
 	d.url = strings.Join(urls, ",")
@@ -171,7 +171,7 @@ func TestDeployedNATS(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	provision := launch(t, nil, "provision", "--nats", d.url, "--nats-creds", d.seed(natsconfig.Provisioner), "--replicas", "3", "--asker", "refunds", "--listener", "accounting", "--partner", practicePartner)
-	if code := provision.exit(60 * time.Second); code != cli.ExitOK {
+	if code := provision.exit(); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	s := &stand{t: t, nats: d.url, keys: t.TempDir(), own: []string{"--nats-creds", d.seed(natsconfig.Worker), "--nats-reply-creds", d.seed(natsconfig.Replies), "--attempts", "1"}}
@@ -194,7 +194,7 @@ func TestDeployedNATS(t *testing.T) {
 	d.examine(t, s, hmac)
 	for _, command := range []string{"query", "submit"} { // a worker's key is nobody's to ask with, which is said at once
 		p := launch(t, nil, command, "--nats", d.url, "--nats-creds", d.seed(natsconfig.Worker), "--email", "signed@example.com", "--timeout", "5m")
-		if code := p.exit(30 * time.Second); code != cli.ExitNoAnswer || !strings.Contains(p.err.String(), "the server forbids this user protocol."+command) {
+		if code := p.exit(); code != cli.ExitNoAnswer || !strings.Contains(p.err.String(), "the server forbids this user protocol."+command) {
 			t.Errorf("%s without the right to: exit code %d, %s", command, code, p.err.String())
 		}
 	}
@@ -206,10 +206,10 @@ func (d *deployed) query(t *testing.T, s *stand) {
 	for _, source := range []string{"asked", "remembered"} {
 		w := s.workers(1)[0]
 		q := launch(t, nil, "query", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--email", "signed@example.com", "-o", "json")
-		if code := q.exit(30 * time.Second); code != cli.ExitOK || !strings.Contains(q.out.String(), `"source":"`+source+`"`) {
+		if code := q.exit(); code != cli.ExitOK || !strings.Contains(q.out.String(), `"source":"`+source+`"`) {
 			t.Errorf("query: exit code %d, want an answer that is %s: %s", code, source, q.out)
 		}
-		w.stop(30 * time.Second)
+		w.stop()
 	}
 	if n := len(s.calls()); n != 1 {
 		t.Errorf("%d calls, want 1", n)
@@ -225,7 +225,7 @@ func (d *deployed) submit(t *testing.T) {
 	}
 	publishAll(t, d.connect(t, natsconfig.Ops), "protocol.forget") // which nobody can read
 	p := launch(t, nil, "submit", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--id", "by-command", "--email", "refund-only@example.com", "--reply-to", "protocol.reply.refunds.1")
-	if code := p.exit(30 * time.Second); code != cli.ExitOK {
+	if code := p.exit(); code != cli.ExitOK {
 		t.Fatalf("submit: exit code %d", code)
 	}
 	client, err := ask.New(d.connect(t, deployedAsker), ask.Options{Asker: "refunds"})
@@ -253,7 +253,7 @@ func (d *deployed) submit(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("durable replies: %v\n%s", err, diff)
 	}
-	clitest.Eventually(t, 20*time.Second, "the dead letter", func() bool {
+	clitest.Eventually(t, "the dead letter", func() bool {
 		dead, err := maker.Stream(t.Context(), "PROTOCOL_DEAD")
 		return err == nil && dead.CachedInfo().State.Msgs == 1
 	})
@@ -264,11 +264,11 @@ func (d *deployed) record(t *testing.T) {
 	t.Helper()
 	database := "sqlite://" + filepath.Join(t.TempDir(), "log.db")
 	r := launch(t, nil, "recorder", "--nats", d.url, "--nats-creds", d.seed(natsconfig.Recorder), "--database", database)
-	clitest.Eventually(t, 30*time.Second, "a run in the query log", func() bool {
+	clitest.Eventually(t, "a run in the query log", func() bool {
 		list := launch(t, nil, "log", "list", "--database", database, "--outcome", "signed", "-o", "jsonl")
-		return list.exit(20*time.Second) == cli.ExitOK && strings.Contains(list.out.String(), `"signed"`)
+		return list.exit() == cli.ExitOK && strings.Contains(list.out.String(), `"signed"`)
 	})
-	r.stop(30 * time.Second)
+	r.stop()
 }
 
 // examine has doctor look at each part as it runs here, which finds nothing, and at parts that are
@@ -294,7 +294,7 @@ func (d *deployed) examine(t *testing.T, s *stand, hmac string) {
 		{append([]string{"--nats-creds", d.seed(natsconfig.Ops)}, worker...), cli.ExitOther, []string{"nats.rights: this user may not subscribe _INBOX_wk.>"}},
 	} {
 		p := launch(t, nil, append([]string{"doctor"}, c.args...)...)
-		if code := p.exit(60 * time.Second); code != c.code || len(c.says) == 0 && p.out.String()+p.err.String() != "" {
+		if code := p.exit(); code != c.code || len(c.says) == 0 && p.out.String()+p.err.String() != "" {
 			t.Errorf("doctor %s: exit code %d, want %d: %s%s", c.args, code, c.code, p.out, p.err)
 		}
 		for _, part := range c.says {
@@ -326,13 +326,13 @@ func (d *deployed) operate(t *testing.T, hmac string) {
 		{"forget --email nobody@example.com --yes --log-hmac-key-file " + hmac, cli.ExitOK, "forgotten"},
 	} {
 		p := launch(t, nil, append(strings.Fields(c.command), "--nats", d.url, "--nats-creds", d.seed(natsconfig.Ops))...)
-		if code := p.exit(30 * time.Second); code != c.code || !strings.Contains(p.out.String(), c.says) {
+		if code := p.exit(); code != c.code || !strings.Contains(p.out.String(), c.says) {
 			t.Errorf("%s: exit code %d, %s", c.command, code, p.out)
 		}
 	}
-	clitest.Eventually(t, 20*time.Second, "a dead letter that is asked again", func() bool {
+	clitest.Eventually(t, "a dead letter that is asked again", func() bool {
 		p := launch(t, nil, "dead", "redrive", "--reason", "expired", "--drop-deadline", "--yes", "--nats", d.url, "--nats-creds", d.seed(natsconfig.Ops))
-		return p.exit(30*time.Second) == cli.ExitOK && regexp.MustCompile(`redriven +1 of 1 `).MatchString(p.out.String())
+		return p.exit() == cli.ExitOK && regexp.MustCompile(`redriven +1 of 1 `).MatchString(p.out.String())
 	})
 }
 

@@ -47,7 +47,7 @@ func (d *deployed) watch(t *testing.T) {
 		if word, err := w.Begin(t.Context(), by, "masked", q); err != nil || word != "begun" {
 			t.Fatalf("%q %v", word, err)
 		}
-		clitest.Eventually(t, time.Minute, by+" is told", func() bool {
+		clitest.Eventually(t, by+" is told", func() bool {
 			n, err := w.Signed(t.Context(), by)
 			return err == nil && n == 1
 		})

@@ -6,7 +6,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/cli/clitest"
 	"protocolq/messages"
@@ -39,18 +38,18 @@ func askAgain(t *testing.T, s *stand, q messages.Query) {
 	first, again, other := newCrowd(s), newCrowd(s), newCrowd(s)
 	list := []*asked{first.ask(q)}
 	crowds := []*crowd{first, again, other}
-	clitest.Eventually(t, time.Minute, "the call in flight", func() bool { return s.stats().InFlight == 1 })
+	clitest.Eventually(t, "the call in flight", func() bool { return s.stats().InFlight == 1 })
 	list = append(list, again.ask(q), other.ask(q))
 	if s.stats().InFlight != 1 {
 		t.Fatal("the call was over before it was asked again: not the test that was meant")
 	}
-	everybody(t, 20*time.Second, crowds...)
+	everybody(t, crowds...)
 	for range 3 { // each worker, as likely as not
 		c := newCrowd(s)
 		crowds = append(crowds, c)
 		list = append(list, c.ask(q), other.ask(q))
 	}
-	all := everybody(t, 20*time.Second, crowds...)
+	all := everybody(t, crowds...)
 	if len(all) != len(list) {
 		t.Errorf("%d of %d answered", len(all), len(list))
 	}
@@ -73,5 +72,5 @@ func askAgain(t *testing.T, s *stand, q messages.Query) {
 func (s *stand) answer(q messages.Query) messages.Result {
 	s.t.Helper()
 	c := newCrowd(s)
-	return c.answer(c.ask(q), 20*time.Second)
+	return c.answer(c.ask(q))
 }

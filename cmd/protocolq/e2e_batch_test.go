@@ -127,14 +127,14 @@ func TestBatchKilled(t *testing.T) {
 	}
 	for i, by := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGKILL, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
 		p, before := begin(), c.asked.Load()
-		clitest.Eventually(t, 30*time.Second, "some more lines asked", func() bool { return c.asked.Load() > before+int64(30+17*i) })
+		clitest.Eventually(t, "some more lines asked", func() bool { return c.asked.Load() > before+int64(30+17*i) })
 		p.signal(by)
-		if code := p.exit(20 * time.Second); by != syscall.SIGKILL && code != cli.ExitSignalled {
+		if code := p.exit(); by != syscall.SIGKILL && code != cli.ExitSignalled {
 			t.Errorf("%v: exit code %d", by, code)
 		}
 	}
 	p := begin()
-	code := p.exit(60 * time.Second)
+	code := p.exit()
 	if twice := c.twice(); len(twice) > 0 {
 		t.Errorf("asked twice: %v", twice)
 	}
@@ -146,7 +146,7 @@ func TestBatchKilled(t *testing.T) {
 		t.Errorf("%d lines without an answer, exit code %d", lost, code)
 	}
 	p = begin("--ask-again")
-	if code := p.exit(60 * time.Second); code != cli.ExitOK || unanswered(t, p.out.String(), lines) != 0 || len(c.twice()) > lost {
+	if code := p.exit(); code != cli.ExitOK || unanswered(t, p.out.String(), lines) != 0 || len(c.twice()) > lost {
 		t.Errorf("asked again: exit code %d, %d asked twice", code, len(c.twice()))
 	}
 }

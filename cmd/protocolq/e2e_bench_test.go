@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/bench/load"
 	"protocolq/cmd/protocolq/cli"
@@ -22,7 +21,7 @@ func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t, patient...)
 	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "50", "--for", "2s", "--warm", "0s", "--timeout", "1m", "-o", "json")
-	if code := p.exit(60 * time.Second); code != cli.ExitOK {
+	if code := p.exit(); code != cli.ExitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	r := benchResult(t, p)
@@ -50,9 +49,9 @@ func TestBenchEndsEarly(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t)
 	p := launch(t, nil, "bench", "--nats", s.nats, "--rate", "20", "--for", "1h", "--warm", "0s", "--timeout", "1m", "-o", "json")
-	clitest.Eventually(t, time.Minute, "twenty calls", func() bool { return s.stats().Calls > 20 })
+	clitest.Eventually(t, "twenty calls", func() bool { return s.stats().Calls > 20 })
 	p.signal(syscall.SIGINT)
-	if code := p.exit(20 * time.Second); code != cli.ExitOK {
+	if code := p.exit(); code != cli.ExitOK {
 		t.Fatalf("exit code %d", code)
 	}
 	r := benchResult(t, p)
@@ -61,9 +60,9 @@ func TestBenchEndsEarly(t *testing.T) {
 	}
 	before := s.stats().Calls + 5*uint64(r.Outstanding) // so many calls may still be of the first one's asks
 	p = launch(t, nil, "bench", "--nats", s.nats, "--rate", "20", "--for", "1h", "--warm", "1h", "--timeout", "1m", "-o", "json")
-	clitest.Eventually(t, 2*time.Minute, "calls of the warm-up", func() bool { return s.stats().Calls > before+5 })
+	clitest.Eventually(t, "calls of the warm-up", func() bool { return s.stats().Calls > before+5 })
 	p.signal(syscall.SIGINT)
-	if code := p.exit(20 * time.Second); code != cli.ExitSignalled || p.out.String() != "" || !strings.HasSuffix(p.err.String(), "protocolq: stopped by a signal\n") {
+	if code := p.exit(); code != cli.ExitSignalled || p.out.String() != "" || !strings.HasSuffix(p.err.String(), "protocolq: stopped by a signal\n") {
 		t.Errorf("in the warm-up: exit code %d, %s%s", code, p.out, p.err)
 	}
 }

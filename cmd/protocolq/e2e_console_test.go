@@ -8,7 +8,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/console/browsertest"
 )
@@ -59,5 +58,5 @@ func TestLookUpFromDev(t *testing.T) {
 		browsertest.Eval[string](tab, `document.body.id = "before"`)
 		tab.Click("[data-again]", "body:not(#before) .facts")
 	}
-	p.stop(20 * time.Second)
+	p.stop()
 }

@@ -21,7 +21,7 @@ func dev(t *testing.T, args ...string) (*process, *stand, time.Duration) {
 	t.Helper()
 	began := time.Now()
 	p := launch(t, nil, append([]string{"dev", "-o", "json", "--nats-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"}, args...)...)
-	urls := p.urls(time.Minute)
+	urls := p.urls()
 	took := time.Since(began)
 	return p, &stand{t: t, nats: urls["nats"], gateway: urls["gateway"], log: urls["gateway_log"], page: urls["console"]}, took
 }
@@ -42,7 +42,7 @@ func TestDev(t *testing.T) {
 		if sums := s.askedOnce(); answer.StatusCode != http.StatusOK || sums.Conclusive != 1 || sums.By["signed"] != 1 {
 			t.Errorf("the gateway says %s and saw %+v", answer.Status, sums)
 		}
-		drained := p.stop(20 * time.Second)
+		drained := p.stop()
 		t.Logf("ready in %v, drained in %v", took.Round(time.Millisecond), drained.Round(time.Millisecond))
 		if left, err := os.ReadDir(p.cmd.Dir); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
@@ -62,7 +62,7 @@ func TestDevKeepsData(t *testing.T) {
 	data := t.TempDir()
 	ask := func(s *stand) (r messages.Result) {
 		p := launch(t, nil, "query", "--nats", s.nats, "--email", person("refund-only", "kept"), "--key", "order 18", "-o", "json")
-		if code := p.exit(30 * time.Second); code != cli.ExitOK {
+		if code := p.exit(); code != cli.ExitOK {
 			t.Errorf("query: exit code %d", code)
 		}
 		if err := json.Unmarshal([]byte(p.out.String()), &r); err != nil {
@@ -72,7 +72,7 @@ func TestDevKeepsData(t *testing.T) {
 	}
 	p, s, _ := dev(t, "--data", data)
 	first := ask(s)
-	p.stop(20 * time.Second)
+	p.stop()
 	p, s, _ = dev(t, "--data", data)
 	again := ask(s)
 	if first.Source != messages.Asked || again.Source != messages.Remembered || again.Run != first.Run || again.Outcome != messages.Signed {
@@ -81,7 +81,7 @@ func TestDevKeepsData(t *testing.T) {
 	if sums := s.settled(); sums.Calls != 0 {
 		t.Errorf("%d calls after the restart", sums.Calls)
 	}
-	p.stop(20 * time.Second)
+	p.stop()
 	if left, err := os.ReadDir(p.cmd.Dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind beside the data: %v, %v", left, err)
 	}

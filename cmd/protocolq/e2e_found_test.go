@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/cli"
 )
@@ -21,14 +20,14 @@ func TestDevIsFound(t *testing.T) {
 	free := []string{"-o", "json", "--nats-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--data", t.TempDir()}
 	start := func() *process {
 		p := launch(t, []string{home}, append([]string{"dev"}, free...)...)
-		p.urls(20 * time.Second)
+		p.urls()
 		return p
 	}
 	const using = "protocolq: using context dev, a running protocolq dev (pid "
 	run := func(want int, says string, env []string, args ...string) {
 		t.Helper()
 		p := launch(t, append([]string{home}, env...), args...)
-		if code := p.exit(40 * time.Second); code != want || says != "" && strings.Count(p.err.String(), says) != 1 {
+		if code := p.exit(); code != want || says != "" && strings.Count(p.err.String(), says) != 1 {
 			t.Errorf("%v: exit code %d, want %d and once %q: %s", args, code, want, says, p.err)
 		}
 		if says != using && strings.Contains(p.err.String(), using) {
@@ -63,13 +62,13 @@ func TestDevIsFound(t *testing.T) {
 
 	// What a killed one leaves is noticed, and replaced by the next.
 	p.signal(syscall.SIGKILL)
-	p.exit(20 * time.Second)
+	p.exit()
 	const left = "it was left by a protocolq dev that runs no more (pid "
 	run(cli.ExitUsage, left, nil, "log", "list")
 	run(cli.ExitUsage, left, nil, "query", "--context", "dev", "--email", "signed@example.com")
 	p = start()
 	run(cli.ExitOK, using, nil, "log", "list")
-	p.stop(20 * time.Second)
+	p.stop()
 	run(cli.ExitUsage, "context dev (--context): there is none of this name", nil, "query", "--context", "dev", "--email", "signed@example.com")
 	run(cli.ExitUsage, "database: is needed", nil, "log", "list")
 	if files, err := filepath.Glob(filepath.Join(strings.TrimPrefix(home, "XDG_CONFIG_HOME="), "protocolq", "context", "*")); err != nil || len(files) > 0 {

@@ -27,14 +27,14 @@ func TestLogIsWhatHappened(t *testing.T) {
 		part := []string{"signed", "not-signed", "debit-only", "no-sign-customer", "abnormal", "illegal-sign"}[i%6]
 		c.ask(messages.Query{ID: fmt.Sprintf("ask-%d", i), UserEmail: person(part, fmt.Sprint("log", i%100))})
 	}
-	all := everybody(t, time.Minute, c)
+	all := everybody(t, c)
 	s.settled()
 	db, err := database.Open(t.Context(), database.Options{URL: "sqlite://" + filepath.Join(data, "log.db"), ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	clitest.Eventually(t, 30*time.Second, "all asks are in the log", func() bool {
+	clitest.Eventually(t, "all asks are in the log", func() bool {
 		sums, err := db.Stats(t.Context(), time.Now().Add(-2*time.Hour), time.Now().Add(time.Hour), "")
 		return err == nil && sums.Total.Asked == asks
 	})
@@ -75,7 +75,7 @@ func TestLogIsWhatHappened(t *testing.T) {
 			t.Errorf("%d attempts with %s in the log, the gateway answered so %d times: %v", sums.Total.CallCodes[code], code, told, seen.By)
 		}
 	}
-	p.stop(20 * time.Second)
+	p.stop()
 }
 
 // askRows reads every ask of the log, page by page, by the asker's id.

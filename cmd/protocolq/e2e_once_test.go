@@ -29,7 +29,7 @@ func TestOneKey(t *testing.T) {
 	for i := range askers {
 		crowds[i%connections].ask(messages.Query{UserEmail: email})
 	}
-	all := everybody(t, time.Minute, crowds...)
+	all := everybody(t, crowds...)
 	first := common(all[0].answers[0])
 	if first.Outcome != messages.Signed || first.Attempts != 1 || first.Run == "" {
 		t.Errorf("answered %+v", first)
@@ -80,7 +80,7 @@ func TestMixedKeys(t *testing.T) {
 	for i, key := range order {
 		crowds[i%connections].ask(messages.Query{UserEmail: person(parts[key%len(parts)], key)})
 	}
-	all := everybody(t, 60*time.Second, crowds...)
+	all := everybody(t, crowds...)
 	sums := s.askedOnce()
 	calls := callsOf(s.calls())
 	if sums.Accounts != keys || len(calls) != keys {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/cmd/protocolq/cli/clitest"
@@ -31,7 +30,7 @@ func TestWorkerWithPipes(t *testing.T) {
 	if said := launched.err.String(); strings.Contains(said, "open to others") {
 		t.Errorf("a warning about a pipe:\n%s", said)
 	}
-	launched.stop(20 * time.Second)
+	launched.stop()
 }
 
 // TestSilentPipe: whoever waits for a file ends at the first signal, and says for which.
@@ -65,14 +64,14 @@ func TestSilentPipe(t *testing.T) {
 			}
 			p := launch(t, nil, args...)
 			var writer *os.File
-			clitest.Eventually(t, 20*time.Second, "waiting for the key", func() (open bool) {
+			clitest.Eventually(t, "waiting for the key", func() (open bool) {
 				var err error
 				writer, err = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 				return err == nil // there is a reader
 			})
 			defer writer.Close()
 			p.signal(syscall.SIGTERM)
-			if code := p.exit(20 * time.Second); code != cli.ExitSignalled || !strings.Contains(p.err.String(), "protocolq: stopped by a signal while reading "+pipe+"\n") {
+			if code := p.exit(); code != cli.ExitSignalled || !strings.Contains(p.err.String(), "protocolq: stopped by a signal while reading "+pipe+"\n") {
 				t.Errorf("exit code %d, said %s", code, p.err)
 			}
 		})

@@ -55,8 +55,8 @@ func TestProbesOfAWorker(t *testing.T) {
 	address := freeAddress(t)
 	_, port, _ := strings.Cut(address, ":")
 	w := s.begin("--http-listen", ":"+port)
-	clitest.Eventually(t, time.Minute, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
-	if p := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}, "doctor", "--quick"); p.exit(20*time.Second) != cli.ExitOther || !strings.Contains(p.err.String(), "nats down") {
+	clitest.Eventually(t, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	if p := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}, "doctor", "--quick"); p.exit() != cli.ExitOther || !strings.Contains(p.err.String(), "nats down") {
 		t.Errorf("doctor --quick without NATS: %s", p.err)
 	}
 	for _, path := range []string{"/readyz", "/startupz"} {
@@ -69,7 +69,7 @@ func TestProbesOfAWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	if code := launch(t, nil, "provision", "--nats", s.nats).exit(20 * time.Second); code != cli.ExitOK {
+	if code := launch(t, nil, "provision", "--nats", s.nats).exit(); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	w.ready()
@@ -77,7 +77,7 @@ func TestProbesOfAWorker(t *testing.T) {
 		t.Errorf("%d lines say with what it starts", n)
 	}
 	listen := []string{"PROTOCOLQ_HTTP_LISTEN=:" + port}
-	if p := launch(t, listen, "doctor", "--quick"); p.exit(20*time.Second) != cli.ExitOK || p.out.String() != "" {
+	if p := launch(t, listen, "doctor", "--quick"); p.exit() != cli.ExitOK || p.out.String() != "" {
 		t.Errorf("doctor --quick of a worker that is ready: %s%s", p.out, p.err)
 	}
 	if code, body := page(t, address, "/readyz"); code != http.StatusOK || body != "ready\n" {
@@ -87,7 +87,7 @@ func TestProbesOfAWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text string
-	clitest.Eventually(t, 20*time.Second, "its figures", func() bool { // the streams', read while they were made, are some of them
+	clitest.Eventually(t, "its figures", func() bool { // the streams', read while they were made, are some of them
 		_, text = page(t, address, "/metrics")
 		lacks := slices.ContainsFunc([]string{"protocolq_build_info{", `protocolq_requests_total{outcome="signed"} 1`,
 			`protocolq_dedupe_total{result="asked"} 1`, "protocolq_gateway_request_duration_seconds_count 1", "protocolq_members 1",
@@ -98,7 +98,7 @@ func TestProbesOfAWorker(t *testing.T) {
 	if strings.Contains(text, "@") || strings.Contains(text, "_INBOX") {
 		t.Error("a figure is about a person or an inbox")
 	}
-	if w.stop(20 * time.Second); strings.Contains(w.err.String(), `"ERROR"`) {
+	if w.stop(); strings.Contains(w.err.String(), `"ERROR"`) {
 		t.Error("an ERROR in the log of a worker that is well")
 	}
 }
@@ -109,20 +109,20 @@ func TestProbesOfARecorder(t *testing.T) {
 	s := newStand(t, standOptions{})
 	address, dir := freeAddress(t), t.TempDir()
 	r := launch(t, []string{"PROTOCOLQ_HTTP_LISTEN=" + address}, "recorder", "--nats", s.nats, "--database", "sqlite://"+filepath.Join(dir, "log.db"))
-	clitest.Eventually(t, time.Minute, "it is ready", func() bool { code, _ := page(t, address, "/readyz"); return code == http.StatusOK })
-	clitest.Eventually(t, 20*time.Second, "its figures", func() bool {
+	clitest.Eventually(t, "it is ready", func() bool { code, _ := page(t, address, "/readyz"); return code == http.StatusOK })
+	clitest.Eventually(t, "its figures", func() bool {
 		_, text := page(t, address, "/metrics")
 		return strings.Contains(text, "protocolq_querylog_lag_messages 0") && strings.Contains(text, "protocolq_querylog_database_up 1")
 	})
-	r.stop(20 * time.Second)
+	r.stop()
 
 	address = freeAddress(t)
 	r = launch(t, nil, "recorder", "--http-listen", address, "--nats", s.nats, "--database", "postgres://nobody@127.0.0.1:1/none")
-	clitest.Eventually(t, time.Minute, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
+	clitest.Eventually(t, "it listens", func() bool { code, _ := page(t, address, "/livez"); return code == http.StatusOK })
 	if code, body := page(t, address, "/readyz?verbose"); code != http.StatusServiceUnavailable || !strings.Contains(body, `"starting"`) {
 		t.Errorf("with a database that was never there: %d %s", code, body)
 	}
-	r.stop(20 * time.Second)
+	r.stop()
 }
 
 // The page and the HTTP door are ready when they reach NATS, and count what they are asked.
@@ -130,7 +130,7 @@ func TestProbesOfWhatAsks(t *testing.T) {
 	t.Parallel()
 	askers := filepath.Join(t.TempDir(), "askers.yaml")
 	made := launch(t, nil, "http", "token", "-o", "json")
-	made.exit(20 * time.Second)
+	made.exit()
 	var token struct{ Hash string }
 	if err := json.Unmarshal([]byte(made.out.String()), &token); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestProbesOfWhatAsks(t *testing.T) {
 			t.Parallel()
 			nats, probe, door := freeAddress(t), freeAddress(t), freeAddress(t)
 			p := launch(t, nil, append(c.args, "--nats", "nats://"+nats, "--http-listen", probe, c.listen, door)...)
-			clitest.Eventually(t, 20*time.Second, "it listens", func() bool { code, _ := page(t, probe, "/livez"); return code == http.StatusOK })
+			clitest.Eventually(t, "it listens", func() bool { code, _ := page(t, probe, "/livez"); return code == http.StatusOK })
 			if code, body := page(t, probe, "/readyz"); code != http.StatusServiceUnavailable || body != "unready; nats down: not connected\n" {
 				t.Errorf("without NATS: %d %q", code, body)
 			}
@@ -161,14 +161,14 @@ func TestProbesOfWhatAsks(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.Close)
-			clitest.Eventually(t, 20*time.Second, "it is ready", func() bool { code, _ := page(t, probe, "/readyz"); return code == http.StatusOK })
+			clitest.Eventually(t, "it is ready", func() bool { code, _ := page(t, probe, "/readyz"); return code == http.StatusOK })
 			if code, _ := page(t, door, c.path); code != http.StatusOK {
 				t.Errorf("%s is %d", c.path, code)
 			}
 			if _, figures := page(t, probe, "/metrics"); !strings.Contains(figures, c.figure) || !strings.Contains(figures, "protocolq_ready 1") {
 				t.Errorf("no %s in %s", c.figure, figures)
 			}
-			if p.stop(20 * time.Second); p.exit(20*time.Second) != cli.ExitOK {
+			if p.stop(); p.exit() != cli.ExitOK {
 				t.Errorf("it ended with %s", p.err)
 			}
 		})
@@ -187,7 +187,7 @@ func TestSocketTaken(t *testing.T) {
 	s := &stand{t: t, nats: "nats://" + freeAddress(t), keys: t.TempDir()}
 	s.practice()
 	w := s.begin("--http-listen", taken.Addr().String())
-	if code := w.exit(20 * time.Second); code != cli.ExitOther || !strings.Contains(w.err.String(), "--http-listen") {
+	if code := w.exit(); code != cli.ExitOther || !strings.Contains(w.err.String(), "--http-listen") {
 		t.Errorf("exit code %d: %s", code, w.err)
 	}
 }

@@ -29,7 +29,7 @@ func TestPromiseQueryTimeoutIsToldDeadline(t *testing.T) {
 		all = append(all, launch(t, nil, "query", "--nats", s.nats, "--email", person("fault-hang", 1), "--timeout", "3s", "-o", "json"))
 	}
 	for _, p := range all {
-		code := p.exit(20 * time.Second)
+		code := p.exit()
 		var r messages.Result
 		if err := json.Unmarshal([]byte(p.out.String()), &r); err != nil || code != cli.ExitUnknown || r.Code != messages.DeadlinePassed || r.Run == "" {
 			t.Errorf("exit code %d, %v: %s%s", code, err, p.out, p.err)
@@ -80,5 +80,5 @@ func TestPromiseReplacedKeyFileWakesWhoWaits(t *testing.T) {
 	if r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType)); err != nil || r.Outcome != messages.Signed {
 		t.Errorf("told %s %s, %v", r.Outcome, r.Code, err)
 	}
-	w.stop(30 * time.Second)
+	w.stop()
 }

@@ -48,7 +48,7 @@ func TestNothingGetsOut(t *testing.T) {
 	own := []string{"--partner", canaryPartner, "--key-file", key}
 	debug := append([]string{"--log-level", "debug"}, own...)
 	simulator := launch(t, nil, append([]string{"simulator", "--listen", "127.0.0.1:0", "-o", "json"}, debug...)...)
-	urls := simulator.urls(time.Minute)
+	urls := simulator.urls()
 	s.gateway, s.log = urls["gateway"], urls["gateway_log"]
 	processes := append(s.workers(2, append(debug, "--call-timeout", "500ms", "--lease", "3s", "--retry-initial", "10ms", "--retry-max", "50ms",
 		"--attempts", "3")...), simulator)
@@ -59,18 +59,18 @@ func TestNothingGetsOut(t *testing.T) {
 	for _, q := range queries {
 		c.ask(q)
 	}
-	everybody(t, 40*time.Second, c)
+	everybody(t, c)
 	canaryRubbish(t, s)
 	verbose := launch(t, nil, append([]string{"call", "-v", "--unsafe-gateway", "--gateway-url", s.gateway, "--email", "signed@example.com"}, own...)...)
-	if code := verbose.exit(20 * time.Second); code != cli.ExitOK {
+	if code := verbose.exit(); code != cli.ExitOK {
 		t.Errorf("call: exit code %d", code)
 	}
 	wrong := launch(t, nil, "worker", "--partner", canaryPartner, "--key-file", key, "--sign-type", "RSA2", "--log-level", "debug", "--log-format", "text")
-	wrong.exit(20 * time.Second)
+	wrong.exit()
 
 	stats := s.service("STATS")
 	for _, p := range processes[:2] {
-		p.stop(20 * time.Second)
+		p.stop()
 	}
 	hunt := newHunt(queries)
 	if found, _ := hunt.first(string(s.fetch("/calls"))); found == "" {
@@ -123,14 +123,14 @@ func canaryRubbish(t *testing.T, s *stand) {
 		`{"v":1,"user_email":"` + email,
 		email,
 	} {
-		if _, err := nc.Request("protocol.query", []byte(body), 20*time.Second); err != nil {
+		if _, err := nc.Request("protocol.query", []byte(body), time.Minute); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
 		if err := nc.Publish("protocol.submit", []byte(body)); err != nil { // a dead letter
 			t.Error(err)
 		}
 	}
-	clitest.Eventually(t, 20*time.Second, "everything submitted was looked at", func() bool {
+	clitest.Eventually(t, "everything submitted was looked at", func() bool {
 		return s.messages(messages.Submitted) == 0
 	})
 }

@@ -39,7 +39,7 @@ func jsonByHand(t *testing.T, s *stand) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"v": 1, "id": "by hand", "user_email": "debit-only+hand@example.com", "meta": {"who": "nobody's library"}}`
@@ -126,7 +126,7 @@ func unreadableByHand(t *testing.T, s *stand) {
 		"\xc1":                                "",
 		`{"v":1,"account_no":"2088","id":"an account"}`: "account_no",
 	} {
-		m, err := nc.Request("protocol.query", []byte(body), 20*time.Second)
+		m, err := nc.Request("protocol.query", []byte(body), time.Minute)
 		if err != nil {
 			t.Errorf("%s: %v", body, err)
 			continue

@@ -118,7 +118,7 @@ func TestInterrupted(t *testing.T) {
 	} {
 		p := launch(t, nil, args...)
 		if name == "demo" {
-			clitest.Eventually(t, time.Minute, "all is up", func() bool { return strings.Contains(p.out.String(), "are up in this process") })
+			clitest.Eventually(t, "all is up", func() bool { return strings.Contains(p.out.String(), "are up in this process") })
 		} else {
 			select {
 			case <-asked:
@@ -127,7 +127,7 @@ func TestInterrupted(t *testing.T) {
 			}
 		}
 		p.signal(os.Interrupt)
-		if code := p.exit(20 * time.Second); code != cli.ExitSignalled || p.err.String() != "protocolq: stopped by a signal\n" {
+		if code := p.exit(); code != cli.ExitSignalled || p.err.String() != "protocolq: stopped by a signal\n" {
 			t.Errorf("%s: exit code %d, %q", name, code, p.err)
 		}
 	}

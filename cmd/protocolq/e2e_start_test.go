@@ -58,9 +58,9 @@ func TestNATSComesLater(t *testing.T) {
 	s := &stand{t: t, nats: "nats://" + address, keys: t.TempDir()}
 	s.practice()
 	w := s.begin()
-	clitest.Eventually(t, 20*time.Second, "a word about the missing server", func() bool { return len(w.said()) > 0 })
+	clitest.Eventually(t, "a word about the missing server", func() bool { return len(w.said()) > 0 })
 	watch := time.Now()
-	clitest.Eventually(t, 20*time.Second, "three seconds", func() bool { return time.Since(watch) > 3*time.Second })
+	clitest.Eventually(t, "three seconds", func() bool { return time.Since(watch) > 3*time.Second })
 	told := 0
 	for _, l := range w.said() {
 		if strings.Contains(l.Msg, "not reached") {
@@ -78,8 +78,8 @@ func TestNATSComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	clitest.Eventually(t, 20*time.Second, "a word about the missing streams", func() bool { return strings.Contains(w.err.String(), "run protocolq provision") })
-	if code := launch(t, nil, "provision", "--nats", s.nats).exit(20 * time.Second); code != cli.ExitOK {
+	clitest.Eventually(t, "a word about the missing streams", func() bool { return strings.Contains(w.err.String(), "run protocolq provision") })
+	if code := launch(t, nil, "provision", "--nats", s.nats).exit(); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	w.ready()
@@ -102,8 +102,8 @@ func TestStopBeforeItServes(t *testing.T) {
 	nobody.nats = "nats://127.0.0.1:1"
 	for word, stand := range map[string]*stand{"run protocolq provision": s, "not reached": &nobody} {
 		w := stand.begin("--grace", "1m")
-		clitest.Eventually(t, 20*time.Second, word, func() bool { return strings.Contains(w.err.String(), word) })
-		w.stop(20 * time.Second)
+		clitest.Eventually(t, word, func() bool { return strings.Contains(w.err.String(), word) })
+		w.stop()
 	}
 }
 
@@ -117,7 +117,7 @@ func TestBadSettings(t *testing.T) {
 	w := launch(t, []string{"PROTOCOLQ_ATTEMPTS=many", "PROTOCOLQ_CHARSET=utf-7"}, "worker", "--config", file, "--nats", "nats://user:hunter22@somewhere",
 		"--partner", "2088", "--sign-type", "ROT13", "--gateway-url", "nowhere", "--prefix", "a..b", "--slots", "0", "--after-crash", "maybe",
 		"--log-level", "loud", "--lease", "1ms")
-	if code := w.exit(20 * time.Second); code != cli.ExitUsage {
+	if code := w.exit(); code != cli.ExitUsage {
 		t.Errorf("exit code %d", code)
 	}
 	said := w.err.String()
@@ -157,7 +157,7 @@ func TestBadKeyFiles(t *testing.T) {
 				}
 			}
 			w := launch(t, nil, "worker", "--partner", settings.PracticeSet[0].ID, "--sign-type", c.signType, "--key-file", path)
-			if code := w.exit(20 * time.Second); code != cli.ExitUsage {
+			if code := w.exit(); code != cli.ExitUsage {
 				t.Errorf("exit code %d", code)
 			}
 			said := w.err.String()

@@ -85,12 +85,12 @@ func (p *process) signal(s os.Signal) {
 }
 
 // exit waits for the end and gives the exit code.
-func (p *process) exit(within time.Duration) int {
+func (p *process) exit() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(within):
-		p.t.Fatalf("%v has not ended within %v", p.cmd.Args, within)
+	case <-time.After(5 * time.Minute):
+		p.t.Fatalf("%v has not ended within 5 minutes", p.cmd.Args)
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
@@ -106,10 +106,10 @@ func (p *process) alive() bool {
 }
 
 // urls reads the JSON object that a staying command prints first.
-func (p *process) urls(within time.Duration) map[string]string {
+func (p *process) urls() map[string]string {
 	p.t.Helper()
 	var line string
-	clitest.Eventually(p.t, within, "the line of URLs", func() bool {
+	clitest.Eventually(p.t, "the line of URLs", func() bool {
 		var whole bool
 		line, _, whole = strings.Cut(p.out.String(), "\n")
 		return whole || !p.alive()
@@ -149,7 +149,7 @@ func newStand(t *testing.T, o standOptions) *stand {
 	s := &stand{t: t, nats: server.URL(), keys: t.TempDir(), own: o.Worker}
 	provision := launchProgram(t, cmp.Or(o.Program, "protocolq"), nil, append([]string{"provision", "--nats", s.nats}, o.Provision...)...)
 	s.practice(o.Simulator...)
-	if code := provision.exit(30 * time.Second); code != cli.ExitOK {
+	if code := provision.exit(); code != cli.ExitOK {
 		t.Fatalf("provision: exit code %d", code)
 	}
 	return s
@@ -166,7 +166,7 @@ func (s *stand) in(t *testing.T) *stand {
 func (s *stand) practice(args ...string) *process {
 	s.t.Helper()
 	p := launch(s.t, nil, append([]string{"simulator", "--listen", "127.0.0.1:0", "-o", "json", "--write-keys", s.keys}, args...)...)
-	urls := p.urls(time.Minute)
+	urls := p.urls()
 	s.gateway, s.log = urls["gateway"], urls["gateway_log"]
 	return p
 }
@@ -189,7 +189,7 @@ func (s *stand) beginProgram(program string, args ...string) *process {
 // ready waits until a worker's doors are open.
 func (p *process) ready() *process {
 	p.t.Helper()
-	clitest.Eventually(p.t, time.Minute, "worker ready", func() bool {
+	clitest.Eventually(p.t, "worker ready", func() bool {
 		return strings.Contains(p.err.String(), `"worker ready"`) || !p.alive()
 	})
 	if !p.alive() {
@@ -290,7 +290,7 @@ var patient = []string{"--call-timeout", "50s", "--lease", "1m", "--ask-patience
 // settled waits until no call is in flight, then gives the sums.
 func (s *stand) settled() simulator.Stats {
 	s.t.Helper()
-	clitest.Eventually(s.t, 20*time.Second, "no call in flight", func() bool { return s.stats().InFlight == 0 })
+	clitest.Eventually(s.t, "no call in flight", func() bool { return s.stats().InFlight == 0 })
 	return s.stats()
 }
 
@@ -306,11 +306,11 @@ func (s *stand) askedOnce() simulator.Stats {
 }
 
 // stop sends SIGTERM and wants the end with 0; it gives the time that took.
-func (p *process) stop(within time.Duration) time.Duration {
+func (p *process) stop() time.Duration {
 	p.t.Helper()
 	began := time.Now()
 	p.signal(syscall.SIGTERM)
-	if code := p.exit(within); code != cli.ExitOK {
+	if code := p.exit(); code != cli.ExitOK {
 		p.t.Errorf("%s ended with %d after SIGTERM", p.cmd.Args[1], code)
 	}
 	return time.Since(began)

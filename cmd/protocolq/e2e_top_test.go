@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/cmd/protocolq/cli/clitest"
@@ -26,7 +25,7 @@ func TestTopInATerminal(t *testing.T) {
 	}
 	s := newStand(t, standOptions{})
 	s.workers(1)
-	if p := launch(t, nil, "partner", "halt", practicePartner, "--reason", "renewed soon", "--nats", s.nats); p.exit(20*time.Second) != cli.ExitOK {
+	if p := launch(t, nil, "partner", "halt", practicePartner, "--reason", "renewed soon", "--nats", s.nats); p.exit() != cli.ExitOK {
 		t.Fatalf("partner halt: %s", p.err)
 	}
 	socket := filepath.Join(t.TempDir(), "tmux")
@@ -43,7 +42,7 @@ func TestTopInATerminal(t *testing.T) {
 	screen := func(wait string) {
 		t.Helper()
 		seen := ""
-		clitest.Eventually(t, 20*time.Second, "the screen says "+wait, func() bool { seen = tmux("capture-pane", "-p"); return strings.Contains(seen, wait) })
+		clitest.Eventually(t, "the screen says "+wait, func() bool { seen = tmux("capture-pane", "-p"); return strings.Contains(seen, wait) })
 		if strings.Count(strings.TrimRight(seen, "\n"), "\n") >= 24 {
 			t.Errorf("the view is higher than its terminal:\n%s", seen)
 		}

@@ -30,17 +30,17 @@ func TestUpgrade(t *testing.T) {
 	turn := func(now string) {
 		t.Helper()
 		began := s.stats().Calls
-		clitest.Eventually(t, time.Minute, "calls of "+now, func() bool { return s.stats().Calls > began+100 })
+		clitest.Eventually(t, "calls of "+now, func() bool { return s.stats().Calls > began+100 })
 		t.Logf("%s: %d calls", now, s.stats().Calls-began)
 	}
 	replace := func(i int, by func() *process) {
 		t.Helper()
 		next := by()
-		fleet[i].stop(40 * time.Second)
+		fleet[i].stop()
 		fleet[i] = next
 	}
 	turn("two of the last release")
-	if code := launch(t, nil, "provision", "--nats", s.nats, "--update").exit(time.Minute); code != cli.ExitOK {
+	if code := launch(t, nil, "provision", "--nats", s.nats, "--update").exit(); code != cli.ExitOK {
 		t.Fatalf("provision --update: exit code %d", code)
 	}
 	turn("the same on the new streams")
@@ -51,7 +51,7 @@ func TestUpgrade(t *testing.T) {
 	replace(0, older)
 	turn("one of each, on the way back")
 	asks := stop()
-	all := everybody(t, time.Minute, c)
+	all := everybody(t, c)
 	counts := told(all)
 	if len(all) != asks || counts["unknown"]+counts["refused"] != 0 {
 		t.Errorf("%d of %d asks answered, %v", len(all), asks, counts)
@@ -63,7 +63,7 @@ func TestUpgrade(t *testing.T) {
 	submitted += s.submitAll(t, 40)
 	fleet[1].signal(os.Kill)
 	fleet[1] = older()
-	clitest.Eventually(t, 2*time.Minute, "all durable replies", func() bool { return s.messages(messages.Replies) >= uint64(submitted) })
+	clitest.Eventually(t, "all durable replies", func() bool { return s.messages(messages.Replies) >= uint64(submitted) })
 	sums := s.settled()
 	if sums.AfterConclusive != 0 || sums.Overlapping != 0 || sums.Untracked != 0 || sums.Dropped != 0 {
 		t.Errorf("asked twice: %+v", sums)
@@ -77,7 +77,7 @@ func (s *stand) submitAll(t *testing.T, n int) int {
 	nc := s.connect()
 	for i := range n {
 		body := fmt.Appendf(nil, `{"user_email":%q,"reply_to":"protocol.reply.upgrade"}`, person("signed", fmt.Sprintf("s%d-%d", time.Now().UnixNano(), i)))
-		if _, err := nc.Request(messages.DefaultPrefix+".submit", body, 20*time.Second); err != nil {
+		if _, err := nc.Request(messages.DefaultPrefix+".submit", body, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}

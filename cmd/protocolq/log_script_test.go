@@ -99,7 +99,7 @@ func scriptRecorded(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	url := cmp.Or(ts.Getenv("PROTOCOLQ_DATABASE"), ts.Getenv("DATABASE")) // of the settings, or of the script's dev
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
 		db, err := database.Open(context.Background(), database.Options{URL: url, ReadOnly: true})
 		if err != nil {
 			continue

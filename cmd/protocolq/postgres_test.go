@@ -15,7 +15,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"protocolq/cmd/protocolq/cli/clitest"
 )
@@ -99,7 +98,7 @@ func startPostgres(t *testing.T, role, database string) *postgres {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Process.Signal(syscall.SIGQUIT); _ = server.Wait() })
-	clitest.Eventually(t, time.Minute, "PostgreSQL", func() bool { return strings.Contains(said.String(), "ready to accept connections") })
+	clitest.Eventually(t, "PostgreSQL", func() bool { return strings.Contains(said.String(), "ready to accept connections") })
 	p.url = fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s", role, port, database)
 	p.pass = fmt.Sprintf("127.0.0.1:%d:%s:%s:secret\n", port, database, role)
 	return p

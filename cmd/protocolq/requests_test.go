@@ -34,7 +34,7 @@ func TestPagesRequests(t *testing.T) {
 	for path, page := range pages(t) {
 		for _, at := range request.FindAllStringSubmatchIndex(page, -1) {
 			subject, query := page[at[2]:at[3]], page[at[4]:at[5]]
-			reply, err := nc.Request(subject, []byte(query), 20*time.Second)
+			reply, err := nc.Request(subject, []byte(query), time.Minute)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", path, query, err)
 			}

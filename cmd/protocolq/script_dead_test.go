@@ -20,7 +20,7 @@ func scriptLetters(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	stream := scriptOpenStream(ts, "PROTOCOL_DEAD")
 	have := uint64(0)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
 		info, err := stream.Info(context.Background())
 		ts.Check(err)
 		if have = info.State.Msgs; have == want {
@@ -33,7 +33,7 @@ func scriptLetters(ts *testscript.TestScript, _ bool, args []string) {
 // scriptReply is `reply SUBJECT ID OUTCOME`: waits for that durable reply and prints it as JSON.
 func scriptReply(ts *testscript.TestScript, _ bool, args []string) {
 	stream := scriptOpenStream(ts, "PROTOCOL_REPLIES")
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
 		m, err := stream.GetLastMsgForSubject(context.Background(), args[0])
 		if err != nil {
 			continue

@@ -22,7 +22,7 @@ import (
 func TestServiceSchemas(t *testing.T) {
 	f := newFixture(t)
 	f.start()
-	m := must(f.nc.Request("$SRV.INFO."+messages.ServiceName, nil, 10*time.Second))(t)
+	m := must(f.nc.Request("$SRV.INFO."+messages.ServiceName, nil, time.Minute))(t)
 	var info micro.Info
 	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 2 {
 		t.Fatalf("%v: %s", err, m.Data)

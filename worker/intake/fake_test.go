@@ -239,7 +239,7 @@ func (f *fixture) open(change ...func(*intake.Options)) error {
 // ask asks and awaits; body is a Query's or a text.
 func (f *fixture) ask(subject, body string) (messages.Result, *nats.Msg) {
 	f.t.Helper()
-	m := must(f.nc.Request(subject, []byte(body), 10*time.Second))(f.t)
+	m := must(f.nc.Request(subject, []byte(body), time.Minute))(f.t)
 	r, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType))
 	if err != nil {
 		f.t.Fatal(err)
@@ -276,12 +276,12 @@ func (f *fixture) within(what string, holds func() bool) {
 	f.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(20 * time.Second)
+	end := time.After(2 * time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:
 		case <-end:
-			f.t.Fatalf("%s: not within 20 s; %+v", what, f.doors.Stats())
+			f.t.Fatalf("%s: not within 2 minutes; %+v", what, f.doors.Stats())
 		}
 	}
 }

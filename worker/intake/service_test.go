@@ -53,7 +53,7 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("%+v %v", r, m.Header)
 	}
 	traced := &nats.Msg{Subject: "protocol.query", Data: []byte(packed), Header: nats.Header{"traceparent": {"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}}}
-	if m := must(f.nc.RequestMsg(traced, 10*time.Second))(t); m.Header.Get("traceparent") != traced.Header.Get("traceparent") {
+	if m := must(f.nc.RequestMsg(traced, time.Minute))(t); m.Header.Get("traceparent") != traced.Header.Get("traceparent") {
 		t.Errorf("%v", m.Header)
 	}
 	if asks := f.log.taken(); len(asks) != 0 {
@@ -279,13 +279,13 @@ func TestOneLineForARefusal(t *testing.T) {
 func TestServiceInfo(t *testing.T) {
 	f := newFixture(t)
 	f.start(func(o *intake.Options) { o.Owner, o.Version = "me", "1.2.3" })
-	m := must(f.nc.Request("$SRV.INFO."+messages.ServiceName, nil, 10*time.Second))(t)
+	m := must(f.nc.Request("$SRV.INFO."+messages.ServiceName, nil, time.Minute))(t)
 	for _, want := range []string{`"owner":"me"`, `"version":"1.2.3"`, `"queue_group":"workers"`, micro.InfoResponseType} {
 		if !strings.Contains(string(m.Data), want) {
 			t.Errorf("no %s in %s", want, m.Data)
 		}
 	}
-	if m := must(f.nc.Request("$SRV.STATS."+messages.ServiceName, nil, 10*time.Second))(t); !strings.Contains(string(m.Data), `"pending_bytes":0`) {
+	if m := must(f.nc.Request("$SRV.STATS."+messages.ServiceName, nil, time.Minute))(t); !strings.Contains(string(m.Data), `"pending_bytes":0`) {
 		t.Errorf("%s", m.Data)
 	}
 }
@@ -318,7 +318,7 @@ func TestCloseQueryDoor(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
-	if _, err := f.nc.Request("protocol.query", []byte(question), 10*time.Second); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := f.nc.Request("protocol.query", []byte(question), time.Minute); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("%v", err)
 	}
 }

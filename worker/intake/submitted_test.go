@@ -287,7 +287,7 @@ func TestConsumerComesAndGoes(t *testing.T) {
 	if err := d.Open(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("opened: %v", err)
 	}
-	if _, err := f.nc.Request("protocol.query", []byte(question), 10*time.Second); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := f.nc.Request("protocol.query", []byte(question), time.Minute); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("the query door stayed open: %v", err)
 	}
 	f.consumer(time.Second)

@@ -37,7 +37,7 @@ func TestLeaderLost(t *testing.T) {
 		w.append(m, fmt.Sprintf("%s.%d", m.id, i))
 		switch i {
 		case 150, 300:
-			if _, err := c.js.Conn().Request("$JS.API.STREAM.LEADER.STEPDOWN."+o.Stream, nil, 10*time.Second); err != nil {
+			if _, err := c.js.Conn().Request("$JS.API.STREAM.LEADER.STEPDOWN."+o.Stream, nil, time.Minute); err != nil {
 				t.Error(err)
 			}
 		case 450:

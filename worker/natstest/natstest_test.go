@@ -18,7 +18,7 @@ func TestServe(t *testing.T) {
 	if _, err := nc.Subscribe("ask", func(m *nats.Msg) { _ = m.Respond([]byte("answer")) }); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := nc.Request("ask", nil, 10*time.Second); err != nil || string(m.Data) != "answer" {
+	if m, err := nc.Request("ask", nil, time.Minute); err != nil || string(m.Data) != "answer" {
 		t.Errorf("%v, %v", m, err)
 	}
 }

@@ -148,7 +148,7 @@ func cluster(t *testing.T) jetstream.JetStream {
 
 func within(t *testing.T, what string, do func() error) {
 	t.Helper()
-	end, tick := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
+	end, tick := time.After(2*time.Minute), time.NewTicker(50*time.Millisecond)
 	defer tick.Stop()
 	for err := do(); err != nil; err = do() {
 		select {

@@ -60,7 +60,7 @@ func (d *desk) publish(subject string, data ...[]byte) {
 	}
 	select {
 	case <-d.js.PublishAsyncComplete():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		d.t.Fatal("not published")
 	}
 }
@@ -103,7 +103,7 @@ func (d *desk) start(o querylog.Options) (*querylog.Recorder, func()) {
 			if err != nil {
 				d.t.Errorf("Run: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			d.t.Error("Run has not ended")
 		}
 	})

@@ -74,7 +74,7 @@ func TestBackup(t *testing.T) {
 	// What deploy/nats/README.md says of it: the end of a copy is a message without a body, and goes
 	// where its request says.
 	events := names(t).Stream(messages.Events)
-	if _, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+events, []byte(`{"deliver_subject":"$JS.API.STREAM.DELETE.`+events+`"}`), 20*time.Second); err != nil {
+	if _, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+events, []byte(`{"deliver_subject":"$JS.API.STREAM.DELETE.`+events+`"}`), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a copy deletes a stream", func() bool { return !slices.Contains(w.names(t), events) })
@@ -133,7 +133,7 @@ func backUp(t *testing.T, nc *nats.Conn, stream string) (b copied) {
 		t.Fatal(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	answer, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+stream, fmt.Appendf(nil, `{"deliver_subject":%q,"chunk_size":65536}`, sub.Subject), 20*time.Second)
+	answer, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+stream, fmt.Appendf(nil, `{"deliver_subject":%q,"chunk_size":65536}`, sub.Subject), time.Minute)
 	if err == nil {
 		err = json.Unmarshal(answer.Data, &b)
 	}
@@ -165,7 +165,7 @@ func (b copied) restore(t *testing.T, nc *nats.Conn, stream string) {
 		var m *nats.Msg
 		var err error
 		eventually(t, "somebody who takes "+subject, func() bool { // one server learns late of what another waits for
-			m, err = nc.Request(subject, body, 20*time.Second)
+			m, err = nc.Request(subject, body, time.Minute)
 			return !errors.Is(err, nats.ErrNoResponders)
 		})
 		var answer struct {

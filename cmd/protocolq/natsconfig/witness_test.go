@@ -156,6 +156,24 @@ func (before inventory) changes(after inventory) (lines []string) {
 	return lines
 }
 
+// shown adds to lines about messages what the newest of them is.
+func (w *witness) shown(t *testing.T, lines []string) (all []string) {
+	t.Helper()
+	for _, line := range lines {
+		if f := strings.Fields(line); f[0] == "messages" && f[1] != "-" {
+			if stream, err := w.js.Stream(t.Context(), f[1]); err != nil {
+				line += ": " + err.Error()
+			} else if m, err := stream.GetLastMsgForSubject(t.Context(), f[2]); err != nil {
+				line += ": " + err.Error()
+			} else {
+				line += fmt.Sprintf(": %d of %v, %v %.200q", m.Sequence, m.Time, m.Header, m.Data)
+			}
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
 // covered reports whether a pattern covers a subject.
 func covered(pattern, subject string) bool {
 	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")

@@ -102,13 +102,13 @@ func TestNotifierRun(t *testing.T) {
 		defer close(ended)
 		notifier{socket: socket.LocalAddr().String(), every: 10 * time.Millisecond}.run(ctx, health, slog.New(slog.DiscardHandler))
 	}()
-	clitest.Eventually(t, 20*time.Second, "signs of life", func() bool { return signs() > 3 })
+	clitest.Eventually(t, "signs of life", func() bool { return signs() > 3 })
 	if lines := strings.Split(heard.String(), "\n"); slices.Index(lines, "READY=1") != 1 {
 		t.Errorf("it begins with %q", lines)
 	}
 	stuck := make(chan struct{})
 	hangs.Store(&stuck)
-	clitest.Eventually(t, 20*time.Second, "silence of a process that hangs", func() bool {
+	clitest.Eventually(t, "silence of a process that hangs", func() bool {
 		before := signs()
 		<-time.After(100 * time.Millisecond)
 		return signs() == before
@@ -116,7 +116,7 @@ func TestNotifierRun(t *testing.T) {
 	hangs.Store(nil)
 	before := signs()
 	close(stuck)
-	clitest.Eventually(t, 20*time.Second, "signs of life again", func() bool { return signs() > before })
+	clitest.Eventually(t, "signs of life again", func() bool { return signs() > before })
 	cancel()
 	<-ended
 }

@@ -82,7 +82,7 @@ func (d *desk) publish(rows int) {
 	d.b.Runs, d.b.Asks = append(d.b.Runs, b.Runs...), append(d.b.Asks, b.Asks...)
 	select {
 	case <-d.js.PublishAsyncComplete():
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		d.t.Fatal("not published")
 	}
 }

@@ -127,7 +127,7 @@ func startPooler() error {
 
 func awaitPooler() error {
 	socket := filepath.Join(pooler.dir, fmt.Sprintf(".s.PGSQL.%d", poolerPort))
-	for end := time.Now().Add(20 * time.Second); ; <-time.After(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; <-time.After(20 * time.Millisecond) {
 		if _, err := os.Stat(socket); err == nil {
 			return nil
 		} else if time.Now().After(end) {

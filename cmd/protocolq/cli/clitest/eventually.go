@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// Eventually polls ok until it is true; this is real time, as the other processes' is.
-func Eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+// Eventually polls ok until it is true; this is real time, as the other processes' is. A machine can
+// be as busy as it likes: what never comes is red all the same.
+func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); !ok(); <-time.After(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); !ok(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
+			t.Fatalf("not within 5 minutes: %s", what)
 		}
 	}
 }
