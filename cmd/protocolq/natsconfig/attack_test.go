@@ -44,7 +44,7 @@ func ofOperators() []string {
 
 func ofAsker(name string) []string {
 	return []string{"messages PROTOCOL_SUBMITTED protocol.submit.*." + name, "position PROTOCOL_REPLIES " + name, "position PROTOCOL_EVENTS " + name,
-		"messages PROTOCOL_REPLIES protocol.reply." + name, // what it has acknowledged is taken out
+		"messages PROTOCOL_REPLIES protocol.reply." + name,   // what it has acknowledged is taken out
 		"messages PROTOCOL_SUBMITTED protocol.reply." + name} // sent there, it is a dead letter: worker's TestOwnRepliesSubmitted
 }
 
