@@ -126,6 +126,13 @@ func TestTakesOver(t *testing.T) {
 	} {
 		o.Update = true
 		publish(t, js, waits.subject, "a query")
+		within(t, "the server counts it", func() error {
+			c, err := js.Consumer(t.Context(), waits.stream, waits.consumer)
+			if err == nil && c.CachedInfo().NumPending == 0 {
+				err = errors.New("nothing waits")
+			}
+			return err
+		})
 		if _, err := provision.Apply(t.Context(), js, o); !errors.Is(err, provision.ErrWaiting) || !strings.Contains(err.Error(), "1 in "+waits.stream) {
 			t.Errorf("while a query waits: %v", err)
 		}
