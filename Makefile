@@ -32,12 +32,11 @@ image: ## the container image protocolq:VERSION, of the program and nothing else
 	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
 # The packages that take longest are named first, because they are begun in this order: by their
-# names they would be among the last,
-# and each would run beside an idle core.
-LONGEST := $(addprefix ./,cmd/protocolq worker worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters)
+# names they would be among the last, and each would run beside an idle core.
+LONGEST := $(addprefix ./,worker cmd/protocolq worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters cmd/protocolq/console/watches worker/provision)
 test: ## vet, then every test under the race detector
 	go vet ./...
-	go test $(RACE) -timeout 20m -p 3 -parallel 6 $(TESTFLAGS) $(LONGEST) ./...
+	go test $(RACE) -timeout 20m -p 4 -parallel 4 $(TESTFLAGS) $(LONGEST) ./...
 	@$(BROWSER) || echo 'NOTE: no Chromium, so the page was not tried in a browser: install chromium'
 
 # The pictures of every page, in bin/screenshots, to be looked at.

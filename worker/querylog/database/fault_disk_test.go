@@ -16,11 +16,11 @@ import (
 // has none.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
-	full, room := smallDisk(t, dir, 3<<20)
+	full, room := smallDisk(t, dir, 1<<20)
 	url := "sqlite://" + dir + "/log.db"
 	d, db := newDesk(t), open(t, url)
 	full(db)
-	d.publish(4000) // more than there is room for
+	d.publish(1200) // more than there is room for
 	r, stop := d.record(db, 500)
 	eventually(t, "the disk is full", func() bool { return r.Stats().Failures > 1 })
 	if s := r.Stats(); s.Rejected != 0 || d.left() == 0 {

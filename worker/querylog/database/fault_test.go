@@ -191,10 +191,10 @@ func TestTwoRecordersOneDatabase(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		d := newDesk(t)
 		one, other := open(t, url), open(t, url)
-		d.publish(1000)
+		d.publish(300)
 		a, stopA := d.record(one, 100)
 		b, stopB := d.record(other, 100)
-		d.publish(1000)
+		d.publish(300)
 		d.empty()
 		stopA()
 		stopB()
