@@ -66,8 +66,9 @@ var floors = map[string]struct {
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/failpoint", "protocolq/worker/fleet", "protocolq/worker/flight", "protocolq/worker/intake", "protocolq/worker/journal", "protocolq/worker/limit", "protocolq/worker/member", "protocolq/worker/outbox", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/retry"}},
 
 	// In worker/journal only nats.go knows NATS.
-	"worker/natstest":            {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server"}}, // a server for tests
-	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}},                         // a log for tests that goes wrong on purpose
+	"worker/natstest":            {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server"}},                  // a server for tests
+	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}},                                          // a log for tests that goes wrong on purpose
+	"worker/simtest":             {imports: []string{"protocolq/worker/fleet", "protocolq/worker/journal"}, program: true}, // fleets for tests, by seed: has their flags
 }
 
 // callers is what a program that asks may import, so that its examples show no more.

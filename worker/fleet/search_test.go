@@ -11,6 +11,7 @@ import (
 
 	"protocolq/worker/fleet"
 	"protocolq/worker/journal"
+	"protocolq/worker/simtest"
 )
 
 func TestEveryOrder(t *testing.T) {
@@ -28,7 +29,7 @@ func TestEveryOrder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := newSearch(c.fail)
-			states, whole := x.run(c.start, c.limit/slower)
+			states, whole := x.run(c.start, c.limit/simtest.Slower)
 			if x.wrong != "" {
 				t.Fatalf("after %d states: %s", states, x.wrong)
 			}
