@@ -17,6 +17,7 @@ import (
 	"protocolq/worker/flight"
 	"protocolq/worker/journal"
 	"protocolq/worker/journal/journaltest"
+	"protocolq/worker/simtest"
 )
 
 var fleetOptions = fleet.Options{Lease: 12 * time.Second, Grace: 2 * time.Second, Keep: 10 * time.Minute, Lag: time.Minute, Attempts: 5, Deaths: 3}
@@ -198,7 +199,7 @@ func (m *member) apply(b *journal.Batch) error {
 func (m *member) tell(d fleet.Duty, now time.Duration) {
 	if d.Ask != nil {
 		m.mu.Lock()
-		m.told[d.Ask.Token] = heard{now, said(d.Ask.Settled)}
+		m.told[d.Ask.Token] = heard{now, simtest.Says(d.Ask.Settled)}
 		m.mu.Unlock()
 	}
 	if err := m.writer.Append(&journal.Told{Entries: []journal.Ref{d.Entry}}, nil); err != nil {

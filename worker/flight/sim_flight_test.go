@@ -11,6 +11,7 @@ import (
 	"protocolq/worker/fleet"
 	"protocolq/worker/flight"
 	"protocolq/worker/journal"
+	"protocolq/worker/simtest"
 )
 
 func partnerOf(k journal.Key) string { return fmt.Sprintf("partner%d", k[6]%2) }
@@ -24,27 +25,31 @@ var words = flight.Words{Deadline: "DEADLINE", Conflict: "CONFLICT", Cooling: "C
 
 var errFence = errors.New("the fence is shut")
 
-func (w *world) flights(p *proc) *flight.Flights {
+// runs are what [simtest.Options] asks for: a process's flights go on with its next member.
+func (w *world) runs(m *simtest.Member, former simtest.Runs) simtest.Runs {
+	if h, ok := former.(*hands); ok {
+		h.flights.Rejoin(m.State, m.Own)
+		return h
+	}
+	h := &hands{Process: m.Process, w: w}
 	f, err := flight.New(flight.Options{
-		Gate: hands{p}, Caller: hands{p}, Journal: hands{p}, Words: words,
-		NewRun: func() string {
-			w.names++
-			return fmt.Sprintf("r%d", w.names)
-		},
+		Gate: h, Caller: h, Journal: h, Words: words,
+		NewRun: func() string { return w.Name("r") },
 		Waits:  w.waits,
 		Result: func(code string, _ int) []byte { return []byte(code) },
 		Budget: budget{w},
 		Ahead: func(asks []*fleet.Ask, e *journal.Answer, at journal.Ref) {
 			for _, a := range asks {
-				p.peer.ahead(a, at)
+				h.Member.ReplyAhead(a, "answer at "+at.String())
 			}
 		},
-		Attempts: w.o.Attempts, Slots: w.slots, Cooldown: cooldown, Longest: longest, AskPatience: w.patience, Patience: 2 * w.patience, Looks: w.looks, Parked: w.parkable,
-	}, p.peer.state, p.peer.own)
+		Attempts: w.Fleet.Attempts, Slots: w.slots, Cooldown: cooldown, Longest: longest, AskPatience: w.patience, Patience: 2 * w.patience, Looks: w.looks, Parked: w.parkable,
+	}, m.State, m.Own)
 	if err != nil {
 		panic(err)
 	}
-	return f
+	h.flights = f
+	return h
 }
 
 // waits are drawn from the seed, as retry's are not.
@@ -52,43 +57,28 @@ func (w *world) waits() func() time.Duration {
 	limit := 100 * time.Millisecond
 	return func() time.Duration {
 		limit = min(limit*3/2, time.Second)
-		return w.between(0, limit)
+		return w.Between(0, limit)
 	}
 }
 
 type budget struct{ w *world }
 
 func (budget) Called()       {}
-func (b budget) Retry() bool { return !b.w.chance(20) }
-
-// ahead tells an ask before the answer has come back.
-func (m *peer) ahead(a *fleet.Ask, at journal.Ref) {
-	if m.done[a.First] {
-		return
-	}
-	m.w.seen["early"]++
-	m.done[a.First] = true
-	m.w.tells(m, a, "answer at "+at.String(), nil)
-	m.finish(a.First)
-}
-
-func (p *proc) drain() {
-	p.draining = true
-	p.run(p.flights.Drain)
-}
+func (b budget) Retry() bool { return !b.w.Chance(20) }
 
 // draft is the batch that a member composes.
 type draft struct {
-	m *peer
+	w *world
+	m *simtest.Member
 	d *fleet.Draft
 }
 
 func (d draft) Entries() []journal.Entry { return d.d.Entries }
 
 func (d draft) Add(e journal.Entry, k journal.Key) error {
-	w := d.m.w
-	if w.chance(40) {
-		w.seen["no room"]++
+	w := d.w
+	if w.Chance(40) {
+		w.Seen["no room"]++
 		return journal.ErrNoRoom
 	}
 	what := ""
@@ -102,99 +92,125 @@ func (d draft) Add(e journal.Entry, k journal.Key) error {
 		}
 	case *journal.Answer:
 		what = map[journal.Verdict]string{journal.Conclusive: "answered", journal.Failed: "failed", journal.Crashed: "crashed", journal.Released: "released"}[e.Verdict]
-		if open := d.m.state.Open(k); e.Verdict == journal.Conclusive && open != nil && open.Writer != d.m.id {
-			w.seen["late answer"]++
+		if open := d.m.State.Open(k); e.Verdict == journal.Conclusive && open != nil && open.Writer != d.m.ID {
+			w.Seen["late answer"]++
 		}
 	case *journal.Settled:
 		if what = e.Why; what == "" {
 			what = "served"
 		}
 	}
-	w.seen[what]++
+	w.Seen[what]++
 	d.d.Add(e, k)
 	return nil
 }
 
-// hands are a process's.
-type hands struct{ *proc }
+// hands are a process's: what its flights are given, and what they give.
+type hands struct {
+	*simtest.Process
+	w       *world
+	flights *flight.Flights
+	woken   *simtest.Member // it is about to compose
+}
+
+// Tick implements [simtest.Runs].
+func (h *hands) Tick() { h.flights.Tick(h.w.Now()) }
+
+// Applied implements [simtest.Runs].
+func (h *hands) Applied(b *journal.Batch, c *fleet.Changes) { h.flights.Applied(b, c, h.w.Now()) }
+
+// Stored implements [simtest.Runs].
+func (h *hands) Stored(at uint64, entries []journal.Entry) { h.flights.Stored(at, entries, h.w.Now()) }
+
+// Decide implements [simtest.Runs].
+func (h *hands) Decide(d *fleet.Draft) { h.flights.Decide(draft{h.w, h.Member, d}, h.w.Now()) }
+
+// Open implements [simtest.Runs].
+func (h *hands) Open() bool { return h.flights.Open() > 0 }
+
+// Idle implements [simtest.Runs].
+func (h *hands) Idle() bool { return h.flights.Idle() }
+
+// Drain implements [simtest.Runs].
+func (h *hands) Drain() { h.flights.Drain() }
 
 // Wake implements [flight.Journal].
-func (h hands) Wake() {
-	m := h.peer
-	if m == nil || m.woken || m.over {
+func (h *hands) Wake() {
+	m := h.Member
+	if h.woken == m || m.Over() {
 		return
 	}
-	m.woken = true
-	h.w.after(h.w.between(0, 3*time.Millisecond), func() {
-		h.run(func() {
-			m.woken = false
-			m.compose()
+	h.woken = m
+	h.w.After(h.w.Between(0, 3*time.Millisecond), func() {
+		h.Run(func() {
+			if h.woken == m {
+				h.woken = nil
+			}
+			m.Compose()
 		})
 	})
 }
 
 // Read implements [flight.Journal].
-func (h hands) Read(at journal.Ref) {
+func (h *hands) Read(at journal.Ref) {
 	w, f := h.w, h.flights
-	w.seen["read"]++
-	w.after(w.trip(), func() {
-		h.run(func() {
-			if at.Position < w.first || w.chance(10) {
-				w.after(200*time.Millisecond, func() { h.run(func() { f.Read(at, nil, w.now) }) })
+	w.Seen["read"]++
+	w.After(w.Trip(), func() {
+		h.Run(func() {
+			e, ok := w.Entry(at)
+			if !ok || w.Chance(10) {
+				w.After(200*time.Millisecond, func() { h.Run(func() { f.Read(at, nil, w.Now()) }) })
 				return
 			}
-			e, _ := w.entry(at)
-			f.Read(at, e, w.now)
+			f.Read(at, e, w.Now())
 		})
 	})
 }
 
 // Try implements [flight.Gate].
-func (h hands) Try(partner string) (func(), bool) {
-	if h.w.gates == 0 || h.w.draw.IntN(2) == 0 && h.w.gates == 1 {
+func (h *hands) Try(partner string) (func(), bool) {
+	if h.w.gates == 0 || h.w.Draw.IntN(2) == 0 && h.w.gates == 1 {
 		return h.turn(partner), true
 	}
 	return nil, false
 }
 
 // turn is one that may be given back once.
-func (h hands) turn(string) func() {
+func (h *hands) turn(string) func() {
 	left := false
-	h.w.turns++
 	return func() {
 		if left {
-			h.w.errorf("%s gives a turn back twice", h.name)
+			h.w.Errorf("%s gives a turn back twice", h.Name)
 		}
 		left = true
-		h.w.turns--
 	}
 }
 
 // Enter implements [flight.Gate].
-func (h hands) Enter(partner string) {
+func (h *hands) Enter(partner string) {
 	w := h.w
 	t := flight.Admission{}
-	took := w.between(0, 30*time.Millisecond)
+	took := w.Between(0, 30*time.Millisecond)
 	switch {
-	case w.chance(8):
-		t.After, t.Why = w.between(100*time.Millisecond, 8*time.Second), "HALTED"
-		w.seen["halted"]++
-	case w.chance(8):
-		t.After = w.between(0, time.Second)
-	case w.chance(8):
-		took = w.between(time.Second, 5*time.Second)
+	case w.Chance(8):
+		t.After, t.Why = w.Between(100*time.Millisecond, 8*time.Second), "HALTED"
+		w.Seen["halted"]++
+	case w.Chance(8):
+		t.After = w.Between(0, time.Second)
+	case w.Chance(8):
+		took = w.Between(time.Second, 5*time.Second)
 	}
-	w.after(took, func() {
-		h.run(func() {
+	w.After(took, func() {
+		h.Run(func() {
 			if t.After == 0 {
 				t.Leave = h.turn(partner)
 			}
-			h.flights.Entered(partner, t, w.now)
-			if t.After > 0 && w.draw.IntN(3) == 0 {
-				w.after(w.between(0, t.After), func() {
-					h.run(func() {
-						w.note("resumed", "%s at %s", partner, h.name)
-						h.flights.Resume(partner, w.now)
+			h.flights.Entered(partner, t, w.Now())
+			if t.After > 0 && w.Draw.IntN(3) == 0 {
+				w.After(w.Between(0, t.After), func() {
+					h.Run(func() {
+						w.Note("resumed", "%s at %s", partner, h.Name)
+						h.flights.Resume(partner, w.Now())
 					})
 				})
 			}
@@ -203,35 +219,35 @@ func (h hands) Enter(partner string) {
 }
 
 // Fence implements [flight.Caller].
-func (h hands) Fence() error {
-	m := h.peer
-	if m.over || !m.fence.MayCall(h.w.now, h.w.now+m.wall) {
-		h.w.seen["fenced"]++
+func (h *hands) Fence() error {
+	m := h.Member
+	if !m.MayCall() {
+		h.w.Seen["fenced"]++
 		return errFence
 	}
 	return nil
 }
 
 // Call implements [flight.Caller].
-func (h hands) Call(r flight.Request) {
-	w, m := h.w, h.peer
+func (h *hands) Call(r flight.Request) {
+	w, m := h.w, h.Member
 	if r.Ask == nil && r.At.IsZero() {
-		w.errorf("%s calls for %s and does not know what to ask", m.id, r.Run)
+		w.Errorf("%s calls for %s and does not know what to ask", m.ID, r.Run)
 	}
-	for _, q := range []string{string(m.id) + string(r.Key[:]), m.name + r.Partner} {
-		if until := w.quiet[q]; w.now < until { // what is on its way already has begun
-			w.errorf("%s calls for %s, and the gateway wants to be left alone until %v", m.id, r.Run, until)
+	for _, q := range []string{string(m.ID) + string(r.Key[:]), m.Name + r.Partner} {
+		if until := w.quiet[q]; w.Now() < until { // what is on its way already has begun
+			w.Errorf("%s calls for %s, and the gateway wants to be left alone until %v", m.ID, r.Run, until)
 		}
 	}
-	dial := w.between(0, 5*time.Millisecond)
-	if w.chance(10) {
-		dial = w.between(time.Second, 3*time.Second)
+	dial := w.Between(0, 5*time.Millisecond)
+	if w.Chance(10) {
+		dial = w.Between(time.Second, 3*time.Second)
 	}
-	w.after(dial, func() {
-		h.run(func() {
-			if m.over || !m.fence.MayCall(w.now, w.now+m.wall) {
-				w.seen["unsent"]++
-				h.flights.Ended(r, flight.Outcome{Class: flight.Unsent}, w.now)
+	w.After(dial, func() {
+		h.Run(func() {
+			if !m.MayCall() {
+				w.Seen["unsent"]++
+				h.flights.Ended(r, flight.Outcome{Class: flight.Unsent}, w.Now())
 				return
 			}
 			h.ask(m, r)
@@ -240,30 +256,24 @@ func (h hands) Call(r flight.Request) {
 }
 
 // ask is the call from its first byte on.
-func (h hands) ask(m *peer, r flight.Request) {
+func (h *hands) ask(m *simtest.Member, r flight.Request) {
 	w := h.w
-	took := w.between(5*time.Millisecond, 300*time.Millisecond)
-	if w.draw.IntN(3) == 0 {
-		took = w.between(callTime/2, callTime)
+	took := w.Between(5*time.Millisecond, 300*time.Millisecond)
+	if w.Draw.IntN(3) == 0 {
+		took = w.Between(simtest.CallTime/2, simtest.CallTime)
 	}
-	w.called(&call{key: r.Key, run: r.Run, attempt: r.Attempt, from: w.now, to: w.now + took, by: m})
-	switch { // the worst moment
-	case w.chance(w.worst):
-		w.die(m.proc)
-	case w.chance(w.worst): // it wakes when it is sealed and the next is about to call
-		w.freeze(m.proc, w.between(4*time.Second, 8*time.Second))
-	}
+	m.Calls(simtest.Call{Key: r.Key, Run: r.Run, Attempt: r.Attempt, Took: took, Worst: w.Worst})
 	o := w.outcome()
-	w.after(took, func() {
-		h.run(func() {
+	w.After(took, func() {
+		h.Run(func() {
 			if o.RetryAfter > 0 {
-				q := string(m.id) + string(r.Key[:])
-				w.quiet[q] = max(w.quiet[q], w.now+o.RetryAfter)
-				if q = m.name + r.Partner; o.Everybody {
-					w.quiet[q] = max(w.quiet[q], w.now+o.RetryAfter)
+				q := string(m.ID) + string(r.Key[:])
+				w.quiet[q] = max(w.quiet[q], w.Now()+o.RetryAfter)
+				if q = m.Name + r.Partner; o.Everybody {
+					w.quiet[q] = max(w.quiet[q], w.Now()+o.RetryAfter)
 				}
 			}
-			h.flights.Ended(r, o, w.now)
+			h.flights.Ended(r, o, w.Now())
 		})
 	})
 }
@@ -271,15 +281,15 @@ func (h hands) ask(m *peer, r flight.Request) {
 // outcome is what a call comes to.
 func (w *world) outcome() flight.Outcome {
 	o := flight.Outcome{Class: flight.Answered, Keep: w.keep, Result: []byte("yes")}
-	switch n := w.draw.IntN(10); {
-	case w.now > calm+10*time.Second: // all are to be answered by the end
+	switch n := w.Draw.IntN(10); {
+	case w.Now() > simtest.Calm+10*time.Second: // all are to be answered by the end
 	case n == 9:
 		o = flight.Outcome{Class: flight.Final, Code: "FINAL", Result: []byte("no answer")}
 	case n >= 6:
 		o = flight.Outcome{Class: flight.Temporary, Code: "TEMPORARY", Result: []byte("no answer")}
-		if w.chance(3) {
-			w.seen["retry after"]++
-			o.RetryAfter, o.Everybody = w.between(time.Millisecond, 8*time.Second), w.draw.IntN(2) == 0
+		if w.Chance(3) {
+			w.Seen["retry after"]++
+			o.RetryAfter, o.Everybody = w.Between(time.Millisecond, 8*time.Second), w.Draw.IntN(2) == 0
 		}
 	}
 	return o
