@@ -6,7 +6,6 @@ package member_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -20,37 +19,23 @@ import (
 	"protocolq/worker/journal"
 	"protocolq/worker/journal/journaltest"
 	"protocolq/worker/member"
-)
-
-var (
-	oneSeed = flag.Uint64("sim.seed", 0, "run the simulation with this seed only, and print what happens")
-	seeds   = flag.Uint64("sim.seeds", 80/slower, "run the simulation with so many seeds")
-	first   = flag.Uint64("sim.first", 1, "run the simulation from this seed on")
-	simFor  = flag.Duration("sim.for", 0, "run the simulation for so long, whatever -sim.seeds says")
+	"protocolq/worker/simtest"
 )
 
 func TestSimulation(t *testing.T) {
-	sum, ran := map[string]int{}, 0
-	from, to, end := *first, *first+*seeds, time.Now().Add(*simFor)
-	if *oneSeed != 0 {
-		from, to = *oneSeed, *oneSeed+1
-	}
-	for seed := from; seed < to || time.Now().Before(end); seed++ {
-		ran++
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed, sum) }) {
-			t.Fatalf("seed %d (go test ./worker/member -run TestSimulation -sim.seed %d)", seed, seed)
-		}
-	}
-	// A simulation in which nothing happens proves nothing.
-	for _, what := range []string{
-		"asked", "replied", "called", "failed", "killed", "frozen", "left", "started", "no leader", "faults", "full", "corrupt", "forget",
-		"purged", "rewound", "refused duty", "rejoined", "remembered", "corrupt given",
-	} {
-		if sum[what] == 0 && *oneSeed == 0 && ran >= 60 {
-			t.Errorf("in no seed: %s", what)
-		}
-	}
-	t.Log(ran, "seeds:", sum)
+	simtest.Simulation{
+		Package: "./worker/member", Seeds: 80,
+		Play: func(t *testing.T, seed uint64) (seen map[string]int, wrong string) {
+			if !t.Run(fmt.Sprint(seed), func(t *testing.T) { seen = simulate(t, seed) }) {
+				wrong = "see above"
+			}
+			return seen, wrong
+		},
+		Must: []string{
+			"asked", "replied", "called", "failed", "killed", "frozen", "left", "started", "no leader", "faults", "full", "corrupt", "forget",
+			"purged", "rewound", "refused duty", "rejoined", "remembered", "corrupt given",
+		},
+	}.Run(t)
 }
 
 const (
@@ -129,23 +114,23 @@ type simMember struct {
 	away   bool                 // it has, and publishes nothing
 }
 
-func simulate(t *testing.T, seed uint64, sum map[string]int) {
+// simulate plays a seed, and returns how often each thing happened.
+func simulate(t *testing.T, seed uint64) (seen map[string]int) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sim{t: t, rand: rand.New(rand.NewPCG(seed, 1)), drawn: rand.New(rand.NewPCG(seed, 2)), log: journaltest.New(seed), begun: time.Now(),
 			seen: map[string]int{}, asks: map[string]*simAsk{}, answers: map[string]bool{}, runs: map[string]int{}, spoiled: map[journal.Member]bool{}, void: map[string]bool{},
 			world: &world{t: t, serving: map[journal.Member]*one{}}}
 		s.log.OnStored(s.stored)
 		s.play()
-		for k, n := range s.seen {
-			sum[k] += n
-		}
+		seen = s.seen
 	})
+	return seen
 }
 
 func (s *sim) now() time.Duration { return time.Since(s.begun) }
 
 func (s *sim) trace(format string, a ...any) {
-	if *oneSeed != 0 {
+	if simtest.Traced() {
 		s.t.Logf("%v "+format, append([]any{s.now()}, a...)...)
 	}
 }
@@ -205,7 +190,7 @@ func (s *sim) start() *simMember {
 	n, runs := 0, 0
 	var err error
 	logger := slog.New(slog.DiscardHandler)
-	if *oneSeed != 0 {
+	if simtest.Traced() {
 		logger = slog.New(slog.NewTextHandler(s.t.Output(), nil)).With("of", name)
 	}
 	x.Member, err = member.New(member.Options{

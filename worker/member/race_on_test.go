@@ -1,7 +1,0 @@
-// Under the race detector the same takes ten times as long.
-
-//go:build race
-
-package member_test
-
-const slower = 10
