@@ -5,6 +5,7 @@ package flight
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -106,7 +107,8 @@ func (f *Flights) join(s *fleet.State, own *fleet.Own) {
 // one is sealed. Calls that are under way go on, and what they come to is journalled while it is of
 // use.
 func (f *Flights) Rejoin(s *fleet.State, own *fleet.Own) {
-	for _, fl := range f.keys {
+	for _, k := range f.inOrder() {
+		fl := f.keys[k]
 		f.queue.remove(fl)
 		if r := fl.run; r != nil && (r.calling || r.verdict == journal.Conclusive) {
 			f.late = append(f.late, r)
@@ -181,6 +183,11 @@ func (f *Flights) touchKey(k journal.Key) {
 	}
 }
 
+// inOrder are the keys, in an order that does not depend on the runtime.
+func (f *Flights) inOrder() []journal.Key { return slices.SortedFunc(maps.Keys(f.keys), byBytes) }
+
+func byBytes(a, b journal.Key) int { return bytes.Compare(a[:], b[:]) }
+
 // touchAll has all keys looked at, in an order that does not depend on the runtime. What changes
 // meanwhile does not wait until the last of them has been.
 func (f *Flights) touchAll() {
@@ -193,7 +200,7 @@ func (f *Flights) touchAll() {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, func(a, b journal.Key) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(keys, byBytes)
 	if f.stale = keys; len(keys) > 0 {
 		f.o.Journal.Wake()
 	}

@@ -216,9 +216,9 @@ func (f *Flights) Resume(name string, now time.Duration) {
 	p.resumed = f.state.Applied()
 	p.gate = hold{}
 	f.wakeQueue()
-	for k, fl := range f.keys {
+	for _, k := range f.inOrder() {
 		if asks := f.state.Waiting(k); len(asks) > 0 && asks[0].Partner == name {
-			f.touch(fl)
+			f.touch(f.keys[k])
 		}
 	}
 }
