@@ -18,12 +18,18 @@ import (
 // bound gives a stream room for n bytes only.
 func (f *fleet) bound(k messages.Kind, n int64) {
 	f.t.Helper()
+	f.change(k, func(c *jetstream.StreamConfig) { c.MaxBytes = n })
+}
+
+// change changes a stream.
+func (f *fleet) change(k messages.Kind, change func(*jetstream.StreamConfig)) {
+	f.t.Helper()
 	s, err := f.js.Stream(f.t.Context(), f.names.Stream(k))
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	c := s.CachedInfo().Config
-	c.MaxBytes = n
+	change(&c)
 	if _, err := f.js.UpdateStream(f.t.Context(), c); err != nil {
 		f.t.Fatal(err)
 	}

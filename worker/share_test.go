@@ -22,6 +22,7 @@ import (
 func TestUnreadableMessagesLeaveRoomForDeadLetters(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
+	f.anyLength()
 	f.start()
 	garbage := bytes.Repeat([]byte("garbage "), messages.MaxMessage/8)
 	const many = 1050
@@ -47,6 +48,12 @@ func TestUnreadableMessagesLeaveRoomForDeadLetters(t *testing.T) {
 		t.Errorf("%d bytes, %v, %v", len(m.Data), m.Header, err)
 	}
 	f.wantRest()
+}
+
+// anyLength lets what is submitted be as long as in a stream of version 0.1.
+func (f *fleet) anyLength() {
+	f.t.Helper()
+	f.change(messages.Submitted, func(c *jetstream.StreamConfig) { c.MaxMsgSize = -1 })
 }
 
 // However much of one asker is refused, it takes half of the stream of dead letters: what could not

@@ -105,7 +105,11 @@ func applyStream(ctx context.Context, js jetstream.JetStream, have *jetstream.St
 	change := want
 	change.Placement, change.Metadata = have.Placement, have.Metadata // the servers' operator says where
 	if !o.Less {
-		keepRoom(*have, &change)
+		most, err := fullest(ctx, js, want.Name)
+		if err != nil {
+			return item, err
+		}
+		keepRoom(*have, &change, most)
 	}
 	if len(CompareStreams(*have, change)) == 0 {
 		item.settle(differences, differences)

@@ -61,14 +61,14 @@ func change(v reflect.Value) {
 func TestKeepRoom(t *testing.T) {
 	have := jetstream.StreamConfig{Replicas: 3, MaxBytes: 8, MaxMsgs: -1, MaxMsgsPerSubject: 0, MaxAge: time.Hour}
 	change := jetstream.StreamConfig{Replicas: 1, MaxBytes: 4, MaxMsgs: 7, MaxMsgsPerSubject: 1, MaxAge: time.Minute}
-	keepRoom(have, &change)
+	keepRoom(have, &change, 1)
 	if !reflect.DeepEqual(change, have) {
 		t.Errorf("%+v, want %+v", change, have)
 	}
 	more := jetstream.StreamConfig{Replicas: 5, MaxBytes: -1, MaxMsgs: 9, MaxMsgsPerSubject: -1, MaxAge: 2 * time.Hour}
 	want := more
 	want.MaxMsgs = -1
-	if keepRoom(have, &more); !reflect.DeepEqual(more, want) {
+	if keepRoom(have, &more, 0); !reflect.DeepEqual(more, want) {
 		t.Errorf("%+v, want %+v", more, want)
 	}
 }

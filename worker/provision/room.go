@@ -3,6 +3,7 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -11,13 +12,35 @@ import (
 )
 
 // keepRoom puts back into a change what would let the stream hold less than it may: the server
-// deletes at once what is too much.
-func keepRoom(have jetstream.StreamConfig, change *jetstream.StreamConfig) {
+// deletes at once what is too much. fullest is how many messages the fullest subject holds: at
+// least twice as many may become what each may hold.
+func keepRoom(have jetstream.StreamConfig, change *jetstream.StreamConfig, fullest uint64) {
 	keepMore(have.Replicas, &change.Replicas)
 	keepMore(have.MaxBytes, &change.MaxBytes)
 	keepMore(have.MaxMsgs, &change.MaxMsgs)
-	keepMore(have.MaxMsgsPerSubject, &change.MaxMsgsPerSubject)
 	keepMore(have.MaxAge, &change.MaxAge)
+	if fullest > uint64(max(change.MaxMsgsPerSubject, 0))/2 {
+		keepMore(have.MaxMsgsPerSubject, &change.MaxMsgsPerSubject)
+	}
+	if change.MaxMsgsPerSubject <= 0 { // the server wants a bound to refuse at
+		change.DiscardNewPerSubject = false
+	}
+}
+
+// fullest counts the messages of the subject that has most of a stream.
+func fullest(ctx context.Context, js jetstream.JetStream, stream string) (most uint64, err error) {
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return 0, err
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(">"))
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range info.State.Subjects {
+		most = max(most, n)
+	}
+	return most, nil
 }
 
 // keepMore keeps a bound that is wider; none, 0 or less, is the widest.

@@ -113,7 +113,7 @@ func TestSmallDisk(t *testing.T) {
 	js := connect(t, serve(t, &server.Options{DontListen: true, JetStreamMaxStore: 512 << 20}))
 	o := options(t, "protocol")
 	_, err := provision.Apply(t.Context(), js, o)
-	if !errors.Is(err, provision.ErrNoRoom) || !strings.Contains(err.Error(), "stream PROTOCOL_JOURNAL: there is less room: it needs 1 GiB on the server, all streams of the fleet 2.359 GiB: ") {
+	if !errors.Is(err, provision.ErrNoRoom) || !strings.Contains(err.Error(), "stream PROTOCOL_JOURNAL: there is less room: it needs 1 GiB on the server, all streams of the fleet 3.109 GiB: ") {
 		t.Errorf("%v", err)
 	}
 }

@@ -21,6 +21,10 @@ const (
 	// longestReply is more than any reply takes, so that what one subject may hold is less than its
 	// stream.
 	longestReply = 5 << 10
+	// longestSubmitted is more than any valid query takes with its headers, and mostSubmitted what
+	// one asker may have waiting for one partner: however long each is, half of the stream.
+	longestSubmitted = 4 << 10
+	mostSubmitted    = 512 * mib / longestSubmitted
 	// WatchAge is how long what was last written of a watch is kept, which is longer than it lasts.
 	WatchAge = 15 * day
 )
@@ -44,7 +48,8 @@ func Streams(o Options) []jetstream.StreamConfig {
 		{Name: n.Stream(messages.Submitted), Subjects: n.Captures(messages.Submitted),
 			Description: "submitted queries and operators' requests that no worker has written into the log yet",
 			Retention:   jetstream.WorkQueuePolicy,
-			Discard:     jetstream.DiscardNew, MaxBytes: 256 * mib, Duplicates: shortest},
+			Discard:     jetstream.DiscardNew, MaxBytes: 1 << 30, MaxMsgSize: longestSubmitted,
+			MaxMsgsPerSubject: mostSubmitted, DiscardNewPerSubject: true, Duplicates: shortest},
 	}
 	all = append(append(all, outcomes(n)...), o.Readers.streams(n)...)
 	if !o.unscheduled {

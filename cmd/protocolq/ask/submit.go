@@ -142,7 +142,7 @@ func notStored(err error, subject string, timeout time.Duration) error {
 	case ok && !errors.Is(err, context.DeadlineExceeded):
 		hint := ""
 		if publish.Full(refused) {
-			hint = "are workers running? a query leaves the stream when it is answered"
+			hint = "are workers running? a query leaves the stream once a worker has it in its log"
 		}
 		return &cli.Error{Code: cli.ExitOther,
 			Err: fmt.Errorf("the stream of %s refused it: %s", subject, refused.Description), Hint: hint}

@@ -166,7 +166,8 @@ func differsHint(r provision.Report, f *provisionFlags) string {
 	case !f.update:
 		return "--update changes it where the server allows it"
 	case !f.less:
-		return "--allow-less also takes copies, bytes and time away"
+		return "--allow-less also takes copies, bytes, messages and time away; what a subject may hold becomes less " +
+			"without it once no subject has more than half of that"
 	}
 	return "the server does not keep what it was given: is it an older version?"
 }
