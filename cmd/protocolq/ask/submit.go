@@ -70,6 +70,9 @@ func (s *submit) check(c *cobra.Command) error {
 	case !c.Flags().Changed("asker"):
 	case !messages.IsToken(s.name):
 		return cli.Usage("--asker %q: use letters, digits, - and _", s.name)
+	case messages.IsFleets(s.name):
+		return cli.Usage("--asker %s: that name is the fleet's own, and its replies are read by it; give that of an "+
+			"asker", s.name)
 	case c.Flags().Changed("reply-to"):
 		return cli.Usage("--asker or --reply-to: the answers to an asker go to %s", s.allNames().ReplyOf(s.name))
 	}

@@ -97,9 +97,10 @@ func (f *provisionFlags) check(given *pflag.FlagSet) error {
 				name)
 		}
 	}
-	for flag, names := range map[string][]string{"--asker": f.readers.Askers, "--http": f.readers.HTTP} {
+	for flag, names := range map[string][]string{"--asker": f.readers.Askers, "--http": f.readers.HTTP,
+		"--listener": f.readers.Listeners} {
 		if i := slices.IndexFunc(names, messages.IsFleets); i >= 0 {
-			return cli.Usage("%s %s: that name is the fleet's own; give the asker another", flag, names[i])
+			return cli.Usage("%s %s: that name is the fleet's own; give another", flag, names[i])
 		}
 	}
 	return nil

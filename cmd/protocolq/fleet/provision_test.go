@@ -40,15 +40,16 @@ func TestProvisionRefusesNames(t *testing.T) {
 		return f.check(Provision().Flags())
 	}
 	for _, name := range []string{"console", "Console", "backup", "BACKUP"} {
-		for flag, r := range map[string]provision.Readers{"--asker": {Askers: []string{"till", name}}, "--http": {HTTP: []string{name}}} {
+		for flag, r := range map[string]provision.Readers{"--asker": {Askers: []string{"till", name}}, "--http": {HTTP: []string{name}},
+			"--listener": {Listeners: []string{name}}} {
 			err := check(r)
-			want := fmt.Sprintf("%s %s: that name is the fleet's own; give the asker another", flag, name)
+			want := fmt.Sprintf("%s %s: that name is the fleet's own; give another", flag, name)
 			if end, ok := errors.AsType[*cli.Error](err); !ok || end.Code != cli.ExitUsage || err.Error() != want {
 				t.Errorf("%s %s: %v", flag, name, err)
 			}
 		}
 	}
-	if err := check(provision.Readers{Askers: []string{"consoles"}, HTTP: []string{"shop"}, Listeners: []string{"console"}}); err != nil {
+	if err := check(provision.Readers{Askers: []string{"consoles"}, HTTP: []string{"shop"}, Listeners: []string{"accounting"}}); err != nil {
 		t.Error(err)
 	}
 }

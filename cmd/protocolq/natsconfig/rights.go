@@ -79,7 +79,7 @@ func (o *Options) Check() error {
 			faults = append(faults, fmt.Errorf("name %q is given twice", name))
 		case messages.IsFleets(name) || inboxOf(name) == messages.HTTPInbox ||
 			slices.Contains(messages.OwnInboxes(), inboxOf(name)):
-			faults = append(faults, fmt.Errorf("name %q is the fleet's own", name))
+			faults = append(faults, fmt.Errorf("name %q is the fleet's own; give another", name))
 		}
 		known[lower] = true
 	}
