@@ -116,6 +116,13 @@ func (w *Watches) begin(ctx context.Context, n name, by, shown string, q message
 	if err := w.store.plan(ctx, n, at); err != nil {
 		return "", err
 	}
+	// Counted again with those that begin at once, here and in other consoles: none passes the bound.
+	if planned, err = w.store.planned(ctx); err == nil && planned > mostOfAll {
+		return string(fullNote), w.store.plan(ctx, n, now) // it comes due at once, as nobody's
+	}
+	if err != nil {
+		return "", err
+	}
 	return string(begunNote), w.store.add(ctx, &f, own)
 }
 

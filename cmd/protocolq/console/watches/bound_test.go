@@ -1,0 +1,66 @@
+// The bound of all users together, on a real server.
+
+package watches
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"protocolq/messages"
+)
+
+// Of those that begin at once, in two consoles, as many begin as there is room for at most.
+func TestBoundOfAllUsers(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	consoles := []*Watches{f.console(false), f.console(false)}
+	for _, w := range consoles {
+		w.o.Every = time.Hour // what is planned stays planned
+	}
+	far := []byte(`{}`)
+	for i := range mostOfAll - 3 {
+		// A plan of somebody's; its schedule is not what is tried here.
+		if _, err := f.js.PublishAsync(f.names.Watch(messages.WatchPlan, "somebody", strconv.Itoa(i)), far); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-f.js.PublishAsyncComplete()
+	var words sync.Map
+	var beginning sync.WaitGroup
+	for i := range 16 {
+		beginning.Go(func() {
+			by := fmt.Sprintf("user%d", i)
+			word, err := consoles[i%2].Begin(t.Context(), by, "***", messages.Query{V: messages.Version, UserEmail: by + "@example.com"})
+			if err != nil {
+				t.Errorf("%s: %v", by, err)
+			}
+			words.Store(by, word)
+		})
+	}
+	beginning.Wait()
+	begun := 0
+	for by, word := range words.Range {
+		own, err := consoles[0].store.list(t.Context(), ownerOf(by.(string)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if word == string(begunNote) {
+			begun++
+		} else if word != string(fullNote) {
+			t.Errorf("%v is told %v", by, word)
+		}
+		if (len(own) == 1) != (word == string(begunNote)) {
+			t.Errorf("%v has %d watches and is told %v", by, len(own), word)
+		}
+	}
+	if begun > 3 {
+		t.Errorf("%d begin where there is room for 3", begun)
+	}
+	eventually(t, "what did not begin is planned no more", func() bool {
+		n, err := consoles[0].store.planned(t.Context())
+		return err == nil && n == mostOfAll-3+begun
+	})
+}
