@@ -23,13 +23,8 @@ type follower struct {
 	readers func([]Asker) []*reader
 	log     *slog.Logger
 
-	running map[string]*running // what is read, by what it is read for; of run's goroutine alone
-}
-
-// running is one reader.
-type running struct {
-	stop  context.CancelFunc
-	ended sync.WaitGroup
+	running map[string]context.CancelFunc // ends what is read, by what it is read for; of run's goroutine alone
+	reading sync.WaitGroup                // of all readers, also those that are ending
 }
 
 // lookEvery is how often the file is looked at. A change counts at the second look that finds the
@@ -38,7 +33,8 @@ const lookEvery = 500 * time.Millisecond
 
 // run reads what there is for the askers, and follows the file, until ctx ends and all reading has.
 func (f *follower) run(ctx context.Context) {
-	f.running = map[string]*running{}
+	f.running = map[string]context.CancelFunc{}
+	defer f.reading.Wait()
 	defer f.read(ctx, nil)
 	f.read(ctx, f.askers)
 	if f.path == "" {
@@ -93,20 +89,16 @@ func (f *follower) take(ctx context.Context, data []byte) error {
 	return nil
 }
 
-// read has what there is for the askers read, and nothing else.
+// read has what there is for the askers read, and nothing else. Who ends meanwhile may have a
+// delivery under way, which takes up to deliverTime: no change waits for that.
 func (f *follower) read(ctx context.Context, askers []Asker) {
 	wanted := map[string]*reader{}
 	for _, r := range f.readers(askers) {
 		wanted[r.purpose] = r
 	}
-	for purpose, had := range f.running {
+	for purpose, stop := range f.running {
 		if wanted[purpose] == nil {
-			had.stop()
-		}
-	}
-	for purpose, had := range f.running {
-		if wanted[purpose] == nil {
-			had.ended.Wait()
+			stop()
 			delete(f.running, purpose)
 		}
 	}
@@ -115,8 +107,7 @@ func (f *follower) read(ctx context.Context, askers []Asker) {
 			continue
 		}
 		reading, stop := context.WithCancel(ctx)
-		run := &running{stop: stop}
-		run.ended.Go(func() { r.run(reading) })
-		f.running[purpose] = run
+		f.running[purpose] = stop
+		f.reading.Go(func() { r.run(reading) })
 	}
 }

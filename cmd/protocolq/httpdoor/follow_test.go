@@ -3,13 +3,18 @@
 package httpdoor
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/cmd/protocolq/cli/clitest"
 )
@@ -71,6 +76,50 @@ func TestAskersFileIsFollowed(t *testing.T) {
 	until("its stored answer", func() bool {
 		got, _ := b.call(t, "shop", "GET", "/v1/queries/shop-2", "")
 		return got.StatusCode == http.StatusOK
+	})
+}
+
+// busy is a stream whose readers are at a delivery until it is over.
+type busy struct {
+	jetstream.JetStream
+	over chan struct{}
+}
+
+func (b *busy) Consumer(context.Context, string, string) (jetstream.Consumer, error) {
+	<-b.over
+	return nil, jetstream.ErrConsumerNotFound
+}
+
+// A delivery under way to a webhook that is removed holds up no change; the door's end waits for it.
+func TestChangeWaitsForNoDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		js := &busy{over: make(chan struct{})}
+		f := &follower{askers: []Asker{{Name: "shop"}}, log: slog.New(slog.DiscardHandler), readers: func(askers []Asker) (all []*reader) {
+			for _, a := range askers {
+				all = append(all, &reader{js: js, purpose: a.Name, log: slog.New(slog.DiscardHandler)})
+			}
+			return all
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); f.run(ctx) }()
+		synctest.Wait() // shop is read
+		for _, name := range []string{"till", "shop"} {
+			f.read(ctx, []Asker{{Name: name}}) // if it waited, nothing here could go on
+			synctest.Wait()
+			if len(f.running) != 1 || f.running[name] == nil {
+				t.Errorf("read: %v", f.running)
+			}
+		}
+		stop()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Error("it has ended with a delivery under way")
+		default:
+		}
+		close(js.over)
+		<-ended
 	})
 }
 

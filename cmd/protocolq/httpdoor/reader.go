@@ -56,9 +56,9 @@ func (r *reader) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	defer taken.Stop()
 	var working sync.WaitGroup
 	defer working.Wait()
+	defer taken.Stop() // first: what comes while the last are dealt with is for other readers
 	room := make(chan struct{}, r.atOnce)
 	for {
 		m, err := taken.Next(jetstream.NextContext(ctx))
