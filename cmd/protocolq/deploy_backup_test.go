@@ -103,6 +103,13 @@ func TestBackup(t *testing.T) {
 	if strings.Count(page, "for stream in"+order+"; do") != 2 || len(backupOrder) != len(provision.Streams(provision.Options{Names: names})) {
 		t.Errorf("the page does not back up and restore%s", order)
 	}
+	// The page's two files, where its unit has them.
+	unit := readPage(t, "deploy/systemd/protocolq-console.service")
+	for file, inUnit := range map[string]string{"/etc/protocolq/console-users.yaml": "/etc/protocolq/console-users.yaml", "/var/lib/protocolq-console/audit.jsonl": "%S/protocolq-console/audit.jsonl"} {
+		if !strings.Contains(unit, inUnit) || !strings.Contains(page, " "+file) {
+			t.Errorf("the page does not back up %s", file)
+		}
+	}
 	hmac := writeSecret(t, strings.Repeat("k", 32))
 	s := newStand(t, standOptions{Worker: []string{"--log-hmac-key-file", hmac, "--freshness", "10m"}})
 	w := s.workers(1)[0]
