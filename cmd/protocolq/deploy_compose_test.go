@@ -253,6 +253,9 @@ func TestComposeRuns(t *testing.T) {
 	if p := c.command(t, "http", here, "doctor", "--for", "http"); p.exit() != cli.ExitOK || p.out.String()+p.err.String() != "" {
 		t.Errorf("doctor --for http: %s%s", p.out, p.err)
 	}
+	if p := c.command(t, "console", here, "doctor", "--for", "console"); p.exit() != cli.ExitOK || p.out.String()+p.err.String() != "" {
+		t.Errorf("doctor --for console: %s%s", p.out, p.err)
+	}
 	if _, ok := here["/run/secrets/provisioner.nk"]; !ok || d.seed(natsconfig.Provisioner) != here["/run/secrets/provisioner.nk"] {
 		t.Error("provision did not run as the provisioner")
 	}

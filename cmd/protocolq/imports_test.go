@@ -107,7 +107,7 @@ var rooms = map[string][]string{
 	"config":     below,
 	"dead":       below,
 	"demo":       append([]string{"console"}, below...),
-	"doctor":     append([]string{"httpdoor"}, below...),
+	"doctor":     append([]string{"httpdoor", "console/access"}, below...),
 	"explain":    below,
 	"fleet":      below,
 	"natsconfig": {},

@@ -31,7 +31,7 @@ type Check struct {
 // Report is what doctor says in JSON.
 type Report struct {
 	OK     bool    `json:"ok"`
-	For    string  `json:"for"` // worker, recorder or http
+	For    string  `json:"for"` // worker, recorder, http or console
 	Checks []Check `json:"checks"`
 }
 

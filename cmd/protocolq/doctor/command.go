@@ -24,7 +24,11 @@ const (
 	forWorker   = "worker"
 	forRecorder = "recorder"
 	forHTTP     = "http"
+	forConsole  = "console"
 )
+
+// roles are all of these.
+var roles = []string{forWorker, forRecorder, forHTTP, forConsole}
 
 // Options are what the checks work with.
 type Options struct {
@@ -53,14 +57,15 @@ func Command() *cobra.Command {
 	set := settings.New(o.Config)
 	c := &cobra.Command{
 		Use:   "doctor [--config F]",
-		Short: "Find what is wrong around a worker, a recorder or an HTTP door, with the cure",
-		Long: `Checks all that a worker (with --for recorder, a recorder; with --for http, an HTTP door) depends on, with
-the settings that it would start with: key files and their modes, NATS (reached, version, streams as
-declared, foreign streams, rights too few and too many, clocks), the query log's database, and the way
-to the gateway. With alert-webhook-file it also checks what alerts need, with api-askers-file the
-streams of the HTTP door. Of 'protocolq dev' it checks what commands need. If all is well it prints
-nothing and exits 0, else it prints each fault with its cure and exits 1. It changes nothing; --live
-makes one real call of the gateway for each partner.
+		Short: "Find what is wrong around a worker, a recorder, an HTTP door or a console, with the cure",
+		Long: `Checks all that a worker depends on (with --for recorder, http or console: a recorder, an HTTP door, the
+page in the browser), with the settings that it would start with: key files and their modes, NATS
+(reached, version, streams as declared, foreign streams, rights too few and too many, clocks), the query
+log's database, and the way to the gateway; of a console its users, its audit and its address. With
+alert-webhook-file it also checks what alerts need, with api-askers-file the streams of the HTTP door.
+Of 'protocolq dev' it checks what commands need. If all is well it prints nothing and exits 0, else it
+prints each fault with its cure and exits 1. It changes nothing; --live makes one real call of the
+gateway for each partner.
 
 --quick asks the process on this machine, by its http-listen, whether it is ready: a container's
 health probe.`,
@@ -72,7 +77,7 @@ health probe.`,
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
 	fs := c.Flags()
-	fs.StringVar(&o.Role, "for", forWorker, "worker, recorder or http: whose settings and rights these are")
+	fs.StringVar(&o.Role, "for", forWorker, "worker, recorder, http or console: whose settings and rights these are")
 	fs.StringSliceVar(&o.Monitors, "nats-monitor", nil,
 		"monitoring ports of the NATS servers, such as http://nats1:8222")
 	fs.BoolVar(&o.Live, "live", false, "make one real call of the gateway for each partner")
@@ -82,8 +87,8 @@ health probe.`,
 	verbose := fs.BoolP("verbose", "v", false, "print also what is well and what could not be checked")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if !slices.Contains([]string{forWorker, forRecorder, forHTTP}, o.Role) {
-			return cli.Usage("--for: must be worker, recorder or http, not %q", o.Role)
+		if !slices.Contains(roles, o.Role) {
+			return cli.Usage("--for: must be worker, recorder, http or console, not %q", o.Role)
 		}
 		found := load(c, set, o)
 		if *fast {
@@ -123,6 +128,8 @@ func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
 		})
 	case forRecorder:
 		more = append(more, o.Config.NeedDatabase, func() error { _, err := logdb.Targets(o.Config); return err })
+	case forConsole:
+		more = append(more, o.readConsole)
 	}
 	err := set.Load(c.Flags(), more...)
 	for _, text := range settings.FaultsIn(err) {
@@ -186,6 +193,9 @@ func examine(ctx context.Context, o *Options) []Check {
 	list := append(checkNATS(ctx, o), checkSync(ctx, o.Monitors))
 	if o.Role == forRecorder || o.Role == forWorker && o.Config.Database != "" {
 		list = append(list, checkDatabase(ctx, o)...)
+	}
+	if o.Role == forConsole {
+		list = append(list, checkConsole(ctx, o)...)
 	}
 	if o.Role != forWorker {
 		return list

@@ -16,6 +16,7 @@ import (
 
 	"protocolq/cmd/protocolq/natsconn"
 	"protocolq/messages"
+	"protocolq/worker/provision"
 )
 
 const (
@@ -52,7 +53,8 @@ func checkNATS(ctx context.Context, o *Options) []Check {
 	if err != nil {
 		return []Check{fault("nats", err.Error(), connectHint)}
 	}
-	b := &bench{o: o, names: fleet{names, cmp.Or(o.Config.JetStreamAPI(), "$JS.API") + ".", how.Inbox}, nc: nc, js: js}
+	b := &bench{o: o, names: fleet{names, cmp.Or(o.Config.JetStreamAPI(), "$JS.API") + ".", how.Inbox,
+		provision.HasSchedules(nc)}, nc: nc, js: js}
 	list := []Check{well("nats", "%s, %s", nc.ConnectedUrlRedacted(), nc.ConnectedServerName()),
 		checkVersion(nc.ConnectedServerVersion()), checkPayload(nc.MaxPayload())}
 	if may, err := (right{listen, how.Inbox + ".>"}).try(ctx, nc); err == nil && !may {
@@ -73,6 +75,8 @@ func (o *Options) inbox() string {
 		return o.Config.Inbox(messages.RecorderInbox)
 	case forHTTP:
 		return o.Config.Inbox(messages.HTTPInbox)
+	case forConsole:
+		return o.Config.Inbox(consoleInbox)
 	}
 	return messages.WorkerInbox
 }

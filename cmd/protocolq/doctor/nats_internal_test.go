@@ -103,7 +103,7 @@ func TestDoctorChangesNothing(t *testing.T) {
 		}
 	}
 	before := d.state()
-	for _, role := range []string{forWorker, forRecorder, forHTTP} {
+	for _, role := range roles {
 		d.o.Role = role
 		if faults := d.found(Fault); len(faults) > 0 {
 			t.Errorf("%s: %v", role, faults)

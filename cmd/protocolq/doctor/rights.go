@@ -103,14 +103,19 @@ type fleet struct {
 	messages.Names
 	api   string // what a request of JetStream begins with
 	inbox string // prefix
+	// scheduled says that the servers have message schedules, which the page's watches need.
+	scheduled bool
 }
 
-// needed are the rights of a worker's main user, of a recorder's, or of an HTTP door's.
+// needed are the rights of a worker's main user, of a recorder's, of an HTTP door's, or of the
+// page's.
 func needed(o *Options, n fleet) []right {
 	log := n.Stream(messages.Log)
 	switch o.Role {
 	case forHTTP:
 		return ofHTTP(o, n)
+	case forConsole:
+		return ofConsole(o, n)
 	case forRecorder:
 		return append(ofAlerts(o, n), []right{{ask, n.api + "CONSUMER.INFO." + log + "." + messages.ConsumerRecorder},
 			{ask, n.api + "CONSUMER.MSG.NEXT." + log + "." + messages.ConsumerRecorder},
@@ -172,7 +177,8 @@ func ofHTTP(o *Options, n fleet) []right {
 	return list
 }
 
-// excess are rights that no worker's main user, no recorder's and no HTTP door's may have.
+// excess are rights that a worker's main user, a recorder's, an HTTP door's or the page's may not
+// have.
 func excess(role string, n fleet) []right {
 	journal, submitted := n.Stream(messages.Journal), n.Stream(messages.Submitted)
 	list := []right{
@@ -187,6 +193,9 @@ func excess(role string, n fleet) []right {
 	if role != forWorker {
 		list = append(list, right{store, n.Journal() + "doctor"}, right{ask, n.api + "STREAM.PURGE." + journal},
 			right{listen, n.Followed() + "*"})
+	}
+	if role == forConsole {
+		return beyondConsole(list, n)
 	}
 	return list
 }

@@ -82,7 +82,8 @@ func (b *bench) checkStreams(ctx context.Context) (list []Check) {
 		}
 	}
 	consumers := slices.DeleteFunc(provision.Consumers(o), func(c provision.Consumer) bool {
-		return c.Config.Durable == messages.ConsoleName // only the page's watches need it, and their page says so
+		// Only the page's watches need it, and their page says so.
+		return c.Config.Durable == messages.ConsoleName && b.o.Role != forConsole
 	})
 	more, hidden := b.checkConsumers(ctx, consumers)
 	return append(list, streamsCheck(append(faults, more...), append(unseen, hidden...)), full, away, skew)
