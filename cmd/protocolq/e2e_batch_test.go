@@ -151,6 +151,47 @@ func TestBatchKilled(t *testing.T) {
 	}
 }
 
+// TestBatchAwaitKilled kills a batch that awaits durable replies, again and again. Each line is
+// submitted once, printed once with its answer, and no reply is left or lost; a reply to another
+// program of the asker stays.
+func TestBatchAwaitKilled(t *testing.T) {
+	t.Parallel()
+	const lines, window = 300, 10
+	s := newStand(t, standOptions{Provision: []string{"--asker", "refunds"}, Simulator: []string{"--latency", "20ms"}})
+	s.workers(1)
+	if code := launch(t, nil, "submit", "--nats", s.nats, "--email", person("signed", "other"), "--asker", "refunds").exit(); code != cli.ExitOK {
+		t.Fatalf("submit: exit code %d", code)
+	}
+	clitest.Eventually(t, "the reply to another program", func() bool { return s.messages(messages.Replies) == 1 })
+	file, state := accountFile(t, lines), filepath.Join(t.TempDir(), "state")
+	begin := func(more ...string) *process {
+		return launch(t, nil, append([]string{"submit", "--nats", s.nats, "--file", file, "--resume", state, "--asker", "refunds", "--await", "--window", fmt.Sprint(window), "-o", "jsonl"}, more...)...)
+	}
+	for i, by := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
+		before := len(s.calls())
+		p := begin()
+		clitest.Eventually(t, "some more lines asked", func() bool { return len(s.calls()) > before+5+7*i })
+		p.signal(by)
+		p.exit()
+	}
+	p := begin("--timeout", "20s")
+	code := p.exit()
+	lost := unanswered(t, p.out.String(), lines)
+	if lost > 3*window || code == cli.ExitOK && lost > 0 { // written down as asked, and killed before it was
+		t.Errorf("%d lines without an answer, exit code %d", lost, code)
+	}
+	if p = begin("--ask-again"); p.exit() != cli.ExitOK || unanswered(t, p.out.String(), lines) != 0 {
+		t.Errorf("asked again: %s", p.err.String())
+	}
+	if n := len(s.calls()); n > lines+1 {
+		t.Errorf("%d calls for %d lines and another", n, lines)
+	}
+	clitest.Eventually(t, "no reply but the other's is left", func() bool { return s.messages(messages.Replies) <= 1 })
+	if n := s.messages(messages.Replies); n != 1 {
+		t.Errorf("%d replies left: another program's was taken", n)
+	}
+}
+
 // unanswered counts the Results without an answer, of so many in the order of their lines.
 func unanswered(t *testing.T, out string, want int) (n int) {
 	t.Helper()

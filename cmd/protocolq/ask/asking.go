@@ -34,8 +34,9 @@ type door interface {
 	refusal(q messages.Query) error
 	// ask asks one question and prints its answer.
 	ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error
-	// asker asks the lines of a file.
-	asker(nc *nats.Conn) batch.Asker
+	// fill says how the lines of a file are asked, whose ids begin with batch. The batch is to end
+	// with the context that comes back; the function is for its end.
+	fill(ctx context.Context, nc *nats.Conn, batch string, o *batch.Options) (context.Context, func(), error)
 }
 
 // addTo gives c the flags; the two usages are those that differ.

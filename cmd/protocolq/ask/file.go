@@ -125,11 +125,16 @@ func (a *asking) askFile(c *cobra.Command, d door) (err error) {
 	beside := a.file.beside(c, min(a.timeout, drain))
 	ctx, stop := natsconn.WhileAllowed(c.Context(), nc)
 	defer stop()
+	o := batch.Options{Window: a.file.window, Unordered: a.file.unordered, State: state, AskAgain: a.file.askAgain,
+		Drain: min(a.timeout, drain), Flush: rows.Flush,
+		Print: func(r batch.Answer) error { beside.show(r); return rows.Print(r) }}
+	ctx, end, err := d.fill(ctx, nc, id, &o)
+	if err != nil {
+		return err
+	}
 	begun := time.Now()
-	sums, err := batch.Run(ctx, lines.Next,
-		batch.Options{Window: a.file.window, Unordered: a.file.unordered, State: state, AskAgain: a.file.askAgain,
-			Ask: batch.Patient(d.asker(nc), a.timeout), Drain: min(a.timeout,
-				drain), Print: func(r batch.Answer) error { beside.show(r); return rows.Print(r) }, Flush: rows.Flush})
+	sums, err := batch.Run(ctx, lines.Next, o)
+	end()
 	beside.end(sums.Text(time.Since(begun)))
 	return a.ended(err, sums, nc)
 }

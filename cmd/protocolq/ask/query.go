@@ -3,6 +3,7 @@
 package ask
 
 import (
+	"context"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -66,8 +67,9 @@ func (f *query) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
 	return tellResult(c.OutOrStdout(), f.plain(), r, [2]string{"page", f.cfg.PageOf(r.ID)})
 }
 
-func (f *query) asker(nc *nats.Conn) batch.Asker {
+func (f *query) fill(ctx context.Context, nc *nats.Conn, _ string, o *batch.Options) (context.Context, func(), error) {
 	client, err := ask.New(nc, ask.Options{Prefix: f.cfg.Prefix})
 	cli.Must(err) // of the settings' own prefix
-	return client.Ask
+	o.Ask = batch.Patient(client.Ask, f.timeout)
+	return ctx, func() {}, nil
 }

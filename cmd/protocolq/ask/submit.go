@@ -25,6 +25,7 @@ type submit struct {
 	asking
 	deadline time.Duration
 	name     string // of the asker; "": it has none
+	await    bool   // the answers to a file are waited for
 }
 
 // stored is what submit prints: the stream's acknowledgement.
@@ -47,10 +48,14 @@ if no worker is running now. The answer goes to --reply-to, or to the durable re
 without either none is sent: a run of the gateway has its event, an answer from memory has none.
 If it is submitted again, even with the same --id, it is answered again, from memory if possible.
 ` + fileHelp + `
-A line that is stored is printed as accepted.`,
+A line that is stored is printed as accepted. With --await and --asker its answer is waited for, up to
+--timeout, among the durable replies of that asker, and acknowledged once it is kept in --resume: run no
+other program of that asker meanwhile, which would take the answers, and give lines no id that was used
+before. With --resume a later run goes on waiting for what was stored, also by a run without --await.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking
   protocolq submit --email signed@example.com --asker refunds
-  protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv`,
+  protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv
+  protocolq submit --file accounts.csv --resume accounts.state --asker refunds --await --timeout 10m`,
 		Args: cli.NoArgs,
 	}
 	s.addTo(c, "subject the answer goes to", "how long to wait for the acknowledgement")
@@ -58,6 +63,7 @@ A line that is stored is printed as accepted.`,
 		"from now, until when an answer is useful (default: the worker's patience)")
 	c.Flags().StringVar(&s.name, "asker", "",
 		"asker in whose name it is asked: the answer goes to protocol.reply.<asker>")
+	c.Flags().BoolVar(&s.await, "await", false, "with --file and --asker, wait for the answers")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.run(c, s) }
 	return c
 }
@@ -67,6 +73,9 @@ func (s *submit) check(c *cobra.Command) error {
 		return cli.Usage("--timeout and --deadline must be longer than 0")
 	}
 	switch {
+	case s.await && (s.file.path == "" || s.name == ""):
+		return cli.Usage("--await goes with --file and --asker, whose durable replies are read; 'protocolq query' " +
+			"waits for one answer")
 	case !c.Flags().Changed("asker"):
 	case !messages.IsToken(s.name):
 		return cli.Usage("--asker %q: use letters, digits, - and _", s.name)
@@ -118,12 +127,29 @@ func (s *submit) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
 		page: s.cfg.PageOf(q.ID)}.print(c, s.plain())
 }
 
-// asker stores the lines of a file. A stream that is full or away is waited for.
-func (s *submit) asker(nc *nats.Conn) batch.Asker {
-	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, Asker: s.name})
+// fill stores the lines of a file, and with --await waits for the answers.
+func (s *submit) fill(ctx context.Context, nc *nats.Conn, id string, o *batch.Options) (context.Context, func(),
+	error) {
+	client, err := ask.New(nc, ask.Options{Prefix: s.cfg.Prefix, Asker: s.name, API: s.cfg.JetStreamAPI()})
 	cli.Must(err) // of the settings' own prefix
+	if s.await {
+		return s.awaitAll(ctx, nc, &awaiting{client: client, store: s.store(client), batch: id + "-",
+			timeout: s.timeout}, o)
+	}
+	o.Ask = batch.Patient(s.store(client), s.timeout)
+	return ctx, func() {}, nil
+}
+
+// store stores a line. A stream that is full or away is waited for.
+func (s *submit) store(client *ask.Client) batch.Asker {
 	return func(ctx context.Context, q messages.Query) (messages.Result, error) {
-		_, err := client.Submit(ctx, s.until(q))
+		var err error
+		if s.await && q.ReplyTo != "" { // elsewhere nobody here would read it
+			err = s.allNames().CheckReplyOf(s.name, q.ReplyTo)
+		}
+		if err == nil {
+			_, err = client.Submit(ctx, s.until(q))
+		}
 		if refused, ok := errors.AsType[*messages.Error](err); ok {
 			r := refused.Result()
 			r.ID = q.ID

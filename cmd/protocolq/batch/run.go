@@ -18,6 +18,8 @@ type Options struct {
 	Window    int                // lines on their way at once
 	Unordered bool               // answers are printed as they come
 	Ask       Asker              // asks one line; its error is printed as that line's
+	Look      Asker              // looks for the answer of a line that an earlier run asked; nil: it has none
+	Kept      func(Line)         // the answer of a line is kept, or was; may be nil
 	State     *State             // nil: nothing is kept
 	AskAgain  bool               // lines that State has as unknown or without an answer are asked again
 	Drain     time.Duration      // after ctx's end, answers under way are waited for so long
@@ -140,18 +142,18 @@ func (b *run) feed(ctx, work context.Context, lines <-chan read) error {
 		case l.err != nil:
 			return fmt.Errorf("read the lines: %w", l.err)
 		}
-		a, done, err := b.settled(l.line)
+		a, todo, err := b.settled(l.line)
 		switch {
 		case err != nil:
 			return err
-		case done:
+		case todo == nothing:
 			b.answers <- placed{place, a}
 			continue
 		case !enter(ctx, b.window):
 			return nil
 		}
 		b.asking.Go(func() {
-			a := b.ask(work, l.line)
+			a := b.ask(work, l.line, todo)
 			<-b.window
 			b.answers <- placed{place, a}
 		})
@@ -173,41 +175,69 @@ func enter(ctx context.Context, room chan struct{}) bool {
 
 var errLost = errors.New("it was asked before, and its answer was lost or did not come in time")
 
-// settled is the answer of a line that is not to be asked.
-func (b *run) settled(l Line) (Answer, bool, error) {
+// step is what is to be done for a line.
+type step int
+
+const (
+	begin   step = iota // it is asked
+	look                // it was accepted, and its answer is looked for
+	doubt               // the same, but an earlier run ended before it was known whether it was accepted
+	nothing             // its answer is known, or that it has none
+)
+
+// settled is the answer of a line for which nothing is to be done.
+func (b *run) settled(l Line) (Answer, step, error) {
 	if l.Fault != nil {
 		r := l.Fault.Result()
 		r.ID = l.Query.ID
-		return Answer{Line: l, Result: r}, true, nil
+		return Answer{Line: l, Result: r}, nothing, nil
 	}
 	if b.State == nil {
-		return Answer{}, false, nil
+		return Answer{}, begin, nil
 	}
 	r, asked, answered, err := b.State.Known(l)
+	answered = answered && (b.Look == nil || r.Outcome != messages.Accepted)
 	again := b.AskAgain && (!answered || r.Outcome == messages.Unknown)
 	switch {
 	case err != nil || !asked || again:
-		return Answer{}, false, err
+		return Answer{}, begin, err
+	case !answered && b.Look != nil && r.Outcome == messages.Accepted:
+		return Answer{}, look, nil
+	case !answered && b.Look != nil:
+		return Answer{}, doubt, nil
 	case !answered:
 		a := unanswered(l, errLost)
 		a.Earlier = true
-		return a, true, nil
+		return a, nothing, nil
 	}
-	return Answer{Line: l, Result: r, Earlier: true}, true, nil
+	b.kept(l)
+	return Answer{Line: l, Result: r, Earlier: true}, nothing, nil
+}
+
+func (b *run) kept(l Line) {
+	if b.Kept != nil {
+		b.Kept(l)
+	}
 }
 
 // ask asks one line. What is not on disk as asked is not asked, and what is not on disk as answered
 // is no answer.
-func (b *run) ask(ctx context.Context, l Line) Answer {
-	if b.State != nil {
+func (b *run) ask(ctx context.Context, l Line, todo step) Answer {
+	by := b.Look
+	if todo == begin {
+		by = b.Ask
+	}
+	if todo == begin && b.State != nil {
 		if err := b.State.Asking(l); err != nil {
 			b.stop(err)
 			return unanswered(l, err)
 		}
 	}
-	r, err := b.Ask(ctx, l.Query)
+	r, err := by(ctx, l.Query)
 	if err != nil {
-		return unanswered(l, err)
+		a := unanswered(l, err)
+		a.Earlier = todo == doubt // which is no sign that nobody answers
+		return a
 	}
 	if b.State != nil {
 		if err := b.State.Answered(l, r); err != nil {
@@ -215,6 +245,7 @@ func (b *run) ask(ctx context.Context, l Line) Answer {
 			return unanswered(l, err)
 		}
 	}
+	b.kept(l)
 	return Answer{Line: l, Result: r}
 }
 

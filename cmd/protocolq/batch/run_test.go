@@ -160,6 +160,74 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 }
 
+// What an earlier run asked or had accepted is looked for and not asked; each answer that is kept is
+// said, also one of the earlier run.
+func TestLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state")
+		s := open(t, path)
+		for n, r := range map[int]messages.Outcome{1: messages.Signed, 2: messages.Accepted, 3: "", 4: messages.Unknown} {
+			l := ofNumber(n)
+			must(t, s.Asking(l))
+			if r != "" {
+				must(t, s.Answered(l, messages.Result{V: 1, ID: l.Query.ID, Outcome: r}))
+			}
+		}
+		must(t, s.Close())
+		for _, again := range []bool{false, true} {
+			asking, looking, p := &desk{}, &desk{}, &printed{}
+			o := p.options(asking, 5)
+			o.State, o.AskAgain, o.Look = open(t, path), again, looking.ask
+			var mu sync.Mutex
+			var kept []int
+			o.Kept = func(l batch.Line) { mu.Lock(); defer mu.Unlock(); kept = append(kept, l.Number) }
+			looking.answer = func(id string) (messages.Result, error) {
+				if id == "b-3" {
+					return messages.Result{}, errors.New("no reply")
+				}
+				return messages.Result{V: 1, ID: id, Outcome: messages.Signed}, nil
+			}
+			sums, err := batch.Run(t.Context(), file(5), o)
+			must(t, err)
+			must(t, o.State.Close())
+			slices.Sort(kept)
+			slices.Sort(asking.asked)
+			slices.Sort(looking.asked)
+			wantAsked, wantLooked, wantKept := []string{"b-5"}, []string{"b-2", "b-3"}, []int{1, 2, 4, 5}
+			if again {
+				wantAsked, wantLooked, wantKept = []string{"b-3", "b-4"}, nil, []int{1, 2, 3, 4, 5}
+			}
+			if !slices.Equal(asking.asked, wantAsked) || !slices.Equal(looking.asked, wantLooked) || !slices.Equal(kept, wantKept) || sums.Lines != 5 {
+				t.Errorf("again %v: asked %v, looked for %v, kept %v, %+v", again, asking.asked, looking.asked, kept, sums)
+			}
+		}
+	})
+}
+
+// Lines of an earlier run whose answers are not found do not end the batch as one that nobody answers.
+func TestNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lost, lines = 20, 25
+		path := filepath.Join(t.TempDir(), "state")
+		s := open(t, path)
+		for n := range lost {
+			must(t, s.Asking(ofNumber(n+1)))
+		}
+		must(t, s.Close())
+		d, p := &desk{}, &printed{}
+		o := p.options(d, 5)
+		o.State = open(t, path)
+		o.Look = func(context.Context, messages.Query) (messages.Result, error) {
+			return messages.Result{}, errors.New("no reply")
+		}
+		sums, err := batch.Run(t.Context(), file(lines), o)
+		must(t, o.State.Close())
+		if err != nil || len(d.asked) != lines-lost || sums.Unanswered != lost || sums.Earlier != lost {
+			t.Errorf("%v, %d asked, %+v", err, len(d.asked), sums)
+		}
+	})
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := errors.New("away")
