@@ -11,6 +11,7 @@ import (
 
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/cmd/protocolq/settings"
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/worker/ops"
 )
 
@@ -70,7 +71,7 @@ func checkSecrets(cfg *settings.Config, askers []Asker) error {
 		source := cfg.SecretFile(a.Webhook.SecretFile)
 		err := source.Err
 		if err == nil {
-			_, err = parseSecrets(source.Material)
+			_, err = webhook.ParseSecrets(source.Material)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("asker %q: secret_file %s: %w", a.Name, a.Webhook.SecretFile, err))
@@ -89,7 +90,7 @@ file, and give it to the webhook's operator in a safe way: it proves that a deli
 		Example: `  (umask 077; protocolq http secret >shop.secret)`,
 		Args:    cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(c.OutOrStdout(), newSecret())
+			_, err := fmt.Fprintln(c.OutOrStdout(), webhook.NewSecret())
 			return err
 		},
 	}

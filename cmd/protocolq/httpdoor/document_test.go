@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 )
 
@@ -191,7 +192,7 @@ func TestDocumentHasAllStatuses(t *testing.T) {
 func TestDocumentHasAllFields(t *testing.T) {
 	for name, of := range map[string]reflect.Type{"Problem": reflect.TypeFor[problem](), "State": reflect.TypeFor[state](), "Batch": reflect.TypeFor[batch](),
 		"Accepted": reflect.TypeFor[accepted](), "BatchState": reflect.TypeFor[batchState](), "UndeliveredList": reflect.TypeFor[undeliveredList](),
-		"Undelivered": reflect.TypeFor[undelivered](), "Delivery": reflect.TypeFor[delivery]()} {
+		"Undelivered": reflect.TypeFor[undelivered](), "Delivery": reflect.TypeFor[webhook.Body]()} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(of) {
 			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && len(f.Index) == 1 {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"protocolq/cmd/protocolq/webhook"
 )
 
 // example runs one until it ends, and gives what it prints and its exit code.
@@ -93,7 +95,7 @@ func TestExamplePHPWebhook(t *testing.T) {
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good"), filepath.Join(dir, "bad")
 	for _, file := range []string{good, bad} {
-		if err := os.WriteFile(file, []byte(newSecret()+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(webhook.NewSecret()+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +123,7 @@ func TestExamplePHPWebhook(t *testing.T) {
 	until("started")
 	for _, file := range []string{bad, good} {
 		d, _ := hooked(&remembered{}, nil)
-		d.client, d.url, d.secrets = newWebhookClient(), "http://"+address+"/", func() ([]byte, error) { return os.ReadFile(file) }
+		d.client, d.url, d.secrets = webhook.NewClient(1), "http://"+address+"/", func() ([]byte, error) { return os.ReadFile(file) }
 		_, err := d.deliver(t.Context(), "msg_1", time.Now(), []byte(keptAnswer))
 		if (err == nil) != (file == good) {
 			t.Errorf("%s: %v", filepath.Base(file), err)

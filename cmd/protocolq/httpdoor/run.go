@@ -13,6 +13,7 @@ import (
 	"protocolq/cmd/protocolq/natsconn"
 	"protocolq/cmd/protocolq/probes"
 	"protocolq/cmd/protocolq/settings"
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 	"protocolq/worker/ops"
 )
@@ -52,7 +53,7 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 	var running sync.WaitGroup
 	defer func() { stop(); running.Wait() }()
 	running.Go(func() { side.Run(beside, probes.Shown{NATS: nc, Names: names, Figures: shown, Health: health}) })
-	client := newWebhookClient()
+	client := webhook.NewClient(webhooksAtOnce)
 	following := &follower{path: cfg.APIAskersFile, askers: askers, door: d, workers: w, log: log,
 		readers: func(askers []Asker) []*reader { return readers(client, askers, memory, shown, log) }}
 	running.Go(func() { following.run(beside) })

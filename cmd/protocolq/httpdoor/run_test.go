@@ -24,6 +24,7 @@ import (
 
 	"protocolq/cmd/protocolq/localstack"
 	"protocolq/cmd/protocolq/settings"
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 	"protocolq/worker/provision"
 )
@@ -267,7 +268,7 @@ func TestRealWebhook(t *testing.T) {
 	defer hook.Close()
 	b := openBench(t)
 	b.stop()
-	secret := newSecret()
+	secret := webhook.NewSecret()
 	file := filepath.Join(t.TempDir(), "shop.secret")
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

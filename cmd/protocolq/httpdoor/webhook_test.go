@@ -1,5 +1,4 @@
-// Webhooks: how deliveries are signed, when they come again, where they never go, and what becomes
-// of what is not taken.
+// Webhooks: where answers never go, when they come again, and what becomes of what is not taken.
 
 package httpdoor
 
@@ -18,34 +17,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 )
-
-// The vector is that of the Standard Webhooks specification's own libraries.
-func TestSignGolden(t *testing.T) {
-	secrets, err := parseSecrets([]byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-	at := time.Unix(1614265330, 0)
-	if got := sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232314}`)); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-	for name, got := range map[string]string{
-		"id":   sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJel", at, []byte(`{"test": 2432232314}`)),
-		"time": sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at.Add(time.Second), []byte(`{"test": 2432232314}`)),
-		"body": sign(secrets, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232315}`)),
-	} {
-		if got == want {
-			t.Errorf("another %s is signed the same", name)
-		}
-	}
-	two := append(secrets, []byte("another secret of 32 bytes length"))
-	if got := sign(two, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, []byte(`{"test": 2432232314}`)); !strings.HasPrefix(got, want+" v1,") {
-		t.Errorf("by two: %s", got)
-	}
-}
 
 // verify is the receiver's side, by a second hand.
 func verify(t *testing.T, secret string, h http.Header, body []byte) {
@@ -61,28 +35,6 @@ func verify(t *testing.T, secret string, h http.Header, body []byte) {
 	}
 	if at, err := strconv.ParseInt(h.Get("webhook-timestamp"), 10, 64); err != nil || time.Since(time.Unix(at, 0)).Abs() > time.Minute {
 		t.Errorf("signed at %q", h.Get("webhook-timestamp"))
-	}
-}
-
-func TestParseSecrets(t *testing.T) {
-	good := newSecret()
-	for file, n := range map[string]int{
-		good:                                  1,
-		good + "\n":                           1,
-		good + "\r\n" + newSecret() + "\n":    2,
-		"":                                    0,
-		"\n":                                  0,
-		"secret":                              0,
-		"whsec_":                              0,
-		"whsec_c2hvcnQ=":                      0,
-		good + "\nsecret":                     0,
-		strings.Repeat(newSecret()+"\n", 4):   0,
-		"whsec_" + strings.Repeat("AAAA", 30): 0,
-	} {
-		got, err := parseSecrets([]byte(file))
-		if len(got) != n || (err == nil) != (n > 0) || err != nil && strings.Contains(err.Error(), "c2hvcnQ") {
-			t.Errorf("%q: %d, %v", file, len(got), err)
-		}
 	}
 }
 
@@ -109,32 +61,6 @@ func TestWebhookAddress(t *testing.T) {
 	}
 }
 
-func TestNextTry(t *testing.T) {
-	for _, tt := range []struct {
-		n           uint64
-		age, wanted time.Duration
-		least       time.Duration
-		again       bool
-	}{
-		{0, 0, 0, 5 * time.Second, true},
-		{1, 0, 0, 5 * time.Second, true},
-		{2, time.Minute, 0, 10 * time.Second, true},
-		{10, time.Hour, 0, 2560 * time.Second, true},
-		{11, time.Hour, 0, time.Hour, true},
-		{1 << 60, time.Hour, 0, time.Hour, true},
-		{1, 0, 30 * time.Second, 30 * time.Second, true},
-		{1, 0, 1000 * time.Hour, time.Hour, true},
-		{30, 22*time.Hour + 40*time.Minute, 0, time.Hour, true},
-		{30, 23 * time.Hour, 0, time.Hour, false},
-		{1, 24 * time.Hour, 0, 5 * time.Second, false},
-	} {
-		wait, again := nextTry(tt.n, tt.age, tt.wanted)
-		if wait < tt.least || wait > tt.least*6/5 || again != tt.again {
-			t.Errorf("%+v: %s, %v", tt, wait, again)
-		}
-	}
-}
-
 // handed is a message of a consumer, as it is dealt with.
 type handed struct {
 	jetstream.Msg
@@ -153,9 +79,9 @@ func (h *handed) NakWithDelay(d time.Duration) error        { h.again = d; retur
 // hooked is a deliverer to a webhook that is a function.
 func hooked(memory memory, hook func(*http.Request) *reply) (*deliverer, *[]string) {
 	seen := &[]string{}
-	client := newWebhookClient()
+	client := webhook.NewClient(webhooksAtOnce)
 	client.Transport = trip(hook)
-	return &deliverer{asker: "shop", url: "https://shop.example.com/hook?token=secret", secrets: func() ([]byte, error) { return []byte(newSecret()), nil }, memory: memory,
+	return &deliverer{asker: "shop", url: "https://shop.example.com/hook?token=secret", secrets: func() ([]byte, error) { return []byte(webhook.NewSecret()), nil }, memory: memory,
 		client: client, seen: func(s string) { *seen = append(*seen, s) }, log: slog.New(slog.DiscardHandler)}, seen
 }
 
@@ -213,7 +139,7 @@ func TestDeliver(t *testing.T) {
 			if len(asked) != 1 || asked[0] != "shop.example.com" || len(*seen) != 1 {
 				t.Errorf("%s: asked %v, seen %v", name, asked, *seen)
 			}
-			if took := time.Since(began); took > deliverTime {
+			if took := time.Since(began); took > webhook.SendTime {
 				t.Errorf("%s: took %s", name, took)
 			}
 		})
@@ -233,7 +159,7 @@ func TestUndelivered(t *testing.T) {
 			time.Sleep(m.again)
 			m.meta.NumDelivered++
 		}
-		if took := time.Since(began); took > deliverFor || took < deliverFor-2*longestTry || tries < 20 || tries > 40 || (*seen)[tries-1] != "undelivered" {
+		if took := time.Since(began); took > webhook.TryFor || took < webhook.TryFor-2*webhook.LongestTry || tries < 20 || tries > 40 || (*seen)[tries-1] != "undelivered" {
 			t.Errorf("given up after %s and %d tries: %v", took, tries, *seen)
 		}
 		door := openDoor(t, options{Fleet: silent(), Memory: memory})
