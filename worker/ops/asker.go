@@ -54,20 +54,34 @@ func (d *Door) Collect(out chan<- prometheus.Metric) {
 	d.webhooks.Collect(out)
 }
 
-// Console counts the requests of a page in the browser.
-type Console struct{ requests *prometheus.CounterVec }
+// Console counts the requests of a page in the browser, and what it tells a webhook.
+type Console struct{ requests, webhooks *prometheus.CounterVec }
 
 // NewConsole counts from 0.
 func NewConsole() *Console {
-	return &Console{prometheus.NewCounterVec(prometheus.CounterOpts{Name: "protocolq_console_requests_total",
-		Help: "Requests of the page in the browser, by status; a stream counts as it begins."}, []string{"status"})}
+	return &Console{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "protocolq_console_requests_total",
+			Help: "Requests of the page in the browser, by status; a stream counts as it begins."}, []string{"status"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "protocolq_console_webhook_deliveries_total",
+			Help: "Ended watches told to the webhook: delivered, failed and tried again, or undelivered for good."},
+			[]string{"result"}),
+	}
 }
 
 // Seen takes in one response, as its status is known.
 func (c *Console) Seen(status int) { c.requests.WithLabelValues(strconv.Itoa(status)).Inc() }
 
+// Told takes in one delivery to the webhook, by what came of it.
+func (c *Console) Told(result string) { c.webhooks.WithLabelValues(result).Inc() }
+
 // Describe implements [prometheus.Collector].
-func (c *Console) Describe(out chan<- *prometheus.Desc) { c.requests.Describe(out) }
+func (c *Console) Describe(out chan<- *prometheus.Desc) {
+	c.requests.Describe(out)
+	c.webhooks.Describe(out)
+}
 
 // Collect implements [prometheus.Collector].
-func (c *Console) Collect(out chan<- prometheus.Metric) { c.requests.Collect(out) }
+func (c *Console) Collect(out chan<- prometheus.Metric) {
+	c.requests.Collect(out)
+	c.webhooks.Collect(out)
+}

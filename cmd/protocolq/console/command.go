@@ -18,7 +18,7 @@ import (
 // Settings are those of the page.
 var Settings = []string{"nats", "nats-creds", "inbox-prefix", "prefix", "database", "log-hmac-key-file",
 	"console-listen", "console-url", "console-users-file", "console-session-key-file", "console-audit-file",
-	"console-partners",
+	"console-partners", "console-webhook-file",
 	"console-proxies", "console-proxy-header",
 	"console-oidc-issuer", "console-oidc-client-id", "console-oidc-client-secret-file", "console-oidc-claim",
 	"http-listen", "log-level", "log-format"}
@@ -33,7 +33,8 @@ func Command() *cobra.Command {
 		Long: `Serves the page with which people look up an agreement, in Chinese and English, until a signal. It asks
 over NATS like every other program. When it answers, it prints its address, with -o json as one line
 of JSON with "console". Without --console-users-file it is only for this machine, and
-whoever uses it is an operator.`,
+whoever uses it is an operator. With --console-webhook-file a webhook is told when somebody whom a
+user watches has signed.`,
 		Example: `  protocolq console
   protocolq console user add li --role agent --console-users-file users.yaml
   protocolq console --console-listen 0.0.0.0:8470 --console-users-file users.yaml --console-url https://protocolq.example.com`,
@@ -43,7 +44,7 @@ whoever uses it is an operator.`,
 	out := cli.AddOutput(c)
 	c.AddCommand(userCommand())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := set.Load(c.Flags(), cfg.CheckConsole); err != nil {
+		if err := set.Load(c.Flags(), cfg.CheckConsole, func() error { return checkTold(cfg) }); err != nil {
 			return err
 		}
 		log := cfg.Logger(c.ErrOrStderr())

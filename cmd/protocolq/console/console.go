@@ -56,7 +56,8 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	rows := &queryLog{url: cfg.Database}
 	defer func() { _ = rows.close() }() // it was only read
 	var run []func(context.Context)
-	if o.Sections, run, err = sections(cfg, nc, parts{log, rows, o.Audit, o.Users}); err != nil {
+	figures := ops.NewConsole()
+	if o.Sections, run, err = sections(cfg, nc, parts{log, rows, o.Audit, o.Users, figures}); err != nil {
 		return err
 	}
 	page, err := web.New(o)
@@ -67,7 +68,6 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	if err != nil {
 		return fmt.Errorf("console: %w", err)
 	}
-	figures := ops.NewConsole()
 	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup
 	for _, f := range run {
@@ -105,10 +105,11 @@ func connect(cfg *settings.Config, log *slog.Logger) (*nats.Conn, error) {
 
 // parts are what sections share.
 type parts struct {
-	log   *slog.Logger
-	rows  *queryLog
-	audit audit.Log
-	users *access.Users
+	log     *slog.Logger
+	rows    *queryLog
+	audit   audit.Log
+	users   *access.Users
+	figures *ops.Console
 }
 
 // sections are the entries of the navigation, in its order, and what runs beside them.
@@ -138,7 +139,8 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []fu
 	poller := fleet.NewPoller(fleet.PollerOptions{NATS: nc, JetStream: js, Names: names, Records: records,
 		Logger: p.log})
 	watched := watches.New(watches.Options{NATS: nc, JetStream: js, API: cfg.JetStreamAPI(), Names: names,
-		Asker: submitter, May: mayAsk(p.users, cfg.Console.Partners), Logger: p.log})
+		Asker: submitter, May: mayAsk(p.users, cfg.Console.Partners), Logger: p.log,
+		Webhook: told(cfg), Page: cfg.PageAt("/watches"), Told: p.figures.Told})
 	all := []web.Section{
 		lookup.New(lookup.Options{Asker: asker, Partners: cfg.Console.Partners, Watch: watched, Logger: p.log}),
 		watched.Section(),

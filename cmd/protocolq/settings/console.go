@@ -20,6 +20,7 @@ type Console struct {
 	UsersFile      string
 	SessionKeyFile string
 	AuditFile      string
+	WebhookFile    string
 	Partners       []string
 	Proxies        []string
 	ProxyHeader    string
@@ -51,6 +52,9 @@ func (c *Config) consoleSettings() []setting {
 		checked(list(&o.Partners, setting{name: "console-partners",
 			usage: "partners that operators may look up for, with commas between them; without it the workers' " +
 				"default"}), c.checkConsolePartners),
+		text(&o.WebhookFile, setting{name: "console-webhook-file", kind: kindFile,
+			usage: "where it is told that a watch has ended: a URL in the first line, in the next a secret as " +
+				"'protocolq http secret' makes it; the same for all console processes"}),
 		checked(list(&o.Proxies, setting{name: "console-proxies",
 			usage: "addresses (10.1.2.3, 10.0.0.0/8) of proxies that are believed about the reader's address, TLS " +
 				"and name"}), c.checkConsoleProxies),

@@ -19,6 +19,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// hook is a setting of the page that each way takes beside those it has.
+const hook = "/run/secrets/protocolq/webhook"
+
 // objects are what is applied, by kind and name.
 type objects map[string]map[string]any
 
@@ -31,7 +34,7 @@ func rendered(t *testing.T) map[string]objects {
 		"kustomize, autoscale": kustomized(t, "scaled"),
 		"helm, autoscale":      helmed(t, map[string]any{"autoscaling": map[string]any{"enabled": true}}),
 		"kustomize, doors":     kustomized(t, "doors"),
-		"helm, doors": helmed(t, map[string]any{"console": map[string]any{"enabled": true},
+		"helm, doors": helmed(t, map[string]any{"console": map[string]any{"enabled": true, "settings": map[string]any{"PROTOCOLQ_CONSOLE_WEBHOOK_FILE": hook}},
 			"http": map[string]any{"enabled": true}}),
 	}
 }
@@ -50,10 +53,15 @@ func kustomized(t *testing.T, folder string) objects {
 		}
 		return in.WriteFile(strings.TrimPrefix(filepath.ToSlash(path), "../"), data)
 	})
-	for overlay, components := range map[string]string{"scaled": "../autoscale", "doors": "../console, ../http"} {
+	for overlay, more := range map[string]string{"scaled": "components: [../autoscale]\n",
+		"doors": "components: [../console, ../http, settings]\n"} {
 		if err == nil {
-			err = in.WriteFile(overlay+"/kustomization.yaml", []byte("resources: [../base]\ncomponents: ["+components+"]\n"))
+			err = in.WriteFile(overlay+"/kustomization.yaml", []byte("resources: [../base]\n"+more))
 		}
+	}
+	if err == nil {
+		err = in.WriteFile("doors/settings/kustomization.yaml", []byte("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"+
+			"configMapGenerator: [{name: protocolq-console, behavior: merge, literals: [PROTOCOLQ_CONSOLE_WEBHOOK_FILE="+hook+"]}]\n"))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"protocolq/messages/ask"
 )
 
-// planned is when a watch is asked again, as the server has it; 0 if it has no plan.
-func (f *fleet) planned(n name) int64 {
+// planned is what the schedule of a watch will give, as the server has it; 0 if it has no plan.
+func (f *fleet) planned(n name) (d due) {
 	f.t.Helper()
 	stream, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Watches))
 	if err != nil {
@@ -27,16 +27,15 @@ func (f *fleet) planned(n name) int64 {
 	}
 	m, err := stream.GetLastMsgForSubject(f.t.Context(), f.names.Watch(messages.WatchPlan, n.owner, n.id))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0
+		return due{}
 	}
-	var d due
 	if err == nil {
 		err = json.Unmarshal(m.Data, &d)
 	}
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return d.AtMs
+	return d
 }
 
 // own is the only watch of a user.
@@ -91,7 +90,7 @@ func TestClockBehindTheServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := f.own(w, "li")
-	if at := f.planned(first.name); asked.Open != first.question(first.DueMs) || asked.DueMs != after || at != after {
+	if at := f.planned(first.name).AtMs; asked.Open != first.question(first.DueMs) || asked.DueMs != after || at != after {
 		t.Errorf("due at %d, planned at %d, want %d: %+v", asked.DueMs, at, after, asked.record)
 	}
 	stream, err := f.js.Stream(t.Context(), f.names.Stream(messages.Watches))
@@ -104,7 +103,7 @@ func TestClockBehindTheServers(t *testing.T) {
 	if err == nil {
 		err = w.due(t.Context(), first.name, first.DueMs)
 	}
-	if at := f.planned(first.name); err != nil || at != after {
+	if at := f.planned(first.name).AtMs; err != nil || at != after {
 		t.Errorf("planned at %d, want %d, %v", at, after, err)
 	}
 }

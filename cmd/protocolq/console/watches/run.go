@@ -122,13 +122,16 @@ func (w *Watches) takeDue(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what is due: %w", err)
 	}
+	telling := new(errgroup.Group)
+	telling.SetLimit(tellAtOnce)
+	defer func() { _ = telling.Wait() }()
 	for ctx.Err() == nil {
 		pulling, cancel := context.WithTimeout(ctx, pullFor)
 		m, err := consumer.Next(jetstream.FetchContext(pulling), jetstream.FetchHeartbeat(heartbeat))
 		cancel()
 		switch {
 		case err == nil:
-			w.handle(ctx, m)
+			w.handle(ctx, m, telling)
 		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
 			errors.Is(err, jetstream.ErrNoMessages):
 		default:
@@ -139,16 +142,32 @@ func (w *Watches) takeDue(ctx context.Context) error {
 }
 
 // handle deals with one message; what fails comes again.
-func (w *Watches) handle(ctx context.Context, m jetstream.Msg) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
+func (w *Watches) handle(ctx context.Context, m jetstream.Msg, telling *errgroup.Group) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
 	defer cancel()
 	parts := strings.Split(m.Subject(), ".")
 	n := name{parts[max(len(parts)-2, 0)], parts[len(parts)-1]}
 	var d due
 	err := json.Unmarshal(m.Data(), &d)
 	if err == nil {
-		err = w.due(ctx, n, d.AtMs)
+		err = w.due(within, n, d.AtMs)
 	}
+	if !errors.Is(err, errOwed) {
+		w.settle(m, n, err)
+		return
+	}
+	if !telling.TryGo(func() error {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
+		defer cancel()
+		w.settle(m, n, w.tell(within, n, d.Tries))
+		return nil
+	}) {
+		_ = m.NakWithDelay(afterFault)
+	}
+}
+
+// settle says what became of a message.
+func (w *Watches) settle(m jetstream.Msg, n name, err error) {
 	if err == nil {
 		_ = m.Ack() // one that is lost has it given again, and then it is known
 		return
@@ -182,7 +201,13 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 		return w.store.plan(ctx, n, time.UnixMilli(f.DueMs))
 	case finish:
 		f.end(as, now)
-		return w.store.put(ctx, &f)
+		w.owe(&f.record)
+		if err := w.store.put(ctx, &f); err != nil || !f.Owed {
+			return err
+		}
+		return errOwed
+	case tell:
+		return errOwed
 	case again:
 		if at := time.UnixMilli(f.DueMs); at.After(now) {
 			if err := w.store.plan(ctx, n, at); err != nil {
@@ -235,10 +260,19 @@ func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	var now state
 	ok, err := w.change(ctx, n, func(r *record) {
 		r.hear(a.Result, time.Now())
+		w.owe(r)
 		now = r.State
 	})
 	if ok && now != watching {
 		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(now))
 	}
-	return err
+	if err != nil || w.o.Webhook == nil || ok && now == watching {
+		return err
+	}
+	// It has ended: now, or when this reply came before and was not acknowledged.
+	f, ok, err := w.store.get(ctx, n)
+	if err != nil || !ok || !f.Owed {
+		return err
+	}
+	return w.store.plan(ctx, n, time.Now())
 }

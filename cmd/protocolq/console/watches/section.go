@@ -6,7 +6,7 @@
 //
 //	button ─► record, plan ··· an hour ··· due ─► submit ─► workers ─► reply ─► record ─► page
 //	                     ▲                  │
-//	                     └──── next plan ◄──┘
+//	                     └──── next plan ◄──┘                        └─ ended ─► plan, due ─► webhook
 package watches
 
 import (
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 
 	"protocolq/cmd/protocolq/console/access"
 	"protocolq/cmd/protocolq/console/web"
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 	"protocolq/messages/ask"
 )
@@ -49,13 +51,18 @@ type Options struct {
 	May    func(by, partner string) (bool, error)
 	Logger *slog.Logger
 	Every  time.Duration // 1 h: the shortest wait between two questions
+	// Webhook is where it is told that a watch has ended, as it is now; nil: nowhere.
+	Webhook func() (webhook.Target, error)
+	Page    string              // the address of the page of watches, for the webhook
+	Told    func(result string) // by each telling: delivered, failed or undelivered
 }
 
 // Watches are those of all users.
 type Watches struct {
-	o     Options
-	store *store
-	ready readiness
+	o      Options
+	store  *store
+	ready  readiness
+	client *http.Client
 }
 
 // New makes them. It starts nothing: see Run.
@@ -66,7 +73,10 @@ func New(o Options) *Watches {
 	if o.Every <= 0 {
 		o.Every = time.Hour
 	}
-	return &Watches{o: o, store: newStore(o)}
+	if o.Told == nil {
+		o.Told = func(string) {}
+	}
+	return &Watches{o: o, store: newStore(o), client: webhook.NewClient(tellAtOnce)}
 }
 
 // Section is their page.

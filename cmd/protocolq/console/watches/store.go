@@ -176,14 +176,20 @@ func (s *store) write(ctx context.Context, f *found, expect jetstream.PublishOpt
 
 // due is what a schedule gives. It says nothing of a person.
 type due struct {
-	AtMs int64 `json:"at_ms"`
+	AtMs  int64  `json:"at_ms"`
+	Tries uint64 `json:"tries,omitempty"` // how often the webhook was told in vain
 }
 
 // plan has the server give a due message at a time, in place of what was planned before.
 func (s *store) plan(ctx context.Context, n name, at time.Time) error {
+	return s.planTelling(ctx, n, at, 0)
+}
+
+// planTelling is plan for a watch that has ended, of which the webhook was told so often in vain.
+func (s *store) planTelling(ctx context.Context, n name, at time.Time, tries uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	data, err := json.Marshal(due{at.UnixMilli()})
+	data, err := json.Marshal(due{at.UnixMilli(), tries})
 	if err != nil {
 		return fmt.Errorf("plan a watch: %w", err)
 	}

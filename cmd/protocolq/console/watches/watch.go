@@ -57,6 +57,7 @@ type record struct {
 	Sent    bool            `json:"sent,omitempty"`   // it is certain that Open was submitted
 	AskedMs int64           `json:"asked_ms,omitempty"`
 	EndedMs int64           `json:"ended_ms,omitempty"`
+	Owed    bool            `json:"owed,omitempty"` // the webhook is to be told that it has ended
 	// Last is the last reply, of which only what is shown is kept; LastMs is its time.
 	Last   *messages.Result `json:"last,omitempty"`
 	LastMs int64            `json:"last_ms,omitempty"`
@@ -68,6 +69,12 @@ func (r *record) end(s state, now time.Time) {
 	if s == cancelled || s == forgotten {
 		r.Shown, r.Last = "", nil
 	}
+}
+
+// isNews tells whether others than its user want to know that it has ended. Who cancels knows it,
+// and of whom is to be forgotten nothing is said.
+func (r *record) isNews() bool {
+	return r.State != watching && r.State != cancelled && r.State != forgotten
 }
 
 // hear takes a reply in.
@@ -170,11 +177,14 @@ const (
 	again              // the question was to be asked, and perhaps was not
 	skip               // the last question has no reply yet: it is asked later
 	submit
+	tell // the webhook, that it has ended
 )
 
 // decide says what is done with a message that was due at dueMs; the state is that of finish.
 func decide(n name, r *record, dueMs int64, now time.Time, every time.Duration, may bool) (step, state) {
 	switch begun := time.UnixMilli(r.BegunMs); {
+	case r.Owed:
+		return tell, ""
 	case r.State != watching || r.Query == nil:
 		return leave, ""
 	case r.Open == n.question(dueMs) && !r.Sent:
