@@ -65,7 +65,7 @@ func (s *section) confirm(x *web.Exchange) error {
 		}
 	}
 	if len(seqs) == 0 {
-		return x.Redirect(back + "&done=none")
+		return x.RedirectWith(back, url.Values{"done": {"none"}})
 	}
 	v.Seqs, v.Count, v.Counted = strings.Join(seqs, ","), len(seqs), cli.Grouped(int64(len(seqs)))
 	if _, err := sequences(v.Seqs); err != nil {
@@ -120,12 +120,12 @@ func (s *section) act(x *web.Exchange) error {
 	if fault != nil {
 		came.Set("fault", "1")
 	}
-	return x.Redirect("/letters?" + came.Encode())
+	return x.RedirectWith("/letters", came)
 }
 
 // done says what the action came to that led here.
 func done(x *web.Exchange) string {
-	v := x.R.URL.Query()
+	v := x.Left()
 	n, nerr := strconv.Atoi(v.Get("n"))
 	of, oerr := strconv.Atoi(v.Get("of"))
 	switch do := v.Get("done"); {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (s *section) controls(x *web.Exchange) error {
 	ctx, cancel := context.WithTimeout(x.R.Context(), switchTime)
 	defer cancel()
 	v := controlsView{Act: x.Visit.May(access.Act)}
-	if do := x.R.URL.Query().Get("done"); slices.Contains(actions, do) {
+	if do := x.Left().Get("done"); slices.Contains(actions, do) {
 		key := "controls.done." + do
 		v.Done = x.Say(key)
 	}
@@ -165,5 +166,5 @@ func (s *section) doSwitch(x *web.Exchange) error {
 	if err != nil {
 		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
-	return x.Redirect("/controls?done=" + v.Do)
+	return x.RedirectWith("/controls", url.Values{"done": {v.Do}})
 }

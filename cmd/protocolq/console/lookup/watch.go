@@ -5,6 +5,7 @@ package lookup
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"protocolq/cmd/protocolq/console/audit"
@@ -16,7 +17,7 @@ import (
 type Watcher interface {
 	// Ready is nil where Begin can be called.
 	Ready(ctx context.Context) error
-	// Begin watches for a user; the word says what came of it, as the page /watches takes it.
+	// Begin watches for a user; the word says what came of it, as the page /watches is left it.
 	Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error)
 	// Signed is how many of those whom the user watched have signed lately.
 	Signed(ctx context.Context, by string) (int, error)
@@ -48,7 +49,7 @@ func (s *section) watch(x *web.Exchange) error {
 			return err
 		}
 	}
-	return x.Redirect("/watches?note=" + word)
+	return x.RedirectWith("/watches", url.Values{"note": {word}})
 }
 
 // signed is how many have signed, as text; "" where none has, or it is not known.

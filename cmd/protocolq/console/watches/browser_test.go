@@ -93,6 +93,10 @@ func TestToldInTheBrowser(t *testing.T) {
 			newest(t, rows, "watch")
 		}
 		seen("watches-open")
+		tab.Visit(at + "/watches") // loaded again it does not say what was done
+		if n := strings.Count(tab.HTML(), `class="note`); n != 0 || !strings.Contains(tab.HTML(), "/watches/cancel") {
+			t.Errorf("%d notes after it is loaded again", n)
+		}
 		if n := strings.Count(tab.HTML(), "/watches/cancel"); n != 2 {
 			t.Errorf("%d watches", n)
 		}

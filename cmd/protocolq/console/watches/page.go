@@ -5,6 +5,7 @@ package watches
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -38,13 +39,13 @@ type row struct {
 // mostShown is how many the page lists.
 const mostShown = 100
 
-// Words for what the page can be told by its address, and their colours.
+// Words for what can be left for the page, and their colours.
 var notes = map[string]string{string(begunNote): "good", string(alreadyNote): "good", "cancelled": "good",
 	string(manyNote): "warn", string(dayNote): "warn", string(fullNote): "warn", "gone": "warn"}
 
 func (w *Watches) page(x *web.Exchange) error {
 	v := view{Most: mostOpen}
-	if word := x.R.FormValue("note"); notes[word] != "" {
+	if word := x.Left().Get("note"); notes[word] != "" {
 		v.Note, v.Tone = "watches.note."+word, notes[word]
 	}
 	switch err := w.Ready(x.R.Context()); {
@@ -115,10 +116,10 @@ func (w *Watches) cancel(x *web.Exchange) error {
 		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
 	if shown == "" {
-		return x.Redirect("/watches?note=gone")
+		return x.RedirectWith("/watches", url.Values{"note": {"gone"}})
 	}
 	if err := x.Audit(audit.Row{What: "unwatch", On: shown, HowMany: 1}); err != nil {
 		return err
 	}
-	return x.Redirect("/watches?note=cancelled")
+	return x.RedirectWith("/watches", url.Values{"note": {"cancelled"}})
 }

@@ -92,8 +92,8 @@ func (w *Watches) Section() web.Section {
 	}}
 }
 
-// Begin watches the person of a query for a user. The word says what came of it, as the page's
-// address has it; shown is the account, masked.
+// Begin watches the person of a query for a user. The word says what came of it, as it is
+// left for the page; shown is the account, masked.
 func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error) {
 	n := name{ownerOf(by), strings.ToLower(rand.Text())}
 	for range mostTries {

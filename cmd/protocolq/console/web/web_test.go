@@ -59,6 +59,10 @@ func section() web.Section {
 	return web.Section{Name: "lookup", Path: "/ask", Right: access.Ask, Templates: files, Pages: []web.Page{
 		{Pattern: "GET /ask", Right: access.Ask, Handle: show}, {Pattern: "GET /see", Right: access.See, Handle: show},
 		{Pattern: "GET /act", Right: access.Act, Handle: show}, {Pattern: "POST /act", Right: access.Act, Handle: show},
+		{Pattern: "POST /leave", Right: access.Act, Handle: func(x *web.Exchange) error {
+			return x.RedirectWith("/left?x=1", url.Values{"done": {"all&sundry"}, "n": {"2"}})
+		}},
+		{Pattern: "GET /left", Right: access.See, Handle: func(x *web.Exchange) error { return x.Render("probe.html", x.Left().Encode()) }},
 		{Pattern: "GET /panic", Right: access.Anyone, Handle: func(*web.Exchange) error { panic("on purpose") }},
 		{Pattern: "GET /tab", Right: access.See, Handle: func(x *web.Exchange) error {
 			return x.Stream(time.Hour, func(func(string, any) error) (bool, error) { return true, nil })
@@ -389,6 +393,29 @@ func TestTextIsText(t *testing.T) {
 }
 
 // What a browser reports is kept, but not however much of it.
+// What a redirect leaves is given once, to its page alone, and stands in no address.
+func TestLeft(t *testing.T) {
+	address, c := open(t, web.Options{})
+	const left = "done=all%26sundry&amp;n=2"
+	a, _ := do(t, c, "POST", address+"/leave", url.Values{})
+	if at, cookie := a.Header.Get("Location"), a.Header.Get("Set-Cookie"); at != "/left?x=1" || !strings.Contains(cookie, "Path=/left;") || !strings.Contains(cookie, "HttpOnly") {
+		t.Errorf("to %s with %s", at, cookie)
+	}
+	if _, body := do(t, c, "GET", address+"/ask", nil); strings.Contains(body, "sundry") {
+		t.Error("another page has it")
+	}
+	for i, want := range []bool{true, false} {
+		if _, body := do(t, c, "GET", address+"/left?x=1", nil); strings.Contains(body, left) != want {
+			t.Errorf("at visit %d: %s", i, body)
+		}
+	}
+	for _, made := range []string{"protocolq_left=%zz", "protocolq_left=done=" + strings.Repeat("x", 600)} {
+		if a, body := do(t, c, "GET", address+"/left", nil, "Cookie", made); a.StatusCode != 200 || strings.Contains(body, "xxx") {
+			t.Errorf("made up: %d %s", a.StatusCode, body)
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	page, err := web.New(web.Options{})
 	if err != nil {
