@@ -101,7 +101,7 @@ var rooms = map[string][]string{
 	"console/fleet":       {"cli", "console/access", "console/web", "console/words"},
 	"console/letters":     {"cli", "settings", "dead", "explain", "console/access", "console/audit", "console/web", "console/words"},
 	"console/queries":     {"cli", "settings", "explain", "logdb", "console/access", "console/audit", "console/web", "console/words"},
-	"console/browsertest": {}, // for tests
+	"console/browsertest": {"console/access"}, // for tests
 
 	"ask":        append([]string{"batch", "compare"}, below...),
 	"bench":      append([]string{"bench/load"}, below...),

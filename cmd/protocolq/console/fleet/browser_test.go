@@ -6,6 +6,7 @@ package fleet_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"protocolq/cmd/protocolq/console/access"
 	"protocolq/cmd/protocolq/console/browsertest"
 	"protocolq/cmd/protocolq/console/fleet"
 	"protocolq/cmd/protocolq/console/web"
@@ -66,9 +68,9 @@ func history() fleet.History {
 	return h
 }
 
-func serve(t *testing.T, of func() fleet.History) string {
+func serve(t *testing.T, of func() fleet.History, users *access.Users) string {
 	t.Helper()
-	page, err := web.New(web.Options{Sections: []web.Section{fleet.New(of)}})
+	page, err := web.New(web.Options{Users: users, Sections: []web.Section{fleet.New(of)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +88,8 @@ func TestFleetInTheBrowser(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
 	full := history()
-	url := serve(t, func() fleet.History { return full })
-	empty := serve(t, func() fleet.History { return fleet.History{} })
+	url := serve(t, func() fleet.History { return full }, nil)
+	empty := serve(t, func() fleet.History { return fleet.History{} }, nil)
 	for _, look := range []browsertest.Look{{}, {Lang: "zh-CN", Dark: true}, browsertest.Look{Lang: "zh-CN"}.Phone(), {NoScript: true}} {
 		tab := b.Tab(t, look)
 		tab.Visit(url + "/fleet")
@@ -108,6 +110,39 @@ func TestFleetInTheBrowser(t *testing.T) {
 	}
 }
 
+// Viewers and operators see the fleet; an agent neither sees it nor is offered it, and nobody does who
+// has not signed in.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	full := history()
+	url := serve(t, func() fleet.History { return full }, browsertest.Team(t))
+	for _, role := range []string{"viewer", "operator"} {
+		tab := b.Tab(t, browsertest.Look{})
+		tab.SignIn(url, role, browsertest.Password)
+		tab.Visit(url + "/fleet")
+		tab.Await("#fleet-members table")
+		if html := tab.HTML(); !strings.Contains(html, `href="/fleet"`) {
+			t.Errorf("%s is not offered the fleet", role)
+		}
+	}
+	tab := b.Tab(t, browsertest.Look{})
+	tab.SignIn(url, "agent", browsertest.Password)
+	tab.Visit(url + "/fleet")
+	tab.Await(".fault")
+	if html := tab.HTML(); strings.Contains(html, `href="/fleet"`) || strings.Contains(html, "worker-1@host") {
+		t.Error("an agent sees the fleet, or is offered it")
+	}
+	for _, path := range []string{"/fleet", "/fleet/events"} {
+		if code := tab.Status("GET", path, ""); code != http.StatusForbidden {
+			t.Errorf("an agent gets %s: %d", path, code)
+		}
+	}
+	nobody := b.Tab(t, browsertest.Look{})
+	nobody.Visit(url + "/fleet")
+	nobody.Await(`input[name="password"]`)
+}
+
 // A part that changes is changed in an open tab, and only that.
 func TestLive(t *testing.T) {
 	t.Parallel()
@@ -120,7 +155,7 @@ func TestLive(t *testing.T) {
 			return now
 		}
 		return was
-	})
+	}, nil)
 	tab := b.Tab(t, browsertest.Look{})
 	tab.Visit(url + "/fleet")
 	tab.Await("#fleet-members table")

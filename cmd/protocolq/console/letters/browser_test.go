@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -263,19 +261,7 @@ func TestSwitches(t *testing.T) {
 // A viewer sees no button, and every action is refused; an agent sees neither page.
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "users.yaml")
-	hash := access.HashPassword("correct horse battery")
-	text := "users:\n"
-	for _, role := range access.Roles() {
-		text += "- name: " + string(role) + "\n  role: " + string(role) + "\n  password: " + hash + "\n"
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	users, err := access.OpenUsers(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	users := browsertest.Team(t)
 	d := newDesk(t, users)
 	for _, c := range []struct {
 		role     string
@@ -301,7 +287,7 @@ func TestRoles(t *testing.T) {
 	}
 	b := browsertest.Start(t)
 	tab := b.Tab(t, browsertest.Look{})
-	tab.SignIn(d.url, "viewer", "correct horse battery")
+	tab.SignIn(d.url, "viewer", browsertest.Password)
 	tab.Visit(d.url + "/letters")
 	if html := tab.HTML(); strings.Contains(html, `value="discard"`) || strings.Contains(html, `type="checkbox"`) {
 		t.Error("a viewer is offered an action")

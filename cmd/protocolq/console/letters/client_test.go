@@ -7,6 +7,8 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"testing"
+
+	"protocolq/cmd/protocolq/console/browsertest"
 )
 
 func signedIn(t *testing.T, at, name string) *http.Client {
@@ -16,7 +18,7 @@ func signedIn(t *testing.T, at, name string) *http.Client {
 		t.Fatal(err)
 	}
 	client := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	r, err := client.PostForm(at+"/sign-in", url.Values{"name": {name}, "password": {"correct horse battery"}})
+	r, err := client.PostForm(at+"/sign-in", url.Values{"name": {name}, "password": {browsertest.Password}})
 	if err != nil || r.StatusCode != http.StatusSeeOther {
 		t.Fatalf("sign in as %s: %v %v", name, r, err)
 	}

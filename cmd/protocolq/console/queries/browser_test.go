@@ -137,11 +137,13 @@ func open(t *testing.T, o queries.Options, users *access.Users) string {
 	return srv.URL
 }
 
-func filled(t *testing.T) string {
+func filled(t *testing.T) string { t.Helper(); return filledFor(t, nil) }
+
+func filledFor(t *testing.T, users *access.Users) string {
 	t.Helper()
 	h := hasher(t)
 	db := log(t, h)
-	return open(t, queries.Options{Database: func(context.Context) (*database.DB, error) { return db, nil }, Hasher: h}, nil)
+	return open(t, queries.Options{Database: func(context.Context) (*database.DB, error) { return db, nil }, Hasher: h}, users)
 }
 
 // Somebody is found by e-mail, their query is opened and understood, in either language, on a phone
@@ -255,6 +257,37 @@ func TestHostileValues(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)
 		}
 	}
+}
+
+// Viewers and operators read the query log, find, keep views and export; an agent does none of it and
+// is offered none, and nobody does who has not signed in.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	b := browsertest.Start(t)
+	url := filledFor(t, browsertest.Team(t))
+	requests := []struct{ method, path, form string }{{"GET", "/queries", ""}, {"POST", "/queries", "text=a%40example.com"}, {"POST", "/queries/views", "name=mine&query=outcome%3Dunknown"},
+		{"GET", "/queries/export?format=csv&outcome=refused", ""}, {"GET", "/queries/tok-hostile", ""}}
+	for role, want := range map[string]int{"viewer": http.StatusOK, "operator": http.StatusOK, "agent": http.StatusForbidden} {
+		tab := b.Tab(t, browsertest.Look{})
+		tab.SignIn(url, role, browsertest.Password)
+		tab.Visit(url + "/queries")
+		if want == http.StatusOK {
+			tab.Click(".c-when a", ".story")
+		} else {
+			tab.Await(".fault")
+		}
+		if html := tab.HTML(); strings.Contains(html, `href="/queries"`) != (want == http.StatusOK) {
+			t.Errorf("%s: is offered queries, or is not: %d", role, want)
+		}
+		for _, r := range requests {
+			if code := tab.Status(r.method, r.path, r.form); code != want {
+				t.Errorf("%s gets %s %s: %d, want %d", role, r.method, r.path, code, want)
+			}
+		}
+	}
+	nobody := b.Tab(t, browsertest.Look{})
+	nobody.Visit(url + "/queries")
+	nobody.Await(`input[name="password"]`)
 }
 
 // Without a log the page says how to have one; without its key, that nobody can be looked for.

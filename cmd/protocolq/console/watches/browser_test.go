@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -166,28 +164,13 @@ func TestOfferedInTheBrowser(t *testing.T) {
 // Agents and operators watch, each for themselves; viewers do not.
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "users.yaml")
-	var team []access.User
-	for _, role := range access.Roles() {
-		team = append(team, access.User{Name: string(role), Role: role, Password: access.HashPassword("correct horse battery")})
-	}
-	data, err := access.FormatUsers(team)
-	if err == nil {
-		err = os.WriteFile(path, data, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	users, err := access.OpenUsers(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	users := browsertest.Team(t)
 	f := newFleet(t)
 	at, _ := serve(t, f.console(false), users)
 	b := browsertest.Start(t)
 	for _, role := range []string{"agent", "operator"} {
 		tab := b.Tab(t, browsertest.Look{})
-		tab.SignIn(at, role, "correct horse battery")
+		tab.SignIn(at, role, browsertest.Password)
 		tab.Visit(at)
 		tab.Type(`input[name="account"]`, "not-signed@example.com")
 		tab.Click(".look-do", ".answer-watch button")
@@ -197,7 +180,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	tab := b.Tab(t, browsertest.Look{})
-	tab.SignIn(at, "viewer", "correct horse battery")
+	tab.SignIn(at, "viewer", browsertest.Password)
 	tab.Visit(at + "/watches")
 	tab.Await(".fault")
 	if html := tab.HTML(); strings.Contains(html, `href="/watches"`) {
@@ -208,7 +191,7 @@ func TestRoles(t *testing.T) {
 		t.Fatalf("%+v %v", own, err)
 	}
 	for _, path := range []string{"/watches/cancel", "/look-up/x/watch"} {
-		code := browsertest.Eval[int](tab, `(() => { const r = new XMLHttpRequest(); r.open("POST", "`+path+`", false); r.send("id=`+own[0].id+`"); return r.status; })()`)
+		code := tab.Status("POST", path, "id="+own[0].id)
 		if code != http.StatusForbidden {
 			t.Errorf("a viewer posts to %s: %d", path, code)
 		}
