@@ -154,13 +154,16 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []fu
 		nil
 }
 
-// mayAsk tells whether a user may ask for a partner, as the file of users has it now. The error is
-// that of a file that cannot be read.
+// mayAsk tells whether the user of a key may ask for a partner, as the file of users has it now.
+// The error is that of a file that cannot be read.
 func mayAsk(users *access.Users, all []string) func(by, partner string) (bool, error) {
 	return func(by, partner string) (_ bool, err error) {
 		u := access.User{Role: access.Operator} // everybody on this machine, where there is no file
 		if users != nil {
-			u, _, err = users.Look(by)
+			u, _, err = users.Look(access.NameOf(by))
+			if u.Key() != by { // another of the same name
+				u = access.User{}
+			}
 		}
 		return u.Role.May(access.Ask) && lookup.May(u, all, partner), err
 	}

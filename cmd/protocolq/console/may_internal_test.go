@@ -25,13 +25,13 @@ func TestMayAsk(t *testing.T) {
 			}
 			time.Sleep(time.Second) // when it is looked at again
 		}
-		write("users:\n- {name: li, role: agent}\n- {name: wang, role: viewer}\n")
+		write("users:\n- {name: li, role: agent}\n- {name: wang, role: viewer}\n- {name: zhao, role: agent, added: 2026-11-29T12:00:00.5Z}\n")
 		users, err := access.OpenUsers(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		may := mayAsk(users, nil)
-		for name, want := range map[string]bool{"li": true, "wang": false, "zhang": false} {
+		for name, want := range map[string]bool{"li": true, "wang": false, "zhang": false, "zhao": false, "zhao 1795953600500": true, "zhao 1": false, "li 1795953600500": false} {
 			if ok, err := may(name, ""); ok != want || err != nil {
 				t.Errorf("%s may: %v, want %v, %v", name, ok, want, err)
 			}

@@ -90,10 +90,11 @@ many times a minute; operator may do all.`,
 			}
 			user.Password = access.HashPassword(password)
 		}
+		user.Added = time.Now().UTC().Truncate(time.Millisecond)
 		return changeUsers(path, func(list []access.User) ([]access.User, error) {
 			for _, had := range list {
 				if had.Name == user.Name {
-					user.SessionsFrom = had.SessionsFrom
+					user.Added, user.SessionsFrom = had.Added, had.SessionsFrom
 				}
 			}
 			return append(without(list, user.Name), user), nil

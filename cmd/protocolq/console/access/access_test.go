@@ -207,6 +207,26 @@ func TestSessionsFrom(t *testing.T) {
 	}
 }
 
+// Who is added again under a name is somebody else: the sessions of the first are not theirs, nor is
+// what is kept by its key.
+func TestSameNameAgain(t *testing.T) {
+	first := access.User{Name: "li", Role: access.Agent} // who signs in elsewhere: both have no password
+	second := first
+	second.Added = time.UnixMilli(1_795_953_600_500).UTC()
+	if first.Key() != "li" || second.Key() != "li 1795953600500" || access.NameOf(second.Key()) != "li" || access.NameOf("li") != "li" {
+		t.Errorf("keys %q and %q", first.Key(), second.Key())
+	}
+	sealer, _ := access.NewSealer(nil)
+	path := file(t, second)
+	users, now := open(t, path), time.Now()
+	if _, ok := sealer.Resume(users, sealer.Begin(first, now), now); ok {
+		t.Error("the second has the first's session")
+	}
+	if u, ok := sealer.Resume(users, sealer.Begin(second, now), now); !ok || u.Key() != second.Key() {
+		t.Errorf("the second's own: %+v %v", u, ok)
+	}
+}
+
 // The file is read again when it changes, and one that is broken or gone lets nobody in.
 func TestFileIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,9 @@ type Session struct {
 	Name  string `json:"n"`
 	From  int64  `json:"f"` // unix milliseconds
 	Until int64  `json:"u"` // unix seconds
-	Print string `json:"p"` // of the user's row: a new password ends the sessions of the old one
+	// Print is of the user's row: a new password ends the sessions of the old one, and another user of
+	// the same name has none of the first.
+	Print string `json:"p"`
 }
 
 // Sealer signs and checks cookies, and keeps which sessions were ended before their time.
@@ -73,7 +75,7 @@ func (s *Sealer) sum(purpose, body string) []byte {
 
 // fingerprint tells one password of a user from the next, and shows neither.
 func (s *Sealer) fingerprint(u User) string {
-	return base64.RawURLEncoding.EncodeToString(s.sum("password", u.Name+"\x00"+u.Password)[:12])
+	return base64.RawURLEncoding.EncodeToString(s.sum("password", u.Key()+"\x00"+u.Password)[:12])
 }
 
 const sessionPurpose = "session"

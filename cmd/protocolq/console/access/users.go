@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,8 +25,26 @@ type User struct {
 	Password string   `yaml:"password,omitempty"` // a hash, see HashPassword
 	Partners []string `yaml:"partners,omitempty"` // for whom an agent may ask; none: the workers' default
 	Minute   int      `yaml:"per_minute,omitempty"`
+	// Added is when the name came into the file: who has it now is not who had it before. Zero for
+	// who was there before this was kept, and in files that people write.
+	Added time.Time `yaml:"added,omitempty"`
 	// SessionsFrom ends the sessions that were begun before, in every console that reads the file.
 	SessionsFrom time.Time `yaml:"sessions_from,omitempty"`
+}
+
+// Key is what is kept of a user is found by: the name, and which of those it is that had it. The
+// name is what comes before a space, which none has in it.
+func (u User) Key() string {
+	if u.Added.IsZero() {
+		return u.Name
+	}
+	return u.Name + " " + strconv.FormatInt(u.Added.UnixMilli(), 10)
+}
+
+// NameOf is the name in a key.
+func NameOf(key string) string {
+	name, _, _ := strings.Cut(key, " ")
+	return name
 }
 
 // DefaultMinute is how many look-ups a minute a user has whose row says nothing.

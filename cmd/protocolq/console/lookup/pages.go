@@ -43,7 +43,7 @@ func (s *section) form(x *web.Exchange) error {
 
 func (s *section) showForm(x *web.Exchange, status int, v formView) error {
 	v.Partners = s.partners(x.Visit.User)
-	for _, l := range s.kept.recent(x.Visit.User.Name, mostRecent) {
+	for _, l := range s.kept.recent(x.Visit.User.Key(), mostRecent) {
 		r, done := l.Answered()
 		v.Recent = append(v.Recent, row{lookUp: l, Answer: Read(r), Done: done})
 	}
@@ -96,7 +96,7 @@ func (s *section) ask(x *web.Exchange) error {
 		v.Fault = x.Say("lookup.often", words.Roughly(x.Visit.Lang, wait))
 		return s.showForm(x, http.StatusTooManyRequests, v)
 	}
-	l, err := s.kept.begin(x.R.Context(), x.Visit.User.Name, q)
+	l, err := s.kept.begin(x.R.Context(), x.Visit.User.Key(), q)
 	if errors.Is(err, errFull) {
 		v.Fault = x.Say("lookup.full")
 		return s.showForm(x, http.StatusServiceUnavailable, v)
@@ -104,7 +104,7 @@ func (s *section) ask(x *web.Exchange) error {
 	select {
 	case <-l.done:
 		if l.err != nil {
-			s.o.Logger.Warn("a look-up was not answered", "by", l.By, "ref", l.Ref, "err", l.err)
+			s.o.Logger.Warn("a look-up was not answered", "by", access.NameOf(l.By), "ref", l.Ref, "err", l.err)
 		}
 	case <-time.After(quick):
 	case <-x.R.Context().Done():

@@ -25,8 +25,8 @@ var errFull = errors.New("too many look-ups are under way")
 
 // lookUp is one question of one reader, and its answer.
 type lookUp struct {
-	Ref   string // in the address of its page, and as the query's id in the query log
-	By    string
+	Ref   string         // in the address of its page, and as the query's id in the query log
+	By    string         // its user's key
 	Query messages.Query // holds the account: never shown
 	Begun time.Time
 

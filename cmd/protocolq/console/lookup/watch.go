@@ -40,7 +40,7 @@ func (s *section) watch(x *web.Exchange) error {
 	if r, done := l.Answered(); !done || !s.watchable(x, Read(r)) {
 		return &web.Fault{Status: http.StatusBadRequest}
 	}
-	word, err := s.o.Watch.Begin(x.R.Context(), x.Visit.User.Name, l.Shown(), l.Query)
+	word, err := s.o.Watch.Begin(x.R.Context(), x.Visit.User.Key(), l.Shown(), l.Query)
 	if err != nil {
 		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
@@ -57,7 +57,7 @@ func (s *section) signed(x *web.Exchange) string {
 	if s.o.Watch == nil || s.o.Watch.Ready(x.R.Context()) != nil {
 		return ""
 	}
-	n, err := s.o.Watch.Signed(x.R.Context(), x.Visit.User.Name)
+	n, err := s.o.Watch.Signed(x.R.Context(), x.Visit.User.Key())
 	if err != nil {
 		s.o.Logger.Debug("watches were not read", "err", err)
 	}

@@ -4,10 +4,14 @@ package watches
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +163,54 @@ func TestOfferedInTheBrowser(t *testing.T) {
 			tab.Screenshot("watches-fault-" + tab.Name())
 		}
 	}
+}
+
+// Who is added again under the name of a user who was removed sees nothing of the first's.
+func TestSameNameAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "users.yaml")
+	write := func(more string) {
+		if err := os.WriteFile(path, []byte("users:\n- {name: li, role: agent"+more+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	users, err := access.OpenUsers(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t)
+	w := f.console(false)
+	f.begin(w, "li", "canary@example.com", "begun")
+	page, err := web.New(web.Options{Users: users, Audit: audit.Memory(), Sections: []web.Section{w.Section()},
+		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Header: "X-User"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(page)
+	t.Cleanup(srv.Close)
+	shown := func() (status int, first bool) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/watches", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-User", "li")
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		body, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.StatusCode, strings.Contains(string(body), messages.MaskEmail("canary@example.com"))
+	}
+	if status, first := shown(); status != http.StatusOK || !first {
+		t.Errorf("the first: %d, sees it: %v", status, first)
+	}
+	write(", added: 2026-11-29T12:00:00.5Z")
+	eventually(t, "the second sees nothing", func() bool { status, first := shown(); return status == http.StatusOK && !first })
 }
 
 // Agents and operators watch, each for themselves; viewers do not.

@@ -57,7 +57,7 @@ func (w *Watches) page(x *web.Exchange) error {
 		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}
 	if v.Fault == "" {
-		own, err := w.store.list(x.R.Context(), ownerOf(x.Visit.User.Name))
+		own, err := w.store.list(x.R.Context(), ownerOf(x.Visit.User.Key()))
 		if err != nil {
 			return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 		}
@@ -101,7 +101,7 @@ func (w *Watches) events(x *web.Exchange) error {
 	if err != nil {
 		return &web.Fault{Status: http.StatusBadRequest, Err: err}
 	}
-	owner := ownerOf(x.Visit.User.Name)
+	owner := ownerOf(x.Visit.User.Key())
 	return x.Stream(min(lookEvery, w.o.Every), func(send func(string, any) error) (bool, error) {
 		if newest, err := w.store.newest(x.R.Context(), owner); err == nil && newest > seen {
 			return false, send("done", true)
@@ -111,7 +111,7 @@ func (w *Watches) events(x *web.Exchange) error {
 }
 
 func (w *Watches) cancel(x *web.Exchange) error {
-	shown, err := w.stop(x.R.Context(), x.Visit.User.Name, x.R.PostFormValue("id"))
+	shown, err := w.stop(x.R.Context(), x.Visit.User.Key(), x.R.PostFormValue("id"))
 	if err != nil {
 		return &web.Fault{Status: http.StatusServiceUnavailable, Err: err}
 	}

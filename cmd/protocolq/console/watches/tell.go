@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"protocolq/cmd/protocolq/console/access"
 	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 )
@@ -41,8 +42,8 @@ var errNowhere = errors.New("no webhook is configured here any more")
 
 // newsOf is what is told of a watch.
 func newsOf(f *found, page string) News {
-	n := News{Watch: f.id, State: string(f.State), User: f.By, Account: f.Shown, BegunMs: f.BegunMs, EndedMs: f.EndedMs,
-		Page: page}
+	n := News{Watch: f.id, State: string(f.State), User: access.NameOf(f.By), Account: f.Shown, BegunMs: f.BegunMs,
+		EndedMs: f.EndedMs, Page: page}
 	if r := f.Last; r != nil {
 		n.Outcome, n.Code, n.ChargeAgent, n.RefundCharge = r.Outcome, r.Code, r.ChargeAgent, r.RefundCharge
 	}

@@ -47,7 +47,7 @@ const (
 // record is all that is kept of a watch. Whom it is about stands in it only until it ends: then
 // only the masked account is left, and that not of a cancelled one.
 type record struct {
-	By      string          `json:"by"`
+	By      string          `json:"by"` // its user's key
 	Query   *messages.Query `json:"query,omitempty"`
 	Shown   string          `json:"shown,omitempty"` // masked
 	State   state           `json:"state,omitempty"`
