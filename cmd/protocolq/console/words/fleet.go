@@ -9,7 +9,7 @@ var fleet = map[string]Said{
 	"fleet.first": {"The fleet is being looked at for the first time: a moment.", "正在首次读取集群状态，请稍候。"},
 	"fleet.nobody": {"No worker answers. Is one running, and may this page's NATS user ask $SRV.STATS?",
 		"没有 worker 应答。是否有 worker 在运行？本页面的 NATS 用户是否有权访问 $SRV.STATS？"},
-	"fleet.paused":        {"The intake is paused by", "受理已暂停，操作人："},
+	"fleet.paused":        {"The intake is paused by", "受理已暂停，操作人"},
 	"fleet.fault.workers": {"The workers could not be asked.", "无法询问 worker。"},
 	"fleet.fault.streams": {"The streams could not be read: does NATS answer, and may this user ask?",
 		"无法读取流：NATS 是否应答？本用户是否有权限？"},

@@ -22,9 +22,9 @@ var letters = map[string]Said{
 	"letters.pick.one":    {"Choose dead letter %s", "选择死信 %s"},
 	"letters.when":        {"Time", "时间"},
 	"letters.why":         {"Why", "原因说明"},
-	"letters.redrive":     {"Ask again for the chosen", "重新查询所选"},
-	"letters.discard":     {"Discard the chosen", "丢弃所选"},
-	"letters.redrive.all": {"Ask again: all %s", "重新查询全部 %s 条"},
+	"letters.redrive":     {"Ask chosen again", "重新查询所选"},
+	"letters.discard":     {"Discard chosen", "丢弃所选"},
+	"letters.redrive.all": {"Ask all %s again", "重新查询全部 %s 条"},
 	"letters.discard.all": {"Discard all %s", "丢弃全部 %s 条"},
 	"letters.redrive.one": {"Ask again", "重新查询"},
 	"letters.discard.one": {"Discard", "丢弃"},
@@ -80,6 +80,8 @@ var letters = map[string]Said{
 	"letter.tries":    {"Tries", "尝试次数"},
 	"letter.redriven": {"Asked again", "已重新查询次数"},
 	"letter.size":     {"Message", "消息大小"},
+
+	"audit.on.letters": {"dead letters", "死信"},
 
 	"audit.title":   {"What was done here", "操作记录"},
 	"audit.none":    {"Nothing yet.", "暂无记录。"},

@@ -6,7 +6,7 @@ var watches = map[string]Said{
 	"watches.nav":   {"Watches", "签约提醒"},
 	"watches.title": {"Customers you watch", "签约提醒"},
 	"watches.lead": {"Alipay is asked about them again: every hour for a day, then every six hours, for two weeks. " +
-		"Who has signed is told here.", "系统会代您再次向支付宝查询：首日每小时一次，之后每六小时一次，最长两周。客户签约后会在此提示。"},
+		"You are told here once one has signed.", "系统会代您再次向支付宝查询：首日每小时一次，之后每六小时一次，最长两周。客户签约后会在此提示。"},
 	"watches.begin": {"Tell me when it is signed", "签约后提醒我"},
 	"watches.news":  {"Customers you watched who have signed: %s", "您关注的客户已有 %s 位签约"},
 
@@ -14,15 +14,16 @@ var watches = map[string]Said{
 	"watches.state":    {"State", "状态"},
 	"watches.last":     {"Last answer", "最近答复"},
 	"watches.when":     {"Time", "时间"},
-	"watches.next":     {"Next:", "下次："},
-	"watches.ended":    {"Ended:", "结束："},
+	"watches.next":     {"Next:", "下次"},
+	"watches.ended":    {"Ended:", "结束"},
 	"watches.stop":     {"Stop watching", "取消提醒"},
 	"watches.none.yet": {"not asked again yet", "尚未再次查询"},
 	"watches.nobody":   {"(removed)", "（已清除）"},
-	"watches.none": {"You watch nobody. Look a customer up: where the answer is no, or not known, a button begins it.",
-		"暂无提醒。查询客户后，若未签约或暂时无法确定，可点击按钮设置提醒。"},
+	"watches.none": {"You watch nobody. Look a customer up: if the answer is no, or not known, " +
+		"you can ask to be told later.", "暂无提醒。请先查询客户：若未签约或暂时无法确定，可设置签约后提醒。"},
 
 	"watches.state.open":      {"Watching", "关注中"},
+	"watches.state.signed":    {"Has signed", "已签约"},
 	"watches.state.over":      {"Two weeks are over", "已满两周"},
 	"watches.state.refused":   {"Cannot be asked", "无法查询"},
 	"watches.state.lost":      {"Not yours to ask any more", "已无查询权限"},
