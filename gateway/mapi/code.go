@@ -60,7 +60,7 @@ func Lookup(code string) (Code, bool) {
 		"a code that is in no table", "未列入对照表的错误码",
 		"do not ask again by itself and do not read it as not signed; look it up in the gateway's documents or ask " +
 			"Alipay's technical support",
-		"不要自动重试,也不要当作未签约;请查阅接口文档或联系支付宝技术支持",
+		"不要自动重试，也不要当作未签约；请查阅接口文档或联系支付宝技术支持",
 	}, false
 }
 

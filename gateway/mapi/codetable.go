@@ -11,7 +11,7 @@ import (
 type advice struct{ en, zh string }
 
 var (
-	answered  = advice{"this is the answer; ask again when the customer may have signed", "这就是查询结果;客户签约后可再查询"}
+	answered  = advice{"this is the answer; ask again when the customer may have signed", "这就是查询结果；客户签约后可再查询"}
 	checkUser = advice{
 		"correct the e-mail or account in the query, then ask again",
 		"更正查询中的邮箱或账号后再查询"}
@@ -21,25 +21,25 @@ var (
 	askAgain = advice{
 		"stop everything that would follow and ask again after a while; the query may have succeeded and been lost " +
 			"on the way",
-		"停止后续一切操作,稍后重新查询;查询可能已成功,只是结果在途中丢失"}
+		"停止后续一切操作，稍后重新查询；查询可能已成功，只是结果在途中丢失"}
 	later    = advice{"ask again after a while", "稍后重新查询"}
 	checkKey = advice{
 		"check the partner's key, signature type (sign-type) and charset in the settings, with the sign and verify " +
 			"commands",
-		"检查该合作者的密钥、签名类型与编码设置,可用 sign 与 verify 命令核对"}
+		"检查该合作者的密钥、签名类型与编码设置，可用 sign 与 verify 命令核对"}
 	checkContract = advice{
 		"check the partner's account, contract and permissions with Alipay; every query of this partner fails until " +
 			"then",
-		"与支付宝核对该合作者的账户、签约与权限;在此之前该合作者的所有查询都会失败"}
+		"与支付宝核对该合作者的账户、签约与权限；在此之前该合作者的所有查询都会失败"}
 	checkCharset = advice{
 		"check the partner's charset in the settings: utf-8, gbk or gb2312, in the URL and in the body alike",
-		"检查该合作者的编码设置:utf-8、gbk 或 gb2312,网址与正文中须一致"}
+		"检查该合作者的编码设置：utf-8、gbk 或 gb2312，网址与正文中须一致"}
 	checkPhishing = advice{
 		"have Alipay check the anti-phishing settings of the partner's account: this service needs none",
-		"请支付宝检查该合作者账户的防钓鱼设置:本接口不需要这类设置"}
+		"请支付宝检查该合作者账户的防钓鱼设置：本接口不需要这类设置"}
 	report = advice{
 		"report it as a fault of this program, with the version and the time of the query",
-		"请作为本程序的缺陷上报,并附版本与查询时间"}
+		"请作为本程序的缺陷上报，并附版本与查询时间"}
 )
 
 func code(name string, class Class, en, zh string, do advice) Code {
@@ -52,13 +52,13 @@ func code(name string, class Class, en, zh string, do advice) Code {
 var codes = sortedByName(
 	code("NO_SIGN_CUSTOMER", Biz, "the customer has not signed", "没签约的客户", answered),
 	code("NO_NORMAL_SIGN_CUSTOMER", Biz, "the customer has signed, but the agreement's state is not normal", "签约状态不正常",
-		advice{"this is the answer: the agreement cannot be used as it is", "这就是查询结果:该协议目前不可用"}),
+		advice{"this is the answer: the agreement cannot be used as it is", "这就是查询结果：该协议目前不可用"}),
 	code("ILLEGAL_EMAIL", Input, "no Alipay account has this e-mail", "该邮箱不是支付宝账号", checkUser),
-	code("ILLEGAL_ACCOUNT_NO", Input, "no Alipay account has this number", "不合法账号,不是支付宝账号", checkUser),
+	code("ILLEGAL_ACCOUNT_NO", Input, "no Alipay account has this number", "不合法账号，不是支付宝账号", checkUser),
 	code("NULL_EMAIL_AND_ACCOUNT_NO", Input, "neither e-mail nor account was given", "查询的用户账户和邮箱不能同时为空",
-		advice{"give an e-mail, an account or both", "请提供邮箱或账号,至少一个"}),
-	code("ILLEGAL_BIZ_TPYE", Bug, "biz_type is not 10004", "非法的业务类型,必须为 10004", report),
-	code("ILLEGAL_BIZ_TYPE", Bug, "biz_type is not 10004", "非法的业务类型,必须为 10004", report),
+		advice{"give an e-mail, an account or both", "请提供邮箱或账号，至少一个"}),
+	code("ILLEGAL_BIZ_TPYE", Bug, "biz_type is not 10004", "非法的业务类型，必须为 10004", report),
+	code("ILLEGAL_BIZ_TYPE", Bug, "biz_type is not 10004", "非法的业务类型，必须为 10004", report),
 	code("NOT_AIR_PLANE_PARTNER", Conf, "the partner has no airline-ticket contract", "没有开通机票业务或者没有签署机票协议",
 		advice{"check with Alipay that this partner has signed the airline-ticket contract", "确认该合作者是否已签署机票协议"}),
 

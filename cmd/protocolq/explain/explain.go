@@ -79,9 +79,9 @@ type said struct{ en, zh string }
 
 var actors = map[Actor]said{
 	Nobody:   {"nobody", "无需处理"},
-	Asker:    {"whoever asks: the program that sent the query", "查询方:发出查询的程序"},
-	Operator: {"the operators: workers, NATS and the network to the gateway", "运维人员:worker、NATS 以及到网关的网络"},
-	Partner:  {"whoever holds the partner's account and key, with Alipay", "合作者账户与密钥的负责人,与支付宝一起处理"},
+	Asker:    {"whoever asks: the program that sent the query", "查询方：发出查询的程序"},
+	Operator: {"the operators: workers, NATS and the network to the gateway", "运维人员：worker、NATS 以及到网关的网络"},
+	Partner:  {"whoever holds the partner's account and key, with Alipay", "合作者账户与密钥的负责人，与支付宝一起处理"},
 	Author:   {"the authors of protocolq", "protocolq 的开发者"},
 }
 
@@ -110,15 +110,15 @@ func actorOf(w worker.Words) Actor {
 }
 
 var (
-	final      = said{"no: this is the answer", "无需:这就是查询结果"}
-	notAsIs    = said{"no: the same query gets the same refusal", "没有用:同样的查询会得到同样的拒绝"}
-	notUntil   = said{"no: every query of the partner fails alike until it is corrected", "没有用:更正之前,该合作者的所有查询都会失败"}
-	notByUs    = said{"no: only a corrected program helps", "没有用:只有更正程序才有帮助"}
-	notSettled = said{"no: nothing says that it would help, and a person should look first", "不确定:请先由人工核实"}
-	yesOurs    = said{"yes, after retry_after_ms", "可以,等待 retry_after_ms 之后"}
+	final      = said{"no: this is the answer", "无需：这就是查询结果"}
+	notAsIs    = said{"no: the same query gets the same refusal", "没有用：同样的查询会得到同样的拒绝"}
+	notUntil   = said{"no: every query of the partner fails alike until it is corrected", "没有用：更正之前，该合作者的所有查询都会失败"}
+	notByUs    = said{"no: only a corrected program helps", "没有用：只有更正程序才有帮助"}
+	notSettled = said{"no: nothing says that it would help, and a person should look first", "不确定：请先由人工核实"}
+	yesOurs    = said{"yes, after retry_after_ms", "可以，等待 retry_after_ms 之后"}
 	yesWorkers = said{"yes: the workers have asked as often as attempts allows; ask again after retry_after_ms",
-		"可以:worker 已按 attempts 的次数重试过;等待 retry_after_ms 之后再查询"}
-	notForgotten = said{"no, unless somebody wants this person's answer anew", "没有用,除非确有新的需要"}
+		"可以：worker 已按 attempts 的次数重试过；等待 retry_after_ms 之后再查询"}
+	notForgotten = said{"no, unless somebody wants this person's answer anew", "没有用，除非确有新的需要"}
 )
 
 func againOf(w worker.Words) said {

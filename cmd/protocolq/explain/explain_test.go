@@ -3,6 +3,7 @@
 package explain_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func TestEveryCodeHasAnEntry(t *testing.T) {
 
 func TestEntriesAreWhole(t *testing.T) {
 	actors := map[explain.Actor]int{}
+	narrow := regexp.MustCompile(`\p{Han}[,:;?!()]|[,:;?!(]\p{Han}`)
 	for _, e := range append(explain.All(), explain.Find("GATEWAY_HTTP_418"), explain.Find("SOMETHING_NEW")) {
 		if e.Known == (e.Code == "SOMETHING_NEW") {
 			t.Errorf("%s: known %v", e.Code, e.Known)
@@ -46,6 +48,9 @@ func TestEntriesAreWhole(t *testing.T) {
 		for _, zh := range []string{e.MeaningZH, e.DoZH, e.WhoZH, e.AgainZH} {
 			if !strings.ContainsFunc(zh, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 				t.Errorf("%s: %q is not Chinese", e.Code, zh)
+			}
+			if narrow.MatchString(zh) {
+				t.Errorf("%s: %q has narrow punctuation", e.Code, zh)
 			}
 		}
 		if strings.HasPrefix(e.AgainEN, "yes") != e.Retryable || strings.HasPrefix(e.AgainZH, "可以") != e.Retryable {
