@@ -157,9 +157,7 @@ func (w *Watches) handle(ctx context.Context, m jetstream.Msg, telling *errgroup
 		return
 	}
 	if !telling.TryGo(func() error {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
-		defer cancel()
-		w.settle(m, n, w.tell(within, n, d.Tries))
+		w.settle(m, n, w.tell(ctx, n, d.Tries))
 		return nil
 	}) {
 		_ = m.NakWithDelay(afterFault)

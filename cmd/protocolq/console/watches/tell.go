@@ -53,15 +53,21 @@ func newsOf(f *found, page string) News {
 // owe notes in a record that the webhook is to be told, where there is one.
 func (w *Watches) owe(r *record) { r.Owed = w.o.Webhook != nil && r.isNews() }
 
-// tell tells the webhook of a watch for the n-th time after 0. What it does not take is planned
-// anew, and so outlives this process.
+// tell tells the webhook of a watch, after so many tries. What it does not take is planned anew,
+// and so outlives this process; where ctx ends meanwhile, that is no try.
 func (w *Watches) tell(ctx context.Context, n name, tries uint64) error {
+	sending := ctx
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
+	defer cancel()
 	f, ok, err := w.store.get(ctx, n)
 	if err != nil || !ok || !f.Owed {
 		return err
 	}
 	ended := time.UnixMilli(f.EndedMs)
-	wanted, err := w.send(ctx, &f, ended)
+	wanted, err := w.send(sending, &f, ended)
+	if sending.Err() != nil && err != nil {
+		return err
+	}
 	if err != nil {
 		tries++
 		if wait, again := webhook.NextTry(tries, time.Since(ended), wanted); again {

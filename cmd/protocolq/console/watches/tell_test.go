@@ -172,6 +172,11 @@ func TestTellingIsBounded(t *testing.T) {
 			t.Errorf("after %d: in %s, %+v", tries, wait, d)
 		}
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := w.tell(ended, n, 2); err == nil || f.planned(n).Tries != 9 || !f.owed(w, n) {
+		t.Errorf("as the console ends: %v, %+v", err, f.planned(n))
+	}
 	bare := f.console(false)
 	if err := bare.tell(t.Context(), n, 0); err != nil || f.planned(n).Tries != 1 || !f.owed(w, n) {
 		t.Errorf("by a console without a webhook: %v, %+v", err, f.planned(n))
