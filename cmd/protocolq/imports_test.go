@@ -108,7 +108,7 @@ var rooms = map[string][]string{
 	"config":     below,
 	"dead":       below,
 	"demo":       append([]string{"console"}, below...),
-	"doctor":     append([]string{"httpdoor", "console/access"}, below...),
+	"doctor":     append([]string{"httpdoor", "console/access", "webhook"}, below...),
 	"explain":    below,
 	"fleet":      below,
 	"natsconfig": {},

@@ -19,6 +19,7 @@ import (
 	"protocolq/cmd/protocolq/console/access"
 	"protocolq/cmd/protocolq/logdb"
 	"protocolq/cmd/protocolq/settings"
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 	"protocolq/worker/querylog/database"
 )
@@ -53,6 +54,14 @@ func (o *Options) readConsole() error {
 	}
 	if c.SecretFile != "" {
 		add("console-oidc-client-secret-file", o.Config.SecretFile(c.SecretFile).Err)
+	}
+	if c.WebhookFile != "" {
+		source := o.Config.SecretFile(c.WebhookFile)
+		err := source.Err
+		if err == nil {
+			_, err = webhook.ParseTarget(source.Material)
+		}
+		add("console-webhook-file", err)
 	}
 	return errors.Join(faults...)
 }
