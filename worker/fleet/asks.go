@@ -11,7 +11,7 @@ import (
 
 // Ask is an ask that is not told yet.
 type Ask struct {
-	// First is its identity in the log, At where its text lies: the same or its newest copy.
+	// First is its identity in the log, At where its text is: the same place or its newest copy.
 	First, At journal.Ref
 	Token     string
 	into      time.Duration // into its token's piece of time, see [journal.Near]
@@ -25,10 +25,10 @@ type Ask struct {
 	// Stored is when it was stored, by the age that the log gives it, on the observer's monotonic
 	// clock.
 	Stored time.Duration
-	// Due is its deadline on the observer's monotonic clock; 0: it has none.
+	// Due is its deadline on the observer's monotonic clock; 0: none.
 	Due            time.Duration
 	Partner, Asker string
-	// Settled is what it is given, nil while it waits.
+	// Settled is what settles it, nil while it waits.
 	Settled *Settlement
 
 	size int64
@@ -36,12 +36,12 @@ type Ask struct {
 
 // Settlement is what settles an ask.
 type Settlement struct {
-	// By wrote the entry that settles it, which lies At; By tells it while it lives.
+	// By wrote the entry that settles it, at At; By tells the ask while it lives.
 	By journal.Member
 	At journal.Ref
-	// Run is the run that answers it and Answer where that answer's text lay when the entry was
-	// written, in its first place or in a copy. Both are zero where Why says why there is none.
-	// Where Answer is purged, the log says further on that the ask is told.
+	// Run is the run that answers it. Answer is where that answer's text was when the entry was //
+	// written, in its first place or in a copy. Both are zero if Why says why there is no answer. //
+	// If Answer is purged, a later entry of the log says that the ask is told.
 	Run    string
 	Answer journal.Ref
 	Why    string
@@ -55,13 +55,13 @@ type toldToken struct {
 
 type final struct{ answer journal.Ref }
 
-// askBytes is about what an ask takes in the log beside its query.
+// askBytes is about what an ask takes in the log in addition to its query.
 const askBytes = 150
 
-// place is where an entry was first, and where this copy of it lies.
+// place is where an entry was first, and where this copy of it is.
 type place struct{ first, at journal.Ref }
 
-// keyState is what lives of a key. What it remembers is in the index.
+// keyState is the live state of a key. Its remembered answer is in the index.
 type keyState struct {
 	open    *Run
 	waiting []*Ask // in the log's order
@@ -76,7 +76,7 @@ func (s *State) key(k journal.Key) *keyState {
 	return ks
 }
 
-// touched notes a change of a key, and forgets the key when nothing of it lives.
+// touched notes a change of a key, and forgets the key when nothing of it is live.
 func (s *State) touched(k journal.Key) {
 	s.changes.Keys = append(s.changes.Keys, k)
 	if ks := s.keys[k]; ks != nil && ks.open == nil && len(ks.waiting) == 0 {
@@ -84,7 +84,7 @@ func (s *State) touched(k journal.Key) {
 	}
 }
 
-// Waiting are a key's asks that nothing has settled, in the log's order.
+// Waiting are a key's asks that are not settled, in the log's order.
 func (s *State) Waiting(k journal.Key) []*Ask {
 	if ks := s.keys[k]; ks != nil {
 		return ks.waiting
@@ -92,8 +92,8 @@ func (s *State) Waiting(k journal.Key) []*Ask {
 	return nil
 }
 
-// Keys hands each key that somebody waits for or that has an open run to yield, in no order, until
-// it returns false. The fold must not be changed meanwhile.
+// Keys calls yield for each key with a waiting ask or an open run, in no order, until yield returns
+// false. The fold must not be changed meanwhile.
 func (s *State) Keys(yield func(journal.Key) bool) {
 	for k := range s.keys {
 		if !yield(k) {
@@ -105,15 +105,16 @@ func (s *State) Keys(yield func(journal.Key) bool) {
 // Ask is the ask with this first place, or nil once it is told.
 func (s *State) Ask(first journal.Ref) *Ask { return s.asks[first] }
 
-// Knows reports whether the ask of a token, or of one that is near, is in the log, or was and is
-// told: a door need not journal it again.
+// Knows reports whether the ask of a token, or of a near one, is in the log, or was there and is
+// told. A door need not journal it again.
 func (s *State) Knows(token string, near journal.Near) bool {
 	_, pin := s.arrived(token, near)
 	return pin > 0
 }
 
-// arrived finds an ask of which a token, or one that is near, is a further arrival: open, or told
-// and then nil. pin is what a fold must have seen to know it; 0: there is none.
+// arrived finds the ask that has this token or a near one, so that an entry with the token is a
+// further arrival of it. The ask is nil if it is told. pin is what a fold must have seen to know
+// the ask; 0: there is none.
 func (s *State) arrived(token string, near journal.Near) (a *Ask, pin uint64) {
 	if a, pin, _ = s.known(token); pin > 0 {
 		return a, pin
@@ -140,21 +141,21 @@ func (s *State) known(token string) (a *Ask, pin uint64, into time.Duration) {
 	return nil, t.pin, t.into
 }
 
-// Final is the place of the answer that is final for asker and id, while it is: an ask that comes
-// again is given it, and no call is made for it.
+// Final is the place of the answer that is final for asker and id at present: an ask that comes
+// again gets that answer, and no call is made for it.
 func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
 	f, ok := s.finals[id]
 	return f.answer, ok && id != journal.Hash{}
 }
 
-// ask opens an ask. Of two entries with one token, or with tokens that are near, the first in the
-// log counts: two doors took one message, it was delivered again, or its sender stored it again.
-// That holds for Keep after it was told, as a message is delivered again when its acknowledgement
-// is lost.
+// ask opens an ask. Of two entries with the same token, or with near tokens, the first in the log
+// counts: two doors took one message, it was delivered again, or its sender stored it again. This
+// is so for Keep after the ask was told, because a message whose acknowledgement is lost is
+// delivered again.
 func (s *State) ask(e *journal.Ask, p place, h Heard) {
 	if _, pin := s.arrived(e.Token, e.Near); pin > 0 {
-		// A fold that began in between would take the second arrival for the first, also when the
-		// token is long forgotten here.
+		// A fold that began in between would take the second arrival for the first, even when this one
+		// has long forgotten the token.
 		s.voids = append(s.voids, void{pin - 1, p.at.Position})
 		return
 	}
@@ -163,7 +164,7 @@ func (s *State) ask(e *journal.Ask, p place, h Heard) {
 		Persons: e.Persons, Door: e.Door, Given: e.Given, MaxAge: e.MaxAge, Partner: e.Partner, Asker: e.Asker,
 		Stored: h.At - h.Age, size: int64(len(e.Query) + len(e.Reply) + len(e.Trace) + askBytes),
 	}
-	switch { // counted from when it was heard: no two clocks are compared
+	switch { // counted from when it was applied here: no two clocks are compared
 	case e.Late():
 		a.Due = max(1, a.Stored)
 	case e.Left > 0:
@@ -179,12 +180,12 @@ func (s *State) ask(e *journal.Ask, p place, h Heard) {
 
 func compareAsks(a, b *Ask) int { return a.First.Compare(b.First) }
 
-// carriedAsk opens an ask of which the fold has not seen the first place, or notes that its text
-// lies elsewhere now.
+// carriedAsk opens an ask whose first place the fold has not seen, or notes the new place of its
+// text.
 func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h Heard) {
 	if a := s.asks[c.First]; a != nil {
-		// The copy of a settled ask is as if it were not there: a fold that began with it would not
-		// know what settled it.
+		// The copy of a settled ask is ignored: a fold that began with it would not know what settled the
+		// ask.
 		if a.Settled == nil {
 			a.At = at
 		}
@@ -196,7 +197,7 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 		return // the fold has seen it, and its end too
 	}
 	if a, _ := s.arrived(e.Token, e.Near); a != nil && c.First.Compare(a.First) < 0 {
-		// What was taken for the first was its second arrival.
+		// The entry taken as the first was its second arrival.
 		delete(s.asks, a.First)
 		delete(s.tokens, a.Token)
 		a.First, a.At, a.Token, a.into = c.First, at, e.Token, e.Near.Into
@@ -208,14 +209,14 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 	s.ask(e, place{c.First, at}, h)
 }
 
-// settle notes what an ask is given. It is due to be told then.
+// settle notes what settles an ask. The ask is then due to be told.
 func (s *State) settle(a *Ask, by Settlement) {
 	a.Settled = &by
 	s.changes.Due = append(s.changes.Due, Duty{Entry: a.First, Ask: a})
 }
 
-// settled applies the owner's word for asks that no answer of a run under way settles. An ask is
-// settled once: whatever came first in the log is what it is told.
+// settled applies an owner's settled entry, for asks that no answer of a run under way settles. An
+// ask is settled once, by whatever comes first in the log.
 func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 	for _, ref := range e.Asks {
 		a := s.asks[ref]
@@ -227,7 +228,7 @@ func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 	}
 }
 
-// leave takes an ask from those that wait.
+// leave removes an ask from those that wait.
 func (s *State) leave(a *Ask) {
 	if ks := s.keys[a.Key]; ks != nil {
 		ks.waiting = slices.DeleteFunc(ks.waiting, func(o *Ask) bool { return o == a })
@@ -244,8 +245,7 @@ func (s *State) tell(e *journal.Told) {
 			delete(s.answered, ref)
 		}
 		if ref.Position < s.base {
-			// Its text may still come as a copy, or as another one, written by one who did not
-			// know.
+			// Its text may still come as a copy, or as another one, from a member that did not know.
 			s.early[ref] = struct{}{}
 			s.lapse(func() { delete(s.early, ref) })
 		}
@@ -267,7 +267,7 @@ func (s *State) tellAsk(a *Ask) {
 	}
 }
 
-// know keeps a told token known.
+// know remembers the token of a told ask.
 func (s *State) know(token string, t toldToken) {
 	if _, known := s.told[token]; !known {
 		t.clock = s.clock
@@ -276,7 +276,7 @@ func (s *State) know(token string, t toldToken) {
 	}
 }
 
-// forgetTokens forgets those that were told before a time of the log's.
+// forgetTokens forgets those that were told before a time on the log's clock.
 func (s *State) forgetTokens(before time.Duration) {
 	n := 0
 	for n < len(s.order) && s.told[s.order[n]].clock < before {
@@ -286,7 +286,7 @@ func (s *State) forgetTokens(before time.Duration) {
 	s.order = s.order[n:]
 }
 
-// Forgotten are the open asks that name a person who is to be forgotten. Their key's owner settles
+// Forgotten are the open asks about persons that are to be forgotten. Their key's owner settles
 // them.
 func (s *State) Forgotten() (asks []*Ask) {
 	if len(s.forgotten) == 0 {
@@ -301,8 +301,7 @@ func (s *State) Forgotten() (asks []*Ask) {
 	return asks
 }
 
-// forgotPersons reports whether an entry names somebody who was to be forgotten after it was
-// stored.
+// forgotPersons reports whether an entry is about a person whom a later entry has forgotten.
 func (s *State) forgotPersons(persons [2]journal.Hash, first journal.Ref) bool {
 	for _, p := range persons {
 		if at := s.forgotten[p]; p != (journal.Hash{}) && first.Position < at {

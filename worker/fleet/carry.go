@@ -1,4 +1,4 @@
-// The tail: what is still needed of it, what is written again, and up to where it may be purged.
+// The tail: what of it is still needed, what is written again, and up to where it may be purged.
 
 package fleet
 
@@ -10,21 +10,21 @@ import (
 	"protocolq/worker/memory"
 )
 
-// void is a batch with an entry that does not count, and from where on the log says why. For a
-// begin or an answer that is what its writer had read, as the writer did not know of what made it
-// void. A fold that begins between the two would let it count.
+// void is a batch with an entry that does not count, and the position from which the log says why.
+// For a begin or an answer that is the position its writer had read, because the writer did not
+// know what made the entry void. A fold that begins between the two would let it count.
 type void struct{ read, position uint64 }
 
-// mark is a position with the log's own time there, and with the member's own when it had applied
-// it.
+// mark is a position, the log's own time there, and the member's time when it had applied the
+// position.
 type mark struct {
 	clock    time.Duration
 	position uint64
 	at       time.Duration
 }
 
-// mark notes the position now and then, so that the one is known from which on the log is younger
-// than Keep.
+// mark notes the position now and then, to know from which position on the log is younger than
+// Keep.
 func (s *State) mark(at time.Duration) {
 	if n := len(s.marks); n == 0 || s.clock-s.marks[n-1].clock >= s.o.Keep/64 {
 		s.marks = append(s.marks, mark{s.clock, s.applied, at})
@@ -34,9 +34,8 @@ func (s *State) mark(at time.Duration) {
 	}
 }
 
-// Tail is the lowest position that a fold has to begin with so that it is equal to this one: below
-// it the log holds nothing that is open, owed or remembered, and nothing that a late entry may
-// speak of.
+// Tail is the lowest position that a fold has to begin with to be equal to this one: below it the
+// log holds nothing that is open, owed or remembered, and nothing that a late entry may refer to.
 func (s *State) Tail() uint64 {
 	low, decided := s.marks0(), s.decided()
 	need := func(r journal.Ref) {
@@ -45,7 +44,7 @@ func (s *State) Tail() uint64 {
 		}
 	}
 	for _, a := range s.asks {
-		need(a.At) // what settles it lies above
+		need(a.At) // what settles it is above
 		if a.Settled != nil {
 			need(a.Settled.Answer)
 		}
@@ -63,8 +62,8 @@ func (s *State) Tail() uint64 {
 	}
 	for _, index := range []*memory.Index{s.answers, s.cooling} {
 		for _, a := range index.All {
-			// By another member's clock it may live a little longer, and what was decided then may
-			// still be on its way.
+			// It may last a little longer by another member's clock, and a decision made then may still be
+			// on its way.
 			if decided < a.Expires+s.o.Lag {
 				need(a.At)
 			}
@@ -73,8 +72,8 @@ func (s *State) Tail() uint64 {
 	return low
 }
 
-// marks0 is from where on the log is younger than Keep: tokens, crashes and seals of that time are
-// known by having been read.
+// marks0 is the position from which the log is younger than Keep: tokens, crashes and seals of that
+// time are known only from reading it.
 func (s *State) marks0() uint64 {
 	if len(s.marks) == 0 {
 		return s.base
@@ -82,7 +81,7 @@ func (s *State) marks0() uint64 {
 	return s.marks[0].position
 }
 
-// read is the position that every live member has said it has read.
+// read is the position up to which every live member says it has read.
 func (s *State) read() uint64 {
 	low := s.applied
 	for _, m := range s.live {
@@ -91,8 +90,8 @@ func (s *State) read() uint64 {
 	return low
 }
 
-// decided is a time of the member's own: no live member will still write what it decided before,
-// give or take Lag.
+// decided is a time on the member's own clock: no live member will still write what it decided
+// before it, within Lag.
 func (s *State) decided() (at time.Duration) {
 	read := s.read()
 	for _, m := range s.marks {
@@ -103,15 +102,15 @@ func (s *State) decided() (at time.Duration) {
 	return at
 }
 
-// Purge is the position below which the member may purge the log, and whether that is more than
-// lies below already. One member purges: the one that joined first.
+// Purge is the position below which the member may purge the log, and whether there is anything to
+// purge. One member purges: the one that joined first.
 func (s *State) Purge(id journal.Member) (uint64, bool) {
 	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
 		return 0, false
 	}
-	// Whatever a member has not read it may still decide against: a copy of what has ended there,
-	// say. And as a head lies above what it says was read, each member that lives keeps a batch,
-	// without which it would be none.
+	// A member may still contradict what it has not read, for example by a copy of what has ended //
+	// there. A head is above the position that it says was read, so each live member keeps a batch; //
+	// without one it would not be a member.
 	low := min(s.Tail(), s.read()+1)
 	for moved := true; moved; {
 		moved = false
@@ -124,7 +123,7 @@ func (s *State) Purge(id journal.Member) (uint64, bool) {
 	return low, low > s.bottom
 }
 
-// Purged notes that the log begins at a position now. The fold forgets what it kept only for
+// Purged notes that the log now begins at a position. The fold forgets what it kept only for
 // entries below.
 func (s *State) Purged(first uint64) {
 	s.bottom = max(s.bottom, first)
@@ -138,14 +137,14 @@ type Item struct {
 	At   journal.Ref
 	Key  journal.Key
 
-	first  journal.Ref    // of an ask or a begin; an answer's text tells it
+	first  journal.Ref    // of an ask or a begin; an answer's text has it
 	writer journal.Member // of a begin
 	time   time.Duration  // when an ask was stored, when an answer expires
 }
 
-// Copy is what the item's batch says of it: e is the entry that stands at i.At, and writer the
-// member whose batch that is. It is nil where e is none that can be carried. Of an answer that
-// names a person who is to be forgotten nothing is left but that it is dropped.
+// Copy is the copy that goes into a batch: e is the entry at i.At, and writer the member that wrote
+// that batch. Copy is nil if e cannot be carried. The copy of an answer about a person who is to be
+// forgotten says only that it is dropped.
 func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Duration) *journal.Carried {
 	c := &journal.Carried{First: i.At, Writer: writer, Entry: e}
 	if copied, ok := e.(*journal.Carried); ok {
@@ -167,14 +166,14 @@ func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Du
 	return c
 }
 
-// Emptied is an answer of which a copy says nothing but that it is remembered no more.
+// Emptied is the copy of an answer that says only that the answer is no longer remembered.
 func Emptied(e *journal.Answer) *journal.Answer {
 	return &journal.Answer{Key: e.Key, Question: e.Question, Run: e.Run, Verdict: e.Verdict, Begun: e.Begun,
 		Persons: e.Persons}
 }
 
 // Carry are entries below a position that the member has to write again, at most so many: those of
-// keys that it owns, open ones before answers. It goes round the memory, from where it was.
+// keys that it owns, open ones before answers. It goes through the memory, from where it stopped.
 func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items []Item) {
 	may := func(i Item) bool { return i.At.Position < below && s.MayCarry(o, i, now) }
 	for _, a := range s.asks {
@@ -205,8 +204,8 @@ func (s *State) Carry(o *Own, below uint64, now time.Duration, most int) (items 
 	return items
 }
 
-// MayCarry reports whether an item is still what it was, and the member's to carry: asked when its
-// copy goes into a batch.
+// MayCarry reports whether an item is unchanged and the member still has to carry it. It is called
+// when the item's copy goes into a batch.
 func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
 	if s.bar(o, i.Key) != Nobody {
 		return false
@@ -216,7 +215,7 @@ func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
 		a := s.asks[i.first]
 		return a != nil && a.At == i.At && a.Settled == nil
 	case journal.KindBegin:
-		// While its writer lives, only the writer knows whether it is about to end it.
+		// While its writer lives, only the writer knows whether it is about to end the run.
 		r := s.Open(i.Key)
 		return r != nil && r.At == i.At && (r.Writer == o.ID || s.Cut(r))
 	case journal.KindAnswer:
@@ -226,8 +225,8 @@ func (s *State) MayCarry(o *Own, i Item, now time.Duration) bool {
 	return false
 }
 
-// LiveBytes is about how much of the log lives, if an answer takes so many bytes: the tail is worth
-// carrying when the log is more than twice that and something.
+// LiveBytes is about how much of the log is live, if an answer takes so many bytes. Carrying the
+// tail is worth it when the log is somewhat more than twice as large.
 func (s *State) LiveBytes(answer int64) int64 {
 	return s.bytes + answer*int64(s.answers.Len())
 }

@@ -1,4 +1,4 @@
-// Whether two folds are equal: what purging must leave as it is.
+// Whether two folds are equal: purging must not change that.
 
 package fleet
 
@@ -10,9 +10,9 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Diff says in which respect two folds of one log at one position differ, "" where they are equal;
-// now is on the clock of the member whose folds they are. A log may be purged up to where the fold
-// of what is left is equal to the fold of all.
+// Diff says how two folds of one log at one position differ, "" if they are equal. now is on the
+// clock of the member that has the folds. A log may be purged up to a position if the fold of the
+// rest is equal to the fold of everything.
 func Diff(a, b *State, now time.Duration) string {
 	if a.applied != b.applied {
 		return fmt.Sprintf("one has applied %d, the other %d", a.applied, b.applied)
@@ -83,8 +83,7 @@ func diffRuns(a, b *State) string {
 	return ""
 }
 
-// diffKnown compares what is known for Keep. It may be known in one fold a little longer than in
-// the other.
+// diffKnown compares what is known for Keep. One fold may know it a little longer than the other.
 func diffKnown(a, b *State) string {
 	for token, t := range a.told {
 		if _, ok := b.told[token]; !ok && t.clock >= a.clock-a.o.Keep {

@@ -32,34 +32,38 @@
 //
 // # Two members never both begin a key
 //
-// Say A decides its begin at position p1 and it is stored at q1, B decides at p2 and it is stored
-// at q2 behind q1, both are first begins, and B has not read A's: p2 < q1. If p1 ≤ p2, A is live at
-// p2, as it stores something later; A ranks highest at p1 and B at p2, so B joined in between. B is
-// complete, so a head of A at or before p2 says that A had read B's join, which lies behind p1.
-// That head is older than A's begin, so the begin was decided later still: its p1 lies behind the
-// join. A contradiction. If p2 < p1, the same holds with the names changed. It takes: an order of
-// any two members for each key that no third one changes; heads that never claim to have read more
-// than what any decision still to be stored was based on; nothing stored after a seal. The same
-// argument orders the copies that owners write of a key's entries.
+// Suppose that A decides its begin at position p1 and it is stored at q1, B decides at p2 and it is
+// stored at q2 after q1, both are first begins, and B has not read A's: p2 < q1.
 //
-// # Who dies, what is lost
+// If p1 ≤ p2, A is live at p2, because it stores something later. A ranks highest at p1 and B at
+// p2, so B joined in between. B is complete, so a head of A at or before p2 says that A had read
+// B's join, which is after p1. That head is older than A's begin, so the begin was decided later
+// still: p1 is after the join. This is a contradiction. If p2 < p1, the same argument applies with
+// the names exchanged.
+//
+// The proof needs three things. The order of two members for a key does not depend on a third
+// member. A head never claims to have read more than every decision still to be stored was based
+// on. Nothing is stored after a seal. The same argument orders the copies that owners write of a
+// key's entries.
+//
+// # What dies, and what is lost
 //
 //	a door before its ask is acknowledged     the asker asks again; a submitted query is redelivered
 //	any member between ask and begin          the owner begins; the death costs no extra call
 //	the owner between begin and answer        one more attempt after lease and grace, or CRASHED
 //	the owner after the answer                the key's next owner publishes what is not told
 //	an acknowledgement                        the batch is found in the log by its member and number
-//	an owner that stands still or is cut off  it begins no call before its lease ends; it is sealed;
-//	                                          on waking it joins as a new member, and its late answer
-//	                                          counts while its run is open
+//	an owner that freezes or is cut off       it begins no call near the end of its lease; it is
+//	                                          sealed; on waking it joins as a new member, and its
+//	                                          late answer counts while its run is open
 //	two sealers, a sealer, a joiner           the log says what happened
-//	the servers, or their leader              nobody is suspected: silence counts only while the
+//	the servers, or their leader              no member is suspected: silence counts only while the
 //	                                          member's own batches are acknowledged
 //	all members                               the first to come replays the log, seals those before
 //	                                          it, and owns all keys
 //	the log's tail                            it is purged only if the fold of the rest equals the
 //	                                          fold of everything
 //
-// What remains: a member that stands still between the fence and the first byte of its call may
-// call while the next owner does.
+// One gap remains: a member that freezes between the fence and the first byte of its call may call
+// while the next owner does.
 package fleet

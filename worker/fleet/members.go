@@ -12,16 +12,16 @@ import (
 // Member is what the fold knows of one incarnation of a worker.
 type Member struct {
 	ID journal.Member
-	// Joined is the position of its first batch, 0 where that lies before the fold's own beginning.
+	// Joined is the position of its first batch, 0 if that is before the fold's beginning.
 	Joined uint64
-	// Last is the position of its newest batch, Read what that one's writer had applied.
+	// Last is the position of its newest batch, Read the position that its writer had applied then.
 	Last, Read uint64
-	// Number is that of its newest batch.
+	// Number is the number of its newest batch.
 	Number uint64
 	// Sealed is the position of its seal, 0 while it lives.
 	Sealed uint64
-	// Corrupt says that it was sealed because a batch of it is not what was written: it may have
-	// held a begin.
+	// Corrupt says that it was sealed because one of its batches was damaged: that batch may have held
+	// a begin.
 	Corrupt bool
 	// Heard is when its newest batch before the seal was applied here, on the observer's monotonic
 	// clock.
@@ -34,8 +34,8 @@ type Member struct {
 func (s *State) heard(m *Member, b *journal.Batch, h Heard) *Member {
 	if m == nil {
 		m = &Member{ID: b.Member, seed: seed(b.Member)}
-		// A batch that is not its writer's first: the first lies below the fold, and everybody has
-		// read it, or the log would not have been purged up to here.
+		// This is not its writer's first batch. The first is below the fold, and every member has read
+		// it, or the log would not have been purged up to here.
 		if b.Number <= 1 {
 			m.Joined = b.Position
 		}
@@ -51,7 +51,7 @@ func (s *State) heard(m *Member, b *journal.Batch, h Heard) *Member {
 // seal ends a member.
 func (s *State) seal(id journal.Member, h Heard) {
 	m := s.members[id]
-	if m == nil { // its batches lie below the fold
+	if m == nil { // its batches are below the fold
 		m = &Member{ID: id, Heard: h.At}
 		s.members[id] = m
 	}
@@ -68,20 +68,20 @@ func (s *State) seal(id journal.Member, h Heard) {
 // Live are the members at this position, in the order in which they joined.
 func (s *State) Live() []*Member { return s.live }
 
-// Member is a member that lives or was sealed lately, or nil.
+// Member is a member that is live or was sealed recently, or nil.
 func (s *State) Member(id journal.Member) *Member { return s.members[id] }
 
-// lives reports whether a member has joined and is not sealed. One that the log knows nothing of
-// any more does not.
+// lives reports whether a member has joined and is not sealed. A member that is no longer in the
+// log does not live.
 func (s *State) lives(id journal.Member) bool {
 	m := s.members[id]
 	return m != nil && m.Sealed == 0
 }
 
-// Complete reports whether a member may decide about keys: every member that joined before it and
-// lives has said in a head that it has read the join. Whatever such a member decided at an older
-// position lies before that head in the log, so the joiner has seen it. Members that joined later
-// wait for this one's head in their turn; who has been complete stays so.
+// Complete reports whether a member may decide about keys: every live member that joined before it
+// has said in a head that it has read the join. Whatever such a member decided at an older position
+// comes before that head in the log, so the joiner has seen it. Members that joined later wait for
+// this one's head in turn. A complete member stays complete.
 func (s *State) Complete(id journal.Member) bool {
 	me := s.members[id]
 	if me == nil || me.Sealed != 0 {
@@ -95,10 +95,10 @@ func (s *State) Complete(id journal.Member) bool {
 	return true
 }
 
-// BeatDue reports whether a member has to store a batch at once, an empty one if need be: somebody
-// has joined whom no head of its own has read, and who begins nothing until one has; or the log is
-// to be purged up to a position (0: it is not) that its newest batch stands in the way of, by where
-// it lies or by what it says was read.
+// BeatDue reports whether a member has to store a batch at once, if need be an empty one. That is
+// so if another member has joined and none of its own heads has read that yet, because the joiner
+// begins nothing until then. It is also so if its newest batch, by its place or by the position
+// that it says was read, prevents purging up to a position (0: nothing is purged).
 func (s *State) BeatDue(o *Own, purge uint64) bool {
 	me := s.members[o.ID]
 	read := o.read(me)

@@ -17,18 +17,18 @@ type Run struct {
 	Writer journal.Member
 	// Attempt is that of its newest begin, Deaths how many runs before it were cut.
 	Attempt, Deaths int
-	// First is the place of its first begin that this fold has seen, At of the newest or of its
-	// newest copy.
+	// First is the place of the first begin that this fold has seen, At that of the newest begin or of
+	// its newest copy.
 	First, At journal.Ref
-	// Asked is the ask that set it off, Partner whom it is for.
+	// Asked is the ask that started it, Partner the partner that it is for.
 	Asked   journal.Ref
 	Partner string
 
 	heard time.Duration // when its newest begin was applied here
 }
 
-// Answered is an answer that counts and whose own duties are not told: its event, its line, its
-// dead letter.
+// Answered is an answer that counts and has duties of its own that are not told yet: its event, its
+// line, its dead letter.
 type Answered struct {
 	At      journal.Ref
 	Key     journal.Key
@@ -45,13 +45,12 @@ func (s *State) Open(k journal.Key) *Run {
 	return nil
 }
 
-// Cut reports whether a run's writer is sealed, or unknown because its seal is long ago: no answer
-// of it need come any more.
+// Cut reports whether a run's writer is sealed, or unknown because its seal was long ago. Then no
+// answer of it may ever come.
 func (s *State) Cut(r *Run) bool { return !s.lives(r.Writer) }
 
 // begin applies a begin. It counts if it is the key's first, a further attempt of the open run, or
-// follows the open run; of two members that both see the same run cut, that one is void which comes
-// second.
+// follows the open run. If two members both see the same run cut, the second begin is void.
 func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Heard) {
 	ks := s.key(e.Key)
 	run := &Run{
@@ -76,9 +75,9 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 	s.touched(e.Key)
 }
 
-// isOpen reports whether a run is the key's open one. One that began below the fold and that
-// nothing has ended since counts as open, for whoever speaks of it had seen it so: purging stops
-// short of the few that were mistaken, see voids.
+// isOpen reports whether a run is the key's open one. A run that began below the fold and has not
+// ended since counts as open, because the member that refers to it had seen it open. Purging stops
+// before the few entries that were mistaken, see voids.
 func (s *State) isOpen(open *Run, id string) bool {
 	if open != nil {
 		return open.ID == id
@@ -87,7 +86,7 @@ func (s *State) isOpen(open *Run, id string) bool {
 	return s.base > 1 && !ended
 }
 
-// end notes that a run has ended, for those begins and copies of it that may still come.
+// end notes that a run has ended, for begins and copies of it that may still come.
 func (s *State) end(run string) {
 	if _, ok := s.ended[run]; !ok {
 		s.ended[run] = struct{}{}
@@ -95,15 +94,15 @@ func (s *State) end(run string) {
 	}
 }
 
-// answer applies an answer: a member's own, a late one of a member that was sealed meanwhile, or
-// the owner's for a run that was cut. It counts only while its run is the key's open one, so that
-// of two the first in the log is what everybody is told.
+// answer applies an answer: of a member's own run, a late one of a member that was sealed
+// meanwhile, or the owner's for a run that was cut. It counts only while its run is the key's open
+// one, so that of two answers all askers get the first in the log.
 func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h Heard) {
 	ks := s.key(e.Key)
 	counts := s.isOpen(ks.open, e.Run) && (ks.open != nil || e.Begun.Position < s.base)
 	if e.Begun.Position < s.base || ks.open != nil && ks.open.Writer != b.Member {
-		// Counting or not: a copy of its begin, written by one who had not read this, must not open
-		// the run again.
+		// Whether the answer counts or not: a copy of the begin, from a member that had not read this //
+		// answer, must not open the run again.
 		s.end(e.Run)
 	}
 	if !counts {
@@ -131,17 +130,17 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 	s.touched(e.Key)
 }
 
-// settles reports whether an answer settles an ask that waits. All that wait were there before the
-// run ended, so the answer is fresh enough for every one of them.
+// settles reports whether an answer settles a waiting ask. All waiting asks were there before the
+// run ended, so the answer is fresh enough for all of them.
 func (s *State) settles(e *journal.Answer, a *Ask) bool {
 	switch e.Verdict {
 	case journal.Conclusive:
 		return a.Question == e.Question
 	case journal.Failed:
-		// Who submitted goes on waiting, until its deadline.
+		// A submitted ask goes on waiting, until its deadline.
 		return a.Question == e.Question && a.Door == journal.Await
 	case journal.Crashed:
-		// Those it names, all who waited when it was written: whoever came later begins anew.
+		// Those that it names, which are all that waited when it was written. A later ask starts again.
 		for _, f := range e.Final {
 			if f.Token == a.Token {
 				return true
@@ -151,8 +150,8 @@ func (s *State) settles(e *journal.Answer, a *Ask) bool {
 	return false
 }
 
-// remember keeps an answer that counts for later asks. What failed leaves an earlier conclusive
-// answer as it is.
+// remember keeps an answer that counts for later asks. A failure does not replace an earlier
+// conclusive answer.
 func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 	kept := memory.Answer{At: at, Question: memory.Question(e.Question), Expires: h.At - h.Age + e.Keep}
 	switch e.Verdict {
@@ -175,7 +174,8 @@ func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 	}
 }
 
-// carried applies a copy of an entry that lies further down, or lay there before it was purged.
+// carried applies a copy of an entry that is further down in the log, or was there before it was
+// purged.
 func (s *State) carried(at journal.Ref, c *journal.Carried, h Heard) {
 	switch e := c.Entry.(type) {
 	case *journal.Ask:
@@ -206,8 +206,8 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 		s.changes.Void = true
 		return // the fold has seen it, and its end too
 	}
-	// Its writer may have no batch in the log any more. Then it was sealed, and the wait for its
-	// calls begins here.
+	// Its writer may no longer have a batch in the log. Then it was sealed, and the wait for its calls
+	// begins here.
 	ks.open = &Run{
 		ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths,
 		First: c.First, At: at, Asked: e.Asked, Partner: e.Partner, heard: h.At,
@@ -227,14 +227,14 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
 	case e.Keep == 0 || s.forgotPersons(e.Persons, c.First):
-		// Whose it is, is to be forgotten: it is left behind. Who wrote the copy may not have
+		// The person is to be forgotten, so the answer is dropped. The writer of the copy may not have
 		// known.
 		s.changes.Void = true
 		s.answers.Delete(e.Key)
 		s.touched(e.Key)
 		return
 	case ok && !old.Copied && old.At == c.First:
-		kept.Expires = old.Expires // it was heard when it was new: that is the best measure of its age
+		kept.Expires = old.Expires // measured when the answer was new, which is most exact
 	}
 	s.answers.Put(e.Key, kept)
 	s.touched(e.Key)

@@ -1,4 +1,4 @@
-// What is owed because of an entry, and by whom.
+// What is owed because of an entry, and which member owes it.
 
 package fleet
 
@@ -32,19 +32,20 @@ func (d Duty) by() journal.Member {
 	return d.Answer.By
 }
 
-// Owes reports whether a duty is the member's: it wrote the entry that made it; or who did lives no
-// more, and the member owns the key. What two tell in turn has the same identity and counts once.
+// Owes reports whether a duty is the member's: it wrote the entry that made the duty, or the writer
+// is no longer live and the member owns the key. If two members tell it one after the other, both
+// have the same identity and it counts once.
 func (s *State) Owes(id journal.Member, d Duty) bool {
 	by := d.by()
 	return by == id || !s.lives(by) && s.Owner(d.Key()) == id
 }
 
-// Owed are all duties of a member, in the log's order. It looks through all that is open, which is
-// needed only when members changed; otherwise Changes.Due says what is new.
+// Owed are all duties of a member, in the log's order. It looks through everything that is open,
+// which is needed only when members changed; otherwise Changes.Due has what is new.
 func (s *State) Owed(id journal.Member) (due []Duty) {
 	for ref, a := range s.asks {
 		if a.Settled == nil {
-			continue // whatever memory or a clock would say to it: first it has to be in the log
+			continue // whatever memory or a clock would settle it with: it has to be in the log first
 		}
 		if d := (Duty{Entry: ref, Ask: a}); s.Owes(id, d) {
 			due = append(due, d)

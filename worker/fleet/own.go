@@ -1,4 +1,4 @@
-// What a member has decided and not applied yet.
+// What a member has decided but not applied yet.
 
 package fleet
 
@@ -9,17 +9,17 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Own is what a member knows of its own batches that its fold has not applied yet. What it has
-// decided counts for it from the moment it is in a draft; others learn of it from the log.
+// Own is what a member knows of its own batches that its fold has not applied yet. A decision
+// counts for the member itself from the moment it is in a draft; others learn of it from the log.
 type Own struct {
 	ID journal.Member
-	// Warm reports whether a failure keeps its key cool no longer, as its reason is gone: a partner
-	// was resumed. Nil: none is.
+	// Warm reports whether a failure no longer cools its key down, because its reason is gone: a //
+	// partner was resumed. Nil: no failure is.
 	Warm func(journal.Key, memory.Answer) bool
 
 	draft *Draft // being composed
 	sent  []*Draft
-	part  int // of the memory, where Carry goes on
+	part  int // of the memory, where Carry continues
 }
 
 // Draft is a batch while it is composed.
@@ -30,13 +30,13 @@ type Draft struct {
 	asks    []*journal.Ask // the awaiting ones in it
 }
 
-// Draft begins the batch of a number, in place of any other that was begun or sent with it: that
-// one came out empty, and its number was not used. The head says that the fold was read as far as
-// now, also if the fold is applied further before the batch is sent: what others conclude from a
-// head is that every decision in this or a later batch was made in the knowledge of that position.
+// Draft begins the batch of a number. It replaces any other that was begun or sent with that
+// number: that batch was empty, and its number was not used. The head names the position that the
+// fold has now, even if the fold is applied further before the batch is sent. Others conclude from
+// a head that every decision in this or a later batch was made with the knowledge of that position.
 //
-// The numbers are those of the log, see [journal.Draft.Number], so that a batch without a decision
-// takes one, too: a beat, or the own seal. They say in Applied which decisions have come back.
+// The numbers are those of the log, see [journal.Draft.Number]: a batch without a decision, such as
+// a beat or the own seal, also has one. Applied uses them to see which decisions have come back.
 func (o *Own) Draft(s *State, number uint64) *Draft {
 	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number >= number })
 	head := journal.Head{Format: journal.Format, Layout: journal.Layout, Number: number, Read: s.applied}
@@ -44,7 +44,7 @@ func (o *Own) Draft(s *State, number uint64) *Draft {
 	return o.draft
 }
 
-// Add puts an entry into the draft that decides about keys; an ask or a told decides about none.
+// Add puts an entry into the draft that decides about keys. An ask or a told entry decides nothing.
 func (d *Draft) Add(e journal.Entry, keys ...journal.Key) {
 	d.Entries = append(d.Entries, e)
 	d.keys = append(d.keys, keys...)
@@ -53,16 +53,16 @@ func (d *Draft) Add(e journal.Entry, keys ...journal.Key) {
 	}
 }
 
-// Sent ends the draft: it is on its way as it is returned. Who cannot say whether a draft without
-// entries will be sent, as a beat may be due, says that it is.
+// Sent ends the draft: it is on its way as it is returned. If a caller does not know whether a
+// draft without entries will be sent, because a beat may be due, it calls Sent.
 func (o *Own) Sent() *Draft {
 	d := o.draft
 	o.sent, o.draft = append(o.sent, d), nil
 	return d
 }
 
-// read is what the newest head says was read, as far as the fold has applied it or it is on its
-// way.
+// read is the position that the newest head says was read, of those that the fold has applied and
+// those on their way.
 func (o *Own) read(me *Member) (read uint64) {
 	if me != nil {
 		read = me.Read
@@ -78,9 +78,9 @@ func (o *Own) Applied(number uint64) {
 	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number <= number })
 }
 
-// Touches reports whether an entry about the key is being composed or on its way to the fold: until
-// it is there, the fold does not know what the member itself has decided, and to decide again would
-// be to decide twice.
+// Touches reports whether an entry about the key is being composed or on its way to the fold. Until
+// it arrives, the fold does not know what the member has decided, and the member would decide
+// twice.
 func (o *Own) Touches(k journal.Key) bool {
 	if o.draft != nil && slices.Contains(o.draft.keys, k) {
 		return true

@@ -13,24 +13,23 @@ import (
 
 // Options are the settings of a fleet, alike for all its members.
 type Options struct {
-	// Lease is how long after the first sending of its newest acknowledged batch a member's calls
-	// have surely ended; Grace is what others wait beyond it.
+	// Lease is how long after the first sending of its newest acknowledged batch a member's calls have
+	// surely ended; Grace is how much longer others wait.
 	Lease, Grace time.Duration
-	// Keep is for how much of the log's own time it stays known that a submitted ask was told, that
-	// a run crashed, that a member was sealed: the longest time in which one of them can still be
-	// spoken of.
+	// Keep is for how much of the log's own time the fold knows that a submitted ask was told, a run
+	// crashed, or a member was sealed: the longest time in which an entry can still refer to one.
 	Keep time.Duration
-	// Lag is for how long an expired answer stays known: the most that one member's clock lets it
-	// live longer than another's.
+	// Lag is for how long an expired answer stays known: the most by which it may last longer by one
+	// member's clock than by another's.
 	Lag time.Duration
 	// Attempts bounds the calls for one question, Deaths the runs of a key that end with their
 	// member.
 	Attempts, Deaths int
-	// Fail ends a run that was cut as crashed; it is run again otherwise.
+	// Fail ends a cut run as crashed; otherwise it is run again.
 	Fail bool
 }
 
-// Heard says how a batch arrived. It is all that a fold knows of clocks.
+// Heard says when a batch arrived. It is all that a fold knows of clocks.
 type Heard struct {
 	// At is when it was applied here, on the member's monotonic clock.
 	At time.Duration
@@ -39,14 +38,14 @@ type Heard struct {
 	Age time.Duration
 }
 
-// Age is how old a replayed batch is: by the server's clock or by the own, whichever makes it
-// older, so that no clock that is wrong lengthens a life.
+// Age is how old a replayed batch is, by the server's clock or by this process's, whichever makes
+// it older, so that a wrong clock never makes anything last longer.
 func Age(stored, server, own time.Time) time.Duration {
 	return max(server.Sub(stored), own.Sub(stored), 0)
 }
 
-// ErrGap means that a batch is not the next one. What is missing has to be applied first; if it is
-// purged, the fold has to be dropped, and a new one begins at the log's first batch.
+// ErrGap means that a batch is not the next one. The missing batches have to be applied first. If
+// they are purged, the fold has to be dropped, and a new one begins at the log's first batch.
 var ErrGap = errors.New("batch is not the next one")
 
 // State is the fold of the log from a first position up to the one applied last. It does no I/O,
@@ -62,15 +61,15 @@ type State struct {
 	members map[journal.Member]*Member
 	live    []*Member // in the order in which they joined
 
-	keys     map[journal.Key]*keyState // those that somebody waits for or that have an open run
-	asks     map[journal.Ref]*Ask      // by first place: those not told
+	keys     map[journal.Key]*keyState // those with a waiting ask or an open run
+	asks     map[journal.Ref]*Ask      // those not told, by first place
 	tokens   map[string]*Ask           // the same by token
 	answered map[journal.Ref]*Answered // answers whose duties are not told
 
 	answers *memory.Index // the gateway's word
 	cooling *memory.Index // what failed, until its cool-down ends
 
-	told      map[string]toldToken // submitted asks that were told lately
+	told      map[string]toldToken // submitted asks that were told recently
 	order     []string             // their tokens, the one told first in front
 	finals    map[journal.Hash]final
 	forgotten map[journal.Hash]uint64
@@ -90,10 +89,10 @@ type State struct {
 type Changes struct {
 	// Keys are those whose asks, run or answer changed, some perhaps twice.
 	Keys []journal.Key
-	// Due are the asks and answers that became due to be told, by whoever must tell them.
+	// Due are the asks and answers that became due to be told, whichever member must tell them.
 	Due []Duty
-	// Members says that somebody joined or was sealed: other keys have another owner, others'
-	// duties are one's own.
+	// Members says that a member joined or was sealed: keys have another owner, and duties pass to //
+	// other members.
 	Members bool
 	// Void says that the batch held a begin, an answer or a copy that does not count.
 	Void bool
@@ -115,13 +114,13 @@ func New(o Options, first uint64) *State {
 // Applied is the position applied last.
 func (s *State) Applied() uint64 { return s.applied }
 
-// Answers are the remembered answers, expired ones among them.
+// Answers are the remembered answers, including expired ones.
 func (s *State) Answers() *memory.Index { return s.answers }
 
 // Apply folds the next batch. Its error is ErrGap, and then nothing has changed.
 func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 	if b.Position != s.applied+1 {
-		// Whoever goes on over a gap misses a begin or a seal, and with it calls twice.
+		// A fold that skips a gap may miss a begin or a seal, which leads to a second call.
 		return nil, fmt.Errorf("batch %d after %d: %w", b.Position, s.applied, ErrGap)
 	}
 	s.applied = b.Position
@@ -129,8 +128,8 @@ func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 	s.changes = Changes{Keys: s.changes.Keys[:0], Due: s.changes.Due[:0]}
 	m := s.members[b.Member]
 	if m != nil && m.Sealed != 0 {
-		// Only where a batch that nobody can read has sealed it, and it went on until it heard of
-		// that. A fold that began in between would take it for one that lives.
+		// This happens only if an unreadable batch has sealed it, and it went on until it learned of //
+		// that. A fold that began in between would take it for a live member.
 		s.voids = append(s.voids, void{m.Sealed - 1, b.Position})
 		return &s.changes, nil // nothing counts after a seal: others act on what the member had said before it
 	}
@@ -175,11 +174,11 @@ func (s *State) entry(b *journal.Batch, at journal.Ref, e journal.Entry, h Heard
 	}
 }
 
-// tick moves the log's own time, by which all forget the same at the same position. From one batch
-// to the next it advances by the 60th part of Keep at most: a server whose clock is an hour ahead
-// makes nobody forget what an hour hides, nor does an outage, after which batches come that were
-// composed before it. Through a night without a batch the log's time hardly moves, which only keeps
-// things longer.
+// tick advances the log's own time, by which all members forget the same at the same position. From
+// one batch to the next it advances by at most a 60th of Keep. So a server whose clock is an hour
+// ahead does not make members forget an hour too early. Nor does an outage, after which batches
+// come that were composed before it. In a night without batches the log's time hardly moves, which
+// only keeps things longer.
 func (s *State) tick(stored time.Time, at time.Duration) {
 	if !s.stored.IsZero() {
 		s.clock += min(max(stored.Sub(s.stored), 0), s.o.Keep/60)
@@ -190,7 +189,7 @@ func (s *State) tick(stored time.Time, at time.Duration) {
 	s.lapses.run(s.clock - s.o.Keep)
 }
 
-// queue is what is to be done once the log's time has gone on for Keep.
+// queue is what is to be done once the log's time has advanced by Keep.
 type queue struct{ waiting []lapse }
 
 type lapse struct {
@@ -212,13 +211,12 @@ func (q *queue) run(before time.Duration) {
 	}
 }
 
-// Sweep forgets, in one part of the memory, what expired so long ago that no member's clock lets it
-// live any more, and returns the part that is next. Called every second it goes round in some
-// minutes.
+// Sweep forgets, in one part of the memory, what has expired by every member's clock, and returns
+// the next part. Called every second, it goes through all of the memory in a few minutes.
 func (s *State) Sweep(part int, now time.Duration) (next int) {
 	s.cooling.Forget(part, now-s.o.Lag)
 	return s.answers.Forget(part, now-s.o.Lag)
 }
 
-// Cooling are the failures whose keys are left alone, expired ones among them.
+// Cooling are the failures whose keys cool down, including expired ones.
 func (s *State) Cooling() *memory.Index { return s.cooling }

@@ -1,4 +1,4 @@
-// What a key needs next, and whether a member may give it that.
+// What a key needs next, and whether a member may do it.
 
 package fleet
 
@@ -13,43 +13,43 @@ import (
 // Step is what comes next for a key.
 type Step uint8
 
-// The steps. In the first six the member that looks has nothing to write.
+// The steps. In the first six the member has nothing to write.
 const (
 	// Nobody waits.
 	Nobody Step = iota
 	// Elsewhere: another member owns the key.
 	Elsewhere
-	// Unread: some older member has not said yet that it has read this one's join.
+	// Unread: an older member has not said yet that it has read this one's join.
 	Unread
-	// Unapplied: what this member wrote about the key last has not come back yet.
+	// Unapplied: this member's last entry about the key has not come back yet.
 	Unapplied
 	// UnderWay: a live member has an open run.
 	UnderWay
-	// Waiting: until Turn.Until calls of a member that is sealed may go on.
+	// Waiting: calls of a sealed member may go on until Turn.Until.
 	Waiting
-	// Conflict: Turn.Asks ask something else by the same key and are settled without a call.
+	// Conflict: Turn.Asks have the same key and another question, and are settled without a call.
 	Conflict
-	// Recall: Turn.Asks come again after a crash that is final for them, and are settled by the
-	// answer at Turn.Answer.At.
+	// Recall: Turn.Asks come again after a crash that is final for them. The answer at Turn.Answer.At
+	// settles them.
 	Recall
-	// Serve: Turn.Asks are settled by the remembered Turn.Answer; the entry names the place
-	// Turn.Answer.At, where its text lies.
+	// Serve: the remembered Turn.Answer settles Turn.Asks; the entry names the place of its text, //
+	// Turn.Answer.At.
 	Serve
-	// Cool: Turn.Asks are settled by the failure Turn.Answer; who else waits does so until
-	// Turn.Until.
+	// Cool: the failure Turn.Answer settles Turn.Asks; other asks wait until Turn.Until.
 	Cool
 	// Begin: a first run may begin, for Turn.Asks.
 	Begin
 	// Rerun: a run that follows Turn.Run may begin, for Turn.Asks.
 	Rerun
-	// Crash: Turn.Run ends as crashed for Turn.Asks, as cut runs are not run again, no attempt is
-	// left, or nobody waits. More than [journal.MaxFinal] are settled before the answer.
+	// Crash: Turn.Run ends as crashed for Turn.Asks, because cut runs are not run again, no attempt is
+	// left, or nobody waits. Those beyond [journal.MaxFinal] are settled before the answer.
 	Crash
-	// Poison: Turn.Run ends as crashed for Turn.Asks, as too many members died over the key.
+	// Poison: Turn.Run ends as crashed for Turn.Asks, because too many members died while they ran the
+	// key.
 	Poison
 )
 
-// Turn is what comes next for a key in the eyes of one member.
+// Turn is what comes next for a key, as one member sees it.
 type Turn struct {
 	Step   Step
 	Until  time.Duration // on the member's monotonic clock
@@ -61,12 +61,12 @@ type Turn struct {
 	Attempt, Deaths int
 }
 
-// Fresh reports whether a remembered answer serves an ask that limits its age; it is asked of no
+// Fresh reports whether a remembered answer serves an ask that limits its age. It is called for no
 // other ask.
 type Fresh func(*Ask, memory.Answer) bool
 
-// Turn says what the member may write about a key now. It has to be asked while the batch is
-// composed that the decision goes into, at the position that the head of the batch says.
+// Turn says what the member may write about a key now. It has to be called while the batch is
+// composed that will hold the decision, at the position that the head of the batch names.
 func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn {
 	ks := s.keys[k]
 	if ks == nil {
@@ -81,7 +81,7 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	if t := s.refuse(ks, k, now); t.Step != Nobody {
 		return t
 	}
-	// An earlier answer serves also while a run refreshes it, and where such a run was cut.
+	// An earlier answer also serves while a run refreshes it, and after such a run was cut.
 	if t := s.serve(ks, k, now, fresh); t.Step != Nobody {
 		return t
 	}
@@ -92,7 +92,7 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 		return t
 	}
 	if ks.open != nil && len(ks.waiting) == 0 {
-		return Turn{Step: Unapplied} // whom to run again for is known when the draft is applied
+		return Turn{Step: Unapplied} // the draft's asks are known when it is applied
 	}
 	if until := s.callsEnd(ks.open, k); now < until {
 		return Turn{Step: Waiting, Until: until, Run: ks.open}
@@ -110,8 +110,8 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	return t
 }
 
-// unwanted is what comes next for a key that nobody waits for: nothing, but for a run that was cut.
-// It ends as crashed, so that it has its line and event, and is not carried for ever.
+// unwanted is what comes next for a key that nobody waits for: nothing, unless a run was cut. Such
+// a run ends as crashed, so that it has its line and event, and is not carried for ever.
 func (s *State) unwanted(o *Own, ks *keyState, k journal.Key, now time.Duration) Turn {
 	if ks.open == nil || !s.Cut(ks.open) {
 		return Turn{}
@@ -125,11 +125,11 @@ func (s *State) unwanted(o *Own, ks *keyState, k journal.Key, now time.Duration)
 	return Turn{Step: Crash, Run: ks.open}
 }
 
-// drafted reports whether the batch being composed has an ask of the key that can be nobody's
-// second arrival and that nothing final is known for: its begin may stand in the same batch.
+// drafted reports whether the batch being composed has an ask of the key that cannot be a second
+// arrival and has no final answer: its begin may be in the same batch.
 func (s *State) drafted(o *Own, k journal.Key) bool {
 	return o.draft != nil && slices.ContainsFunc(o.draft.asks, func(a *journal.Ask) bool {
-		if a.Key != k { // as nearly all are: it is asked for each ask of the batch
+		if a.Key != k { // true for nearly all: this runs for each ask of the batch
 			return false
 		}
 		_, final := s.Final(a.ID)
@@ -137,7 +137,7 @@ func (s *State) drafted(o *Own, k journal.Key) bool {
 	})
 }
 
-// bar says why a member may not decide about a key, Nobody where it may.
+// bar says why a member may not decide about a key, Nobody if it may.
 func (s *State) bar(o *Own, k journal.Key) Step {
 	switch {
 	case s.Owner(k) != o.ID:
@@ -150,11 +150,12 @@ func (s *State) bar(o *Own, k journal.Key) Step {
 	return Nobody
 }
 
-// May reports whether a member may settle a key's asks at its deadline, for a conflict, a halt or a
-// person forgotten. What it writes is told once it is applied, as an answer may have come first.
+// May reports whether a member may settle a key's asks at a deadline, or for a conflict, a halt or
+// a forgotten person. Its entry is told only once it is applied, because an answer may have come
+// first.
 func (s *State) May(o *Own, k journal.Key) bool { return s.bar(o, k) == Nobody }
 
-// refuse finds the asks that no call may be made for, nor one that is under way serves.
+// refuse finds the asks that neither a new call nor one under way may serve.
 func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
 	var again Turn
 	for _, a := range ks.waiting {
@@ -182,8 +183,8 @@ func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
 	return t
 }
 
-// serve finds the asks that an answer in memory settles. The entry has to be in the log before they
-// are told: else its teller dies, the answer ages, and one ask is told two answers.
+// serve finds the asks that an answer in memory settles. The entry has to be in the log before the
+// asks are told. Otherwise the teller might die, the answer expire, and one ask get two answers.
 func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fresh) Turn {
 	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
 		t := Turn{Step: Serve, Answer: kept, Until: kept.Expires}
@@ -197,13 +198,13 @@ func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fres
 			return t
 		}
 		if len(ks.waiting) == 0 {
-			return Turn{Step: Unapplied} // an ask that is still in the draft is looked at when it is applied
+			return Turn{Step: Unapplied} // an ask in the draft is looked at when it is applied
 		}
 	}
 	return Turn{}
 }
 
-// cool finds the asks that a failure in the cool-down settles: those who wait for a reply.
+// cool finds the asks that a failure in its cool-down settles: those that wait for a reply.
 func (s *State) cool(o *Own, ks *keyState, k journal.Key, now time.Duration) Turn {
 	failed, ok := s.cooling.Get(k)
 	if !ok || now >= failed.Expires || o.Warm != nil && o.Warm(k, failed) {
@@ -219,8 +220,8 @@ func (s *State) cool(o *Own, ks *keyState, k journal.Key, now time.Duration) Tur
 }
 
 // callsEnd is when the calls that may be under way for a key without a live writer have surely
-// ended. A writer counts its lease from the first sending of a batch, an observer from when it had
-// applied that batch, which is later.
+// ended. A writer counts its lease from the first sending of a batch. An observer counts from when
+// it applied that batch, which is later.
 func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
 	if cut != nil {
 		heard := cut.heard
@@ -237,17 +238,17 @@ func (s *State) callsEnd(cut *Run, k journal.Key) (until time.Duration) {
 	return until
 }
 
-// mayHaveOwned reports whether a member that was sealed for a batch that nobody can read may have
-// begun the key in it. It decided at a position that it had read before or at a later one, so of
-// those that live only who had joined by then has surely kept a key from it.
+// mayHaveOwned reports whether a member that was sealed for an unreadable batch may have begun the
+// key in that batch. It decided at a position that it had read before or at a later one. So only
+// live members that had joined by then have surely kept a key from it.
 func (s *State) mayHaveOwned(m *Member, k journal.Key) bool {
 	return !slices.ContainsFunc(s.live, func(o *Member) bool { return o.Joined <= m.Read && o.above(m, k) })
 }
 
-// MayCall reports whether the call of a begin may be made, as far as the log goes; the fence has to
-// agree. at is the begin's place, zero until the batch is acknowledged. A begin that follows a cut
-// run may have come second, so the log has to be applied up to it; of a first one the proof in the
-// package's documentation says that it counts.
+// MayCall reports whether the log allows the call of a begin; the fence has to allow it, too. at is
+// the begin's place, zero until the batch is acknowledged. A begin that follows a cut run may have
+// come second, so the log has to be applied up to it. A first begin counts, by the proof in the
+// package's documentation.
 func (s *State) MayCall(e *journal.Begin, at journal.Ref) bool {
 	if at.IsZero() {
 		return false
@@ -259,24 +260,25 @@ func (s *State) MayCall(e *journal.Begin, at journal.Ref) bool {
 	return s.applied >= at.Position && open != nil && open.ID == e.Run
 }
 
-// MayAnswer reports whether an answer that a member has in hand for a run of its own, or of the
-// member that it was before it was sealed, is still worth writing.
+// MayAnswer reports whether an answer to a run of the member, or of the member that its process was
+// before it was sealed, is still worth writing.
 func (s *State) MayAnswer(k journal.Key, run string) bool {
 	open := s.Open(k)
 	return open != nil && open.ID == run
 }
 
 // Early reports whether the asks that an answer settles may be told as soon as its batch is
-// acknowledged. It is asked when the answer goes into the batch: then nobody else can have settled
-// them before it.
+// acknowledged. It is called when the answer goes into the batch: then no other entry can have
+// settled them before it.
 func (s *State) Early(o *Own, k journal.Key) bool {
 	open := s.Open(k)
 	return open != nil && open.Writer == o.ID && s.bar(o, k) == Nobody
 }
 
-// Ahead are the asks that may be told of an own entry before it is applied. at is its place, zero
-// until its batch is acknowledged: nobody is told what the log may not have. early is what Early
-// said of an answer; without it, and once the entry is applied, Changes.Due says who is to be told.
+// Ahead are the asks that an own entry lets be told before it is applied. at is its place, zero
+// until its batch is acknowledged: no ask is told before the entry is surely in the log. early is
+// what Early returned for an answer. Without it, and once the entry is applied, Changes.Due has the
+// asks to tell.
 func (s *State) Ahead(e journal.Entry, at journal.Ref, early bool) (asks []*Ask) {
 	if at.IsZero() || s.applied >= at.Position {
 		return nil

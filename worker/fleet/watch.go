@@ -1,4 +1,4 @@
-// Who is suspected, and when a suspect may be sealed.
+// Which members are suspected, and when a suspect may be sealed.
 
 package fleet
 
@@ -10,15 +10,15 @@ import (
 
 // WatchOptions are how long a member may be silent.
 type WatchOptions struct {
-	// Silence is how long without a beat or a batch of it; 0 is 3 s.
+	// Silence is for how long it may send no beat or batch; 0 is 3 s.
 	Silence time.Duration
-	// Mute is how long its subject may have no responders; 0 is 1 s.
+	// Mute is for how long its subject may have no responders; 0 is 1 s.
 	Mute time.Duration
-	// Late is after how long without an acknowledgement of an own batch, or without a look of the
-	// watch itself, time does not count against others; 0 is 500 ms.
+	// Late is the time after which, without an acknowledgement of an own batch or a call of Look, time
+	// no longer counts against others; 0 is 500 ms.
 	Late time.Duration
-	// Echo is after how long without an own beat that came back time does not count; 0 is 1.2 s, as
-	// beats are sent each 500 ms.
+	// Echo is the time after which, without an own beat that came back, time does not count; 0 is //
+	// 1.2 s, as beats are sent every 500 ms.
 	Echo time.Duration
 }
 
@@ -27,28 +27,28 @@ type Suspicion uint8
 
 // The suspicions.
 const (
-	// Calm: it lives, or nobody can tell.
+	// Calm: it lives, or this cannot be known.
 	Calm Suspicion = iota
-	// Prove: it is suspected, and who would seal it must first show that it can write itself, by a
-	// batch.
+	// Prove: it is suspected. The member that is to seal it must first show by a batch that it can
+	// write itself.
 	Prove
 	// Seal: it may be sealed, by an append to its subject that expects its last batch.
 	Seal
 )
 
-// Watch counts how long the members of a fleet are silent, on one member's monotonic clock. Silence
-// counts only while the watching member's own batches are acknowledged and its own beats come back
-// to it: when the servers elect a leader or are restarted, or the watching member itself is cut
-// off, everybody is silent, and nobody is sealed. After such a gap the count begins anew.
+// Watch measures how long the members of a fleet are silent, on one member's monotonic clock.
+// Silence counts only while the watching member's own batches are acknowledged and its own beats
+// come back. When the servers elect a leader or are restarted, or the watching member itself is cut
+// off, all others seem silent, and none is sealed. After such a gap the count starts again.
 type Watch struct {
 	o      WatchOptions
-	signs  map[journal.Member]time.Duration // when each was heard last
+	signs  map[journal.Member]time.Duration // when each gave its last sign of life
 	mute   map[journal.Member]time.Duration // since when its subject has no responders
 	anew   time.Duration                    // silence counts from here
 	looked time.Duration
 	echo   time.Duration // when an own beat came back last
 	sent   time.Duration // first sending of the own batch that is on its way; -1: none
-	proved time.Duration // first sending of the own batch acknowledged last
+	proved time.Duration // first sending of the last own batch that was acknowledged
 }
 
 // NewWatch begins to watch at a time.
@@ -101,15 +101,15 @@ func (w *Watch) Acknowledged(now time.Duration) {
 	w.proved, w.sent = max(w.proved, w.sent), -1
 }
 
-// Gap notes that something was missing: the connection, a message of the log, the own process's
-// time.
+// Gap notes that something was missing: the connection, a message of the log, or time in which the
+// process did not run.
 func (w *Watch) Gap(now time.Duration) {
 	w.anew = now
 	clear(w.mute)
 }
 
-// Look has to be called more often than every Late: time in which nobody looked, as the process
-// stood still, counts against nobody.
+// Look has to be called more often than every Late. Time without a call, because the process was
+// frozen, counts against no member.
 func (w *Watch) Look(now time.Duration) {
 	if now-w.looked > w.o.Late || w.sent >= 0 && now-w.sent > w.o.Late || now-w.echo > w.o.Echo {
 		w.Gap(now)
