@@ -1,4 +1,4 @@
-// Timers: when to look at a key again though nothing in the log has changed.
+// Timers: when to look at a key again although nothing in the log has changed.
 
 package flight
 
@@ -33,7 +33,7 @@ func (t *timers) Pop() any {
 	return f
 }
 
-// set sets a flight's time; 0 takes it away.
+// set sets a flight's time; 0 removes it.
 func (t *timers) set(f *flight, at time.Duration) {
 	switch {
 	case at == f.wake && (at == 0) == (f.timer == 0):
@@ -49,7 +49,7 @@ func (t *timers) set(f *flight, at time.Duration) {
 	}
 }
 
-// due takes out a flight whose time has come, nil where there is none.
+// due takes out a flight whose time has come, or gives nil if there is none.
 func (t *timers) due(now time.Duration) *flight {
 	if len(*t) == 0 || (*t)[0].wake > now {
 		return nil
@@ -59,8 +59,8 @@ func (t *timers) due(now time.Duration) *flight {
 	return f
 }
 
-// due is when an ask's time has passed: at its deadline, or where it has none when the patience of
-// its door ends.
+// due is when an ask's time has passed: at its deadline, or without one when the patience of its
+// door ends.
 func (o *Options) due(a *fleet.Ask) time.Duration {
 	if a.Due > 0 {
 		return a.Due
@@ -71,7 +71,7 @@ func (o *Options) due(a *fleet.Ask) time.Duration {
 	return max(1, a.Stored+o.Patience)
 }
 
-// wanted is until when somebody waits, below 0 where nobody does.
+// wanted is until when an asker waits, below 0 if none does.
 func (o *Options) wanted(asks []*fleet.Ask) time.Duration {
 	until := time.Duration(-1)
 	for _, a := range asks {

@@ -1,5 +1,5 @@
-// Decisions: from what the fold and the clocks say to what to do about a key. Nothing here does
-// anything.
+// Decisions: what to do about a key, from what the fold and the clocks say. The functions here are
+// pure.
 
 package flight
 
@@ -13,14 +13,14 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Do is what comes of a key once those are settled that are to be.
+// Do is what to do with a key once Decision.Settle is settled.
 type Do uint8
 
 // What to do.
 const (
 	// Rest: nothing, until Decision.Until or until something changes.
 	Rest Do = iota
-	// Drop: the key is another member's, or nobody's.
+	// Drop: another member owns the key, or nobody waits for it.
 	Drop
 	// Queue: a run may begin, once there is a slot and the partner allows it.
 	Queue
@@ -33,24 +33,23 @@ type Reason uint8
 
 // The reasons.
 const (
-	// ByAnswer: an answer that is remembered settles them, or a failure that cools down, or a crash
-	// that is final.
+	// ByAnswer: a remembered answer settles them, or a failure in its cool-down, or a final crash.
 	ByAnswer Reason = iota
-	// ByConflict: they ask something else by the same key.
+	// ByConflict: they have the same key and another question.
 	ByConflict
 	// ByDeadline: their time has passed.
 	ByDeadline
-	// ByHold: they await a reply, and their partner is not asked for at present.
+	// ByHold: they await a reply, and their partner is on hold at present.
 	ByHold
-	// ByBound: too many are parked, over all or of this asker.
+	// ByBound: too many are parked, in all or from this asker.
 	ByBound
-	// ByCrash: the run crashed, and more wait for it than its answer names.
+	// ByCrash: the run crashed, and more asks wait for it than its answer can name.
 	ByCrash
-	// ByPerson: they name a person who is to be forgotten.
+	// ByPerson: they are about a person who is to be forgotten.
 	ByPerson
 )
 
-// Settle is asks that are settled, and why.
+// Settle is the asks to settle, and why.
 type Settle struct {
 	Asks   []*fleet.Ask
 	Reason Reason
@@ -59,31 +58,31 @@ type Settle struct {
 // Decision is what to do about a key.
 type Decision struct {
 	Do Do
-	// Settle comes first. Who is settled here is left, whatever Do does.
+	// Settle comes first. These asks are done with, whatever Do is.
 	Settle []Settle
-	// Left are those that go on waiting, Queue's and Crash's asks, in the log's order.
+	// Left are the asks that go on waiting, for Queue and for Crash, in the log's order.
 	Left []*fleet.Ask
-	// Until is when to look again though nothing has changed; 0: then only.
+	// Until is when to look again although nothing has changed; 0: only after a change.
 	Until time.Duration
 }
 
-// Facts are what a decision is made from beside the fold's turn.
+// Facts are what a decision is made from, in addition to the fold's turn.
 type Facts struct {
 	Now time.Duration
-	// Waiting are all asks of the key that nothing has settled, Due says when the time of one has
-	// passed, 0: never.
+	// Waiting are all asks of the key that are not settled. Due says when the time of one has passed,
+	// 0: never.
 	Waiting []*fleet.Ask
 	Due     func(*fleet.Ask) time.Duration
-	// Forgotten says whether an ask names a person who is to be forgotten; nil: none does.
+	// Forgotten says whether an ask is about a person who is to be forgotten; nil: none is.
 	Forgotten func(*fleet.Ask) bool
-	// Drafted says that the batch being composed has an ask of the key that waits, too.
+	// Drafted says that the batch being composed also has a waiting ask of the key.
 	Drafted bool
-	// Held says that the partner is not asked for at present, and that who awaits a reply is told
-	// so at once.
+	// Held says that the partner is on hold at present, and that askers that await a reply get one at
+	// once.
 	Held bool
-	// Room is how many of the asks may be parked; the newest beyond it are refused.
+	// Room is how many of the asks may be parked; the newest ones beyond it are refused.
 	Room int
-	// Draining says that no run begins any more: the member is about to leave.
+	// Draining says that no more runs begin: the member is about to leave.
 	Draining bool
 }
 
@@ -110,7 +109,7 @@ func Decide(t fleet.Turn, x Facts) Decision {
 	case fleet.Conflict:
 		d.settle(t.Asks, ByConflict)
 	case fleet.Recall, fleet.Serve, fleet.Cool:
-		// An ask that comes late is given the answer all the same, where one is remembered.
+		// An ask that comes late still gets the answer, if one is remembered.
 		d.settle(t.Asks, ByAnswer)
 	}
 	d.deadlines(x)
@@ -139,11 +138,11 @@ func (d *Decision) begin(x Facts) {
 		d.settle(slices.Clone(d.Left[x.Room:]), ByBound)
 	}
 	if len(d.Left) > 0 || x.Drafted {
-		d.Do = Queue // no call is made for askers who have all left
+		d.Do = Queue // no call is made if all askers have left
 	}
 }
 
-// deadlines settles those whose time has passed, and notes when that of the next one passes.
+// deadlines settles the asks whose time has passed, and notes when the next one's time passes.
 func (d *Decision) deadlines(x Facts) {
 	var late []*fleet.Ask
 	for _, a := range d.Left {
@@ -164,7 +163,7 @@ func (d *Decision) until(at time.Duration) {
 	}
 }
 
-// settle takes asks from those that are left.
+// settle removes asks from those that are left.
 func (d *Decision) settle(asks []*fleet.Ask, by Reason) {
 	if len(asks) == 0 {
 		return
@@ -186,50 +185,49 @@ type Class uint8
 
 // The classes. The zero Class is of no outcome.
 const (
-	// Answered: the gateway's word, which is remembered.
+	// Answered: the gateway's answer, which is remembered.
 	Answered Class = 1
-	// Temporary: another attempt may mend it.
+	// Temporary: another attempt may help.
 	Temporary Class = 2
-	// Final: no attempt mends it. The key cools down.
+	// Final: no attempt can help. The key cools down.
 	Final Class = 3
 	// Unsent: the fence did not let the call's first byte leave, so the gateway knows nothing of
 	// it.
 	Unsent Class = 4
 )
 
-// Outcome is what one call came to.
+// Outcome is the result of one call.
 type Outcome struct {
 	Class Class
-	// Code is what an asker is told of it, Result the encoded Result that askers are given, Detail
-	// what the query log shows of the call; the last two are opaque here.
+	// Code is the code that an asker gets, Result the encoded Result that askers get, Detail what the
+	// query log shows about the call; the last two are opaque here.
 	Code   string
 	Result []byte
 	Detail []byte
-	// Keep is how long an answer is remembered, of a failure how long its key cools down at least;
-	// 0: for Options.Cooldown.
+	// Keep is how long an answer is remembered. For a failure it is how long its key cools down at
+	// least; 0: for Options.Cooldown.
 	Keep time.Duration
-	// RetryAfter is for how long the gateway wants no call for this key, and where Everybody is
-	// set, none for its partner; 0: it said nothing.
+	// RetryAfter is for how long the gateway wants no call for this key, or if Everybody is set for
+	// its partner; 0: it did not say.
 	RetryAfter time.Duration
 	Everybody  bool
 }
 
-// Made is what is known of a run when a call of it has ended.
+// Made is what is known about a run when one of its calls has ended.
 type Made struct {
 	Now     time.Duration
 	Outcome Outcome
 	// Attempt counts the calls so far, Attempts bounds them.
 	Attempt, Attempts int
-	// Wanted is until when somebody waits: below 0 nobody does, [Forever] where one has no
-	// deadline.
+	// Wanted is until when an asker waits: below 0 if none does, [Forever] if one has no deadline.
 	Wanted time.Duration
-	// Backoff is the next wait between attempts, Longest the longest that the gateway may ask for
-	// while the run stays open.
+	// Backoff is the next wait between attempts, Longest the longest wait that the gateway may ask for
+	// without ending the run.
 	Backoff, Longest time.Duration
-	// Cooldown is for how long a key is left alone after a failure.
+	// Cooldown is for how long a key cools down after a failure.
 	Cooldown time.Duration
-	// Budget takes a further attempt out of the budget of retries, and says whether there was one.
-	// It is asked last.
+	// Budget takes a further attempt from the budget of retries, and says whether there was one. It is
+	// called last.
 	Budget func() bool
 }
 
@@ -255,8 +253,8 @@ func After(c Made) Next {
 	if keep == 0 {
 		keep = c.Cooldown
 	}
-	// However short the cool-down, the gateway is left alone for as long as it asks, also where
-	// nobody waits any more.
+	// However short the cool-down, no call is made for as long as the gateway asks, even if nobody
+	// waits any more.
 	failed := Next{Verdict: journal.Failed, Keep: cooldown(keep, c.Outcome.RetryAfter)}
 	at := c.Now + max(c.Backoff, c.Outcome.RetryAfter)
 	switch {
@@ -270,8 +268,8 @@ func After(c Made) Next {
 	return Next{At: at}
 }
 
-// cooldown is for how long a key cools down: ours, or for as long as the gateway asks, which the
-// memory must not cut short by a tick.
+// cooldown is for how long a key cools down: our own time, or as long as the gateway asks. The
+// memory must not cut the latter short by a tick.
 func cooldown(ours, asked time.Duration) time.Duration {
 	if asked > 0 {
 		asked += memory.Tick
@@ -279,7 +277,7 @@ func cooldown(ours, asked time.Duration) time.Duration {
 	return milliseconds(max(ours, asked))
 }
 
-// milliseconds rounds up to what the journal holds.
+// milliseconds rounds up to the journal's resolution.
 func milliseconds(d time.Duration) time.Duration {
 	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }

@@ -4,9 +4,9 @@
 // The fold ([fleet.State]) says what may be written about a key now. [Decide] and [After] say what
 // to do about it. [Flights] does it: it adds entries to the batch that is being composed, and makes
 // the calls that a begin allows. It reads no clock, starts nothing and does no I/O, so that a
-// simulation can drive it. A [Loop] is the one goroutine that owns it together with the fold;
-// calls, turns at a partner's gate and reads of the log run beside it and report to it. A query and
-// a result are bytes here.
+// simulation can drive it. A [Loop] is the one goroutine that owns it together with the fold.
+// Calls, turns at a partner's gate and reads of the log run in other goroutines and report to it. A
+// query and a result are bytes here.
 //
 // # A key
 //
@@ -21,7 +21,7 @@
 //	                     a run
 //
 // A key that rests or is queued is looked at again when something about it has changed in the log,
-// or when one of its times has come.
+// or when one of its timers is due.
 //
 // # A run
 //
@@ -41,19 +41,19 @@
 //	         ▼                                             │ turn and slot
 //	       told                                            └──► begin n+1 in a batch
 //
-// # What holds
+// # Invariants
 //
 //   - No call is made before its begin is acknowledged. The outcome of attempt n is in begin n+1,
 //     or in the answer.
 //   - A slot is taken with a begin and given back when its call has ended. A run that waits for its
 //     partner or between two attempts has no slot.
-//   - A call belongs to the key: it goes on when an asker leaves. But none begins when all askers
-//     have left.
+//   - A call belongs to the key: it goes on when an asker leaves. But no call begins once all
+//     askers have left.
 //   - After a failure the key cools down for Options.Cooldown, or for as long as the gateway asks,
 //     even if nobody waits any more.
-//   - Deadlines have timers of their own, whatever the key's run does: an entry settles the ask as
+//   - Deadlines have their own timers, independent of the key's run: an entry settles the ask as
 //     soon as a batch can be composed.
-//   - A member that is sealed goes on as a new one ([Flights.Rejoin]). The gateway's answer to a
-//     call that was under way is journalled while its run is open; everything else is left to the
-//     next owner.
+//   - A sealed member goes on as a new one ([Flights.Rejoin]). The gateway's answer to a call that
+//     was under way is journalled while its run is open; everything else is left to the next
+//     owner.
 package flight

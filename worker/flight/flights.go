@@ -16,9 +16,9 @@ import (
 // flight is a key that the member decides about.
 type flight struct {
 	key    journal.Key
-	run    *run // that it has begun and not answered
+	run    *run // begun and not answered
 	acct   *account
-	parked int32 // asks that are counted there
+	parked int32 // asks counted as parked
 	timer  int32 // place in the timers, from 1 on; 0: none
 	dirty  bool  // it is looked at when the next batch is composed
 	wake   time.Duration
@@ -44,11 +44,11 @@ type Flights struct {
 	keys     map[journal.Key]*flight
 	timers   timers
 	dirty    []*flight
-	stale    []journal.Key // that are to be looked at after those, as somebody joined or was sealed
-	moved    []*flight     // that wait for an own batch, or for the member's completeness
-	ready    []*flight     // whose begin is acknowledged and whose call has not begun
+	stale    []journal.Key // to be looked at after those, because a member joined or was sealed
+	moved    []*flight     // waiting for an own batch, or for the member to be complete
+	ready    []*flight     // with an acknowledged begin whose call has not begun
 	late     []*run        // of the member that this process was before
-	unread   []unread      // whose answer is acknowledged, and not applied
+	unread   []unread      // with an answer that is acknowledged and not applied
 	queue    queue
 	partners map[string]*partner
 	free     int // slots
@@ -58,9 +58,9 @@ type Flights struct {
 	answers  answers
 	complete bool
 	draining bool
-	last     bool // no call begins any more
+	last     bool // no more calls begin
 
-	forgotten map[journal.Ref]bool // asks that name a person who is to be forgotten
+	forgotten map[journal.Ref]bool // asks about a person who is to be forgotten
 
 	draft   Draft // being composed, with what follows
 	full    bool
@@ -68,8 +68,8 @@ type Flights struct {
 	missing journal.Ref // an answer that Fresh has to know
 }
 
-// unread is a run whose answer lies at a position that has not been read. Should nobody be able to
-// read it, the answer is journalled again.
+// unread is a run whose answer is at a position that has not been read. If that batch turns out to
+// be unreadable, the answer is journalled again.
 type unread struct {
 	position uint64
 	run      *run
@@ -80,8 +80,8 @@ type draftedAsk struct {
 	at  journal.Ref
 }
 
-// New makes the flights of a member that has not decided anything yet. The fold may have been
-// applied up to anywhere.
+// New makes the flights of a member that has not decided anything yet. The fold may be at any
+// position.
 func New(o Options, s *fleet.State, own *fleet.Own) (*Flights, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
@@ -103,9 +103,9 @@ func (f *Flights) join(s *fleet.State, own *fleet.Own) {
 	f.touchAll()
 }
 
-// Rejoin goes on as another member, whose fold has been applied as far as the log goes: the former
-// one is sealed. Calls that are under way go on, and what they come to is journalled while it is of
-// use.
+// Rejoin goes on as another member, whose fold has been applied to the end of the log: the former
+// member is sealed. Calls that are under way go on, and their outcomes are journalled while they
+// are of use.
 func (f *Flights) Rejoin(s *fleet.State, own *fleet.Own) {
 	for _, k := range f.inOrder() {
 		fl := f.keys[k]
@@ -129,22 +129,23 @@ func (f *Flights) Rejoin(s *fleet.State, own *fleet.Own) {
 	f.o.Journal.Wake()
 }
 
-// Drain says that no run is to begin any more. Those that are open go on.
+// Drain says that no more runs are to begin. Open runs go on.
 func (f *Flights) Drain() {
 	f.draining = true
 	f.touchAll()
 }
 
-// LastCalls says that no call is to begin any more, of a member that drains: it would be cut. A run
-// between two attempts has failed, one whose first call was not made is left to the next owner.
+// LastCalls says that no more calls are to begin because the member drains: they would be cut. A
+// run between two attempts has failed. A run whose first call was not made is left to the next
+// owner.
 func (f *Flights) LastCalls(now time.Duration) {
 	f.now, f.last = now, true
 	f.touchAll()
 	f.callReady()
 }
 
-// Open is how many runs the member has begun and not answered. While it is not 0, the lease has to
-// be renewed by batches.
+// Open is how many runs the member has begun and not answered. While it is not 0, batches have to
+// renew the lease.
 func (f *Flights) Open() int { return f.open }
 
 // Idle reports whether nothing is under way: a member that drains may seal itself.
@@ -156,7 +157,7 @@ func (f *Flights) Keys() int { return len(f.keys) }
 // Parked is how many asks wait without a call under way.
 func (f *Flights) Parked() int { return f.parked }
 
-// flight is that of a key, made if there is none.
+// flight is the flight of a key, made if there is none.
 func (f *Flights) flight(k journal.Key) *flight {
 	fl := f.keys[k]
 	if fl == nil {
@@ -166,7 +167,7 @@ func (f *Flights) flight(k journal.Key) *flight {
 	return fl
 }
 
-// touch has a flight looked at when the next batch is composed, which is soon.
+// touch marks a flight to be looked at when the next batch is composed, which is soon.
 func (f *Flights) touch(fl *flight) {
 	if !fl.dirty {
 		fl.dirty = true
@@ -188,8 +189,8 @@ func (f *Flights) inOrder() []journal.Key { return slices.SortedFunc(maps.Keys(f
 
 func byBytes(a, b journal.Key) int { return bytes.Compare(a[:], b[:]) }
 
-// touchAll has all keys looked at, in an order that does not depend on the runtime. What changes
-// meanwhile does not wait until the last of them has been.
+// touchAll marks all keys to be looked at, in an order that does not depend on the runtime. Keys
+// that change meanwhile need not wait for the last of them.
 func (f *Flights) touchAll() {
 	keys := make([]journal.Key, 0, len(f.keys))
 	for k := range f.keys {
@@ -206,7 +207,8 @@ func (f *Flights) touchAll() {
 	}
 }
 
-// Applied takes in what applying a batch has changed, after Own.Applied was called for an own one.
+// Applied takes in what applying a batch has changed. For an own batch, Own.Applied is called
+// first.
 func (f *Flights) Applied(b *journal.Batch, c *fleet.Changes, now time.Duration) {
 	f.now = now
 	for i, e := range b.Entries {
@@ -241,7 +243,7 @@ func (f *Flights) Applied(b *journal.Batch, c *fleet.Changes, now time.Duration)
 	f.callReady()
 }
 
-// forget looks for the asks that name a person who is to be forgotten.
+// forget looks for the asks about persons who are to be forgotten.
 func (f *Flights) forget() {
 	clear(f.forgotten)
 	for _, a := range f.state.Forgotten() {
@@ -278,7 +280,7 @@ func (f *Flights) Stored(position uint64, entries []journal.Entry, now time.Dura
 	f.callReady()
 }
 
-// Next is when Tick has to be called at the latest; [Forever]: nothing has a time.
+// Next is when Tick has to be called at the latest; [Forever]: no timer is set.
 func (f *Flights) Next() time.Duration {
 	next := Forever
 	if len(f.timers) > 0 {
@@ -287,7 +289,7 @@ func (f *Flights) Next() time.Duration {
 	return min(next, f.nextHold())
 }
 
-// Tick looks at what has a time. Calls that the fence held up are tried again.
+// Tick looks at what is due. Calls that the fence held up are tried again.
 func (f *Flights) Tick(now time.Duration) {
 	f.now = now
 	for fl := f.timers.due(now); fl != nil; fl = f.timers.due(now) {
@@ -298,7 +300,7 @@ func (f *Flights) Tick(now time.Duration) {
 }
 
 // Decide adds to a batch what is to be decided now. It is called while the batch is composed, and
-// what it adds has to be in the batch that is sent next.
+// what it adds has to be in the next batch that is sent.
 func (f *Flights) Decide(d Draft, now time.Duration) {
 	f.now, f.draft, f.full, f.drafted = now, d, false, nil
 	for i, e := range d.Entries() {
@@ -358,8 +360,8 @@ func (f *Flights) add(fl *flight, e journal.Entry) bool {
 	return err == nil
 }
 
-// lean takes from an entry what a call has put into it, as that may be too long for any batch: the
-// run has to end.
+// lean removes from an entry what a call has put into it, because that may be too long for any
+// batch and the run has to end.
 func (f *Flights) lean(e journal.Entry) bool {
 	switch e := e.(type) {
 	case *journal.Begin:

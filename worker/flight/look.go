@@ -11,11 +11,11 @@ import (
 	"protocolq/worker/memory"
 )
 
-// look decides about a key. leave is not nil where it has a slot and its partner allows a call;
+// look decides about a key. leave is not nil if the key has a slot and its partner allows a call;
 // look reports whether it has used them.
 func (f *Flights) look(fl *flight, leave func()) (used bool) {
 	if f.keys[fl.key] != fl {
-		return false // of a member that is no more
+		return false // its member is no more
 	}
 	if fl.run != nil && !f.step(fl, leave) {
 		return false
@@ -55,7 +55,7 @@ func (f *Flights) look(fl *flight, leave func()) (used bool) {
 	return f.do(fl, t, d, leave)
 }
 
-// do does what was decided, once who is to be settled is.
+// do does what was decided, after the asks to settle are settled.
 func (f *Flights) do(fl *flight, t fleet.Turn, d Decision, leave func()) (used bool) {
 	if r := fl.run; r != nil && r.again > 0 {
 		d.until(r.again)
@@ -95,7 +95,7 @@ func (f *Flights) do(fl *flight, t fleet.Turn, d Decision, leave func()) (used b
 	return false
 }
 
-// door is the one by whose share a key is given a slot: the awaiting one if anybody awaits a reply.
+// door is the door whose share gives a key its slot: the awaiting one if any asker awaits a reply.
 func (f *Flights) door(fl *flight, asks []*fleet.Ask) int {
 	_, drafted := f.drafted[fl.key]
 	if drafted || slices.ContainsFunc(asks, func(a *fleet.Ask) bool { return a.Door == journal.Await }) {
@@ -104,10 +104,10 @@ func (f *Flights) door(fl *flight, asks []*fleet.Ask) int {
 	return submitted
 }
 
-// who is whose slots are shared: an asker of a partner.
+// who is the unit among which slots are shared: an asker of a partner.
 type who struct{ partner, asker string }
 
-// whose are the partner and the asker of a key: those of the ask that came first.
+// whose gives the partner and the asker of a key: those of the ask that came first.
 func (f *Flights) whose(fl *flight, asks []*fleet.Ask) who {
 	if len(asks) > 0 {
 		return who{asks[0].Partner, asks[0].Asker}
@@ -118,9 +118,9 @@ func (f *Flights) whose(fl *flight, asks []*fleet.Ask) who {
 	return who{}
 }
 
-// room is how many asks of a key may be parked: as many as are already, and as there is room for.
-// One asker may have as many as there is room left for others: half of all where it is alone, less
-// the more askers like it there are.
+// room is how many asks of a key may be parked: those that are already, and as many as there is
+// room for. One asker may use as much room as it leaves for others: half of all if it is alone, and
+// less with more such askers.
 func (f *Flights) room(fl *flight, asker who) int {
 	free := f.o.Parked - f.parked
 	if a := f.accounts[asker]; a != nil {
@@ -129,7 +129,7 @@ func (f *Flights) room(fl *flight, asker who) int {
 	return int(fl.parked) + max(0, (free+1)/2)
 }
 
-// park notes how many asks of a key are parked, and whose they are.
+// park notes how many asks of a key are parked, and which askers they are from.
 func (f *Flights) park(fl *flight, asks int, asker who) {
 	f.parked += asks - int(fl.parked)
 	if a := fl.acct; a != nil {
@@ -150,7 +150,7 @@ func (f *Flights) park(fl *flight, asks int, asker who) {
 	fl.acct = a
 }
 
-// settle has asks settled; held is why their partner is not asked for. false: not all of them are,
+// settle settles asks; held is why their partner is on hold. false: not all of them are settled,
 // and the key is looked at again.
 func (f *Flights) settle(fl *flight, t fleet.Turn, s Settle, held string) bool {
 	e := journal.Settled{}
@@ -188,8 +188,8 @@ func (f *Flights) settle(fl *flight, t fleet.Turn, s Settle, held string) bool {
 	return true
 }
 
-// fresh reports whether a remembered answer serves an ask that limits its age: always if it came
-// after the ask, as its run was open then or began later, else by how old it is.
+// fresh reports whether a remembered answer serves an ask that limits its age. It always does if it
+// came after the ask, because its run was open then or began later. Otherwise its age decides.
 func (f *Flights) fresh(a *fleet.Ask, kept memory.Answer) bool {
 	known, ok := f.answers.get(kept.At)
 	if !ok {
@@ -204,7 +204,7 @@ func (f *Flights) fresh(a *fleet.Ask, kept memory.Answer) bool {
 }
 
 // warm reports whether the partner of a key was resumed after a failure. A cool-down that is longer
-// than ours is the gateway's.
+// than ours is one that the gateway asked for.
 func (f *Flights) warm(k journal.Key, failed memory.Answer) bool {
 	asks := f.state.Waiting(k)
 	if len(asks) == 0 {
@@ -221,8 +221,8 @@ func (f *Flights) warm(k journal.Key, failed memory.Answer) bool {
 	return ok && known.keep <= f.o.Cooldown
 }
 
-// answers is what has to be known of remembered answers beside their place: so many of those that
-// were needed or came last.
+// answers is what has to be known of remembered answers in addition to their place, for a limited
+// number of those needed or made last.
 type answers struct {
 	known   map[journal.Ref]known
 	order   []journal.Ref
@@ -267,7 +267,7 @@ func (a *answers) see(at journal.Ref, e journal.Entry) bool {
 	return true
 }
 
-// want has the answer at a place read for a key, once for all that want it.
+// want has the answer at a place read for a key, once for all keys that want it.
 func (a *answers) want(at journal.Ref, k journal.Key, j Journal) {
 	keys, going := a.reading[at]
 	if !slices.Contains(keys, k) {
@@ -278,7 +278,7 @@ func (a *answers) want(at journal.Ref, k journal.Key, j Journal) {
 	}
 }
 
-// Read takes in what stands at a place that was to be read. nil: it could not be read, and is read
+// Read takes in the entry at a place that was to be read. nil: it could not be read, and is read
 // again if it is still needed.
 func (f *Flights) Read(at journal.Ref, e journal.Entry, now time.Duration) {
 	f.now = now

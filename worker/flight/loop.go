@@ -1,5 +1,5 @@
-// Loop: the one goroutine that owns the fold and the flights, and those that wait for it: calls,
-// turns, reads.
+// Loop: the one goroutine that owns the fold and the flights, and the goroutines that report to it:
+// calls, turns, reads.
 
 package flight
 
@@ -16,7 +16,7 @@ import (
 
 // Turns are a partner's rate, concurrency and halt, over the whole fleet.
 type Turns interface {
-	// Try lets a call begin at once, where the partner has no limit and no halt.
+	// Try lets a call begin at once if the partner has no limit and no halt.
 	Try(partner string) (leave func(), ok bool)
 	// Enter waits for a call's turn until ctx ends.
 	Enter(ctx context.Context, partner string) (Admission, error)
@@ -24,60 +24,60 @@ type Turns interface {
 
 // Texts are the entries of the log.
 type Texts interface {
-	// Entry is what stands at a place: an ask, an answer, or the copy of one.
+	// Entry is the entry at a place: an ask, an answer, or the copy of one.
 	Entry(ctx context.Context, at journal.Ref) (journal.Entry, error)
 }
 
 // Waker has a batch composed soon: a journal.Writer.
 type Waker interface{ Wake() }
 
-// Call asks the gateway once what an ask asks; attempt is the number of the call, as in
-// [journal.Begin]. It calls fence as the request's first byte is about to leave, and sends nothing
-// if that gives an error. ctx ends when the call has to.
+// Call asks the gateway the question of an ask once; attempt is the number of the call, as in
+// [journal.Begin]. It calls fence when the request's first byte is about to leave, and sends
+// nothing if fence gives an error. ctx ends when the call has to.
 type Call func(ctx context.Context, a *journal.Ask, attempt int, fence func() error) Outcome
 
-// LoopOptions are what a [Loop] needs, all of it.
+// LoopOptions are what a [Loop] needs. All of them are needed.
 type LoopOptions struct {
-	Flights Options // Gate, Caller and Journal are the loop's own
+	Flights Options // the loop sets Gate, Caller and Journal
 	Turns   Turns
 	Texts   Texts
 	Call    Call
 	Member  Member
 	// CallTime is how long a call takes at most.
 	CallTime time.Duration
-	// Now is the member's monotonic clock, by which the fold's times are.
+	// Now is the member's monotonic clock, which the fold's times are on.
 	Now func() time.Duration
 }
 
-// Member is what belongs to one member and not to the next that the process goes on as.
+// Member is what belongs to one member only, not to the next one of the same process.
 type Member struct {
 	Waker Waker
-	// Fence says why no call may begin now; nil: it may. It is called from many goroutines.
+	// Fence says why no call may begin now; nil: a call may. It is called from many goroutines.
 	Fence func() error
 }
 
-// ErrOver says that a call was begun by a member that is over: its lease is no longer its own.
+// ErrOver says that the member that began a call has ended: its lease is no longer valid.
 var ErrOver = errors.New("flight: the member that began this call is over")
 
-// Loop runs flights. The fold belongs to its goroutine: whoever applies, composes or looks at it
-// does so in [Loop.Do].
+// Loop runs flights. The fold belongs to its goroutine: other code applies, composes or looks at it
+// in [Loop.Do].
 type Loop struct {
 	o       LoopOptions
 	flights *Flights
 	do      chan func()
 	ended   chan struct{} // closed when Run has returned
 	reads   chan struct{} // one for each read under way
-	idle    chan calling  // to those who wait for another call
+	idle    chan calling  // to goroutines that wait for another call
 	ctx     context.Context
 	others  sync.WaitGroup
 	member  atomic.Pointer[Member] // set by the loop's goroutine
 }
 
-// The bounds of what waits elsewhere.
+// The bounds of what waits in other goroutines.
 const (
 	mostReads = 64
 	readTime  = time.Second            // for one answer
-	pause     = 200 * time.Millisecond // before what failed is tried again
+	pause     = 200 * time.Millisecond // before a failed read or turn is tried again
 )
 
 // NewLoop makes the loop of a member. It starts nothing.
@@ -96,8 +96,8 @@ func NewLoop(o LoopOptions, s *fleet.State, own *fleet.Own) (*Loop, error) {
 	return l, err
 }
 
-// Do lets do look at the fold and the flights, and change them, in the loop's goroutine, and waits
-// until it has. false: the loop has ended. It must not be called by what do calls.
+// Do calls do in the loop's goroutine, where do may read and change the fold and the flights, and
+// waits until it returns. false: the loop has ended. do must not call Do.
 func (l *Loop) Do(do func(f *Flights, now time.Duration)) bool {
 	done := make(chan struct{})
 	select {
@@ -109,14 +109,14 @@ func (l *Loop) Do(do func(f *Flights, now time.Duration)) bool {
 	}
 }
 
-// Rejoin is [Flights.Rejoin] with what belongs to the new member. A call of the former one whose
-// first byte has not left never leaves. It is called in Do.
+// Rejoin is [Flights.Rejoin] with what belongs to the new member. A call of the former member whose
+// first byte has not left is never made. Rejoin is called in Do.
 func (l *Loop) Rejoin(s *fleet.State, own *fleet.Own, m Member) {
 	l.member.Store(&m)
 	l.flights.Rejoin(s, own)
 }
 
-// post is Do of who need not wait for it.
+// post is Do without waiting.
 func (l *Loop) post(do func(f *Flights, now time.Duration)) {
 	select {
 	case l.do <- func() { do(l.flights, l.o.Now()) }:
@@ -124,7 +124,7 @@ func (l *Loop) post(do func(f *Flights, now time.Duration)) {
 	}
 }
 
-// Run runs until ctx ends. Calls that are under way then are cut, and have ended when it returns.
+// Run runs until ctx ends. Calls that are under way then are cut, and have ended when Run returns.
 // It is called once.
 func (l *Loop) Run(ctx context.Context) error {
 	defer close(l.ended)
@@ -154,7 +154,7 @@ func (l *Loop) Try(partner string) (leave func(), ok bool) { return l.o.Turns.Tr
 func (l *Loop) Enter(partner string) {
 	l.others.Go(func() {
 		t, err := l.o.Turns.Enter(l.ctx, partner)
-		if err != nil { // a limit that cannot be kept lets nobody call
+		if err != nil { // no call is made if a limit cannot be kept
 			t = Admission{After: time.Second, Why: l.o.Flights.Words.Overloaded}
 		}
 		l.post(func(f *Flights, now time.Duration) { f.Entered(partner, t, now) })
@@ -164,26 +164,26 @@ func (l *Loop) Enter(partner string) {
 // Fence implements [Caller].
 func (l *Loop) Fence() error { return l.member.Load().Fence() }
 
-// Call implements [Caller]. There are no more at once than slots.
+// Call implements [Caller]. There are never more calls at once than slots.
 func (l *Loop) Call(r Request) {
 	c := calling{l.member.Load(), r}
 	select {
-	case l.idle <- c: // to who has made a call before: its stack has grown to what a call takes
+	case l.idle <- c: // to a goroutine that has made a call before: its stack is large enough
 	default:
 		l.others.Go(func() { l.calls(c) })
 	}
 }
 
-// calling is a call, and the member that its begin is of.
+// calling is a call, and the member that began it.
 type calling struct {
 	by *Member
 	r  Request
 }
 
-// idleTime is for how long who has made a call waits for another.
+// idleTime is for how long a goroutine that has made a call waits for another.
 const idleTime = time.Second
 
-// calls makes one call after the other, as long as they come.
+// calls makes one call after the other, as long as more come.
 func (l *Loop) calls(c calling) {
 	idle := time.NewTimer(idleTime)
 	defer idle.Stop()
@@ -211,7 +211,7 @@ func (l *Loop) call(m *Member, r Request) Outcome {
 			e = c.Entry
 		}
 		a, ok := e.(*journal.Ask)
-		if err != nil || !ok { // counts as an attempt: what can never be read must not be tried for ever
+		if err != nil || !ok { // counts as an attempt: an unreadable ask must not be tried for ever
 			code := l.o.Flights.Words.Overloaded
 			return Outcome{Class: Temporary, Code: code, Result: l.o.Flights.Result(code, r.Attempt)}
 		}
@@ -230,7 +230,8 @@ func (l *Loop) call(m *Member, r Request) Outcome {
 	return o
 }
 
-// entry reads an entry, again where an answer is lost, but not for ever: somebody holds a slot.
+// entry reads an entry. It tries again if a response is lost, but not for ever: a slot is in use
+// meanwhile.
 func (l *Loop) entry(ctx context.Context, at journal.Ref) (e journal.Entry, err error) {
 	for range 3 {
 		within, cancel := context.WithTimeout(ctx, readTime)

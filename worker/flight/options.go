@@ -1,4 +1,4 @@
-// What flights are given: by whom calls are made, let through and journalled, and how much of what.
+// What flights need: the parts that make, admit and journal calls, and the limits.
 
 package flight
 
@@ -13,35 +13,35 @@ import (
 
 // Gate says when calls for a partner may begin.
 type Gate interface {
-	// Try lets a call begin now, where that takes no wait and nothing has to be asked. leave is
-	// called when the call has ended.
+	// Try lets a call begin now if that needs no wait and no request. leave is called when the call
+	// has ended.
 	Try(partner string) (leave func(), ok bool)
-	// Enter waits for a call's turn elsewhere and hands the answer to [Flights.Entered].
+	// Enter waits for a call's turn in another goroutine and hands the answer to [Flights.Entered].
 	Enter(partner string)
 }
 
 // Caller makes calls.
 type Caller interface {
-	// Fence says why no call may begin now; nil: it may. It is asked again as the first byte
+	// Fence says why no call may begin now; nil: a call may. It is called again when the first byte
 	// leaves.
 	Fence() error
-	// Call begins a call elsewhere. Its outcome is handed to [Flights.Ended].
+	// Call makes a call in another goroutine. Its outcome is handed to [Flights.Ended].
 	Call(Request)
 }
 
-// Journal is the log to who decides.
+// Journal is the log, as far as decisions need it.
 type Journal interface {
 	// Wake has a batch composed soon, with [Flights.Decide].
 	Wake()
-	// Read reads the answer at a place elsewhere and hands it to [Flights.Read].
+	// Read reads the answer at a place in another goroutine and hands it to [Flights.Read].
 	Read(at journal.Ref)
 }
 
 // Draft is the batch that is being composed.
 type Draft interface {
 	Entries() []journal.Entry
-	// Add adds an entry that decides about a key. With journal.ErrNoRoom it is decided again with
-	// the next batch; with any other error it can be in none.
+	// Add adds an entry that decides about a key. After journal.ErrNoRoom the key is decided about
+	// again for the next batch; after any other error the entry fits into no batch.
 	Add(e journal.Entry, k journal.Key) error
 }
 
@@ -51,18 +51,18 @@ type Budget interface {
 	Retry() bool
 }
 
-// Request is one call that is to be made.
+// Request is one call to make.
 type Request struct {
 	Key     journal.Key
 	Run     string
 	Attempt int
 	Partner string
-	// Ask is the ask whose query is asked; nil: it stands at At.
+	// Ask is the ask whose query is asked; nil: it is in the log at At.
 	Ask *journal.Ask
 	At  journal.Ref
 }
 
-// Words are the codes that asks are given of our own.
+// Words are our own codes that asks get.
 type Words struct{ Deadline, Conflict, Cooling, Overloaded, Crashed, Forgotten string }
 
 // Options are what [Flights] need. The zero value of a setting is its default.
@@ -75,36 +75,35 @@ type Options struct {
 	NewRun func() string
 	// Waits gives the waits of one run, see retry.Policy.Waits; needed.
 	Waits func() func() time.Duration
-	// Result is the encoded Result of one of Words, after so many calls; needed.
+	// Result is the encoded Result for one of Words, after a number of calls; needed.
 	Result func(code string, attempts int) []byte
-	// Budget bounds how often calls are tried again; nil: Attempts alone does.
+	// Budget bounds how often calls are tried again; nil: only Attempts does.
 	Budget Budget
-	// Ahead is given the asks that may be told of an own answer at a place before it is applied;
-	// nil: nobody is told then.
+	// Ahead gets the asks that an own answer at a place lets be told before it is applied; nil: none
+	// are told before.
 	Ahead func(asks []*fleet.Ask, e *journal.Answer, at journal.Ref)
 
-	// Logger is given what an operator has to know; nil: nobody is.
+	// Logger gets what an operator has to know; nil: it is discarded.
 	Logger *slog.Logger
 
 	// Attempts are 5, the calls for one question, as in fleet.Options.
 	Attempts int
 	// Slots are 256: calls at once.
 	Slots int
-	// Share is 8: one slot in so many is given to the submitted door before the awaiting one.
+	// Share is 8: one of so many slots goes to the submitted door before the awaiting one.
 	Share int
-	// Cooldown is 30 s, for which a key is left alone after a failure.
+	// Cooldown is 30 s, for which a key cools down after a failure.
 	Cooldown time.Duration
-	// Longest is 10 s, for which the gateway may want to be left alone while a run stays open.
+	// Longest is 10 s, the longest wait that the gateway may ask for without ending a run.
 	Longest time.Duration
 	// MinAge is 2 s: an answer that is younger serves whatever age an asker limits it to.
 	MinAge time.Duration
 	// AskPatience is 30 s, for which an awaiting ask without a deadline waits, Patience 24 h, the
 	// same for a submitted one.
 	AskPatience, Patience time.Duration
-	// Looks are 4096: the keys that are looked at for one batch, as the fold waits meanwhile.
+	// Looks are 4096: the most keys to look at for one batch, because the fold waits meanwhile.
 	Looks int
-	// Parked is 100,000, the asks that wait without a call under way, of which one asker has half
-	// at most.
+	// Parked is 100,000, the asks that may wait without a call under way. One asker may have half.
 	Parked int
 }
 

@@ -1,4 +1,4 @@
-// Partners: who waits for a partner's rate, its concurrency or its halt holds no slot.
+// Partners: a key that waits for a partner's rate, concurrency or halt holds no slot.
 
 package flight
 
@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// partner is what is known of one.
+// partner is what is known of a partner.
 type partner struct {
 	name    string
 	turns   []func() // calls that may begin at once
-	asked   int      // for turns that the gate has not answered yet
+	asked   int      // turns asked for, without an answer of the gate yet
 	gate    hold     // what the gate says
-	gateway hold     // what the gateway asks for, which no operator takes away
-	resumed uint64   // failures up to this position keep no key cool
+	gateway hold     // what the gateway asks for; no operator can end it
+	resumed uint64   // failures up to this position no longer cool a key down
 }
 
 func (f *Flights) partner(name string) *partner {
@@ -30,10 +30,10 @@ func (f *Flights) partner(name string) *partner {
 // hold is for how long no call of a partner begins.
 type hold struct {
 	until time.Duration // 0: it is not held
-	why   string        // the code that who awaits a reply is told at once; "": they wait
+	why   string        // the code that waiting askers get at once; "": they go on waiting
 }
 
-// held reports whether a partner is not asked for at present, and why, where askers are told so.
+// held reports whether a partner is on hold at present, and why, if askers are to know.
 func (f *Flights) held(name string) (why string, held bool) {
 	p := f.partners[name]
 	if p == nil {
@@ -58,7 +58,7 @@ func (f *Flights) GatewayRest(name string) time.Duration {
 	return 0
 }
 
-// turn takes a turn for a call of a partner, if there is one at once.
+// turn takes a turn for a call of a partner, if one is there at once.
 func (f *Flights) turn(name string) func() {
 	p := f.partner(name)
 	if _, held := f.held(name); held {
@@ -70,7 +70,7 @@ func (f *Flights) turn(name string) func() {
 		return leave
 	}
 	if p.asked > 0 {
-		return nil // others wait already
+		return nil // others are waiting already
 	}
 	if leave, ok := f.o.Gate.Try(name); ok {
 		return leave
@@ -78,8 +78,7 @@ func (f *Flights) turn(name string) func() {
 	return nil
 }
 
-// grant gives slots to those whose turn it is, and has the gate asked for turns where there are
-// none.
+// grant gives slots to the keys whose turn it is, and asks the gate for turns if there are none.
 func (f *Flights) grant() {
 	for f.free > 0 && !f.full {
 		var leave func()
@@ -91,7 +90,7 @@ func (f *Flights) grant() {
 			break
 		}
 		name := f.partnerOf(fl)
-		if !f.look(fl, leave) { // it needs no call any more
+		if !f.look(fl, leave) { // it no longer needs a call
 			p := f.partner(name)
 			p.turns = append(p.turns, leave)
 		}
@@ -99,7 +98,7 @@ func (f *Flights) grant() {
 	f.ask()
 }
 
-// ask has the gate asked for as many turns as are needed and can be used.
+// ask asks the gate for as many turns as are needed and can be used.
 func (f *Flights) ask() {
 	waiting := f.queue.partners()
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
@@ -119,10 +118,10 @@ func (f *Flights) ask() {
 	}
 }
 
-// mostAsked is for how many turns of one partner the gate is asked at once.
+// mostAsked is how many turns of one partner the gate may be asked for at once.
 const mostAsked = 64
 
-// giveBack gives back turns that nobody needs.
+// giveBack gives back turns that are not needed.
 func (f *Flights) giveBack(p *partner) {
 	for _, leave := range p.turns {
 		leave()
@@ -138,16 +137,16 @@ func (f *Flights) partnerOf(fl *flight) string {
 	return f.whose(fl, f.state.Waiting(fl.key)).partner
 }
 
-// wakeQueue has a batch composed if somebody waits for a slot.
+// wakeQueue has a batch composed if any key waits for a slot.
 func (f *Flights) wakeQueue() {
 	if !f.queue.empty() {
 		f.o.Journal.Wake()
 	}
 }
 
-// Admission is a gate's answer: a turn for a call, whose Leave is called when that has ended; or
-// none for as long as After, and Why is the code that who awaits a reply is told at once, "" where
-// it is no matter of more than a short wait.
+// Admission is a gate's answer: a turn for a call, or none for as long as After. Leave is called
+// when the call has ended. Why is the code that askers that await a reply get at once, "" if the
+// wait is short.
 type Admission struct {
 	Leave func()
 	After time.Duration
@@ -167,8 +166,8 @@ func (f *Flights) Entered(name string, t Admission, now time.Duration) {
 	f.o.Journal.Wake()
 }
 
-// hold lets no call of a partner begin for a while. Those who await a reply are looked at, to be
-// told.
+// hold lets no call of a partner begin for a while. Keys with askers that await a reply are looked
+// at, so that these get one.
 func (f *Flights) hold(p *partner, which *hold, h hold) {
 	if h.until <= which.until {
 		return
@@ -182,7 +181,7 @@ func (f *Flights) hold(p *partner, which *hold, h hold) {
 	}
 }
 
-// nextHold is when the first hold ends, Forever where there is none.
+// nextHold is when the first hold ends, Forever if there is none.
 func (f *Flights) nextHold() time.Duration {
 	next := Forever
 	for _, p := range f.partners {
@@ -195,7 +194,7 @@ func (f *Flights) nextHold() time.Duration {
 	return next
 }
 
-// endHolds ends those whose time has come.
+// endHolds ends the holds whose time has come.
 func (f *Flights) endHolds() {
 	for _, p := range f.partners {
 		for _, h := range []*hold{&p.gate, &p.gateway} {
@@ -207,9 +206,9 @@ func (f *Flights) endHolds() {
 	}
 }
 
-// Resume says that the reason why a partner was not asked for is gone: it was resumed, or its key
-// repaired. Whoever waits for it, in a cool-down too, is looked at now. What the gateway itself
-// asks for by Retry-After stays.
+// Resume says that the reason for a partner's hold is gone: the partner was resumed, or its signing
+// key corrected. All keys that wait for it, also in a cool-down, are looked at now. A Retry-After
+// of the gateway still counts.
 func (f *Flights) Resume(name string, now time.Duration) {
 	f.now = now
 	p := f.partner(name)

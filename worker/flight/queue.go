@@ -1,16 +1,16 @@
-// Fairness: who of those that could begin comes next.
+// Fairness: which of the keys that could begin comes next.
 
 package flight
 
 import "slices"
 
-// queue holds the keys whose call could begin, were there a slot and did their partner allow it.
-// Slots are given to the awaiting door before the submitted one, of which each share-th is kept for
-// it; within a door to one partner after the other; within a partner to one asker after the other;
-// within an asker in the order of coming. As each call takes one slot, this round robin is that of
-// deficits with a quantum of one.
+// queue holds the keys whose call could begin, if there were a slot and their partner allowed it.
+// Slots go to the awaiting door before the submitted one, except that each share-th slot goes to
+// the submitted one first. Within a door they go to one partner after the other, within a partner
+// to one asker after the other, and within an asker in order of arrival. As each call takes one
+// slot, this is deficit round robin with a quantum of one.
 type queue struct {
-	share int // one in so many slots is the submitted door's
+	share int // one of so many slots goes to the submitted door
 	given int
 	doors [2]round
 }
@@ -23,7 +23,7 @@ const (
 
 // round is what waits at one door, by partner.
 type round struct {
-	shelves []*shelf // those that are not empty; the next one's turn is first
+	shelves []*shelf // those that are not empty, the next in turn first
 	by      map[string]*shelf
 }
 
@@ -31,11 +31,11 @@ type round struct {
 type shelf struct {
 	partner string
 	flights int
-	lanes   []*lane // those that are not empty; the next one's turn is first
+	lanes   []*lane // those that are not empty, the next in turn first
 	by      map[string]*lane
 }
 
-// lane is what waits of one asker, in the order of coming.
+// lane is what waits of one asker, in order of arrival.
 type lane struct {
 	door          int
 	shelf         *shelf
@@ -43,7 +43,7 @@ type lane struct {
 	first, newest *flight
 }
 
-// put adds a flight behind its asker's others. One that waits in this lane already keeps its place.
+// put adds a flight after its asker's others. One that waits in this lane already keeps its place.
 func (q *queue) put(f *flight, door int, w who) {
 	if l := f.lane; l != nil {
 		if l.door == door && l.asker == w.asker && l.shelf.partner == w.partner {
@@ -107,8 +107,8 @@ func (q *queue) remove(f *flight) {
 	}
 }
 
-// next takes out whose turn it is among the partners that are ready, nil where there is none. Each
-// partner is asked at most once at a door.
+// next takes out the flight whose turn it is among the partners that are ready, or gives nil. Each
+// partner is tried at most once at a door.
 func (q *queue) next(ready func(partner string) bool) *flight {
 	order := [2]int{awaiting, submitted}
 	if q.share > 0 && (q.given+1)%q.share == 0 {
@@ -121,7 +121,7 @@ func (q *queue) next(ready func(partner string) bool) *flight {
 				continue
 			}
 			q.given++
-			// Its turn is over, those that were not ready keep theirs.
+			// Its turn is over; partners that were not ready keep theirs.
 			r.shelves = append(slices.Delete(r.shelves, i, i+1), s)
 			l := s.lanes[0]
 			s.lanes = append(s.lanes[1:], l)
@@ -133,7 +133,7 @@ func (q *queue) next(ready func(partner string) bool) *flight {
 	return nil
 }
 
-// partners says how many flights wait for each partner that somebody waits for.
+// partners says how many flights wait for each partner.
 func (q *queue) partners() map[string]int {
 	waiting := map[string]int{}
 	for door := range q.doors {
@@ -149,7 +149,7 @@ func (q *queue) empty() bool {
 	return len(q.doors[awaiting].shelves)+len(q.doors[submitted].shelves) == 0
 }
 
-// await are the flights of a partner that somebody awaits.
+// await are the flights of a partner with askers that await a reply.
 func (q *queue) await(partner string) (flights []*flight) {
 	if s := q.doors[awaiting].by[partner]; s != nil {
 		for _, l := range s.lanes {

@@ -17,13 +17,13 @@ type run struct {
 	begin    *journal.Begin // the newest
 	question journal.Hash
 	persons  [2]journal.Hash
-	ask      *journal.Ask // whose query is asked, where it was in the same batch; nil: it stands in the log
+	ask      *journal.Ask // the ask whose query is asked, if it was in the same batch; nil: it is in the log
 	text     journal.Ref  // where
 
 	at, first journal.Ref // of the newest begin and of the first; zero until acknowledged
-	leave     func()      // gives slot and turn back; nil: it has none
+	leave     func()      // gives slot and turn back; nil: the run has none
 	called    bool        // the newest begin's call has begun
-	calling   bool        // and not ended
+	calling   bool        // that call has not ended
 	again     time.Duration
 	queued    bool // for its next attempt
 	waits     func() time.Duration
@@ -100,7 +100,7 @@ func (f *Flights) begun(fl *flight, at journal.Ref) {
 	f.ready = append(f.ready, fl)
 }
 
-// callReady makes the calls whose begin is acknowledged, as far as the log and the fence let it.
+// callReady makes the calls whose begin is acknowledged, if the log and the fence allow it.
 func (f *Flights) callReady() {
 	ready := f.ready[:0]
 	for _, fl := range f.ready {
@@ -108,17 +108,17 @@ func (f *Flights) callReady() {
 		switch {
 		case r == nil || r.called || r.at.IsZero() || r.verdict != 0 || f.keys[fl.key] != fl:
 		case f.state.Applied() >= r.at.Position && len(f.state.Waiting(r.key)) == 0:
-			f.touch(fl) // all have left before the call
+			f.touch(fl) // all askers left before the call
 			ready = append(ready, fl)
 		case f.last, f.GatewayRest(r.begin.Partner) > f.o.Longest:
-			f.spare(r) // it would be cut, or hold its slot for all that time
+			f.spare(r) // the call would be cut, or hold its slot all that time
 			f.touch(fl)
 		case f.GatewayRest(r.begin.Partner) > 0 || !f.state.MayCall(r.begin, r.at) || f.o.Caller.Fence() != nil:
 			ready = append(ready, fl)
 		default:
 			r.called, r.calling = true, true
 			if asks := f.state.Waiting(r.key); len(asks) > 0 {
-				r.text = asks[0].At // the text of who set it off may be purged
+				r.text = asks[0].At // the text of the ask that started it may be purged
 			}
 			f.o.Caller.Call(r.request())
 		}
@@ -127,24 +127,24 @@ func (f *Flights) callReady() {
 	f.ready = ready
 }
 
-// spare ends a run whose begin is written and whose call is not made.
-// Without any call it is as if it had not begun; else it has failed.
+// spare ends a run whose begin is written and whose call is not made. If no call was made at all,
+// it is as if the run had not begun; otherwise it has failed.
 func (f *Flights) spare(r *run) {
 	if r.begin.Attempt == 1 {
 		r.verdict = journal.Released
 		return
 	}
 	r.verdict, r.keep = journal.Failed, cooldown(f.o.Cooldown, f.GatewayRest(r.begin.Partner))
-	if r.last.Code == "" { // the calls before it are those of members that died
+	if r.last.Code == "" { // the calls before it were made by members that died
 		r.last.Code = f.o.Words.Cooling
 		r.result = f.o.Result(r.last.Code, r.begin.Attempt-1)
 	}
 }
 
-// Ended takes in what a call came to.
+// Ended takes in the outcome of a call.
 func (f *Flights) Ended(c Request, o Outcome, now time.Duration) {
 	f.now = now
-	if o.Everybody && o.RetryAfter > 0 { // whatever became of the run
+	if o.Everybody && o.RetryAfter > 0 { // whatever happened to the run
 		why := ""
 		if o.RetryAfter > f.o.Longest {
 			why = f.o.Words.Cooling
@@ -177,7 +177,7 @@ func (f *Flights) Ended(c Request, o Outcome, now time.Duration) {
 	}
 	wanted := f.o.wanted(f.state.Waiting(r.key))
 	if f.state.Applied() < r.at.Position {
-		wanted = Forever // who asked is in a batch that is not applied yet
+		wanted = Forever // the ask is in a batch that is not applied yet
 	}
 	r.last, r.result = journal.Outcome{Code: o.Code, Detail: o.Detail}, o.Result
 	n := After(Made{
@@ -186,15 +186,16 @@ func (f *Flights) Ended(c Request, o Outcome, now time.Duration) {
 	})
 	r.verdict, r.keep, r.again = n.Verdict, n.Keep, n.At
 	if r.verdict == 0 {
-		r.keep = cooldown(f.o.Cooldown, o.RetryAfter) // should nobody wait any more when its time comes
+		r.keep = cooldown(f.o.Cooldown, o.RetryAfter) // in case nobody waits any more when its time comes
 	}
 	f.touch(fl)
 }
 
 func (f *Flights) retry() bool { return f.o.Budget == nil || f.o.Budget.Retry() }
 
-// endedLate takes in what a call came to whose member was sealed meanwhile. The gateway's word is
-// of use while the run is open; of anything else the next owner's attempt will know more.
+// endedLate takes in the outcome of a call whose member was sealed meanwhile. An answer of the
+// gateway is of use while the run is open. Any other outcome is dropped, because the next owner's
+// attempt will know more.
 func (f *Flights) endedLate(i int, o Outcome) {
 	r := f.late[i]
 	r.calling = false
@@ -208,9 +209,9 @@ func (f *Flights) endedLate(i int, o Outcome) {
 	f.o.Journal.Wake()
 }
 
-// addLate adds the answers of calls whose member was sealed. Until the member that goes on has read
-// its own join, it may not know that such a run has ended, and whoever begins to read the log there
-// could not tell either.
+// addLate adds the answers of calls whose member was sealed. Until the new member has read its own
+// join, it may not know that such a run has ended, and a fold that begins there could not know
+// either.
 func (f *Flights) addLate() {
 	if f.state.Member(f.own.ID) == nil {
 		return
@@ -229,8 +230,8 @@ func (f *Flights) addLate() {
 	})
 }
 
-// step goes on with a run while a batch is composed. leave is not nil where its next attempt may
-// begin. step reports false where the batch has no room.
+// step continues a run while a batch is composed. leave is not nil if its next attempt may begin.
+// step reports false if the batch has no room.
 func (f *Flights) step(fl *flight, leave func()) bool {
 	r := fl.run
 	_, wanted := f.drafted[r.key]
@@ -239,14 +240,14 @@ func (f *Flights) step(fl *flight, leave func()) bool {
 	case r.at.IsZero() || r.answer != nil || r.calling:
 		return true
 	case f.state.Applied() >= r.at.Position && !f.state.MayAnswer(r.key, r.begin.Run):
-		f.leave(r) // it is void, or another has ended it
+		f.leave(r) // the begin is void, or another member has ended the run
 		f.setRun(fl, nil)
 		f.queue.remove(fl)
 		return true
 	case r.verdict == 0 && f.state.Applied() >= r.at.Position && !wanted:
 		r.verdict = journal.Failed
 		if !r.called && r.last.Code == "" && r.result == nil {
-			r.verdict = journal.Released // its call was never sent, and no other of the run
+			r.verdict = journal.Released // no call of the run was sent
 		}
 	case r.verdict == 0 && f.last && r.called:
 		r.verdict = journal.Failed
@@ -260,14 +261,14 @@ func (f *Flights) step(fl *flight, leave func()) bool {
 	case r.queued && leave == nil:
 		f.queueRun(fl)
 	case r.queued && f.own.Touches(r.key):
-		f.moved = append(f.moved, fl) // it waits again once what was written about the key is applied
+		f.moved = append(f.moved, fl) // it waits again once the last entry about the key is applied
 	case r.queued:
 		return f.further(fl, leave)
 	}
 	return true
 }
 
-// queueRun lets a run wait for its next attempt's slot, by whoever waits for it now.
+// queueRun lets a run wait for its next attempt's slot, on behalf of the asks that wait now.
 func (f *Flights) queueRun(fl *flight) {
 	asks := f.state.Waiting(fl.key)
 	w := f.whose(fl, asks)
@@ -315,13 +316,13 @@ func (r *run) toAnswer() *journal.Answer {
 	if r.verdict != journal.Released {
 		a.Result, a.Code = r.result, r.last.Code
 	}
-	if r.called { // else the newest begin says what came of the call before it
+	if r.called { // otherwise the newest begin has the outcome of the call before it
 		a.Attempts = []journal.Outcome{r.last}
 	}
 	return a
 }
 
-// crash ends a run that was cut and is not run again, for good for those that it names.
+// crash ends a run that was cut and is not run again. It is final for the asks that it names.
 func (f *Flights) crash(fl *flight, t fleet.Turn, asks []*fleet.Ask) {
 	code := f.o.Words.Crashed
 	a := &journal.Answer{
