@@ -8,12 +8,12 @@
 //	c, err := gateway.New(gateway.Options{Partners: []gateway.Partner{{ID: id, Key: key}}})
 //	answer, report, err := c.Ask(ctx, gateway.Query{Partner: id, UserEmail: email}, nil)
 //
-// # Whose answer it is
+// # Which question an answer belongs to
 //
-// The gateway's flat answer names nobody: what comes on a connection is taken for the answer
-// to the question that went out on it. Therefore:
+// The gateway's flat answer names nobody: whatever comes on a connection is taken as the answer to
+// the question sent on it. Therefore:
 //
-//   - A connection carries one question. Where that costs too much, Options.ReuseAfter lets it
+//   - A connection carries one question. If that costs too much, Options.ReuseAfter lets it
 //     carry more.
 //   - Before its question it has been quiet for 100 ms. The connection of the next call is
 //     dialled when a call begins, so that calls which follow each other do not wait for that.
@@ -25,7 +25,7 @@
 //     the others.
 //   - Where an answer repeats the request, every repeated value is compared.
 //
-// What remains, because no client can see it: a proxy between client and gateway that answers this
+// No client can detect the following: a proxy between client and gateway that answers this
 // question, after it has left, with the answer to another one; bytes sent before the question that
 // take more than 100 ms to arrive; and, with ReuseAfter, a second answer that comes later than
 // that.

@@ -56,7 +56,7 @@ func checkPrefix(prefix string) error {
 	}
 	for token := range strings.SplitSeq(prefix, ".") {
 		if !IsToken(token) {
-			return fmt.Errorf("prefix %q: each part between dots must be of letters, digits, - and _", prefix)
+			return fmt.Errorf("prefix %q: each part between dots must have letters, digits, - and _", prefix)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-// The page to read first: what becomes of a query, and by which parts.
+// The page to read first: what happens to a query, and in which parts.
 
 // Package worker answers queries: it is the one place where messages meet the gateway.
 //
@@ -22,8 +22,8 @@
 // Replies, events, lines and dead letters are owed because of an entry; each is published until its
 // stream has it (package outbox).
 //
-// No answer is given that is not in the journal, and every answer in the journal is given,
-// whichever worker dies. worker/README.md says who dies when, and what is lost then.
+// No answer is given before it is in the journal, and every answer in the journal is given,
+// whichever worker dies. worker/README.md says what may die when, and what is lost then.
 package worker
 
 import (

@@ -1,4 +1,4 @@
-// Command peerbench measures protocolq beside smaller workers that do parts of the same job, on one
+// Command peerbench compares protocolq with smaller workers that do parts of the same job, on one
 // machine, in the same rounds.
 package main
 

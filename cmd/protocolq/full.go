@@ -1,4 +1,4 @@
-// The commands that no worker's machine needs: most bring a NATS server or a database along.
+// The commands that a worker's machine does not need: most include a NATS server or a database.
 
 //go:build !slim
 

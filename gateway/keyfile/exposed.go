@@ -26,7 +26,7 @@ const (
 
 // Exposed says, a sentence each, who may read or change the file beside its
 // owner, and the chmod that ends it. Of a public key anybody may read the file.
-// It is nil for what is no regular file, and on systems whose files have no
+// It is nil for what is not a regular file, and on systems whose files have no
 // such modes.
 func (s Source) Exposed(public bool) []string {
 	if !s.Regular || !modesCount {

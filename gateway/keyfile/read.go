@@ -26,7 +26,7 @@ import (
 const MaxSize = 64 << 10
 
 // ErrNotRegular says that a source can be read once only: a pipe, a terminal.
-var ErrNotRegular = errors.New("is no regular file, so it cannot be read again")
+var ErrNotRegular = errors.New("is not a regular file, so it cannot be read again")
 
 // Source is where a secret came from. It holds nothing of the secret.
 type Source struct {
@@ -39,7 +39,7 @@ type Source struct {
 	folders []place
 }
 
-// Read reads path once. Where it is no regular file, Read waits for whoever
+// Read reads path once. Where it is not a regular file, Read waits for whoever
 // writes into it, until ctx ends: its error is in Read's then. A source that
 // holds more than MaxSize bytes is an error.
 func Read(ctx context.Context, path string) ([]byte, Source, error) {

@@ -1,11 +1,11 @@
-// Package simulator is the practice gateway: an http.Handler that plays the real one,
+// Package simulator is the practice gateway: an http.Handler that behaves like the real gateway,
 // strictly.
 //
 // It answers query_customer_protocol as the gateway at /gateway.do does: it checks the request by
-// the gateway owner's appendix (table 3-1), verifies the signature, and answers with HTTP 200 and a
-// flat XML document. It also misbehaves on demand, in every way that a gateway or the network in
-// front of it has been seen to misbehave. It keeps an append-only log of the calls, so that a test
-// can count them without trusting the program that made them.
+// the appendix of the gateway's owner (table 3-1), verifies the signature, and answers with HTTP
+// 200 and a flat XML document. It also misbehaves on demand, in every way that a gateway or the
+// network in front of it has been seen to misbehave. It keeps an append-only log of the calls, so
+// that a test can count them without trusting the program that made them.
 //
 // The account in the query decides the answer (see [ScenarioNames] and scenario.go), never chance:
 // two simulators with the same seed give the same answers to the same calls, in whatever order the

@@ -1,15 +1,14 @@
-// The asker's side: ask until there is an answer, whoever dies meanwhile.
+// The asker's side: ask until there is an answer, even if workers die meanwhile.
 
 // Package ask is how a Go program asks the workers.
 //
-// Between an asker and the workers' log lies one hop that nothing protects: a message of core NATS
-// is lost if the worker that took it dies before it has stored it, and a reply is lost if a
-// connection breaks. An asker without a reply therefore asks again with the same id, and that is
-// always safe: equal questions cost one call of the gateway, and answers are remembered. Ask does
-// so until its context ends:
+// Between an asker and the workers' log is one unprotected hop: a message of core NATS is lost if
+// the worker that took it dies before storing it, and a reply is lost if a connection breaks. An
+// asker without a reply therefore asks again with the same id. That is always safe: equal questions
+// cost one call of the gateway, and answers are remembered. Ask does so until its context ends:
 //
-//	ask ──► try 1 ──(nobody listens: pause)──► try 2 ──(time-out)──► try 3 ──► answer
-//	          └───────────── an answer to an earlier try counts as well ─────────▲
+//	ask ──► try 1 ──(no responders: pause)──► try 2 ──(time-out)──► try 3 ──► answer
+//	          └──────────── an answer to an earlier try counts as well ─────────▲
 //
 // Ask sends the time that remains of ctx as the query's deadline, less a tenth and at least 300 ms,
 // see [Deadline]. So a caller learns that there is no answer, and why, before its own time ends,
@@ -18,7 +17,7 @@
 // All tries of one Ask share one inbox, below Options.Inbox or the connection's own inbox prefix.
 // Submit does not have that gap: the stream's acknowledgement says that the question is stored; if
 // it is lost, the question is published again under the same message id. Its reply is durable, and
-// Replies gives it to a function until that is done with it, also after a restart:
+// Replies passes it to a function until the function succeeds, also after a restart:
 //
 //	Submit ──► stream ──► workers ──► stream of replies ──► Replies ──► function ──► acknowledged
 //	                         │                                 ▲            │ error, or the end of the process
@@ -106,7 +105,7 @@ func New(nc *nats.Conn, o Options) (*Client, error) {
 	}
 	for token := range strings.SplitSeq(o.Inbox, ".") {
 		if o.Inbox != "" && !messages.IsToken(token) {
-			return nil, fmt.Errorf("ask: inbox %q: each part between dots must be of letters, digits, - and _", o.Inbox)
+			return nil, fmt.Errorf("ask: inbox %q: each part between dots must have letters, digits, - and _", o.Inbox)
 		}
 	}
 	if o.Asker != "" && !messages.IsToken(o.Asker) {

@@ -1,14 +1,14 @@
-// A whole fleet for the test of a program that asks it: started in one line, gone with the test.
+// A whole fleet for the test of a program that asks: one line starts it, and it ends with the test.
 
 // Package protocolqtest is for the tests of programs that ask: a NATS server with all streams, the
-// practice gateway and a worker, in the test's own process, without anything to install:
+// practice gateway and a worker, in the test's own process, with nothing to install:
 //
 //	q := protocolqtest.Start(t)
 //	r, err := ask.Ask(ctx, q.Connect(), messages.Query{UserEmail: protocolqtest.Email("not-signed", "zhang")})
 //
 // The e-mail decides what the gateway answers, see [Email]: each outcome, each code, each fault.
-// Calls has what the gateway was asked. Worker, server and gateway can each be taken away and come
-// back, as they do at some time to every program.
+// Calls has what the gateway was asked. Worker, server and gateway can each be stopped and started
+// again, as happens to every program at some time.
 package protocolqtest
 
 import (

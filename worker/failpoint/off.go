@@ -1,9 +1,9 @@
 //go:build !failpoint || !unix
 
-// As it is shipped: nothing.
+// The version in the shipped program: it does nothing.
 
-// Package failpoint marks the steps at which the torture run (cmd/chaos) kills or stops a worker.
-// In the program as it is shipped every call is empty; with the build tag failpoint the variable
+// Package failpoint marks the steps at which the chaos test (cmd/chaos) kills or stops a worker. In
+// the shipped program every call is empty; with the build tag failpoint the variable
 // PROTOCOLQ_FAILPOINT says what happens where:
 //
 //	before-begin:3        the third time a worker is about to write a begin into the log, it dies by SIGKILL

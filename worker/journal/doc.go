@@ -16,31 +16,31 @@
 //	                                                                  │ n-1  └── not known yet: read again
 //	                                                                  ├─► the same batch again
 //	                                                                  │ a seal
-//	                                                                  ├─► ErrSealed: the member is over
+//	                                                                  ├─► ErrSealed: the member ends
 //	                                                                  │ older, or none, for 12 s
-//	                                                                  └─► ErrRewound: the log is another
+//	                                                                  └─► ErrRewound: the log was replaced
 //
 //	stream   … │ m7 41 │ m2 9 │ m7 42 │ m2 sealed by m7 │ m9 1 │ …   one order, one cursor for each [Reader]
 //
-// What holds:
+// Invariants:
 //
 //   - A member has one batch on its way at a time. An entry that comes alone is sent at once;
-//     entries that come meanwhile are the next batch.
+//     entries that come meanwhile form the next batch.
 //   - Decisions are made when a batch is composed ([WriterOptions.Decide]), never before. The head
-//     says which position had been applied then. A member that joined after that position knows
+//     says which position had been applied then. A member that joined after that position sees
 //     from it whether a decision about its keys may still be on its way.
 //   - The member's lease counts from the first sending of a batch ([Written.FirstSent]), however
 //     often it is sent again.
 //   - A seal is the member's last batch. Another member may write it ([SealOther]) after the last
-//     batch that it has read. If that fails, the sealed one has written meanwhile and lives; if it
-//     succeeds, nothing of it is ever stored again.
+//     batch that it has read. If that fails, the member has written meanwhile and is live. If it
+//     succeeds, nothing from that member is ever stored again.
 //   - A reader closes a gap with the messages themselves, or with a reply that gives a later
-//     message from there on. A reply that a message does not exist proves nothing: the server that
-//     replies may be behind.
+//     message as the next one. A reply that a message does not exist proves nothing: the server
+//     that replies may be behind.
 //
-// A batch may be corrupt; that is an alarm, and seals its writer there ([ErrCorrupt]). It may be of
-// a newer worker: entries from kind 128 on, and fields at the end, are skipped. If a reader does
-// not know the meaning of anything else, it leaves ([ErrNewer]).
+// A batch may be corrupt: that raises an alarm and seals its writer there ([ErrCorrupt]). A batch
+// may come from a newer worker: entries from kind 128 on, and fields at the end, are skipped. If a
+// reader does not understand anything else, it leaves the fleet ([ErrNewer]).
 //
 // The log is on NATS ([JetStream]) or, in tests, in memory (package journaltest).
 package journal

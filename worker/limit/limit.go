@@ -1,8 +1,7 @@
-// What limits have in common: a small record that the fleet shares.
+// What all limits share: a small record for the fleet.
 
-// Package limit keeps a fleet from asking too much of somebody else: a rate and
-// a concurrency that hold over all processes together, and a budget of retries
-// per process. It does not know what it protects.
+// Package limit keeps a fleet from overloading another system: by a rate and a concurrency over all
+// processes together, and a budget of retries for each process. It does not know what it protects.
 //
 // Processes agree through one small shared record for each limit, not by messages
 // to one another. They take from it in batches, so that a limit costs a few writes

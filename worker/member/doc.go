@@ -2,7 +2,7 @@
 // into it, and which other members live.
 //
 // A worker is one member after another: an incarnation begins with its first batch in the journal
-// and ends with its seal. The fold and the reader go on from one incarnation to the next. The
+// and ends with its seal. The fold and the reader continue from one incarnation to the next. The
 // writer, the fence, and decisions that are not applied yet belong to one incarnation.
 //
 //	doors ──Ask──► writer ──batches──► JOURNAL ──► reader ──► fold ──changes──► flights (what a key's owner does)
@@ -14,7 +14,7 @@
 //
 //	live ──► sealed by others because it was silent ──► live under a new id, with all that is not journalled
 //	  │
-//	  └──► the log is another one, or purged beyond the reader ──► the fold is dropped and built anew
+//	  └──► the log was replaced, or purged beyond the reader ──► the fold is dropped and built again
 //
 // One goroutine owns the fold: that of [flight.Loop]. Doors look up remembered answers under a lock
 // that is held only briefly.

@@ -1,4 +1,4 @@
-// Package natstest is a real NATS server in the test's own process: up, asked and answered within
+// Package natstest is a real NATS server in the test's own process: it is ready within
 // milliseconds, and gone when the test ends.
 package natstest
 

@@ -1,9 +1,9 @@
 // Writing: functions that append one value.
 
-// Package pack reads and writes MessagePack for the journal and the lines of the query log, through
-// which every query passes several times. Reflection would cost an allocation for each field, and
-// 13 bytes can make the msgpack library ask for 4 GB of memory. Messages from outside have a
-// stricter reader of their own, in package messages.
+// Package pack reads and writes MessagePack for the journal and the lines of the query log, which
+// every query passes through several times. Reflection would cost an allocation for each field, and
+// 13 bytes can make the msgpack library ask for 4 GB of memory. Messages from outside have their
+// own, stricter reader in package messages.
 package pack
 
 import "encoding/binary"

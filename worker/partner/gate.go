@@ -1,8 +1,8 @@
 // Gate: whether a call for a partner may go out now, over the whole fleet.
 
-// Package partner keeps a fleet from doing harm at the gateway: it makes no calls for a partner
-// whose settings are wrong, and keeps the calls for the others within their rate and concurrency.
-// It knows no gateway and no messages.
+// Package partner protects the gateway from the fleet: no calls are made for a partner whose
+// settings are wrong, and the calls for the others stay within their rate and concurrency. It knows
+// neither the gateway nor messages.
 //
 //	Try, or else Turn: halt, then concurrency, then rate ──► the call ──► Note ──► leave
 //

@@ -1,4 +1,4 @@
-// Package pause waits for a time, or until a context ends if that comes first.
+// Package pause waits for a time, or until a context ends if that is earlier.
 package pause
 
 import (

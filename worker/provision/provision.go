@@ -1,8 +1,8 @@
 // How the streams and consumers that a fleet needs are made, and what differs from them.
 
-// Package provision declares the streams and consumers of a fleet and makes
-// them. A running worker does not need the rights for that: provisioning is done
-// once, by a user of its own, and again whenever the declaration changes.
+// Package provision declares the streams and consumers of a fleet and makes them. A running worker
+// does not need the rights for that: its own user provisions once, and again whenever the
+// declaration changes.
 package provision
 
 import (

@@ -2,9 +2,9 @@
 
 // Package publish stores messages in JetStream streams and reports when they are stored.
 //
-// It does what the NATS client's own publishing does, and less: no header is added, nothing is
-// tried again, and an acknowledgement in its usual form is read without a JSON parser. The journal,
-// the outbox and the query log publish through it, so that much of a worker's time is spent here.
+// It does less than the NATS client's own publishing: it adds no header, tries nothing again, and
+// reads an acknowledgement in its usual form without a JSON parser. The journal, the outbox and the
+// query log publish through it, so much of a worker's time is spent here.
 package publish
 
 import (

@@ -1,13 +1,13 @@
 // The two kinds of lines of the query log: a run of the gateway, and one ask for its answer.
 
-// Package querylog is the record that is kept of every query, and its way into a database.
+// Package querylog is the record of every query, and its way into a database.
 //
 //	worker ── Run, Ask ──► Publisher (masks) ──► stream LOG ── Recorder ──► a Writer, which is a database
 //
 // A worker gives its lines to a Publisher, or to Discard if there is no query log, and never waits
 // for the database. The Recorder reads the stream, writes whole batches and acknowledges after the
-// commit, so that the stream keeps the lines while the database is away. A line may come twice; a
-// Writer keeps the first.
+// commit, so that the stream keeps the lines while the database is unavailable. A line may come
+// twice; a Writer keeps the first.
 //
 // A line has no field that could hold a raw e-mail address, account number or
 // key: those are a Masked, which only a Hasher makes.

@@ -1,4 +1,4 @@
-// A record that a fleet shares: what is read of it, and how it is written and may fail to be.
+// A record that a fleet shares: how it is read and written, and how a write may fail.
 
 // Package record keeps small records that the processes of a fleet share, each under a name. They
 // are changed by compare and swap: a write says which sequence it follows, and is refused if
@@ -9,8 +9,8 @@
 //	 └── ErrConflict ◄─┘
 //
 // [Change] goes around this circle a bounded number of times. [Stream] keeps the records in a
-// JetStream stream with one message for each subject, [Memory] in this process. The package does
-// not look into a record.
+// JetStream stream with one message for each subject, [Memory] keeps them in this process. The
+// package does not look into a record.
 package record
 
 import (

@@ -1,9 +1,9 @@
-// How often a call is tried and how long apart: growing, fully jittered waits.
+// How often a call is tried and how long apart: growing waits with full jitter.
 
 // Package retry says how often something is tried and how long to wait in between. The waits are
 // those of cenkalti/backoff, exponential with full jitter: the n-th is drawn evenly from 0 to twice
-// its interval, so that callers which failed together do not come back together. The caller does
-// the waiting.
+// its interval, so that callers that failed together do not come back together. The caller does the
+// waiting.
 package retry
 
 import (

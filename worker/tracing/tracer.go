@@ -1,15 +1,15 @@
-// Package tracing follows queries for OpenTelemetry: it makes spans of what the doors and the
-// outbox say, and sends them to a collector, OTLP over HTTP.
+// Package tracing traces queries for OpenTelemetry: it makes spans from what the doors and the
+// outbox report, and sends them to a collector, OTLP over HTTP.
 //
 //	asker's span ─► door    process protocol.query     one for each message
-//	                 ├────► run     run                one for each run, below the ask that set it off
+//	                 ├────► run     run                one for each run, below the ask that started it
 //	                 │       └────► call    POST       one for each attempt, below its run
 //	                 └────► reply   publish …          one for each reply, linked to its run
 //
-// A span is made when what it is about has ended, out of what is in the journal anyway: a run's
-// calls, who made them, and how long each took. So a trace costs a query nothing on its way, and a
-// worker that dies leaves no half of one. The identities of spans follow from tokens and runs: see
-// spanID. What was redelivered begins a trace of its own, which is linked to the asker's.
+// A span is made after what it describes has ended, from what is in the journal anyway: a run's
+// calls, which worker made them, and how long each took. So a trace does not delay a query, and a
+// worker that dies leaves no half-finished span. The identities of spans follow from tokens and
+// runs: see spanID. A redelivered query begins a new trace, which is linked to the asker's.
 //
 // No span has an e-mail, an account, an id or key that an asker gave, or an inbox.
 package tracing

@@ -1,5 +1,5 @@
 //go:build unix
 
-// Package scenario has the kinds of harm that the torture run does, what each allows to come of it,
-// and Run, which does one.
+// Package scenario has the kinds of harm that the chaos test does, the results that each allows,
+// and Run, which runs one.
 package scenario

@@ -1,5 +1,5 @@
 //go:build unix
 
-// Package testbed is everything one scenario of the torture run runs in: the programs as processes,
-// proxies between them, disks that can fail, askers, and those who watch.
+// Package testbed is everything that one scenario of the chaos test runs in: the programs as
+// processes, proxies between them, disks that can fail, askers and observers.
 package testbed

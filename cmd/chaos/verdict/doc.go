@@ -1,5 +1,6 @@
 //go:build unix
 
-// Package verdict has the evidence of a torture run, and the checks that judge by it alone. It
-// decodes and folds the journal by hands that are not the worker's, starts nothing and asks nobody.
+// Package verdict has the evidence of a chaos test, and the checks that use nothing else. It
+// decodes and folds the journal with its own code, not the worker's, starts nothing and sends no
+// requests.
 package verdict

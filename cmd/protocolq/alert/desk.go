@@ -1,4 +1,4 @@
-// Desk: what was said to whom, shared by all who could say it, so that one of them does.
+// Desk: what was sent to which target, shared by all recorders, so that one of them sends it.
 
 package alert
 

@@ -1,4 +1,4 @@
-// Forms: what each kind of target takes, signed as it demands.
+// Forms: the messages that each kind of target takes, signed as it requires.
 
 package alert
 
@@ -206,7 +206,7 @@ func labels(name, about, severity string) map[string]string {
 // took reads an answer: robots say 200 also of what they refuse.
 func (t Target) took(status int, body []byte) error {
 	if status < 200 || status > 299 {
-		return fmt.Errorf("it answers with status %d", status)
+		return fmt.Errorf("the answer has status %d", status)
 	}
 	var said struct {
 		ErrCode *int   `json:"errcode"` // DingTalk, WeCom
@@ -218,7 +218,7 @@ func (t Target) took(status int, body []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, &said); err != nil {
-		return fmt.Errorf("it answers with what is no JSON")
+		return fmt.Errorf("the answer is not JSON")
 	}
 	code, why := said.ErrCode, said.ErrMsg
 	if t.kind == feishu {
@@ -226,9 +226,9 @@ func (t Target) took(status int, body []byte) error {
 	}
 	switch {
 	case code == nil:
-		return fmt.Errorf("it answers without a code")
+		return fmt.Errorf("the answer has no code")
 	case *code != 0:
-		return fmt.Errorf("it refuses with %d: %.100q", *code, why)
+		return fmt.Errorf("it refused with code %d: %.100q", *code, why)
 	}
 	return nil
 }

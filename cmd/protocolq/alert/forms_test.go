@@ -126,11 +126,11 @@ func TestTook(t *testing.T) {
 		fault  string
 	}{
 		{dingTalk, 200, `{"errcode":0,"errmsg":"ok"}`, ""},
-		{dingTalk, 200, `{"errcode":310000,"errmsg":"sign not match"}`, "refuses with 310000"},
+		{dingTalk, 200, `{"errcode":310000,"errmsg":"sign not match"}`, "refused with code 310000"},
 		{weCom, 200, `{"errcode":45009,"errmsg":"api freq out of limit"}`, "45009"},
 		{feishu, 200, `{"code":0,"msg":"success","StatusCode":0}`, ""},
 		{feishu, 200, `{"code":19021,"msg":"sign match fail"}`, "19021"},
-		{feishu, 200, `{}`, "without a code"},
+		{feishu, 200, `{}`, "has no code"},
 		{weCom, 200, `<html>`, "no JSON"},
 		{generic, 204, ``, ""},
 		{generic, 307, ``, "307"},

@@ -75,14 +75,14 @@ func ParseTargets(file []byte) (all []Target, err error) {
 
 func parseTarget(words []string) (t Target, err error) {
 	if t.kind = kind(words[0]); !slices.Contains(kinds, t.kind) {
-		return t, errors.New("begins with no kind: generic, dingtalk, wecom or feishu")
+		return t, errors.New("does not begin with a kind: generic, dingtalk, wecom or feishu")
 	}
 	if len(words) < 2 || len(words) > 3 {
 		return t, errors.New("must be a kind, a URL and perhaps a secret")
 	}
 	t.url, err = url.Parse(words[1])
 	if err != nil || t.url.Host == "" || t.url.Scheme != "https" && t.url.Scheme != "http" {
-		return t, errors.New("must have an https URL in the second place")
+		return t, errors.New("must have an https URL as its second word")
 	}
 	host := t.url.Hostname()
 	if ip := net.ParseIP(host); t.url.Scheme == "http" && host != "localhost" && !ip.IsLoopback() {
@@ -92,7 +92,7 @@ func parseTarget(words []string) (t Target, err error) {
 		t.secret = words[2]
 	}
 	if t.kind == weCom && t.secret != "" {
-		return t, errors.New("must have no secret: wecom robots know none but the key in their URL")
+		return t, errors.New("must have no secret: wecom robots have only the key in their URL")
 	}
 	return t, nil
 }

@@ -1,4 +1,4 @@
-// Watch: looks at the fleet, and tells targets what has become of it.
+// Watch: checks the rules and sends to the targets what they find.
 
 package alert
 

@@ -1,5 +1,5 @@
-// protocolq call: asks the gateway directly, without any queue. The first step of bringing it into
-// service.
+// protocolq call: asks the gateway directly, without a queue. It is the first step of bringing the
+// gateway into service.
 
 package ask
 
@@ -32,10 +32,10 @@ func Call() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "call (--email E | --account A) --partner P --key-file F",
 		Short: "Ask the gateway directly, once",
-		Long: `Makes one call of the gateway, without NATS and without a retry: the way to find out whether the
-partner, the key and the network are right. -v shows the signed text, how long each phase took (quiet
-is the 100 ms in which nothing may come on a new connection before its question), and the
-beginning of what came back if that was not an answer (of an HTML page its text, masked).
+		Long: `Makes one call of the gateway, without NATS and without retries, to test whether the partner, the key
+and the network are right. -v shows the signed text, how long each phase took (quiet is the 100 ms in
+which nothing may come on a new connection before its question), and if no answer came back the
+beginning of what did (of an HTML page its text, masked).
 
 Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 no answer in time`,
 		Example: `  protocolq call --partner 2088… --key-file my.key --email agent@example.com -v`,
@@ -44,7 +44,7 @@ Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 
 	f := &callFlags{direct: addDirect(c)}
 	c.Flags().DurationVar(&f.timeout, "timeout", 8*time.Second, "how long the call may take in all")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false,
-		"show the signed text (personal data!), the phases and what was no answer on standard error")
+		"show on standard error the signed text (personal data!), the phases, and what came back instead of an answer")
 	f.out = cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return runCall(c, f) }
 	return c

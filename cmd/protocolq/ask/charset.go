@@ -1,4 +1,4 @@
-// The charset that a sign is made or checked in, and who chose it.
+// The charset that a signature is made or checked in, and what chose it.
 
 package ask
 

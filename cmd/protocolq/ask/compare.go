@@ -69,15 +69,15 @@ func Compare() *cobra.Command {
 settings name, as protocolq call does; queue asks the workers, as protocolq query does; file is what
 the file itself has recorded. The file is one that query --file takes, with further columns for the
 answer (outcome, charge_agent or debit, refund_charge or refund, user_id, code), any of which may be
-missing, or {"query":{…},"result":{…}}, one a line. A field that only one side has is no difference.
+missing, or {"query":{…},"result":{…}}, one on each line. A field that only one side has is no difference.
 
-Each line that differs is printed with the kinds: outcome, debit, refund, user_id (another account was
-meant), code (another reason), unknown (one side knows, the other does not). A direct call is not held
-back by the fleet's limits: --window bounds those. An agreement may change between two asks, and the
+Each line that differs is printed with what differs: outcome, debit, refund, user_id (the two asked about
+different accounts), code (another reason), unknown (only one side has an answer). The fleet's limits do
+not apply to direct calls; --window limits those. An agreement may change between two asks, and the
 workers remember an answer for a while: compare what differs once more.
 
-Exit codes: 0 nothing differs · 1 something does · 6 a line has no answer · 5 one side does not know
-            4 lines cannot be asked · 130 stopped; the first that fits`,
+Exit codes: 0 nothing differs · 1 something does · 6 a line has no answer · 5 one side has no answer yet
+            4 lines cannot be asked · 130 stopped; the first that applies`,
 		Example: `  protocolq compare call queue --file accounts.csv --partner 2088… --key-file my.key
   protocolq compare file queue --file recorded.csv -o jsonl`,
 		Args:      cobra.ExactArgs(2),

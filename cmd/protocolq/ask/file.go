@@ -36,12 +36,12 @@ const fileHelp = `
 With --file each line is a question: CSV with a header (user_email, account_no, partner, id, key,
 max_age_ms, deadline_ms, reply_to, biz_type, meta.NAME), JSON objects with the same fields, or one
 account a line. Flags fill in what a line leaves out; its id ends in its number. -o jsonl prints one
-Result a line. A line that cannot be asked is reported with its number and stops nothing. An answer
-that says when to ask again is waited for within --timeout; while the workers take no query, no line
-is begun, and a file that nobody answers ends. With --resume each line is asked once, however often
-the command is stopped or killed and given again: it prints what is known and asks the rest.
+Result a line. A line that cannot be asked is reported with its number, and the others go on. If an
+answer says when to ask again, the command does so within --timeout. While the workers take no query,
+no line is begun; if no worker answers, the command ends. With --resume each line is asked once, even
+if the command is stopped or killed and run again: it prints what is known and asks the rest.
 Exit codes with --file: 0 each line was answered, signed or not · 4 lines were refused · 5 unknown
-6 lines have no answer · 130 stopped; the worst counts`
+6 lines have no answer · 130 stopped; the worst one counts`
 
 // maxWindow bounds what is on its way, and with it the memory.
 const maxWindow = 4096

@@ -1,5 +1,5 @@
-// protocolq form: the HTML form that asks the same question from a browser, as the gateway owner's
-// appendix prescribes it.
+// protocolq form: the HTML form that asks the same question from a browser, as the appendix of the
+// gateway's owner specifies it.
 
 package ask
 
@@ -20,9 +20,9 @@ func Form() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "form (--email E | --account A) --partner P --key-file F",
 		Short: "Print the question as a signed HTML form",
-		Long: `Prints an HTML page whose form asks the gateway the question when it is submitted: the gateway with
-_input_charset alone in the action, and one hidden field for each parameter and the signature.
-The page holds a valid signature and the account asked for: treat it like the question itself.`,
+		Long: `Prints an HTML page with a form that asks the gateway the question when it is submitted. The action is
+the gateway's URL with _input_charset only; each parameter and the signature is a hidden field.
+The page holds a valid signature and the account: treat it like the question itself.`,
 		Example: `  protocolq form --partner 2088… --key-file my.key --email agent@example.com > ask.html`,
 		Args:    cli.NoArgs,
 	}

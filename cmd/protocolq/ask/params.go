@@ -1,4 +1,4 @@
-// Parameters from the command line: name=value behind a --, and the keys of sign and verify.
+// Parameters from the command line: name=value after a --, and the signing keys of sign and verify.
 
 package ask
 

@@ -25,7 +25,7 @@ func Query() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "query (--email E | --account A | --file F)",
 		Short: "Ask a worker whether an account has signed; with --file, many accounts",
-		Long: `Asks a worker over NATS and waits for the answer. An equal question that was just answered costs
+		Long: `Asks a worker over NATS and waits for the answer. An equal question that was just answered needs
 no call of the gateway. Asking again is always safe.
 
 With --timeout the worker answers "unknown" a little before the time ends (a tenth of it, at least

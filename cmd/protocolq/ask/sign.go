@@ -30,7 +30,7 @@ func Sign() *cobra.Command {
 		Long: `Signs exactly the given parameters, of any service, and prints the text that was signed, the
 signature and the form body to send. Values are taken as the shell gives them, in UTF-8, and signed
 in the charset. Compare them with what another program signs to find the cause of an ILLEGAL_SIGN. A
-value that looks like a slip, such as one that is already encoded, is signed as it is, with a warning.`,
+value that looks like a mistake, such as one that is already encoded, is signed as it is, with a warning.`,
 		Example: `  protocolq sign --sign-type MD5 --key-file keys/2088000000000001.key -- \
     service=query_customer_protocol partner=2088000000000001 _input_charset=utf-8 \
     biz_type=10004 user_email=signed@example.com`,

@@ -1,4 +1,5 @@
-// What in given parameters looks like a slip, before anything is signed: said, never corrected.
+// Likely mistakes in given parameters: they are reported before anything is signed, never
+// corrected.
 
 package ask
 

@@ -1,4 +1,4 @@
-// protocolq submit: stores questions, whose answers go to a subject.
+// protocolq submit: stores questions; their answers go to a subject.
 
 package ask
 
@@ -45,13 +45,13 @@ func Submit() *cobra.Command {
 		Short: "Store a question, or a file of them; the answers go to a subject",
 		Long: `Stores a question and prints the stream's acknowledgement: from then on it will be answered, even
 if no worker is running now. The answer goes to --reply-to, or to the durable replies of --asker;
-without either none is sent: a run of the gateway has its event, an answer from memory has none.
-If it is submitted again, even with the same --id, it is answered again, from memory if possible.
+without either no answer is sent: a run of the gateway has its event, an answer from memory has none.
+A question that is submitted again, even with the same --id, is answered again, from memory if possible.
 ` + fileHelp + `
-A line that is stored is printed as accepted. With --await and --asker its answer is waited for, up to
---timeout, among the durable replies of that asker, and acknowledged once it is kept in --resume: run no
-other program of that asker meanwhile, which would take the answers, and give lines no id that was used
-before. With --resume a later run goes on waiting for what was stored, also by a run without --await.`,
+A line that is stored is printed as accepted. With --await and --asker the command waits up to --timeout
+for its answer among the durable replies of that asker, and acknowledges it once it is in --resume. Run no
+other program of that asker meanwhile, because it would take the answers, and give lines no id that was
+used before. With --resume a later run goes on waiting for stored lines, also those of a run without --await.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking
   protocolq submit --email signed@example.com --asker refunds
   protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv
@@ -62,7 +62,7 @@ before. With --resume a later run goes on waiting for what was stored, also by a
 	c.Flags().DurationVar(&s.deadline, "deadline", 0,
 		"from now, until when an answer is useful (default: the worker's patience)")
 	c.Flags().StringVar(&s.name, "asker", "",
-		"asker in whose name it is asked: the answer goes to protocol.reply.<asker>")
+		"ask in this asker's name: the answer goes to protocol.reply.<asker>")
 	c.Flags().BoolVar(&s.await, "await", false, "with --file and --asker, wait for the answers")
 	c.RunE = func(c *cobra.Command, _ []string) error { return s.run(c, s) }
 	return c

@@ -1,4 +1,4 @@
-// protocolq verify: checks a parameter list with its sign, or a whole XML answer.
+// protocolq verify: checks a parameter list with its signature, or a whole XML answer.
 
 package ask
 
@@ -39,12 +39,12 @@ func Verify() *cobra.Command {
 		Long: `Checks a parameter list with its signature, or a whole XML answer. Prints verified, unsigned or bad,
 and the text that the signature has to cover. The charset of the signed bytes is --charset; otherwise
 the list's _input_charset, or the _input_charset that an answer repeats from the request, then the
-answer's own encoding, then utf-8. For a bad signature the usual mistakes are tried, and one with which
-it would verify is named. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
+answer's own encoding, then utf-8. For a bad signature it tries the usual mistakes, and names one with
+which it would verify. Exit 0 verified, 3 unsigned, 4 bad, 1 an answer that cannot be read.`,
 		Example: `  protocolq verify --sign-type RSA --public-key-file alipay.pem --xml answer.xml
   curl … | protocolq verify --sign-type MD5 --key-file my.key --xml -`,
 	}
-	f.add(c, "the signing key; it checks what it signs", "what the parameters or the answer say, else utf-8")
+	f.add(c, "the signing key, to check signatures made with it", "what the parameters or the answer say, else utf-8")
 	c.Flags().StringVar(&f.publicKeyFile, "public-key-file", "",
 		"the gateway's public key: PEM, DER, certificate or base64 (not for MD5)")
 	c.Flags().StringVar(&f.xml, "xml", "", "the answer's file, - for standard input")

@@ -1,4 +1,4 @@
-// Answers that say "later": waited for, within the time of a line.
+// Answers that say "ask again later": the line is asked again, within its time.
 
 package batch
 

@@ -53,7 +53,7 @@ func passOver(*messages.Result, string) error { return nil }
 
 func outcome(r *messages.Result, cell string) error {
 	if r.Outcome = messages.Outcome(strings.ToLower(cell)); !r.Outcome.Valid() {
-		return errors.New("is no outcome: signed, not_signed, abnormal, refused or unknown")
+		return errors.New("is not an outcome: signed, not_signed, abnormal, refused or unknown")
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func newHeader(line string, recorded bool) (*header, error) {
 	}
 	var err error
 	if h.names, err = h.cells(line); err != nil {
-		return nil, fmt.Errorf("the header is no CSV: %w", err)
+		return nil, fmt.Errorf("the header is not CSV: %w", err)
 	}
 	for i, name := range h.names {
 		name = strings.ToLower(name)

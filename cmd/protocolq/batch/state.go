@@ -49,7 +49,7 @@ type commit struct {
 	err  error
 }
 
-var errNoState = errors.New("this is no state of a batch")
+var errNoState = errors.New("this is not the state of a batch")
 
 // head is the first line.
 type head struct {
@@ -113,7 +113,7 @@ func (s *State) read(door string) error {
 		case number == 1:
 			err = errNoState
 		default:
-			err = errors.New("is too long for one of a state")
+			err = errors.New("is too long for a line of a state file")
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
@@ -161,9 +161,9 @@ func (s *State) readHead(line []byte, door string) error {
 	case err != nil || h.V == 0:
 		return errNoState
 	case h.V != 1:
-		return fmt.Errorf("is of version %d; this program reads version 1", h.V)
+		return fmt.Errorf("has version %d; this program reads version 1", h.V)
 	case h.Door != door:
-		return fmt.Errorf("is of a batch of %s, not of %s", h.Door, door)
+		return fmt.Errorf("belongs to a batch of %s, not of %s", h.Door, door)
 	}
 	s.batch = h.Batch
 	return nil
@@ -175,7 +175,7 @@ func (s *State) readRecord(line []byte, at int64) error {
 		return err
 	}
 	if r.Line < 1 || r.Line > maxLines {
-		return fmt.Errorf("is of line %d; a batch has %d at most", r.Line, maxLines)
+		return fmt.Errorf("is for line %d; a batch has at most %d", r.Line, maxLines)
 	}
 	for len(s.lines) <= r.Line {
 		s.lines = append(s.lines, known{})
@@ -241,7 +241,7 @@ func (s *State) Answered(l Line, r messages.Result) error {
 
 func (s *State) record(r record) error {
 	if r.Line > maxLines {
-		return fmt.Errorf("line %d: a batch with a state has %d lines at most", r.Line, maxLines)
+		return fmt.Errorf("line %d: a batch with a state has at most %d lines", r.Line, maxLines)
 	}
 	data, err := json.Marshal(r)
 	if err != nil {

@@ -1,4 +1,4 @@
-// What a batch came to: for a person, and as an exit code.
+// The result of a batch: for a person, and as an exit code.
 
 package batch
 

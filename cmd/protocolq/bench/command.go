@@ -1,4 +1,4 @@
-// protocolq bench: load at a fixed rate on one's own fleet, and what came of it.
+// protocolq bench: load at a fixed rate on one's own fleet, and the result.
 
 package bench
 
@@ -52,9 +52,8 @@ func Command() *cobra.Command {
 when each ask was due. With --rate max, --askers askers ask one question after another instead, as fast as they are
 answered. ^C ends early with the result so far.
 
-The accounts are made up, so a first question checks the gateway: only a practice gateway ('protocolq dev',
-'protocolq simulator') gives the answer that lets the load begin. For a real gateway, --accounts names accounts that
-may be asked about.
+The accounts are made up, so a first question checks the gateway: the load begins only if it is a practice gateway
+('protocolq dev', 'protocolq simulator'). For a real gateway, --accounts names accounts that may be asked about.
 
 Exit codes: 0 all were answered · 1 some were not, or only unknown · 6 none was · 2 bad settings or usage`,
 		Example: `  protocolq bench --rate 500 --for 10s
@@ -79,24 +78,25 @@ func (f *benchFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringVar(&f.rate, "rate", "200", "asks a second, or max")
 	fs.DurationVar(&f.span, "for", 10*time.Second, "how long to measure")
-	fs.DurationVar(&f.warm, "warm", 2*time.Second, "how long to ask before that, unmeasured")
+	fs.DurationVar(&f.warm, "warm", 2*time.Second, "how long to ask before measuring")
 	fs.DurationVar(&f.timeout, "timeout", 10*time.Second,
-		"after which an ask is given up; the workers get that deadline")
+		"when to give up an ask; the workers get this deadline")
 	fs.IntVar(&f.outstanding, "outstanding", 10_000,
-		"how many asks may be on their way at once; those beyond wait, and their time counts")
-	fs.IntVar(&f.askers, "askers", 512, "how many ask at once with --rate max")
-	fs.BoolVar(&f.unique, "unique", false, "every ask is about another account (the default)")
-	fs.IntVar(&f.zipf, "zipf", 0, "about so many accounts, few of them often and most seldom")
-	fs.Float64Var(&f.exponent, "exponent", 1.1, "of --zipf, above 1: the higher, the hotter the hottest")
-	fs.BoolVar(&f.same, "same", false, "always about the same account")
-	fs.BoolVar(&f.submit, "submit", false, "ask through the stream (protocol.submit) and await the answers on an inbox")
+		"how many asks may be on their way at once; further asks wait, and this time counts")
+	fs.IntVar(&f.askers, "askers", 512, "with --rate max, how many askers ask at once")
+	fs.BoolVar(&f.unique, "unique", false, "ask about a new account each time (the default)")
+	fs.IntVar(&f.zipf, "zipf", 0, "ask about this many accounts, a few of them often and most rarely")
+	fs.Float64Var(&f.exponent, "exponent", 1.1,
+		"with --zipf, above 1: the higher, the more often the first accounts are asked about")
+	fs.BoolVar(&f.same, "same", false, "always ask about the same account")
+	fs.BoolVar(&f.submit, "submit", false, "submit to the stream (protocol.submit) and wait for the answers on an inbox")
 	fs.BoolVar(&f.durable, "durable", false,
-		"with --submit: answers go through the stream of replies, and stay there for its age")
+		"with --submit: answers go to the stream of replies, and stay there until they expire")
 	fs.StringVar(&f.partner, "partner", "",
 		"ask for this partner, 2088 and 12 digits, on its own subject (default: the worker's partner)")
-	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, an e-mail or an account number a line")
+	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, an e-mail or an account number on each line")
 	fs.BoolVar(&f.invented, "invented", false,
-		"send made-up accounts even though the gateway is not known to be a practice one")
+		"send made-up accounts even if the gateway is not known to be a practice gateway")
 	fs.StringVar(&f.save, "save", "", "write the result to this file as JSON, for 'bench compare'")
 	fs.StringVar(&f.chart, "chart", "auto", "draw charts: auto (on a terminal), always or never")
 	cli.Must(c.RegisterFlagCompletionFunc("chart",
@@ -234,7 +234,7 @@ func benchEnd(r *load.Result) error {
 		return &cli.Error{Code: cli.ExitNoAnswer, Err: errors.New("nothing that was measured was answered")}
 	case unknown > 0:
 		return &cli.Error{Code: cli.ExitOther,
-			Err: fmt.Errorf("%s answers settled nothing: their outcome is %s", cli.Grouped(unknown), messages.Unknown)}
+			Err: fmt.Errorf("%s answers were not conclusive: their outcome is %s", cli.Grouped(unknown), messages.Unknown)}
 	case r.Unanswered > 0:
 		return cli.Exit(cli.ExitOther)
 	}
@@ -297,11 +297,11 @@ func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 		}
 		if _, ours := messages.OutcomeOf(r.Code); ours || r.Outcome == messages.Unknown {
 			return &cli.Error{Code: cli.ExitUsage, Hint: "check the partner, or try again",
-				Err: fmt.Errorf("it is not known whether the gateway there is a practice one: the answer to the "+
+				Err: fmt.Errorf("it is not known whether this is a practice gateway: the answer to the "+
 					"probe does not say (%s)", said)}
 		}
 		return &cli.Error{Code: cli.ExitUsage,
-			Err: fmt.Errorf("the gateway there is not known to be a practice one (it said: %s), and the accounts are "+
+			Err: fmt.Errorf("the gateway is not known to be a practice gateway (it said: %s), and the accounts are "+
 				"made up", said),
 			Hint: "--accounts FILE asks about accounts of your own; --invented sends made-up ones all the same"}
 	}

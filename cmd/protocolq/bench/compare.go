@@ -28,13 +28,13 @@ func newBenchCompare() *cobra.Command {
 difference within that is noise, and fewer than five seconds are too few for a verdict.
 
 Exit codes: 0 compared · 1 AFTER is worse by more than --fail-over, and clearly so
-2 a file that cannot be read; with --fail-over also two loads that differ, a run cut short, or too few seconds to tell`,
+2 a file that cannot be read; with --fail-over also loads that differ, a run cut short, or too few seconds`,
 		Example: `  protocolq bench compare before.json after.json --fail-over 10%`,
 		Args:    cobra.ExactArgs(2),
 	}
 	c.Flags().StringVar(&over, "fail-over", "",
-		"end with 1 when answers, p50, p90 or p99 are clearly worse by more than this, 10% say, when more asks stay "+
-			"unanswered, or when unknown and refused answers rise by more than a percentage point")
+		"exit with 1 if answers, p50, p90 or p99 are clearly worse by more than this, such as 10%, if more asks stay "+
+			"unanswered, or if unknown and refused answers rise by more than a percentage point")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		limit, err := percent(over)
@@ -84,7 +84,7 @@ func readResult(path string) (*load.Result, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if r.V != load.Version || r.Asked == 0 && r.Unsent == 0 {
-		return nil, fmt.Errorf("%s: is no result with asks that 'bench --save' wrote", path)
+		return nil, fmt.Errorf("%s: is not a result with asks that 'bench --save' wrote", path)
 	}
 	return r, nil
 }

@@ -1,4 +1,4 @@
-// Where protocolq bench saves a result: checked before the load, and never half written.
+// Where protocolq bench saves a result: checked before the load, and never written in part.
 
 package bench
 
@@ -18,7 +18,7 @@ func checkSave(path string) error {
 		return errors.New("must name a file")
 	}
 	if at, err := os.Stat(path); err == nil && !at.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	}
 	w, err := besideSave(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func checkSave(path string) error {
 func besideSave(path string) (*os.File, error) {
 	w, err := os.CreateTemp(filepath.Dir(path), ".bench-*.part")
 	if err != nil {
-		return nil, fmt.Errorf("make a file beside it: %w", err)
+		return nil, fmt.Errorf("make a file next to it: %w", err)
 	}
 	return w, nil
 }

@@ -1,4 +1,4 @@
-// The question before what cannot be undone.
+// The confirmation of an action that cannot be undone.
 
 package cli
 
@@ -22,7 +22,7 @@ const YesFlag = "yes"
 // for.
 func AddYes(c *cobra.Command, yes *bool) {
 	c.Flags().BoolVar(yes, YesFlag, false,
-		"do not ask whether that is meant; needed where no terminal is, and then no running dev is looked for")
+		"do not ask for confirmation; needed without a terminal; a running dev is not looked for")
 }
 
 // Confirm asks the person at the terminal, who alone can say no. Where there is none, --yes must

@@ -1,4 +1,4 @@
-// What is given on the command line in the wrong place, or empty.
+// Arguments in the wrong place, and flags with an empty value.
 
 package cli
 
@@ -39,7 +39,7 @@ func NoArgs(c *cobra.Command, args []string) error {
 			is   bool
 		}{{"email", strings.Contains(args[0], "@")}, {"account", accountNo.MatchString(args[0])}} {
 			if kind.is {
-				return &Error{Code: ExitUsage, Err: fmt.Errorf("%s stands alone", args[0]),
+				return &Error{Code: ExitUsage, Err: fmt.Errorf("%s needs a flag", args[0]),
 					Hint: fmt.Sprintf("%s --%s %s", c.CommandPath(), kind.flag, args[0])}
 			}
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-// One process a file: two that write the same destroy it.
+// A lock on a file: two processes that wrote the same file would destroy it.
 
 package cli
 

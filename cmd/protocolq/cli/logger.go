@@ -1,5 +1,5 @@
-// Logs: for eyes on a terminal, JSON lines otherwise, always on stderr, and never a way in for what
-// strangers send.
+// Logs: text on a terminal, JSON lines otherwise, always on stderr. What strangers send cannot
+// forge a line.
 
 package cli
 

@@ -1,4 +1,4 @@
-// What may be personal in a text that quotes an asker's, masked.
+// Masks what may be personal in a text that quotes an asker.
 
 package cli
 

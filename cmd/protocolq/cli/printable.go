@@ -1,5 +1,5 @@
-// Text from outside made fit for a terminal: what could move the cursor, forge a line or turn the
-// reading direction is shown as an escape.
+// Text from outside made safe for a terminal: what could move the cursor, forge a line or change
+// the reading direction is shown as an escape.
 
 package cli
 

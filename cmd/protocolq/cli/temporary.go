@@ -1,4 +1,4 @@
-// Temporary directories: removed at the end, also when the end comes by a second signal.
+// Temporary directories: removed at the end, also after a second signal.
 
 package cli
 

@@ -1,4 +1,4 @@
-// What a log repeats without end is written now and then, with how many lines were left out.
+// A line that a log repeats without end is written now and then, with how many lines were left out.
 
 package cli
 

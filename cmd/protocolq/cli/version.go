@@ -1,5 +1,5 @@
-// protocolq version: which build this is. The version stands in version.txt, as tags do not travel
-// with every copy of the tree; the commit is what the go command wrote into the program.
+// protocolq version: which build this is. The version is in version.txt, because not every copy of
+// the tree has the tags; the commit is what the go command wrote into the program.
 
 package cli
 

@@ -1,4 +1,4 @@
-// Moments as a person says them (so long ago, a day, a time) and reads them, with date and zone.
+// Times as a person gives them (how long ago, a day, a time) and reads them, with date and zone.
 
 package cli
 
@@ -28,7 +28,7 @@ func ParseWhen(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, nil
 	}
-	return time.Time{}, fmt.Errorf("must be such as 90m, 7d, 2006-01-02 or 2006-01-02T15:04:05Z, not %q", text)
+	return time.Time{}, fmt.Errorf("must be a time such as 90m, 7d, 2006-01-02 or 2006-01-02T15:04:05Z, not %q", text)
 }
 
 // Moment writes a time in zone for a table, "" for none.

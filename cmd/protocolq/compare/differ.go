@@ -1,6 +1,6 @@
-// Two answers to one question, and in what they differ.
+// Two answers to one question, and how they differ.
 
-// Package compare tells two ways to ask from one another by their answers. It asks nobody.
+// Package compare compares the answers of two ways to ask. It does not ask itself.
 package compare
 
 import (

@@ -1,4 +1,4 @@
-// What a comparison came to: for a person, and as an exit code.
+// The result of a comparison: for a person, and as an exit code.
 
 package compare
 

@@ -1,4 +1,4 @@
-// protocolq config: the settings looked at before anything starts with them.
+// protocolq config: checks and shows the settings before anything starts with them.
 
 // Package config has the commands that check, show and describe settings.
 package config
@@ -42,7 +42,7 @@ func load(c *cobra.Command) *loaded {
 	l := &loaded{cfg: &settings.Config{}}
 	l.set = settings.New(l.cfg)
 	l.set.AddFlags(c.Flags())
-	l.role = c.Flags().String("for", "worker", "worker or recorder: who is to start with them")
+	l.role = c.Flags().String("for", "worker", "worker or recorder: which one the settings are for")
 	cli.Must(c.RegisterFlagCompletionFunc("for", cobra.FixedCompletions(roles, cobra.ShellCompDirectiveNoFileComp)))
 	return l
 }
@@ -72,8 +72,8 @@ func check() *cobra.Command {
 		Short: "Find every fault in the settings, and exit 2 where there is one",
 		Long: `Reads the settings as a worker, or with --for recorder a recorder, would: the file, the variables
 and the flags, and the key files that they name. All faults are shown at once, each with the file
-and line, variable or flag that it came from, and the nearest key of one that is mistyped. Nothing is
-connected to: that is protocolq doctor. Exit 0 without a fault, 2 with one.`,
+and line, variable or flag that it came from; for a mistyped key it names the nearest one. It connects
+to nothing; protocolq doctor does. Exit 0 without a fault, 2 with one.`,
 		Example: `  protocolq config check --config /etc/protocolq/worker.yaml`,
 		Args:    cobra.NoArgs,
 	}
@@ -113,9 +113,9 @@ func show() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show [--config F]",
 		Short: "Show every setting as it counts, and where it came from",
-		Long: `Shows each setting's value as it counts, and where it came from: a flag, a variable, a line of the
-file or of a context, or its default. A key is never shown, only the path of its file. Exit 2 where there is a fault;
-the settings are shown all the same.`,
+		Long: `Shows each setting's value, and where it came from: a flag, a variable, a line of the file or of a
+context, or its default. A key is never shown, only the path of its file. Exit 2 if there is a fault;
+the settings are shown nevertheless.`,
 		Args: cobra.NoArgs,
 	}
 	l := load(c)

@@ -1,8 +1,8 @@
 // protocolq console: the page in the browser.
 
 // Package console is the page in the browser: agents look up an agreement, operators see the fleet.
-// Its parts: web (the server), access (who may what), words (both languages), audit (who did what),
-// and a package for each section of the page.
+// Its parts are web (the server), access (who may do what), words (both languages), audit (who did
+// what), and a package for each section of the page.
 package console
 
 import (
@@ -30,11 +30,10 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "console",
 		Short: "Serve the page in the browser: look up an agreement",
-		Long: `Serves the page with which people look up an agreement, in Chinese and English, until a signal. It asks
-over NATS like every other program. When it answers, it prints its address, with -o json as one line
-of JSON with "console". Without --console-users-file it is only for this machine, and
-whoever uses it is an operator. With --console-webhook-file a webhook is told when somebody whom a
-user watches has signed.`,
+		Long: `Serves the page where people look up an agreement, in Chinese and English, until a signal. It asks
+over NATS like every other program. When it is ready, it prints its address, with -o json as one line
+of JSON with "console". Without --console-users-file it is only for this machine, and every user is
+an operator. With --console-webhook-file it tells a webhook that a watch has ended.`,
 		Example: `  protocolq console
   protocolq console user add li --role agent --console-users-file users.yaml
   protocolq console --console-listen 0.0.0.0:8470 --console-users-file users.yaml --console-url https://protocolq.example.com`,

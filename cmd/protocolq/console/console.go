@@ -1,4 +1,4 @@
-// The page, from its settings to its end.
+// Runs the page, from its settings to its end.
 
 package console
 

@@ -1,4 +1,5 @@
-// What the page's process shows beside the page: probes, figures, and signs of life for systemd.
+// What the page's process shows in addition to the page: probes, figures, and signs of life for
+// systemd.
 
 package console
 

@@ -23,7 +23,7 @@ import (
 )
 
 func userCommand() *cobra.Command {
-	c := &cobra.Command{Use: "user", Short: "Write the file of who may use the page", Args: cli.NoArgs}
+	c := &cobra.Command{Use: "user", Short: "Write the file of the page's users", Args: cli.NoArgs}
 	c.AddCommand(userAdd(), userRemove(), userSignOut(), userList())
 	return c
 }
@@ -57,11 +57,11 @@ func userAdd() *cobra.Command {
 		Use:   "add NAME --role viewer|agent|operator",
 		Short: "Add a user, or change one",
 		Long: `Adds a user to the file, or replaces the one of that name. The password is asked for at the terminal,
-or is the first line of standard input; it is kept as an argon2id hash. A running console takes the
+or is the first line of standard input; it is kept as an argon2id hash. A running console applies the
 change within a second, and ends the sessions of a user whose password was changed.
 
-Roles: viewer sees everything, masked, and changes nothing; agent only looks up, for --partner and so
-many times a minute; operator may do all.`,
+Roles: a viewer sees everything, masked, and changes nothing; an agent only looks up, for --partner and
+at most --per-minute times; an operator may do everything.`,
 		Example: `  protocolq console user add li --role agent --partner 2088000000000001 --console-users-file users.yaml
   protocolq console user add wang --role operator --no-password --console-users-file users.yaml`,
 		Args: cobra.ExactArgs(1),
@@ -104,7 +104,7 @@ many times a minute; operator may do all.`,
 }
 
 func userRemove() *cobra.Command {
-	c := &cobra.Command{Use: "remove NAME", Short: "Remove a user, whose sessions end", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "remove NAME", Short: "Remove a user and end the user's sessions", Args: cobra.ExactArgs(1)}
 	path := usersFile(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		path, err := path()
@@ -126,8 +126,8 @@ func userSignOut() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sign-out NAME",
 		Short: "End all sessions of a user, in every console",
-		Long: `Ends all sessions of a user: a cookie that was copied is worth nothing any more. Every console that reads
-the file takes it within a second, also one that is started later. The user can sign in again.`,
+		Long: `Ends all sessions of a user, so that a copied cookie is useless. Every console that reads the file applies
+this within a second, also one that is started later. The user can sign in again.`,
 		Args: cobra.ExactArgs(1),
 	}
 	path := usersFile(c)
@@ -150,7 +150,7 @@ the file takes it within a second, also one that is started later. The user can 
 }
 
 func userList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List who may use the page", Args: cli.NoArgs}
+	c := &cobra.Command{Use: "list", Short: "List the page's users", Args: cli.NoArgs}
 	path := usersFile(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		path, err := path()

@@ -23,14 +23,14 @@ func Command() *cobra.Command {
 		Use:   "context",
 		Short: "Keep settings under names: add, select, list, show, remove",
 		Long: `Keeps settings under a name, each in a settings file that only this user can read, beside those of
-other programs ($XDG_CONFIG_HOME/protocolq or ~/.config/protocolq). One context counts, the first of:
+other programs ($XDG_CONFIG_HOME/protocolq or ~/.config/protocolq). The first of these is used:
 
   --context NAME         '' for none
   PROTOCOLQ_CONTEXT
   the selected one       unless a settings file is given
-  a running protocolq dev, which keeps a context named dev while it runs: where no settings file and
-                         no setting is given, by a flag or any PROTOCOLQ_ variable. Only commands
-                         that a person types look for it, and say so; nothing that serves does
+  a running protocolq dev, which keeps a context named dev while it runs: if neither a settings file nor
+                         a setting is given, by a flag or any PROTOCOLQ_ variable. Only commands
+                         that a person types look for it, and say so; a program that serves does not
 
 Each setting then comes from the first of: its flag, its variable, the settings file, the context,
 the context of the nats command line that nats-context names, its default. config show says from
@@ -72,8 +72,8 @@ func add() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add NAME --SETTING VALUE…",
 		Short: "Keep settings under a name",
-		Long: `Keeps the settings that are given under a name. Paths of files are kept as absolute ones; of a secret
-only its file's path is kept. The file may be edited: it may hold all that a settings file does.`,
+		Long: `Keeps the given settings under a name. Paths of files become absolute; of a secret only the path of its
+file is kept. You may edit the context's file: it may hold everything that a settings file may.`,
 		Example: `  protocolq context add shop --nats nats://nats:4222 --nats-creds shop.creds`,
 		Args:    cobra.ExactArgs(1),
 	}
@@ -123,7 +123,7 @@ func write(path string, data []byte) error {
 func choose() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "select NAME",
-		Short: "Use the context of that name where none is named",
+		Short: "Use this context when no other is named",
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: settings.CompleteContext,
 	}
 	none := c.Flags().Bool("none", false, "select none")
@@ -213,7 +213,7 @@ func printList(c *cobra.Command, all []listed, out cli.Output) error {
 func show() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show [NAME]",
-		Short: "Show what a context says; without a name, the selected one",
+		Short: "Show a context's settings; without a name, those of the selected one",
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: settings.CompleteContext,
 	}
 	out := cli.AddOutput(c)
@@ -250,7 +250,7 @@ func show() *cobra.Command {
 func remove() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Remove a context; if it was selected, none is afterwards",
+		Short: "Remove a context; if it was selected, no context is selected afterwards",
 		Args:  cobra.ExactArgs(1), ValidArgsFunction: settings.CompleteContext,
 		RunE: func(_ *cobra.Command, args []string) error {
 			path, err := there(args[0])

@@ -1,5 +1,5 @@
-// The dead letters for programs that show them elsewhere than on a terminal: the same dead letters,
-// the same redrive.
+// The dead letters for programs that do not show them on a terminal: the same dead letters, the
+// same redrive.
 
 package dead
 

@@ -1,4 +1,4 @@
-// protocolq dead: what could not be answered, and what is done about it.
+// protocolq dead: what could not be answered, and what to do about it.
 
 package dead
 
@@ -23,13 +23,13 @@ import (
 func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dead",
-		Short: "See, ask again or discard what could not be answered",
+		Short: "Show, ask again or discard what could not be answered",
 		Long: `Dead letters are queries that could not be answered, kept for 90 days with the reason: unreadable or
-refused without a place to reply to, a reply subject that is not allowed, no room for durable replies,
-no answer before the deadline (expired), three deaths of workers over one key (poison).
+refused without a reply subject, a reply subject that is not allowed, no room for durable replies,
+no answer before the deadline (expired), three workers that died while they ran one key (poison).
 
-It needs a user that may read and change the stream of dead letters; workers and askers do not need
-that right. E-mails and accounts are shown masked.`,
+The commands need a user that may read and change the stream of dead letters; workers and askers do
+not need that right. E-mails and accounts are shown masked.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

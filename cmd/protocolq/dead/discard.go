@@ -1,5 +1,5 @@
-// protocolq dead discard, and what it shares with redrive: which dead letters, how many, and is
-// that meant.
+// protocolq dead discard, and what it shares with redrive: which dead letters, how many, and the
+// confirmation.
 
 package dead
 

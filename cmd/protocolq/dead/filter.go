@@ -40,11 +40,11 @@ func (f *deadFilter) add(c *cobra.Command, limit int, limitUsage string) {
 	fs := c.Flags()
 	f.flags = fs
 	fs.StringSliceVar(&f.reasons, "reason", nil, "only these: "+strings.Join(deadReasons(), ", "))
-	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 7d, 2006-01-02 or RFC 3339")
+	fs.StringVar(&f.sinceText, "since", "", "only since then: 2h (ago), 7d, 2006-01-02 or RFC 3339")
 	fs.StringVar(&f.untilText, "until", "", "only before then")
 	fs.StringVar(&f.partner, "partner", "", "only of this partner, 2088 and 12 digits")
 	fs.StringVar(&f.id, "id", "", "only of the query with this id")
-	fs.StringVar(&f.email, "email", "", "only of this login, in whatever spelling")
+	fs.StringVar(&f.email, "email", "", "only of this login, in any spelling")
 	fs.StringVar(&f.account, "account", "", "only of this account number")
 	fs.IntVar(&f.limit, "limit", limit, limitUsage)
 	cli.Must(c.RegisterFlagCompletionFunc("reason",

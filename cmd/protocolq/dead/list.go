@@ -1,4 +1,4 @@
-// protocolq dead list and show: letters for a person or a program, personal fields masked.
+// protocolq dead list and show: dead letters for a person or a program, personal fields masked.
 
 package dead
 

@@ -31,7 +31,7 @@ so its asker gets one more reply; a question that was answered meanwhile costs n
 A query whose deadline has passed is skipped, unless --drop-deadline is given; one that cannot be read
 is always skipped. Two redrives at the same time ask once.
 
-Exit codes: 0 all were asked again · 1 some were skipped, and it says why`,
+Exit codes: 0 all were asked again · 1 some were skipped, with the reason`,
 		Example: `  protocolq dead redrive 17
   protocolq dead redrive --reason expired --since 1d --yes
   protocolq dead redrive --all-matching --partner 2088000000000001`,

@@ -116,7 +116,7 @@ func storedIn(m *nats.Msg, last uint64) (storedLetter, error) {
 		return storedLetter{}, fmt.Errorf("time of a dead letter: %w", err)
 	}
 	if m.Header.Get(jetstream.LastSequenceHeader) != strconv.FormatUint(last, 10) {
-		return storedLetter{}, fmt.Errorf("a dead letter before %d was lost on its way", seq)
+		return storedLetter{}, fmt.Errorf("a dead letter before %d was lost on the way", seq)
 	}
 	return storedLetter{Seq: seq, At: at, Subject: m.Header.Get(jetstream.SubjectHeader), Header: m.Header,
 		Data: m.Data}, nil

@@ -1,4 +1,4 @@
-// protocolq demo: a file of queries through everything, a table, the end.
+// protocolq demo: sends a file of queries through the whole system and prints a table.
 
 package demo
 
@@ -37,13 +37,13 @@ func Demo() *cobra.Command {
 	set := settings.New(cfg, "log-level", "log-format")
 	c := &cobra.Command{
 		Use:   "demo [FILE]",
-		Short: "Send a file of queries through everything, in one process",
+		Short: "Send a file of queries through the whole system, in one process",
 		Long: `Runs an embedded NATS server, two workers and the practice gateway, asks all queries of a file at the
-same moment from as many connections as the file names, and shows every answer. It needs nothing and leaves
-nothing behind. Without FILE it asks built-in queries.
+same moment from as many connections as the file names, and shows every answer. It needs nothing else and
+leaves nothing behind. Without FILE it asks built-in queries.
 
-FILE has one JSON object a line: "from" names the asking connection, "query" is a message as it
-goes over NATS, "encoding" may be "json" instead of msgpack, and "raw" is sent as it is, in place of a query.
+FILE has one JSON object on each line: "from" names the asking connection, "query" is a message as it
+goes over NATS, "encoding" may be "json" instead of msgpack, and "raw" is sent as it is, instead of a query.
 
 Exit codes: 0 all were answered and nothing was asked twice · 1 otherwise · 2 a line that cannot be read`,
 		Args: cobra.MaximumNArgs(1),

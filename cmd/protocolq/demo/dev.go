@@ -46,9 +46,9 @@ func Dev() *cobra.Command {
 		Use:   "dev",
 		Short: "Run everything in one process: NATS, the practice gateway, workers, the page",
 		Long: `Runs an embedded NATS server with JetStream, the practice gateway and two workers until a signal.
-When everything answers, it prints the addresses; with -o json as one line of JSON with "nats",
-"gateway", "gateway_log", "database" and "console", the page in the browser. Without --data nothing is left behind.
-Its workers reuse connections to this gateway at once, as no proxy stands in between; others do not.
+When everything is ready, it prints the addresses; with -o json as one line of JSON with "nats",
+"gateway", "gateway_log", "database" and "console", the page in the browser. Without --data it leaves nothing behind.
+Its workers reuse connections to this gateway at once, because there is no proxy in between; other workers do not.
 
 While it runs, it keeps a context named dev, by which the other commands find it ('protocolq context
 --help' says when). Then, in another terminal:
@@ -78,7 +78,7 @@ func (f *devFlags) add(c *cobra.Command) {
 	fs.StringVar(&f.gatewayListen, "gateway-listen", "127.0.0.1:8480",
 		"address of the practice gateway, port 0 for any")
 	fs.IntVar(&f.workers, "workers", 2, "how many workers")
-	fs.Uint64Var(&f.seed, "seed", 1, "decides what accounts without a part play, the jitter and the faults")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed of random choices: answers for other accounts, jitter and faults")
 	fs.DurationVar(&f.latency, "latency", 0, "added to every answer of the gateway")
 	fs.DurationVar(&f.jitter, "jitter", 0, "added on top, from 0 to this")
 	fs.StringArrayVar(&f.faults, "fault", nil,

@@ -1,2 +1,2 @@
-// Package demo is the commands that need nothing: demo, dev and the practice gateway.
+// Package demo is the commands that need no other program: demo, dev and the practice gateway.
 package demo

@@ -1,4 +1,4 @@
-// The demo's file of queries: one JSON object a line.
+// The demo's file of queries: one JSON object on each line.
 
 package demo
 

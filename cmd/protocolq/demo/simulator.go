@@ -1,5 +1,5 @@
-// protocolq simulator: the practice gateway, which speaks the real one's words and misbehaves by
-// name.
+// protocolq simulator: the practice gateway, which speaks the real gateway's protocol and
+// misbehaves on demand.
 
 package demo
 
@@ -40,11 +40,11 @@ func Simulator() *cobra.Command {
 		Long: `Runs the practice gateway until a signal. The account in the query decides the answer. It prints
 its URLs when it is ready. Without --partner it knows the two practice partners.
 
-An e-mail plays the part that its name begins with: signed@…, debit-only+7@…, not-signed@…,
-illegal-sign@… (so with every code), system-error-2@… (the first 2 calls), fault-drop-1@….
+How the e-mail begins decides the answer: signed@…, debit-only+7@…, not-signed@…,
+illegal-sign@… (any code works), system-error-2@… (the first 2 calls), fault-drop-1@….
 Scenarios: ` + strings.Join(simulator.ScenarioNames(), ", ") + `
 
-A posted form, urlencoded or multipart, must have _input_charset in its URL as well, and nothing else
+A posted form, urlencoded or multipart, must also have _input_charset in its URL, and nothing else
 there; without it the answer is ILLEGAL_SIGN.
 
 Faults, for --fault and for fault-NAME@…:
@@ -75,7 +75,7 @@ func (f *simulatorFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8480", "address of the gateway, port 0 for any")
 	fs.StringVar(&f.logListen, "log-listen", "127.0.0.1:0", "address of its call log, port 0 for any")
-	fs.Uint64Var(&f.seed, "seed", 1, "decides what accounts without a part play, the jitter and the faults")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed of random choices: answers for other accounts, jitter and faults")
 	fs.DurationVar(&f.latency, "latency", 0, "added to every answer")
 	fs.DurationVar(&f.jitter, "jitter", 0, "added on top, from 0 to this")
 	fs.StringArrayVar(&f.faults, "fault", nil, "misbehave: NAME[=DURATION][:PROBABILITY], may be repeated")

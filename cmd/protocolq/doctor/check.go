@@ -1,4 +1,4 @@
-// Check: one thing that was looked at, and what came of it.
+// Check: one thing that was checked, and the result.
 
 package doctor
 

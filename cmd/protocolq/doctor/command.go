@@ -57,18 +57,18 @@ func Command() *cobra.Command {
 	set := settings.New(o.Config)
 	c := &cobra.Command{
 		Use:   "doctor [--config F]",
-		Short: "Find what is wrong around a worker, a recorder, an HTTP door or a console, with the cure",
-		Long: `Checks all that a worker depends on (with --for recorder, http or console: a recorder, an HTTP door, the
-page in the browser), with the settings that it would start with: key files and their modes, NATS
+		Short: "Find what is wrong around a worker, a recorder, an HTTP door or a console, and say what to do",
+		Long: `Checks everything that a worker depends on (with --for recorder, http or console: a recorder, an HTTP door,
+the page in the browser), with the settings that it would start with: key files and their modes, NATS
 (reached, version, streams as declared, foreign streams, rights too few and too many, clocks), the query
-log's database, and the way to the gateway; of a console its users, its audit and its address. With
+log's database, and the way to the gateway; for a console also its users, its audit and its address. With
 alert-webhook-file it also checks what alerts need, with api-askers-file the streams of the HTTP door.
-Of 'protocolq dev' it checks what commands need. If all is well it prints nothing and exits 0, else it
-prints each fault with its cure and exits 1. It changes nothing; --live makes one real call of the
+For 'protocolq dev' it checks what commands need. If all is well it prints nothing and exits 0, otherwise
+it prints each fault with its cure and exits 1. It changes nothing; --live makes one real call of the
 gateway for each partner.
 
---quick asks the process on this machine, by its http-listen, whether it is ready: a container's
-health probe.`,
+--quick asks the process on this machine, at its http-listen address, whether it is ready, as a
+container's health probe.`,
 		Example: `  protocolq doctor --config /etc/protocolq/worker.yaml
   protocolq doctor --for recorder --database postgres://recorder@db/protocolq -v
   protocolq doctor --quick --http-listen :8080`,
@@ -77,14 +77,14 @@ health probe.`,
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
 	fs := c.Flags()
-	fs.StringVar(&o.Role, "for", forWorker, "worker, recorder, http or console: whose settings and rights these are")
+	fs.StringVar(&o.Role, "for", forWorker, "worker, recorder, http or console: what the settings and rights are for")
 	fs.StringSliceVar(&o.Monitors, "nats-monitor", nil,
 		"monitoring ports of the NATS servers, such as http://nats1:8222")
 	fs.BoolVar(&o.Live, "live", false, "make one real call of the gateway for each partner")
-	fs.StringVar(&o.Email, "email", "", "of the live call; else the partner's own account is asked for")
+	fs.StringVar(&o.Email, "email", "", "e-mail for the live call (default: the partner's own account)")
 	fs.StringVar(&o.account, "account", "", "of the live call")
 	fast := fs.Bool("quick", false, "ask this machine's own /readyz, and nothing else")
-	verbose := fs.BoolP("verbose", "v", false, "print also what is well and what could not be checked")
+	verbose := fs.BoolP("verbose", "v", false, "also print what is well and what could not be checked")
 	out := cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !slices.Contains(roles, o.Role) {

@@ -1,5 +1,5 @@
-// The query log's database: reached, with the rights that a recorder needs, and how fast its disk
-// is.
+// The query log's database: whether it is reached, with the rights that a recorder needs, and how
+// fast its disk is.
 
 package doctor
 

@@ -1,4 +1,5 @@
-// The gateway: its name known, reached, and with a certificate that proves it for some time yet.
+// The gateway: whether its name resolves, it is reached, and its certificate stays valid for a
+// while.
 
 package doctor
 

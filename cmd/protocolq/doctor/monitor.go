@@ -1,4 +1,4 @@
-// The servers' own word, by their monitoring port: whether what they acknowledge is on the disk.
+// What the servers say at their monitoring port: whether what they acknowledge is on the disk.
 
 package doctor
 
@@ -66,7 +66,7 @@ func varz(ctx context.Context, url string) (v monitored, err error) {
 		return v, fmt.Errorf("answers %s", answer.Status)
 	}
 	if err := json.NewDecoder(io.LimitReader(answer.Body, varzMost)).Decode(&v); err != nil {
-		return v, fmt.Errorf("is no /varz: %w", err)
+		return v, fmt.Errorf("is not a /varz page: %w", err)
 	}
 	return v, nil
 }

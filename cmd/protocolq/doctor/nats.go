@@ -1,4 +1,4 @@
-// NATS: reached, of a version that works, with room for a batch, its clock and ours alike.
+// NATS: whether it is reached, its version works, a batch fits, and its clock agrees with ours.
 
 package doctor
 

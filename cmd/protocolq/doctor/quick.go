@@ -22,7 +22,7 @@ const (
 // quick asks the process on this machine that listens by the setting whether it is ready.
 func quick(ctx context.Context, listen string) error {
 	if listen == "" {
-		return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("nobody to ask: http-listen is not set"),
+		return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("nothing to ask: http-listen is not set"),
 			Hint: "give the process and its probe the same setting, such as PROTOCOLQ_HTTP_LISTEN=:8080"}
 	}
 	address, err := ops.Reach(listen)

@@ -1,4 +1,5 @@
-// The streams and consumers: there, as declared, with room, and nobody else's in their place.
+// The streams and consumers: whether they exist, as declared and with room, and no foreign stream
+// takes their subjects.
 
 package doctor
 

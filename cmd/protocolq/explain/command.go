@@ -17,9 +17,9 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain [CODE…]",
 		Short: "Say what a code means and who must act, in English and Chinese",
-		Long: `Says of each code what it means, what to do, who must do it, and whether asking again helps: the
-gateway's codes, those of its client (GATEWAY_…) and the worker's own. Without a code all are listed.
-Exits 1 if a code is in no table; what it says about that one is general.`,
+		Long: `Says what each code means, what to do, who must do it, and whether asking again helps: the gateway's
+codes, those of its client (GATEWAY_…) and the worker's own. Without a code it lists all. Exits 1 if a
+code is in no table; the advice for such a code is general.`,
 		Example: `  protocolq explain ILLEGAL_SIGN
   protocolq explain -o json`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -1,8 +1,8 @@
 // What a code means, who must act, and whether asking again helps: in English and Chinese.
 
-// Package explain answers what an operator or an asker wants to know of a code: one of the
-// gateway's, of its client or of the worker. What a code means and what to do stand in the tables
-// of the packages that say it; this one adds who has to do it.
+// Package explain says what an operator or an asker wants to know about a code of the gateway, its
+// client or the worker. The packages that use a code have the tables of what it means and what to
+// do; this package adds who has to do it.
 package explain
 
 import (

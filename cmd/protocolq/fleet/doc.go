@@ -1,3 +1,3 @@
-// Package fleet is the commands of those who run a fleet: worker, recorder, provision, and an
-// operator's word on partners and on the intake.
+// Package fleet is the commands of those who run a fleet: worker, recorder, provision, and the
+// operators' switches for partners and the intake.
 package fleet

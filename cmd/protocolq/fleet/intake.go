@@ -1,4 +1,4 @@
-// protocolq intake: whether the fleet takes queries in, and how an operator pauses that.
+// protocolq intake: whether the fleet takes queries, and how an operator pauses that.
 
 package fleet
 
@@ -27,10 +27,11 @@ import (
 func Intake() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "intake",
-		Short: "See, pause and resume the intake of all workers",
-		Long: `While the intake is paused, askers that wait are answered PAUSED, with when to ask again, unless the answer is remembered;
-submitted queries, redrives and requests to forget wait in their stream; queries taken in before go on.
-Each worker reads the record once a second; pause and resume return when it has taken effect, after 2 seconds.`,
+		Short: "Show, pause and resume the intake of all workers",
+		Long: `While the intake is paused, askers that wait are answered PAUSED, with when to ask again, unless the
+answer is remembered. Submitted queries, redrives and requests to forget wait in their stream; queries
+that were taken in before go on. Each worker reads the record once a second; pause and resume return
+when they have taken effect, after 2 seconds.`,
 		Example: `  protocolq intake pause --reason 'the gateway moves'
   protocolq intake
   protocolq intake resume`,
@@ -50,8 +51,8 @@ Each worker reads the record once a second; pause and resume return when it has 
 func newIntakePause() *cobra.Command {
 	var reason string
 	var yes bool
-	c := &cobra.Command{Use: "pause", Short: "Stop taking queries in until it is resumed", Args: cobra.NoArgs}
-	c.Flags().StringVar(&reason, "reason", "", "why, for those who look next")
+	c := &cobra.Command{Use: "pause", Short: "Stop taking queries until resume", Args: cobra.NoArgs}
+	c.Flags().StringVar(&reason, "reason", "", "why, for other operators")
 	cli.AddYes(c, &yes)
 	out := cli.AddOutput(c)
 	return intakeCommand(c, func(_ context.Context, records *sharedrecord.Stream) error {
@@ -63,7 +64,7 @@ func newIntakePause() *cobra.Command {
 }
 
 func newIntakeResume() *cobra.Command {
-	c := &cobra.Command{Use: "resume", Short: "Take queries in again", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "resume", Short: "Take queries again", Args: cobra.NoArgs}
 	out := cli.AddOutput(c)
 	return intakeCommand(c, func(_ context.Context, records *sharedrecord.Stream) error {
 		return writePause(c, records, intake.Pause{}, *out)

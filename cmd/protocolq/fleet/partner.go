@@ -27,10 +27,10 @@ import (
 func Partner() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "partner",
-		Short: "See and change which partners are halted",
+		Short: "Show and change which partners are halted",
 		Long: `If the gateway rejects a partner's own settings, whichever account is asked about, the workers halt the partner: askers
-that wait are answered PARTNER_HALTED, submitted queries wait, and one query a minute finds out whether the settings work
-again. An operator may halt a partner by hand; only an operator can end that.`,
+that wait are answered PARTNER_HALTED, submitted queries wait, and one query a minute tests whether the settings work
+again. An operator may halt a partner by hand; only an operator can end such a halt.`,
 	}
 	c.AddCommand(newPartnerList(), newPartnerHalt(), newPartnerResume())
 	return c
@@ -153,9 +153,9 @@ func (p *partnerDesk) list(ctx context.Context) ([]partnerLine, error) {
 
 func newPartnerHalt() *cobra.Command {
 	var reason string
-	c := &cobra.Command{Use: "halt PARTNER", Short: "Stop all calls for a partner until it is resumed",
+	c := &cobra.Command{Use: "halt PARTNER", Short: "Stop all calls for a partner until resume",
 		Args: onePartner, ValidArgsFunction: settings.CompletePartner}
-	c.Flags().StringVar(&reason, "reason", "", "why, for whoever looks next")
+	c.Flags().StringVar(&reason, "reason", "", "why, for other operators")
 	return partnerCommand(c, func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error {
 		h := partner.Halt{Halted: true, SinceMs: time.Now().UnixMilli(), By: partner.ByOperator, Who: operator(),
 			Reason: reason}

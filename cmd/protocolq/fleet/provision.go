@@ -39,11 +39,11 @@ func Provision() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provision",
 		Short: "Make the streams that a fleet needs",
-		Long: `Makes the streams and consumers of a fleet, as a user with the right to. Running workers do not need
-that right. Doing it again changes nothing; a stream that differs from its declaration is reported
-and left alone, unless --update is given. What a flag does not say stays as it is, and no stream gets
-fewer copies, fewer bytes or less time unless --allow-less is given. If a stream of somebody else would answer
-queries in the workers' place, it is named.
+		Long: `Makes the streams and consumers of a fleet, as a user with that right. Workers do not need it. Running
+it again changes nothing; a stream that differs from its declaration is reported and left as it is,
+unless --update is given. What no flag says is not changed, and no stream gets fewer copies, fewer bytes
+or less time unless --allow-less is given. Another stream that would answer queries instead of the
+workers is reported by name.
 
 Exit codes: 0 all is as declared · 1 something differs · 6 no NATS server`,
 		Example: `  protocolq provision --nats nats://10.0.0.5:4222 --replicas 3`,
@@ -52,23 +52,23 @@ Exit codes: 0 all is as declared · 1 something differs · 6 no NATS server`,
 	set.AddFlags(c.Flags())
 	fs := c.Flags()
 	fs.IntVar(&f.replicas, "replicas", 0,
-		"copies of each stream: 1 on a server alone, 3 in a cluster (default: as many as there are, or 1)")
+		"copies of each stream: 1 on a single server, 3 in a cluster (default: unchanged, or 1)")
 	fs.DurationVar(&f.ackWait, "ack-wait", 12*time.Second,
 		"how long a worker may be silent about a submitted query before another gets it")
 	fs.Int64Var(&f.journal, "journal-bytes", 0,
-		"room for the workers' log: twice what waits and is remembered, and 64 MiB (default: as it is, or 1 GiB)")
+		"size of the workers' log: 64 MiB, and twice what waits and is remembered (default: unchanged, or 1 GiB)")
 	fs.StringArrayVar(&f.readers.Askers, "asker", nil,
-		"make the consumer of this asker's durable replies (again for more)")
+		"make the consumer for this asker's durable replies (again for more)")
 	fs.StringArrayVar(&f.readers.Listeners, "listener", nil,
-		"make the consumer of this reader of events (again for more)")
+		"make the consumer for this reader of events (again for more)")
 	fs.StringArrayVar(&f.readers.HTTP, "http", nil,
-		"make what the HTTP door needs for this asker of its (again for more)")
-	fs.StringArrayVar(&f.readers.Partners, "partner", nil, "whose events are read (again for more; default: all)")
-	fs.BoolVar(&f.readers.Events, "events", false, "askers read events, too")
+		"make what the HTTP door needs for this asker (again for more)")
+	fs.StringArrayVar(&f.readers.Partners, "partner", nil, "partner whose events are read (again for more; default: all)")
+	fs.BoolVar(&f.readers.Events, "events", false, "askers also read events")
 	fs.BoolVar(&f.update, "update", false, "change what differs, where the server allows it")
 	fs.BoolVar(&f.less, "allow-less", false,
-		"with --update, take copies, bytes and time from streams, too: what is too much is deleted at once")
-	fs.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait until new copies are up to date; 0s: not at all")
+		"with --update, also reduce copies, bytes and age of streams: what is too much is deleted at once")
+	fs.DurationVar(&f.wait, "wait", 2*time.Minute, "how long to wait for new copies to be up to date; 0s: not at all")
 	f.out = cli.AddOutput(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.Load(c.Flags(), func() error { return f.check(c.Flags()) }); err != nil {
@@ -138,7 +138,7 @@ func runProvision(c *cobra.Command, cfg *settings.Config, f *provisionFlags) err
 		return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("provision: %w", err), Hint: provisionHint(err)}
 	}
 	if report.Differs() {
-		return &cli.Error{Code: cli.ExitOther, Err: errors.New("something differs from what is declared"),
+		return &cli.Error{Code: cli.ExitOther, Err: errors.New("something differs from its declaration"),
 			Hint: differsHint(report, f)}
 	}
 	return nil

@@ -1,4 +1,4 @@
-// protocolq recorder: brings the query log from the stream into a database, until a signal.
+// protocolq recorder: writes the query log from its stream into a database, until a signal.
 
 //go:build !slim
 
@@ -21,8 +21,8 @@ func Recorder() *cobra.Command {
 		Short: "Write the query log into a database",
 		Long: `Reads the workers' lines from their stream and writes them into SQLite or PostgreSQL, until a signal.
 The first recorder that starts makes the tables or brings them up to date; several may run at once. A
-line leaves the stream only after it is on the disk: while the database is away, full or slow, nothing
-is lost; the stream keeps the lines, and the recorder reports it.
+line leaves the stream only after it is on the disk: while the database is unavailable, full or slow,
+nothing is lost; the stream keeps the lines, and the recorder reports it.
 
 Rows older than --log-retention are deleted a few at a time; in PostgreSQL whole months are dropped.
 The password of PostgreSQL comes from PGPASSFILE or PGPASSWORD, never from the URL.

@@ -22,8 +22,8 @@ func Worker() *cobra.Command {
 		Use:   "worker",
 		Short: "Answer queries, as one of a fleet",
 		Long: `Answers queries until a signal. Start as many workers as you like: equal questions still cost one
-call. SIGTERM lets nothing new in, finishes what is in flight within --grace and leaves the rest to
-the other workers; a second signal ends at once.
+call. At SIGTERM a worker takes nothing new, finishes what is in flight within --grace and leaves the
+rest to the other workers; a second signal ends it at once.
 
 Every setting has a flag, a variable and a key in the settings file (--config); a flag
 wins over a variable, a variable over the file. A key is only ever given as the path of its file.`,

@@ -1,8 +1,8 @@
-// protocolq forget: takes one person out of everything that holds somebody.
+// protocolq forget: removes one person wherever persons are stored.
 
-// Package forget takes one person out of everything that holds somebody: the workers' log and
-// memory, dead letters, watches, the query log. What cannot be deleted yet it lists, with until
-// when it is there.
+// Package forget removes one person wherever persons are stored: the workers' log and memory, dead
+// letters, watches, the query log. It lists what cannot be deleted yet, with the time until which
+// it is there.
 package forget
 
 import (
@@ -45,20 +45,20 @@ func command(path, instead string) *cobra.Command {
 	var yes, dry bool
 	c := &cobra.Command{
 		Use:        "forget (--email E | --account A) [--dry-run] [--yes]",
-		Short:      "Forget one person, everywhere",
+		Short:      "Forget one person everywhere",
 		Deprecated: instead,
-		Long: `Takes a login, or an account, or both, out of everything that holds the person. With --nats (or its
-variable, or the settings file) the workers forget it: waiting queries are answered FORGOTTEN, remembered
-answers are dropped, their log is purged of both within minutes, and its dead letters are deleted, as are the
-watches of it on the page in the browser that have not ended.
-With --database its rows are deleted, and one row records who forgot somebody, when, and how many
-rows that were; the sums stay, as they name nobody. What cannot be deleted yet is listed, with until
-when it is kept. Lines that the recorder has not read yet are not found: do it again once it has
-caught up. If there are rows of an HMAC key that --log-hmac-key-file does not hold, it deletes what
-it can and exits 1.
+		Long: `Removes a login, or an account, or both, wherever the person is stored. With --nats (or its variable, or
+the settings file) the workers forget the person: waiting queries are answered FORGOTTEN, remembered
+answers are dropped, and both are purged from their log within minutes. Dead letters about the person
+are deleted, and so are watches on the page in the browser that have not ended.
+With --database the person's rows are deleted, and one row records who did so, when, and how many rows
+there were; the sums stay, because they name nobody. What cannot be deleted yet is listed, with the time
+until which it is kept. Lines that the recorder has not read yet are not found: run the command again once
+it has caught up. If some rows were written with an HMAC key that --log-hmac-key-file does not hold, the
+command deletes what it can and exits 1.
 
---dry-run shows what there is, and deletes nothing. It needs the rights of OPS on NATS (deploy/nats)
-and those of a recorder on the database.`,
+--dry-run shows what there is, and deletes nothing. The command needs the rights of OPS on NATS
+(deploy/nats) and those of a recorder on the database.`,
 		Example: "  " + path + " --email leaving@example.com --dry-run",
 		Args:    cobra.NoArgs,
 	}

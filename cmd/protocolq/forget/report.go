@@ -1,4 +1,4 @@
-// The report: each place that holds somebody, what was found there, and what is left.
+// The report: each place that stores persons, what was found there, and what is left.
 
 package forget
 

@@ -1,4 +1,4 @@
-// In the query log: the person's rows, and the row that says that somebody was forgotten.
+// In the query log: the person's rows, and the row that says that a person was forgotten.
 
 package forget
 

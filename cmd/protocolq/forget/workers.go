@@ -97,7 +97,7 @@ func publishForgotten(ctx context.Context, nc *nats.Conn, names messages.Names, 
 				Hint: "--nats and --prefix say where the workers are; where there are none, leave --nats out"}
 		}
 		if err != nil {
-			return fmt.Errorf("have the workers forget: %w", err)
+			return fmt.Errorf("ask the workers to forget: %w", err)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (f *forgetting) remove(ctx context.Context, js jetstream.JetStream, p Place
 			return p, nil
 		}
 	}
-	return p, fmt.Errorf("delete from %s: messages are rewritten all the time: forget again", name)
+	return p, fmt.Errorf("delete from %s: messages keep changing: run forget again", name)
 }
 
 // erase deletes a message, and reports whether it was there.

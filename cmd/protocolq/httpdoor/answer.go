@@ -1,4 +1,4 @@
-// What a handler gives back, and the one place where it is written.
+// What a handler returns, and the one place where it is written.
 
 package httpdoor
 

@@ -82,12 +82,12 @@ func parseAskers(data []byte) ([]Asker, error) {
 			faults = append(faults, fmt.Errorf("asker %d (%.64q): %w", i+1, a.Name, err))
 		}
 		if names[a.Name] {
-			faults = append(faults, fmt.Errorf("asker %q is there twice", a.Name))
+			faults = append(faults, fmt.Errorf("asker %q appears twice", a.Name))
 		}
 		names[a.Name] = true
 		for _, h := range a.hashes {
 			if tokens[h] {
-				faults = append(faults, fmt.Errorf("asker %q has a token that is there twice", a.Name))
+				faults = append(faults, fmt.Errorf("asker %q has a token that appears twice", a.Name))
 			}
 			tokens[h] = true
 		}

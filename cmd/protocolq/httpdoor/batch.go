@@ -1,5 +1,5 @@
-// POST /v1/batches and GET /v1/batches/{id}: many questions in one request, each with an answer of
-// its own.
+// POST /v1/batches and GET /v1/batches/{id}: many questions in one request, each with its own
+// answer.
 
 package httpdoor
 
@@ -113,11 +113,11 @@ func readBatch(data []byte) (b batch, err error) {
 		return b, errors.New("the body must hold one batch")
 	}
 	if n := len(b.Queries); n == 0 || n > mostQueries {
-		return b, fmt.Errorf("queries: are %d; give 1 to %d", n, mostQueries)
+		return b, fmt.Errorf("queries: %d given; give 1 to %d", n, mostQueries)
 	}
 	b.ID = cmp.Or(b.ID, rand.Text())
 	if !isName(b.ID) {
-		return b, fmt.Errorf("id: of a batch must be of letters, digits, - and _, at most %d", longestName)
+		return b, fmt.Errorf("id: of a batch must have letters, digits, - and _, at most %d", longestName)
 	}
 	return b, nil
 }

@@ -1,4 +1,4 @@
-// protocolq http: the HTTP door, until a signal; and the makers of its tokens and secrets.
+// protocolq http: runs the HTTP door until a signal, and makes its tokens and secrets.
 
 package httpdoor
 
@@ -24,11 +24,11 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "http",
 		Short: "Take queries over HTTP, for programs without NATS",
-		Long: `Takes queries over HTTP until a signal and asks the workers as the asker whose token a request
-carries. --api-askers-file says who may ask, for which partners and how much; the document at
-/v1/openapi.yaml says how. Start as many doors as you like: they share nothing but NATS.
+		Long: `Takes queries over HTTP until a signal and asks the workers in the name of the asker whose token a
+request carries. --api-askers-file says who may ask, for which partners and how much; the document at
+/v1/openapi.yaml describes the requests. Start as many doors as you like: they share only NATS.
 
-SIGTERM lets nothing new in; requests that wait for an answer may wait on for --grace.`,
+At SIGTERM it takes nothing new; requests that wait for an answer may go on waiting for --grace.`,
 		Example: `  protocolq http --api-askers-file askers.yaml
   protocolq http --api-listen 0.0.0.0:8443 --api-cert-file door.crt --api-key-file door.key --api-askers-file askers.yaml`,
 		Args: cli.NoArgs,
@@ -84,9 +84,9 @@ func checkSecrets(cfg *settings.Config, askers []Asker) error {
 func secretCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "secret",
-		Short: "Make a secret that signs what a webhook is sent",
-		Long: `Makes a secret. Put it into a file that the door alone can read, named as secret_file in the askers'
-file, and give it to the webhook's operator in a safe way: it proves that a delivery is the door's.`,
+		Short: "Make a secret that signs the deliveries of a webhook",
+		Long: `Makes a secret. Put it into a file that only the door can read, name the file as secret_file in the
+askers' file, and give the secret to the webhook's operator safely: it proves that the door sent a delivery.`,
 		Example: `  (umask 077; protocolq http secret >shop.secret)`,
 		Args:    cli.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -107,9 +107,9 @@ func local(address string) bool {
 func tokenCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token",
-		Short: "Make a token and the hash that the door keeps of it",
-		Long: `Makes a token. It is printed once and kept nowhere: give it to the asker in a safe way, and put its
-hash into the asker's "tokens" in the askers' file.`,
+		Short: "Make a token, and its hash for the askers' file",
+		Long: `Makes a token. It is printed once and stored nowhere: give it to the asker safely, and put its hash
+into the asker's "tokens" in the askers' file.`,
 		Args: cli.NoArgs,
 	}
 	out := cli.AddOutput(c)

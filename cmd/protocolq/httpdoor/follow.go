@@ -1,4 +1,4 @@
-// Following the askers' file: what it says counts without a restart.
+// Following the askers' file: a change takes effect without a restart.
 
 package httpdoor
 

@@ -1,4 +1,4 @@
-// Queries whose answers nobody awaits any more: stored, and looked for later at their address.
+// Queries whose callers no longer wait: they are stored, and answered later at their address.
 
 package httpdoor
 
@@ -127,7 +127,7 @@ func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, er
 		case <-time.After(absence):
 		}
 	}
-	return false, errors.New("keep a query: others of its id come all the time")
+	return false, errors.New("keep a query: others with its id keep coming")
 }
 
 // sameQuestion reports whether q's id is new, or was that of the same question.

@@ -1,4 +1,4 @@
-// POST /v1/queries: one question, the wait for its answer, and what becomes of it after that.
+// POST /v1/queries: one question, the wait for its answer, and what happens after that.
 
 package httpdoor
 

@@ -1,4 +1,4 @@
-// Reading a durable consumer: whoever takes a message acknowledges it or gives it back.
+// Reading a durable consumer: each message is acknowledged or given back.
 
 package httpdoor
 

@@ -1,4 +1,4 @@
-// The durable replies of the door's askers, brought to where their callers look for them.
+// The durable replies of the door's askers, moved to where their callers look for them.
 
 package httpdoor
 
@@ -54,7 +54,7 @@ func kept(reply []byte, contentType string) (name string, data []byte, err error
 		return "", nil, err
 	}
 	if r.ID == "" {
-		return "", nil, errors.New("it is the answer to no id")
+		return "", nil, errors.New("it has no id")
 	}
 	data, err = r.Encode(messages.JSON)
 	return nameOf(r.ID), data, err

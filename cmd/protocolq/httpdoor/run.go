@@ -1,4 +1,4 @@
-// One door, from its settings to its end.
+// Runs one door, from its settings to its end.
 
 package httpdoor
 

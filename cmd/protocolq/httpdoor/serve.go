@@ -1,4 +1,4 @@
-// Listening: the server's bounds, TLS by files, and an end that loses no answer.
+// Listening: the server's bounds, TLS from files, and a shutdown that loses no answer.
 
 package httpdoor
 
@@ -78,7 +78,7 @@ func (d *door) serve(ctx context.Context, l listening) error {
 	defer cancel()
 	if err := server.Shutdown(within); err != nil {
 		_ = server.Close()
-		return fmt.Errorf("requests were cut at the end: %w", err)
+		return fmt.Errorf("requests were cut off at the end: %w", err)
 	}
 	<-served
 	return nil

@@ -1,4 +1,4 @@
-// What the door keeps of a query whose answer nobody awaits: in a stream of each asker's own.
+// What the door keeps of a query whose caller no longer waits: in a stream for each asker.
 
 package httpdoor
 
@@ -109,7 +109,7 @@ func (s *store) Next(ctx context.Context, asker, what string, from uint64) (reco
 func (s *store) get(ctx context.Context, asker, what, end string, body []byte) (record, error) {
 	m, err := s.request(ctx, s.api+".DIRECT.GET."+s.names.StreamHTTP(asker)+end, body)
 	if errors.Is(err, nats.ErrNoResponders) {
-		err = fmt.Errorf("%w; no stream is there: protocolq provision --http %s", err, asker)
+		err = fmt.Errorf("%w; there is no stream: protocolq provision --http %s", err, asker)
 	}
 	if err != nil {
 		return record{}, fmt.Errorf("read %s of %s: %w", what, asker, err)

@@ -1,4 +1,4 @@
-// Tokens: what a caller shows. The door keeps their hashes alone.
+// Tokens, which callers present. The door keeps only their hashes.
 
 package httpdoor
 

@@ -1,4 +1,4 @@
-// The caller's trace, which goes along to the workers.
+// The caller's trace, which the door passes on to the workers.
 
 package httpdoor
 

@@ -1,4 +1,4 @@
-// The workers over NATS: one connection, and for each asker two clients of its name.
+// The workers over NATS: one connection, and two clients in the name of each asker.
 
 package httpdoor
 
@@ -27,7 +27,7 @@ type clients struct {
 }
 
 // errNoAsker is what becomes of a request whose asker is removed just then.
-var errNoAsker = errors.New("the asker is not served any more")
+var errNoAsker = errors.New("the asker is no longer served")
 
 // newWorkers makes the clients. It asks nothing yet.
 func newWorkers(nc *nats.Conn, prefix string, askers []Asker) (*workers, error) {

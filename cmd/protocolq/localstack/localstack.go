@@ -1,5 +1,4 @@
-// Everything in one process: NATS with JetStream, the practice gateway, workers. What dev and demo
-// stand on.
+// Everything in one process, for dev and demo: NATS with JetStream, the practice gateway, workers.
 
 package localstack
 

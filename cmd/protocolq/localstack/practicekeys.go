@@ -1,4 +1,4 @@
-// The practice set as files, and as the practice gateway knows it.
+// The practice partners, as files and as the practice gateway needs them.
 
 package localstack
 

@@ -1,4 +1,4 @@
-// Alerts beside a recorder: where alert-webhook-file names somebody to be told.
+// Alerts that a recorder sends if alert-webhook-file names targets.
 
 package logdb
 

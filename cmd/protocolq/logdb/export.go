@@ -1,4 +1,4 @@
-// Every ask that a filter wants, as lines of JSON or CSV, page by page: a long export does not
+// Every ask that matches a filter, as lines of JSON or CSV, page by page: a long export does not
 // block writers, and holds one page in memory.
 
 package logdb

@@ -1,4 +1,4 @@
-// One recorder, from its settings to its end.
+// Runs one recorder, from its settings to its end.
 
 package logdb
 

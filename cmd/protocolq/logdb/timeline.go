@@ -1,4 +1,5 @@
-// The timeline of one query: what happened to it, in which order, whoever shows it.
+// The timeline of one query: what happened to it, and in which order, for every program that shows
+// it.
 
 package logdb
 

@@ -20,14 +20,13 @@ func Command() *cobra.Command {
 	o, dir := Options{}, ""
 	c := &cobra.Command{
 		Use:   "nats-config --partner ID --asker NAME…",
-		Short: "Write the NATS servers' users, each with the least rights",
+		Short: "Write the users of the NATS servers, each with the least rights",
 		Long: `Writes users.conf, which a server's configuration includes: an account and a user for each part of a
-fleet and for each program that asks or listens, with no more rights than it needs. It writes
-keys.conf with the users' public keys beside it, and the seed of each user in a file of its name
-(mode 0600), if there is none yet: run it again to add an asker. The server's own parser reads what
-was written.
+fleet and for each program that asks or listens, with only the rights it needs. It also writes
+keys.conf with the users' public keys, and the seed of each user into a file of its name (mode 0600),
+if there is none yet: run it again to add an asker. The server's own parser checks what was written.
 
-Exit codes: 0 written, and the server takes it · 1 not · 2 bad usage`,
+Exit codes: 0 written, and the server accepts it · 1 not · 2 bad usage`,
 		Example: `  protocolq nats-config --partner 2088000000000001 --asker refunds --asker deduction --listener accounting`,
 		Args: func(c *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(c, args); err != nil {
@@ -39,11 +38,11 @@ Exit codes: 0 written, and the server takes it · 1 not · 2 bad usage`,
 	}
 	fs := c.Flags()
 	fs.StringArrayVar(&o.Partners, "partner", nil,
-		"partner that may be asked for; the first is that of the plain subjects (again for more)")
+		"partner that may be asked for; the first one uses the plain subjects (again for more)")
 	fs.StringArrayVar(&o.Askers, "asker", nil, "name of a program that asks (again for more)")
-	fs.StringArrayVar(&o.HTTP, "http", nil, "name of an asker that comes by the HTTP door (again for more)")
+	fs.StringArrayVar(&o.HTTP, "http", nil, "name of an asker of the HTTP door (again for more)")
 	fs.StringArrayVar(&o.Listeners, "listener", nil, "name of a program that only reads events (again for more)")
-	fs.BoolVar(&o.Events, "events", false, "askers read events, too")
+	fs.BoolVar(&o.Events, "events", false, "askers also read events")
 	fs.BoolVar(&o.Backup, "backup", false, "a user BACKUP, for 'nats stream backup' and 'nats stream restore'")
 	fs.StringVar(&o.Prefix, "prefix", messages.DefaultPrefix, "first tokens of every subject, as the workers have it")
 	fs.StringVar(&o.Account, "account", "PROTOCOLQ", "the account of the streams; the others' names begin with it")

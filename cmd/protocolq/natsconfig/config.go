@@ -1,11 +1,11 @@
 // Accounts, their users, and what one exports to another: the model of a NATS server's
 // configuration.
 
-// Package natsconfig writes who may do what on the NATS servers of a fleet.
+// Package natsconfig writes which user may do what on the NATS servers of a fleet.
 //
-// A server does not check where an answer goes: whoever may publish into a stream, or ask JetStream
-// for anything, names any subject as the reply, and the server writes there with all rights of the
-// account. So a user is held to its rights only in an account that has nothing else:
+// A server does not check where an answer goes: a user that may publish into a stream, or send any
+// request to JetStream, can name any subject as the reply, and the server writes there with all
+// rights of the account. So a user's rights restrict it only in an account that has nothing else:
 //
 //	PROTOCOLQ        JetStream: the streams, PROVISIONER and WORKER   ◄── the fleet itself
 //	   ▲ submit, reply, consumers, one export for each right
@@ -13,7 +13,7 @@
 //	   ▲ query, $SRV
 //	PROTOCOLQ_ASKER_refunds, …_LISTENER_…, …_OPS, …_RECORDER, …_MONITOR   one user each, no JetStream
 //
-// What is not imported does not exist there: a reply that names it goes nowhere.
+// A subject that is not imported does not exist there: a reply to it goes nowhere.
 package natsconfig
 
 // Config is the accounts of a server, the fleet's own first.

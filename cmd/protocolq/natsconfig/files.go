@@ -42,7 +42,7 @@ func (c Config) Write(dir, command string) (made []string, err error) {
 		}
 	}
 	if _, err := server.ProcessConfigFile(filepath.Join(dir, usersFile)); err != nil {
-		return made, fmt.Errorf("the server does not take %s: %w", usersFile, err)
+		return made, fmt.Errorf("the server does not accept %s: %w", usersFile, err)
 	}
 	return made, nil
 }
@@ -68,7 +68,7 @@ func seedOf(path string) (public string, made bool, err error) {
 		return "", false, fmt.Errorf("read nkey seed %s: %w", path, err)
 	}
 	if !nkeys.IsValidPublicUserKey(public) {
-		return "", false, fmt.Errorf("%s is no user's seed: move it away, or name another folder", path)
+		return "", false, fmt.Errorf("%s is not the seed of a user: move it away, or name another folder", path)
 	}
 	return public, made, nil
 }

@@ -62,7 +62,7 @@ func (o *Options) Check() error {
 		faults = append(faults, fmt.Errorf("--account %q: use letters, digits, - and _", o.Account))
 	}
 	if len(o.Partners) == 0 {
-		faults = append(faults, errors.New("--partner is needed: the one, or each, that askers ask for"))
+		faults = append(faults, errors.New("--partner is needed: each partner that askers ask for"))
 	}
 	for _, p := range o.Partners {
 		if !messages.IsToken(p) {

@@ -1,4 +1,4 @@
-// What is said of a connection to NATS that is away: little, and louder only when it lasts.
+// What is logged about a lost connection to NATS: little, and louder only when it lasts.
 
 package natsconn
 

@@ -1,4 +1,4 @@
-// Connections to NATS: named, never given up, and never buffering what may be too late.
+// Connections to NATS: they are named, never given up, and never buffer what may be too late.
 
 package natsconn
 

@@ -1,4 +1,4 @@
-// Who a connection says it is, read anew at each connect: what rotates is taken without a restart.
+// The login of a connection, read again at each connect: rotated credentials need no restart.
 
 package natsconn
 
@@ -61,7 +61,7 @@ func userOf(seed []byte) (string, error) {
 	defer pair.Wipe()
 	user, err := pair.PublicKey()
 	if err == nil && !nkeys.IsValidPublicUserKey(user) {
-		err = errors.New("it is not a user's")
+		err = errors.New("it is not a user's seed")
 	}
 	return user, err
 }

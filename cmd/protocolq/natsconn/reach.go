@@ -1,4 +1,4 @@
-// What the settings say of a connection, and where JetStream is.
+// What the settings say about a connection, and where JetStream is.
 
 package natsconn
 

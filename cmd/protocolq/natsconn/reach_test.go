@@ -167,14 +167,14 @@ func TestContextsThatAreRefused(t *testing.T) {
 		`{"socks_proxy":"socks5://x"}`:                        "socks_proxy is not supported",
 		`{"user_jwt":"ey"}`:                                   "user_jwt is not supported",
 		`{"windows_cert_store":"user"}`:                       "windows_cert_store is not supported",
-		`{"password":"s3cret`:                                 "is no context",
+		`{"password":"s3cret`:                                 "is not a context",
 		`{"creds":"/nowhere/at/all.creds"}`:                   "no such file",
 		`{"url":"nats://u:s3cret@127.0.0.1"}`:                 "must hold no user or password",
 		`{"cert":"/nowhere/client.crt"}`:                      "nats-cert-file",
 		`{"ca":"/nowhere/ca.pem"}`:                            "no such file",
-		`{"jetstream_domain":"a b"}`:                          "is no subject",
-		`{"jetstream_api_prefix":"a.>"}`:                      "is no subject",
-		`{"jetstream_domain":"a","jetstream_api_prefix":"b"}`: "goes not with js-domain",
+		`{"jetstream_domain":"a b"}`:                          "is not a prefix",
+		`{"jetstream_api_prefix":"a.>"}`:                      "is not a prefix",
+		`{"jetstream_domain":"a","jetstream_api_prefix":"b"}`: "cannot be given together with js-domain",
 	} {
 		_, err := load(t, "--nats-context", file(t, text)+".json")
 		if err == nil {
@@ -199,9 +199,9 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		{[]string{"--nats-user", "u"}, "nats-password-file: is needed"},
 		{[]string{"--nats-password-file", secret}, "nats-password-file: needs nats-user"},
 		{[]string{"--nats-user", "u", "--nats-password-file", two}, "must hold one line"},
-		{[]string{"--nats-user", "u", "--nats-password-file", secret, "--nats-token-file", secret}, "nats-token-file: goes not with"},
-		{[]string{"--nats-creds", nk, "--nats-token-file", secret}, "nats-token-file: goes not with"},
-		{[]string{"--nats-creds", nk, "--nats-user", "u", "--nats-password-file", secret}, "nats-password-file: goes not with"},
+		{[]string{"--nats-user", "u", "--nats-password-file", secret, "--nats-token-file", secret}, "nats-token-file: cannot be given together with"},
+		{[]string{"--nats-creds", nk, "--nats-token-file", secret}, "nats-token-file: cannot be given together with"},
+		{[]string{"--nats-creds", nk, "--nats-user", "u", "--nats-password-file", secret}, "nats-password-file: cannot be given together with"},
 		{[]string{"--nats-cert-file", secret}, "nats-key-file: is needed"},
 		{[]string{"--nats-ca-file", secret}, "holds no certificate"},
 	} {

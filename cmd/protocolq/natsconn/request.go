@@ -1,4 +1,4 @@
-// One query over a connection, and what each way of not being answered means.
+// One query over a connection, and what it means if no answer comes.
 
 package natsconn
 
@@ -62,7 +62,7 @@ func NoAnswer(err error, subject string, timeout time.Duration) error {
 	case errors.Is(err, context.Canceled):
 		return cli.ErrStopped
 	case errors.Is(err, nats.ErrNoResponders):
-		return &cli.Error{Code: cli.ExitNoAnswer, Err: fmt.Errorf("nobody listens on %s", subject),
+		return &cli.Error{Code: cli.ExitNoAnswer, Err: fmt.Errorf("no worker listens on %s", subject),
 			Hint: "no worker is running there: start one, or check --nats and --prefix"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return &cli.Error{Code: cli.ExitNoAnswer, Err: fmt.Errorf("no answer within %s", cli.Short(timeout)),

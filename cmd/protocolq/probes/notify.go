@@ -1,4 +1,4 @@
-// What systemd is told of a process whose unit is of Type=notify, and its watchdog.
+// Notifies systemd of a process whose unit has Type=notify, and its watchdog.
 
 package probes
 

@@ -1,6 +1,5 @@
-// Package probes is what a process of the fleet shows of itself beside its work: probes and
-// figures, over HTTP where the setting http-listen says so, and to systemd where it was started by
-// it.
+// Package probes shows the state of a process of the fleet: probes and figures over HTTP if the
+// setting http-listen says so, and notifications to systemd if systemd started it.
 package probes
 
 import (

@@ -23,10 +23,10 @@ import (
 func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "log",
-		Short: "See what happened to a query",
+		Short: "Show what happened to a query",
 		Long: `The query log holds every ask (who asked when, by which door, and the answer) and every run of the
-gateway (each call, how long each part of it took, and what came back). It holds no e-mail address and
-no account number: they are masked, and found again by a keyed hash (--log-hmac-key-file).`,
+gateway (each call, how long each part of it took, and what came back). E-mail addresses and account
+numbers are masked in it, and found again by a keyed hash (--log-hmac-key-file).`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -49,7 +49,7 @@ var logOutcomes = []string{string(messages.Signed), string(messages.NotSigned), 
 
 func (f *logFilter) add(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringVar(&f.email, "email", "", "only of this login, in whatever spelling")
+	fs.StringVar(&f.email, "email", "", "only of this login, in any spelling")
 	fs.StringVar(&f.account, "account", "", "only of this account number")
 	fs.StringVar(&f.key, "key", "", "only with this key; needs --partner, as keys are the partner's own")
 	fs.StringVar(&f.id, "id", "", "only with this id, as the asker gave it")
@@ -64,7 +64,7 @@ func (f *logFilter) add(c *cobra.Command) {
 
 func (f *logFilter) addSpan(fs *pflag.FlagSet) {
 	f.flags = fs
-	fs.StringVar(&f.sinceText, "since", "", "only from then on: 2h (ago), 7d, 2006-01-02 or RFC 3339")
+	fs.StringVar(&f.sinceText, "since", "", "only since then: 2h (ago), 7d, 2006-01-02 or RFC 3339")
 	fs.StringVar(&f.untilText, "until", "", "only before then")
 }
 

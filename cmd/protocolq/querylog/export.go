@@ -1,4 +1,4 @@
-// protocolq log export: every ask that a filter wants, page by page, with a progress bar.
+// protocolq log export: every ask that matches a filter, page by page, with a progress bar.
 
 package querylog
 
@@ -23,7 +23,7 @@ func newLogExport() *cobra.Command {
 		Use:   "export",
 		Short: "Write out every ask that matches, as lines of JSON or CSV",
 		Long: `Writes every ask that matches to standard output or to a file, the newest first. It reads page by
-page, so that a long export does not block writers. A file is complete or not there at all.`,
+page, so that a long export does not block writers. The file is there only once it is complete.`,
 		Example: `  protocolq log export --since 2026-11-01 --until 2026-12-01 -o csv --to november.csv`,
 		Args:    cli.NoArgs,
 	}
@@ -33,7 +33,7 @@ page, so that a long export does not block writers. A file is complete or not th
 	cli.Must(c.RegisterFlagCompletionFunc("id", completeID(cfg, set, false)))
 	c.Flags().StringVar(&path, "to", "", "the file to write (default: standard output)")
 	out := cli.AddRows(c, cli.RowsLines)
-	c.Flags().Lookup("output").Usage = "what to write: jsonl or csv alone"
+	c.Flags().Lookup("output").Usage = "what to write: jsonl or csv"
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.Load(c.Flags(), cfg.NeedDatabase); err != nil {
 			return err

@@ -44,7 +44,7 @@ the table comes from counters that are kept with every row; filters without a co
 	f.add(c)
 	cli.Must(c.RegisterFlagCompletionFunc("id", completeID(cfg, set, false)))
 	c.Flags().IntVar(&limit, "limit", limit, "how many at most, up to 1000")
-	c.Flags().StringVar(&after, "after", "", "the next page: as the page before it says")
+	c.Flags().StringVar(&after, "after", "", "continue here: the value that the page before printed")
 	out := cli.AddRows(c, cli.RowsText)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := set.Load(c.Flags(), cfg.NeedDatabase); err != nil {

@@ -1,4 +1,4 @@
-// The heap of a worker: it is not collected more often than that pays, and given back at rest.
+// The heap of a worker: it is collected only as often as is worthwhile, and given back at rest.
 
 package serve
 

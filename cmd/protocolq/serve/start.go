@@ -1,4 +1,4 @@
-// The line that a worker begins with: which program, where it goes, for whom, within which limits.
+// The first line of a worker's log: which program, which gateway, which partners, which limits.
 
 package serve
 

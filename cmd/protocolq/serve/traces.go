@@ -1,4 +1,4 @@
-// Traces of a worker, where the settings name a collector.
+// Traces of a worker, if the settings name a collector.
 
 package serve
 

@@ -1,4 +1,4 @@
-// One worker, from its settings to its end.
+// Runs one worker, from its settings to its end.
 
 package serve
 

@@ -1,4 +1,4 @@
-// How the HTTP door is reached, and who may ask by it.
+// How the HTTP door is reached, and who may ask through it.
 
 package settings
 
@@ -11,12 +11,12 @@ import (
 func (c *Config) apiSettings() []setting {
 	return []setting{
 		checked(text(&c.APIListen, setting{name: "api-listen", kind: "host:port", fallback: ":8481",
-			usage: "where the HTTP door takes queries; :8481 is 127.0.0.1:8481, 0.0.0.0:8481 all of this machine's " +
-				"addresses"}), c.checkAPIListen),
+			usage: "address of the HTTP door; :8481 is 127.0.0.1:8481, 0.0.0.0:8481 all of this machine's addresses"}),
+			c.checkAPIListen),
 		text(&c.APIAskersFile, setting{name: "api-askers-file", kind: "YAML",
 			usage: "who may ask over HTTP: name, partners, hashes of tokens and bounds of each"}),
 		text(&c.APICertFile, setting{name: "api-cert-file", kind: "PEM",
-			usage: "certificate of the HTTP door, read again at each handshake; without it it speaks no TLS"}),
+			usage: "certificate of the HTTP door, read again at each handshake; without it there is no TLS"}),
 		checked(text(&c.APIKeyFile,
 			setting{name: "api-key-file", kind: kindFile, usage: "private key of api-cert-file"}), c.checkAPICert),
 	}
@@ -29,7 +29,7 @@ func (c *Config) checkAPIListen() error {
 
 func (c *Config) checkAPICert() error {
 	if (c.APICertFile == "") != (c.APIKeyFile == "") {
-		return errors.New("is needed with api-cert-file, and that with it")
+		return errors.New("is needed together with api-cert-file")
 	}
 	if c.APIKeyFile == "" {
 		return nil

@@ -1,5 +1,5 @@
-// Which context counts: a pure function of what the command line, the environment and the user's
-// folder say.
+// Which context is used: a pure function of the command line, the environment and the user's
+// folder.
 
 package settings
 

@@ -1,4 +1,4 @@
-// What a shell offers behind a flag, for every command that has it.
+// What a shell offers after a flag, for every command that has it.
 
 package settings
 

@@ -242,7 +242,7 @@ func (c *Config) checkInboxPrefix() error {
 	}
 	for token := range strings.SplitSeq(c.InboxPrefix, ".") {
 		if !messages.IsToken(token) {
-			return fmt.Errorf("%q: each part between dots must be of letters, digits, - and _", c.InboxPrefix)
+			return fmt.Errorf("%q: each part between dots must have letters, digits, - and _", c.InboxPrefix)
 		}
 	}
 	return nil

@@ -125,7 +125,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		`settings.yaml:2: unknown key "calltimeout"; did you mean "call_timeout"?`,
-		`settings.yaml:3: the key "lease" is there twice, first in line 1`,
+		`settings.yaml:3: the key "lease" appears twice, first in line 1`,
 		`slots: must be a whole number, not "many" (from PROTOCOLQ_SLOTS)`,
 		`lease: must be a duration such as 8s or 1h30m, not "soon" (from `,
 		`attempts: has no value (from `,
@@ -160,7 +160,7 @@ func TestFileFaults(t *testing.T) {
 		"comma":     {"reply_allow: ['a,b']\n", `no comma inside an item`},
 		"partners":  {"partners: 1\n", "partners: must be a list, one partner each"},
 		"partner":   {"partners:\n- id: '1'\n  keyfile: a\n", `settings.yaml:3: unknown key "keyfile"; did you mean "key_file"?; `},
-		"twice":     {"partners:\n- {id: '2088000000000001', key_file: a}\n- {id: '2088000000000001', key_file: b}\n", "settings.yaml:3: partner 2088000000000001 is there twice"},
+		"twice":     {"partners:\n- {id: '2088000000000001', key_file: a}\n- {id: '2088000000000001', key_file: b}\n", "settings.yaml:3: partner 2088000000000001 appears twice"},
 		"flag-like": {"reply-allow: [a]\n", `unknown key "reply-allow"; did you mean "reply_allow"?`},
 	} {
 		t.Run(name, func(t *testing.T) {

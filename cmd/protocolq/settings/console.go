@@ -35,39 +35,39 @@ func (c *Config) consoleSettings() []setting {
 	o := &c.Console
 	return []setting{
 		checked(text(&o.Listen, setting{name: "console-listen", kind: "host:port", fallback: "127.0.0.1:8470",
-			usage: "where the page is; :8470 is 127.0.0.1:8470; another address than this machine's own needs " +
+			usage: "address of the page; :8470 is 127.0.0.1:8470; an address that other machines reach needs " +
 				"console-users-file"}), c.checkConsoleListen),
 		checked(text(&o.URL, setting{name: "console-url", kind: "URL",
-			usage: "where readers find the page, such as https://protocolq.example.com; query, submit, log show, " +
-				"alerts and a worker's log say the address of what they are about"}), c.checkConsoleURL),
+			usage: "public URL of the page, such as https://protocolq.example.com; query, submit, log show, alerts " +
+				"and a worker's log link to it"}), c.checkConsoleURL),
 		text(&o.UsersFile, setting{name: "console-users-file", kind: "path",
-			usage: "who may use the page, as 'protocolq console user' writes it; without it everybody on this " +
+			usage: "users of the page, as 'protocolq console user' writes them; without it everybody on this " +
 				"machine is an operator, and nobody else gets in"}),
 		text(&o.SessionKeyFile, setting{name: "console-session-key-file", kind: kindFile,
 			usage: "at least 32 random bytes that sign sessions, the same for all console processes; without it " +
 				"sessions end with the process"}),
 		text(&o.AuditFile, setting{name: "console-audit-file", kind: "path",
-			usage: "where the page keeps who did what, a line of JSON each; without it the last thousand are kept in " +
-				"memory"}),
+			usage: "audit file of the page, one line of JSON for each action; without it the last thousand are kept " +
+				"in memory"}),
 		checked(list(&o.Partners, setting{name: "console-partners",
-			usage: "partners that operators may look up for, with commas between them; without it the workers' " +
-				"default"}), c.checkConsolePartners),
+			usage: "partners that operators may look up for, separated by commas; without it the workers' default"}),
+			c.checkConsolePartners),
 		text(&o.WebhookFile, setting{name: "console-webhook-file", kind: kindFile,
-			usage: "where it is told that a watch has ended: a URL in the first line, in the next a secret as " +
-				"'protocolq http secret' makes it; the same for all console processes"}),
+			usage: "file of a webhook that is told when a watch has ended: the URL in its first line, below it a secret " +
+				"as 'protocolq http secret' makes it; the same for all console processes"}),
 		checked(list(&o.Proxies, setting{name: "console-proxies",
-			usage: "addresses (10.1.2.3, 10.0.0.0/8) of proxies that are believed about the reader's address, TLS " +
+			usage: "addresses (10.1.2.3, 10.0.0.0/8) of proxies that are trusted to say the reader's address, TLS " +
 				"and name"}), c.checkConsoleProxies),
 		text(&o.ProxyHeader, setting{name: "console-proxy-header", kind: "name",
 			usage: "header in which such a proxy says who the reader is, such as X-Forwarded-User; the proxy must " +
 				"remove it from what readers send"}),
 		checked(text(&o.Issuer, setting{name: "console-oidc-issuer", kind: "URL",
-			usage: "the organisation's OpenID Connect provider; readers may then sign in there, with " +
-				"console-url/sign-on/back as the address to come back to"}), c.checkConsoleIssuer),
+			usage: "the organisation's OpenID Connect provider, where readers may sign in; the redirect URL is " +
+				"console-url/sign-on/back"}), c.checkConsoleIssuer),
 		text(&o.ClientID,
-			setting{name: "console-oidc-client-id", kind: "id", usage: "what the provider calls the page"}),
+			setting{name: "console-oidc-client-id", kind: "id", usage: "the page's client id at the provider"}),
 		text(&o.SecretFile, setting{name: "console-oidc-client-secret-file", kind: kindFile,
-			usage: "the page's secret at the provider; without it the page is a public client"}),
+			usage: "file with the page's client secret at the provider; without it the page is a public client"}),
 		text(&o.Claim, setting{name: "console-oidc-claim", kind: "name", fallback: "email",
 			usage: "the field of the ID token that is the name in console-users-file, such as email or " +
 				"preferred_username"}),
@@ -89,7 +89,7 @@ func (c *Config) CheckConsole() error {
 	}
 	if c.Console.ProxyHeader != "" && len(c.Console.Proxies) == 0 {
 		faults = append(faults, &Fault{Setting: "console-proxy-header",
-			Err: errors.New("needs console-proxies: only a proxy that is known may say who somebody is")})
+			Err: errors.New("needs console-proxies: only a known proxy may say who the reader is")})
 	}
 	if c.Console.Issuer != "" && (c.Console.UsersFile == "" || c.Console.URL == "" || c.Console.ClientID == "") {
 		faults = append(faults, &Fault{Setting: "console-oidc-issuer",
@@ -171,7 +171,7 @@ func (c *Config) ConsoleProxies() (list []netip.Prefix, err error) {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%q is no address or network", text)
+			return nil, fmt.Errorf("%q is not an address or network", text)
 		}
 		list = append(list, p)
 	}

@@ -41,11 +41,11 @@ func (c *Config) readContext() error {
 		return fmt.Errorf("read the context: %w", source.Err)
 	}
 	if len(source.Material) > maxContext {
-		return fmt.Errorf("%s is longer than a context", path)
+		return fmt.Errorf("%s is too long for a context", path)
 	}
 	x := natsContext{path: path}
 	if json.Unmarshal(source.Material, &x.Settings) != nil {
-		return fmt.Errorf("%s is no context: it must hold a JSON object", path) // the error's words may show a secret
+		return fmt.Errorf("%s is not a context: it must hold a JSON object", path) // the error's words may show a secret
 	}
 	if err := x.check(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

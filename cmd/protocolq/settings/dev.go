@@ -1,6 +1,6 @@
-// The context of a running dev: a file beside the user's own contexts, there while the dev runs.
-// Its writer holds a lock on it, which ends with the process however that ends: a file without the
-// lock was left by a dev that was killed.
+// The context of a running dev: a file among the user's own contexts, there while the dev runs. The
+// dev holds a lock on it, which ends with the process in any case: a file without the lock was left
+// by a dev that was killed.
 
 package settings
 
@@ -75,7 +75,7 @@ func checkDevRuns(name string) error {
 	case err != nil || dev == nil:
 		return err
 	case !dev.here:
-		return fmt.Errorf("it is that of a protocolq dev on another machine (%s)", cli.Printable(dev.who))
+		return fmt.Errorf("it belongs to a protocolq dev on another machine (%s)", cli.Printable(dev.who))
 	case !dev.running:
 		return errors.New(dev.left())
 	}
@@ -124,7 +124,7 @@ type DevContext struct {
 // an error where the user has a context of that name, or where another dev runs.
 func OpenDevContext(values [][2]string, now time.Time) (*DevContext, error) {
 	if !cli.CanLock {
-		return nil, errors.New("on this system nobody could tell whether a protocolq dev still runs")
+		return nil, errors.New("this system cannot tell whether a protocolq dev still runs")
 	}
 	path, err := ContextPath(devContext)
 	if err != nil {
@@ -135,10 +135,10 @@ func OpenDevContext(values [][2]string, now time.Time) (*DevContext, error) {
 	case err != nil:
 		return nil, err
 	case dev != nil && (dev.running || !dev.here):
-		return nil, fmt.Errorf("context %s is that of another protocolq dev (%s)", devContext, cli.Printable(dev.who))
+		return nil, fmt.Errorf("context %s belongs to another protocolq dev (%s)", devContext, cli.Printable(dev.who))
 	}
 	if _, err := os.Stat(path); err == nil && dev == nil {
-		return nil, fmt.Errorf("you have a context %s of your own", devContext)
+		return nil, fmt.Errorf("there is a context %s that you made", devContext)
 	}
 	d := &DevContext{}
 	if err := d.open(path, devText(values, now)); err != nil {

@@ -173,7 +173,7 @@ func TestDevThatWasKilled(t *testing.T) {
 	if at, said := found(t); at != noDev || said != "" {
 		t.Errorf("the user's own counts by itself: at %s, and said %q", at, said)
 	}
-	if _, err := openDev(t); err == nil || !strings.Contains(err.Error(), "of your own") {
+	if _, err := openDev(t); err == nil || !strings.Contains(err.Error(), "that you made") {
 		t.Errorf("the user's own is written over: %v", err)
 	}
 }

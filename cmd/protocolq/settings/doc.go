@@ -1,6 +1,6 @@
-// Package settings is what the program can be given: one Config, one table in which each setting is
+// Package settings is the program's settings: one Config, and one table in which each setting is
 // one field, one flag, one variable and one key of the settings file. A command names the settings
-// it wants:
+// that it needs:
 //
 //	cfg := &settings.Config{}
 //	set := settings.New(cfg, "nats", "nats-creds", "inbox-prefix", "prefix")

@@ -100,7 +100,7 @@ func mapping(m *yaml.Node, known []string, where func(line int) string) (map[str
 			faults = append(faults, fmt.Errorf("%sunknown key %q%s", at, key.Value, cli.DidYouMean(key.Value, known)))
 		case values[key.Value] != nil:
 			faults = append(faults,
-				fmt.Errorf("%sthe key %q is there twice, first in line %d", at, key.Value, values[key.Value].Line))
+				fmt.Errorf("%sthe key %q appears twice, first in line %d", at, key.Value, values[key.Value].Line))
 		default:
 			values[key.Value] = value
 		}
@@ -123,7 +123,7 @@ func nodeText(n *yaml.Node, isList bool) (string, error) {
 				return "", err
 			}
 			if strings.Contains(part, ",") {
-				return "", fmt.Errorf("%q: no comma inside an item of a list", part)
+				return "", fmt.Errorf("%q: an item of a list cannot hold a comma", part)
 			}
 			parts = append(parts, part)
 		}

@@ -1,4 +1,4 @@
-// What the gateway's client itself thinks of the settings.
+// Checks the settings by the gateway's client itself.
 
 package settings
 

@@ -1,5 +1,5 @@
-// Key material: every file that a setting names as a secret is read here, once, with a look at
-// who else can read it.
+// Key material: every file that a setting names as a secret is read here, once, with a check of who
+// else can read it.
 
 package settings
 

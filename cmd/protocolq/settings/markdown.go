@@ -1,5 +1,4 @@
-// The documentation of the settings, made from the table that defines them, so that it cannot be
-// wrong.
+// The documentation of the settings, made from the table that defines them, so that both agree.
 
 package settings
 

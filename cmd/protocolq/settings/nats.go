@@ -1,4 +1,4 @@
-// How NATS is reached: who the program says it is, whom it trusts, and where JetStream is.
+// How NATS is reached: the login, the trusted authorities, and where JetStream is.
 
 package settings
 
@@ -27,14 +27,14 @@ func (c *Config) reachSettings() []setting {
 		return s
 	}
 	return []setting{
-		text(&c.NATSUser, setting{name: "nats-user", kind: "name", usage: "user of NATS who has a password"}),
+		text(&c.NATSUser, setting{name: "nats-user", kind: "name", usage: "NATS user name, for a password"}),
 		checked(text(&c.NATSPasswordFile,
-			setting{name: "nats-password-file", kind: kindFile, usage: "the password of nats-user"}), c.checkPassword),
+			setting{name: "nats-password-file", kind: kindFile, usage: "file with the password of nats-user"}), c.checkPassword),
 		checked(text(&c.NATSTokenFile, setting{name: "nats-token-file", kind: kindFile,
-			usage: "token of NATS, where the server knows users by one"}), c.checkToken),
+			usage: "file with a NATS token, if the server authenticates by token"}), c.checkToken),
 		checked(of((*natsContext).ca, text(&c.NATSCAFile,
 			setting{name: "nats-ca-file", kind: "PEM",
-				usage: "certificate authorities trusted for NATS servers, in place of the system's; not for the " +
+				usage: "certificate authorities trusted for NATS servers, instead of the system's; not for the " +
 					"gateway"})), c.checkCA),
 		of((*natsContext).cert, text(&c.NATSCertFile,
 			setting{name: "nats-cert-file", kind: "PEM", usage: "certificate that the program shows to NATS servers"})),
@@ -42,13 +42,13 @@ func (c *Config) reachSettings() []setting {
 			setting{name: "nats-key-file", kind: kindFile, usage: "private key of nats-cert-file"})), c.checkCert),
 		of((*natsContext).tlsFirst, toggle(&c.NATSTLSFirst,
 			setting{name: "nats-tls-first",
-				usage: "speak TLS with NATS servers from the first byte on, if they are set to"})),
+				usage: "speak TLS with NATS servers from the first byte, if they are configured so"})),
 		of(func(x *natsContext) string { return x.JSDomain },
 			text(&c.JSDomain, setting{name: "js-domain", kind: "name",
-				usage: "JetStream domain of the streams, as of a leaf node's hub"})),
+				usage: "JetStream domain of the streams, such as that of a leaf node's hub"})),
 		checked(of(func(x *natsContext) string { return x.JSAPIPrefix },
 			text(&c.JSAPIPrefix, setting{name: "js-api-prefix", kind: "subject",
-				usage: "subject of the JetStream API where an account imports it as another; in place of js-domain"})),
+				usage: "subject of the JetStream API if the account imports it under another name; instead of js-domain"})),
 			c.checkAPI),
 	}
 }
@@ -81,11 +81,11 @@ func (c *Config) checkPassword() error {
 	case c.NATSPasswordFile == "" && c.NATSUser == "":
 		return nil
 	case c.NATSPasswordFile == "":
-		return errors.New("is needed, as nats-user is given")
+		return errors.New("is needed with nats-user")
 	case c.NATSUser == "":
 		return errors.New("needs nats-user")
 	case c.NATSCreds != "":
-		return errors.New("goes not with nats-creds: a connection has one login")
+		return errors.New("cannot be given together with nats-creds: a connection has one login")
 	}
 	return oneLine(c.SecretFile(c.NATSPasswordFile))
 }
@@ -95,7 +95,7 @@ func (c *Config) checkToken() error {
 	case c.NATSTokenFile == "":
 		return nil
 	case c.NATSCreds != "" || c.NATSUser != "":
-		return errors.New("goes not with nats-creds or nats-user: a connection has one login")
+		return errors.New("cannot be given together with nats-creds or nats-user: a connection has one login")
 	}
 	return oneLine(c.SecretFile(c.NATSTokenFile))
 }
@@ -125,7 +125,7 @@ func (c *Config) checkCA() error {
 
 func (c *Config) checkCert() error {
 	if (c.NATSCertFile == "") != (c.NATSKeyFile == "") {
-		return errors.New("is needed with nats-cert-file, and that with it")
+		return errors.New("is needed together with nats-cert-file")
 	}
 	if c.NATSKeyFile == "" {
 		return nil
@@ -136,9 +136,9 @@ func (c *Config) checkCert() error {
 func (c *Config) checkAPI() error {
 	switch api := c.JetStreamAPI(); {
 	case c.JSDomain != "" && c.JSAPIPrefix != "":
-		return errors.New("goes not with js-domain: one of them says where JetStream is")
+		return errors.New("cannot be given together with js-domain: one of them says where JetStream is")
 	case strings.ContainsAny(api, " \t*>") || strings.HasSuffix(api, ".") || strings.Contains(api, ".."):
-		return fmt.Errorf("%q is no subject to begin others with", api)
+		return fmt.Errorf("%q is not a prefix for subjects", api)
 	}
 	return nil
 }

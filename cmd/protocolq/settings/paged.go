@@ -1,4 +1,4 @@
-// Where the page tells more: an address behind each line of a log that is about a run.
+// Links to the page: an address at the end of each log line that is about a run.
 
 package settings
 

@@ -42,7 +42,7 @@ func (c *Config) parsePartners(n *yaml.Node, where func(line int) string) error 
 		case err != nil:
 			faults = append(faults, err)
 		case c.listed(p.ID):
-			faults = append(faults, fmt.Errorf("%s: partner %s is there twice", where(item.Line), p.ID))
+			faults = append(faults, fmt.Errorf("%s: partner %s appears twice", where(item.Line), p.ID))
 		default:
 			c.Partners = append(c.Partners, p)
 		}
@@ -137,7 +137,7 @@ func (c *Config) LoadPartners() ([]gateway.Partner, error) {
 	for _, p := range c.Partners {
 		if p.ID == c.Partner && c.KeyFile != "" {
 			faults = append(faults,
-				&Fault{Setting: "partners", Err: fmt.Errorf("partner %s is given by partner and key-file too", p.ID)})
+				&Fault{Setting: "partners", Err: fmt.Errorf("partner %s is also given by partner and key-file", p.ID)})
 			continue
 		}
 		take(p, "partners", "partners")

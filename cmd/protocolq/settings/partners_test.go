@@ -32,7 +32,7 @@ func TestPartners(t *testing.T) {
 		"large":     {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: large}, []string{"larger than 65536 bytes"}},
 		"no PEM":    {Config{Partner: "2088000000000001", SignType: "RSA", Charset: "gbk", KeyFile: good, AlipayPublicKeyFile: good}, []string{"key-file: ", "alipay-public-key-file: "}},
 		"the key":   {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: secret}, []string{"looks like a key itself"}},
-		"both ways": {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: good, Partners: []PartnerConfig{{ID: "2088000000000001", KeyFile: good}}}, []string{"partners: partner 2088000000000001 is given by partner and key-file too"}},
+		"both ways": {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: good, Partners: []PartnerConfig{{ID: "2088000000000001", KeyFile: good}}}, []string{"partners: partner 2088000000000001 is also given by partner and key-file"}},
 		"two bad": {Config{Partners: []PartnerConfig{{ID: "2088000000000001", SignType: "MD6", Charset: "utf-8", KeyFile: good}, {ID: "2088000000000002", SignType: "MD5", Charset: "latin-1", KeyFile: absent}}},
 			[]string{"partner 2088000000000001: ", "partner 2088000000000002: ", "latin-1", "read key file"}},
 	} {

@@ -1,5 +1,5 @@
-// The practice set: two made-up partners with made-up keys, known to the practice gateway and to
-// everything that plays with it.
+// The practice partners: two made-up partners with made-up keys, which the practice gateway and its
+// callers know.
 
 package settings
 

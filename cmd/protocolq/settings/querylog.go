@@ -20,7 +20,7 @@ func (c *Config) recordSettings() []setting {
 		span(&c.LogRetention, 0, 100*year, setting{name: "log-retention", fallback: "9600h",
 			usage: "how long the query log is kept (400 days); 0 keeps all"}),
 		checked(text(&c.AlertWebhookFile, setting{name: "alert-webhook-file", kind: kindFile,
-			usage: "where a recorder sends alerts, one a line: dingtalk, wecom, feishu or generic, a URL, and its " +
+			usage: "file of alert targets, one on each line: dingtalk, wecom, feishu or generic, a URL, and its " +
 				"secret if it has one"}), c.checkWebhooks),
 	}
 }

@@ -111,7 +111,7 @@ func (s *Set) AddFlags(fs *pflag.FlagSet) {
 	s.AddValues(fs)
 	fs.String("config", "", "settings file, YAML")
 	fs.String("context", "",
-		"settings by name, as 'protocolq context' keeps them; '' for none (default: the selected ones)")
+		"name of a context with settings, see 'protocolq context'; '' for none (default: the selected ones)")
 }
 
 // AddValues makes the flags of the settings alone.

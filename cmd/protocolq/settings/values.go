@@ -1,5 +1,4 @@
-// The settings as they count: each value, where it came from, and the faults in them with their
-// lines.
+// The settings in effect: each value, where it came from, and the faults with their lines.
 
 package settings
 

@@ -1,4 +1,4 @@
-// Warnings about settings that can be used and are most likely not meant.
+// Warnings about settings that are valid but most likely a mistake.
 
 package settings
 

@@ -1,4 +1,4 @@
-// Fleet: all of a snapshot, and what two of them say together.
+// Fleet: a whole snapshot, and what can be computed from two.
 
 package snapshot
 

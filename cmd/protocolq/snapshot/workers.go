@@ -1,5 +1,6 @@
-// Package snapshot is how a fleet is at one moment, asked of NATS: what its workers say of
-// themselves, and what its streams and records hold. Whoever shows it or checks it reads it here.
+// Package snapshot reads the state of a fleet at one moment from NATS: what its workers say about
+// themselves, and what its streams and records hold. Every command that shows or checks a fleet
+// uses it.
 package snapshot
 
 import (
@@ -76,7 +77,7 @@ func complete(all []worker.Stats) bool {
 	return len(all) >= most
 }
 
-var errNoFigures = errors.New("no figures of a worker")
+var errNoFigures = errors.New("not the figures of a worker")
 
 // statsOf reads one answer: the figures stand at the first endpoint.
 func statsOf(data []byte) (s worker.Stats, err error) {

@@ -1,5 +1,5 @@
-// Package watch is protocolq top: it shows a fleet on a terminal, as it is now: who works, what
-// waits, who is halted.
+// Package watch is protocolq top: it shows the present state of a fleet on a terminal: the workers,
+// what waits, which partners are halted.
 package watch
 
 import (
@@ -27,13 +27,13 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "top",
 		Short: "Watch a fleet: workers, queues, partners, slow calls",
-		Long: `Shows a fleet and refreshes it: rates of replies and calls; of each worker the keys that it decides
-about, how long its lease lets calls begin (- when it has called nobody for a while), how far it is
-behind the log, calls under way of its slots, asks that wait; partners and who halts them; the slowest
-calls under way, their accounts masked; streams. It asks NATS alone, and changes nothing: the user
-MONITOR of nats-config may do all of it.
+		Long: `Shows a fleet and refreshes the display: the rates of replies and calls; for each worker the keys that it
+decides about, how long its lease lets calls begin (- if it has made no call for a while), how far it is
+behind the log, its calls under way and its slots, and the asks that wait; partners and who halted them;
+the slowest calls under way, with masked accounts; streams. It only reads from NATS and changes nothing:
+the rights of the user MONITOR of nats-config are enough.
 
-On a terminal q ends it. Without one, or with --once, it is printed once, with the rates of one
+On a terminal, q ends it. Without a terminal, or with --once, it prints once, with the rates of one
 interval; -o json prints the snapshot.`,
 		Example: `  protocolq top
   protocolq top --once
@@ -42,8 +42,8 @@ interval; -o json prints the snapshot.`,
 	}
 	set.AddFlags(c.Flags())
 	set.FindDev(c)
-	c.Flags().BoolVar(&once, "once", false, "print it once, as plain text")
-	c.Flags().DurationVar(&every, "every", every, "how long until it is refreshed, and what rates are of")
+	c.Flags().BoolVar(&once, "once", false, "print once, as plain text")
+	c.Flags().DurationVar(&every, "every", every, "how often to refresh, and the interval of the rates")
 	out := cli.AddOutput(c)
 	check := func() error {
 		if every < 200*time.Millisecond || every > time.Hour {

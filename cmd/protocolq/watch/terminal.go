@@ -1,5 +1,5 @@
-// Terminal: the view on a screen of its own, refreshed until q. A few sequences that every terminal
-// has are enough for it: bubbletea makes the program 1.6 MB larger.
+// Terminal: the view on its own screen, refreshed until q. A few sequences that every terminal
+// knows are enough for it; bubbletea would make the program 1.6 MB larger.
 
 package watch
 

@@ -1,4 +1,4 @@
-// View: a snapshot as lines of text, no more and no wider than there is room for.
+// View: a snapshot as lines of text that fit on the screen.
 
 package watch
 

@@ -1,4 +1,4 @@
-// An example as a process of its own, so that its test can kill it.
+// An example as its own process, so that its test can kill it.
 
 // Package exampletest runs the program of an example from its test, as a process that can be killed
 // and started again.

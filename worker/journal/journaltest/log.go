@@ -1,8 +1,7 @@
-// A log in memory that goes wrong on purpose, in the time of a bubble and the same way each time.
-
+// A log in memory that fails on purpose, on a synctest bubble's clock and the same way each time.
 // Package journaltest is a log for tests: [Log] is the stream, a [Conn] one process's connection to
-// it. What may go wrong between the two is set by [Faults] and happens by a seeded choice at
-// instants of the test's own clock (testing/synctest), so that a seed that fails fails again.
+// it. [Faults] says what may go wrong between the two. Faults happen by a seeded choice at instants
+// of the test's own clock (testing/synctest), so that a seed that fails once fails again.
 package journaltest
 
 import (

@@ -2,18 +2,17 @@
 
 // Package load asks at a rate that does not wait for answers, and measures.
 //
-// A generator that waits for an answer before it asks again sends nothing while answers are slow,
-// and so never measures how slow they were for everybody who would have asked meanwhile
-// (coordinated omission). Here every ask is due at a scheduled time, and its latency counts from
-// there, even if it was sent late because too many were outstanding:
+// A generator that waits for an answer before it asks again sends nothing while answers are slow.
+// So it never measures the latency of the asks that would have come meanwhile (coordinated
+// omission). Here every ask is due at a scheduled time, and its latency counts from then, even if
+// it was sent late because too many were outstanding:
 //
 //	due ──(no room: waits)──► sent ──► answered, or given up after the timeout
 //	 └──────────────── latency ─────────────┘
 //
-// An ask that is given up is in the histogram with the time that was waited for it: without an
-// answer one waits longest. An ask that fails at once counts as if it had been waited for;
-// otherwise an outage would look fast. An ask that was due and never had room counts from its due
-// time until the end of the load.
+// An ask that is given up is in the histogram with the time that the generator waited for it. An
+// ask that fails at once counts as if it had waited as long; otherwise an outage would look fast.
+// An ask that was due but never had room counts from its due time until the end of the load.
 package load
 
 import (

@@ -1,4 +1,4 @@
-// A private authority: certificates that nobody but a test believes.
+// A private certificate authority, which only tests trust.
 
 package clitest
 

@@ -1,5 +1,5 @@
 // Package clitest is what the tests of several commands need: pipes that can be read once, and
-// waiting until something holds.
+// waiting for a condition.
 package clitest
 
 import (

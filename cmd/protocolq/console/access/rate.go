@@ -1,4 +1,4 @@
-// How often: look-ups of a user, tries to sign in.
+// How often a user may look up, and how often somebody may try to sign in.
 
 package access
 

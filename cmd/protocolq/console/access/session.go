@@ -41,7 +41,7 @@ func NewSealer(key []byte) (*Sealer, error) {
 		_, _ = rand.Read(key) // never fails
 	}
 	if len(key) < 32 {
-		return nil, errors.New("the key of sessions is shorter than 32 bytes")
+		return nil, errors.New("the session key is shorter than 32 bytes")
 	}
 	return &Sealer{key: key}, nil
 }

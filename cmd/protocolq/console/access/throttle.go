@@ -1,4 +1,4 @@
-// Tries to sign in: few for one account, few from one address.
+// Limits the tries to sign in, for each account and from each address.
 
 package access
 

@@ -1,4 +1,4 @@
-// The file of users: the one list of who may do what, however somebody proves who they are.
+// The file of users: the one list of who may do what, for every kind of sign-in.
 
 package access
 
@@ -87,7 +87,7 @@ func ParseUsers(data []byte) ([]User, error) {
 			faults = append(faults, err)
 		}
 		if seen[u.Name] {
-			faults = append(faults, fmt.Errorf("user %q is there twice", u.Name))
+			faults = append(faults, fmt.Errorf("user %q appears twice", u.Name))
 		}
 		seen[u.Name] = true
 	}

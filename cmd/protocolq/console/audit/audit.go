@@ -1,7 +1,7 @@
-// Who did what on the page: one row an action.
+// Who did what on the page: one row for each action.
 
 // Package audit keeps what operators did on the page: who, when, what, to how many. Rows are lines
-// of JSON in a file, or the last thousand in memory where there is none.
+// of JSON in a file, or without a file the last thousand in memory.
 package audit
 
 import (

@@ -1,4 +1,4 @@
-// What axe-core finds: whether the page can be used without seeing it, or without a mouse.
+// Runs axe-core, which checks whether the page can be used without seeing it, or without a mouse.
 
 package browsertest
 

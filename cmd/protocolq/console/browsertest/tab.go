@@ -1,4 +1,4 @@
-// One reader: a tab with a language, a size and cookies of its own.
+// One reader: a tab with its own language, size and cookies.
 
 package browsertest
 

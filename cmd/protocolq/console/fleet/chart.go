@@ -1,4 +1,4 @@
-// Charts as SVG, made here: they are there without JavaScript.
+// Charts as SVG, made on the server: they need no JavaScript.
 
 package fleet
 

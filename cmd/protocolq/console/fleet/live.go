@@ -1,4 +1,4 @@
-// What an open tab is sent: the parts of the page that have changed, within so many bytes a second.
+// What an open tab gets: the parts of the page that have changed, up to a number of bytes a second.
 
 package fleet
 

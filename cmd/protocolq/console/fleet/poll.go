@@ -1,4 +1,4 @@
-// One poller for all tabs: it asks the workers, the streams and the records, and folds what they
+// One poller for all tabs: it asks the workers, the streams and the records, and sums up what they
 // say.
 
 package fleet

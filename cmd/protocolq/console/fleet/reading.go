@@ -1,4 +1,4 @@
-// What one look at the fleet gives, and what two of them tell together.
+// What one look at the fleet gives, and what can be computed from two.
 
 package fleet
 

@@ -1,7 +1,7 @@
 // The fleet as a section of the page.
 
-// Package fleet is the console's page of the workers: who is there, what they do and have done in
-// the last hour, their partners, streams and recorder. One poller looks for all readers.
+// Package fleet is the console's page of the workers: which there are, what they do and have done
+// in the last hour, their partners, streams and recorder. One poller reads for all readers.
 package fleet
 
 import (

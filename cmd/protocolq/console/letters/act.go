@@ -1,5 +1,4 @@
-// What is done to dead letters: chosen, confirmed with how many they are, done, and kept in the
-// audit.
+// Actions on dead letters: each is chosen, confirmed with the number of letters, done, and audited.
 
 package letters
 

@@ -1,8 +1,8 @@
 // Dead letters and the operators' switches as sections of the page.
 
-// Package letters is the console's page of what could not be answered, and of what operators may
-// do: ask again, discard, pause the intake, halt a partner. Each action is confirmed with how many
-// it is about, and leaves an audit row.
+// Package letters is the console's page of dead letters, and of what operators may do: ask again,
+// discard, pause the intake, halt a partner. Each action is confirmed with the number that it
+// affects, and leaves an audit row.
 package letters
 
 import (

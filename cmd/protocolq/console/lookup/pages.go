@@ -1,4 +1,4 @@
-// The pages: the form, the answer, and what happens between.
+// The pages: the form, the answer, and what comes between them.
 
 package lookup
 

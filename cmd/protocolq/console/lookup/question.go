@@ -1,4 +1,4 @@
-// What was typed, as a question.
+// Makes a question from what was entered.
 
 package lookup
 
@@ -11,7 +11,7 @@ import (
 	"protocolq/messages"
 )
 
-var errEmpty = errors.New("nothing was typed")
+var errEmpty = errors.New("nothing was entered")
 
 // question reads one field that may hold an e-mail, a phone number or an account number. Chinese
 // keyboards write wide letters, and people paste spaces. It is kept for hours, the form that it is

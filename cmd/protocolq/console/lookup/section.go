@@ -1,7 +1,7 @@
 // The look-up as a section of the page.
 
-// Package lookup is the console's start page: an account in, the answer large and plain. It asks
-// like every other program, by a message.
+// Package lookup is the console's start page: the reader enters an account and gets the answer,
+// large and plain. It asks like every other program, by a message.
 package lookup
 
 import (

@@ -1,4 +1,4 @@
-// "Tell me when it is signed": who asks again, and for which answers that is offered.
+// "Tell me when it is signed": which answers offer a watch, and what asks again.
 
 package lookup
 

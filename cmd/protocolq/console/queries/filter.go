@@ -1,5 +1,5 @@
-// A filter as the form has it and as the address carries it. An address holds no e-mail, no account
-// and no key: in their place stands the look-up id that the log finds them by.
+// A filter, in the form and in the address. An address holds no e-mail, account or key; instead it
+// has the look-up id by which the log finds them.
 
 package queries
 

@@ -1,4 +1,4 @@
-// One query: what it came to, what that means, and all that happened to it.
+// One query: its result, what that means, and everything that happened to it.
 
 package queries
 

@@ -1,5 +1,5 @@
-// Saved views: filters with a name, kept in the reader's browser. An address holds nobody, so a
-// view does not either.
+// Saved views: filters with a name, kept in the reader's browser. A view holds no personal data,
+// because an address holds none.
 
 package queries
 

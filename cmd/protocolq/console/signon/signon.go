@@ -1,7 +1,7 @@
-// Signing in at the organisation's own provider: OpenID Connect by code flow with PKCE.
+// Sign-in at the organisation's own provider: OpenID Connect, code flow with PKCE.
 
-// Package signon sends a reader to the organisation's provider and believes what it says of who
-// they are. What they may do stands in the file of users alone.
+// Package signon sends a reader to the organisation's provider and trusts what it says about who
+// the reader is. Only the file of users says what the reader may do.
 //
 //	/sign-on ─► provider ─► /sign-on/back ─► code and verifier to the provider ─► ID token ─► a name
 package signon
@@ -94,7 +94,7 @@ func (p *OIDC) End(x *web.Exchange) (name, next string, err error) {
 		return "", "", err
 	}
 	if fault := x.R.FormValue("error"); fault != "" {
-		return "", "", fmt.Errorf("the provider refuses: %.100q", fault)
+		return "", "", fmt.Errorf("the provider refused: %.100q", fault)
 	}
 	flow, provider, err := p.flow(x.R.Context())
 	if err != nil {
@@ -104,13 +104,13 @@ func (p *OIDC) End(x *web.Exchange) (name, next string, err error) {
 	token, err := flow.Exchange(ctx, x.R.FormValue("code"), oauth2.VerifierOption(b.Verifier))
 	if err != nil {
 		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its text would show the answer's body
-			return "", "", fmt.Errorf("the provider gives no token: %.100q", refused.ErrorCode)
+			return "", "", fmt.Errorf("the provider gave no token: %.100q", refused.ErrorCode)
 		}
 		return "", "", fmt.Errorf("get the token: %w", err)
 	}
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
-		return "", "", errors.New("the provider gives no ID token")
+		return "", "", errors.New("the provider gave no ID token")
 	}
 	id, err := provider.Verifier(&oidc.Config{ClientID: p.o.ClientID}).Verify(ctx, raw)
 	if err != nil {
@@ -127,14 +127,14 @@ func (p *OIDC) End(x *web.Exchange) (name, next string, err error) {
 func (p *OIDC) resume(x *web.Exchange) (b begun, err error) {
 	c, err := x.R.Cookie(cookie)
 	if err != nil {
-		return b, errors.New("no sign-in was begun in this browser, or too long ago")
+		return b, errors.New("no sign-in was begun in this browser, or it is too long ago")
 	}
 	x.SetCookie(cookie, "", -time.Second)
 	if !p.o.Sealer.Open(purpose, c.Value, &b) || time.Now().Unix() >= b.Until {
 		return b, errors.New("the sign-in was begun too long ago")
 	}
 	if subtle.ConstantTimeCompare([]byte(x.R.FormValue("state")), []byte(b.State)) != 1 {
-		return b, errors.New("this is the end of another sign-in")
+		return b, errors.New("this belongs to another sign-in")
 	}
 	return b, nil
 }

@@ -1,4 +1,4 @@
-// The page: whom its reader watches, and what became of it.
+// The page: the persons that its reader watches, and the results.
 
 package watches
 

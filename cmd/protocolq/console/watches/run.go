@@ -1,4 +1,4 @@
-// What runs beside the page: what is due is asked, and what is replied is kept.
+// What runs in the background: it asks what is due, and keeps the replies.
 
 package watches
 
@@ -24,7 +24,7 @@ import (
 var (
 	ErrOldServer  = errors.New("watches need a NATS server of 2.12 or later")
 	ErrNoStream   = errors.New("watches have no stream, or no consumer of their replies: run 'protocolq provision'")
-	errConnection = errors.New("the connection to NATS is away")
+	errConnection = errors.New("not connected to NATS")
 )
 
 // readyFor is how long what was found out is believed.

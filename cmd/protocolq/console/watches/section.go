@@ -1,8 +1,8 @@
 // Watches as a section of the page.
 
-// Package watches tells a user when somebody has signed: it asks again on a schedule that NATS
-// keeps, and shows what came of it. A watch is a record, and beside it the plan of its next
-// question, both in the stream WATCHES; all consoles share what is due:
+// Package watches tells a user when a person has signed: it asks again on a schedule that NATS
+// keeps, and shows the result. A watch is a record and the plan of its next question, both in the
+// stream WATCHES; all consoles share what is due:
 //
 //	button ─► record, plan ··· an hour ··· due ─► submit ─► workers ─► reply ─► record ─► page
 //	                     ▲                  │

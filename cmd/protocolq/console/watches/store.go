@@ -1,4 +1,4 @@
-// The records of watches in their stream, and the schedules beside them.
+// The records of watches in their stream, and their schedules.
 
 package watches
 

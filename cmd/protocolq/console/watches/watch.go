@@ -1,4 +1,4 @@
-// What a watch is, and what becomes of it: decisions without a clock or a network.
+// What a watch is, and how it goes on: decisions without a clock or a network.
 
 package watches
 

@@ -1,4 +1,4 @@
-// What every answer carries, and what is kept out before a page is asked.
+// The headers of every response, and the requests that are refused before a page gets them.
 
 package web
 

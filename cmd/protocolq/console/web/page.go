@@ -1,7 +1,8 @@
-// What a page is: an address, the right it takes, and who answers it.
+// What a page is: an address, the right that it needs, and its handler.
 
-// Package web is the console's server: it knows who asks, in which language, and what they may; it
-// keeps everything else out, and renders. What the pages show is each section's own package.
+// Package web is the console's server: it knows who the reader is, in which language, and what the
+// reader may do. It refuses everything else, and renders. Each section's own package says what its
+// pages show.
 //
 //	request ─► headers ─► host ─► same origin ─► who, language ─► right ─► Handler ─► template
 package web

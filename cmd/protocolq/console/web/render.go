@@ -1,4 +1,4 @@
-// Templates, parsed once a language.
+// Templates, parsed once for each language.
 
 package web
 
@@ -65,7 +65,7 @@ func parseSection(into map[string]*template.Template, frame *template.Template, 
 			continue
 		}
 		if into[name] != nil {
-			return fmt.Errorf("%s is another section's, too", name)
+			return fmt.Errorf("%s also belongs to another section", name)
 		}
 		page, err := frame.Clone()
 		if err == nil {
@@ -124,7 +124,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
-			return nil, fmt.Errorf("dict: %v is no name", pairs[i])
+			return nil, fmt.Errorf("dict: %v is not a name", pairs[i])
 		}
 		m[name] = pairs[i+1]
 	}

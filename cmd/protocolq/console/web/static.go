@@ -1,4 +1,5 @@
-// Styles and scripts: embedded, named by what is in them, so that a browser may keep them for ever.
+// Styles and scripts: embedded, with names made from their content, so that a browser may keep them
+// for ever.
 
 package web
 

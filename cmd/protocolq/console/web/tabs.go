@@ -1,4 +1,4 @@
-// How many streams are open, of all readers and of each.
+// How many streams are open, in all and for each reader.
 
 package web
 

@@ -1,4 +1,4 @@
-// Who asks: a session, a trusted proxy, or everybody where there are no users.
+// Who the reader is: by a session, by a trusted proxy, or anybody if there are no users.
 
 package web
 

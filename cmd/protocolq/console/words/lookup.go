@@ -1,4 +1,4 @@
-// What the look-up says, in the words of those who serve customers.
+// What the look-up says, in the words of customer service.
 
 package words
 

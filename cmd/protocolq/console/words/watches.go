@@ -1,4 +1,4 @@
-// What the watches say: whom an agent wants to be told of.
+// What the watches say.
 
 package words
 

@@ -1,4 +1,4 @@
-// Every text of the page, in both languages: a row has both, so that none can be forgotten.
+// Every text of the page, in both languages: each row has both, so that none can be missing.
 
 // Package words holds what the console says, in English and in Chinese. Each area of the page has a
 // table in a file of its own; a template says {{t "area.name"}}.
