@@ -1,6 +1,6 @@
 //go:build unix
 
-// Chaos is the torture run: the real program, real NATS servers and the practice gateway as
+// Chaos runs the real program, real NATS servers and the practice gateway as
 // processes of their own, askers that write down what they asked and received, and faults by seed.
 //
 //	go run ./cmd/chaos -seed 7 -for 10s -scenario kills,freezes

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The torture run judges by a hand of its own: it takes nothing from those whose work it judges.
+// The chaos test judges by a hand of its own: it takes nothing from those whose work it judges.
 
 package main
 
@@ -44,7 +44,7 @@ func TestTheTortureRunHasItsOwnHand(t *testing.T) {
 	}
 }
 
-// above reports whether a package of the torture run stands no lower than the folder that imports
+// above reports whether a package of the chaos test stands no lower than the folder that imports
 // it.
 func above(folder, path string) bool {
 	rooms := []string{"verdict", "testbed", "scenario", "."}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Is the torture run any good? Ten deliberate breaks, each in a copy of the tree: it must catch
+# Is the chaos test any good? Ten deliberate breaks, each in a copy of the tree: it must catch
 # every one, in under four minutes.
 # usage: cmd/chaos/mutate.sh [NAME…]     all where left out
 set -euo pipefail
@@ -16,7 +16,7 @@ for name in "$@"; do
 	grep -q "^mutant $name " cmd/chaos/mutate.sh || { echo "mutate: there is no break $name; see the head of cmd/chaos/mutate.sh" >&2; exit 2; }
 done
 
-# mutant NAME SCENARIO SEED FILE PERL [FILE PERL] changes files of a copy and lets the torture run
+# mutant NAME SCENARIO SEED FILE PERL [FILE PERL] changes files of a copy and lets the chaos test
 # look at it.
 mutant() {
 	local name=$1 scenario=$2 seed=$3 file=$4 tree=$work/$1

@@ -54,7 +54,7 @@ var floors = map[string]struct {
 	"worker/journal":                  {imports: []string{natsGo, "protocolq/worker/pack", "protocolq/worker/pause"}}, // NATS in nats.go only
 	"worker/intake":                   {imports: []string{natsGo, "github.com/nats-io/nuid", "protocolq/messages", "protocolq/worker/failpoint", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/pause"}},
 	"worker/outbox":                   {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog"}},
-	"worker/failpoint":                {env: true}, // empty but for the torture run's own build tag
+	"worker/failpoint":                {env: true}, // empty but for the chaos test's own build tag
 	"worker/partner":                  {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
 	"worker/provision":                {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal"}},
 	"worker/querylog":                 {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish", "protocolq/worker/pause"}}, // the masks, and the stream that the recorder reads

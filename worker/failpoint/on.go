@@ -15,7 +15,7 @@ import (
 )
 
 // soon is how long after Soon the step is taken: longer than a request needs to leave, shorter than
-// the practice gateway's latency in the torture run.
+// the practice gateway's latency in the chaos test.
 const soon = 50 * time.Millisecond
 
 type point struct {

@@ -1,4 +1,4 @@
-// Alarms: the same trouble of many is said once, and again for as long as it goes on.
+// Alarms: the same trouble of many messages is logged once, and again while it lasts.
 
 package intake
 
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// alarms are by what they say, of which there are few.
+// alarms are kept by their text, of which there are few.
 type alarms struct {
 	mu    sync.Mutex // guards known
 	known map[string]*alarm
@@ -20,7 +20,7 @@ type alarm struct {
 
 const alarmEvery = 30 * time.Second
 
-// again counts one more, and reports whether it is to be said now, of how many.
+// again counts one more, and reports whether to log it now, and for how many.
 func (a *alarms) again(what string, now time.Time) (n int, due bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,4 +1,4 @@
-// Arrivals: by what a submitted message is known when it comes again.
+// Arrivals: how a submitted message is recognised when it comes again.
 
 package intake
 
@@ -11,29 +11,29 @@ import (
 	"protocolq/worker/journal"
 )
 
-// stored is where a message lies in its stream, and since when by the server's clock.
+// stored is where a message is in its stream, and since when by the server's clock.
 type stored struct {
 	sequence uint64
 	at       time.Time
 }
 
-// token is the identity of what the stream delivers again. The time is in it as a stream that was
-// made anew counts from 1.
+// token is the identity of a message that the stream may deliver again. It includes the time,
+// because a stream that was made again counts from 1.
 func (s stored) token() string {
 	return strconv.FormatUint(s.sequence, 10) + "-" + strconv.FormatInt(s.at.UnixNano(), 10)
 }
 
-// sameFor is for how long a message id stands for the same bytes. A token is known for longer
-// after its ask has ended, so that no token is ever that of two asks.
+// sameFor is for how long a message id stands for the same bytes. A token is known for longer after
+// its ask has ended, so that no token ever belongs to two asks.
 const sameFor = 10 * time.Minute
 
-// tokensOf is the identity of what its sender stores again under the message id msgID: the same
-// bytes on the same subject, hence of the same asker where that names it. The server compares the
-// id alone, so that whoever guesses another's id can take its place for the window of the stream,
-// which is as short as a server allows.
+// tokensOf is the identity of a message that its sender may store again under the message id msgID:
+// the same bytes on the same subject, and so from the same asker if the subject names it. The
+// server compares only the id. So an asker that guesses another's id can take its place for the
+// window of the stream, which is as short as a server allows.
 //
-// Time is cut into pieces of sameFor, each with tokens of its own. What lies in two of them and is
-// the same is found by near.
+// Time is divided into pieces of sameFor, each with its own tokens. near finds the same message in
+// two of them.
 func (s stored) tokensOf(subject, msgID string, body []byte) (token string, near journal.Near) {
 	all := make([]byte, 0, 64+len(subject)+len(msgID)+len(body))
 	of := func(piece int64) journal.Hash {

@@ -1,4 +1,4 @@
-// Pulling from the durable consumer, which may be gone for a while, or be another than before.
+// Pulling from the durable consumer, which may be missing for a while or be replaced.
 
 package intake
 
@@ -15,11 +15,11 @@ import (
 	"protocolq/worker/pause"
 )
 
-// pullSize is how many messages are asked for at once. More would sit in this process while another
-// is idle.
+// pullSize is how many messages are asked for at once. More would wait in this process while
+// another is idle.
 const pullSize = 256
 
-// consumer pulls from the durable consumer of what is submitted.
+// consumer pulls from the durable consumer of submitted messages.
 type consumer struct {
 	*parts
 	from  Consumers
@@ -27,9 +27,9 @@ type consumer struct {
 	take  jetstream.MessageHandler
 }
 
-// open begins to take, once the consumer is there or ctx ends, and begins again when it was deleted
-// and made anew, and after a pause. The returned func stops it and waits until all that it had
-// taken has gone through take.
+// open waits until the consumer is there or ctx ends, and then begins to take messages. It begins
+// again when the consumer was deleted and made again, and after a pause. The returned func stops it
+// and waits until all messages taken have gone through take.
 func (c *consumer) open(ctx context.Context) (func(context.Context), error) {
 	taking, err := c.begin(ctx)
 	if err != nil {
@@ -50,8 +50,8 @@ func (c *consumer) open(ctx context.Context) (func(context.Context), error) {
 	}, nil
 }
 
-// follow takes nothing in a pause, and begins again after it and whenever the consumer is gone,
-// until ctx ends. taking is nil in a pause.
+// follow takes nothing in a pause. It begins again after the pause and whenever the consumer is
+// gone, until ctx ends. taking is nil in a pause.
 func (c *consumer) follow(ctx context.Context, taking jetstream.ConsumeContext) {
 	look := time.NewTicker(tick)
 	defer look.Stop()
@@ -85,16 +85,16 @@ func (c *consumer) follow(ctx context.Context, taking jetstream.ConsumeContext) 
 	}
 }
 
-// drain stops taking, once all that was taken has gone through take.
+// drain stops taking, and returns once all messages taken have gone through take.
 func drain(taking jetstream.ConsumeContext) {
 	if taking != nil {
-		taking.Drain() // Stop would leave what is buffered to its AckWait
+		taking.Drain() // Stop would leave buffered messages until their AckWait
 		<-taking.Closed()
 	}
 }
 
 // begin waits until the consumer is there and begins to take from it; in a pause it takes nothing
-// and gives nil.
+// and returns nil.
 func (c *consumer) begin(ctx context.Context) (jetstream.ConsumeContext, error) {
 	for wait := firstWait; ; wait = min(2*wait, 2*time.Second) {
 		found, err := c.from.Consumer(ctx, c.names.Stream(messages.Submitted), messages.ConsumerSubmitted)
@@ -117,8 +117,8 @@ func (c *consumer) begin(ctx context.Context) (jetstream.ConsumeContext, error) 
 	}
 }
 
-// mostSilence is after how many heartbeats missed in a row a consumer is looked for again: it may
-// have been made anew without a word to us.
+// mostSilence is how many heartbeats in a row may be missing before the consumer is looked for
+// again: it may have been made again without notice.
 const mostSilence = 5
 
 func (c *consumer) pull(from jetstream.Consumer) (jetstream.ConsumeContext, error) {
@@ -141,7 +141,7 @@ func (c *consumer) pull(from jetstream.Consumer) (jetstream.ConsumeContext, erro
 	return taking, nil
 }
 
-// keepAlive says to the server every so often that what is pending is being worked on.
+// keepAlive tells the server regularly that pending messages are being worked on.
 func (c *consumer) keepAlive(ctx context.Context) {
 	for {
 		every := time.Duration(c.every.Load())

@@ -1,4 +1,4 @@
-// Dead letters of what is refused and cannot be replied to.
+// Dead letters of messages that are refused and cannot be replied to.
 
 package intake
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/worker/journal"
 )
 
-// deadLetter is one, before it has a size.
+// deadLetter is a dead letter before its size is decided.
 type deadLetter struct {
 	reason string            // one of messages.Dead…
 	about  messages.Envelope // of the message as it was
@@ -34,7 +34,7 @@ func (n *names) deadLetterOf(a *arrived, f *refusal) *deadLetter {
 		ID:    f.result.ID, Partner: f.err.Partner, ContentType: string(f.encoding), Redriven: a.env.Redriven,
 		Body: a.env.Body,
 		Door: messages.DoorQuery}
-	if a.door == journal.Submit { // what lay in no stream has no token
+	if a.door == journal.Submit { // a message from no stream has no token
 		l.about.Door, l.about.Token = messages.DoorSubmit, a.token
 	}
 	if a.redriven {
@@ -43,16 +43,16 @@ func (n *names) deadLetterOf(a *arrived, f *refusal) *deadLetter {
 	return l
 }
 
-// token is the identity of what is dead.
+// token is the identity of the dead message.
 func (l *deadLetter) token() string { return strings.TrimSuffix(l.about.MsgID, "/"+l.reason) }
 
-// mostSubject is how much of the subject that a message came by a dead letter holds.
+// mostSubject is how much of a message's subject a dead letter holds.
 const mostSubject = 255
 
 // bodies is how much of a message a dead letter holds, in bytes, and how much after it was refused
-// for its size. A query that is right in all but where its reply goes is below 4 KiB, and can be
-// asked again; of what nobody can read a kilobyte and a hash say whose it is. With all of it a
-// thousand messages of one asker filled the stream.
+// for its size. A query that is right except for its reply subject is below 4 KiB, and can be asked
+// again. Of an unreadable message, a kilobyte and a hash are enough to find its sender. With whole
+// bodies, a thousand messages of one asker filled the stream.
 func (l *deadLetter) bodies() []int {
 	if l.reason == messages.DeadUnreadable {
 		return []int{1 << 10, 0}
@@ -60,8 +60,7 @@ func (l *deadLetter) bodies() []int {
 	return []int{4 << 10, 1 << 10, 0}
 }
 
-// message makes its message; nil when there is no shorter one. It is made anew for each
-// try.
+// message makes the message; nil if there is no shorter one. It is made again for each try.
 func (l *deadLetter) message(cut int) *nats.Msg {
 	bodies := l.bodies()
 	if cut >= len(bodies) {
@@ -76,10 +75,10 @@ func (l *deadLetter) message(cut int) *nats.Msg {
 	return &nats.Msg{Subject: l.names.Dead(l.reason), Data: e.Body, Header: e.Header()}
 }
 
-// ackWait is how long the acknowledgement of a stream is waited for.
+// ackWait is how long to wait for a stream's acknowledgement.
 const ackWait = 5 * time.Second
 
-// unreadable is the dead letter of a message of the fleet's own that is not what it must be.
+// unreadable is the dead letter of one of the fleet's own messages that is malformed.
 func (n *names) unreadable(subject, token, why string, body []byte) *deadLetter {
 	return &deadLetter{reason: messages.DeadUnreadable, names: n, about: messages.Envelope{Why: why, Subject: subject,
 		Token: token, MsgID: cmp.Or(token, subject) + "/" + messages.DeadUnreadable, Body: body}}

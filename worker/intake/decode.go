@@ -1,4 +1,4 @@
-// Reading a message from outside: the ask that it is, or why it is refused.
+// Reading a message from outside: the ask in it, or why it is refused.
 
 package intake
 
@@ -15,19 +15,19 @@ import (
 	"protocolq/worker/journal"
 )
 
-// arrived is a message as it came in by a door.
+// arrived is a message as it came to a door.
 type arrived struct {
 	env      messages.Envelope
-	fault    error  // what is wrong with it besides its body
+	fault    error  // what is wrong with it apart from its body
 	subject  string // where its asker sent it to
-	reply    string // where its sender awaits; "" nowhere
+	reply    string // where its sender awaits a reply; "" nowhere
 	token    string // identity of the arrival
 	door     journal.Door
-	partner  string // in the subject by which a dead letter is sent again; "" of anything else
+	partner  string // in the subject of a dead letter that is sent again; "" otherwise
 	redriven bool   // it was a dead letter
 	again    bool   // its sender may have stored it before
 	near     journal.Near
-	way      *Passage // nil: nobody follows it
+	way      *Passage // nil: not traced
 }
 
 // ask is one query of one asker, from its door until it is journalled or replied to.
@@ -35,27 +35,28 @@ type ask struct {
 	entry    journal.Ask // without Query and Persons before [reader.complete]
 	q        messages.Query
 	encoding messages.Encoding
-	await    string // where its sender awaits; "" nowhere
-	subject  string // it came by
+	await    string // where its sender awaits a reply; "" nowhere
+	subject  string // that it came to
 	came     time.Time
-	way      *Passage // nil: nobody follows it
+	way      *Passage // nil: not traced
 }
 
-// accepted reports whether the sender awaits that the ask is stored, and the reply goes elsewhere.
+// accepted reports whether the sender waits only until the ask is stored, and the reply goes
+// elsewhere.
 func (k *ask) accepted() bool {
 	return k.entry.Door == journal.Await && k.q.ReplyTo != "" && k.await != ""
 }
 
-// refusal is a message that is not right, and where its sender can be replied to.
+// refusal is the refusal of a message, and where to send it.
 type refusal struct {
 	err      *messages.Error
 	q        messages.Query // what could be read, for its line
 	result   messages.Result
 	encoding messages.Encoding
-	to       string // "" where nobody can be replied to
+	to       string // "" if there is no place to reply to
 }
 
-// reader reads messages. It is pure: what it is given decides, and nothing else.
+// reader reads messages. It is pure: only its arguments decide.
 type reader struct {
 	names            *names
 	partners         []string
@@ -68,7 +69,7 @@ type reader struct {
 // mostAsker is how long the name of an asker may be, in bytes: it is in every entry.
 const mostAsker = 128
 
-// read gives the ask that a message is, or its refusal. now is the door's clock.
+// read gives the ask in a message, or its refusal. now is the door's clock.
 func (r *reader) read(a *arrived, now time.Time) (*ask, *refusal) {
 	q, encoding, err := a.env.Query()
 	if err != nil {
@@ -85,13 +86,13 @@ func (r *reader) read(a *arrived, now time.Time) (*ask, *refusal) {
 		return nil, r.refuseAsk(a, k, fault)
 	}
 	r.entry(a, k)
-	if named && !a.redriven { // to ask for a dead letter again is to want more than what was final
+	if named && !a.redriven { // a redriven dead letter wants more than the final answer
 		k.entry.ID = k.q.AskIdentity(k.entry.Asker)
 	}
 	return k, nil
 }
 
-// check finds what is wrong with a query that can be read, and fills in its partner.
+// check finds what is wrong with a readable query, and fills in its partner.
 func (r *reader) check(a *arrived, q *messages.Query) *messages.Error {
 	if fault, ok := errors.AsType[*messages.Error](a.fault); ok {
 		return fault
@@ -142,9 +143,8 @@ func (r *reader) named(a *arrived, to string) error {
 	return r.names.CheckReply(to, r.allow, r.own)
 }
 
-// place finds what is wrong with a subject that a message was sent with for its reply; "" is none.
-// An inbox is as good as any: who awaits there is seen to by the server. Among durable replies an
-// asker has its own.
+// place finds what is wrong with a message's own reply subject; "" is none. Any inbox is fine: the
+// server decides who may listen there. Among durable replies an asker may use only its own.
 func (r *reader) place(a *arrived, to string) error {
 	if r.names.durable(to) {
 		return r.named(a, to)
@@ -155,7 +155,8 @@ func (r *reader) place(a *arrived, to string) error {
 	return r.names.CheckReply(to, r.allow, r.own)
 }
 
-// entry fills in what memory is asked by, and what the journal holds but for the query itself.
+// entry fills in what a look-up in memory needs, and what the journal holds except the query
+// itself.
 func (r *reader) entry(a *arrived, k *ask) {
 	key, question := k.q.Identity(a.env.Asker)
 	k.entry = journal.Ask{Token: a.token, Key: key, Question: question, Encoding: k.encoding.Byte(), Door: a.door,
@@ -175,14 +176,14 @@ func (r *reader) entry(a *arrived, k *ask) {
 	}
 }
 
-// left is the time until a deadline in unix milliseconds, at most patience: a slip of a digit must
-// not keep a query for a century. One that has passed leaves a millisecond.
+// left is the time until a deadline in unix milliseconds, at most patience: a mistyped digit must
+// not keep a query for a century. A passed deadline leaves a millisecond.
 func left(deadlineMs int64, now time.Time, patience time.Duration) time.Duration {
 	ms := min(deadlineMs-now.UnixMilli(), patience.Milliseconds())
 	return time.Duration(max(ms, 1)) * time.Millisecond
 }
 
-// replyOf is where the replies go of an asker who submits and names no place; "" nowhere.
+// replyOf is where the replies of an asker go that submits and names no reply subject; "" nowhere.
 func (r *reader) replyOf(a *arrived) string {
 	if a.door != journal.Submit || a.env.Asker == "" {
 		return ""
@@ -211,14 +212,14 @@ func (r *reader) complete(k *ask) error {
 	return nil
 }
 
-// refuse is the refusal of a message. q holds what could be read of it.
+// refuse is the refusal of a message. q has what could be read of it.
 func (r *reader) refuse(a *arrived, q messages.Query, encoding messages.Encoding, fault *messages.Error) *refusal {
 	f := &refusal{err: fault, q: q, encoding: encoding, result: fault.Result(), to: r.refusalPlace(a, fault)}
 	if f.encoding == "" {
 		f.encoding = messages.MsgPack
 	}
 	f.result.ID = cmp.Or(f.result.ID, a.env.ID, a.token)
-	f.q.ID, f.q.Key = f.result.ID, "" // whose key that would be is not known
+	f.q.ID, f.q.Key = f.result.ID, "" // the owner of that key is not known
 	if !slices.Contains(r.partners, f.q.Partner) {
 		f.q.Partner = ""
 	}
@@ -236,9 +237,9 @@ func (r *reader) refuseAsk(a *arrived, k *ask, fault *messages.Error) *refusal {
 }
 
 // refusalPlace is where a refusal may be sent: the sender's reply subject, the one in the message,
-// or the asker's own, the first that is allowed; "" when none is. Of a dead letter that was sent
-// again only a durable place counts: whoever awaited it has left, and it is a dead letter once
-// more.
+// or the asker's own, the first that is allowed; "" if none is. For a dead letter that was sent
+// again only a durable place counts, because the asker that waited for it has left; without one it
+// becomes a dead letter again.
 func (r *reader) refusalPlace(a *arrived, fault *messages.Error) string {
 	for _, p := range [...]struct {
 		to  string
@@ -257,19 +258,19 @@ func (r *reader) unfit(a *arrived, k *ask, err error) *refusal {
 		&messages.Error{Code: messages.BadRequest, Reason: "the query cannot be stored: " + err.Error()})
 }
 
-// submitted is a message out of the stream, as it came in.
+// submitted is a message from the stream, as it came in.
 func (n *names) submitted(subject string, header map[string][]string, body []byte, at stored) *arrived {
 	a := &arrived{subject: subject, token: at.token(), door: journal.Submit}
 	a.env, a.fault = n.ParseEnvelope(subject, header, body)
 	partner, ok := n.redriveOf(subject)
 	if !ok {
-		if id := a.env.ID; id != "" { // that of the message
+		if id := a.env.ID; id != "" { // the message's id
 			a.token, a.near = at.tokensOf(subject, id, body)
 			a.again = true
 		}
 		return a
 	}
-	// The fleet's own headers: what the dead letter says of the ask that it was.
+	// The fleet's own headers: what the dead letter says about its ask.
 	a.redriven, a.partner, a.reply = true, partner, a.env.ReplyTo
 	a.subject = cmp.Or(a.env.Subject, n.SubmitOf(partner, ""))
 	if id := a.env.MsgID; isRedriven(id) {
@@ -278,12 +279,11 @@ func (n *names) submitted(subject string, header map[string][]string, body []byt
 	return a
 }
 
-// mostToken is how long a token out of a header may be, in bytes.
+// mostToken is how long a token in a header may be, in bytes.
 const mostToken = 128
 
-// isRedriven reports whether a token is that of an ask that was sent again, which ends with /r and
-// how often. It is of the ask and not of the message, so that it is one however often it is
-// stored.
+// isRedriven reports whether a token is that of a redriven ask: it ends with /r and a count. It
+// belongs to the ask and not to the message, so that it stays one ask however often it is stored.
 func isRedriven(token string) bool {
 	i := strings.LastIndex(token, "/r")
 	if i < 1 || len(token) > mostToken {

@@ -1,5 +1,4 @@
-// What an endpoint says of its messages: their schemas, for `nats service info` and whoever reads
-// it.
+// What an endpoint says about its messages: their schemas, for `nats service info`.
 
 package intake
 
@@ -16,8 +15,8 @@ func described() map[string]string {
 		"encodings": string(messages.JSON) + ", " + string(messages.MsgPack)}
 }
 
-// brief is a JSON Schema without what it says to people: half as long, as each worker sends it to
-// whoever asks.
+// brief is a JSON Schema without its texts for people. It is half as long; each worker sends it in
+// every INFO response.
 func brief(schema string) string {
 	var s map[string]any
 	if json.Unmarshal([]byte(schema), &s) != nil {
@@ -28,7 +27,7 @@ func brief(schema string) string {
 	return string(short)
 }
 
-// withoutWords takes the annotations out of a schema. Names of properties are nobody's annotation.
+// withoutWords removes the annotations from a schema. Names of properties are not annotations.
 func withoutWords(schema map[string]any) {
 	for name, v := range schema {
 		if slices.Contains([]string{"$schema", "$comment", "title", "description", "x-personal"}, name) {

@@ -1,5 +1,5 @@
-// Discovery: what a NATS service says of itself, so that `nats service ls`, info and stats find the
-// workers.
+// Discovery: what a NATS service says about itself, so that `nats service ls`, info and stats find
+// the workers.
 
 package intake
 
@@ -16,9 +16,9 @@ import (
 	"protocolq/messages"
 )
 
-// discovery answers PING, INFO and STATS in the words of the library's own services. The library's
-// service is not used: it counts until a handler returns, which here is before anybody is replied
-// to, so that it shows no error and no true time.
+// discovery answers PING, INFO and STATS like the library's own services. The library's service is
+// not used: it measures until a handler returns. Here that is before the reply, so it would show no
+// errors and wrong times.
 type discovery struct {
 	identity  micro.ServiceIdentity
 	started   time.Time
@@ -27,18 +27,18 @@ type discovery struct {
 	data      func() any
 }
 
-// endpoint is a subject that the query door is asked at.
+// endpoint is a subject of the query door.
 type endpoint struct {
 	name, subject string
 	requests      func() uint64
 }
 
-// replied sums up the replies of a worker to those who await one.
+// replied sums up the replies of a worker to askers that await one.
 type replied struct {
 	errors    uint64
 	lastError string
 	number    uint64
-	took      time.Duration // from when an ask was taken in, all together
+	took      time.Duration // since each ask was taken in, in total
 }
 
 func newDiscovery(o *Options) *discovery {
@@ -58,7 +58,7 @@ func (d *discovery) listen(nc *nats.Conn) (subs []*nats.Subscription, err error)
 			}
 			sub, err := nc.Subscribe(subject, func(m *nats.Msg) {
 				if body, err := json.Marshal(answer()); err == nil {
-					_ = m.Respond(body) // who asked asks again
+					_ = m.Respond(body) // if it is lost, the client asks again
 				}
 			})
 			if err != nil {
@@ -84,9 +84,9 @@ func (d *discovery) info() any {
 	return i
 }
 
-// stats counts requests where they came in. Errors, times and the worker's figures stand at the
-// first endpoint, as they are the worker's and not a subject's: who adds endpoints up counts them
-// once.
+// stats counts requests where they came in. Errors, times and the worker's figures are at the first
+// endpoint only, because they belong to the worker and not to a subject: a sum over the endpoints
+// then counts them once.
 func (d *discovery) stats() any {
 	s := micro.Stats{ServiceIdentity: d.identity, Type: micro.StatsResponseType, Started: d.started}
 	for i, e := range d.endpoints {

@@ -27,7 +27,7 @@
 // The reply to a journalled ask is never sent here: the owner of its key owes it. A submitted query
 // is acknowledged when it is in the journal, or when its refusal is stored; until then it is
 // redelivered, so that a full stream of dead letters loses nothing. A query that comes by the query
-// door is not kept by anybody until it is in the journal: its asker may send it again.
+// door is stored nowhere until it is in the journal: its asker may send it again.
 //
 // While the stream of durable replies is more than half full, an asker whose own take more than an
 // eighth of it is not let in: an asker that waits is answered OVERLOADED, and submitted queries

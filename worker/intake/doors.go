@@ -27,16 +27,16 @@ type parts struct {
 	alarms  *alarms
 }
 
-// trouble says that something does not get through, whoever it is that tries.
+// trouble logs that something does not get through.
 func (p *parts) trouble(what string, err error) {
 	if n, due := p.alarms.again(what, time.Now()); due {
 		p.log.Warn("in trouble", "what", what, "times", n, "err", err)
 	}
 }
 
-// dead says that a message becomes a dead letter, one of many with the same reason and level: one
-// that was awaited nowhere does not keep silent one that was stored. Nothing that its sender
-// wrote is said.
+// dead logs that a message becomes a dead letter, once for many with the same reason and level. So
+// a message from the query door does not hide one from the stream. Nothing that its sender wrote is
+// logged.
 func (p *parts) dead(level slog.Level, l *deadLetter, f *refusal) {
 	if n, due := p.alarms.again("dead letter, "+l.reason+", "+level.String(), time.Now()); due {
 		p.log.Log(context.Background(), level, "dead letter", "reason", l.reason, "times", n, "token", l.token(), "why",
@@ -77,12 +77,12 @@ func New(o Options) (*Doors, error) {
 	d.service = &service{parts: p, answers: newAnswers(mostAnswers), turns: newTurns(), patience: o.AskPatience}
 	d.submitted = &submitted{parts: p, letters: o.Letters, durable: o.Replies, closed: d.closing}
 	d.consumer = &consumer{parts: p, from: o.Consumers, take: d.submitted.take}
-	d.consumer.every.Store(int64(tick)) // until it is known
+	d.consumer.every.Store(int64(tick)) // until the consumer's own is known
 	return d, nil
 }
 
-// Open opens the doors: the query door at once, that of what is submitted when its consumer is
-// there, which is waited for. With an error, that of ctx among them, none is open.
+// Open opens the doors: the query door at once, and the stream's door when its consumer is there;
+// it waits for that. With an error, including that of ctx, neither is open.
 func (d *Doors) Open(ctx context.Context) error {
 	stats := d.o.Stats
 	if stats == nil {
@@ -102,8 +102,8 @@ func (d *Doors) Open(ctx context.Context) error {
 	return nil
 }
 
-// Close lets nothing more in, and waits until all that came in is journalled, or ctx ends. What is
-// left then is given back to its stream, or its asker is told to ask again.
+// Close takes nothing more, and waits until everything that came in is journalled, or ctx ends.
+// What is left then is given back to its stream, or its asker gets a reply to ask again.
 func (d *Doors) Close(ctx context.Context) {
 	close(d.closing)
 	d.pending.close()
@@ -122,7 +122,8 @@ func (d *Doors) Close(ctx context.Context) {
 	}
 }
 
-// Run does what goes on beside the doors until ctx ends: it is the doors' last part to end.
+// Run runs the background work of the doors until ctx ends. It is the last part of the doors to
+// end.
 func (d *Doors) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, part := range []func(context.Context){
@@ -134,10 +135,11 @@ func (d *Doors) Run(ctx context.Context) error {
 	return nil
 }
 
-// tick is how long after its time the reply to a passed deadline may leave.
+// tick is how late the reply to a passed deadline may leave.
 const tick = 100 * time.Millisecond
 
-// deadlines replies to those whose time ends before they are journalled: the journal is away.
+// deadlines replies to asks whose time ends before they are journalled, because the journal is
+// unavailable.
 func (d *Doors) deadlines(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -157,8 +159,7 @@ func (d *Doors) deadlines(ctx context.Context) {
 	}
 }
 
-// Replied takes in a reply that another part made to somebody who awaits it, and how long that
-// took.
+// Replied takes in a reply of another part to an asker that awaits it, and how long that took.
 func (d *Doors) Replied(r *messages.Result, took time.Duration) { d.counted.answered(r, took) }
 
 // Stats gives the figures as they are now.

@@ -1,4 +1,4 @@
-// Ends: what follows from an acknowledgement, away from the goroutine that brought it.
+// Ends: what follows from an acknowledgement, outside the goroutine that received it.
 
 package intake
 
@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// ends runs what is added in its order. Each belongs to something that is pending, which bounds
-// them.
+// ends runs functions in the order in which they were added. Each belongs to something pending,
+// which bounds them.
 type ends struct {
 	wake chan struct{} // has room for one
 

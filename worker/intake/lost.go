@@ -1,4 +1,4 @@
-// Lost: what is said of a message of ours that can be stored nowhere.
+// Lost: what is logged about a message of ours that cannot be stored anywhere.
 
 package intake
 
@@ -16,8 +16,8 @@ import (
 	"protocolq/messages"
 )
 
-// lostLog writes a lost message into the local log, everything but its body: nobody else will know
-// of it. Of many at once the first ones are written, the others counted.
+// lostLog writes a lost message into the local log, except its body: there is no other record of
+// it. Of many at once the first are written, and the others counted.
 type lostLog struct {
 	log *slog.Logger
 
@@ -29,7 +29,7 @@ type lostLog struct {
 // mostLost is how many lines are written in a period of alarmEvery.
 const mostLost = 100
 
-// write logs that m is lost, and why; m is nil of what has no message any more.
+// write logs that m is lost, and why; m is nil if there is no message any more.
 func (l *lostLog) write(what, why string, m *nats.Msg, err error) {
 	l.mu.Lock()
 	now := time.Now()
@@ -52,7 +52,7 @@ func (l *lostLog) write(what, why string, m *nats.Msg, err error) {
 	l.log.Error("lost", args...)
 }
 
-// about is all that a message says but its body, e-mails masked.
+// about is everything in a message except its body, with e-mails masked.
 func about(m *nats.Msg) (args []any) {
 	sum := sha256.Sum256(m.Data)
 	args = append(args, "subject", messages.MaskText(m.Subject), "bytes", len(m.Data), "sha256",

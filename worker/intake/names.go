@@ -1,4 +1,4 @@
-// Subjects of the doors, and what they say.
+// Subjects of the doors, and what they mean.
 
 package intake
 

@@ -1,4 +1,4 @@
-// What the doors need, and from whom.
+// What the doors need from other parts.
 
 package intake
 
@@ -18,26 +18,25 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Journal takes what came in by the doors into the log.
+// Journal writes what came in by the doors into the log.
 type Journal interface {
-	// Ask journals an ask. done is called once, from another goroutine: nil when the ask is stored,
-	// an error when it is known that it never will be. An error of Ask itself says that it is not
-	// taken, and done is never called; [journal.ErrInvalid] is for good, any other for now. q is
-	// the query of a. Nobody changes either any more. unwanted, which must not block, is asked
-	// before the ask is written: it is left out where its asker has been replied to.
+	// Ask journals an ask. done is called once, from another goroutine: with nil when the ask is
+	// stored, with an error when it certainly never will be. An error of Ask itself says that the ask
+	// is not taken, and done is never called; [journal.ErrInvalid] is permanent, any other error is
+	// temporary. q is the query of a. Neither is changed after the call. unwanted, which must not
+	// block, is called before the ask is written: the ask is left out if its asker has had a reply.
 	Ask(a *journal.Ask, q *messages.Query, unwanted func() bool, done func(error)) error
 	// Forget journals that a person is to be forgotten. done is as in Ask.
 	Forget(person journal.Hash, done func(error)) error
 }
 
-// Memory is what is remembered of answers and asks. Its methods do not block.
+// Memory is the remembered answers and asks. Its methods do not block.
 type Memory interface {
-	// Remembered is the answer that serves the ask now, without an entry of its own: conclusive, to
-	// the same question, and fresh enough. ok is false where there is none, where its body is not
-	// at hand, and where something final is known for the ask's ID. a has no Query and no Persons
-	// yet.
+	// Remembered is the answer that serves the ask now, without its own entry: conclusive, to the same
+	// question, and fresh enough. ok is false if there is none, if its body is not in memory, or if
+	// there is a final answer for the ask's ID. a has no Query and no Persons yet.
 	Remembered(a *journal.Ask) (m Kept, ok bool)
-	// Knows reports whether the ask with this token, or with one that is near, is journalled.
+	// Knows reports whether the ask with this token, or with a near one, is journalled.
 	Knows(token string, near journal.Near) bool
 }
 
@@ -50,7 +49,7 @@ type Kept struct {
 // Consumers finds durable consumers: a jetstream.JetStream.
 type Consumers interface {
 	Consumer(ctx context.Context, stream, consumer string) (jetstream.Consumer, error)
-	// Conn is the connection that their messages come by.
+	// Conn is the connection that their messages come on.
 	Conn() *nats.Conn
 	Options() jetstream.JetStreamOptions
 }
@@ -58,7 +57,7 @@ type Consumers interface {
 // Stream stores messages in their stream: a publish.Publisher whose Run runs.
 type Stream interface {
 	// Go stores m and calls done once, when the server has answered or within has passed; done must
-	// not block. With an error of Go itself it is never called.
+	// not block. If Go itself gives an error, done is never called.
 	Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error
 }
 
@@ -78,26 +77,27 @@ type Options struct {
 	Letters   Stream // dead letters
 	Replies   Stream // durable replies
 	Lines     Lines
-	Traces    Traces // nil: nobody follows what comes in
+	Traces    Traces // nil: no tracing
 
 	Names    messages.Names
 	Partners []string // those that the gateway can be asked for
-	// DefaultPartner is that of a query which names none; "": such a query is refused.
+	// DefaultPartner is the partner of a query that names none; "": such a query is refused.
 	DefaultPartner string
 	ReplyAllow     []string // prefixes that a reply may go to; Names.DefaultReplies
 	OwnInboxes     []string // inbox prefixes of the fleet's own connections: never replied to
 
-	// Paused reports whether nothing is taken in at present but what is remembered, and after how
-	// long who asks should ask again: [Switch.Paused]. It is called for each ask; nil: never.
+	// Paused reports whether the intake is paused, so that only remembered answers are given, and
+	// after how long an asker should ask again: [Switch.Paused]. It is called for each ask; nil:
+	// never.
 	Paused func() (after time.Duration, paused bool)
 
-	// Person is the keyed hash of an e-mail address or account number, as it was spelled, by which
-	// it can be forgotten; nil: nobody can.
+	// Person is the keyed hash of an e-mail address or account number, as it was spelled, by which the
+	// person can be forgotten; nil: nobody can be.
 	Person   func(string) journal.Hash
 	Patience time.Duration // 24 h: the longest deadline
 	// AskPatience is 30 s, for which an asker without a deadline waits for the journal.
 	AskPatience time.Duration
-	MinAge      time.Duration // 2 s: no max_age_ms is taken to be tighter
+	MinAge      time.Duration // 2 s: a smaller max_age_ms counts as this
 
 	Most      int // 50,000: asks at once that are not journalled yet, half of them one asker's
 	MostBytes int // 64 MiB: their messages, half of them one asker's

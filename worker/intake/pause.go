@@ -1,5 +1,4 @@
-// Pause: the operators' word that nothing is taken in at present, and how a worker keeps up with
-// it.
+// Pause: operators may pause the intake, and each worker follows that.
 
 package intake
 
@@ -15,8 +14,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// Pause is the record of the fleet's intake: whether it is paused, since when, by whom and why.
-// What is journalled goes on in a pause, and what is remembered is replied to.
+// Pause is the record of the fleet's intake: whether it is paused, since when, by whom and why. In
+// a pause, journalled asks go on, and remembered answers are given.
 type Pause struct {
 	Paused  bool   `json:"paused"`
 	SinceMs int64  `json:"since_ms,omitempty"` // unix ms
@@ -27,17 +26,17 @@ type Pause struct {
 // PauseRecord is the name of the record, the last token of its subject.
 const PauseRecord = "intake"
 
-// TakesEffect is how long after a Pause is written all workers that can read it go by it. It is not
-// republished: each worker reads it once a second.
+// TakesEffect is the time after which all workers that can read a written Pause follow it. It is
+// not republished: each worker reads it once a second.
 const TakesEffect = 2 * time.Second
 
 const (
 	lookEvery = time.Second
-	// pausedAfter is when who asks in a pause should ask again: nobody knows how long it is.
+	// pausedAfter is when an asker should ask again in a pause, whose length is not known.
 	pausedAfter = 5 * time.Second
 )
 
-// ReadPause reads the record; the zero one where there is none.
+// ReadPause reads the record; it is zero if there is none.
 func ReadPause(ctx context.Context, s record.Store) (Pause, error) {
 	r, err := s.Get(ctx, PauseRecord)
 	if err != nil {
@@ -46,7 +45,7 @@ func ReadPause(ctx context.Context, s record.Store) (Pause, error) {
 	return decodePause(r.Data)
 }
 
-// WritePause writes the record: the last word of an operator counts.
+// WritePause writes the record: the last change by an operator counts.
 func WritePause(ctx context.Context, s record.Store, p Pause) error {
 	return record.Change(ctx, s, PauseRecord, func([]byte) ([]byte, error) { return json.Marshal(p) })
 }
@@ -63,8 +62,8 @@ type Records interface {
 	Get(ctx context.Context, name string) (record.Record, error)
 }
 
-// Switch is what a worker knows of the Pause. A record that cannot be read changes nothing. Before
-// it was read the intake is open.
+// Switch is what a worker knows of the Pause. A record that cannot be read changes nothing. Until
+// it has been read, the intake is open.
 type Switch struct {
 	records Records
 	log     *slog.Logger
@@ -74,11 +73,11 @@ type Switch struct {
 	now known
 }
 
-// known is the Pause as it was last read.
+// known is the Pause as last read.
 type known struct {
 	Pause
 	seq   uint64
-	older bool // an older record was read last, and not believed
+	older bool // the last read gave an older record, which is not used yet
 }
 
 // NewSwitch makes a Switch of the records. log is discarded when nil.
@@ -103,7 +102,7 @@ func (s *Switch) Run(ctx context.Context) error {
 	}
 }
 
-// Look reads the record, within a second. One that cannot be read is logged every 30 s.
+// Look reads the record, within a second. If it cannot be read, that is logged every 30 s.
 func (s *Switch) Look(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
@@ -127,7 +126,7 @@ func (s *Switch) Look(ctx context.Context) {
 	}
 }
 
-// learn takes in what was read, and logs what changes.
+// learn takes in what was read, and logs changes.
 func (s *Switch) learn(p Pause, seq uint64) {
 	s.mu.Lock()
 	before := s.now
@@ -142,9 +141,9 @@ func (s *Switch) learn(p Pause, seq uint64) {
 	}
 }
 
-// learn is what is known after a record was read. An older one is believed when it is read twice in
-// a row: a replica that is behind has caught up by then, a stream that was restored or made anew
-// stays so.
+// learn is what is known after a record was read. An older record is used only when it is read
+// twice in a row: a replica that was behind has caught up by then, but a restored or new stream
+// stays older.
 func (k known) learn(p Pause, seq uint64) known {
 	if seq < k.seq && !k.older {
 		k.older = true
@@ -159,7 +158,7 @@ func (s *Switch) pause() Pause {
 	return s.now.Pause
 }
 
-// Paused reports whether the intake is paused, and after how long who asks should ask again.
+// Paused reports whether the intake is paused, and after how long an asker should ask again.
 func (s *Switch) Paused() (after time.Duration, paused bool) {
 	if !s.pause().Paused {
 		return 0, false

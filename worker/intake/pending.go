@@ -10,36 +10,36 @@ import (
 	"protocolq/messages"
 )
 
-// delivery is a message out of the stream, until it is acknowledged: a jetstream.Msg.
+// delivery is a message from the stream until it is acknowledged: a jetstream.Msg.
 type delivery interface {
 	Ack() error
 	NakWithDelay(delay time.Duration) error
 	InProgress() error
 }
 
-// held is one ask, or message, that is pending.
+// held is one pending ask or message.
 type held struct {
-	ask   *ask // of the query door, with from and who; nil of what is submitted
+	ask   *ask // of the query door, with from and who; nil for a submitted message
 	from  *arrived
 	who   who
-	msg   delivery // of what is submitted, acknowledged once it is done with; nil of the query door
+	msg   delivery // a submitted message, acknowledged once it is done with; nil for the query door
 	tries int      // deliveries of msg
 	bytes int
 	since time.Time
-	// due is when its asker is replied to with code though it is not journalled, last the same of
-	// one that is on its way into the journal, which may be answered yet; zero: never.
+	// due is when its asker gets a reply with code although it is not journalled. last is the same for
+	// an ask on its way into the journal, which may still be answered. Zero: never.
 	due, last time.Time
 	code      string
 	onWay     bool // guarded by pending.mu
-	replied   bool // its asker was; guarded by pending.mu
+	replied   bool // its asker has had a reply; guarded by pending.mu
 }
 
-// storeWait is how long whoever awaits only that the ask is stored waits for that: longer than the
+// storeWait is how long an asker waits that only wants its ask to be stored: longer than the
 // journal takes to elect a leader.
 const storeWait = 10 * time.Second
 
-// holding is an ask of the query door. It is complete. patience is how long an asker without a
-// deadline waits.
+// holding makes the held of a complete ask of the query door. patience is how long an asker without
+// a deadline waits.
 func holding(k *ask, patience time.Duration) *held {
 	h := &held{ask: k, who: who{k.entry.Partner, k.entry.Asker}, since: k.came, bytes: len(k.entry.Query) + overhead}
 	if k.await == "" {
@@ -55,23 +55,23 @@ func holding(k *ask, patience time.Duration) *held {
 	return h
 }
 
-// share is what one asker has of the room.
+// share is the part of the room that one asker uses.
 type share struct{ asks, bytes int }
 
-// overhead is about what an ask takes beside its query.
+// overhead is about what an ask takes in addition to its query.
 const overhead = 512
 
-// pending holds what is not journalled yet. What is submitted takes half of the room at most, and
-// an asker no more than there is left for others: a backlog never leaves another asker without.
+// pending holds what is not journalled yet. Submitted messages take at most half of the room, and
+// an asker no more than it leaves for others: no backlog ever takes all the room.
 type pending struct {
 	most, mostBytes int
 
 	mu        sync.Mutex // guards what follows; held for lines
-	room      sync.Cond  // signalled when there may be room for what is submitted, and at the end
+	room      sync.Cond  // signalled when there may be room for submitted messages, and at the end
 	held      map[*held]struct{}
 	bytes     int
-	by        map[who]share // of those that come by the query door
-	submitted int           // of held, and their bytes
+	by        map[who]share // of asks from the query door
+	submitted int           // how many held are submitted, and their bytes
 	subBytes  int
 	closed    bool
 	emptied   chan struct{} // has room for one; signalled when nothing is held
@@ -84,8 +84,8 @@ func newPending(most, mostBytes int) *pending {
 	return p
 }
 
-// add takes in what came by the query door; it reports false where there is no room, or its asker
-// has no more.
+// add takes in an ask of the query door. It reports false if there is no room, in all or for its
+// asker.
 func (p *pending) add(h *held) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,14 +94,14 @@ func (p *pending) add(h *held) bool {
 	}
 	s := p.by[h.who]
 	if s.asks > 0 && (s.asks >= p.most-len(p.held) || s.bytes+h.bytes > p.mostBytes-p.bytes) {
-		return false // as much as is left for others
+		return false // an asker may use as much as it leaves for others
 	}
 	p.by[h.who] = share{s.asks + 1, s.bytes + h.bytes}
 	p.keep(h)
 	return true
 }
 
-// wait takes in what was submitted, once there is room. It reports false when the door is closed.
+// wait takes in a submitted message, once there is room. It reports false if the door is closed.
 func (p *pending) wait(h *held) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +126,7 @@ func (p *pending) keep(h *held) {
 	}
 }
 
-// leave lets h go. It reports whether its asker was replied to meanwhile.
+// leave lets h go. It reports whether its asker has had a reply meanwhile.
 func (p *pending) leave(h *held) (replied bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,8 +153,8 @@ func (p *pending) leave(h *held) (replied bool) {
 	return h.replied
 }
 
-// unwanted reports whether h need not be journalled any more, as its asker has been replied to;
-// else it is on its way from now on.
+// unwanted reports whether h no longer needs to be journalled, because its asker has had a reply.
+// Otherwise h is on its way from now on.
 func (p *pending) unwanted(h *held) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -162,8 +162,8 @@ func (p *pending) unwanted(h *held) bool {
 	return h.replied
 }
 
-// overdue gives those whose askers are to be replied to now, each once. They stay: they may be on
-// their way into the journal.
+// overdue gives the asks whose askers are to get a reply now, each once. They stay pending: they
+// may be on their way into the journal.
 func (p *pending) overdue(now time.Time) (late []*held) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -180,7 +180,7 @@ func (p *pending) overdue(now time.Time) (late []*held) {
 	return late
 }
 
-// deliveries gives the messages that are held since then or longer.
+// deliveries gives the messages that have been held since then or longer.
 func (p *pending) deliveries(since time.Time) (old []delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -199,7 +199,7 @@ func (p *pending) size() (n, bytes int) {
 	return len(p.held), p.bytes
 }
 
-// close lets nothing more in that is submitted.
+// close takes no more submitted messages.
 func (p *pending) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

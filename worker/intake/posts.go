@@ -1,4 +1,4 @@
-// Posts: what the query door owes to a stream, tried until it is there.
+// Posts: what the query door has to store in a stream, tried until it is there.
 
 package intake
 
@@ -14,20 +14,20 @@ import (
 	"protocolq/worker/publish"
 )
 
-// posts is a bounded queue in front of a stream. What finds no room is lost and counted: of a
-// message that came by the query door nobody else knows.
+// posts is a bounded queue in front of a stream. A message without room is lost and counted: there
+// is no other copy of a message from the query door.
 type posts struct {
 	to    Stream
 	what  string // for the log
 	queue chan post
-	sent  *atomic.Uint64 // counts what is stored; may be nil
+	sent  *atomic.Uint64 // counts stored messages; may be nil
 	lost  atomic.Uint64
 	log   *slog.Logger
 	said  lostLog
 }
 
-// post makes its message, the shorter the more often it was refused for its size; nil when there is
-// no shorter one.
+// post makes its message, shorter each time it was refused for its size; nil if there is no shorter
+// one.
 type post func(cut int) *nats.Msg
 
 const mostPosts = 1024
@@ -69,7 +69,8 @@ const (
 	lastWait  = 5 * time.Second
 )
 
-// publish tries until the message is stored, is refused for good in its shortest form, or ctx ends.
+// publish tries until the message is stored, is refused permanently in its shortest form, or ctx
+// ends.
 func (p *posts) publish(ctx context.Context, x post) {
 	cut, wait := 0, firstWait
 	var last *nats.Msg

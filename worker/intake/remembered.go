@@ -1,4 +1,4 @@
-// Remembered answers, encoded once for all who ask for them.
+// Remembered answers, encoded once for all asks.
 
 package intake
 
@@ -11,24 +11,24 @@ import (
 	"protocolq/worker/journal"
 )
 
-// answer is a remembered answer as all who ask alike are given it.
+// answer is a remembered answer, shared by all asks of the same likeness.
 type answer struct {
 	run     string
 	shared  *messages.Shared
 	result  messages.Result // what shared says
 	size    int
-	headers map[string][]string // without a trace; nobody changes them
+	headers map[string][]string // without a trace; never changed
 }
 
-// likeness is what askers have in common who are given the same bytes but for what is their own.
+// likeness is what asks have in common that get the same bytes, except for their own fields.
 type likeness struct {
 	at           journal.Ref
 	encoding     messages.Encoding
 	key, partner string
 }
 
-// answers are those that were asked for lately. It forgets by halves: what was not asked for while
-// one half filled is gone. Safe for concurrent use.
+// answers are the ones asked for recently. It forgets by halves: an answer that was not asked for
+// while one half filled is gone. It is safe for concurrent use.
 type answers struct {
 	most int // bytes of a half
 
@@ -76,7 +76,7 @@ func (s *answers) put(like likeness, a *answer) {
 	s.bytes += a.size
 }
 
-// newAnswer reads an answer and writes what is shared of it.
+// newAnswer reads an answer and encodes its shared part.
 func newAnswer(from *journal.Answer, k *ask) (*answer, error) {
 	r, _, err := messages.DecodeResult(from.Result, "")
 	if err != nil {

@@ -1,4 +1,4 @@
-// Replies of the doors' own: from memory, refusals, and what is not taken.
+// The doors' own replies: from memory, refusals, and asks that are not taken.
 
 package intake
 
@@ -16,17 +16,17 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// retryAfter is when who was not taken should ask again.
+// retryAfter is when an asker should ask again whose ask was not taken.
 const retryAfter = time.Second
 
-// replies sends what is not journalled.
+// replies sends replies that are not journalled.
 type replies struct {
 	nc      *nats.Conn
 	names   *names
 	durable *posts // into the stream of replies, of the query door
 	letters *posts // of the query door
 	lines   Lines
-	traces  Traces // nil: nobody follows
+	traces  Traces // nil: no tracing
 	counted *counters
 	log     *slog.Logger
 	alarms  *alarms
@@ -40,7 +40,7 @@ func (r *replies) publish(to string, body []byte, header map[string][]string) er
 	return r.nc.PublishMsg(&nats.Msg{Subject: to, Data: body, Header: header})
 }
 
-// remembered replies with a remembered answer. With an error the asker was not replied to.
+// remembered replies with a remembered answer. After an error the asker has had no reply.
 func (r *replies) remembered(k *ask, a *answer, now time.Time) error {
 	body, err := a.shared.Encode(messages.Own{ID: k.q.ID, Source: messages.Remembered, AnsweredAtMs: now.UnixMilli(),
 		Meta: k.q.Meta})
@@ -62,13 +62,13 @@ func (r *replies) remembered(k *ask, a *answer, now time.Time) error {
 	return nil
 }
 
-// reply replies to whoever awaits an ask with a Result of our own.
+// reply replies to the asker that awaits an ask with a Result of our own.
 func (r *replies) reply(k *ask, result messages.Result) {
 	now := time.Now()
 	result.ID, result.Key, result.Partner, result.Meta = k.q.ID, k.q.Key, k.q.Partner, k.q.Meta
 	result.AnsweredAtMs = now.UnixMilli()
 	result.Question = messages.QuestionText(k.entry.Question)
-	if result.Outcome != messages.Accepted { // which has its line when it is answered
+	if result.Outcome != messages.Accepted { // an accepted ask has its line when it is answered
 		r.lines.PublishRemembered(&k.q, lineOf(k, &result, now))
 	}
 	r.passed(k.way, k.q.Partner, &result)
@@ -79,8 +79,8 @@ func (r *replies) reply(k *ask, result messages.Result) {
 	}
 }
 
-// failed replies that an ask is not journalled: with the code, and its words where there are no
-// better ones.
+// failed replies that an ask is not journalled: with the code, and the code's text if there is no
+// better one.
 func (r *replies) failed(k *ask, code, why string) {
 	result := messages.CodeResult(code)
 	result.Message = cmp.Or(why, result.Message)
@@ -90,7 +90,7 @@ func (r *replies) failed(k *ask, code, why string) {
 	r.reply(k, result)
 }
 
-// notTaken says why the journal does not take an ask; "": the code says it.
+// notTaken says why the journal does not take an ask; "": the code's text is enough.
 func notTaken(err error) string {
 	switch {
 	case errors.Is(err, journal.ErrFull):
@@ -101,15 +101,15 @@ func notTaken(err error) string {
 	return ""
 }
 
-// paused replies that nothing is taken in, and after how long to ask again.
+// paused replies that the intake is paused, and after how long to ask again.
 func (r *replies) paused(k *ask, after time.Duration) {
 	result := messages.CodeResult(messages.Paused)
 	result.RetryAfterMs = after.Milliseconds()
 	r.reply(k, result)
 }
 
-// send sends a Result of the query door, once to an inbox, and until it is stored to a durable
-// subject: with an identity of its own, as it is no reply to what is journalled.
+// send sends a Result of the query door: once to an inbox, or to a durable subject until it is
+// stored. It has its own identity, because it is not a reply to a journalled ask.
 func (r *replies) send(to string, result *messages.Result, encoding messages.Encoding, trace string) {
 	id := ""
 	if r.names.durable(to) {
@@ -133,14 +133,14 @@ func (r *replies) send(to string, result *messages.Result, encoding messages.Enc
 	}
 }
 
-// unsent says now and then that replies do not leave; their askers ask again.
+// unsent logs now and then that replies do not leave; their askers ask again.
 func (r *replies) unsent(err error) {
 	if n, due := r.alarms.again("reply", time.Now()); due {
 		r.log.Warn("reply not sent", "times", n, "err", err)
 	}
 }
 
-// message makes a reply. id is its identity in the stream of replies, "" of one to an inbox.
+// message makes a reply. id is its identity in the stream of replies, "" for one to an inbox.
 func message(to string, r *messages.Result, encoding messages.Encoding, trace, id string) (*nats.Msg, error) {
 	body, err := r.Encode(encoding)
 	if err != nil {
@@ -149,9 +149,9 @@ func message(to string, r *messages.Result, encoding messages.Encoding, trace, i
 	return &nats.Msg{Subject: to, Data: body, Header: r.ReplyHeader(encoding, trace, id)}, nil
 }
 
-// refused counts a refusal and writes it down: each into the query log, and those alike into the
-// worker's once in a while, as anybody can be refused without end. Nothing that its sender wrote is
-// logged. Of one whose sender cannot be replied to the line of its dead letter says why.
+// refused counts and records a refusal: each in the query log, and equal ones now and then in the
+// worker's log, because any program can cause refusals without end. Nothing that its sender wrote
+// is logged. If there is no place to reply to, the line of the dead letter says why.
 func (r *replies) refused(a *arrived, f *refusal) {
 	r.counted.refused.Add(1)
 	if a.door == journal.Await {
@@ -165,21 +165,21 @@ func (r *replies) refused(a *arrived, f *refusal) {
 		}
 	}
 	r.passed(a.way, q.Partner, &f.result)
-	q.ID = f.result.ID // it may stand in a header
+	q.ID = f.result.ID // it may come from a header
 	r.lines.PublishRemembered(&q, querylog.Ask{Token: cmp.Or(a.token, nuid.Next()), At: now, AnsweredAt: now,
 		Door: doorName(a.door), Subject: a.subject,
 		Reply: f.to, Outcome: string(f.result.Outcome), Code: f.result.Code, Trace: a.env.Trace,
 		Field: f.err.QueryField()})
 }
 
-// lineOf is the line of an ask that is replied to here. Whom it is about is filled in by Lines.
+// lineOf is the line of an ask that gets its reply here. Lines fills in the person.
 func lineOf(k *ask, r *messages.Result, now time.Time) querylog.Ask {
 	return querylog.Ask{Token: k.entry.Token, At: k.came, AnsweredAt: now, Run: r.Run, Source: string(r.Source),
 		Door:    doorName(k.entry.Door),
 		Subject: k.subject, Reply: k.await, Outcome: string(r.Outcome), Code: r.Code, Trace: k.entry.Trace}
 }
 
-// doorName is a door in the words of messages.
+// doorName is the name of a door in package messages.
 func doorName(d journal.Door) string {
 	if d == journal.Submit {
 		return messages.DoorSubmit

@@ -1,4 +1,4 @@
-// Room: what is let in while the streams that are everybody's fill up with what is one asker's.
+// Room: which asks are let in while one asker fills the streams that all share.
 
 package intake
 
@@ -23,44 +23,44 @@ import (
 	"protocolq/worker/pause"
 )
 
-// room keeps one asker from filling the stream of durable replies, which is everybody's: who does
-// not read its replies, or asks for more than it reads. A holder is an asker by the name below
-// protocol.reply. While the stream is half empty all are let in. From then on who holds more than
-// an eighth of it is not, until its reader has taken what lies there.
+// room keeps one asker from filling the stream of durable replies, which all share, because it does
+// not read its replies or asks for more than it reads. A holder is an asker, by its name below
+// protocol.reply. While the stream is at least half empty all are let in. After that, a holder that
+// uses more than an eighth of it is not let in until its reader has taken its replies.
 //
 //	each second: STREAM.INFO ── less than half ──► nobody is held up
 //	                        └── more ──► STREAM.INFO of each holder that asks ──► held up or not
 //
-// Between two looks a holder is let in for a sixteenth of the stream. In a stream of an earlier
-// version, from which nothing is taken, what was read cannot be told from what was not: there
-// nobody is held up.
+// Between two looks a holder may add a sixteenth of the stream. A stream of an earlier version
+// keeps replies that were read, so unread ones cannot be counted: there nobody is held up.
 //
-// Of the stream of dead letters what is refused at the doors takes half, and between two looks a
-// sixteenth: anybody can be refused without end, and what could not be answered is worth more.
+// Refusals at the doors may use half of the stream of dead letters, and a sixteenth between two
+// looks: any program can cause refusals without end, and queries that could not be answered matter
+// more.
 type room struct {
 	nc     *nats.Conn
-	api    string // what the JetStream API begins with
+	api    string // prefix of the JetStream API
 	names  *names
 	log    *slog.Logger
 	alarms *alarms
 
 	mu    sync.Mutex       // guards what follows; never held over I/O
 	asked map[string]int64 // since the last look, in bytes of replies as they are on average
-	held  map[string]bool  // those that are not let in
+	held  map[string]bool  // holders that are not let in
 	size  int64            // of a reply on average, bytes
-	burst int64            // that a holder may ask for between two looks, bytes; 0: not known yet
-	kept  bool             // it was said that the stream of replies keeps what is read
-	dead  int64            // that refusals may still take of the stream of dead letters, bytes
+	burst int64            // how much a holder may ask for between two looks, bytes; 0: not known yet
+	kept  bool             // it was logged that the stream of replies keeps what is read
+	dead  int64            // how much refusals may still use of the stream of dead letters, bytes
 }
 
 const (
 	roomEvery = time.Second
-	// mostHolders is how many holders are counted each by itself between two looks; the others are
+	// mostHolders is how many holders are counted separately between two looks; the others count as
 	// one.
 	mostHolders = 4096
 	// mostLooks is how many holders are looked at in one round.
 	mostLooks = 64
-	// usualReply is what a reply takes as long as none was seen, bytes.
+	// usualReply is the assumed size of a reply until one was seen, bytes.
 	usualReply = 1 << 10
 )
 
@@ -69,11 +69,11 @@ func newRoom(js Consumers, n *names, log *slog.Logger, a *alarms) *room {
 		asked: map[string]int64{}, held: map[string]bool{}, size: usualReply, dead: math.MaxInt64}
 }
 
-// errNoRoom is why an ask is not taken whose asker does not read its durable replies.
+// errNoRoom is why an ask is not taken if its asker does not read its durable replies.
 var errNoRoom = errors.New("intake: the asker holds too much of the stream of durable replies; its reader has to " +
 	"take some")
 
-// enter reports whether an ask may come in whose reply goes to this subject.
+// enter reports whether an ask with this reply subject may come in.
 func (r *room) enter(reply string) bool {
 	if !r.names.durable(reply) {
 		return true
@@ -99,7 +99,7 @@ func (r *room) run(ctx context.Context) {
 	}
 }
 
-// filled is what a server says of a stream.
+// filled is what a server says about a stream.
 type filled struct {
 	Error *struct {
 		Description string `json:"description"`
@@ -115,14 +115,14 @@ type filled struct {
 	} `json:"state"`
 }
 
-// half reports whether more than half of it is taken.
+// half reports whether more than half of it is used.
 func (f *filled) half() bool { return f.Config.MaxBytes > 0 && f.State.Bytes > f.Config.MaxBytes/2 }
 
 // errDeadLetters is why a refusal gets no dead letter now.
 var errDeadLetters = errors.New("intake: half of the stream of dead letters is taken; protocolq dead list shows by " +
 	"what")
 
-// admits reports whether what is refused may become this dead letter.
+// admits reports whether a refused message may become this dead letter.
 func (r *room) admits(l *deadLetter) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,7 +133,7 @@ func (r *room) admits(l *deadLetter) bool {
 	return true
 }
 
-// look finds out what is let in. While nobody can say, all is: duties wait for their stream.
+// look finds out what is let in. If that is not known, everything is: duties wait for their stream.
 func (r *room) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
@@ -169,7 +169,7 @@ func (r *room) lookAtReplies(ctx context.Context) {
 	}
 }
 
-// keeps says once that the stream of replies is not as provision makes it.
+// keeps logs once that the stream of replies is not as provision makes it.
 func (r *room) keeps() {
 	r.mu.Lock()
 	said := r.kept
@@ -183,8 +183,8 @@ func (r *room) keeps() {
 	}
 }
 
-// suspects are the holders to look at in one round: those that are held up, then whoever asked for
-// most. The holder "" stands for many, and cannot be looked at.
+// suspects are the holders to look at in one round: those that are held up, then those that asked
+// for most. The holder "" stands for many, and cannot be looked at.
 func suspects(asked map[string]int64, held map[string]bool) []string {
 	all := slices.Collect(maps.Keys(held))
 	for holder := range asked {
@@ -196,7 +196,7 @@ func suspects(asked map[string]int64, held map[string]bool) []string {
 	return all[:min(len(all), mostLooks)]
 }
 
-// greedy are those among the holders that ask who hold more than an eighth of the stream.
+// greedy are the asking holders that use more than an eighth of the stream.
 func (r *room) greedy(ctx context.Context, f filled) (map[string]bool, error) {
 	r.mu.Lock()
 	look := suspects(r.asked, r.held)

@@ -1,4 +1,4 @@
-// The query door: ask and await, a NATS micro service.
+// The query door: ask and wait, as a NATS micro service.
 
 package intake
 
@@ -19,17 +19,17 @@ import (
 	"protocolq/worker/journal"
 )
 
-// service serves protocol.query. What is remembered is replied to here, anything else is given to
-// the journal.
+// service serves protocol.query. It replies with remembered answers itself and gives anything else
+// to the journal.
 type service struct {
 	*parts
 	answers  *answers
 	turns    *turns
 	patience time.Duration // of an asker without a deadline
-	plain    atomic.Uint64 // of the queries, those at the subject without a partner
+	plain    atomic.Uint64 // queries at the subject without a partner
 }
 
-// open begins to serve; the returned func ends it, after which nothing more comes in.
+// open begins to serve; the returned func stops it, after which nothing more comes in.
 func (s *service) open(ctx context.Context, o *Options, stats func() any) (stop func(context.Context), err error) {
 	d := newDiscovery(o)
 	d.data, d.replied = stats, s.counted.repliedTo
@@ -49,13 +49,13 @@ func (s *service) open(ctx context.Context, o *Options, stats func() any) (stop 
 		_ = flush(ctx, o.Reply)
 		served := make(chan struct{})
 		if o.Reply.Barrier(func() { close(served) }) == nil {
-			select { // all that had come in has gone through serve
+			select { // everything that had come in has gone through serve
 			case <-served:
 			case <-ctx.Done():
 			}
 		}
 	}
-	_ = flush(ctx, o.Reply) // a server that is away is told when it is back
+	_ = flush(ctx, o.Reply) // an unreachable server gets it when it is back
 	if err = cmp.Or(err, s.forbidden(o.Reply)); err != nil {
 		stop(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("open the query door: %w", err)
@@ -63,7 +63,7 @@ func (s *service) open(ctx context.Context, o *Options, stats func() any) (stop 
 	return stop, nil
 }
 
-// listen takes what comes at a subject, as one of the workers. What is pending is bounded: limits
+// listen takes the messages of a subject, in the workers' queue group. pending bounds them: limits
 // of the subscription would drop asks silently.
 func (s *service) listen(nc *nats.Conn, subject string, subs []*nats.Subscription) ([]*nats.Subscription, error) {
 	sub, err := nc.QueueSubscribe(subject, messages.QueueGroup, s.serve)
@@ -73,8 +73,8 @@ func (s *service) listen(nc *nats.Conn, subject string, subs []*nats.Subscriptio
 	return append(subs, sub), sub.SetPendingLimits(-1, -1)
 }
 
-// forbidden is what the server has against this user's taking queries, else nil. It tells only the
-// connection, and of several refusals the last is kept: the subjects of queries were added last.
+// forbidden is the server's refusal to let this user take queries, or nil. The server reports it
+// only to the connection, which keeps the last of several refusals: query subjects were added last.
 func (s *service) forbidden(nc *nats.Conn) error {
 	word := nc.LastError()
 	if !errors.Is(word, nats.ErrPermissionViolation) ||
@@ -118,8 +118,8 @@ func (s *service) serve(m *nats.Msg) {
 	s.store(a, k)
 }
 
-// remembered replies from memory to an asker who awaits it here, if that is possible. A durable
-// reply is owed by the journal, so that it arrives.
+// remembered replies from memory to an asker that waits here, if possible. A durable reply goes
+// through the journal, so that it surely arrives.
 func (s *service) remembered(k *ask, m Kept, now time.Time) bool {
 	if k.await == "" || k.q.ReplyTo != "" || s.names.durable(k.await) {
 		return false
@@ -136,7 +136,7 @@ func (s *service) remembered(k *ask, m Kept, now time.Time) bool {
 	return err == nil
 }
 
-// store gives an ask to the journal, when it is its asker's turn.
+// store gives an ask to the journal when it is its asker's turn.
 func (s *service) store(a *arrived, k *ask) {
 	if err := s.reader.complete(k); err != nil {
 		s.refuse(a, s.reader.unfit(a, k, err))
@@ -175,7 +175,8 @@ func (s *service) give(h *held) {
 	}
 }
 
-// left says that an ask is on its way into the journal no more, and has those go whose turn it is.
+// left says that an ask is no longer on its way into the journal, and sends the asks whose turn it
+// is.
 func (s *service) left(h *held) {
 	if s.turns.leave(h) {
 		s.ends.add(func() {
@@ -186,7 +187,7 @@ func (s *service) left(h *held) {
 	}
 }
 
-// stored follows when an ask is journalled, or never will be. It does not block.
+// stored handles that an ask is journalled, or never will be. It does not block.
 func (s *service) stored(h *held, err error) {
 	s.left(h)
 	if err == nil && !h.ask.accepted() {
@@ -207,8 +208,8 @@ func (s *service) stored(h *held, err error) {
 	})
 }
 
-// refuse replies to the sender of what is not right, or writes a dead letter where there is nowhere
-// to reply to.
+// refuse replies to the sender of a wrong message, or writes a dead letter if there is no place to
+// reply to.
 func (s *service) refuse(a *arrived, f *refusal) {
 	s.replies.refused(a, f)
 	if f.to != "" {

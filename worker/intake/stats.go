@@ -1,4 +1,4 @@
-// What an operator counts of the doors.
+// The doors' figures for operators.
 
 package intake
 
@@ -21,7 +21,7 @@ type counters struct {
 	replied replied
 }
 
-// answered counts a reply to somebody who awaits it, and how long that took.
+// answered counts a reply to an asker that awaits it, and how long that took.
 func (c *counters) answered(r *messages.Result, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,20 +66,20 @@ func (c *counters) reply(r *messages.Result) {
 	}
 }
 
-// Stats are the figures of the doors. Replies to what is journalled are not among them.
+// Stats are the figures of the doors, without replies to journalled asks.
 type Stats struct {
-	Queries     uint64            `json:"queries"`     // by the query door
-	Submitted   uint64            `json:"submitted"`   // out of the stream, each time that they came
-	Redelivered uint64            `json:"redelivered"` // of these, those that had come before
-	Forgets     uint64            `json:"forgets"`     // people who are to be forgotten
+	Queries     uint64            `json:"queries"`     // from the query door
+	Submitted   uint64            `json:"submitted"`   // from the stream, counted at each delivery
+	Redelivered uint64            `json:"redelivered"` // deliveries of these that were not the first
+	Forgets     uint64            `json:"forgets"`     // requests to forget a person
 	Remembered  uint64            `json:"remembered"`  // replied to from memory
-	Refused     uint64            `json:"refused"`     // messages that were not right
-	Overloaded  uint64            `json:"overloaded"`  // replied to so, as they were not journalled
-	Late        uint64            `json:"late"`        // deadlines that passed before they were journalled
-	Letters     uint64            `json:"letters"`     // dead letters that are written
-	Lost        uint64            `json:"lost"`        // dead letters and replies of the query door that never will be
-	Outcomes    map[string]uint64 `json:"outcomes"`    // replies by what they say
-	Codes       map[string]uint64 `json:"codes"`       // replies by our own code, those that there were
+	Refused     uint64            `json:"refused"`     // wrong messages
+	Overloaded  uint64            `json:"overloaded"`  // replies with this code, because the ask was not journalled
+	Late        uint64            `json:"late"`        // deadlines that passed before the ask was journalled
+	Letters     uint64            `json:"letters"`     // dead letters written
+	Lost        uint64            `json:"lost"`        // dead letters and replies of the query door that were never stored
+	Outcomes    map[string]uint64 `json:"outcomes"`    // replies by outcome
+	Codes       map[string]uint64 `json:"codes"`       // replies by our own code
 	Pending     int               `json:"pending"`     // not journalled yet
 	Bytes       int               `json:"pending_bytes"`
 }

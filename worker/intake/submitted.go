@@ -1,4 +1,5 @@
-// The stream's door: what is submitted, dead letters that are sent again, people to be forgotten.
+// The stream's door: submitted queries, dead letters that are sent again, requests to forget a
+// person.
 
 package intake
 
@@ -19,8 +20,8 @@ import (
 	"protocolq/worker/publish"
 )
 
-// submitted takes messages out of the stream. Each is acknowledged once it is journalled, or its
-// refusal is written; until then the stream holds it.
+// submitted takes messages from the stream. Each is acknowledged once it is journalled, or its
+// refusal is written; until then it stays in the stream.
 type submitted struct {
 	*parts
 	letters Stream
@@ -28,7 +29,7 @@ type submitted struct {
 	closed  <-chan struct{} // closed when nothing more is taken
 }
 
-// take takes one message. It blocks while there is no room, or the journal takes nothing, which
+// take takes one message. It blocks while there is no room, or the journal takes nothing; this
 // keeps the consumer from pulling more.
 func (s *submitted) take(msg jetstream.Msg) {
 	meta, err := msg.Metadata()
@@ -49,7 +50,7 @@ func (s *submitted) take(msg jetstream.Msg) {
 		_ = msg.NakWithDelay(0)
 		return
 	}
-	if _, paused := s.paused(); paused { // it came before the consumer had stopped
+	if _, paused := s.paused(); paused { // it came before the consumer stopped
 		s.pending.leave(h)
 		_ = msg.NakWithDelay(pausedDelay)
 		return
@@ -68,19 +69,20 @@ func (s *submitted) take(msg jetstream.Msg) {
 	s.ask(h, a, at)
 }
 
-// leaveFor is how long a query of a later version is left to workers of that version: a fleet whose
-// workers are being replaced. Then it is refused.
+// leaveFor is how long a query of a later version is left to workers of that version, while a fleet
+// is being upgraded. After that it is refused.
 const leaveFor = 5*time.Minute - mostBackoff - mostBackoff/10
 
-// leftToOthers decides whether what was read with this error, and is so old, is left.
+// leftToOthers decides whether a message of this age that was read with this error is left to
+// others.
 func leftToOthers(err *messages.Error, age time.Duration) bool {
 	return err.Newer && age.Abs() < leaveFor
 }
 
 var errNewer = errors.New("intake: the query is of a later version; update this worker")
 
-// pausedDelay is how long what comes as a pause begins is held back: longer than the consumer goes
-// on pulling, shorter than anybody waits for after it.
+// pausedDelay is how long a message is held back that comes as a pause begins: longer than the
+// consumer goes on pulling, and short enough that it is not missed after the pause.
 const pausedDelay = 5 * tick
 
 // ask gives an ask to the journal.
@@ -118,7 +120,7 @@ func (s *submitted) ask(h *held, a *arrived, at stored) {
 	}
 }
 
-// journalled ends an ask that is in the journal, or is not.
+// journalled ends the handling of an ask that is journalled, or never will be.
 func (s *submitted) journalled(h *held, k *ask, err error) {
 	if err == nil {
 		s.replies.passed(k.way, k.q.Partner, nil)
@@ -158,7 +160,8 @@ func personOf(body []byte) (person journal.Hash, ok bool) {
 
 var errClosed = errors.New("intake: the doors are closed")
 
-// taken gives something to the journal until that takes it, never will, or the door is closed.
+// taken offers something to the journal until the journal takes it, refuses it for good, or the
+// door is closed.
 func (s *submitted) taken(give func() error) error {
 	for wait := firstWait; ; wait = min(2*wait, time.Second) {
 		err := give()
@@ -176,7 +179,7 @@ func (s *submitted) taken(give func() error) error {
 	}
 }
 
-// end acknowledges a message that is done with; one that is not comes again.
+// end acknowledges a message that is done with; otherwise the message comes again.
 func (s *submitted) end(h *held, err error) {
 	if s.pending.leave(h); err == nil {
 		failpoint.Hit("before-ack")
@@ -190,22 +193,22 @@ func (s *submitted) end(h *held, err error) {
 		err = h.msg.NakWithDelay(delay)
 	}
 	if err != nil {
-		s.log.Debug("acknowledge", "err", err) // it comes again, and is known
+		s.log.Debug("acknowledge", "err", err) // it comes again, and is recognised
 	}
 }
 
-// mostBackoff is how long a message is held back at most that could not be done with.
+// mostBackoff is how long a failed message is held back at most.
 const mostBackoff = 30 * time.Second
 
-// backoff is how long a message is held back after so many deliveries, with a tenth more by chance:
-// what failed together does not come back together.
+// backoff is how long a message is held back after so many deliveries, with up to a tenth more at
+// random, so that messages that failed together do not come back together.
 func backoff(tries int) time.Duration {
 	d := min(time.Second<<min(max(tries-1, 0), 10), mostBackoff)
 	return d + rand.N(d/10)
 }
 
-// refuse replies to the sender of what is not right, or writes a dead letter where there is nowhere
-// to reply to, and acknowledges it only then.
+// refuse replies to the sender of a wrong message, or writes a dead letter if there is no place to
+// reply to. Only then it acknowledges the message.
 func (s *submitted) refuse(h *held, a *arrived, f *refusal) {
 	l, refused := s.names.deadLetterOf(a, f), func() { s.replies.refused(a, f) }
 	if f.to == "" {
@@ -235,7 +238,7 @@ func (s *submitted) refuse(h *held, a *arrived, f *refusal) {
 	})
 }
 
-// reply sends a refusal, and calls sent once: of a durable one when it is stored, or is not.
+// reply sends a refusal, and calls sent once: for a durable one when it is stored, or has failed.
 func (s *submitted) reply(a *arrived, f *refusal, sent func(error)) {
 	id := ""
 	if s.names.durable(f.to) {
@@ -256,21 +259,21 @@ func (s *submitted) reply(a *arrived, f *refusal, sent func(error)) {
 	sent(err)
 }
 
-// makeWay lets go of what nobody can read and has no room among the dead letters.
+// makeWay drops an unreadable message that has no room among the dead letters.
 func (s *submitted) makeWay(h *held, l *deadLetter, err error, after func()) {
 	s.replies.letters.lose("there is no room for it", l.message(0), err)
 	after()
 	s.end(h, nil)
 }
 
-// mostTries is how often it is tried to write a dead letter of what nobody can read, over 7 s,
-// while there is no room for it. Then it goes into the local log: what is no ask is no reason to
-// hold up those that are. The dead letter of an ask waits for as long as it takes.
+// mostTries is how many times to try to write the dead letter of an unreadable message, over 7 s,
+// while there is no room for it. Then it goes into the local log: a message that is not an ask must
+// not hold up asks. The dead letter of an ask waits as long as necessary.
 const mostTries = 4
 
-// publishDead publishes a dead letter, in its shortest form if it must be, calls after, and
-// acknowledges what it is about. One that is not stored now is tried again when the message comes
-// again.
+// publishDead publishes a dead letter, if necessary in its shortest form, calls after, and
+// acknowledges the message that it is about. If it is not stored now, it is tried again when the
+// message comes again.
 func (s *submitted) publishDead(h *held, l *deadLetter, after func()) { s.publishCut(h, l, 0, after) }
 
 func (s *submitted) publishCut(h *held, l *deadLetter, cut int, after func()) {
@@ -285,7 +288,7 @@ func (s *submitted) publishCut(h *held, l *deadLetter, cut int, after func()) {
 		case l.reason == messages.DeadUnreadable && h.tries >= mostTries &&
 			(publish.Permanent(err) || publish.Full(err)):
 			s.makeWay(h, l, err, after)
-		default: // also what is refused for good in any form: the stream's settings can be mended
+		default: // also if it is refused in every form: the stream's settings can be corrected
 			s.end(h, err)
 		}
 	}

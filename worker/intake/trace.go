@@ -1,4 +1,4 @@
-// Trace: a message's way through a door, as whoever traces it sees it.
+// Trace: a message's way through a door, as tracing sees it.
 
 package intake
 
@@ -11,10 +11,10 @@ import (
 // Traces follows messages through the doors. Many goroutines call its methods, which must not
 // block.
 type Traces interface {
-	// Enter is given the trace context that an asker sent, or "", and gives the one that the ask
-	// goes on with; followed is false where nobody wants to know what becomes of it.
+	// Enter takes the trace context that an asker sent, or "", and returns the one that the ask goes
+	// on with; followed is false if the ask is not traced.
 	Enter(asker, token string, redelivered bool) (trace string, followed bool)
-	// Passed is given each way that is followed, at its end.
+	// Passed gets each traced passage at its end.
 	Passed(*Passage)
 }
 
@@ -25,18 +25,18 @@ type Passage struct {
 	Asker       string // the trace context that the asker sent, or ""
 	Trace       string // the one that it goes on with
 	Token       string
-	Partner     string // "" where it is not known
+	Partner     string // "" if it is not known
 	Redelivered bool
 	Came, Ended time.Time
-	// Outcome, Code, Source and Run are those of the reply; all are zero where the ask is
-	// journalled, and is replied to later.
+	// Outcome, Code, Source and Run are those of the reply; all are zero if the ask is journalled and
+	// gets its reply later.
 	Outcome messages.Outcome
 	Code    string
 	Source  messages.Source
 	Run     string
 }
 
-// enter begins a message's way, where it is followed.
+// enter begins a message's passage, if it is traced.
 func (r *replies) enter(a *arrived, came time.Time, redelivered bool) {
 	if r.traces == nil {
 		return
@@ -49,7 +49,7 @@ func (r *replies) enter(a *arrived, came time.Time, redelivered bool) {
 	a.env.Trace = trace
 }
 
-// passed ends a way, with the reply that has left from here, or nil where the ask is journalled.
+// passed ends a passage, with the reply that has left from here, or nil if the ask is journalled.
 func (r *replies) passed(way *Passage, partner string, reply *messages.Result) {
 	if way == nil {
 		return

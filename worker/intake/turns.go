@@ -1,23 +1,23 @@
-// Turns: whose ask goes into the journal next, where more come than it takes at once.
+// Turns: which asker's ask goes into the journal next, if more come than it takes at once.
 
 package intake
 
 import "sync"
 
-// mostOnWay is how many bytes of one door may be on their way into the journal: what fills some
-// batches, so that it never waits for the door, and no more, as all that is on its way goes in the
-// order of coming.
+// mostOnWay is how many bytes of one door may be on their way into the journal: enough for some
+// batches, so that the journal never waits for the door, but no more, because everything on its way
+// goes in order of arrival.
 const mostOnWay = 1 << 20
 
-// who is whose turn it is: an asker of a partner.
+// who takes turns: an asker of a partner.
 type who struct{ partner, asker string }
 
-// turns give the way into the journal to one asker after the other, and within an asker in the
-// order of coming. What they hold is pending, which bounds it.
+// turns let one asker after the other into the journal, and within an asker in order of arrival.
+// The asks are also in pending, which bounds them.
 type turns struct {
 	mu    sync.Mutex // guards what follows; held for lines
 	onWay int        // bytes
-	lanes []*lane    // those that are not empty; the next one's turn is first
+	lanes []*lane    // those that are not empty, the next in turn first
 	by    map[who]*lane
 }
 
@@ -30,7 +30,7 @@ type lane struct {
 
 func newTurns() *turns { return &turns{by: map[who]*lane{}} }
 
-// enter reports whether an ask may go now. Else it waits, and [turns.next] gives it.
+// enter reports whether an ask may go now. Otherwise it waits, and [turns.next] gives it later.
 func (t *turns) enter(h *held) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,11 +48,11 @@ func (t *turns) enter(h *held) bool {
 	return false
 }
 
-// fits reports whether an ask has room on the way; the caller holds mu. However long, it has when
-// nothing else is there.
+// fits reports whether an ask has room on the way; the caller holds mu. When nothing else is on the
+// way, an ask of any length has.
 func (t *turns) fits(h *held) bool { return t.onWay == 0 || t.onWay+h.bytes <= mostOnWay }
 
-// leave says that an ask is on its way no more. It reports whether others wait.
+// leave says that an ask is no longer on its way. It reports whether others wait.
 func (t *turns) leave(h *held) (others bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,7 +60,7 @@ func (t *turns) leave(h *held) (others bool) {
 	return len(t.lanes) > 0
 }
 
-// next takes out whose turn it is, nil where nobody waits or there is no room.
+// next takes out the ask whose turn it is, or gives nil if none waits or there is no room.
 func (t *turns) next() *held {
 	t.mu.Lock()
 	defer t.mu.Unlock()

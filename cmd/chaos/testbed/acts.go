@@ -110,7 +110,7 @@ func (h *Bed) Divert(ctx context.Context, kind messages.Kind) error {
 	})
 }
 
-// Connect is a connection of the torture run's own.
+// Connect is a connection of the chaos test's own.
 func (h *Bed) Connect() (*nats.Conn, jetstream.JetStream, error) {
 	// what a server refuses is no harm
 	nc, err := nats.Connect(h.Cluster.uRLs(), nats.Name("chaos"),

@@ -20,7 +20,7 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// Settle is how long the torture run waits for what has to come.
+// Settle is how long the chaos test waits for what has to come.
 const Settle = 40 * time.Second
 
 // Bed is one scenario's processes. The scenario's goroutine uses it; faults and say may be called
