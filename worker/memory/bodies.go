@@ -1,4 +1,4 @@
-// The bodies of answers that were read lately, as many bytes as are allowed.
+// The bodies of answers that were read recently, within a bound.
 
 package memory
 
@@ -10,7 +10,7 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Bodies is a cache of what stands at places of the log. It is safe for concurrent use.
+// Bodies is a cache of what is at places of the log. It is safe for concurrent use.
 type Bodies[T any] struct {
 	most int // bytes
 	size func(T) int
@@ -27,23 +27,23 @@ type body[T any] struct {
 	of T
 }
 
-// fetch is one reading of the log that all who want the body wait for.
+// fetch is one read of the log that all callers who want the body wait for.
 type fetch[T any] struct {
 	done chan struct{} // closed once of and err are set
 	of   T
 	err  error
 }
 
-// overhead is about what an entry costs beside its body.
+// overhead is about what an entry costs in addition to its body.
 const overhead = 160
 
-// NewBodies makes a cache of so many bytes, of bodies of the size that size gives; one larger than
-// a quarter of them is not kept.
+// NewBodies makes a cache of at most so many bytes. size gives the size of a body; a body larger
+// than a quarter of the cache is not kept.
 func NewBodies[T any](most int, size func(T) int) *Bodies[T] {
 	return &Bodies[T]{most: most, size: size, held: map[journal.Ref]*list.Element{}, going: map[journal.Ref]*fetch[T]{}}
 }
 
-// Put keeps a body, which nobody may change any more.
+// Put keeps a body, which must not be changed any more.
 func (c *Bodies[T]) Put(at journal.Ref, of T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,7 +67,7 @@ func (c *Bodies[T]) put(at journal.Ref, of T) {
 	}
 }
 
-// Get is the body at a place, if it is held. Nobody may change it.
+// Get is the body at a place, if it is held. It must not be changed.
 func (c *Bodies[T]) Get(at journal.Ref) (of T, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *Bodies[T]) Get(at journal.Ref) (of T, ok bool) {
 	return e.Value.(*body[T]).of, true
 }
 
-// Clear forgets all bodies, as the log is another.
+// Clear forgets all bodies, because the log was replaced.
 func (c *Bodies[T]) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,8 +88,8 @@ func (c *Bodies[T]) Clear() {
 	c.used = 0
 }
 
-// Load is the body at a place; read gets it from the log where it is not held. Who asks while
-// another reads it waits for that reading, or until its own context ends; the reading goes on
+// Load is the body at a place; read gets it from the log if it is not held. A caller that comes
+// while another reads it waits for that read, or until its own context ends; the read then goes on
 // without it.
 func (c *Bodies[T]) Load(ctx context.Context, at journal.Ref, read func(context.Context, journal.Ref) (T, error)) (of T,
 	err error) {
@@ -114,8 +114,8 @@ func (c *Bodies[T]) Load(ctx context.Context, at journal.Ref, read func(context.
 	}
 }
 
-// fetch reads a body for all who wait for it. The reading has its own deadline: it does not end
-// with the first who wanted it.
+// fetch reads a body for all callers that wait for it. The read has its own deadline: it does not
+// end when the first caller leaves.
 func (c *Bodies[T]) fetch(ctx context.Context, at journal.Ref, f *fetch[T],
 	read func(context.Context, journal.Ref) (T, error)) {
 	f.of, f.err = read(ctx, at)

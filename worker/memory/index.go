@@ -1,4 +1,4 @@
-// The index: for each remembered key where its answer lies in the log, and until when it serves.
+// The index: for each remembered key where its answer is in the log, and until when it serves.
 
 package memory
 
@@ -13,37 +13,37 @@ import (
 
 // Answer is what the index holds of a remembered answer.
 type Answer struct {
-	// At is where its text lies: its first place, or its newest copy where Copied.
+	// At is where its text is: its first place, or its newest copy if Copied.
 	At     journal.Ref
 	Copied bool
-	// Question is of what was asked, see [Question].
+	// Question is part of a hash of what was asked, see [Question].
 	Question uint32
-	// Expires is when it serves no more, on the caller's monotonic clock, rounded down to a Tick:
-	// never later than it was given.
+	// Expires is when it no longer serves, on the caller's monotonic clock, rounded down to a Tick:
+	// never later than the given time.
 	Expires time.Duration
 }
 
-// Tick is how exactly an expiry is held: four bytes reach 6.8 years from the clock's zero. What is
-// later expires then.
+// Tick is the resolution of an expiry: four bytes reach 6.8 years from the clock's zero. A later
+// expiry counts as that.
 const Tick = 50 * time.Millisecond
 
-// Question is the part of a question's hash that the index compares. Two questions of one key look
-// alike once in 4 billion.
+// Question is the part of a question's hash that the index compares. Two questions of one key are
+// taken for equal once in 4 billion.
 func Question(h journal.Hash) uint32 { return binary.LittleEndian.Uint32(h[:4]) }
 
 // slot is an Answer with its key; one whose position is 0 is free.
 type slot struct {
 	key      journal.Key
 	position [6]byte
-	place    uint16 // the index of its Ref, and the highest bit where it is copied
+	place    uint16 // the index of its Ref; the highest bit says that it is copied
 	expires  uint32 // in ticks
 	question uint32
 }
 
 const copied = 1 << 15
 
-// Parts is how many tables an index has. Each grows alone, so that no growth holds up its caller
-// for longer than some milliseconds.
+// Parts is how many tables an index has. Each grows alone, so that growing holds up a caller for a
+// few milliseconds at most.
 const Parts = 256
 
 // Index maps keys to answers. The zero Index is empty. It is not safe for concurrent use.
@@ -61,7 +61,7 @@ type table struct {
 // Len is how many answers the index holds.
 func (x *Index) Len() int { return x.length }
 
-// Put remembers a key's answer in place of any other.
+// Put remembers a key's answer; it replaces any other.
 func (x *Index) Put(k journal.Key, a Answer) {
 	t := &x.tables[k[0]]
 	if len(t.slots) == 0 || t.used+1 > len(t.slots)*7/8 {
@@ -75,7 +75,7 @@ func (x *Index) Put(k journal.Key, a Answer) {
 	*s = pack(k, a)
 }
 
-// Get is the key's answer. Whether it still serves is the caller's question.
+// Get is the key's answer. The caller decides whether it still serves.
 func (x *Index) Get(k journal.Key) (Answer, bool) {
 	t := &x.tables[k[0]]
 	if t.used == 0 {
@@ -98,7 +98,7 @@ func (x *Index) Delete(k journal.Key) {
 	}
 }
 
-// All hands each answer to yield, in no order, until it returns false. The index must not be
+// All calls yield for each answer, in no order, until yield returns false. The index must not be
 // changed meanwhile.
 func (x *Index) All(yield func(journal.Key, Answer) bool) {
 	for part := range Parts {
@@ -108,7 +108,7 @@ func (x *Index) All(yield func(journal.Key, Answer) bool) {
 	}
 }
 
-// Part is All of one part, from 0 to Parts-1.
+// Part is All for one part, from 0 to Parts-1.
 func (x *Index) Part(part int) iter.Seq2[journal.Key, Answer] {
 	return func(yield func(journal.Key, Answer) bool) { x.each(part, yield) }
 }
@@ -122,7 +122,7 @@ func (x *Index) each(part int, yield func(journal.Key, Answer) bool) bool {
 	return true
 }
 
-// Forget removes what expired before the given time from one part and says which is next.
+// Forget removes from one part what expired before the given time, and returns the next part.
 func (x *Index) Forget(part int, before time.Duration) (next int) {
 	t := &x.tables[part%Parts]
 	for i := 0; i < len(t.slots); {
@@ -137,7 +137,7 @@ func (x *Index) Forget(part int, before time.Duration) (next int) {
 	return (part + 1) % Parts
 }
 
-// find is where the key is, or the free slot where it belongs. The table is never full.
+// find is the slot of the key, or the free slot where it belongs. The table is never full.
 func (t *table) find(k journal.Key) int {
 	i := t.home(k)
 	for !t.slots[i].free() && t.slots[i].key != k {
@@ -148,14 +148,14 @@ func (t *table) find(k journal.Key) int {
 	return i
 }
 
-// home is the slot where the search for a key begins. Keys are sums of a hash, the first byte of
-// which chose the table.
+// home is the slot where the search for a key begins. Keys are hash sums; their first byte chose
+// the table.
 func (t *table) home(k journal.Key) int {
 	high, _ := bits.Mul64(binary.BigEndian.Uint64(k[1:9]), uint64(len(t.slots)))
 	return int(high)
 }
 
-// remove frees a slot and moves those after it that would not be found any more.
+// remove frees a slot and moves those after it that would otherwise no longer be found.
 func (t *table) remove(i int) {
 	n := len(t.slots)
 	for j := (i + 1) % n; !t.slots[j].free(); j = (j + 1) % n {
@@ -167,7 +167,7 @@ func (t *table) remove(i int) {
 	t.slots[i] = slot{}
 }
 
-// grow makes an eighth more room: memory is scarcer here than the time to move what is held.
+// grow makes an eighth more room: memory is scarcer here than the time for moving slots.
 func (t *table) grow() {
 	old := t.slots
 	t.slots = make([]slot, max(8, len(old)*9/8+1))

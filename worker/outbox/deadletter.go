@@ -1,4 +1,4 @@
-// Dead letters: what could not be answered, with what is needed to see why and to ask again.
+// Dead letters: what could not be answered, with everything needed to see why and to ask again.
 
 package outbox
 
@@ -17,13 +17,13 @@ import (
 type dead struct {
 	reason  string // one of messages.Dead…
 	why     string // for people
-	token   string // identity of what is dead
+	token   string // identity of the dead ask or batch
 	subject string // where it came in
 	data    []byte
 
 	// What is known of an ask.
 	tries    int
-	code     string // what came of it last
+	code     string // of its last try
 	stored   time.Time
 	id       string
 	partner  string
@@ -32,8 +32,8 @@ type dead struct {
 	encoding messages.Encoding
 }
 
-// deadReason is the reason of the dead letter that goes with an ask; "" where there is none. An
-// asker that awaited its reply and was given one needs none.
+// deadReason is the reason of an ask's dead letter; "" if it has none. An asker that awaited its
+// reply and got one needs none.
 func deadReason(a *Ask, q *messages.Query, deaths int) string {
 	patient := a.Ask.Door == journal.Submit || q.ReplyTo != "" || a.Ask.Reply == ""
 	crashed := a.Answer != nil && a.Answer.Verdict == journal.Crashed && a.Source != messages.Remembered
@@ -48,24 +48,24 @@ func deadReason(a *Ask, q *messages.Query, deaths int) string {
 	return ""
 }
 
-// deadOf is the dead letter of an ask. r is what its asker is given.
+// deadOf is the dead letter of an ask. r is what its asker gets.
 func deadOf(a *Ask, q *messages.Query, r *messages.Result, reason string, names *messages.Names) dead {
 	return dead{
 		reason: reason, why: cmp.Or(r.Message, r.Code), token: a.Ask.Token, subject: cameBy(a.Ask, names),
 		data: a.Ask.Query, tries: max(r.Attempts, 1), code: lastCode(a), stored: a.Stored, id: q.ID,
 		partner: q.Partner, door: doorName(a.Ask.Door), replyTo: a.Ask.Reply,
-		encoding: messages.MsgPack, // that of the journal, whatever the asker writes
+		encoding: messages.MsgPack, // as in the journal, whatever the asker uses
 	}
 }
 
-// deadReply is the dead letter of an ask whose reply is refused for good.
+// deadReply is the dead letter of an ask whose reply is refused permanently.
 func deadReply(a *Ask, q *messages.Query, r *messages.Result, names *messages.Names, cause error) dead {
 	l := deadOf(a, q, r, messages.DeadReplyRefused, names)
 	l.why = "the reply cannot be published: " + cause.Error()
 	return l
 }
 
-// deadBatch is the dead letter of a batch that nobody can read.
+// deadBatch is the dead letter of an unreadable batch.
 func deadBatch(c *Corrupt, names *messages.Names) dead {
 	return dead{reason: messages.DeadCorrupt, why: "a batch of the journal is not what was written", data: c.Data,
 		token:   "journal-" + strconv.FormatUint(c.Position, 10) + "-" + strconv.FormatInt(c.Stored.UnixNano(), 10),

@@ -11,9 +11,9 @@ import (
 )
 
 // Duty is what is owed because of one entry. Exactly one of Ask, Run and Corrupt is set. What it
-// points to is not changed any more.
+// points to is never changed.
 type Duty struct {
-	// Entry is the entry's first place, by which the duty is known; of a corrupt batch that of the
+	// Entry is the entry's first place, which identifies the duty; for a corrupt batch that of the
 	// first entry, whatever it was.
 	Entry   journal.Ref
 	Ask     *Ask
@@ -21,38 +21,38 @@ type Duty struct {
 	Corrupt *Corrupt
 }
 
-// Ask is an ask that is settled. Owed are a reply, where somebody waits for one, a line, and a dead
-// letter where an asker that is patient gets no answer.
+// Ask is a settled ask. It owes a reply if its asker wants one, a line, and a dead letter if a
+// submitted query got no answer.
 type Ask struct {
 	// Ask holds a whole query: its id and its partner are filled in.
 	Ask *journal.Ask
-	// Read is that query, where the caller has read it already, which is a third of what an ask
-	// costs here; nil: it is read from Ask.
+	// Read is that query if the caller has decoded it already, which saves a third of what an ask
+	// costs here; nil: it is decoded from Ask.
 	Read *messages.Query
 	// Stored is when its first batch was stored, by the server's clock.
 	Stored time.Time
-	// Answer is what settles it; nil where Why, one of the codes of messages, says why there is
-	// none.
+	// Answer is what settles it; nil if Why, one of the codes of messages, says why there is none.
 	Answer *journal.Answer
 	Why    string
-	// Source is where the Answer is from, see [SourceOf].
+	// Source is where the Answer comes from, see [SourceOf].
 	Source messages.Source
 	// RetryAfter is what is left of the failed Answer's cool-down, of the halt or of the pause.
 	RetryAfter time.Duration
-	// Note says more of Why to a person; "" is nothing.
+	// Note says more about Why to a person; "" is nothing.
 	Note string
-	// UnderWay is the newest begin of the key's open run, of an ask whose deadline passed
-	// meanwhile; nil where there is none.
+	// UnderWay is the newest begin of the key's open run, if the ask's deadline passed during that
+	// run; otherwise nil.
 	UnderWay *journal.Begin
-	// Failed is the failure that keeps the key cool, of an ask whose deadline passed meanwhile; nil
-	// where there is none.
+	// Failed is the failure that cools the key down, if the ask's deadline passed during the
+	// cool-down; otherwise nil.
 	Failed *journal.Answer
-	// Deaths is how many members have died over the key, of an ask that a crashed run settles.
+	// Deaths is how many members have died while they ran the key, for an ask that a crashed run
+	// settles.
 	Deaths int
 }
 
-// Run is an answer, the end of a run. Owed are an event and a line; nothing of a run that was
-// released, as it made no call.
+// Run is an answer, the end of a run. It owes an event and a line. A released run owes nothing,
+// because it made no call.
 type Run struct {
 	Answer *journal.Answer
 	// Stored is when the answer's batch was stored, by the server's clock, and By the member that
@@ -61,19 +61,19 @@ type Run struct {
 	By     journal.Member
 	// Begins are those of the run and of the runs that it follows, the oldest first.
 	Begins []Begun
-	// Query is that of the ask that set the run off; nil where it is known no more.
+	// Query is that of the ask that started the run; nil if it is no longer known.
 	Query []byte
-	// Read is that query, where the caller has read it already; nil: it is read from Query.
+	// Read is that query if the caller has decoded it already; nil: it is decoded from Query.
 	Read *messages.Query
 	// Trace is the trace context of that ask, or "".
 	Trace string
-	// Asks are those that the answer settles, as many as the caller has at hand, and Settles how
-	// many there are.
+	// Asks are those that the answer settles, as far as the caller has them, and Settles is how many
+	// there are.
 	Asks    []Asked
 	Settles int
 }
 
-// Asked is an ask and, where the caller has read it already, its query.
+// Asked is an ask and, if the caller has decoded it already, its query.
 type Asked struct {
 	Ask  *journal.Ask
 	Read *messages.Query
@@ -85,8 +85,7 @@ type Begun struct {
 	Stored time.Time
 }
 
-// Corrupt is a batch of the journal that is not what was written. Owed is a dead letter with its
-// bytes.
+// Corrupt is a damaged batch of the journal. It owes a dead letter with its bytes.
 type Corrupt struct {
 	Member   journal.Member
 	Position uint64
@@ -94,8 +93,8 @@ type Corrupt struct {
 	Data     []byte
 }
 
-// SourceOf says where an ask's answer is from: asked is the ask that set off the answer's run, see
-// journal.Begin; remembered says that the run had ended before.
+// SourceOf says where an ask's answer comes from: asked is the ask that started the answer's run,
+// see journal.Begin; remembered says that the run had ended before.
 func SourceOf(ask, asked journal.Ref, remembered bool) messages.Source {
 	switch {
 	case remembered:
@@ -106,10 +105,10 @@ func SourceOf(ask, asked journal.Ref, remembered bool) messages.Source {
 	return messages.Joined
 }
 
-// kind is what is published, and with it the sink that it goes to.
+// kind is the kind of message, which also decides its sink.
 type kind uint8
 
-// The kinds, in the order in which what is ready is sent: replies first.
+// The kinds, in the order in which ready messages are sent: replies first.
 const (
 	inboxReply kind = iota
 	durableReply
@@ -124,10 +123,10 @@ func (k kind) String() string {
 	return [...]string{"inbox reply", "durable reply", "event", "run line", "ask line", "dead letter"}[k]
 }
 
-const mostOwed = 3 // by one duty
+const mostOwed = 3 // messages of one duty
 
-// owed lists what has to be published for a duty. q is the query of its ask, deaths from how many
-// deaths on a key is poison.
+// owed lists what has to be published for a duty. q is the query of its ask; deaths is how many
+// deaths make a key poison.
 func owed(d *Duty, q *messages.Query, names *messages.Names, deaths int) []kind {
 	all := make([]kind, 0, mostOwed)
 	switch {

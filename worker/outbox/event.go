@@ -1,4 +1,4 @@
-// The event of a run: what many may know of it.
+// The event of a run: what all listeners may know about it.
 
 package outbox
 
@@ -17,14 +17,14 @@ const (
 	mostAskIDBytes = 8 << 10
 )
 
-// How an event is cut that is refused for its size.
+// How to shorten an event that is refused for its size.
 const (
 	withoutIDs     = 1
 	withoutPersons = 2 // also without key
-	eventCuts      = 2 // then it is given up
+	eventCuts      = 2 // after that it is given up
 )
 
-// eventOf is the event of a run. q is whom it is about, r the Result that its askers are given.
+// eventOf is the event of a run. q has the person, r is the Result that its askers get.
 func eventOf(run *Run, q *messages.Query, r *messages.Result, cut int) messages.Event {
 	e := messages.Event{V: messages.Version, Run: r.Run, Partner: q.Partner, Outcome: r.Outcome,
 		ChargeAgent: r.ChargeAgent, RefundCharge: r.RefundCharge, Code: r.Code, Attempts: r.Attempts,
@@ -55,7 +55,7 @@ func askIDs(asks []Asked) (ids []string) {
 	return ids
 }
 
-// id is the asker's own one.
+// id is the asker's own id.
 func (a Asked) id() string {
 	if a.Read != nil {
 		return a.Read.ID
@@ -67,7 +67,7 @@ func (a Asked) id() string {
 	return q.ID
 }
 
-// eventMessage is the message of an event. trace is the context of the ask that set the run off.
+// eventMessage is the message of an event. trace is the context of the ask that started the run.
 func eventMessage(e *messages.Event, r *messages.Result, trace string, o *Options) (*nats.Msg, error) {
 	body, err := json.Marshal(e)
 	if err != nil {

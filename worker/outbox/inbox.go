@@ -1,4 +1,4 @@
-// Inboxes: replies to those who await them, on a connection that may publish nothing else.
+// Inboxes: replies to askers that await them, on a connection that may publish nothing else.
 
 package outbox
 
@@ -12,16 +12,16 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Inboxes brings replies to where somebody awaits them.
+// Inboxes sends replies to askers that await them.
 type Inboxes interface {
 	// Send publishes replies and returns when the server has them, with one result for each: nil,
-	// [ErrNobody], or why it is not known to be there. That nobody awaits a reply is not known of
-	// an asker in another account.
+	// [ErrNobody], or why it is not certain that the server has it. For an asker in another account,
+	// the server cannot say that nobody awaits a reply.
 	Send(ctx context.Context, replies []*nats.Msg) []error
 }
 
 var (
-	// ErrNobody says that the server has nobody who awaits a reply on its subject.
+	// ErrNobody says that the server has no subscriber for a reply's subject.
 	ErrNobody = errors.New("outbox: nobody awaits the reply")
 
 	errReconnected = errors.New("outbox: the connection was lost meanwhile")
@@ -36,10 +36,10 @@ const flushWait = 5 * time.Second
 // Connection is Inboxes on a NATS connection. It is used by one goroutine.
 type Connection struct {
 	nc *nats.Conn
-	// inbox is where the server says what nobody awaits, on inbox.<batch>.<place in it>; "" before
-	// the first batch.
+	// inbox is where the server reports replies without a subscriber, on inbox.<batch>.<place in it>;
+	// "" before the first batch.
 	inbox   string
-	silent  chan *nats.Msg // what it says
+	silent  chan *nats.Msg // these reports
 	batches uint64
 }
 
@@ -66,8 +66,8 @@ func (c *Connection) Send(ctx context.Context, replies []*nats.Msg) []error {
 	}
 	err := c.flush(ctx)
 	if err == nil && c.nc.Stats().Reconnects != before {
-		// What was published before the connection came back is lost, though the flush went
-		// through: a second reply harms nobody.
+		// What was published before the connection came back is lost, although the flush succeeded.
+		// Sending a reply twice is harmless.
 		err = errReconnected
 	}
 	for i := range results {
@@ -80,8 +80,8 @@ func (c *Connection) Send(ctx context.Context, replies []*nats.Msg) []error {
 }
 
 // imported reports whether a reply goes to the account of its asker, by the subject that the server
-// made for it. A reply that asks whether anybody awaits it would leave another such
-// subject there, one for each reply, until this connection ends (nats-server 2.15.2).
+// made for it. A reply that asks for a no-responders report would leave another such subject there,
+// one for each reply, until this connection ends (nats-server 2.15.2).
 func imported(subject string) bool { return strings.HasPrefix(subject, "_R_.") }
 
 func (c *Connection) subscribe() error {
@@ -102,8 +102,8 @@ func (c *Connection) flush(ctx context.Context) error {
 	return c.nc.FlushWithContext(ctx)
 }
 
-// nobody marks the replies of a batch that nobody awaits. The server says so before it answers the
-// flush.
+// nobody marks the replies of a batch without a subscriber. The server reports them before it
+// answers the flush.
 func (c *Connection) nobody(mark string, results []error) {
 	for {
 		select {

@@ -12,15 +12,14 @@ import (
 )
 
 // Lines takes the lines of runs and asks and publishes each until its stream has it: a
-// [querylog.Publisher], or [querylog.Discard] where there is no query log.
+// [querylog.Publisher], or [querylog.Discard] if there is no query log.
 type Lines interface {
 	// PublishRun and PublishAsk do not block, and call Done once.
 	PublishRun(r querylog.Ran)
 	PublishAsk(a querylog.Answered)
 }
 
-// runLineOf is the line of a run. Whom it is about is filled in by Lines. With an error some calls
-// are missing.
+// runLineOf is the line of a run. Lines fills in the person. With an error some calls are missing.
 func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
 	line := querylog.Run{ID: run.Answer.Run, AnsweredAt: run.Stored, Outcome: string(r.Outcome), Code: r.Code,
 		Debit: r.ChargeAgent, Refund: r.RefundCharge, Verified: r.Verified, Worker: string(run.By)}
@@ -37,14 +36,14 @@ func runLineOf(run *Run, r *messages.Result) (querylog.Run, error) {
 	return line, err
 }
 
-// Calls lists the calls of a run and of those that it follows, as far as they can be read.
+// Calls lists the calls of a run and of the runs that it follows, as far as they can be read.
 func (r *Run) Calls() []querylog.Attempt {
 	calls, _ := callsOf(r)
 	return calls
 }
 
-// callsOf lists the calls of a run and of those it follows: a begin says what came of the call
-// before it, and nothing where its member died over that; the answer says the rest.
+// callsOf lists the calls of a run and of the runs that it follows: a begin has the outcome of the
+// call before it, or none if its member died during that call; the answer has the rest.
 func callsOf(run *Run) (calls []querylog.Attempt, err error) {
 	var faults []error
 	read := func(o journal.Outcome) {
@@ -58,7 +57,7 @@ func callsOf(run *Run) (calls []querylog.Attempt, err error) {
 		}
 		calls = append(calls, a)
 	}
-	var before time.Time // when the call was begun that the next begin, or the answer, speaks of
+	var before time.Time // when the call began whose outcome is in the next begin or the answer
 	for i, b := range run.Begins {
 		switch {
 		case b.Begin.Attempt == 1:
@@ -78,14 +77,14 @@ func callsOf(run *Run) (calls []querylog.Attempt, err error) {
 	return calls, errors.Join(faults...)
 }
 
-// askLineOf is the line of an ask. Whom it is about is filled in by Lines.
+// askLineOf is the line of an ask. Lines fills in the person.
 func askLineOf(a *Ask, r *messages.Result, made time.Time, names *messages.Names) querylog.Ask {
 	return querylog.Ask{Token: a.Ask.Token, At: a.Stored, AnsweredAt: made, Run: r.Run, Source: string(a.source()),
 		Door: doorName(a.Ask.Door), Subject: cameBy(a.Ask, names), Reply: a.Ask.Reply,
 		Outcome: string(r.Outcome), Code: r.Code, Trace: a.Ask.Trace}
 }
 
-// source is that of the ask's answer, "" where there is none.
+// source is the source of the ask's answer, "" if there is none.
 func (a *Ask) source() messages.Source {
 	if a.Answer == nil {
 		return ""
@@ -93,7 +92,7 @@ func (a *Ask) source() messages.Source {
 	return a.Source
 }
 
-// cameBy is a subject that an ask may have come in on: the plain one, where nothing says who asked.
+// cameBy is a subject that an ask may have come in on: the plain one if the asker is not known.
 func cameBy(a *journal.Ask, names *messages.Names) string {
 	switch {
 	case a.Asker != "" && a.Door == journal.Submit:

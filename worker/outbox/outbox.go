@@ -21,24 +21,22 @@ type Options struct {
 	Replies Stream         // needed: durable replies
 	Streams Stream         // needed: events and dead letters
 	Lines   Lines          // needed
-	// Done is given the entries of duties that are done, a few together, so that they become told;
-	// needed. It is called by Run, one call after the other, and must not block, nor call the
-	// Outbox.
+	// Done gets the entries of duties that are done, a few together, so that they become told; needed.
+	// Run calls it, one call after the other. It must not block or call the Outbox.
 	Done func([]journal.Ref)
 
-	// Run is given each run whose event and line are owed, before they are published; nil: nobody
-	// is.
+	// Run gets each run whose event and line are owed, before they are published; nil: not called.
 	Run func(*Run, *messages.Query, *messages.Result)
-	// Replied is given each reply as it is made, and of what ask; nil: nobody is.
+	// Replied gets each reply as it is made, and its ask; nil: not called.
 	Replied func(r *messages.Result, of *Ask, made time.Time)
 
-	CloudEvents bool         // events carry the CloudEvents headers, too
+	CloudEvents bool         // events also carry the CloudEvents headers
 	Limit       int          // 50,000: duties at once
-	Deaths      int          // 3: from how many deaths on a key is poison
+	Deaths      int          // 3: how many deaths make a key poison
 	Logger      *slog.Logger // discarded when nil
 }
 
-// Outbox publishes what duties owe while its Run runs. Its methods are safe for concurrent use.
+// Outbox publishes what duties owe while Run runs. Its methods are safe for concurrent use.
 type Outbox struct {
 	o       Options
 	log     *slog.Logger
@@ -55,21 +53,21 @@ type Outbox struct {
 	mu    sync.Mutex            // guards what follows; held for lines, never over I/O
 	known map[journal.Ref]*task // not told yet, done or not
 	added []*task
-	again []journal.Ref // done before, and given once more
+	again []journal.Ref // done before, and added once more
 	ends  []end
 }
 
-// task is a duty that is known: under way, or done and not yet told.
+// task is a known duty: under way, or done and not yet told.
 type task struct {
 	duty Duty
 	made time.Time      // when it came up
-	q    messages.Query // of its ask, or of the ask that set off its run; set and read by Run
+	q    messages.Query // of its ask, or of the ask that started its run; set and read by Run
 	left int            // messages that are not acknowledged; Run's alone
 	done bool           // guarded by Outbox.mu
-	told atomic.Bool    // by another, or so the log says: nothing is sent any more
+	told atomic.Bool    // another member told it, or the log says so: nothing more is sent
 }
 
-// end is what became of a parcel: nil says that it is where it belongs.
+// end is how a parcel ended: nil says that it has arrived.
 type end struct {
 	p   *parcel
 	err error
@@ -98,16 +96,16 @@ func New(o Options) (*Outbox, error) {
 	return b, nil
 }
 
-// mostOut is how many messages may be on their way at once. A stream stores all that it has got
-// before it acknowledges any of it, so more would make everybody wait; inboxes have one round trip
-// for all, and lines go together anyway.
+// mostOut is how many messages may be on their way at once. A stream stores all that it has
+// received before it acknowledges any, so more would make all wait. Inboxes use one round trip for
+// all, and lines go together anyway.
 var mostOut = [kinds]int{
 	inboxReply: mostReplies, durableReply: 256, event: 256, runLine: 4096, askLine: 4096, deadLetter: 64,
 }
 
-// Add takes a duty, and reports false where there is no room for it: it stays in the journal, and
-// is given again later. A duty that is known is not taken twice. One that is done and not yet told
-// is said to be done once more: what had it told may be lost with its member.
+// Add takes a duty, and reports false if there is no room: the duty stays in the journal, and is
+// added again later. A known duty is not taken twice. For a duty that is done and not yet told,
+// Done is called once more: the told entry may have been lost with its member.
 func (b *Outbox) Add(d Duty) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,8 +127,8 @@ func (b *Outbox) Add(d Duty) bool {
 	return true
 }
 
-// Told says that the log has these entries told: duties of theirs that are left are dropped, and
-// all of them are forgotten.
+// Told says that these entries are told in the log: their remaining duties are dropped, and all of
+// them are forgotten.
 func (b *Outbox) Told(entries ...journal.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,8 +147,8 @@ func (b *Outbox) Told(entries ...journal.Ref) {
 	b.signal()
 }
 
-// Disown says that entries are no longer what they were, as the journal is another: a duty of the
-// same entry is another duty. Those that are left are published, and not said to be done.
+// Disown says that the journal was replaced, so that entries are not what they were: a duty of the
+// same entry is another duty. The remaining duties are published, but Done is not called for them.
 func (b *Outbox) Disown() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -169,8 +167,8 @@ func (b *Outbox) Full() bool {
 	return len(b.known) >= b.o.Limit
 }
 
-// Drain waits until no duty is left, or ctx ends. Nobody whose inbox is silent is waited for any
-// more.
+// Drain waits until no duty is left, or ctx ends. It no longer waits for inboxes without a
+// subscriber.
 func (b *Outbox) Drain(ctx context.Context) error {
 	b.closing.Store(true)
 	b.signal()
@@ -195,7 +193,7 @@ type Stats struct {
 type SinkStats struct {
 	Name    string `json:"name"`    // such as "event"
 	Waiting int    `json:"waiting"` // messages
-	Away    bool   `json:"away"`    // it takes nothing at present
+	Away    bool   `json:"away"`    // it accepts nothing at present
 	Refused uint64 `json:"refused"` // messages that it refused for good
 }
 
@@ -288,8 +286,8 @@ func (b *Outbox) take(now time.Time) {
 	b.finish(done, again)
 }
 
-// giveUpSilent lets go of replies that wait to be sent again because nobody was there. It gives the
-// duties that are done by that.
+// giveUpSilent drops replies that wait to be sent again because there was no subscriber. It returns
+// the duties that are done by that.
 func (b *Outbox) giveUpSilent() (done []*task) {
 	s := b.sinks[inboxReply]
 	waiting := s.later
@@ -326,8 +324,8 @@ func (b *Outbox) open(t *task, now time.Time) {
 	}
 }
 
-// query reads the query that a duty is about. Who journalled it had read it, so a fault is one of
-// ours.
+// query decodes the query of a duty. The member that journalled it had decoded it, so a fault is
+// our own.
 func (b *Outbox) query(d *Duty, now time.Time) (q messages.Query) {
 	var data []byte
 	var partner string
@@ -353,17 +351,17 @@ func (b *Outbox) query(d *Duty, now time.Time) (q messages.Query) {
 	return q
 }
 
-// misread says that an entry is not understood. Its duty is done as well as it can be.
+// misread logs that an entry is not understood. Its duty is done as far as possible.
 func (b *Outbox) misread(entry journal.Ref, err error, now time.Time) {
 	if n, due := b.unread.again(now); due {
 		b.log.Error("entry not understood", "entry", entry.String(), "entries", n, "err", err)
 	}
 }
 
-// finish says that duties are done, unless they were told meanwhile. refs are done already.
+// finish reports duties as done, unless they were told meanwhile. refs are done already.
 func (b *Outbox) finish(tasks []*task, refs []journal.Ref) {
 	b.mu.Lock()
-	defer b.mu.Unlock() // also for Done: what it is given is not of a log that was forgotten meanwhile
+	defer b.mu.Unlock() // held for Done, too: it must not get entries of a log forgotten meanwhile
 	for _, t := range tasks {
 		if !t.done {
 			t.done = true

@@ -1,4 +1,4 @@
-// Replies to askers: their bytes and headers, wherever they go.
+// Replies to askers: their bytes and headers.
 
 package outbox
 
@@ -17,8 +17,8 @@ type reply struct {
 	durable  bool
 }
 
-// message makes the message of a reply. r is what body says, but perhaps for what is the asker's
-// own.
+// message makes the message of a reply. r is the Result in body, perhaps without the asker's own
+// fields.
 func (p reply) message(body []byte, r *messages.Result) *nats.Msg {
 	id := ""
 	if p.durable {

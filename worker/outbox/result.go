@@ -1,5 +1,5 @@
-// What an asker is given: the answer of a run, decoded and encoded once for all who share it, and
-// what is the asker's own.
+// What an asker gets: the answer of a run, decoded and encoded once for all that share it, and the
+// asker's own fields.
 
 package outbox
 
@@ -11,12 +11,12 @@ import (
 	"protocolq/worker/journal"
 )
 
-// crashedRetryAfter is when who is given a crash may ask again: the key is free by then.
+// crashedRetryAfter is when an asker may ask again after a crash: the key is free by then.
 const crashedRetryAfter = time.Second
 
-// unanswered is the Result of an ask that no answer settles, but for what is the asker's own. One
-// whose deadline passed while a run was under way, or the key cooled down after one, is given that
-// run, its attempts and what came of the last one that has ended.
+// unanswered is the Result of an ask that no answer settles, without the asker's own fields. If its
+// deadline passed while a run was under way, or the key cooled down after one, the Result has that
+// run, its attempts and the outcome of the last one that has ended.
 func unanswered(a *Ask) messages.Result {
 	r := messages.CodeResult(a.Why)
 	if a.Note != "" {
@@ -41,7 +41,7 @@ func unanswered(a *Ask) messages.Result {
 	return r
 }
 
-// lastCode is the code that came of an ask last.
+// lastCode is the code of an ask's last attempt.
 func lastCode(a *Ask) string {
 	switch b := a.UnderWay; {
 	case a.Answer != nil:
@@ -54,8 +54,8 @@ func lastCode(a *Ask) string {
 	return a.Why
 }
 
-// own is what belongs to one asker. made is when the duty came up: what is published twice says the
-// same.
+// own adds what belongs to one asker. made is when the duty came up, so that a second publication
+// says the same.
 func own(a *Ask, q *messages.Query, r *messages.Result, made time.Time) messages.Own {
 	o := messages.Own{ID: q.ID, Meta: q.Meta, AnsweredAtMs: made.UnixMilli()}
 	switch {
@@ -73,11 +73,11 @@ func own(a *Ask, q *messages.Query, r *messages.Result, made time.Time) messages
 	return o
 }
 
-// answer is what all askers of one run are given alike.
+// answer is what all askers of one run get alike.
 type answer struct {
 	key, partner string
 	result       messages.Result
-	encoded      bool // for one asker, so that who comes now is another
+	encoded      bool // for one asker: the next one is the second
 	shared       map[messages.Encoding]*messages.Shared
 }
 
@@ -85,7 +85,7 @@ type answer struct {
 func newAnswer(a *journal.Answer, key, partner string) (*answer, error) {
 	r, _, err := messages.DecodeResult(a.Result, "")
 	if err != nil {
-		// Whatever it was, nobody can say it any more: never a "no".
+		// The answer is lost, so it must never become a "no".
 		err = fmt.Errorf("read the result of run %s: %w", a.Run, err)
 		r = messages.CodeResult(messages.Crashed)
 	}
@@ -97,7 +97,7 @@ func newAnswer(a *journal.Answer, key, partner string) (*answer, error) {
 	return &answer{key: key, partner: partner, result: r}, err
 }
 
-// encode writes the Result of one asker. Most runs have one: what is shared is written when a
+// encode writes the Result of one asker. Most runs have only one: the shared part is written when a
 // second comes.
 func (a *answer) encode(e messages.Encoding, o messages.Own) ([]byte, error) {
 	if !a.encoded {
@@ -118,12 +118,12 @@ func (a *answer) encode(e messages.Encoding, o messages.Own) ([]byte, error) {
 	return s.Encode(o)
 }
 
-// answers are those of runs that were read lately. It belongs to one goroutine.
+// answers are those of runs that were read recently. It belongs to one goroutine.
 type answers struct{ known map[string]*answer }
 
 const mostAnswers = 1024 // then all are forgotten
 
-// of gives the answer of a run. With an error it is the Result of ours that is given instead.
+// of gives the answer of a run. With an error it is a Result of our own, to use instead.
 func (s *answers) of(a *journal.Answer, key, partner string) (*answer, error) {
 	if known := s.known[a.Run]; known != nil && known.key == key && known.partner == partner {
 		return known, nil

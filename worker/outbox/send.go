@@ -1,4 +1,4 @@
-// Sending parcels, and what follows from what became of them.
+// Sending parcels, and what follows from their ends.
 
 package outbox
 
@@ -19,12 +19,12 @@ import (
 // Stream stores messages in their streams: a publish.Publisher whose Run runs.
 type Stream interface {
 	// Go stores m and calls done once, when the server has answered or within has passed; done must
-	// not block. An error of Go itself means that nothing was sent and done is never called. What
-	// the server answers instead is a jetstream.APIError.
+	// not block. An error of Go itself means that nothing was sent and done is never called. A refusal
+	// by the server is a jetstream.APIError.
 	Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error
 }
 
-// ackWait is how long an acknowledgement is waited for.
+// ackWait is how long to wait for an acknowledgement.
 const ackWait = 5 * time.Second
 
 var (
@@ -35,9 +35,9 @@ var (
 // permanent reports whether the same message would be refused each time.
 func permanent(err error) bool { return errors.Is(err, errUnwritable) || publish.Permanent(err) }
 
-// subjectFull reports whether a stream has no room for one subject, as that of an asker that does
-// not read its replies, and takes those of others. The server has one code for both and tells them
-// apart in its words; not understood, all are taken to be held up.
+// subjectFull reports whether a stream has no room for one subject, because its asker does not read
+// its replies, but takes others. The server has one code for a full subject and a full stream, and
+// only its text differs. If the text is not understood, the whole stream counts as full.
 func subjectFull(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && publish.Full(err) && strings.Contains(api.Description, "per subject")
@@ -49,7 +49,7 @@ type ready struct {
 	m *nats.Msg
 }
 
-// send sends what a sink gave.
+// send sends the parcels that a sink gave.
 func (b *Outbox) send(s *sink, batch []*parcel, inboxes chan<- []*ready) {
 	var replies []*ready
 	for _, p := range batch {
@@ -79,11 +79,11 @@ func (b *Outbox) send(s *sink, batch []*parcel, inboxes chan<- []*ready) {
 		}
 	}
 	if len(replies) > 0 {
-		inboxes <- replies // has room: a batch is taken when none is on its way
+		inboxes <- replies // has room: a batch is taken only when none is on its way
 	}
 }
 
-// plain reports whether a server takes a message on the subject: one that it does not take is never
+// plain reports whether a server accepts a message on the subject. Otherwise it would never be
 // acknowledged.
 func plain(subject string) bool {
 	for token := range strings.SplitSeq(subject, ".") {
@@ -101,8 +101,8 @@ func (b *Outbox) store(to Stream, p *parcel, m *nats.Msg) {
 	}
 }
 
-// message makes the message of a parcel. It is made anew for each try, as what waits long should
-// take little room, and says the same each time.
+// message makes the message of a parcel. It is made again for each try, because a long wait should
+// take little memory, and it is the same each time.
 func (b *Outbox) message(p *parcel) (*nats.Msg, error) {
 	t := p.task
 	switch {
@@ -147,8 +147,8 @@ func (b *Outbox) reply(p *parcel) (*nats.Msg, error) {
 	return to.message(body, &r), nil
 }
 
-// resultOfAsk is what an ask is given, but for what is the asker's own; shared where others are
-// given the same.
+// resultOfAsk is the Result of an ask without the asker's own fields; shared if others get the
+// same.
 func (b *Outbox) resultOfAsk(t *task) (r messages.Result, shared *answer) {
 	a := t.duty.Ask
 	if a.Answer == nil {
@@ -163,7 +163,7 @@ func (b *Outbox) resultOfAsk(t *task) (r messages.Result, shared *answer) {
 	return shared.result, shared
 }
 
-// resultOfRun is what the askers of a run are given.
+// resultOfRun is the Result that the askers of a run get.
 func (b *Outbox) resultOfRun(t *task) messages.Result {
 	shared, err := b.answers.of(t.duty.Run.Answer, t.q.Key, t.q.Partner)
 	if err != nil {
@@ -200,7 +200,7 @@ func (b *Outbox) written(p *parcel, written bool) {
 	b.ended(p, err)
 }
 
-// end decides what follows from what became of a parcel.
+// end decides what follows from the end of a parcel.
 func (b *Outbox) end(p *parcel, err error, now time.Time) {
 	s := b.sinks[p.kind]
 	s.ended(p)
@@ -223,7 +223,7 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 		b.well(s) // it answers
 		b.refused(s, p, err, now)
 	case p.lane != "" && subjectFull(err):
-		b.well(s) // for all others
+		b.well(s) // for all other subjects
 		s.laneFull(p, now)
 		b.alarm(s, err, now)
 	default:
@@ -235,10 +235,11 @@ func (b *Outbox) end(p *parcel, err error, now time.Time) {
 	}
 }
 
-// lasting is how long a stream may be away before that is an error: an election is over by then.
+// lasting is how long a stream may be unavailable before that is an error: an election is over by
+// then.
 const lasting = 10 * time.Second
 
-// alarm says what does not get through.
+// alarm logs what does not get through.
 func (b *Outbox) alarm(s *sink, err error, now time.Time) {
 	if n, due := s.alarm.again(now); due {
 		b.log.Error("not published, tried again", "what", s.kind.String(), "failures", n,
@@ -247,7 +248,7 @@ func (b *Outbox) alarm(s *sink, err error, now time.Time) {
 	}
 }
 
-// leave lets a parcel go.
+// leave removes a parcel.
 func (b *Outbox) leave(s *sink, p *parcel) {
 	if s.waiting.Add(-1) == 0 {
 		clear(s.lanes)
@@ -262,8 +263,8 @@ func (b *Outbox) well(s *sink) {
 	}
 }
 
-// refused deals with a message that would be refused each time: an event and a dead letter are cut,
-// a reply becomes a dead letter.
+// refused handles a message that would be refused each time: an event and a dead letter are
+// shortened, a reply becomes a dead letter.
 func (b *Outbox) refused(s *sink, p *parcel, err error, now time.Time) {
 	s.refused.Add(1)
 	if n, due := s.refusal.again(now); due {

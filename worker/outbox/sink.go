@@ -1,4 +1,4 @@
-// A sink: what waits to be published in one place, and how it is tried while that is away.
+// A sink: what waits to be published in one place, and how it is tried while that is unavailable.
 
 package outbox
 
@@ -12,17 +12,17 @@ import (
 type parcel struct {
 	task    *task
 	kind    kind
-	dead    *dead     // of a dead letter that takes the place of a refused reply
-	lane    string    // the subject of a durable reply, which may be full by itself; "" of all else
-	cut     int       // how often it was cut for its size
+	dead    *dead     // of a dead letter that replaces a refused reply
+	lane    string    // the subject of a durable reply, which alone may be full; "" otherwise
+	cut     int       // how often it was shortened for its size
 	tries   int       // how often it did not get through
-	missed  int       // how often nobody was there for a reply
-	counted bool      // it is among the replies that were counted
-	probe   bool      // it is on its way to find out whether the sink is back
+	missed  int       // how often there was no subscriber for a reply
+	counted bool      // it is counted as a reply
+	probe   bool      // it is on its way to test whether the sink is back
 	due     time.Time // not before
 }
 
-// sink is a queue in front of one place. It belongs to the goroutine of Run but for its atomic
+// sink is a queue in front of one place. It belongs to the goroutine of Run, except its atomic
 // fields.
 type sink struct {
 	kind     kind
@@ -32,27 +32,27 @@ type sink struct {
 	ready   []*parcel        // in the order in which they came
 	later   parcels          // to be tried again, by when
 	out     int              // on their way
-	fails   int              // tries in a row that found it away
+	fails   int              // tries in a row that found it unavailable
 	since   time.Time        // the first of them
 	until   time.Time        // no probe before
 	probing bool             // one is on its way
 	lanes   map[string]*lane // subjects that are full
-	alarm   alarm            // about the sink being away
-	refusal alarm            // about what it refuses for good
+	alarm   alarm            // that the sink is unavailable
+	refusal alarm            // about what it refuses permanently
 
 	away    atomic.Bool
 	waiting atomic.Int64 // parcels that are not acknowledged
 	refused atomic.Uint64
 }
 
-// lane is a subject that takes no more, while others of its stream do.
+// lane is a subject that is full, while others of its stream are not.
 type lane struct {
 	fails int
 	until time.Time // no further try before
-	probe *parcel   // finds out whether there is room again
+	probe *parcel   // tests whether there is room again
 }
 
-// Waits after a try that did not get through, and after a reply that nobody was there for.
+// Waits after a try that did not get through, and after a reply without a subscriber.
 const (
 	firstWait  = 50 * time.Millisecond // doubles
 	lastWait   = 2 * time.Second
@@ -60,7 +60,7 @@ const (
 	mostMissed = 5                      // then the asker has left
 )
 
-// waitAfter is the wait after so many tries, of 1 on.
+// waitAfter is the wait after so many tries, from 1 on.
 func waitAfter(tries int) time.Duration {
 	return min(firstWait<<min(tries-1, 16), lastWait)
 }
@@ -70,8 +70,8 @@ func (s *sink) add(p *parcel) {
 	s.ready = append(s.ready, p)
 }
 
-// take gives what may be sent now. While the sink is away that is one message, to find out whether
-// it is back.
+// take gives what may be sent now. While the sink is unavailable that is one message, to test
+// whether it is back.
 func (s *sink) take(now time.Time) (batch []*parcel) {
 	for len(s.later) > 0 && !s.later[0].due.After(now) {
 		s.ready = append(s.ready, heap.Pop(&s.later).(*parcel))
@@ -95,7 +95,7 @@ func (s *sink) take(now time.Time) (batch []*parcel) {
 				s.retry(p, l.until)
 				continue
 			}
-			l.probe, l.until = p, now.Add(waitAfter(l.fails+1)) // one finds out for all
+			l.probe, l.until = p, now.Add(waitAfter(l.fails+1)) // one tests for all
 		}
 		if p.probe = s.away.Load(); p.probe {
 			s.probing = true
@@ -106,12 +106,12 @@ func (s *sink) take(now time.Time) (batch []*parcel) {
 	return batch
 }
 
-// next is when there may be something to send without anything new; zero when nothing waits for a
-// time.
+// next is when there may be something to send although nothing new came; zero if nothing waits for
+// a time.
 func (s *sink) next() (at time.Time) {
 	switch {
 	case s.away.Load() && s.probing, s.together && s.out > 0:
-		return time.Time{} // what is on its way comes first
+		return time.Time{} // parcels on their way come first
 	case len(s.ready) > 0 && s.away.Load():
 		at = s.until
 	case len(s.later) > 0:
@@ -123,7 +123,7 @@ func (s *sink) next() (at time.Time) {
 	return at
 }
 
-// ended notes that a parcel is not on its way any more.
+// ended notes that a parcel is no longer on its way.
 func (s *sink) ended(p *parcel) {
 	s.out--
 	if p.probe {
@@ -131,14 +131,14 @@ func (s *sink) ended(p *parcel) {
 	}
 }
 
-// well notes that the sink takes messages, and reports whether it did not before.
+// well notes that the sink accepts messages, and reports whether it did not before.
 func (s *sink) well() (back bool) {
 	s.fails = 0
 	return s.away.Swap(false)
 }
 
-// failed keeps a parcel that did not get through until it is tried again. What was sent before the
-// sink was found to be away says nothing new of it.
+// failed keeps a parcel that did not get through until it is tried again. The end of a parcel that
+// was sent before the sink was found unavailable says nothing new about it.
 func (s *sink) failed(p *parcel, now time.Time) {
 	if !s.away.Load() || !s.until.After(now) {
 		s.away.Store(true)
@@ -151,7 +151,7 @@ func (s *sink) failed(p *parcel, now time.Time) {
 	s.retry(p, now.Add(waitAfter(p.tries)))
 }
 
-// laneFull keeps a parcel whose subject takes no more, and with it all others of that subject.
+// laneFull keeps a parcel whose subject is full, and with it all others of that subject.
 func (s *sink) laneFull(p *parcel, now time.Time) {
 	l := s.lanes[p.lane]
 	if l == nil {
@@ -190,7 +190,7 @@ func (h *parcels) Pop() any {
 	return p
 }
 
-// alarm is said at once, and again as long as what it is about goes on.
+// alarm is logged at once, and again while its cause lasts.
 type alarm struct {
 	last time.Time
 	n    int
@@ -198,7 +198,7 @@ type alarm struct {
 
 const alarmEvery = 30 * time.Second
 
-// again counts one more, and reports whether it is to be said now, of how many.
+// again counts one more, and reports whether to log it now, and for how many.
 func (a *alarm) again(now time.Time) (n int, due bool) {
 	a.n++
 	if !a.last.IsZero() && now.Sub(a.last) < alarmEvery {

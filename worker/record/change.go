@@ -1,4 +1,4 @@
-// The circle of read, edit and write, walked a bounded number of times.
+// The loop of read, edit and write, with a bounded number of rounds.
 
 package record
 
@@ -12,21 +12,22 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Edit makes a record's next content out of the last one, which is empty where there is no record.
-// None leaves the record as it is. It is called again when another write came between, and also
-// when only the acknowledgement was lost: then it is given its own work.
+// Edit makes a record's next content from the last one, which is empty if there is no record. If it
+// gives none, the record stays as it is. It is called again after another write came in between,
+// and also after only the acknowledgement was lost; then it gets its own result.
 type Edit func(last []byte) (next []byte, err error)
 
-// Waits between two rounds of a Change. Who met another comes back soon; who met nobody gives a
-// server time.
+// Waits between two rounds of a Change. After a conflict the next round comes soon; without an
+// answer it gives the server time.
 const (
 	rounds      = 8
 	firstJitter = 5 * time.Millisecond // doubles up to 80 ms
 	awayWait    = 500 * time.Millisecond
 )
 
-// Change reads the record, lets edit make its next content, and writes that, until nobody came
-// between: at most 8 times. An error of Get or edit, and a store without room, end it at once.
+// Change reads the record, lets edit make its next content, and writes that, until no other write
+// came in between: at most 8 times. An error of Get or edit, and a store without room, end it at
+// once.
 func Change(ctx context.Context, s Store, name string, edit Edit) error {
 	return change(ctx, s, name, func(last Record) ([]byte, error) { return edit(last.Data) })
 }
@@ -57,7 +58,7 @@ func change(ctx context.Context, s Store, name string, edit func(last Record) (n
 	}
 }
 
-// waitAfter is how long a Change rests after its round has failed.
+// waitAfter is how long a Change waits after a failed round.
 func waitAfter(err error, round int) time.Duration {
 	if errors.Is(err, ErrConflict) {
 		return time.Duration(rand.Int64N(int64(firstJitter << min(round-1, 4))))

@@ -11,18 +11,18 @@ import (
 
 // Errors of a record's content.
 var (
-	// ErrUnreadable: nobody can read it. It is written over.
+	// ErrUnreadable: no process can read it. It is overwritten.
 	ErrUnreadable = errors.New("record: it cannot be read")
-	// ErrNewer: it is of a later version. It is left to those who can read it, see [Record.Left].
+	// ErrNewer: a later version wrote it. It is left to processes that can read it, see [Record.Left].
 	ErrNewer = errors.New("record: it is of a later version; update this process")
 )
 
-// version is that of a record's content in JSON, in the field v; 0, where there is none, means the
+// version is the version of a record's content in JSON, in the field v; 0, or no field, means the
 // same.
 const version = 1
 
-// Decode reads a record's content in JSON into v; none leaves it as it is. The error is one of the
-// two above and says nothing that was read.
+// Decode reads a record's content in JSON into v; empty content leaves v as it is. The error is one
+// of the two above and repeats nothing of the content.
 func Decode(data []byte, v any) error {
 	if len(data) == 0 {
 		return nil
@@ -32,7 +32,7 @@ func Decode(data []byte, v any) error {
 	}
 	switch err := json.Unmarshal(data, &head); {
 	case err != nil || head == nil:
-		return fmt.Errorf("%w: %d bytes that are no JSON object of ours", ErrUnreadable, len(data))
+		return fmt.Errorf("%w: %d bytes that are not one of our JSON objects", ErrUnreadable, len(data))
 	case head.V > version:
 		return fmt.Errorf("%w (%d, not %d)", ErrNewer, head.V, version)
 	}

@@ -1,4 +1,4 @@
-// Records in this process: for tests, examples, and whoever shares them with nobody.
+// Records in this process: for tests, examples, and programs that share them with no other.
 
 package record
 

@@ -28,13 +28,13 @@ type Publisher interface {
 	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
 }
 
-// Options are what a [Stream] needs; all of them.
+// Options are what a [Stream] needs. All but Foreign are needed.
 type Options struct {
 	NATS    *nats.Conn // to read and to watch
 	To      Publisher  // to write
 	Name    string     // of the stream
 	Subject string     // of a record without its name, with the dot
-	Changed string     // the same of what the stream republishes
+	Changed string     // the same for what the stream republishes
 	// Foreign is called with each record that [Stream.Change] cannot read: its contents are JSON,
 	// see [Decode]. nil: they are anything.
 	Foreign func(name string, err error)
@@ -46,12 +46,12 @@ type Stream struct {
 	direct string // direct-get API subject without the record's name
 }
 
-// NewStream makes a Store of a stream. It does not look whether the stream is there.
+// NewStream makes a Store of a stream. It does not check whether the stream exists.
 func NewStream(o Options) *Stream {
 	return &Stream{o: o, direct: "$JS.API.DIRECT.GET." + o.Name + "." + o.Subject}
 }
 
-// At is s where the subjects of the JetStream API begin with api, as in another domain; "" is
+// At is s with api as the prefix of the JetStream API, for example in another domain; "" is
 // $JS.API.
 func (s *Stream) At(api string) *Stream {
 	at := *s
@@ -82,7 +82,7 @@ func (s *Stream) Get(ctx context.Context, name string) (Record, error) {
 	}
 }
 
-// Put implements [Store]. It writes once and tries nothing again.
+// Put implements [Store]. It writes once and does not try again.
 func (s *Stream) Put(ctx context.Context, name string, data []byte, expect uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -95,7 +95,7 @@ func (s *Stream) Put(ctx context.Context, name string, data []byte, expect uint6
 	return seq, nil
 }
 
-// classified is the reason that the server gave for writing nothing, or err as it is.
+// classified is the server's reason for writing nothing, or err unchanged.
 func classified(err error) error {
 	api, refused := errors.AsType[*jetstream.APIError](err)
 	switch {
@@ -109,8 +109,8 @@ func classified(err error) error {
 	return err
 }
 
-// Change is [Change] of s's records. One that nobody can read is written over, as if there were
-// none; one of a later version is left to others for four minutes, see [Record.Left].
+// Change is [Change] on s's records. An unreadable record is overwritten, as if there were none;
+// one of a later version is left to others for four minutes, see [Record.Left].
 func (s *Stream) Change(ctx context.Context, name string, edit func(last []byte) ([]byte, error)) error {
 	return change(ctx, s, name, func(last Record) ([]byte, error) {
 		if s.o.Foreign == nil {
@@ -128,10 +128,10 @@ func (s *Stream) Change(ctx context.Context, name string, edit func(last []byte)
 	})
 }
 
-// Watch calls changed with each record that is written and whose name matches pattern, in which *
-// stands for any one token, until stop is called; one after the other, and with an error for what
-// is no record. A change may be lost, with the connection or by a reader who is far behind: read
-// now and then what must not be missed.
+// Watch calls changed with each record that is written and whose name matches pattern, until stop
+// is called. In pattern, * stands for any one token. The calls come one after the other, with an
+// error for a message that is not a record. A change may be lost, with the connection or if the
+// reader is far behind: read now and then what must not be missed.
 func (s *Stream) Watch(pattern string, changed func(Record, error)) (stop func(), err error) {
 	sub, err := s.o.NATS.Subscribe(s.o.Changed+pattern, func(m *nats.Msg) {
 		changed(stored(m.Subject[len(s.o.Changed):], m))
@@ -145,7 +145,7 @@ func (s *Stream) Watch(pattern string, changed func(Record, error)) (stop func()
 	return func() { _ = sub.Unsubscribe() }, nil
 }
 
-// stored reads a record as a direct get or a republish brings it.
+// stored reads a record from a direct get or a republished message.
 func stored(name string, m *nats.Msg) (Record, error) {
 	seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 	if err != nil {

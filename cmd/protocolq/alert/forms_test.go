@@ -131,7 +131,7 @@ func TestTook(t *testing.T) {
 		{feishu, 200, `{"code":0,"msg":"success","StatusCode":0}`, ""},
 		{feishu, 200, `{"code":19021,"msg":"sign match fail"}`, "19021"},
 		{feishu, 200, `{}`, "has no code"},
-		{weCom, 200, `<html>`, "no JSON"},
+		{weCom, 200, `<html>`, "not JSON"},
 		{generic, 204, ``, ""},
 		{generic, 307, ``, "307"},
 		{dingTalk, 500, `{"errcode":0}`, "500"},
@@ -147,7 +147,7 @@ func TestParseTargets(t *testing.T) {
 	for file, fault := range map[string]string{
 		"":                              "names no webhook",
 		"# nothing\n":                   "names no webhook",
-		"slack https://h/s3cret":        "line 1: begins with no kind",
+		"slack https://h/s3cret":        "line 1: does not begin with a kind",
 		"generic":                       "line 1: must be a kind, a URL",
 		"\ngeneric s3cret":              "line 2: must have an https URL",
 		"generic http://h/s3cret":       "http only to this machine",

@@ -128,7 +128,7 @@ func (h *header) parse(text []byte, l *Line) {
 	cells, err := h.cells(string(text))
 	switch {
 	case err != nil:
-		l.Fault = fault("", "no CSV: "+err.Error())
+		l.Fault = fault("", "not CSV: "+err.Error())
 		return
 	case len(cells) > len(h.names):
 		l.Fault = fault("", fmt.Sprintf("has %d columns, the header %d", len(cells), len(h.names)))

@@ -75,7 +75,7 @@ func TestLinesWithAFault(t *testing.T) {
 		number int
 		field  string
 		word   string
-	}{{2, "user_email", ""}, {3, "max_age_ms", "whole number"}, {4, "", "no CSV"}, {5, "", "3 columns"}, {6, "", "longer than 64 KiB"}, {7, "user_email", "missing"}}
+	}{{2, "user_email", ""}, {3, "max_age_ms", "whole number"}, {4, "", "not CSV"}, {5, "", "3 columns"}, {6, "", "longer than 64 KiB"}, {7, "user_email", "missing"}}
 	if len(got) != len(want)+1 {
 		t.Fatalf("%d lines", len(got))
 	}
@@ -132,7 +132,7 @@ func TestFilesThatAreNone(t *testing.T) {
 	for text, word := range map[string]string{
 		"name,phone\n":              `"name"`,
 		"user_email,mail\n":         `"mail"`,
-		"\"user_email\n":            "no CSV",
+		"\"user_email\n":            "not CSV",
 		strings.Repeat("x", 70_000): "64 KiB",
 	} {
 		if _, err := batch.NewReader(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), word) {

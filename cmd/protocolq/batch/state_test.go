@@ -117,7 +117,7 @@ func TestStateRefuses(t *testing.T) {
 		t.Errorf("another question: %v", err)
 	}
 	for text, word := range map[string]string{
-		"user_email\na@example.com\n": "no state of a batch", "a@example.com": "no state of a batch", strings.Repeat("\x00", 1<<17) + "x": "no state of a batch",
+		"user_email\na@example.com\n": "not the state of a batch", "a@example.com": "not the state of a batch", strings.Repeat("\x00", 1<<17) + "x": "not the state of a batch",
 		`{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n" + strings.Repeat("x", 1<<17): "too long", `{"protocolq_batch":2}` + "\n": "version 2",
 		`{"protocolq_batch":1,"batch":"b","door":"query"}` + "\nx\n": "line 2", `{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n" + `{"line":99999999999}` + "\n": "at most",
 	} {

@@ -100,7 +100,7 @@ func TestWatchesThatAreRewritten(t *testing.T) {
 		ends    string
 	}{
 		{times: 1, deleted: 2},
-		{times: 1000, deleted: 1, ends: "rewritten all the time: forget again"},
+		{times: 1000, deleted: 1, ends: "keep changing: run forget again"},
 	} {
 		_, js := natstest.JetStream(t)
 		f := newForgetting(t, "canary@example.com", "")

@@ -157,7 +157,7 @@ func TestFileFaults(t *testing.T) {
 		"two":       {"slots: 1\n---\nslots: 2\n", "must hold one document"},
 		"alias":     {"lease: &a 12s\nwindow: *a\n", "window: must be one plain value"},
 		"nested":    {"slots: {a: 1}\n", "slots: must be one plain value"},
-		"comma":     {"reply_allow: ['a,b']\n", `no comma inside an item`},
+		"comma":     {"reply_allow: ['a,b']\n", `cannot hold a comma`},
 		"partners":  {"partners: 1\n", "partners: must be a list, one partner each"},
 		"partner":   {"partners:\n- id: '1'\n  keyfile: a\n", `settings.yaml:3: unknown key "keyfile"; did you mean "key_file"?; `},
 		"twice":     {"partners:\n- {id: '2088000000000001', key_file: a}\n- {id: '2088000000000001', key_file: b}\n", "settings.yaml:3: partner 2088000000000001 appears twice"},
