@@ -1,4 +1,5 @@
-// Applying: each batch of the log goes into the fold, and what it changes to those who act on it.
+// Applying: each batch of the log goes into the fold, and the changes to the parts that act on
+// them.
 
 package member
 
@@ -36,7 +37,7 @@ func (m *Member) apply(b *journal.Batch) error {
 			})
 		}
 		if void {
-			return // for nobody does it say anything
+			return // it says nothing to any part
 		}
 		m.texts.put(b)
 		m.runs.apply(b, c, m.state)
@@ -50,7 +51,7 @@ func (m *Member) apply(b *journal.Batch) error {
 	return err
 }
 
-// age is how old a batch is that was stored before this process had joined; 0: it is new.
+// age is how old a batch is that was stored before this process joined; 0: it is new.
 func (m *Member) age(b *journal.Batch) time.Duration {
 	if b.Position >= m.replay.until {
 		return 0
@@ -59,7 +60,7 @@ func (m *Member) age(b *journal.Batch) time.Duration {
 	return fleet.Age(b.Stored, now.Add(m.replay.ahead), now)
 }
 
-// notice takes in what a batch says of members.
+// notice takes in what a batch says about members.
 func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now time.Duration) {
 	if s := b.Seal(); s == nil || s.By == b.Member {
 		m.watch.sign(b.Member, now)
@@ -73,7 +74,7 @@ func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now 
 		m.oweCorrupt(b)
 	}
 	if len(m.tail.wanted) > 0 && b.Member == i.id {
-		i.writer.Wake() // copies that had to wait for an own batch
+		i.writer.Wake() // for copies that had to wait for an own batch
 	}
 	if !c.Members {
 		return
@@ -89,21 +90,21 @@ func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now 
 		if b.Member == i.id {
 			i.lost()
 			if b.Corrupt != nil {
-				close(i.stop) // of which its writer does not hear
+				close(i.stop) // its writer does not notice this itself
 			} else {
-				_ = i.writer.Beat(nil) // which its writer hears of by that
+				_ = i.writer.Beat(nil) // by this its writer notices
 			}
 		}
 	}
 	m.logMember(b, i)
-	m.unowed = true // duties of members that left are their keys' owners'
+	m.unowed = true // duties of members that left pass to the owners of their keys
 	if m.state.BeatDue(i.own, 0) {
-		_ = i.writer.Beat(nil) // who has ended needs none
+		_ = i.writer.Beat(nil) // a writer that has ended needs none
 	}
 }
 
-// logMember says that another has joined or left since this process is in the fleet. That this one
-// has sealed it, the sealing says.
+// logMember logs that another member has joined or left since this process is in the fleet. If this
+// one sealed it, the sealing is logged elsewhere.
 func (m *Member) logMember(b *journal.Batch, i *incarnation) {
 	if m.joinedAs != i.id || b.Member == i.id {
 		return
@@ -116,8 +117,8 @@ func (m *Member) logMember(b *journal.Batch, i *incarnation) {
 	}
 }
 
-// join notes that the own first batch has been read: the fold knows the log as far as this process
-// can be asked about it.
+// join notes that the own first batch has been read: the fold now knows enough of the log to answer
+// for this process.
 func (m *Member) join(i *incarnation) {
 	if m.joinedAs == i.id {
 		return

@@ -19,21 +19,21 @@ type owed struct {
 	duty   outbox.Duty
 	ask    journal.Ref // of an ask
 	answer journal.Ref // of an ask that has one, or of a run
-	asked  journal.Ref // the ask that set a run off; zero where the log holds it no more
-	failed journal.Ref // of an ask whose deadline passed in a cool-down; zero where the log holds it no more
+	asked  journal.Ref // the ask that started a run; zero if it is no longer in the log
+	failed journal.Ref // of an ask whose deadline passed in a cool-down; zero if it is no longer in the log
 }
 
 // mostFetches is how many duties' texts are read from the log at once.
 const mostFetches = 64
 
-// stage is how far a duty is that is not told.
+// stage is how far a duty is that is not told yet.
 type stage struct {
 	given  bool          // the outbox has it
-	failed int           // how often its texts were not read
+	failed int           // how often reading its texts failed
 	until  time.Duration // they are not read again before
 }
 
-// owe gives the outbox what became due by a batch and is this member's.
+// owe gives the outbox this member's duties that became due by a batch.
 func (m *Member) owe(b *journal.Batch, c *fleet.Changes, f *flight.Flights, now time.Duration) {
 	for _, e := range b.Entries {
 		if t, ok := plain(e).(*journal.Told); ok {
@@ -46,7 +46,7 @@ func (m *Member) owe(b *journal.Batch, c *fleet.Changes, f *flight.Flights, now 
 	}
 	id := m.current.Load().id
 	for _, d := range c.Due {
-		// in the same batch, which says once more what was told before
+		// told in the same batch, which only repeats an earlier told entry
 		told := d.Ask != nil && m.state.Ask(d.Entry) == nil
 		if !told && m.state.Owes(id, d) {
 			m.give(m.owedOf(d, c.Due, f, now), now)
@@ -54,13 +54,13 @@ func (m *Member) owe(b *journal.Batch, c *fleet.Changes, f *flight.Flights, now 
 	}
 }
 
-// oweAll gives the outbox all that is this member's and that it does not have, after members
+// oweAll gives the outbox all duties of this member that it does not have yet, after members
 // changed or there was no room.
 func (m *Member) oweAll(f *flight.Flights, now time.Duration) {
 	m.unowed = false
 	for _, d := range m.corrupt {
 		if m.joinedAs == "" || m.busy(d.Entry, now) {
-			continue // the log may say further on that it is told
+			continue // a later entry of the log may say that it is told
 		}
 		if !m.o.Duties.Add(d) {
 			m.unowed = true
@@ -75,7 +75,7 @@ func (m *Member) oweAll(f *flight.Flights, now time.Duration) {
 	}
 }
 
-// busy reports whether nothing is to be done about a duty now.
+// busy reports whether there is nothing to do about a duty now.
 func (m *Member) busy(entry journal.Ref, now time.Duration) bool {
 	st := m.stages[entry]
 	if st == nil || !st.given && now >= st.until {
@@ -85,15 +85,15 @@ func (m *Member) busy(entry journal.Ref, now time.Duration) bool {
 	return true
 }
 
-// oweLater has duties looked through when the texts of one may be read again.
+// oweLater has duties looked through again when the texts of one may be read again.
 func (m *Member) oweLater(st *stage) {
 	if !st.given && st.until != flight.Forever && (m.oweNext == 0 || st.until < m.oweNext) {
 		m.oweNext = st.until
 	}
 }
 
-// oweAhead gives the outbox the asks that an own answer settles, which is in the log and not yet
-// applied: its askers need not wait for the round trip.
+// oweAhead gives the outbox the asks that an own answer settles when the answer is in the log and
+// not yet applied: their askers need not wait for the round trip.
 func (m *Member) oweAhead(asks []*fleet.Ask, e *journal.Answer, at journal.Ref) {
 	now := m.now()
 	by := m.current.Load().id
@@ -109,8 +109,8 @@ func (m *Member) oweAhead(asks []*fleet.Ask, e *journal.Answer, at journal.Ref) 
 	}
 }
 
-// owedOf is a duty with what the fold says of it. together are the duties of the same batch; f is
-// not needed for an ask that is answered.
+// owedOf is a duty with what the fold knows about it. together are the duties of the same batch; f
+// is not needed for an answered ask.
 func (m *Member) owedOf(d fleet.Duty, together []fleet.Duty, f *flight.Flights, now time.Duration) owed {
 	if d.Ask == nil {
 		return m.owedRun(d, together)
@@ -142,7 +142,7 @@ func (m *Member) owedOf(d fleet.Duty, together []fleet.Duty, f *flight.Flights, 
 	return o
 }
 
-// retryAfter is when who is settled without an answer may ask again.
+// retryAfter is when an asker may ask again whose ask was settled without an answer.
 func (m *Member) retryAfter(a *fleet.Ask, f *flight.Flights) time.Duration {
 	if a.Settled.Why == m.o.Flights.Words.Cooling { // the gateway wants no call for the partner
 		return f.GatewayRest(a.Partner)
@@ -172,12 +172,12 @@ func (m *Member) owedRun(d fleet.Duty, together []fleet.Duty) owed {
 	return o
 }
 
-// mostAskIDs is how many of the asks that a run settles are handed on with it.
+// mostAskIDs is how many of the asks that a run settles are passed on with it.
 const mostAskIDs = 100
 
-// oweCorrupt gives the outbox a batch that nobody can read, until the log says that it is told.
-// Every member does: the dead letter has one identity. In place of entries that nobody knows the
-// batch has the first.
+// oweCorrupt gives the outbox an unreadable batch, until the log says that it is told. Every member
+// does so: the dead letter has one identity. The entries are not known, so the duty has the place
+// of the first.
 func (m *Member) oweCorrupt(b *journal.Batch) {
 	m.corrupt = append(m.corrupt,
 		outbox.Duty{Entry: journal.Ref{Position: b.Position, Index: 1}, Corrupt: &outbox.Corrupt{
@@ -186,8 +186,8 @@ func (m *Member) oweCorrupt(b *journal.Batch) {
 	m.unowed = true
 }
 
-// give gives a duty to the outbox, once its texts are read, unless it has it. false: there is no
-// room now.
+// give gives a duty to the outbox once its texts are read, unless the outbox has it. false: there
+// is no room now.
 func (m *Member) give(o owed, now time.Duration) bool {
 	entry := o.duty.Entry
 	if m.busy(entry, now) {
@@ -214,24 +214,24 @@ func (m *Member) give(o owed, now time.Duration) bool {
 	return true
 }
 
-// fetching is a duty whose texts are to be read from the log.
+// fetching is a duty whose texts have to be read from the log.
 type fetching struct {
 	o  owed
 	st *stage
 }
 
-// toFetch are such duties, mostFetches of them at once.
+// toFetch are such duties; mostFetches of them are read at once.
 type toFetch struct {
 	mu      sync.Mutex // guards what follows
 	waiting []fetching
 	running int
 }
 
-// mostToFetch bounds those that wait; what is beyond stays in the journal, and is looked for again.
+// mostToFetch bounds the duties that wait; others stay in the journal, and are looked for again.
 const mostToFetch = 50_000
 
-// put adds a duty, and has begin start another that reads, where there are too few. false: there is
-// no room.
+// put adds a duty, and calls begin to start another reader if there are too few. false: there is no
+// room.
 func (t *toFetch) put(f fetching, begin func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -246,7 +246,7 @@ func (t *toFetch) put(f fetching, begin func()) bool {
 	return true
 }
 
-// next takes a duty out; ok is false when there is none, and then one reads less.
+// next takes a duty out; ok is false if there is none, and then the reader ends.
 func (t *toFetch) next() (f fetching, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -260,7 +260,7 @@ func (t *toFetch) next() (f fetching, ok bool) {
 	return f, true
 }
 
-// fetchAll reads the texts of one duty after the other, as long as there are any.
+// fetchAll reads the texts of one duty after the other, until there are none.
 func (m *Member) fetchAll() {
 	for f, ok := m.toFetch.next(); ok; f, ok = m.toFetch.next() {
 		if m.ctx.Err() == nil {
@@ -272,8 +272,8 @@ func (m *Member) fetchAll() {
 // fetchTime is for how long the texts of one duty may be read from the log.
 const fetchTime = 2 * time.Second
 
-// fetch reads the texts of a duty from the log, and gives it if it is still to be given. One that
-// cannot be read now is read again, less and less often.
+// fetch reads the texts of a duty from the log, and gives the duty to the outbox if that is still
+// needed. If they cannot be read now, they are read again, less and less often.
 func (m *Member) fetch(o owed, st *stage) {
 	ctx, cancel := context.WithTimeout(m.ctx, fetchTime)
 	defer cancel()
@@ -285,7 +285,7 @@ func (m *Member) fetch(o owed, st *stage) {
 		}
 		return x, err == nil
 	}
-	if o.duty.Run != nil { // a run is published also where its ask cannot be read
+	if o.duty.Run != nil { // a run is also published if its ask cannot be read
 		if x, err := m.texts.load(ctx, o.asked); err == nil {
 			m.askedBy(o.duty.Run, x)
 			o.asked = journal.Ref{}
@@ -301,7 +301,7 @@ func (m *Member) fetch(o owed, st *stage) {
 	filled := m.fillIn(&o, load)
 	m.loop.Do(func(_ *flight.Flights, now time.Duration) {
 		switch {
-		case m.stages[o.duty.Entry] != st: // told meanwhile, or of another member
+		case m.stages[o.duty.Entry] != st: // told meanwhile, or another member's
 		case filled && m.o.Duties.Add(o.duty):
 			st.given, st.until = true, 0
 		case filled:
@@ -316,7 +316,7 @@ func (m *Member) fetch(o owed, st *stage) {
 	})
 }
 
-// fillIn fills in the texts of a duty as load gives them. false: one is missing.
+// fillIn fills in the texts of a duty from load. false: one is missing.
 func (m *Member) fillIn(o *owed, load func(journal.Ref) (text, bool)) bool {
 	if r := o.duty.Run; r != nil {
 		x, ok := load(o.answer)
@@ -359,7 +359,7 @@ func (m *Member) fillIn(o *owed, load func(journal.Ref) (text, bool)) bool {
 	return ok
 }
 
-// askedBy fills in what is known of the ask that set a run off.
+// askedBy fills in what is known about the ask that started a run.
 func (m *Member) askedBy(r *outbox.Run, x text) {
 	if a, ok := plain(x.entry).(*journal.Ask); ok {
 		r.Query, r.Read, r.Trace = a.Query, m.queries.of(a.Token), a.Trace

@@ -1,5 +1,5 @@
-// Folding: the log is looked for, joined, read and written into, with a new fold as often as what
-// was read is void.
+// Folding: the log is found, joined, read and written into. A new fold begins whenever what was
+// read is void.
 
 package member
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/pause"
 )
 
-// live reads the log and writes into it, with a new fold as often as what was read is void.
+// live reads the log and writes into it. A new fold begins whenever what was read is void.
 func (m *Member) live(ctx context.Context) error {
 	var quiet time.Time
 	for tries := 0; ; tries++ {
@@ -29,10 +29,10 @@ func (m *Member) live(ctx context.Context) error {
 			return err
 		}
 		if m.isLeaving() {
-			return nil // others seal what is left of it
+			return nil // others seal the member
 		}
 		m.log.Error("the fold of the journal is void, and read anew", "err", err)
-		if errors.Is(err, journal.ErrRewound) { // who wrote what is gone may still call
+		if errors.Is(err, journal.ErrRewound) { // a member whose begin is lost may still call
 			quiet = time.Now().Add(m.o.Fleet.Lease)
 		}
 		if !m.pause(ctx, backoff(tries)) {
@@ -41,16 +41,16 @@ func (m *Member) live(ctx context.Context) error {
 	}
 }
 
-// backoff is the wait before the nth thing of a kind.
+// backoff is the wait before the nth try.
 func backoff(n int) time.Duration { return min(100*time.Millisecond<<min(n, 6), 5*time.Second) }
 
-// follow is one fold: it ends when that is void, or the member has left.
+// follow runs one fold: it ends when the fold is void, or the member has left.
 func (m *Member) follow(ctx context.Context, quiet time.Time) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	first, limit, err := m.lookAtLog(ctx)
 	if errors.Is(err, errLeft) {
-		return ctx.Err() // as no member, which needs no seal
+		return ctx.Err() // it was not a member yet, so it needs no seal
 	}
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (m *Member) refold(s *fleet.State) {
 		m.state = s
 		m.stateMu.Unlock()
 		m.runs, m.tail, m.forgetUpTo = newRuns(), tail{}, 0
-		// What was owed is published all the same; a place in the log is another's now.
+		// What was owed is published nevertheless, but places in the log now mean other entries.
 		clear(m.stages)
 		m.corrupt, m.unread = nil, nil
 		m.o.Duties.Disown()
@@ -125,12 +125,12 @@ func (m *Member) refold(s *fleet.State) {
 	})
 }
 
-// enter goes on as another member, to leave at once where that is wanted meanwhile.
+// enter goes on as another member, which leaves at once if the process was told to leave meanwhile.
 func (m *Member) enter(i *incarnation) {
 	m.loop.Do(func(*flight.Flights, time.Duration) {
 		m.current.Store(i)
 		for _, st := range m.stages {
-			st.given = false // what had it told may be lost with the former one
+			st.given = false // its told entry may have been lost with the former member
 		}
 		m.unowed = true
 		m.loop.Rejoin(m.state, i.own, i.forFlights())
@@ -141,7 +141,7 @@ func (m *Member) enter(i *incarnation) {
 	}
 }
 
-// lookAtLog waits until the log is there, and says where it begins and how long a batch may be. A
+// lookAtLog waits until the log exists, and returns where it begins and how long a batch may be. A
 // member that leaves meanwhile has nothing to seal.
 func (m *Member) lookAtLog(ctx context.Context) (first uint64, limit int, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -179,8 +179,8 @@ func (m *Member) lookAtLog(ctx context.Context) (first uint64, limit int, err er
 	}
 }
 
-// limitNow is how long a batch may be by now, for settings change; before where nobody says. An
-// error is that the log works no more.
+// limitNow is how long a batch may be now, because settings change; it is before if that is not
+// known. An error says that the log no longer works.
 func (m *Member) limitNow(ctx context.Context, before int) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -193,8 +193,8 @@ func (m *Member) limitNow(ctx context.Context, before int) (int, error) {
 	return before, nil
 }
 
-// read applies the log from its first batch on. What was stored before the own join is as old as
-// it is by the server's clock or by the own.
+// read applies the log from its first batch on. The age of what was stored before the own join is
+// measured by the server's clock or by the own one.
 func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
 	last, err := m.last(ctx, i.id)
 	for tries := 0; err != nil; tries++ {
@@ -222,7 +222,7 @@ func (m *Member) last(ctx context.Context, id journal.Member) (journal.Message, 
 	return m.o.Log.Last(ctx, id)
 }
 
-// write writes as one member after the other, until the log is another or this one has left.
+// write writes as one member after the other, until the log is replaced or the process has left.
 func (m *Member) write(ctx context.Context, i *incarnation, limit int) error {
 	for tries := 0; ; tries++ {
 		stop, err := m.o.Signs.Serve(i.id)

@@ -1,4 +1,4 @@
-// An incarnation: what belongs to one member and not to the next that the process goes on as.
+// An incarnation: what belongs to one member, not to the next one of the same process.
 
 package member
 
@@ -17,9 +17,9 @@ import (
 // incarnation is one member: its id, its writer, and how long its lease lasts.
 type incarnation struct {
 	id     journal.Member
-	own    *fleet.Own // the loop's goroutine's
+	own    *fleet.Own // only the loop's goroutine uses it
 	writer *journal.Writer
-	stop   chan struct{} // closed, by the loop's goroutine, when a batch of it cannot be read
+	stop   chan struct{} // closed by the loop's goroutine when one of its batches cannot be read
 
 	mu    sync.Mutex // guards fence
 	fence *fleet.Fence
@@ -29,7 +29,8 @@ type incarnation struct {
 
 var errFence = errors.New("member: the lease leaves no time for a call")
 
-// newIncarnation makes the member that the process goes on as. No call of it begins before quiet.
+// newIncarnation makes the member that the process goes on as. None of its calls begins before
+// quiet.
 func (m *Member) newIncarnation(limit int, quiet time.Time) (*incarnation, error) {
 	i := &incarnation{id: m.o.NewID(), quiet: quiet, begun: m.begun, stop: make(chan struct{})}
 	i.own = &fleet.Own{ID: i.id}
@@ -53,7 +54,7 @@ func (i *incarnation) acknowledged(w journal.Written) {
 	i.fence.Acknowledged()
 }
 
-// mayCall says why no call may begin now; nil: it may.
+// mayCall says why no call may begin now; nil: a call may.
 func (i *incarnation) mayCall() error {
 	failpoint.Hit("after-begin")
 	now := time.Now()
@@ -76,8 +77,8 @@ func (i *incarnation) left() time.Duration {
 	return i.fence.Left(now.Sub(i.begun), wall(now, i.begun))
 }
 
-// run writes until the writer ends, or a batch of it was read that nobody can: that seals its
-// member, of which the log says nothing to a writer.
+// run writes until the writer ends, or one of its batches turns out unreadable: that seals the
+// member, and the log does not tell the writer so.
 func (i *incarnation) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -100,7 +101,7 @@ func (i *incarnation) lost() {
 	i.fence.Lost()
 }
 
-// wall is the time between two by the wall clock, which goes on while a machine sleeps.
+// wall is the time between two instants by the wall clock, which goes on while a machine sleeps.
 func wall(t, from time.Time) time.Duration { return t.Round(0).Sub(from.Round(0)) }
 
 func (i *incarnation) forFlights() flight.Member {

@@ -1,5 +1,5 @@
-// Keeping: how full the journal is, what expired is forgotten, the tail is copied forward and the
-// rest purged.
+// Keeping the journal small: it measures how full the journal is, forgets what expired, copies the
+// tail forward and purges the rest.
 
 package member
 
@@ -15,7 +15,7 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Shares of the log's room from which on, in thousandths: no call begins, no ask is taken.
+// How full the log may be, in thousandths, before no call begins and before no ask is taken.
 const (
 	beginsStop = 800
 	asksStop   = 900
@@ -26,26 +26,26 @@ const (
 	keepEvery   = time.Second
 	stateEvery  = 2 * time.Second       // how often the stream is asked how full it is
 	copyEvery   = 50 * time.Millisecond // between copies, while there are any to make
-	answerBytes = 600                   // of a remembered answer in the log, about
+	answerBytes = 600                   // about what a remembered answer takes in the log
 	copiesMost  = 512                   // copies that are made at once
 )
 
-// tail is what is being copied forward. It belongs to the loop's goroutine.
+// tail is the copying of the tail. It belongs to the loop's goroutine.
 type tail struct {
 	below  uint64 // positions below it are to be purged; 0: none
 	wanted []copying
-	unfit  map[journal.Ref]bool // entries whose copy no batch takes; they stay where they are
-	next   int                  // part of the memory that is swept next
+	unfit  map[journal.Ref]bool // entries whose copy fits into no batch; they stay where they are
+	next   int                  // the next part of the memory to sweep
 }
 
-// copying is an entry that is to be written again.
+// copying is an entry to write again.
 type copying struct {
 	item fleet.Item
 	text text
 }
 
-// keepLog looks after the log until ctx ends. To copy a long tail takes minutes, in which all else
-// goes on.
+// keepLog keeps the log small until ctx ends. Copying a long tail takes minutes, during which
+// everything else goes on.
 func (m *Member) keepLog(ctx context.Context) error {
 	var swept, asked time.Time
 	for wait := keepEvery; pause.For(ctx, wait) == nil; {
@@ -78,14 +78,14 @@ func (m *Member) sweep() {
 	})
 }
 
-// measure asks how full the log is, and decides whether its tail is to be copied.
+// measure asks how full the log is, and decides whether to copy its tail.
 func (m *Member) measure(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	begun := time.Now()
 	st, err := m.o.Log.State(ctx)
 	if err != nil {
-		return // the writer says what is wrong with it
+		return // the writer logs what is wrong with it
 	}
 	if !st.Time.IsZero() {
 		m.o.Time(st.Time, begun.Add(time.Since(begun)/2))
@@ -101,7 +101,7 @@ func (m *Member) measure(ctx context.Context) {
 			m.tail.below, m.tail.unfit = 0, nil
 		}
 		if m.joinedAs == "" {
-			return // what lives in the log is known when it is read
+			return // how much of the log is live is known once it is read
 		}
 		if applied := m.state.Applied(); applied > st.First &&
 			int64(st.Bytes) > 2*m.state.LiveBytes(answerBytes)+m.o.Tail {
@@ -116,7 +116,7 @@ func (m *Member) measure(ctx context.Context) {
 	})
 }
 
-// forgetDue reports whether a batch is to be stored for the log's own time to go on: until it has,
+// forgetDue reports whether to store a batch so that the log's own time advances: until it has,
 // nothing from before a forget entry can be purged.
 func (m *Member) forgetDue() bool {
 	if m.forgetUpTo == 0 || m.now()-m.forgetBeat < m.o.Fleet.Keep/60 {
@@ -126,7 +126,7 @@ func (m *Member) forgetDue() bool {
 	return true
 }
 
-// copyMore reads entries of the tail that are this member's to copy, and hands them to the next
+// copyMore reads entries of the tail that this member has to copy, and hands them to the next
 // batches. false: there are none now.
 func (m *Member) copyMore(ctx context.Context) bool {
 	var items []fleet.Item
@@ -161,15 +161,15 @@ func (m *Member) copyTail(i *incarnation, d composing, now time.Duration) {
 	for len(m.tail.wanted) > 0 {
 		w := m.tail.wanted[0]
 		if m.state.MayCarry(i.own, w.item, now) && !m.addCopy(w, d, now) {
-			return // no room: with the next batch
+			return // no room: they go into the next batch
 		}
 		m.tail.wanted = m.tail.wanted[1:]
 	}
 }
 
-// addCopy adds a copy to a batch. false: it has no room in this one. Of an answer that fits into
-// none, as the log takes less than it did, the copy says that it is remembered no more; an ask or a
-// begin keeps its place until it has ended.
+// addCopy adds a copy to a batch. false: it has no room in this batch. If an answer fits into no
+// batch, because the log's limit is smaller than it was, the copy says that the answer is no longer
+// remembered. An ask or a begin keeps its place until it has ended.
 func (m *Member) addCopy(w copying, d composing, now time.Duration) bool {
 	c := m.state.Copy(w.item, w.text.entry, w.text.writer, now)
 	if c == nil {
@@ -195,7 +195,7 @@ func (m *Member) addCopy(w copying, d composing, now time.Duration) bool {
 	return true
 }
 
-// purge lets go of what nobody needs, where that is this member's to do.
+// purge purges what is no longer needed, if this member has to do it.
 func (m *Member) purge(ctx context.Context) {
 	var below uint64
 	m.loop.Do(func(*flight.Flights, time.Duration) {

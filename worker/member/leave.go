@@ -1,4 +1,5 @@
-// Leaving: what is under way ends, what is owed is told, then the member seals itself.
+// Leaving: what is under way ends, what is owed is published and told, then the member seals
+// itself.
 
 package member
 
@@ -10,8 +11,8 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Drain waits until nothing that this member has begun is under way, or ctx ends. No run begins, no
-// call either that would be cut as ctx ends, and no ask is taken.
+// Drain waits until nothing that this member has begun is under way, or ctx ends. No run begins,
+// nor any call that the end of ctx would cut, and no ask is taken.
 func (m *Member) Drain(ctx context.Context) {
 	m.closed.Store(true)
 	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
@@ -32,11 +33,11 @@ func (m *Member) Drain(ctx context.Context) {
 	}
 }
 
-// Leave seals the member, with what has been told: others go on with its keys at once. Run returns
-// then, at once where it is no member yet, or when ctx ends.
+// Leave seals the member, after its told entries: others go on with its keys at once. Run then
+// returns, at once if it is not a member yet, or when ctx ends.
 func (m *Member) Leave(ctx context.Context) {
 	m.closed.Store(true)
-	m.leave() // first: who goes on as another looks at it
+	m.leave() // first, so that the process does not go on as another member
 	m.sealSelf()
 	select {
 	case <-m.left:
@@ -44,7 +45,8 @@ func (m *Member) Leave(ctx context.Context) {
 	}
 }
 
-// sealSelf has the own seal written. A writer that has ended is sealed, or will be by others.
+// sealSelf writes the own seal. If the writer has ended, the member is sealed or others will seal
+// it.
 func (m *Member) sealSelf() { _ = m.current.Load().writer.Seal("drained") }
 
 // leaveUnread leaves a fleet whose log is not understood: the others go on at once.
@@ -61,10 +63,10 @@ func (m *Member) leaveUnread(ctx context.Context, wrote <-chan struct{}) {
 	}
 }
 
-// isLeaving reports whether the process goes on as no other member.
+// isLeaving reports whether the process will not go on as another member.
 func (m *Member) isLeaving() bool { return m.leaving.Err() != nil }
 
-// pause waits, and reports false where ctx ends or the member is to leave.
+// pause waits, and reports false if ctx ends or the member has to leave.
 func (m *Member) pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

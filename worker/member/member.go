@@ -31,20 +31,20 @@ type Member struct {
 	watch   *watcher
 	queries queries
 	minAge  time.Duration
-	ctx     context.Context // of what reads the log; set by Run
+	ctx     context.Context // for reading the log; set by Run
 
 	current atomic.Pointer[incarnation] // written by the goroutine of Run
-	closed  atomic.Bool                 // no ask is taken any more
+	closed  atomic.Bool                 // no more asks are taken
 	fill    atomic.Int64                // thousandths of the log's room
 	rejoins atomic.Uint64               // how often the process has gone on as another member
-	full    atomic.Bool                 // as much is remembered as may be
+	full    atomic.Bool                 // no more answers may be remembered
 
 	ready     chan struct{} // closed when the log has been read up to the own join
 	readyOnce sync.Once
-	leaving   context.Context // ends when the process is to go on as no other member
+	leaving   context.Context // ends when the process must not go on as another member
 	leave     func()
-	left      chan struct{} // closed when no batch is written any more
-	fetches   chan struct{} // one for each reading of the log
+	left      chan struct{} // closed when no more batches are written
+	fetches   chan struct{} // one for each read of the log
 	fetching  sync.WaitGroup
 	toFetch   toFetch
 	pinging   sync.Map // members that are being asked whether they are there
@@ -52,15 +52,15 @@ type Member struct {
 	stateMu sync.RWMutex // held by the loop's goroutine to change state, by others to read it
 	state   *fleet.State // replaced by the loop's goroutine
 
-	// What follows is the loop's goroutine's.
+	// What follows belongs to the loop's goroutine.
 
 	runs       runs
-	stages     map[journal.Ref]*stage // duties that are given and not told
-	corrupt    []outbox.Duty          // batches that nobody can read, to be given
+	stages     map[journal.Ref]*stage // duties that are given to the outbox and not told
+	corrupt    []outbox.Duty          // unreadable batches, to give to the outbox
 	unread     []journal.Written      // own batches that are acknowledged and not applied
 	tail       tail
-	unowed     bool          // there are duties that the outbox was not given
-	owedAt     time.Duration // when it was given them last
+	unowed     bool          // there are duties that the outbox does not have
+	owedAt     time.Duration // when it last got them
 	oweNext    time.Duration // when texts are to be read again; 0: none are
 	joinedAs   journal.Member
 	forgetUpTo uint64 // position of the newest forget entry; 0: nothing from before it is left
@@ -72,7 +72,7 @@ type Member struct {
 
 	mu        sync.Mutex // guards what follows
 	kept      []waiting  // entries that wait for a writer
-	over      bool       // there will be none
+	over      bool       // there will be no writer
 	told      []journal.Ref
 	toldSince time.Time
 }
@@ -116,27 +116,26 @@ func New(o Options) (*Member, error) {
 // now is the member's monotonic clock.
 func (m *Member) now() time.Duration { return time.Since(m.begun) }
 
-// Ready is closed when the fleet's log has been read up to this member's join: from then on asks
-// can be taken.
+// Ready is closed when the fleet's log has been read up to this member's join: from then on the
+// member can take asks.
 func (m *Member) Ready() <-chan struct{} { return m.ready }
 
-// ID is the id of the member that the process is now, as the log and the query log have it.
+// ID is the id of the process's present member, as in the log and the query log.
 func (m *Member) ID() journal.Member { return m.current.Load().id }
 
-// Fill is the share of the log's room that is in use, from 0 to 1; Crowded says that there is too
-// little for a call to begin.
+// Fill is the share of the log's room that is in use, from 0 to 1.
 func (m *Member) Fill() float64 { return float64(m.fill.Load()) / 1000 }
 
 // Crowded reports whether the log has too little room for a call to begin.
 func (m *Member) Crowded() bool { return m.fill.Load() >= beginsStop }
 
-// Resume says that a partner is asked for again: whoever waits for it is looked at now.
+// Resume says that a partner's calls go on again: all keys that wait for it are looked at now.
 func (m *Member) Resume(partner string) {
 	m.loop.Do(func(f *flight.Flights, now time.Duration) { f.Resume(partner, now) })
 }
 
-// Run is a member of the fleet until ctx ends, or until [Member.Leave] has sealed it (nil). An
-// error says why it cannot be one.
+// Run makes the process a member of the fleet until ctx ends, or until [Member.Leave] has sealed it
+// (nil). An error says why it cannot be one.
 func (m *Member) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(ctx)
 	defer stop()
@@ -150,7 +149,7 @@ func (m *Member) Run(ctx context.Context) error {
 	stop()
 	m.end()
 	ended := parts.Wait()
-	m.fetching.Wait() // nobody begins another any more
+	m.fetching.Wait() // no new ones begin
 	if ended != nil && !errors.Is(ended, context.Canceled) {
 		return ended
 	}
@@ -160,7 +159,7 @@ func (m *Member) Run(ctx context.Context) error {
 	return err
 }
 
-// end tells those whose entries no writer took.
+// end calls done for the entries that no writer took.
 func (m *Member) end() {
 	m.mu.Lock()
 	kept := m.kept
@@ -179,12 +178,11 @@ type Stats struct {
 	Remembered int           // answers, some of them expired
 	Keys       int           // that it decides about
 	Position   uint64        // of the log, up to which it has read
-	Lease      time.Duration // for how long calls may still begin; 0 also where none has for a while
+	Lease      time.Duration // for how long calls may still begin; also 0 if none has for a while
 	Rejoins    uint64        // times that the process went on as another member, its lease lost
 }
 
-// Stats gives the figures as they are now; of a member that has not read the log yet there are
-// none.
+// Stats gives the present figures; they are zero until the member has read the log.
 func (m *Member) Stats() (s Stats) {
 	select {
 	case <-m.ready:

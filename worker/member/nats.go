@@ -1,4 +1,4 @@
-// Signs of life on NATS: core messages, which no stream keeps.
+// Signs of life on NATS: core messages, which no stream stores.
 
 package member
 

@@ -1,4 +1,4 @@
-// What a member is given.
+// What a member needs.
 
 package member
 
@@ -23,25 +23,25 @@ type Log interface {
 
 // Duties publishes what is owed: an outbox.Outbox.
 type Duties interface {
-	// Add takes a duty; false: there is no room, and it is given again later.
+	// Add takes a duty; false: there is no room, and it is added again later.
 	Add(outbox.Duty) bool
-	// Told says that the log has these entries told.
+	// Told says that these entries are told in the log.
 	Told(entries ...journal.Ref)
-	// Disown says that entries are no longer what they were, as the log is another: what is under
-	// way is published, and not said to be done.
+	// Disown says that the log was replaced, so that entries are not what they were: duties under way
+	// are published, but not reported as done.
 	Disown()
 }
 
-// Signs are signs of life, which no stream keeps.
+// Signs are signs of life, which no stream stores.
 type Signs interface {
-	// Beat shows that a member lives.
+	// Beat shows that a member is live.
 	Beat(journal.Member) error
-	// Follow hands each beat to each, from one goroutine, until stop is called.
+	// Follow calls each with each beat, from one goroutine, until stop is called.
 	Follow(each func(journal.Member)) (stop func(), err error)
 	// Serve answers pings of a member until stop is called.
 	Serve(journal.Member) (stop func(), err error)
-	// Ping asks a member whether it is there. answered: it is; mute: the servers know nobody who
-	// serves its subject; neither: nobody can tell.
+	// Ping asks a member whether it is there. answered: it is; mute: its subject has no responders;
+	// neither: that is not known.
 	Ping(ctx context.Context, of journal.Member) (answered, mute bool)
 }
 
@@ -61,23 +61,22 @@ type Options struct {
 	Flights flight.Options
 	Turns   flight.Turns
 	Call    flight.Call
-	// RetryAfter is when a partner may be asked for again that is not asked for now because of a
-	// code of ours; nil: 0.
+	// RetryAfter is when calls for a partner may go on that one of our codes holds up; nil: 0.
 	RetryAfter func(partner, code string) time.Duration
-	// Note says more of one of our codes to a person, such as who halted the partner; nil: nothing
-	// is said.
+	// Note says more about one of our codes to a person, such as who halted the partner; nil: nothing
+	// more.
 	Note func(partner, code string) string
-	// Time is given what the server's clock shows, and when by the own; nil: nobody is.
+	// Time gets the time of the server's clock, and of the own one at that moment; nil: not called.
 	Time func(server, own time.Time)
 
 	Watch fleet.WatchOptions
-	// Beat is 500 ms: how often a member shows that it lives.
+	// Beat is 500 ms: how often a member shows that it is live.
 	Beat time.Duration
-	// Texts are 8 MiB: batches read lately whose entries are at hand. Answers are 16 MiB: those
-	// remembered whose text is.
+	// Texts are 8 MiB: batches read recently, kept in memory. Answers are 16 MiB: the texts of
+	// remembered answers kept in memory.
 	Texts, Answers int
-	// Tail is 64 MiB: how far the log may exceed twice what lives in it before its tail is copied
-	// forward and the rest purged.
+	// Tail is 64 MiB: how far the log may exceed twice its live part before its tail is copied forward
+	// and the rest purged.
 	Tail int64
 	// Remembered bounds the remembered answers: 2,000,000.
 	Remembered int

@@ -1,5 +1,4 @@
-// Queries: those that this worker's doors have decoded, for whoever replies, who need not read them
-// again.
+// Queries: those that this worker's doors have decoded, so that a reply need not decode them again.
 
 package member
 
@@ -10,8 +9,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// mostQueries are held at once, twice; those that came first are given up first, and are read again
-// where they are needed.
+// mostQueries are held at once, twice; the oldest are dropped first, and are decoded again if they
+// are needed.
 const mostQueries = 4096
 
 type queries struct {
@@ -19,7 +18,7 @@ type queries struct {
 	young, old map[string]read
 }
 
-// read is an ask as a door gave it, and its query.
+// read is an ask from a door, and its query.
 type read struct {
 	ask   *journal.Ask
 	query *messages.Query
@@ -38,9 +37,9 @@ func (q *queries) keep(a *journal.Ask, query *messages.Query) {
 	q.young[a.Token] = read{a, query}
 }
 
-// Query is the query of an ask that a door of this worker gave, by the ask itself: one that was
-// read from the log may be another arrival of its token. Nil where it is not known; nobody changes
-// it.
+// Query is the query of an ask from one of this worker's doors, found by the ask itself: an ask
+// read from the log may be another arrival of its token. It is nil if it is not known, and must not
+// be changed.
 func (m *Member) Query(a *journal.Ask) *messages.Query {
 	if r := m.queries.get(a.Token); r.ask == a {
 		return r.query

@@ -1,4 +1,4 @@
-// Remembered answers, as doors ask for them.
+// Remembered answers, for the doors.
 
 package member
 
@@ -12,15 +12,15 @@ import (
 	"protocolq/worker/memory"
 )
 
-// Remembered is an answer that serves an ask without an entry of its own, and its place.
+// Remembered is an answer that serves an ask without its own entry, and its place.
 type Remembered struct {
 	Answer *journal.Answer
 	At     journal.Ref
 }
 
-// Remembered looks for an answer that serves the ask now: conclusive, to the same question, fresh
-// enough. ok is false where there is none, where something final is known of the ask's id, or where
-// the answer's text is not at hand: it is read then, for the next one. It does not block.
+// Remembered looks for an answer that serves the ask now: conclusive, to the same question, and
+// fresh enough. ok is false if there is none, if there is a final answer for the ask's id, or if
+// the answer's text is not in memory; then it is read, for the next ask. Remembered does not block.
 func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 	now := m.now()
 	m.stateMu.RLock()
@@ -48,15 +48,15 @@ func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 	return Remembered{e, kept.At}, true
 }
 
-// Knows reports whether the ask of a token, or of one that is near, is in the log: a message that
-// is delivered or stored again need not be journalled again.
+// Knows reports whether the ask of a token, or of a near one, is in the log: a message that is
+// delivered or stored again need not be journalled again.
 func (m *Member) Knows(token string, near journal.Near) bool {
 	m.stateMu.RLock()
 	defer m.stateMu.RUnlock()
 	return m.state.Knows(token, near)
 }
 
-// atHand is the answer at a place, if its batch was read lately.
+// atHand is the answer at a place, if its batch was read recently.
 func (m *Member) atHand(at journal.Ref) (*journal.Answer, bool) {
 	x, ok := m.texts.get(at)
 	if !ok {
@@ -71,7 +71,7 @@ func (m *Member) atHand(at journal.Ref) (*journal.Answer, bool) {
 	return a, true
 }
 
-// apart is an answer with what a door needs of it, without the memory of the batch that it came in.
+// apart is a copy of an answer with what a door needs, which does not keep its batch in memory.
 func apart(a *journal.Answer) *journal.Answer {
 	b := *a
 	b.Result, b.Attempts, b.Final = bytes.Clone(a.Result), nil, nil
@@ -79,8 +79,7 @@ func apart(a *journal.Answer) *journal.Answer {
 	return &b
 }
 
-// readAnswer reads an answer's text for those who ask next, as far as there is room for another
-// reading.
+// readAnswer reads an answer's text for the next asks, if there is room for another read.
 func (m *Member) readAnswer(at journal.Ref) {
 	select {
 	case m.fetches <- struct{}{}:
@@ -91,7 +90,7 @@ func (m *Member) readAnswer(at journal.Ref) {
 		defer func() { <-m.fetches }()
 		ctx, cancel := context.WithTimeout(m.ctx, fetchTime)
 		defer cancel()
-		_, _ = m.answers.Load(ctx, at, m.loadAnswer) // whoever asks next finds it, or reads again
+		_, _ = m.answers.Load(ctx, at, m.loadAnswer) // the next ask finds it, or reads again
 	})
 }
 
@@ -111,5 +110,5 @@ func (m *Member) loadAnswer(ctx context.Context, at journal.Ref) (*journal.Answe
 
 func answerSize(a *journal.Answer) int { return entryBytes + len(a.Result) }
 
-// minAge is what no asker limits an answer's age below.
+// minAge is the smallest limit that an asker can put on an answer's age.
 const minAge = 2 * time.Second

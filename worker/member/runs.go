@@ -1,4 +1,4 @@
-// Runs: the begins of each, for the line and the event of the run that they belong to.
+// Runs: the begins of each run, for its line and its event.
 
 package member
 
@@ -10,11 +10,11 @@ import (
 	"protocolq/worker/outbox"
 )
 
-// runs holds the begins of runs that are open, and of those that have ended and are not told. It
-// belongs to the loop's goroutine.
+// runs holds the begins of open runs, and of ended runs that are not told yet. It belongs to the
+// loop's goroutine.
 type runs struct {
 	begins map[string][]outbox.Begun // by run, those of the runs that it follows first
-	ended  map[journal.Ref]string    // the run of an answer that is not told
+	ended  map[journal.Ref]string    // the run of an answer that is not told yet
 	keys   map[string]journal.Key    // of runs in begins
 }
 
@@ -24,7 +24,7 @@ func newRuns() runs {
 
 // apply takes in a batch that the fold has applied, and what that has changed.
 func (r *runs) apply(b *journal.Batch, c *fleet.Changes, s *fleet.State) {
-	for _, d := range c.Due { // of an answer that does not count nothing is told
+	for _, d := range c.Due { // nothing is told of an answer that does not count
 		if d.Answer != nil && r.begins[d.Answer.Run] != nil {
 			r.ended[d.Entry] = d.Answer.Run
 		}
@@ -82,7 +82,7 @@ func (r *runs) newest(run string) *journal.Begin {
 	return nil
 }
 
-// sweep drops runs that are neither open nor to be told: their begin did not count in the end.
+// sweep drops runs that are neither open nor to be told: their begin turned out not to count.
 func (r *runs) sweep(s *fleet.State) {
 	owed := make(map[string]bool, len(r.ended))
 	for _, run := range r.ended {

@@ -1,4 +1,4 @@
-// Texts: what stands at a place of the log, from the batches read lately or from the log itself.
+// Texts: the entry at a place of the log, from the batches read recently or from the log itself.
 
 package member
 
@@ -11,14 +11,15 @@ import (
 	"protocolq/worker/journal"
 )
 
-// text is an entry with what the log says of its batch.
+// text is an entry with what the log says about its batch.
 type text struct {
 	entry  journal.Entry
 	writer journal.Member
-	stored time.Time // of a copy: when the entry was stored first, as far as it says
+	stored time.Time // for a copy: when the entry was first stored, if the copy says so
 }
 
-// texts keeps the batches that were read lately, so many bytes of them, the oldest given up first.
+// texts keeps the batches that were read recently, up to a number of bytes; the oldest are dropped
+// first.
 type texts struct {
 	log  journal.Getter
 	most int
@@ -34,7 +35,7 @@ func newTexts(log journal.Getter, most int) *texts {
 	return &texts{log: log, most: most, held: map[uint64]*journal.Batch{}}
 }
 
-// entryBytes is about what an entry takes beside its texts.
+// entryBytes is about what an entry takes in addition to its texts.
 const entryBytes = 200
 
 // put keeps a batch.
@@ -78,14 +79,14 @@ func textBytes(e journal.Entry) int {
 	return 0
 }
 
-// forget drops all, as the log is another.
+// forget drops all, because the log was replaced.
 func (t *texts) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held, t.order, t.sizes, t.bytes = map[uint64]*journal.Batch{}, nil, nil, 0
 }
 
-// get is what stands at a place, if it is at hand.
+// get is the entry at a place, if it is in memory.
 func (t *texts) get(at journal.Ref) (text, bool) {
 	t.mu.Lock()
 	b := t.held[at.Position]
@@ -97,7 +98,7 @@ func (t *texts) get(at journal.Ref) (text, bool) {
 	return x, err == nil
 }
 
-// load is what stands at a place, read from the log where it is not at hand.
+// load is the entry at a place, read from the log if it is not in memory.
 func (t *texts) load(ctx context.Context, at journal.Ref) (text, error) {
 	if x, ok := t.get(at); ok {
 		return x, nil
@@ -133,7 +134,7 @@ func textOf(b *journal.Batch, at journal.Ref) (text, error) {
 	return x, nil
 }
 
-// plain is the entry itself, or what a copy copies.
+// plain is the entry itself, or the entry that a copy copies.
 func plain(e journal.Entry) journal.Entry {
 	if c, ok := e.(*journal.Carried); ok {
 		return c.Entry

@@ -13,11 +13,11 @@ import (
 	"protocolq/worker/journal"
 )
 
-// watcher is a fleet.Watch for many goroutines, and who is to be asked whether it is there.
+// watcher is a fleet.Watch for many goroutines, and the members to ping.
 type watcher struct {
 	mu    sync.Mutex // guards what follows
 	watch *fleet.Watch
-	signs map[journal.Member]time.Duration // when each was heard last
+	signs map[journal.Member]time.Duration // when each gave its last sign of life
 }
 
 func newWatcher(o fleet.WatchOptions, now time.Duration) *watcher {
@@ -63,15 +63,15 @@ func (w *watcher) acknowledged(sent, now time.Duration) {
 	w.watch.Acknowledged(now)
 }
 
-// gap says that something was missing: silence counts anew.
+// gap says that something was missing: silence counts from zero again.
 func (w *watcher) gap(now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.Gap(now)
 }
 
-// look says whom the member may seal, whether it has to prove first that it can write, and whom to
-// ask whether it is there.
+// look says which members this one may seal, whether it has to prove first that it can write, and
+// which members to ping.
 func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Duration) (seal *fleet.Member, prove bool,
 	silent []journal.Member) {
 	w.mu.Lock()
@@ -96,8 +96,8 @@ func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Du
 	return seal, prove, silent
 }
 
-// beats shows that the member lives, renews its lease by stored batches while a call is under way,
-// and looks who is silent, until ctx ends.
+// beats shows that the member is live, renews its lease by stored batches while a call is under
+// way, and checks which members are silent, until ctx ends.
 func (m *Member) beats(ctx context.Context) error {
 	stop, err := m.o.Signs.Follow(func(of journal.Member) {
 		now := m.now()
@@ -134,7 +134,7 @@ func (m *Member) beat() {
 	}
 	store := false
 	m.loop.Do(func(f *flight.Flights, _ time.Duration) {
-		// While copies of the tail are wanted, whatever stands in the purge's way moves on.
+		// While the tail is being copied, a beat moves forward what would prevent purging.
 		store = f.Open() > 0 || m.state.BeatDue(i.own, m.tail.below) || m.forgetDue()
 	})
 	if store {
@@ -142,7 +142,7 @@ func (m *Member) beat() {
 	}
 }
 
-// look looks who is silent, and seals who has been for too long.
+// look checks which members are silent, and seals those that have been silent for too long.
 func (m *Member) look(ctx context.Context) {
 	i := m.current.Load()
 	var seal journal.Sealing
@@ -157,7 +157,7 @@ func (m *Member) look(ctx context.Context) {
 		suspect, prove, silent := m.watch.look(m.state.Live(), i.id, m.o.Beat*3/2, now)
 		m.ping(ctx, silent)
 		if m.joinedAs != i.id {
-			return // who has not read its own join does not know who lives
+			return // before it has read its own join, a member does not know which others are live
 		}
 		if prove {
 			_ = i.writer.Beat(nil)
@@ -174,7 +174,7 @@ func (m *Member) look(ctx context.Context) {
 	}
 }
 
-// oweEvery is how often duties are looked for that found no room.
+// oweEvery is how often to look for duties that found no room.
 const oweEvery = 200 * time.Millisecond
 
 // sealTime is for how long a seal may take.
@@ -190,11 +190,11 @@ func (m *Member) seal(ctx context.Context, s journal.Sealing) {
 	case sealed:
 		m.log.Warn("silent member sealed: its keys are others' now", "of", string(s.Of))
 	default:
-		m.watch.sign(s.Of, m.now()) // it has written
+		m.watch.sign(s.Of, m.now()) // it has written meanwhile
 	}
 }
 
-// ping asks those who are silent whether they are there, each once at a time.
+// ping asks silent members whether they are there, each once at a time.
 func (m *Member) ping(ctx context.Context, silent []journal.Member) {
 	for _, of := range silent {
 		if _, going := m.pinging.LoadOrStore(of, true); going {

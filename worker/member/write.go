@@ -15,10 +15,10 @@ import (
 	"protocolq/worker/journal"
 )
 
-// ErrClosed says that the member takes no asks any more.
+// ErrClosed says that the member takes no more asks.
 var ErrClosed = errors.New("member: leaving the fleet")
 
-// ErrRemembers says that so much is remembered that no further key finds room.
+// ErrRemembers says that there is no room to remember another key.
 var ErrRemembers = errors.New("member: as many answers are remembered as there may be")
 
 // waiting is an entry that no writer has taken, or whose writer has ended.
@@ -28,11 +28,11 @@ type waiting struct {
 	done     func(error)
 }
 
-// Ask journals an ask. q is its decoded query, which is not changed any more. done is called once,
-// from another goroutine: with nil when the ask is stored, with an error when it never will be; it
-// must not block. unwanted is asked as a batch is composed: where nobody wants the ask any more it
-// is left out ([journal.ErrUnwanted]). With an error of Ask itself ([journal.ErrFull],
-// [journal.ErrQueueFull], [ErrRemembers], [ErrClosed]) the ask is not taken.
+// Ask journals an ask. q is its decoded query, which must not be changed any more. done is called
+// once, from another goroutine: with nil when the ask is stored, with an error when it never will
+// be; it must not block. unwanted is called when a batch is composed: an ask that is no longer
+// wanted is left out ([journal.ErrUnwanted]). If Ask itself gives an error ([journal.ErrFull],
+// [journal.ErrQueueFull], [ErrRemembers], [ErrClosed]), the ask is not taken.
 func (m *Member) Ask(a *journal.Ask, q *messages.Query, unwanted func() bool, done func(error)) error {
 	switch {
 	case m.closed.Load():
@@ -46,7 +46,7 @@ func (m *Member) Ask(a *journal.Ask, q *messages.Query, unwanted func() bool, do
 	return m.append(waiting{a, unwanted, done})
 }
 
-// Forget journals that a person is to be forgotten; done is as that of Ask.
+// Forget journals that a person is to be forgotten; done is as in Ask.
 func (m *Member) Forget(person journal.Hash, done func(error)) error {
 	if m.closed.Load() {
 		return ErrClosed
@@ -54,7 +54,7 @@ func (m *Member) Forget(person journal.Hash, done func(error)) error {
 	return m.append(waiting{&journal.Forget{Person: person}, nil, done})
 }
 
-// append gives an entry to the writer, to the next one where this one has ended.
+// append gives an entry to the writer, or to the next one if this one has ended.
 func (m *Member) append(w waiting) error {
 	i := m.current.Load()
 	err := i.writer.AppendUnless(w.entry, w.unwanted, func(_ journal.Ref, err error) {
@@ -62,7 +62,7 @@ func (m *Member) append(w waiting) error {
 		case errors.Is(err, journal.ErrStored):
 			w.done(nil)
 		case errors.Is(err, journal.ErrUnknown) || errors.Is(err, journal.ErrEnded):
-			m.keep(w) // under the next member: its token makes one of both
+			m.keep(w) // for the next member: by its token both count as one
 		default:
 			w.done(err)
 		}
@@ -71,14 +71,13 @@ func (m *Member) append(w waiting) error {
 		return err
 	}
 	m.keep(w)
-	if m.current.Load() != i { // the next one has come, and has taken what was kept before
+	if m.current.Load() != i { // the next writer is there, and has taken what was kept before
 		m.appendKept()
 	}
 	return nil
 }
 
-// keep holds an entry until there is a writer. What doors have given and not got back is bounded by
-// them.
+// keep holds an entry until there is a writer. The doors bound how many entries wait.
 func (m *Member) keep(w waiting) {
 	m.mu.Lock()
 	over := m.over
@@ -122,7 +121,7 @@ func (c composing) Add(e journal.Entry, k journal.Key) error {
 	return nil
 }
 
-// decide adds to a batch that is being composed what is to be decided now, and gives the position
+// decide adds to a batch that is being composed what is to be decided now, and returns the position
 // at which it was decided.
 func (m *Member) decide(i *incarnation, d *journal.Draft) (read uint64) {
 	m.loop.Do(func(f *flight.Flights, now time.Duration) {
@@ -146,7 +145,7 @@ func (m *Member) decide(i *incarnation, d *journal.Draft) (read uint64) {
 	return read
 }
 
-// hit marks a step, once for each entry of its kind.
+// hit marks a step for failpoints, once for each entry of its kind.
 func hit[T journal.Entry](entries []journal.Entry, step string) {
 	if !failpoint.Armed {
 		return
@@ -165,7 +164,7 @@ func (m *Member) stored(i *incarnation, w journal.Written) {
 	m.loop.Do(func(f *flight.Flights, now time.Duration) {
 		m.watch.acknowledged(m.at(w.FirstSent), now)
 		if s := m.state.Member(i.id); s != nil && s.Sealed != 0 && s.Sealed <= w.Position {
-			m.again(w) // nobody could read a batch before it, or this one
+			m.again(w) // an earlier batch, or this one, is unreadable
 		} else if m.state.Applied() < w.Position {
 			m.unread = append(m.unread, w)
 		}
@@ -175,8 +174,8 @@ func (m *Member) stored(i *incarnation, w journal.Written) {
 	})
 }
 
-// again journals once more what doors gave and the log holds in vain, as nobody can read the batch:
-// its asker was promised that it is stored.
+// again journals once more the asks of a batch that turned out unreadable: their askers were
+// promised that they are stored.
 func (m *Member) again(w journal.Written) {
 	for _, e := range w.Entries {
 		switch e.(type) {
@@ -189,15 +188,14 @@ func (m *Member) again(w journal.Written) {
 // at is a time on the member's monotonic clock.
 func (m *Member) at(t time.Time) time.Duration { return t.Sub(m.begun) }
 
-// How told entries are gathered: they go along with whatever is written, and are written for
-// themselves when they are old or many.
+// How told entries are gathered: they go into any batch that is written, and get their own batch
+// when they are old or many.
 const (
 	toldAge  = 100 * time.Millisecond
 	toldMost = 1024
 )
 
-// Done takes in entries whose duties are done, so that they become told. It is what an outbox
-// calls.
+// Done takes in entries whose duties are done, so that they become told. The outbox calls it.
 func (m *Member) Done(refs []journal.Ref) {
 	failpoint.Hit("after-reply")
 	m.mu.Lock()
@@ -212,12 +210,12 @@ func (m *Member) Done(refs []journal.Ref) {
 	}
 }
 
-// addTold adds what has been told to a batch: where that has other entries, or they have waited
-// long enough.
+// addTold adds the told entries to a batch if it has other entries, or if they have waited long
+// enough.
 func (m *Member) addTold(d *journal.Draft) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// told by others, or of another log
+	// told by others, or of a replaced log
 	m.told = slices.DeleteFunc(m.told, func(r journal.Ref) bool { return m.stages[r] == nil })
 	if len(m.told) == 0 ||
 		len(d.Entries()) == 0 && len(m.told) < toldMost && !m.closed.Load() && time.Since(m.toldSince) < toldAge {
@@ -238,7 +236,7 @@ func (m *Member) addTold(d *journal.Draft) {
 	m.toldSince = time.Now()
 }
 
-// wakeForTold has a batch composed where told entries have waited long enough.
+// wakeForTold has a batch composed when told entries have waited long enough.
 func (m *Member) wakeForTold() {
 	m.mu.Lock()
 	due := len(m.told) > 0 && time.Since(m.toldSince) >= toldAge
