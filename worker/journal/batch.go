@@ -14,22 +14,22 @@ type Batch struct {
 	Head
 	Entries []Entry // none in a beat; at most [MaxEntries]
 
-	// What follows is not in the message's bytes: the log says it of the message. It is zero before
+	// What follows is not in the message's bytes; the log adds it to the message. It is zero before
 	// the batch is stored.
 
-	Member   Member    // on whose subject it lies
+	Member   Member    // whose subject it is on
 	Position uint64    // its sequence in the stream, from 1 on
 	Stored   time.Time // by the server's clock
-	// Corrupt holds the bytes of a message that is not what was written, of which nothing else is
-	// known: its writer is sealed here, and as it may have held a begin, all of that member's keys
-	// wait for a whole lease. Nil in any other batch.
+	// Corrupt holds the bytes of a damaged message, of which nothing else is known. Its writer is
+	// sealed here, and because it may have held a begin, all of that member's keys wait for a whole
+	// lease. It is nil in any other batch.
 	Corrupt []byte
 }
 
-// Head is what a batch says of itself.
+// Head is what a batch says about itself.
 type Head struct {
-	// Format is how the bytes lie, Layout by which rules the fleet folds them. A reader that is
-	// older than either leaves.
+	// Format is the arrangement of the bytes, Layout the rules by which the fleet folds them. A reader
+	// that is older than either leaves the fleet.
 	Format, Layout uint8
 	// Number counts the member's batches from 1 on. A seal has the number that the next batch would
 	// have had.
@@ -72,16 +72,16 @@ type Key [16]byte
 // of nothing.
 type Hash [16]byte
 
-// Ref is the first place of an entry: the position of its batch and which entry it is there, from 1
-// on. It is the entry's identity and stays when the entry is carried. The zero Ref is that of
-// nothing. A Ref with an Index and Position 0 is of the batch that it lies in, whose position
-// nobody knows before it is stored; reading a batch fills it in.
+// Ref is the first place of an entry: the position of its batch and its number there, from 1 on. It
+// is the entry's identity and stays the same when the entry is carried. The zero Ref is that of
+// nothing. A Ref with an Index and Position 0 refers to its own batch, whose position is not known
+// before it is stored; reading a batch fills it in.
 type Ref struct {
 	Position uint64
 	Index    uint16
 }
 
-// Compare orders places as the log does: below 0 when r is before o.
+// Compare orders places as the log does: below 0 if r is before o.
 func (r Ref) Compare(o Ref) int {
 	return cmp.Or(cmp.Compare(r.Position, o.Position), cmp.Compare(r.Index, o.Index))
 }
@@ -98,7 +98,8 @@ const (
 	Layout = 1
 )
 
-// Bounds of a batch. What exceeds one is refused when written, and is not understood when read.
+// Bounds of a batch. A batch that exceeds one is refused when written, and not understood when
+// read.
 const (
 	MaxBatch    = 256 << 10 // bytes of a batch with its head
 	MaxEntries  = 16 << 10  // in a batch

@@ -1,4 +1,4 @@
-// Fields in their order: one description of each entry, by which it is written and read.
+// Fields in their order: one description of each entry, for writing and for reading.
 
 package journal
 
@@ -10,14 +10,14 @@ import (
 	"protocolq/worker/pack"
 )
 
-// Bounds of fields. A query and a result are the longest that there are, at most 64 KiB each.
+// Bounds of fields. A query and a result are the longest, with at most 64 KiB each.
 const (
 	maxText  = 1 << 10
 	maxBytes = 128 << 10
 
-	// maxNumber keeps what is computed with sequences far from the ends of 64 bits.
+	// maxNumber keeps calculations with sequences far from the limits of 64 bits.
 	maxNumber = 1 << 60
-	// maxMillis does so for times; it is 139 years.
+	// maxMillis does the same for times; it is 139 years.
 	maxMillis = 1 << 42
 )
 
@@ -26,13 +26,13 @@ var (
 	errRange = errors.New("is out of range")
 )
 
-// coder takes fields one after the other: into out where in is nil, else from in. The first fault
-// stays. Where it writes it changes nothing of what it is given.
+// coder takes fields one after the other: it writes to out if in is nil, and otherwise reads from
+// in. It keeps the first fault. When it writes, it does not change the fields.
 type coder struct {
 	out []byte
 	in  *pack.Reader
 	err error // of writing
-	// position is that of the batch that is read.
+	// position is that of the batch being read.
 	position uint64
 }
 
@@ -54,7 +54,7 @@ func (c *coder) fail(err error) {
 	}
 }
 
-// must makes err the fault unless what is checked holds.
+// must makes err the fault unless the condition is true.
 func (c *coder) must(holds bool, err error) {
 	if !holds {
 		c.fail(err)
@@ -81,7 +81,8 @@ func (c *coder) member(v *Member) {
 	}
 }
 
-// bytes takes opaque bytes; what is read shares the message's memory. Nil and none are one.
+// bytes takes opaque bytes; bytes that are read share the message's memory. Nil and empty are the
+// same.
 func (c *coder) bytes(v *[]byte) {
 	if !c.reads() {
 		c.out = pack.AppendBytes(c.out, *v)
@@ -106,7 +107,7 @@ func (c *coder) hash(v *[16]byte) {
 	copy(v[:], b)
 }
 
-// number takes a whole number from 0 to most: v where it is written.
+// number takes a whole number from 0 to most: v when writing.
 func (c *coder) number(v, most int64) int64 {
 	if c.reads() {
 		v = c.in.Int()
@@ -152,13 +153,13 @@ func (c *coder) flag(v *bool) {
 	}
 }
 
-// duration takes whole milliseconds, rounded up: what is left of a time must not become 0, which is
+// duration takes whole milliseconds, rounded up: a remaining time must not become 0, which means
 // none.
 func (c *coder) duration(v *time.Duration) {
 	n := int64(*v / time.Millisecond)
 	switch {
 	case *v < 0:
-		n = -1 // is out of range, however little
+		n = -1 // any negative duration is out of range
 	case *v%time.Millisecond > 0:
 		n++
 	}
@@ -167,7 +168,7 @@ func (c *coder) duration(v *time.Duration) {
 	}
 }
 
-// optional takes a duration of which all below 0 is one value.
+// optional takes a duration; all negative ones are the same value.
 func (c *coder) optional(v *time.Duration) {
 	given := *v >= 0
 	switch c.flag(&given); {
@@ -178,8 +179,7 @@ func (c *coder) optional(v *time.Duration) {
 	}
 }
 
-// ref takes a place by its distance from a position: those that lie close together take three
-// bytes.
+// ref takes a place by its distance from a position: close places take three bytes.
 func (c *coder) ref(v *Ref, from uint64) {
 	if !c.reads() {
 		c.must(v.Position <= maxNumber && (v.Index > 0 || v.Position == 0), errRange)
@@ -205,7 +205,7 @@ func (c *coder) place(v *Ref) {
 	c.settle(v)
 }
 
-// settle gives a place in the batch that is read its position.
+// settle fills in the position of a place in the batch being read.
 func (c *coder) settle(v *Ref) {
 	if c.reads() && v.Position == 0 && v.Index > 0 {
 		v.Position = c.position
@@ -224,7 +224,7 @@ func (c *coder) places(v *[]Ref) {
 	})
 }
 
-// list takes a list with at most so many values; one that is read and empty is nil.
+// list takes a list with at most so many values; reading an empty one gives nil.
 func list[T any](c *coder, v *[]T, most int, each func(*T)) {
 	n := len(*v)
 	if c.reads() {

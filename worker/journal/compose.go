@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// composed is a batch with all that wait for it.
+// composed is a batch with all entries that wait for it.
 type composed struct {
 	data      []byte
 	entries   []Entry
@@ -18,11 +18,11 @@ type composed struct {
 	seals     bool
 	firstSent time.Time
 	unknown   bool // it is on its way, and may be in the log
-	stored    bool // it is there, and nobody says where
+	stored    bool // it is there, at an unknown position
 }
 
-// reserve is the part of a batch that queued entries leave to decisions, which need none to come
-// first.
+// reserve is the part of a batch that queued entries leave for decisions, so that decisions always
+// find room.
 func reserve(limit int) int { return limit / 4 }
 
 // compose makes a batch of what waits; nil when there is nothing to send.
@@ -66,7 +66,7 @@ func (w *Writer) compose(number uint64) (*composed, error) {
 	return b, err
 }
 
-// dropUnwanted lets go of those that nobody wants any more.
+// dropUnwanted drops entries that are no longer wanted.
 func (w *Writer) dropUnwanted() {
 	w.taken = slices.DeleteFunc(w.taken, func(q queued) bool {
 		if q.unwanted == nil || !q.unwanted() {
@@ -80,7 +80,7 @@ func (w *Writer) dropUnwanted() {
 	})
 }
 
-// end tells all that wait for a batch why it was not stored, or that nobody knows.
+// end tells all that wait for a batch why it was not stored, or that this is not known.
 func (b *composed) end(by error) {
 	err := fmt.Errorf("%w: %w", ErrEnded, by)
 	switch {

@@ -1,4 +1,4 @@
-// Reading a batch, believing nothing of it before its sum is right.
+// Reading a batch: nothing in it is used before its checksum is verified.
 
 package journal
 
@@ -12,10 +12,10 @@ import (
 )
 
 var (
-	// ErrCorrupt says that a message is not what was written: an alarm. Its writer is sealed there,
-	// see [Batch.Corrupt].
+	// ErrCorrupt says that a message differs from what was written: an alarm. Its writer is sealed
+	// there, see [Batch.Corrupt].
 	ErrCorrupt = errors.New("journal: batch is corrupt")
-	// ErrNewer says that a batch is what was written and not understood, as of a newer worker: this
+	// ErrNewer says that a batch is intact but not understood, because a newer worker wrote it: this
 	// reader leaves the fleet.
 	ErrNewer = errors.New("journal: batch is not understood: update this worker")
 
@@ -25,15 +25,15 @@ var (
 
 // Message is one message of the log, as it is stored.
 type Message struct {
-	Member   Member    // on whose subject it lies
+	Member   Member    // whose subject it is on
 	Position uint64    // its sequence in the stream
 	Stored   time.Time // by the server's clock
 	Data     []byte
 }
 
-// Decode reads a batch. What is in it shares the message's memory: who keeps a query or a result
-// for long clones it. With [ErrCorrupt] the batch has nothing but what the log says of it; with
-// [ErrNewer] it means nothing.
+// Decode reads a batch. Its contents share the message's memory: a caller that keeps a query or a
+// result for long clones it. With [ErrCorrupt] the batch has only what the log says about it; with
+// [ErrNewer] it has no meaning.
 func Decode(m Message) (*Batch, error) {
 	b := &Batch{Member: m.Member, Position: m.Position, Stored: m.Stored}
 	if len(m.Data) < prefix || binary.BigEndian.Uint32(m.Data[1:]) != sum(m.Data) {

@@ -15,16 +15,16 @@ import (
 var (
 	// ErrNoRoom says that an entry goes into another batch: this one has no room left.
 	ErrNoRoom = errors.New("journal: no room in this batch")
-	// ErrInvalid says that an entry can be in no batch: too long, or not what its kind must be. A
-	// further try helps nobody.
+	// ErrInvalid says that an entry fits into no batch: it is too long, or wrong for its kind. Trying
+	// again does not help.
 	ErrInvalid = errors.New("journal: entry is not valid")
 
 	errAfterSeal = errors.New("comes after the seal")
 )
 
-// A batch is its format (1 byte), the CRC32C of all but these four bytes (4), the head (bytes with
-// a length) and the entries (each its kind and bytes with a length). Every format begins with these
-// five bytes, so that a changed byte is never taken for a newer writer.
+// A batch is its format (1 byte), the CRC32C of everything except these four bytes (4), the head
+// (bytes with a length) and the entries (for each its kind, and bytes with a length). Every format
+// begins with these five bytes, so that a changed byte is never taken for a newer writer.
 const (
 	prefix = 5
 	// maxHead is more than a head takes: the length, the layout and two numbers.
@@ -43,7 +43,7 @@ func sum(data []byte) uint32 {
 type Draft struct {
 	limit   int
 	entries []Entry
-	out     []byte // with room for the head in front
+	out     []byte // with room for the head at the front
 	sealed  bool
 	number  uint64
 }
@@ -51,7 +51,7 @@ type Draft struct {
 // NewDraft begins a batch of at most limit bytes; 0 is [MaxBatch], which no limit exceeds.
 func NewDraft(limit int) *Draft { return newDraft(limit, make([]byte, 0, 4<<10)) }
 
-// newDraft begins a batch in memory that nobody needs any more.
+// newDraft begins a batch in memory that is no longer needed.
 func newDraft(limit int, spare []byte) *Draft {
 	if limit <= 0 || limit > MaxBatch {
 		limit = MaxBatch
@@ -59,9 +59,9 @@ func newDraft(limit int, spare []byte) *Draft {
 	return &Draft{limit: limit, out: append(spare[:0], make([]byte, room)...)}
 }
 
-// Add adds an entry and gives its place in this batch, for others in it to refer to. With
-// [ErrNoRoom] the entry fits into a later batch, with [ErrInvalid] into none; the batch stays as it
-// was.
+// Add adds an entry and gives its place in this batch, so that other entries in it can refer to it.
+// With [ErrNoRoom] the entry fits into a later batch, with [ErrInvalid] into none; in both cases
+// the batch does not change.
 func (d *Draft) Add(e Entry) (Ref, error) {
 	c := coders.Get().(*coder)
 	defer coders.Put(c)
@@ -75,7 +75,7 @@ func (d *Draft) Add(e Entry) (Ref, error) {
 // coders keep the memory in which entries are encoded.
 var coders = sync.Pool{New: func() any { return &coder{} }}
 
-// encode writes an entry's fields, which are the coder's memory.
+// encode writes an entry's fields. The result is the coder's memory.
 func (c *coder) encode(e Entry) ([]byte, error) {
 	*c = coder{out: c.out[:0]}
 	if e.fields(c); c.err != nil {
@@ -84,10 +84,10 @@ func (c *coder) encode(e Entry) ([]byte, error) {
 	return c.out, nil
 }
 
-// overhead is more than what stands in front of an entry's fields.
+// overhead is more than what precedes an entry's fields.
 const overhead = 3 + 5
 
-// put adds an encoded entry, if the batch takes at most limit bytes with it.
+// put adds an encoded entry, if the batch then has at most limit bytes.
 func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
 	switch {
 	case d.sealed:
@@ -104,11 +104,11 @@ func (d *Draft) put(e Entry, body []byte, limit int) (Ref, error) {
 	return Ref{Index: uint16(len(d.entries))}, nil
 }
 
-// Number is the one that the batch has if it is sent: a [Writer] gives that of a draft that came
-// out empty, and was not sent, to the next one. It is 0 in a draft of nobody's.
+// Number is the number that the batch has if it is sent: a [Writer] gives the number of an empty
+// draft that was not sent to the next one. It is 0 in a draft without a writer.
 func (d *Draft) Number() uint64 { return d.number }
 
-// Entries are those that were added.
+// Entries are the entries added so far.
 func (d *Draft) Entries() []Entry { return d.entries }
 
 // Size is how many bytes the batch takes at most.
@@ -130,7 +130,7 @@ func (d *Draft) Encode(number, read uint64) ([]byte, error) {
 	return data, nil
 }
 
-// fields takes the head's fields but the format, which lies in front of it.
+// fields takes the head's fields except the format, which precedes it.
 func (h *Head) fields(c *coder) {
 	c.one(&h.Layout, 255)
 	c.sequence(&h.Number)
@@ -138,7 +138,8 @@ func (h *Head) fields(c *coder) {
 	c.sequence(&h.Read)
 }
 
-// Encode gives the bytes of a whole batch, for tests and for what is not composed piece by piece.
+// Encode gives the bytes of a whole batch, for tests and for batches that are not composed entry by
+// entry.
 func Encode(number, read uint64, entries ...Entry) ([]byte, error) {
 	d := NewDraft(0)
 	for _, e := range entries {

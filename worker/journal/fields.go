@@ -1,6 +1,6 @@
-// The fields of every kind of entry, in the order in which they lie in a batch. A new one goes to
-// the end, where older readers pass over it, and is read only where there is more: batches that
-// were written without it stay readable.
+// The fields of every kind of entry, in their order in a batch. A new field goes to the end, where
+// older readers skip it. It is read only if there is more, so that batches written without it stay
+// readable.
 
 package journal
 
@@ -8,7 +8,7 @@ import "errors"
 
 var errNested = errors.New("carries what cannot be carried")
 
-// newEntry is an empty entry of a kind; nil of one that is not known.
+// newEntry is an empty entry of a kind; nil if the kind is not known.
 func newEntry(k Kind) Entry {
 	switch k {
 	case KindAsk:
@@ -53,7 +53,7 @@ func (a *Ask) fields(c *coder) {
 	a.Near.fields(c)
 }
 
-// fields takes nothing where there is nothing, as most asks have none.
+// fields takes no bytes for a zero Near, because most asks have none.
 func (n *Near) fields(c *coder) {
 	if c.reads() && c.in.Left() == 0 || !c.reads() && *n == (Near{}) {
 		return

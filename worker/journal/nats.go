@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Server error codes that are decided on.
+// Server error codes that decide what to do.
 const (
 	codeWrongLastSequence = jetstream.ErrorCode(10071) // on one server, and on a leader
 	codeInFlight          = jetstream.ErrorCode(10164) // on a cluster, while another write of the subject is under way
@@ -29,7 +29,7 @@ const (
 
 // Bounds of what is read.
 const (
-	maxFollowed  = 64 << 20 // bytes that wait for those who follow
+	maxFollowed  = 64 << 20 // bytes that wait for a follower
 	batchCount   = 1024
 	batchBytes   = 4 << 20
 	headerBytes  = 256 // of a batch on its way, with what the client adds
@@ -37,8 +37,8 @@ const (
 	directGet    = ".DIRECT.GET."
 )
 
-// Publisher stores a message in its stream and gives its sequence there. What the server answers
-// instead is a [jetstream.APIError].
+// Publisher stores a message in its stream and gives its sequence there. A refusal by the server is
+// a [jetstream.APIError].
 type Publisher interface {
 	Publish(ctx context.Context, m *nats.Msg) (sequence uint64, err error)
 }
@@ -49,11 +49,11 @@ type JetStream struct{ o JetStreamOptions }
 // JetStreamOptions are what a [JetStream] needs; all but API are needed.
 type JetStreamOptions struct {
 	Conn      *nats.Conn
-	API       string // what the JetStream API begins with; "" is $JS.API
+	API       string // prefix of the JetStream API; "" is $JS.API
 	Publisher Publisher
 	Stream    string // its name
 	Journal   string // subject of a batch without the member, with the dot
-	Followed  string // the same of the republished ones
+	Followed  string // the same for republished batches
 }
 
 // NewJetStream makes the log of a stream.
@@ -62,7 +62,7 @@ func NewJetStream(o JetStreamOptions) *JetStream {
 	return &JetStream{o}
 }
 
-// Config is that of the stream: nothing in it ends by itself, what is full refuses, and every
+// Config is the stream's configuration: nothing in it expires, a full stream refuses, and every
 // message is republished once it is committed.
 func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
@@ -73,18 +73,18 @@ func (o JetStreamOptions) Config(replicas int, maxBytes int64) jetstream.StreamC
 	}
 }
 
-// LeastMessage is the shortest bound of messages with which a log works: the longest entry is to
-// fit. NATS lets messages of a mebibyte through where nobody says otherwise.
+// LeastMessage is the smallest message limit with which a log works: the longest entry has to fit.
+// By default NATS allows messages of a mebibyte.
 const LeastMessage = 128 << 10
 
-// Limit is how many bytes a batch may have: what the connection and the stream let through, and at
-// most [MaxBatch]. With [ErrSmall] that is less than [LeastMessage], until somebody allows more.
+// Limit is how many bytes a batch may have: what the connection and the stream allow, and at most
+// [MaxBatch]. [ErrSmall] says that this is less than [LeastMessage]; somebody has to allow more.
 func (j *JetStream) Limit(ctx context.Context) (int, error) {
 	info, err := j.info(ctx)
 	if err != nil {
 		return 0, err
 	}
-	// This user's bound has come from the server by now, which may be below its own.
+	// The server has sent this user's limit by now, which may be below the server's own.
 	payload, size := int(j.o.Conn.MaxPayload()), info.Config.MaxMsgSize
 	switch {
 	case payload < LeastMessage:
@@ -105,14 +105,14 @@ func (j *JetStream) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return State{ // of a stream that never held anything the server says 0
+	return State{ // the server says 0 for a stream that never held anything
 		First: max(info.State.FirstSeq,
 			1), Last: info.State.LastSeq, Bytes: info.State.Bytes, MaxBytes: uint64(max(info.Config.MaxBytes, 0)),
 		Time: info.Time,
 	}, nil
 }
 
-// streamInfo is what is needed of the stream's settings and state.
+// streamInfo is the needed part of the stream's settings and state.
 type streamInfo struct {
 	Config struct {
 		MaxMsgSize int   `json:"max_msg_size"`
@@ -143,7 +143,7 @@ func (j *JetStream) info(ctx context.Context) (info streamInfo, err error) {
 // Purge implements [Keeper].
 func (j *JetStream) Purge(ctx context.Context, below uint64) error {
 	if below <= 1 {
-		return nil // nothing is below, and the server takes 0 for everything
+		return nil // nothing is below, and for the server 0 means everything
 	}
 	if _, err := j.ask(ctx, "STREAM.PURGE.", fmt.Appendf(nil, `{"seq":%d}`, below)); err != nil {
 		return fmt.Errorf("journal: purge below %d: %w", below, err)
@@ -151,7 +151,7 @@ func (j *JetStream) Purge(ctx context.Context, below uint64) error {
 	return nil
 }
 
-// ask sends a request about the stream to the API and gives what it answers beside an error.
+// ask sends a request about the stream to the API and returns the response, unless it is an error.
 func (j *JetStream) ask(ctx context.Context, what string, request []byte) ([]byte, error) {
 	m, err := j.o.Conn.RequestWithContext(ctx, j.o.API+"."+what+j.o.Stream, request)
 	if err != nil {
@@ -180,7 +180,7 @@ func (j *JetStream) Append(ctx context.Context, a Append) (uint64, error) {
 	return position, nil
 }
 
-// appendError tells what may pass later from what will not.
+// appendError separates errors that may pass from those that will not.
 func (j *JetStream) appendError(subject string, err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch {
@@ -195,7 +195,7 @@ func (j *JetStream) appendError(subject string, err error) error {
 	if errors.Is(err, nats.ErrMaxPayload) {
 		return fmt.Errorf("%w: %w", ErrPermanent, err)
 	}
-	// Of what the server forbids it says nothing in reply.
+	// The server does not reply to a publish that it forbids.
 	if word := j.o.Conn.LastError(); errors.Is(word, nats.ErrPermissionViolation) &&
 		strings.Contains(word.Error(), strconv.Quote(subject)) {
 		return fmt.Errorf("%w: %w", ErrPermanent, errors.Join(err, word))
@@ -232,7 +232,7 @@ func (j *JetStream) Last(ctx context.Context, m Member) (Message, error) {
 // Follow implements [Source] by the republished messages.
 func (j *JetStream) Follow(each func(Message)) (func(), error) {
 	sub, err := j.o.Conn.Subscribe(j.o.Followed+"*", func(m *nats.Msg) {
-		// what is not the server's own shows as a gap, if at all
+		// a message that the server did not send shows as a gap, if at all
 		if got, err := read(m, m.Subject, j.o.Followed); err == nil {
 			each(got)
 		}
@@ -240,14 +240,14 @@ func (j *JetStream) Follow(each func(Message)) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: follow: %w", err)
 	}
-	// A slow reader loses messages and reads them again; the bound keeps its memory.
+	// A slow reader loses messages and reads them again; the limit bounds its memory.
 	if err := sub.SetPendingLimits(-1, maxFollowed); err != nil {
 		return nil, fmt.Errorf("journal: follow: %w", err)
 	}
 	return func() { _ = sub.Unsubscribe() }, nil
 }
 
-// read reads a message that the server republished, or gave on request.
+// read reads a message that the server republished, or returned on request.
 func read(m *nats.Msg, subject, prefix string) (Message, error) {
 	position, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
 	if err != nil {
@@ -283,8 +283,8 @@ func (j *JetStream) Get(ctx context.Context, position uint64) (Message, error) {
 
 // Next implements [Source] by one batched direct get, which any replica may answer.
 func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
-	// An answer has room here, and its end. A subscription's own room is half a megabyte, for each
-	// of the questions that a fleet at rest asks.
+	// The channel has room for one response and its end. A subscription's own buffer takes half a
+	// megabyte, for each request of a fleet at rest.
 	answer := make(chan *nats.Msg, batchCount+1)
 	sub, err := j.o.Conn.ChanSubscribe(j.o.Conn.NewInbox(), answer)
 	if err != nil {
@@ -312,8 +312,8 @@ func (j *JetStream) Next(ctx context.Context, from uint64) ([]Message, error) {
 		if err != nil {
 			return all, fmt.Errorf("journal: read on: %w", err)
 		}
-		// Each names the one before it in this answer: one that was lost on its way must not look
-		// as if it were not in the log.
+		// Each message names the one before it in this response: a message lost on the way must not seem
+		// missing in the log.
 		if m.Header.Get(jetstream.LastSequenceHeader) != strconv.FormatUint(last, 10) {
 			return all, fmt.Errorf("journal: read on: a message of the answer was lost before position %d",
 				got.Position)

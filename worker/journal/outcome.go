@@ -1,22 +1,20 @@
-// What became of a batch that was not acknowledged: decided from what the log holds, and from
-// nothing else.
+// What happened to a batch that was not acknowledged: only what the log holds decides.
 
 package journal
 
 import "fmt"
 
-// fate is what became of a batch.
+// fate is what happened to a batch.
 type fate uint8
 
 const (
 	stored      fate = iota + 1 // it is in the log
 	over                        // its member was sealed before it: it never will be in the log
-	sealedAfter                 // it is in the log, nobody says where, and its member was sealed after it
-	// the member's last message is not understood: whoever reads it takes the member for sealed, or
-	// leaves.
+	sealedAfter                 // it is in the log at an unknown position, and its member was sealed after it
+	// the member's last message is not understood: readers take the member for sealed, or leave.
 	unreadable
 	absent  // it is not in the log: the same batch is sent again, with the same expectation
-	rewound // the log is not the one that was written to: restored from an older copy, or made anew
+	rewound // the log is not the one that was written to: it was restored from an older copy or made again
 )
 
 func (f fate) String() string {
@@ -31,8 +29,8 @@ type sent struct {
 	seals  bool   // it ends with the member's own seal
 }
 
-// fateOf decides by the member's last message. A batch is known by its member, its number and
-// whether it is a seal; the seal of another has the number that the batch would have had.
+// fateOf decides by the member's last message. A batch is identified by its member, its number and
+// whether it is a seal; a seal by another member has the number that the batch would have had.
 func fateOf(s sent, last Message) (fate, string) {
 	if last.Position == 0 {
 		if s.expect == 0 {

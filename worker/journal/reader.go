@@ -13,26 +13,26 @@ import (
 )
 
 // ErrPurged ends a reader that was so far behind that the log was purged beyond it: what was read
-// is void, for a part of it is missing. A new reader begins with what the log holds now.
+// is void, because a part is missing. A new reader begins with what the log holds now.
 var ErrPurged = errors.New("journal: the log was purged beyond this reader")
 
 const (
 	maxAhead  = 64 << 20        // bytes that wait to be read
-	readWait  = 2 * time.Second // for an answer of Next
-	pollEvery = time.Second     // without a message: the newest may have been lost on its way
+	readWait  = 2 * time.Second // for a response of Next
+	pollEvery = time.Second     // without a message: the newest may have been lost on the way
 	firstTry  = 10 * time.Millisecond
 	maxTry    = 500 * time.Millisecond
-	recent    = 4096 // positions whose times are known, so that a late message is told from one of another log
+	recent    = 4096 // positions whose times are known, to tell a late message from one of another log
 )
 
 // ReaderOptions are what a [Reader] needs. Source and Apply are needed.
 type ReaderOptions struct {
 	Source Source
-	// After is the position up to which the log was read before; 0: the reader begins with whatever
-	// the log begins with.
+	// After is the position up to which the log was read before; 0: the reader begins where the log
+	// begins.
 	After uint64
-	// Apply takes every batch in the log's order, those of whose message is corrupt too, from Run's
-	// goroutine. Its error ends Run.
+	// Apply takes every batch in the log's order, including corrupt ones, from Run's goroutine. Its
+	// error ends Run.
 	Apply  func(*Batch) error
 	Logger *slog.Logger // nil: none
 }
@@ -43,8 +43,8 @@ type Reader struct {
 	log    *slog.Logger
 	cursor atomic.Uint64 // written by Run
 	times  [recent]time.Time
-	ahead  map[uint64]Message // beyond a gap; Run's alone
-	unread trouble            // with the source; Run's alone
+	ahead  map[uint64]Message // beyond a gap; only Run uses it
+	unread trouble            // with the source; only Run uses it
 
 	mu    sync.Mutex // guards what follows; held for lines
 	inbox []Message
@@ -99,27 +99,27 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// pace is when the log is asked for what does not come by itself.
+// pace is when to ask the log for messages that do not come by themselves.
 type pace struct {
 	next   time.Time
-	wait   time.Duration // before the same is asked for again
+	wait   time.Duration // before asking for the same again
 	behind bool          // there is more of the log beyond a gap
 }
 
-// fetched says that the log was asked. While it has more it is asked on.
+// fetched says that the log was asked. While it has more, it is asked again.
 func (p *pace) fetched(now time.Time, progress bool) {
 	switch {
 	case progress:
 		p.next, p.wait = now, firstTry
-	case p.behind: // nobody who answers has it yet, or it comes by itself
+	case p.behind: // no server that replies has it yet, or it comes by itself
 		p.next, p.wait = now.Add(p.wait), min(2*p.wait, maxTry)
 	default:
 		p.next = now.Add(pollEvery)
 	}
 }
 
-// applied says that what was followed is applied as far as it is contiguous. A new gap is asked for
-// at once.
+// applied says that followed messages are applied as far as they are contiguous. A new gap is asked
+// for at once.
 func (p *pace) applied(now time.Time, progress, behind bool) {
 	switch {
 	case behind && (progress || !p.behind):
@@ -147,11 +147,11 @@ func (r *Reader) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// held is about what a message takes while it waits: an empty batch is a few bytes and still a
-// message, of which a flood must not be free.
+// held is about what a message takes while it waits: an empty batch has only a few bytes, but a
+// flood of them must not be free.
 func held(m Message) int { return len(m.Data) + 128 }
 
-// take keeps a message that was followed until Run has time.
+// take keeps a followed message until Run has time.
 func (r *Reader) take(m Message) {
 	r.mu.Lock()
 	if r.bytes+held(m) > maxAhead {
@@ -167,8 +167,8 @@ func (r *Reader) take(m Message) {
 	}
 }
 
-// applyTaken applies what was followed as far as it is contiguous, and reports whether there is
-// more of the log beyond a gap.
+// applyTaken applies followed messages as far as they are contiguous, and reports whether there are
+// more beyond a gap.
 func (r *Reader) applyTaken() (behind bool, err error) {
 	r.mu.Lock()
 	inbox, lost := r.inbox, r.lost
@@ -195,17 +195,17 @@ func (r *Reader) applyTaken() (behind bool, err error) {
 	return lost || len(r.ahead) > 0, err
 }
 
-// release gives back the room of a message that waited.
+// release frees the room of a message that waited.
 func (r *Reader) release(m Message) {
 	r.mu.Lock()
 	r.bytes -= held(m)
 	r.mu.Unlock()
 }
 
-// late looks at a message from before the cursor: it is one that was read, or the log is another.
+// late looks at a message from before the cursor: it was read before, or the log was replaced.
 func (r *Reader) late(m Message) error {
 	was := r.times[m.Position%recent]
-	if r.Position()-m.Position >= recent { // too long ago to be known: one that was read is no newer than the newest
+	if r.Position()-m.Position >= recent { // its time is no longer known, but must not be after the newest
 		was = m.Stored
 		if newest := r.times[r.Position()%recent]; m.Stored.After(newest) {
 			was = newest
@@ -217,9 +217,9 @@ func (r *Reader) late(m Message) error {
 	return fmt.Errorf("%w: position %d was stored at %v, and again at %v", ErrRewound, m.Position, was, m.Stored)
 }
 
-// fetch reads on, and reports whether there was anything. That there was nothing proves nothing. It
-// asks for the message at the cursor, too: what follows that one follows only if it is still the
-// one that was read.
+// fetch reads on, and reports whether there was anything. An empty response proves nothing. It also
+// asks for the message at the cursor: the messages after it are the right ones only if it is still
+// the message that was read.
 func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	wait, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()

@@ -1,4 +1,4 @@
-// Storing a batch, for as long as it takes to know what became of it.
+// Storing a batch, for as long as it takes to know what happened to it.
 
 package journal
 
@@ -11,12 +11,12 @@ import (
 	"protocolq/worker/pause"
 )
 
-// rewoundWait is how long an older log is doubted: a leader that lost its place may answer for 10 s
-// as it was.
+// rewoundWait is how long to doubt an older log: a leader that lost its place may give its old
+// state for 10 s.
 const rewoundWait = 12 * time.Second
 
-// store sends a batch until it is in the log, and gives its position; an error says that it never
-// will be known to be there, or is that of ctx.
+// store sends a batch until it is in the log, and returns its position. An error says that it will
+// never be known to be there, or is that of ctx.
 func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error) {
 	b.firstSent, b.unknown = time.Now(), true
 	for wait, again := minPause, false; ; wait, again = min(2*wait, maxPause), true {
@@ -32,7 +32,7 @@ func (w *Writer) store(ctx context.Context, s sent, b *composed) (uint64, error)
 			w.log.Warn("batch not acknowledged", "number", s.number, "expect", s.expect, "times", times, "err", err)
 		}
 		if errors.Is(err, ErrPermanent) {
-			b.unknown = again // what was sent before may still be on its way
+			b.unknown = again // an earlier sending may still be on its way
 			return 0, err
 		}
 		what, position, err := w.resolve(ctx, s)
@@ -51,8 +51,8 @@ func (w *Writer) send(ctx context.Context, s sent, data []byte) (uint64, error) 
 	return w.o.Log.Append(ctx, Append{Member: s.member, Expect: s.expect, Data: data})
 }
 
-// resolve finds out what became of a batch: stored, with its position, or absent. Any other fate is
-// an error.
+// resolve finds out what happened to a batch: stored, with its position, or absent. Any other fate
+// is an error.
 func (w *Writer) resolve(ctx context.Context, s sent) (fate, uint64, error) {
 	var doubted time.Time // since when the log looks rewound
 	for wait := minPause; ; wait = min(2*wait, maxPause) {
@@ -103,7 +103,7 @@ type Sealing struct {
 }
 
 // SealOther appends the seal of another member. It reports whether that member is sealed now, by
-// whomever; if not, it has written meanwhile and lives. With an error nobody knows.
+// any member; if not, it has written meanwhile and is live. After an error this is not known.
 func SealOther(ctx context.Context, log Appender, o Sealing) (bool, error) {
 	data, err := Encode(o.Number+1, o.Read, &Seal{By: o.By, Why: o.Why})
 	if err != nil {

@@ -1,4 +1,4 @@
-// What goes wrong again and again is logged at once, and then now and then.
+// A trouble that lasts is logged at once, and then now and then.
 
 package journal
 
@@ -7,14 +7,14 @@ import "time"
 // troubleEvery is how often a trouble that lasts is logged.
 const troubleEvery = 30 * time.Second
 
-// trouble is something that goes on going wrong. It is one goroutine's.
+// trouble is something that keeps going wrong. It belongs to one goroutine.
 type trouble struct {
-	logged time.Time // zero: it is well
+	logged time.Time // zero: all is well
 	times  int       // since then
 }
 
-// again counts one more, and reports whether it is to be logged now, and how often it came since it
-// was.
+// again counts one more, and reports whether to log it now, and how often it came since the last
+// time.
 func (t *trouble) again(now time.Time) (times int, due bool) {
 	t.times++
 	times = t.times
@@ -24,5 +24,5 @@ func (t *trouble) again(now time.Time) (times int, due bool) {
 	return times, due
 }
 
-// over says that it is well again: the next time is logged at once.
+// over says that all is well again: the next trouble is logged at once.
 func (t *trouble) over() { *t = trouble{} }

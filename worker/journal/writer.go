@@ -16,49 +16,48 @@ import (
 )
 
 var (
-	// ErrSealed ends a writer whose member was sealed by another: what is not journalled goes on
-	// under a new member.
+	// ErrSealed ends a writer whose member was sealed by another: entries that are not journalled go
+	// to the next member.
 	ErrSealed = errors.New("journal: this member is sealed")
-	// ErrRewound ends a writer whose log was restored from an older copy or made anew: an alarm.
-	// All that was read of it is void.
+	// ErrRewound ends a writer whose log was restored from an older copy or made again: an alarm.
+	// Everything that was read of it is void.
 	ErrRewound = errors.New("journal: the log is not the one that was written to")
 	// ErrQueueFull says that too much waits to be written.
 	ErrQueueFull = errors.New("journal: too much waits to be written")
 	// ErrEnded says that the writer has ended and an entry was not stored.
 	ErrEnded = errors.New("journal: the writer has ended")
-	// ErrUnwanted says that an entry was wanted no more as its batch was composed.
-	ErrUnwanted = errors.New("journal: wanted no more")
-	// ErrUnknown says that the writer has ended while an entry was on its way: it may have been
-	// stored. It is journalled again under the next member, where its token or run makes one of
-	// both.
+	// ErrUnwanted says that an entry was no longer wanted when its batch was composed.
+	ErrUnwanted = errors.New("journal: no longer wanted")
+	// ErrUnknown says that the writer ended while an entry was on its way: it may have been stored.
+	// The next member journals it again; by its token or run both count as one.
 	ErrUnknown = errors.New("journal: ended before it was known whether this was stored")
-	// ErrStored says that the writer has ended and that an entry is stored nevertheless, nobody
-	// says where: the member was sealed after it. It must not be journalled again.
+	// ErrStored says that the writer has ended but an entry is stored, at an unknown position: the
+	// member was sealed after it. It must not be journalled again.
 	ErrStored = errors.New("journal: stored, and its member sealed after it")
 )
 
 const (
 	maxQueue     = 8 << 20
 	gapPerMember = 200 * time.Microsecond
-	// gapAhead is how much of the gaps to come may be used ahead: timers are no finer than a
-	// millisecond, and a batch that comes alone must not wait for one.
+	// gapAhead is how much of the coming gaps may be used in advance: timers are no finer than a
+	// millisecond, and a single batch must not wait for one.
 	gapAhead = 2 * time.Millisecond
 )
 
 // WriterOptions are what a [Writer] needs. Log and Member are needed.
 type WriterOptions struct {
 	Log    Appender
-	Member Member // one that nobody has written as before
+	Member Member // a new one, which no writer has used before
 	// Limit is how many bytes a batch takes at most; 0 is [MaxBatch], which no limit exceeds.
 	Limit int
-	// Decide is called when a batch is composed, and only then: it makes the decisions that are
-	// due, adds them, and says up to which position the log was applied when they were made. The
-	// entries that were queued are in the draft already, for a begin to refer to the ask beside it.
-	// What finds no room is decided again with the next batch. A draft that comes out empty is sent
-	// only for a beat or a seal; else the next one has its number. Nil: there are no decisions.
+	// Decide is called when a batch is composed, and only then: it makes the decisions that are due,
+	// adds them, and returns the position up to which the log was applied when they were made. Queued
+	// entries are in the draft already, so that a begin can refer to an ask in the same batch. A
+	// decision that finds no room is made again for the next batch. An empty draft is sent only for a
+	// beat or a seal; otherwise the next one has its number. Nil: there are no decisions.
 	Decide func(d *Draft) (read uint64)
-	// Stored is called with each batch that is stored, in order, before those that wait for its
-	// entries. It must not block.
+	// Stored is called with each stored batch, in order, before the done functions of its entries. It
+	// must not block.
 	Stored func(Written)
 	Logger *slog.Logger // nil: none
 }
@@ -81,11 +80,11 @@ type Writer struct {
 	gap  atomic.Int64  // from one batch to the next
 
 	waiting atomic.Int64 // bytes of entries that wait
-	taken   []queued     // out of the queue and in no batch yet; Run's alone
-	spread  time.Time    // when the gaps of all batches so far have passed; Run's alone
-	spare   []byte       // memory of a batch that is stored; Run's alone
-	unsent  trouble      // with sending a batch; Run's alone
-	unread  trouble      // with reading what became of it; Run's alone
+	taken   []queued     // out of the queue and in no batch yet; only Run uses it
+	spread  time.Time    // when the gaps of all batches so far have passed; only Run uses it
+	spare   []byte       // memory of a stored batch; only Run uses it
+	unsent  trouble      // with sending a batch; only Run uses it
+	unread  trouble      // with reading what happened to it; only Run uses it
 
 	mu      sync.Mutex // guards what follows; held for lines
 	queue   []queued
@@ -103,7 +102,7 @@ type queued struct {
 	done     func(Ref, error)
 }
 
-// NewWriter makes the writer of a new member, who joins with the first batch.
+// NewWriter makes the writer of a new member, which joins with the first batch.
 func NewWriter(o WriterOptions) (*Writer, error) {
 	if o.Log == nil || !o.Member.Valid() {
 		return nil, fmt.Errorf("journal: a writer needs a log and a member's id, not %q", o.Member)
@@ -118,18 +117,18 @@ func NewWriter(o WriterOptions) (*Writer, error) {
 	return &Writer{o: o, log: log.With("member", string(o.Member)), wake: make(chan struct{}, 1)}, nil
 }
 
-// SetMembers sets how many members the fleet has, this one among them. The more there are, the
-// longer each waits between batches (0.2 ms for each other member): else group commit fades, as
-// everybody reads every batch.
+// SetMembers sets how many members the fleet has, including this one. The more there are, the
+// longer each waits between batches (0.2 ms for each other member). Otherwise batches would become
+// small, and every member reads every batch.
 func (w *Writer) SetMembers(n int) { w.gap.Store(int64(max(n-1, 0)) * int64(gapPerMember)) }
 
 // Append queues an entry for the next batch that has room. done, if it is not nil, is called once,
-// from Run, with the entry's place or with the reason why it is not stored ([ErrUnknown]: may not
-// be; [ErrStored]: is, somewhere); it must not block. With an error of Append itself it is never
-// called.
+// from Run, with the entry's place or with the reason why it is not stored ([ErrUnknown]: it may be
+// stored; [ErrStored]: it is stored, somewhere); it must not block. If Append itself gives an
+// error, done is never called.
 func (w *Writer) Append(e Entry, done func(Ref, error)) error { return w.AppendUnless(e, nil, done) }
 
-// AppendUnless is Append of an entry that is left out, with [ErrUnwanted], if unwanted says so as
+// AppendUnless is Append, but the entry is left out, with [ErrUnwanted], if unwanted says so when
 // its batch is composed: it may have waited long. unwanted must not block.
 func (w *Writer) AppendUnless(e Entry, unwanted func() bool, done func(Ref, error)) error {
 	c := coders.Get().(*coder)
@@ -153,14 +152,13 @@ func (w *Writer) AppendUnless(e Entry, unwanted func() bool, done func(Ref, erro
 	})
 }
 
-// Wake says that there is something to decide. A batch that comes out empty is not sent.
+// Wake says that there is something to decide. An empty batch is not sent.
 func (w *Writer) Wake() {
 	_ = w.add(func() error { w.decide = true; return nil })
 }
 
-// Beat sends a batch, though there be nothing to put into it, and calls done, if it is not nil,
-// when that is stored: the member's lease is renewed, and who seals another has proved that it can
-// write.
+// Beat sends a batch, even an empty one, and calls done, if it is not nil, when the batch is
+// stored. This renews the member's lease, and proves that it can write before it seals another.
 func (w *Writer) Beat(done func(error)) error {
 	return w.add(func() error {
 		if done == nil {
@@ -171,7 +169,7 @@ func (w *Writer) Beat(done func(error)) error {
 	})
 }
 
-// Seal ends the member: what is queued is written, then its own seal, and Run returns.
+// Seal ends the member: queued entries are written, then its own seal, and Run returns.
 func (w *Writer) Seal(why string) error {
 	return w.add(func() error {
 		if w.seal == nil {
@@ -200,8 +198,8 @@ func (w *Writer) add(change func() error) error {
 }
 
 // Run writes until the member has sealed itself (nil), is sealed by another ([ErrSealed]), its log
-// is another ([ErrRewound]), the log refuses for good ([ErrPermanent]), or ctx ends. It is called
-// once.
+// was replaced ([ErrRewound]), the log refuses permanently ([ErrPermanent]), or ctx ends. It is
+// called once.
 func (w *Writer) Run(ctx context.Context) error {
 	s := sent{member: w.o.Member}
 	var b *composed
@@ -234,8 +232,7 @@ func (w *Writer) Run(ctx context.Context) error {
 	return err
 }
 
-// rest waits until something waits to be written, and the gaps after the batches before it have
-// passed.
+// rest waits until there is something to write, and the gaps after earlier batches have passed.
 func (w *Writer) rest(ctx context.Context) error {
 	for len(w.taken) == 0 && !w.due() {
 		select {
@@ -255,14 +252,14 @@ func (w *Writer) paced(now time.Time) {
 	w.spread = w.spread.Add(time.Duration(w.gap.Load()))
 }
 
-// due reports whether something waits to be written. Whoever adds something after that wakes Run.
+// due reports whether there is something to write. Adding something after that wakes Run.
 func (w *Writer) due() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.queue) > 0 || w.decide || len(w.beats) > 0 || w.seal != nil
 }
 
-// stored hands on that a batch is in the log.
+// stored passes on that a batch is in the log.
 func (w *Writer) stored(b *composed, s sent) {
 	written := Written{Number: s.number, Position: s.expect, FirstSent: b.firstSent, Entries: b.entries}
 	w.spare = b.data[:0]
@@ -279,7 +276,7 @@ func (w *Writer) stored(b *composed, s sent) {
 	}
 }
 
-// end tells all that wait that they wait in vain.
+// end tells all waiting entries that they will not be stored.
 func (w *Writer) end(b *composed, by error) {
 	w.mu.Lock()
 	w.endedBy = ErrEnded

@@ -34,8 +34,8 @@ func (c *Conn) SetFaults(f Faults) {
 	c.faults = f
 }
 
-// Cut says whether the connection is cut. Requests that are on their way arrive; nothing else does,
-// either way.
+// Cut says whether the connection is cut. Requests on their way still arrive; nothing else does, in
+// either direction.
 func (c *Conn) Cut(cut bool) {
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
@@ -70,7 +70,7 @@ func (c *Conn) Last(ctx context.Context, m journal.Member) (journal.Message, err
 // nextMost is how many messages Next gives at most.
 const nextMost = 64
 
-// Next implements [journal.Source]: any replica answers, also without a leader.
+// Next implements [journal.Source]: any replica answers, even without a leader.
 func (c *Conn) Next(ctx context.Context, from uint64) ([]journal.Message, error) {
 	return request(ctx, c, func() ([]journal.Message, error) {
 		l := c.log
@@ -123,8 +123,8 @@ func (c *Conn) Purge(ctx context.Context, below uint64) error {
 	return err
 }
 
-// request lets a request travel there, do at the log what it is for, and travel back, whatever
-// becomes of ctx meanwhile.
+// request carries a request to the log, runs it there, and carries the reply back, whatever happens
+// to ctx meanwhile.
 func request[T any](ctx context.Context, c *Conn, do func() (T, error)) (T, error) {
 	type reply struct {
 		v   T
@@ -172,8 +172,8 @@ func (c *Conn) within(d time.Duration) time.Duration {
 	return time.Duration(c.rand.Int64N(int64(d) + 1))
 }
 
-// after calls do after d. Without any delay the caller waits for it: so a connection without faults
-// has one order.
+// after calls do after d. Without a delay the caller waits for it, so that a connection without
+// faults has one order.
 func after(d time.Duration, do func()) {
 	if d <= 0 {
 		do()
@@ -199,7 +199,7 @@ func (c *Conn) Follow(each func(journal.Message)) (func(), error) {
 	}, nil
 }
 
-// publish sends a stored message to those who follow on this connection. The caller holds the log's
+// publish sends a stored message to the followers on this connection. The caller holds the log's
 // lock.
 func (c *Conn) publish(m journal.Message) {
 	for _, f := range c.followers {
@@ -228,7 +228,7 @@ type follower struct {
 	stop    chan struct{}
 
 	// What follows is guarded by the log's lock.
-	newest time.Time // when the newest message arrives that is not late
+	newest time.Time // when the newest message arrives, without late ones
 	due    []arrival // in the order of their arrival
 }
 
@@ -239,7 +239,7 @@ type arrival struct {
 
 func (f *follower) add(at time.Time, m journal.Message) {
 	i, _ := slices.BinarySearchFunc(f.due, at, func(a arrival, at time.Time) int {
-		return cmp.Or(a.at.Compare(at), -1) // after those of the same time
+		return cmp.Or(a.at.Compare(at), -1) // after others of the same time
 	})
 	f.due = slices.Insert(f.due, i, arrival{at, m})
 	select {
@@ -270,7 +270,7 @@ func (f *follower) run(mu *sync.Mutex) {
 	}
 }
 
-// wait waits for so long, below 0 for ever, or until something changes; false: it is over.
+// wait waits for d, for ever if it is below 0, or until something changes; false: the end.
 func (f *follower) wait(d time.Duration) bool {
 	var due <-chan time.Time
 	if d >= 0 {

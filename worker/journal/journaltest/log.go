@@ -23,7 +23,7 @@ type Log struct {
 	room     int               // bytes that may be stored; 0: no bound
 	gone     bool              // the stream is deleted
 	leader   bool
-	clock    time.Duration // by which the leader's clock is off
+	clock    time.Duration // how far the leader's clock is off
 	conns    []*Conn
 	stored   func(journal.Message)
 }
@@ -33,17 +33,17 @@ func New(seed uint64) *Log {
 	return &Log{seed: seed, next: 1, leader: true}
 }
 
-// Faults are what goes wrong on a connection. The zero value is a connection without any; each
+// Faults are what goes wrong on a connection. The zero value is a connection without faults; each
 // chance is from 0 to 1.
 type Faults struct {
-	// Delay is the most that each way of a request takes, and a message that is followed.
+	// Delay is the longest time that each way of a request takes, and a followed message.
 	Delay time.Duration
-	// LoseRequest and LoseReply lose an append or a read on its way there and on its way back.
+	// LoseRequest and LoseReply lose an append or a read on its way to the log, or its reply.
 	LoseRequest, LoseReply float64
 	// Refuse refuses a correct append, as a cluster does while another write is under way.
 	Refuse float64
-	// LoseFollowed loses a message that is followed; Late lets it come up to LateBy later, and
-	// Twice a second time.
+	// LoseFollowed loses a followed message; Late makes it come up to LateBy later, and Twice a second
+	// time.
 	LoseFollowed, Late, Twice float64
 	LateBy                    time.Duration
 	// Behind lets Next answer as the log was up to this many messages ago.
@@ -54,7 +54,7 @@ type Faults struct {
 func (l *Log) Connect(f Faults) *Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// one's own: no other changes its choices
+	// its own source of chance: no other connection changes its choices
 	c := &Conn{log: l, faults: f, rand: rand.New(rand.NewPCG(l.seed, uint64(len(l.conns))))}
 	l.conns = append(l.conns, c)
 	return c
@@ -68,30 +68,29 @@ func (l *Log) OnStored(stored func(journal.Message)) {
 	l.stored = stored
 }
 
-// SetLeader says whether there is a leader. Without one nothing is stored and nobody knows the last
-// message.
+// SetLeader says whether there is a leader. Without one nothing is stored and the last message is
+// not known.
 func (l *Log) SetLeader(there bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leader = there
 }
 
-// SetClock sets by how much the leader's clock is off from now on: what it stores is stamped by
-// that.
+// SetClock sets how far the leader's clock is off from now on; stored messages get its time.
 func (l *Log) SetClock(off time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clock = off
 }
 
-// SetRoom bounds the bytes that the log may hold; 0 takes the bound away.
+// SetRoom bounds the bytes that the log may hold; 0 removes the bound.
 func (l *Log) SetRoom(bytes int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.room = bytes
 }
 
-// Delete takes the stream away.
+// Delete removes the stream.
 func (l *Log) Delete() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,14 +98,14 @@ func (l *Log) Delete() {
 	l.keep(nil)
 }
 
-// Create makes the stream anew after Delete.
+// Create makes the stream again after Delete.
 func (l *Log) Create() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = false
 }
 
-// Restore makes the log what it was when the newest message was at a position.
+// Restore sets the log back to when its newest message was at a position.
 func (l *Log) Restore(position uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,7 +113,7 @@ func (l *Log) Restore(position uint64) {
 	l.next = position + 1
 }
 
-// Replace makes the log hold these messages, as when another leader comes.
+// Replace makes the log hold these messages, as after a change of the leader.
 func (l *Log) Replace(messages []journal.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
