@@ -18,15 +18,14 @@ import (
 // YesFlag is the flag that answers Confirm.
 const YesFlag = "yes"
 
-// AddYes gives the flag to a command that asks Confirm. Where it is given, no running dev is looked
+// AddYes adds the flag to a command that calls Confirm. If it is given, no running dev is looked
 // for.
 func AddYes(c *cobra.Command, yes *bool) {
 	c.Flags().BoolVar(yes, YesFlag, false,
 		"do not ask for confirmation; needed without a terminal; a running dev is not looked for")
 }
 
-// Confirm asks the person at the terminal, who alone can say no. Where there is none, --yes must
-// have said it.
+// Confirm asks the person at the terminal. Without a terminal, --yes is needed.
 func Confirm(c *cobra.Command, yes bool, question string) error {
 	if yes {
 		return nil

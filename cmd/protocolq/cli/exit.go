@@ -17,17 +17,17 @@ import (
 // The exit codes, a contract with scripts.
 const (
 	ExitOK        = 0   // signed, accepted, stored, verified
-	ExitOther     = 1   // anything that has no code of its own
+	ExitOther     = 1   // anything without its own code
 	ExitUsage     = 2   // bad settings or usage
 	ExitNotSigned = 3   // not_signed or abnormal; verify: unsigned
 	ExitRefused   = 4   // refused; verify: bad
 	ExitUnknown   = 5   // unknown: no conclusive answer
-	ExitNoAnswer  = 6   // no answer in time, or nobody there to give one
-	ExitSignalled = 130 // a signal ended what a person waited for, or a second one did not wait
+	ExitNoAnswer  = 6   // no answer in time, or no worker is running
+	ExitSignalled = 130 // a signal ended a command that a person waited for, or a second signal came
 )
 
-// Error ends the program with a code. Err may be nil: then the code says it all, because the
-// answer itself stands on stdout. Hint says what to do about it.
+// Error ends the program with a code. Err may be nil: then the code is enough, because the answer
+// itself is on stdout. Hint says what to do about it.
 type Error struct {
 	Code int
 	Err  error
@@ -51,7 +51,7 @@ func Exit(code int) error {
 	return &Error{Code: code}
 }
 
-// Usage is a command line that cannot be obeyed.
+// Usage is the error of a wrong command line.
 func Usage(format string, args ...any) error {
 	return &Error{Code: ExitUsage, Err: fmt.Errorf(format, args...)}
 }
@@ -63,7 +63,7 @@ func Report(w io.Writer, err error, reached bool, hint string) int {
 		return ExitOK
 	}
 	if by := bySignal(err); by != nil {
-		err = &Error{Code: ExitSignalled, Err: by} // whatever it was wanted for
+		err = &Error{Code: ExitSignalled, Err: by} // whatever else went wrong
 	}
 	end, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -88,7 +88,7 @@ func Report(w io.Writer, err error, reached bool, hint string) int {
 	return end.Code
 }
 
-// bySignal is the one sentence of a command that a signal ended, nil where something else did.
+// bySignal is the one sentence of a command that a signal ended, nil if something else did.
 func bySignal(err error) error {
 	if stopped, ok := errors.AsType[*StoppedError](err); ok {
 		return stopped
@@ -99,13 +99,13 @@ func bySignal(err error) error {
 	return nil
 }
 
-// unread reports whether whoever read our output has gone. A socket that broke is another matter.
+// unread reports whether the reader of our output has gone. A broken socket is another matter.
 func unread(err error) bool {
 	write, ok := errors.AsType[*fs.PathError](err)
 	return ok && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
 }
 
-// PrintError prints an error, a joined one as a list with one fault a line.
+// PrintError prints an error, a joined one as a list with one fault on each line.
 func PrintError(w io.Writer, err error) {
 	lines := faults(err)
 	if len(lines) == 1 {
@@ -118,8 +118,8 @@ func PrintError(w io.Writer, err error) {
 	}
 }
 
-// faults are the lines of an error. What is indented says more of the line before, as pgx does of
-// each address that it tried.
+// faults are the lines of an error. An indented line belongs to the line before, as in pgx's list
+// of the addresses that it tried.
 func faults(err error) (lines []string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
 		more := strings.TrimLeft(line, " \t")

@@ -11,8 +11,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// CheckGiven refuses flags that are given and empty, as by a script whose variable holds nothing:
-// taken as not given, a filter would select everything. Flags that fs has not are passed over.
+// CheckGiven refuses flags that are given and empty, for example by a script whose variable is
+// empty: if they counted as not given, a filter would select everything. Flags that fs lacks are
+// skipped.
 func CheckGiven(fs *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
 		f := fs.Lookup(name)
@@ -30,8 +31,8 @@ func CheckGiven(fs *pflag.FlagSet, names ...string) error {
 	return nil
 }
 
-// NoArgs is for the commands about an account, which stands behind a flag: one without its flag is
-// answered with what to type.
+// NoArgs is for commands that take an account by a flag: if the flag is missing, the error says
+// what to type.
 func NoArgs(c *cobra.Command, args []string) error {
 	if len(args) == 1 && c.Flags().Lookup("email") != nil {
 		for _, kind := range []struct {

@@ -13,8 +13,7 @@ import (
 // CanLock says whether Lock does anything on this system.
 const CanLock = true
 
-// Lock holds f for this process, until f is closed: the lock goes with the process, however that
-// ends.
+// Lock locks f for this process until f is closed: the lock ends with the process in any case.
 func Lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -23,8 +22,7 @@ func Lock(f *os.File) error {
 	return err
 }
 
-// Locked reports whether a process holds f by Lock. It holds f itself for a moment, together with
-// all others that look.
+// Locked reports whether a process holds f by Lock. It takes a shared lock for a moment.
 func Locked(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

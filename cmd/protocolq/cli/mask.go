@@ -11,7 +11,7 @@ import (
 
 var digits = regexp.MustCompile(`\+?\d[\d-]{5,}\d`)
 
-// Masked is a text of ours that may quote an asker's, with what may be personal masked.
+// Masked is one of our texts that may quote an asker, with what may be personal masked.
 func Masked(s string) string {
 	s = messages.MaskText(s)
 	return digits.ReplaceAllStringFunc(s,

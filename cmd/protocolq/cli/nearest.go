@@ -21,8 +21,8 @@ func DidYouMean(word string, known []string) string {
 	return ""
 }
 
-// Suggesting adds to the error of a mistyped command or flag which one may have been meant. c is
-// the command that did not understand it.
+// Suggesting adds to the error of a mistyped command or flag the most likely one. c is the command
+// that did not understand it.
 func Suggesting(c *cobra.Command, err error) error {
 	text := err.Error()
 	if rest, ok := strings.CutPrefix(text, `unknown command "`); ok {

@@ -50,9 +50,9 @@ func isPrintable(s string) bool {
 	return true
 }
 
-// safeJSON is a writer of whole JSON documents. What encoding/json leaves raw in a text and is not
-// visible (bidi marks, the second set of controls) it writes as a JSON escape: the value stays
-// the same for a program and does nothing to a terminal.
+// safeJSON is a writer of whole JSON documents. It writes invisible characters that encoding/json
+// leaves raw (bidi marks, the second set of controls) as JSON escapes: the value stays the same for
+// a program and does nothing to a terminal.
 type safeJSON struct{ w io.Writer }
 
 // Write passes p on, escaped.

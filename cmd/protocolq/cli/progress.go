@@ -12,7 +12,7 @@ import (
 // Progress is a bar on a terminal with the rate and the time left, and nothing elsewhere.
 type Progress struct{ bar *progressbar.ProgressBar } // nil: no terminal
 
-// NewProgress makes a bar on w of so many of the named things in all; 0 where that is not known.
+// NewProgress makes a bar on w for so many of the named things; 0 if their number is not known.
 func NewProgress(w io.Writer, total int64, things string) *Progress {
 	if !IsTerminal(w) {
 		return &Progress{}
@@ -27,7 +27,7 @@ func newBar(w io.Writer, total int64, things string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(things), progressbar.OptionUseANSICodes(true), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0)) // drawn by Show alone: no goroutine of its own
+		progressbar.OptionSetSpinnerChangeInterval(0)) // only Show draws it: it needs no goroutine
 }
 
 // Show draws the bar at n, ten times a second at most.
@@ -37,7 +37,7 @@ func (p *Progress) Show(n int64) {
 	}
 }
 
-// Clear takes the bar away until it is shown again: something else is to be written there.
+// Clear removes the bar until it is shown again, so that something else can be written there.
 func (p *Progress) Clear() {
 	if p.bar != nil {
 		_ = p.bar.Clear()

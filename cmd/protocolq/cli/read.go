@@ -20,8 +20,8 @@ func ReadBounded(path string, limit int64) ([]byte, error) {
 	})
 }
 
-// UntilStopped gives what read gives, or an error at the first signal: a pipe may have no writer,
-// and nothing ends its opening. What goes on reading then ends with the program.
+// UntilStopped gives the result of read, or an error at the first signal: a pipe may have no
+// writer, and then opening it never ends. A read that goes on then ends with the program.
 func UntilStopped[T any](path string, read func() (T, error)) (T, error) {
 	type result struct {
 		data T

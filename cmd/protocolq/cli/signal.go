@@ -12,24 +12,24 @@ import (
 
 var signalledContext, setSignalled = context.WithCancel(context.Background())
 
-// Signalled ends at the first signal, for whoever waits before there is a command with a context:
-// files may be pipes.
+// Signalled ends at the first signal, for waits before there is a command with a context: files may
+// be pipes.
 func Signalled() context.Context { return signalledContext }
 
-// ErrStopped ends a command that a signal found waiting for what it was to print.
+// ErrStopped ends a command that a signal stopped before it had a result to print.
 var ErrStopped = errors.New("stopped by a signal")
 
-// StoppedError ends a command that a signal found reading a file.
+// StoppedError ends a command that a signal stopped while it read a file.
 type StoppedError struct{ Path string }
 
 func (e *StoppedError) Error() string { return "stopped by a signal while reading " + e.Path }
 
-// UntilSignal returns a context that ends at the first SIGINT or SIGTERM. At the second the
-// program exits 130: whoever signals twice no longer wants to wait for the drain.
+// UntilSignal returns a context that ends at the first SIGINT or SIGTERM. At the second the program
+// exits 130: a second signal means that the person does not want to wait for the drain.
 func UntilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
-	// A reader that went away (| head) is an error of the write, not the end of us: there is
-	// something to put away first.
+	// If the reader of our output has gone (| head), the write fails, but the program goes on: it may
+	// have to clean up first.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -31,13 +31,13 @@ func NewTable(w io.Writer, columns ...string) *Table {
 	return t
 }
 
-// Whole names the columns that a narrow terminal leaves whole: what is in them is typed again.
+// Whole names the columns that are never cut, because people type their content again.
 func (t *Table) Whole(columns ...string) *Table {
 	t.whole = columns
 	return t
 }
 
-// Row adds a row. What is behind the last column of the others stands as it is.
+// Row adds a row. Cells after the last column of the other rows are printed unchanged.
 func (t *Table) Row(cells ...any) {
 	row := make([]string, len(cells))
 	for i, cell := range cells {
@@ -65,11 +65,11 @@ func (t *Table) Flush() error {
 
 const (
 	columnGap   = 2
-	leastColumn = 6 // narrower says nothing
+	leastColumn = 6 // a narrower one would be useless
 )
 
-// fit cuts the widest columns of a table with a header until it is no wider than width, or no
-// column is left to be cut.
+// fit cuts the widest columns of a table with a header until it is no wider than width, or no more
+// columns can be cut.
 func (t *Table) fit(width int) {
 	if len(t.rows) == 0 || len(t.rows[0]) < 3 { // a list of names and values may go on in the next line
 		return
@@ -94,7 +94,7 @@ func (t *Table) fit(width int) {
 			}
 		}
 		if widest < 0 {
-			return // lines that go on in the next are read more easily than half of each cell
+			return // wrapped lines are easier to read than half of each cell
 		}
 		widths[widest]--
 	}
@@ -109,7 +109,7 @@ func (t *Table) fit(width int) {
 	}
 }
 
-// cut is s with at most n characters, the last of them an ellipsis where some are missing.
+// cut is s with at most n characters; the last is an ellipsis if some are missing.
 func cut(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

@@ -37,7 +37,7 @@ func RemoveTemporary(dir string) {
 	delete(temporary.dirs, dir)
 }
 
-// removeAllTemporary removes all of them, when there is no time for anything else.
+// removeAllTemporary removes all of them when there is no time for anything else.
 func removeAllTemporary() {
 	temporary.mu.Lock()
 	defer temporary.mu.Unlock()

@@ -25,7 +25,7 @@ func Short(d time.Duration) string {
 	return s
 }
 
-// YesNo is "" where nothing is known.
+// YesNo is "" if the value is not known.
 func YesNo(b *bool) string {
 	switch {
 	case b == nil:
@@ -109,7 +109,7 @@ func ShellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// Signature says in a table for people what became of the signature of the gateway's answer.
+// Signature says in a table for people whether the signature of the gateway's answer was verified.
 func Signature(verified string) string {
 	if verified == messages.UnsignedAnswer {
 		return "none" // "verified unsigned" says two things

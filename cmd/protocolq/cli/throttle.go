@@ -16,25 +16,24 @@ import (
 const (
 	saidAtOnce  = 20
 	saidEvery   = 30 * time.Second
-	mostKinds   = 1000 // those beyond share one bound
+	mostKinds   = 1000 // further kinds share one bound
 	mostAbout   = 1000 // kinds that are told apart by what they are about; those beyond by their message
 	mostOfAbout = 200  // bytes
 )
 
-// about are the attributes that tell lines with one message apart: the twenty-first partner to be
-// halted is no repetition.
+// about are the attributes that distinguish lines with the same message: the twenty-first halted
+// partner is not a repetition.
 var about = []string{"partner", "subject"}
 
-// boundThemselves are messages whose lines each say what nothing else will say, and of which their
-// writer holds back what is too much.
+// boundThemselves are messages whose every line is needed, and whose writers limit them themselves.
 var boundThemselves = []string{"lost"}
 
-// throttled hands on at most saidAtOnce warnings or errors of one kind, which is a message and what
-// it is about, then one in each saidEvery, and all that is below. Whoever waits in a loop needs no
-// bound of its own for its lines; one that knows better when a line is worth it may have one.
+// throttled passes on at most saidAtOnce warnings or errors of one kind, which is a message and
+// what it is about, then one in each saidEvery, and everything below that level. So code that waits
+// in a loop does not need its own bound for its lines, but may have one.
 type throttled struct {
 	slog.Handler
-	kinds *kinds // shared by all that come of one logger
+	kinds *kinds // shared by all loggers derived from one
 	about string // of the logger's own attributes
 }
 
@@ -92,15 +91,15 @@ type kinds struct {
 	about map[string]*kind // by message and what it is about
 }
 
-// kind is what was written of one kind: a line may be as long as full is not further ahead of
-// now than all that may come at once.
+// kind is how much was written of one kind: another line is allowed if full is not too far ahead of
+// now.
 type kind struct {
 	full    time.Time
 	leftOut int // since the last line
 }
 
-// next reports whether one more line with a message about something, or about nothing, is written,
-// and how many were left out before it.
+// next reports whether to write one more line with this message and this subject, and how many were
+// left out before it.
 func (k *kinds) next(message, about string, now time.Time) (leftOut int, due bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -126,7 +125,7 @@ func (k *kinds) next(message, about string, now time.Time) (leftOut int, due boo
 	return leftOut, true
 }
 
-// find gives the kind of a name, made if it is new; nil if there are most already.
+// find gives the kind of a name, and makes it if it is new; nil if there are too many already.
 func find(of map[string]*kind, name string, most int) *kind {
 	one := of[name]
 	if one == nil && len(of) < most {

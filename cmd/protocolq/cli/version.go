@@ -46,14 +46,15 @@ func (b Build) String() string {
 	return fmt.Sprintf("protocolq %s (%s, %s)\n", b.Version, b.Commit, b.Go)
 }
 
-// AddVersion lets --version say what the command version says. It has no short form: -v is call's.
+// AddVersion makes --version print what the command version prints. It has no short form, because
+// call uses -v.
 func AddVersion(root *cobra.Command) {
 	root.Flags().Bool("version", false, "print the version of this build")
 	root.Version = ThisBuild().Version
 	root.SetVersionTemplate(ThisBuild().String())
 }
 
-// ThisBuild is the version of the tree, and the commit where the go command knew it.
+// ThisBuild is the version of the tree, and the commit if the go command knew it.
 func ThisBuild() Build {
 	b := Build{Version: Version(), Commit: "unknown commit", Go: runtime.Version()}
 	made, ok := debug.ReadBuildInfo()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ParseWhen reads a time: so long ago, a day (of this machine's zone) or a moment. "" is the zero
-// time.
+// ParseWhen reads a time: how long ago, a day (in this machine's zone) or an instant. "" is the
+// zero time.
 func ParseWhen(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -17,25 +17,24 @@ const (
 	awayEvery = 30 * time.Second // one line, while it lasts
 )
 
-// AwayLog logs that a process's connections are away. Its methods are called by the
-// handlers of all of them.
+// AwayLog logs that a process's connections are lost. The handlers of all of them call its methods.
 type AwayLog struct {
 	log *slog.Logger
 	now func() time.Time
 
 	mu    sync.Mutex // guards what follows
 	gone  map[string]bool
-	since time.Time // the first of those went
+	since time.Time // when the first of those was lost
 	said  time.Time
 	loud  bool
 }
 
-// NewAwayLog makes the AwayLog of connections that are given it.
+// NewAwayLog makes an AwayLog, which several connections may share.
 func NewAwayLog(log *slog.Logger) *AwayLog {
 	return &AwayLog{log: log, now: time.Now, gone: map[string]bool{}}
 }
 
-// lost says that a connection is gone. Others that go with it are not worth a line.
+// lost logs that a connection is lost. Others that are lost with it get no line.
 func (a *AwayLog) lost(connection string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -44,7 +43,7 @@ func (a *AwayLog) lost(connection string, err error) {
 	}
 }
 
-// still says that a connection was tried again in vain.
+// still logs that another try of a connection failed.
 func (a *AwayLog) still(connection string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,7 +62,7 @@ func (a *AwayLog) still(connection string, err error) {
 	}
 }
 
-// back says that a connection stands.
+// back logs that a connection is back.
 func (a *AwayLog) back(connection, server string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,7 +72,7 @@ func (a *AwayLog) back(connection, server string) {
 
 const notReached = "nats not reached, trying on"
 
-// goes notes that a connection is away, and reports whether that is new, and whether it is the
+// goes notes that a connection is lost, and reports whether that is new, and whether it is the
 // first; the caller holds mu.
 func (a *AwayLog) goes(connection string) (news, first bool) {
 	news, first = !a.gone[connection], len(a.gone) == 0
@@ -84,8 +83,8 @@ func (a *AwayLog) goes(connection string) (news, first bool) {
 	return news, first
 }
 
-// Connected is a log without the lines of those who could not send, as there is no connection: that
-// it is away the connection says, once for all of them.
+// Connected is a log without the lines of parts that could not send because there is no connection:
+// the connection logs that itself, once for all of them.
 func Connected(log *slog.Logger) *slog.Logger { return slog.New(connectedHandler{log.Handler()}) }
 
 type connectedHandler struct{ slog.Handler }
@@ -95,7 +94,7 @@ func (h connectedHandler) Handle(ctx context.Context, r slog.Record) error {
 	away := false
 	r.Attrs(func(a slog.Attr) bool {
 		err, ok := a.Value.Any().(error)
-		away = ok && errors.Is(err, nats.ErrReconnectBufExceeded) // as nothing is kept to be sent later
+		away = ok && errors.Is(err, nats.ErrReconnectBufExceeded) // because nothing is kept to be sent later
 		return !away
 	})
 	if away {

@@ -40,20 +40,20 @@ type Options struct {
 	Away   *AwayLog     // shared by the connections of a process; nil: its own
 }
 
-// Waits between two tries: the first is short, a server that restarts is missed for a moment only;
-// then double until the last, so that a missing one costs nothing.
+// Waits between two tries: the first is short, because a restarting server is back in a moment.
+// Then they double, so that a missing server costs little.
 const (
 	firstReconnectWait = 250 * time.Millisecond
 	lastReconnectWait  = time.Second // well below the grace in which an owner may still store its answer
 )
 
-// pingEvery is how often a server is asked whether it is there. One that hangs is left after
-// three times as long, for another if there is one: a call's answer has to be stored before the
-// lease of its worker ends. A write waits for no longer, as nothing else is done meanwhile.
+// pingEvery is how often to ping the server. A server that hangs is left after three times as long,
+// for another if there is one: a call's answer has to be stored before the lease of its worker
+// ends. A write waits no longer than that, because nothing else is done meanwhile.
 const pingEvery = time.Second
 
-// Connect connects. With Wait it returns at once and tries for ever; what is published before
-// the connection stands is refused, because a message sent late can be one nobody waits for.
+// Connect connects. With Wait it returns at once and tries for ever. Until the connection is made,
+// publishing is refused, because nobody may wait any more for a message that is sent late.
 func Connect(o Options) (*nats.Conn, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -63,7 +63,7 @@ func Connect(o Options) (*nats.Conn, error) {
 	}
 	var made atomic.Pointer[nats.Conn]
 	delay := func(rounds int) time.Duration {
-		// A server that is there, and refuses us or says nothing, is reported by no handler.
+		// No handler reports a server that is there but refuses us or does not answer.
 		if nc := made.Load(); nc != nil && nc.LastError() != nil {
 			o.sayRefused(nc.LastError())
 		}
@@ -76,7 +76,7 @@ func Connect(o Options) (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1),
 		nats.RetryOnFailedConnect(o.Wait),
 		nats.CustomReconnectDelay(delay),
-		// A half-open connection keeps taking its share of the questions until it is noticed.
+		// A half-open connection keeps getting its share of the questions until that is noticed.
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
 		nats.FlusherTimeout(3*pingEvery),
@@ -85,8 +85,8 @@ func Connect(o Options) (*nats.Conn, error) {
 		nats.SetCustomDialer(sockets),
 	)
 	if o.Wait {
-		// Credentials can be put right while we wait; by default the second refusal closes for
-		// good.
+		// Credentials can be corrected while we wait; by default the second refusal closes the connection
+		// permanently.
 		options = append(options, nats.IgnoreAuthErrorAbort())
 	}
 	login, err := o.login()
@@ -121,7 +121,7 @@ func reconnectDelay(rounds int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// events logs what happens to a connection: that it changes, and now and then that it is away.
+// events logs what happens to a connection: changes, and now and then that it is still lost.
 func (o Options) events() []nats.Option {
 	log := o.Logger.With("connection", o.Name)
 	away := o.Away
@@ -136,7 +136,7 @@ func (o Options) events() []nats.Option {
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { away.still(o.Name, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return // a server that takes nothing is left, which is logged
+				return // a server that accepts nothing is left, which is logged
 			}
 			attrs := []any{"err", err}
 			if subject := refusedSubject(sub, err); subject != "" {
@@ -152,8 +152,8 @@ func (o Options) events() []nats.Option {
 	}
 }
 
-// refusedSubject is what an error is about, "" where it is about nothing: of a publication the
-// server says so in words alone.
+// refusedSubject is the subject of an error, "" if it has none: for a publication the server names
+// it only in its text.
 func refusedSubject(sub *nats.Subscription, err error) string {
 	if sub != nil {
 		return sub.Subject
@@ -165,8 +165,8 @@ func refusedSubject(sub *nats.Subscription, err error) string {
 	return ""
 }
 
-// sayRefused says why a server that is there is of no use. One that does not know us will not do so
-// by itself, so that somebody must act; one that hangs is away like others.
+// sayRefused logs why a server that is there is of no use. If it does not know us, somebody must
+// act; one that hangs is treated as lost.
 func (o Options) sayRefused(err error) {
 	if !errors.Is(err, nats.ErrAuthorization) {
 		o.Away.still(o.Name, err)
@@ -176,8 +176,8 @@ func (o Options) sayRefused(err error) {
 		"the server does not know this user: nats-creds says who this is")
 }
 
-// Forbade is what the server has last forbidden this user, else nil: it says so to the connection
-// alone, and who waits for the answer to a forbidden question sees but its time run out.
+// Forbade is what the server has last forbidden this user, or nil. The server says so only to the
+// connection; the request for a forbidden question just times out.
 func Forbade(nc *nats.Conn) error {
 	if word := nc.LastError(); errors.Is(word, nats.ErrPermissionViolation) {
 		return word
@@ -185,7 +185,7 @@ func Forbade(nc *nats.Conn) error {
 	return nil
 }
 
-// WhileAllowed ends as soon as the server forbids this user something: nobody will answer.
+// WhileAllowed ends as soon as the server forbids this user something: no answer will come.
 func WhileAllowed(ctx context.Context, nc *nats.Conn) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -196,8 +196,7 @@ func WhileAllowed(ctx context.Context, nc *nats.Conn) (context.Context, context.
 	return ctx, cancel
 }
 
-// Forbidden is what a time that ran out means where the server has forbidden something meanwhile,
-// else nil.
+// Forbidden is the reason of a time-out if the server has forbidden something meanwhile, or nil.
 func Forbidden(nc *nats.Conn, err error) error {
 	word := Forbade(nc)
 	if word == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
@@ -216,8 +215,8 @@ func isNoServer(err error) bool {
 	return ok && network.Op == "dial" || errors.Is(err, nats.ErrNoServers)
 }
 
-// noServer gives a NATS server that could not be reached, or that does not know this user, its exit
-// code and what to do.
+// noServer gives the exit code and what to do for a NATS server that could not be reached, or that
+// does not know this user.
 func noServer(err error) error {
 	switch {
 	case isNoServer(err):
@@ -230,11 +229,11 @@ func noServer(err error) error {
 	return err
 }
 
-// Dial connects a command for the person who waits for it: a server that is not there is an
-// error with its exit code and what to do.
+// Dial connects a command for the person who waits for it: a missing server is an error with an
+// exit code and what to do.
 func Dial(cfg *settings.Config, name string) (*nats.Conn, error) { return DialAs(cfg, name, "") }
 
-// DialAs is Dial with an inbox prefix of the command's own, where no setting says another.
+// DialAs is Dial with the command's own inbox prefix, unless a setting gives another.
 func DialAs(cfg *settings.Config, name, inbox string) (*nats.Conn, error) {
 	o := For(cfg, name, "")
 	o.Inbox = cfg.Inbox(inbox)

@@ -12,8 +12,8 @@ import (
 const dialTimeout = 5 * time.Second
 
 // dialer dials for one connection, which has one socket at a time. The NATS client forgets the
-// socket of a try that fails after the dial, as all do while a server is there and cannot serve; it
-// would stay open until the next collection.
+// socket of a try that fails after the dial, as all tries do while a server cannot serve. That
+// socket would stay open until the next garbage collection.
 type dialer struct {
 	before func() // each dial; may be nil
 
@@ -29,7 +29,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 		d.before()
 	}
 	if d.last != nil {
-		_ = d.last.Close() // most often it is closed already
+		_ = d.last.Close() // usually it is closed already
 	}
 	c, err := (&net.Dialer{Timeout: dialTimeout}).Dial(network, address)
 	d.last = c

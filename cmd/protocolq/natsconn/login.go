@@ -13,9 +13,8 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// loginBy logs in with a credentials file, or with a lone nkey seed where the server lists its
-// users itself. Each connection takes what the file holds by then; what came from a pipe stays as
-// it was.
+// loginBy logs in with a credentials file, or with an nkey seed if the server itself lists its
+// users. Each connection uses the file's present content; the content of a pipe stays the same.
 func loginBy(creds *settings.KeySource) (nats.Option, error) {
 	if creds.Err != nil {
 		return nil, fmt.Errorf("read NATS credentials: %w", creds.Err)
@@ -66,10 +65,10 @@ func userOf(seed []byte) (string, error) {
 	return user, err
 }
 
-// followSeed has a connection name the user whose seed the file holds by now. The NATS client keeps
-// the public key that it was given at first, with which a seed that was rotated fits no more. It is
-// called as the client dials, which holds the connection's lock then and reads the key after it. A
-// file that is being written is read again at the next dial.
+// followSeed makes a connection name the user of the file's present seed. The NATS client keeps the
+// first public key that it got, which no longer fits after the seed was rotated. followSeed is
+// called when the client dials; the client then holds the connection's lock and reads the key
+// afterwards. A file that is being written is read again at the next dial.
 func followSeed(nc *nats.Conn, creds *settings.KeySource) {
 	if nc == nil || hasJWT(creds) {
 		return // the first dial has it

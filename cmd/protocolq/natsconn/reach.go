@@ -15,8 +15,8 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// For says how a connection is made by the settings; creds are its own credentials, "" those of
-// all.
+// For gives the options of a connection from the settings; creds are its own credentials, "" those
+// of all connections.
 func For(cfg *settings.Config, name, creds string) Options {
 	o := Options{Servers: cfg.NATS, Name: "protocolq " + name, TLSFirst: cfg.NATSTLSFirst}
 	login := cfg.LoginBy(creds)
@@ -30,7 +30,7 @@ func For(cfg *settings.Config, name, creds string) Options {
 	return o
 }
 
-// JetStream is that of a connection, where the settings say it is.
+// JetStream is the JetStream of a connection, where the settings say it is.
 func JetStream(nc *nats.Conn, cfg *settings.Config) (jetstream.JetStream, error) {
 	if api := cfg.JetStreamAPI(); api != "" {
 		return jetstream.NewWithAPIPrefix(nc, api)
@@ -38,7 +38,7 @@ func JetStream(nc *nats.Conn, cfg *settings.Config) (jetstream.JetStream, error)
 	return jetstream.New(nc)
 }
 
-// login is how a connection logs in; each takes what a file holds by then.
+// login is how a connection logs in; each uses the files' present content.
 func (o Options) login() ([]nats.Option, error) {
 	var options []nats.Option
 	if o.Creds != nil {
@@ -57,7 +57,7 @@ func (o Options) login() ([]nats.Option, error) {
 	return options, nil
 }
 
-// line is the one line of a secret's file; "" of one that cannot be read, which the server refuses.
+// line is the one line of a secret's file; "" if it cannot be read, which the server refuses.
 func line(source *settings.KeySource) string {
 	data, err := source.Now()
 	if err != nil {
@@ -66,8 +66,8 @@ func line(source *settings.KeySource) string {
 	return string(bytes.TrimRight(data, "\r\n"))
 }
 
-// trust says whom a connection believes by TLS, and what it shows. It is of this connection alone:
-// nobody else in the process believes these authorities.
+// trust says which authorities a connection trusts, and which certificate it shows. This is for
+// NATS connections only: nothing else in the process trusts these authorities.
 func (o Options) trust(n *nats.Options) error {
 	if o.CA == nil && o.Cert == nil && !o.TLSFirst {
 		return nil

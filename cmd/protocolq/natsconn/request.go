@@ -51,7 +51,7 @@ func Message(subject string, q messages.Query) (*nats.Msg, error) {
 	return msg, nil
 }
 
-// NoAnswer gives each way of not being answered its exit code and what to do.
+// NoAnswer gives the exit code and what to do for each reason why no answer came.
 func NoAnswer(err error, subject string, timeout time.Duration) error {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation): // before the next: WhileAllowed has cancelled the wait

@@ -20,31 +20,31 @@ const (
 	fromDev      = "a running protocolq dev"
 )
 
-// given is all that decides which context counts.
+// given is everything that decides which context counts.
 type given struct {
-	named    bool      // --context is given; '' is given, too, and means none
+	named    bool      // --context is given; '' also counts as given, and means none
 	name     string    // of --context
 	variable string    // PROTOCOLQ_CONTEXT
 	file     bool      // a settings file is given
 	selected string    // by 'protocolq context select'
 	said     bool      // a flag or a variable says something about the system
 	findsDev bool      // this command looks for a running dev
-	yes      bool      // nobody is asked whether that is meant
+	yes      bool      // no confirmation is asked for
 	dev      *devState // nil: there is no context of a dev of this machine
 }
 
 // chosen is the context that counts, the name "" for none.
 type chosen struct {
 	name, from string
-	left       bool // the context of a dev that runs no more was found, and does not count
-	unnamed    bool // a dev runs, and does not count where nobody is asked whether it is meant
+	left       bool // the context of a dev that no longer runs was found, and does not count
+	unnamed    bool // a dev runs, but does not count because no confirmation would name it
 }
 
-// choose takes the first of: the flag, the variable, the selected context, a running dev. What is
-// only selected does not count beside a settings file, as the file says it all. A dev counts only
-// where nothing at all says which system is meant, so that no shell that is set up for another one
-// ever talks to it, and not where --yes has answered the question that would name it: a job whose
-// variables are missing must not succeed on a dev.
+// choose takes the first of: the flag, the variable, the selected context, a running dev. The
+// selected context does not count together with a settings file, because the file says everything.
+// A dev counts only if nothing at all says which system is meant, so that a shell set up for
+// another system never talks to it. It does not count with --yes, which skips the question that
+// would name it: a job whose variables are missing must not succeed on a dev.
 func choose(g given) chosen {
 	switch {
 	case g.named:
@@ -65,7 +65,7 @@ func choose(g given) chosen {
 	return chosen{name: devContext, from: fromDev}
 }
 
-// given looks at everything that choose decides by.
+// given collects everything that choose decides by.
 func (s *Set) given(flags *pflag.FlagSet, file string) (given, error) {
 	g := given{variable: os.Getenv(fromVariable), file: file != "", findsDev: s.person != nil, said: s.said(flags)}
 	if f := flags.Lookup("context"); f != nil && f.Changed {
@@ -91,8 +91,8 @@ func (s *Set) given(flags *pflag.FlagSet, file string) (given, error) {
 var aside = []string{"log-level", "log-format", "strict-files"}
 
 // said reports whether a flag of this command, or a variable of any, says something about the
-// system: a shell whose PROTOCOLQ_NATS is set means that system, also for a command that reads the
-// database alone.
+// system: a shell whose PROTOCOLQ_NATS is set means that system, even for a command that only reads
+// the database.
 func (s *Set) said(flags *pflag.FlagSet) bool {
 	return slices.ContainsFunc(s.all, func(set setting) bool {
 		if set.parse == nil || slices.Contains(aside, set.name) {

@@ -13,7 +13,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// words are the values of the settings that have only a few.
+// words are the values of settings that have only a few.
 var words = map[string][]string{
 	"sign-type":   {string(mapi.MD5), string(mapi.RSA), string(mapi.RSA2), string(mapi.DSA)},
 	"charset":     {"utf-8", "gbk", "gb2312"},
@@ -43,11 +43,12 @@ func offer(c *cobra.Command, name string, values cobra.CompletionFunc) {
 		return
 	}
 	if _, has := c.GetFlagCompletionFunc(name); !has {
-		_ = c.RegisterFlagCompletionFunc(name, values) // fails only where there is no such flag
+		_ = c.RegisterFlagCompletionFunc(name, values) // fails only if there is no such flag
 	}
 }
 
-// CompletePartner offers the partners of the settings file, or where it has none the practice ones.
+// CompletePartner offers the partners of the settings file, or the practice partners if it has
+// none.
 func CompletePartner(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -82,7 +83,8 @@ func CompleteContext(*cobra.Command, []string, string) ([]string, cobra.ShellCom
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeNATSContext offers those of the nats command line. A file may be named, too.
+// completeNATSContext offers the contexts of the nats command line. The setting may also name a
+// file.
 func completeNATSContext(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	dir, err := userConfig()
 	if err != nil {

@@ -20,13 +20,13 @@ import (
 	"protocolq/worker/ops"
 )
 
-// Config is what the commands can be given; each names the settings that it wants. Secrets are only
-// ever named by a file's path.
+// Config is the settings of all commands; each command names those that it needs. A secret is only
+// ever named by its file's path.
 type Config struct {
 	NATS           []string // URLs
 	NATSCreds      string
 	NATSReplyCreds string
-	InboxPrefix    string // "" the command's own, see [Config.Inbox]
+	InboxPrefix    string // "": the command's own, see [Config.Inbox]
 	Prefix         string
 
 	NATSContext      string // name or file
@@ -95,14 +95,14 @@ type Config struct {
 	Console          Console
 	AlertWebhookFile string
 
-	// No settings: what the settings that name files have read.
+	// These are not settings, but what was read from the files that settings name.
 	sources keySources
 	context natsContext
 }
 
 const (
 	day = 24 * time.Hour
-	// year bounds what is only a matter of taste, so that a slip of the keyboard is found.
+	// year bounds settings without a natural limit, so that a typing mistake is found.
 	year = 366 * day
 )
 
@@ -111,8 +111,8 @@ func checked(s setting, check func() error) setting {
 	return s
 }
 
-// Validate reports everything that keeps c from being used by a worker, each fault by its setting's
-// name: every single value, then what does not go together.
+// Validate reports everything that makes c unusable for a worker, each fault with its setting's
+// name: first single values, then settings that contradict each other.
 func (c *Config) Validate() error {
 	var faults []error
 	for _, s := range c.table() {
@@ -125,7 +125,7 @@ func (c *Config) Validate() error {
 	return errors.Join(append(faults, c.Conflicts())...)
 }
 
-// Conflicts reports settings of a worker that are fine alone and wrong together.
+// Conflicts reports settings of a worker that are right alone but wrong together.
 func (c *Config) Conflicts() error {
 	var faults []error
 	fault := func(wrong bool, name, format string, args ...any) {
@@ -147,7 +147,7 @@ func (c *Config) Conflicts() error {
 	return errors.Join(append(faults, c.CheckPartners(), c.checkReplies())...)
 }
 
-// CheckPartners reports when there is nobody to sign for, or nothing to sign with.
+// CheckPartners reports a missing partner or signing key.
 func (c *Config) CheckPartners() error {
 	var faults []error
 	if c.Partner == "" && len(c.Partners) == 0 {
@@ -160,7 +160,7 @@ func (c *Config) CheckPartners() error {
 	return errors.Join(faults...)
 }
 
-// checkReplies reports prefixes that replies must not be allowed to go to.
+// checkReplies reports prefixes to which replies must not be allowed.
 func (c *Config) checkReplies() error {
 	names, err := messages.NewNames(c.Prefix)
 	if err != nil {
@@ -210,8 +210,8 @@ func (c *Config) checkNATS() error {
 	return nil
 }
 
-// CheckCreds finds at the start what the connection would find much later, and then try on for
-// ever.
+// CheckCreds finds at the start a fault that the connection would find much later, and then retry
+// for ever.
 func (c *Config) CheckCreds(path string) error {
 	if path == "" {
 		return nil
@@ -227,7 +227,7 @@ func (c *Config) CheckCreds(path string) error {
 	return nil
 }
 
-// Login is what CheckCreds has read of path, or nil where no file was named.
+// Login is what CheckCreds has read from path, or nil if no file was named.
 func (c *Config) Login(path string) *KeySource {
 	if path == "" {
 		return nil
@@ -235,7 +235,7 @@ func (c *Config) Login(path string) *KeySource {
 	return c.SecretFile(path)
 }
 
-// checkInboxPrefix refuses what would not be a plain subject.
+// checkInboxPrefix refuses a prefix that is not a plain subject.
 func (c *Config) checkInboxPrefix() error {
 	if c.InboxPrefix == "" {
 		return nil
@@ -248,8 +248,8 @@ func (c *Config) checkInboxPrefix() error {
 	return nil
 }
 
-// Inbox is the inbox prefix that is set, or that of the NATS context, or else the command's own; ""
-// is that of all NATS clients.
+// Inbox is the inbox prefix from the settings, or from the NATS context, or else the command's own;
+// "" is the default of NATS clients.
 func (c *Config) Inbox(own string) string { return cmp.Or(c.InboxPrefix, c.context.InboxPrefix, own) }
 
 func (c *Config) checkPrefix() error {
@@ -297,7 +297,7 @@ func (c *Config) checkLogLevel() error {
 	return nil
 }
 
-// Logger is what log-level and log-format say, once they have been loaded.
+// Logger is the logger that log-level and log-format describe, once they are loaded.
 func (c *Config) Logger(w io.Writer) *slog.Logger {
 	level, err := c.level()
 	cli.Must(err)

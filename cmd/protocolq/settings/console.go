@@ -79,7 +79,7 @@ func (c *Config) checkConsoleListen() error {
 	return err
 }
 
-// CheckConsole reports what does not go together.
+// CheckConsole reports settings that contradict each other.
 func (c *Config) CheckConsole() error {
 	var faults []error
 	if c.Console.UsersFile == "" && !c.ConsoleIsLocal() {
@@ -110,7 +110,7 @@ func (c *Config) checkConsoleIssuer() error {
 	return nil
 }
 
-// ConsoleIsLocal tells whether only this machine reaches the page.
+// ConsoleIsLocal reports whether only this machine reaches the page.
 func (c *Config) ConsoleIsLocal() bool {
 	address, err := ops.Address(c.Console.Listen)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *Config) checkConsoleProxies() error {
 	return err
 }
 
-// PageOf is where the page tells the story of a query, by its id or that of its run; "" without
+// PageOf is the address of the page about a query, by its id or that of its run; "" without
 // console-url.
 func (c *Config) PageOf(id string) string {
 	if id == "" {

@@ -16,14 +16,14 @@ import (
 	"protocolq/gateway/keyfile"
 )
 
-// natsContext is what a context says; the zero value says nothing. Connecting by it is ours, so
-// that what rotates is read anew and no program is run.
+// natsContext is what a context says; the zero value says nothing. We connect by it ourselves, so
+// that rotated files are read again and no program is run.
 type natsContext struct {
 	natscontext.Settings
 	path string
 }
 
-// maxContext keeps out a file that was meant for something else.
+// maxContext protects against a file that is not a context.
 const maxContext = 1 << 20
 
 // readContext reads the context that is named.
@@ -57,7 +57,7 @@ func (c *Config) readContext() error {
 	return nil
 }
 
-// check refuses what would be left out, and what runs a program.
+// check refuses what is not supported, and what runs a program.
 func (x *natsContext) check() error {
 	var faults []error
 	for key, value := range map[string]string{"socks_proxy": x.SocksProxy, "user_jwt": x.UserJwt,
@@ -88,7 +88,7 @@ func contextPath(named string) (string, error) {
 	return path, nil
 }
 
-// login is who the context says to be.
+// login is the login that the context gives.
 func (x *natsContext) login(c *Config) Login {
 	inline := func(secret string) *KeySource {
 		return &KeySource{Source: keyfile.Source{Path: x.path}, Material: []byte(secret)}

@@ -30,11 +30,11 @@ const (
 // devState is what is known about the dev whose context was found.
 type devState struct {
 	running bool
-	here    bool   // on this machine: a home may be shared by several, and 127.0.0.1 is another on each
+	here    bool   // on this machine: several machines may share a home, and 127.0.0.1 differs on each
 	who     string // "pid 4711 on laptop, since 2026-11-29T10:36:46Z"
 }
 
-// lookForDev finds the context of a dev; nil where there is none, or where it is the user's own.
+// lookForDev finds the context of a dev; nil if there is none, or if it is the user's own.
 func lookForDev() (*devState, error) {
 	path, err := ContextPath(devContext)
 	if err != nil {
@@ -62,10 +62,10 @@ func lookForDev() (*devState, error) {
 	return &devState{running: held, here: host == here, who: strings.TrimSpace(who)}, err
 }
 
-// maxDevWho bounds what is read of the first line.
+// maxDevWho bounds how much of the first line is read.
 const maxDevWho = 512
 
-// checkDevRuns is an error where the context of that name is that of a dev that does not run here.
+// checkDevRuns gives an error if the context of that name belongs to a dev that does not run here.
 func checkDevRuns(name string) error {
 	if name != devContext {
 		return nil
@@ -87,16 +87,16 @@ func (d *devState) left() string {
 		"'protocolq context remove %s' removes it", cli.Printable(d.who), devContext)
 }
 
-// FindDev lets Load take the context of a running dev where nothing says which system is meant, and
-// say so on c's standard error. It is for commands that a person types, never for what serves; one
-// that has --yes is typed by nobody.
+// FindDev lets Load use the context of a running dev if nothing says which system is meant, and say
+// so on c's standard error. It is for commands that a person types, never for programs that serve.
+// With --yes no person is assumed.
 func (s *Set) FindDev(c *cobra.Command) {
 	s.person = c
 	f := c.Flags().Lookup("context")
 	f.Usage = strings.TrimSuffix(f.Usage, ")") + ", else those of a running dev)"
 }
 
-// sayDev says once that a dev was found, or that one was there.
+// sayDev says once that a dev was found, or that one was there before.
 func (s *Set) sayDev(g given, found chosen) {
 	text := ""
 	switch {
@@ -120,8 +120,8 @@ type DevContext struct {
 	made []string // directories that were made for it
 }
 
-// OpenDevContext writes the context, by which commands find this process until it is closed. It is
-// an error where the user has a context of that name, or where another dev runs.
+// OpenDevContext writes the context by which commands find this process, until it is closed. It
+// gives an error if the user has a context of that name, or if another dev runs.
 func OpenDevContext(values [][2]string, now time.Time) (*DevContext, error) {
 	if !cli.CanLock {
 		return nil, errors.New("this system cannot tell whether a protocolq dev still runs")

@@ -18,13 +18,13 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// maxConfigFile keeps out a file that was meant for something else.
+// maxConfigFile protects against a file that is not a settings file.
 const maxConfigFile = 1 << 20
 
 // configFile is a read file: its values by key, not parsed yet.
 type configFile struct {
 	path   string
-	called string // "" by its path
+	called string // "": by its path
 	values map[string]*yaml.Node
 }
 

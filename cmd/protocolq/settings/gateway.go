@@ -10,8 +10,8 @@ import (
 	"protocolq/gateway"
 )
 
-// CheckGateway asks the client itself what it thinks of the URL, the account's parameter name and
-// the proxy, so that there is one rule on where a signed query may go.
+// CheckGateway lets the client itself check the URL, the account's parameter name and the proxy, so
+// that there is one rule on where a signed query may go.
 func (c *Config) CheckGateway() error {
 	if c.checkGatewayURL() != nil {
 		return nil // reported already
@@ -36,7 +36,7 @@ func (c *Config) CheckGateway() error {
 	return errors.Join(faults...)
 }
 
-// ProxyEnv is where the client looks for a proxy; nil where it must not.
+// ProxyEnv is where the client looks for a proxy; nil if it must not.
 func (c *Config) ProxyEnv() func(string) string {
 	if c.GatewayProxyFromEnv {
 		return os.Getenv

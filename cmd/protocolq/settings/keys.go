@@ -16,14 +16,14 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// KeySource is what reading one path gave: the material, or the error.
+// KeySource is the result of reading one path: the material, or the error.
 type KeySource struct {
 	keyfile.Source
 	Material []byte
 	Err      error
 }
 
-// Now is the material as it is now: a regular file may have changed, what came from a pipe has not.
+// Now is the present material: a regular file may have changed, the content of a pipe has not.
 func (k *KeySource) Now() ([]byte, error) {
 	if !k.Regular {
 		return k.Material, k.Err
@@ -31,7 +31,7 @@ func (k *KeySource) Now() ([]byte, error) {
 	return keyfile.Reread(k.Path)
 }
 
-// fault is the error in the words of whoever wanted a key.
+// fault is the error, worded for the setting that needs a key.
 func (k *KeySource) fault() error {
 	if errors.Is(k.Err, errKeyItself) {
 		return k.Err
@@ -43,10 +43,10 @@ func (k *KeySource) fault() error {
 // zero value has read nothing.
 type keySources struct {
 	read    map[string]*KeySource
-	exposed []string // who else can read or change a file, a sentence each
+	exposed []string // who else can read or change a file, one sentence for each
 }
 
-// openTo says whether a file may be read by all: a public key is, a secret is not.
+// openTo says whether all may read a file: a public key they may, a secret not.
 type openTo bool
 
 const (
@@ -54,7 +54,7 @@ const (
 	publicFile openTo = true
 )
 
-// get reads path. A pipe is waited for until the first signal.
+// get reads path. It waits for a pipe until the first signal.
 func (k *keySources) get(path string, to openTo) *KeySource {
 	source := k.read[path]
 	if source == nil {
@@ -74,7 +74,7 @@ func (k *keySources) get(path string, to openTo) *KeySource {
 	return source
 }
 
-// watched has the settings of list tell what was found about their files.
+// watched lets the settings of list report what was found about their files.
 func (k *keySources) watched(list []setting) []setting {
 	for i := range list {
 		list[i].exposed = func() []string { return k.exposed }
@@ -82,7 +82,7 @@ func (k *keySources) watched(list []setting) []setting {
 	return list
 }
 
-// ParseKey makes a key of what was read. No error shows what the file holds.
+// ParseKey makes a key from what was read. No error shows the file's content.
 func ParseKey[K any](source *KeySource, t mapi.SignType, parse func(mapi.SignType, []byte) (K, error)) (K, error) {
 	var none K
 	if source.Err != nil {
@@ -97,7 +97,7 @@ func ParseKey[K any](source *KeySource, t mapi.SignType, parse func(mapi.SignTyp
 
 var errKeyItself = errors.New("looks like a key itself; give the path of a file that holds it")
 
-// notAKey finds a key given where its file was meant, before an error message shows it.
+// notAKey finds a key that was given instead of its file's path, before an error message shows it.
 func notAKey(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
@@ -111,8 +111,8 @@ func notAKey(path string) error {
 	return nil
 }
 
-// checkExposed is run when everything has been read: with strict-files each file that is open to
-// others is a fault, else a warning.
+// checkExposed runs when everything has been read: each file that is open to others is a warning,
+// or with strict-files a fault.
 func (s *Set) checkExposed() error {
 	i := indexSetting(s.list, "strict-files")
 	if i < 0 {
@@ -144,7 +144,7 @@ func (s *Set) checkExposed() error {
 	return nil
 }
 
-// LogWarnings is for the commands that log.
+// LogWarnings logs the warnings, for commands that log.
 func (s *Set) LogWarnings(log *slog.Logger) {
 	for _, text := range s.warnings {
 		log.Warn("a key's file is open to others", "hint", text)

@@ -11,7 +11,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// The kinds a reader of the help needs to tell apart.
+// The kinds of values that the help names.
 const (
 	kindSwitch = "true|false"
 	kindList   = "list"
@@ -25,7 +25,7 @@ func text(field *string, s setting) setting {
 	return s
 }
 
-// list is a setting of several texts, with commas between them.
+// list is a setting of several texts, separated by commas.
 func list(field *[]string, s setting) setting {
 	s.kind = kindList
 	s.schema = map[string]any{"anyOf": []any{map[string]any{"type": "string"},

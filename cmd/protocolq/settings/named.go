@@ -19,8 +19,8 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// maxContextName keeps a name within a file's, and maxSelected a file out that was meant for
-// something else.
+// maxContextName keeps a name short enough for a file name, and maxSelected protects against
+// another kind of file.
 const (
 	maxContextName = 64
 	maxSelected    = 1 << 10
@@ -28,7 +28,7 @@ const (
 
 var contextName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-// CheckContextName tells what is wrong with the name of a context.
+// CheckContextName says what is wrong with the name of a context.
 func CheckContextName(name string) error {
 	if len(name) > maxContextName || !contextName.MatchString(name) {
 		return errors.New("must have letters, digits, _, - and ., at most 64, and not begin with - or .")
@@ -36,7 +36,7 @@ func CheckContextName(name string) error {
 	return nil
 }
 
-// userConfig is the directory below which this user's programs keep what they are set to.
+// userConfig is the directory for the settings of this user's programs.
 func userConfig() (string, error) {
 	if dir := os.Getenv("XDG_CONFIG_HOME"); dir != "" {
 		return dir, nil
@@ -60,7 +60,7 @@ func SelectedPath() (string, error) {
 	return filepath.Join(dir, "protocolq", "context.txt"), err
 }
 
-// SelectedContext is the name of the selected context, "" where none is.
+// SelectedContext is the name of the selected context, "" if none is.
 func SelectedContext() (string, error) {
 	path, err := SelectedPath()
 	if err != nil {
@@ -73,8 +73,8 @@ func SelectedContext() (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// homeless tells that a file is not there, or that this user has no place for one: services often
-// run as somebody whose home is /dev/null, or another's.
+// homeless reports that a file does not exist, or that this user has no place for one: services
+// often run as a user whose home is /dev/null or belongs to another.
 func homeless(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
 }
@@ -98,7 +98,7 @@ func ContextNames() ([]string, error) {
 	return names, err
 }
 
-// readChosen reads the context that counts for a command line, nil where none does.
+// readChosen reads the context that counts for a command line, nil if none does.
 func (s *Set) readChosen(flags *pflag.FlagSet, file string) (*configFile, []error) {
 	g, err := s.given(flags, file)
 	if err != nil {
@@ -164,8 +164,8 @@ func ContextValues(name string) ([]Value, error) {
 
 func (v Value) with(text string) Value { v.Value = text; return v }
 
-// Said is a settings file of what the flags of AddValues say, each checked by itself. Paths of
-// files are made absolute: a context is used from everywhere.
+// Said is a settings file with the values of the flags of AddValues, each checked alone. Paths of
+// files are made absolute, because a context is used from any directory.
 func (s *Set) Said(flags *pflag.FlagSet) ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	var faults []error

@@ -11,7 +11,7 @@ import (
 )
 
 // reachNames are the settings that come with "nats", in the order in which they are read: each may
-// stand in the context.
+// be in the context.
 var reachNames = []string{"nats-context", "nats-user", "nats-password-file", "nats-token-file",
 	"nats-ca-file", "nats-cert-file", "nats-key-file", "nats-tls-first", "js-domain", "js-api-prefix"}
 
@@ -53,16 +53,15 @@ func (c *Config) reachSettings() []setting {
 	}
 }
 
-// Login is who a connection says it is: one of these, or nobody. What a file holds is read anew at
-// each connect.
+// Login is the login of a connection: one of these, or none. Files are read again at each connect.
 type Login struct {
 	Creds           *KeySource // credentials file or nkey seed
 	User            string
 	Password, Token *KeySource
 }
 
-// LoginBy is the login of a connection that has credentials of its own at path, or that of all
-// others: what the settings say, or else the context.
+// LoginBy is the login of a connection: its own credentials at path, or without them those of the
+// settings, or else of the context.
 func (c *Config) LoginBy(path string) Login {
 	switch path = cmp.Or(path, c.NATSCreds); {
 	case path != "":
@@ -100,7 +99,7 @@ func (c *Config) checkToken() error {
 	return oneLine(c.SecretFile(c.NATSTokenFile))
 }
 
-// oneLine is an error where a secret is none that a person can have meant.
+// oneLine gives an error for a secret that nobody can have meant.
 func oneLine(source *KeySource) error {
 	if source.Err != nil {
 		return source.Err
@@ -143,8 +142,7 @@ func (c *Config) checkAPI() error {
 	return nil
 }
 
-// JetStreamAPI is what the subjects of the JetStream API begin with, without the last dot; "" is
-// $JS.API.
+// JetStreamAPI is the prefix of the JetStream API, without the last dot; "" is $JS.API.
 func (c *Config) JetStreamAPI() string {
 	if c.JSDomain != "" {
 		return "$JS." + c.JSDomain + ".API"

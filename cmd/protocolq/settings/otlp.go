@@ -10,7 +10,7 @@ import (
 	"protocolq/worker/tracing"
 )
 
-// OTLP says where traces go, and which; on is false where nobody wants any.
+// OTLP says where traces go, and which; on is false if there are none.
 func (c *Config) OTLP() (o tracing.ExportOptions, s tracing.Sampler, on bool, err error) {
 	return tracing.FromEnvironment(c.OTLPEndpoint,
 		tracing.Environment{Var: os.Getenv, File: func(path string) ([]byte, error) {

@@ -16,7 +16,7 @@ import (
 	"protocolq/worker/partner"
 )
 
-// PartnerConfig is one partner as settings say it. Its keys are files.
+// PartnerConfig is one partner in the settings. Its keys are files.
 type PartnerConfig struct {
 	ID            string
 	SignType      string // default MD5
@@ -83,7 +83,7 @@ func parsePartner(n *yaml.Node, where func(line int) string) (PartnerConfig, err
 	return p, joined("; ", faults)
 }
 
-// Limits are those of each partner; what a partner's own entry leaves out is the setting's.
+// Limits are the limits of each partner; what a partner's entry leaves out comes from the settings.
 func (c *Config) Limits(partners []gateway.Partner) map[string]partner.Limits {
 	list := map[string]partner.Limits{}
 	for _, p := range partners {
@@ -114,8 +114,8 @@ func joined(sep string, faults []error) error {
 	return errors.New(strings.Join(lines, sep))
 }
 
-// LoadPartners reads every partner's keys, the default partner first. All faults are reported, by
-// setting.
+// LoadPartners reads every partner's keys, the default partner first. It reports all faults, with
+// their settings.
 func (c *Config) LoadPartners() ([]gateway.Partner, error) {
 	var list []gateway.Partner
 	var faults []error
@@ -124,7 +124,7 @@ func (c *Config) LoadPartners() ([]gateway.Partner, error) {
 		list, faults = append(list, made), append(faults, err)
 	}
 	spelled := c.checkPartner() == nil && c.checkSignType() == nil && c.checkCharset() == nil // else reported already
-	// what is wrong with the file itself can still be reported
+	// a fault of the file itself can still be reported
 	if c.KeyFile != "" && !spelled {
 		if source := c.SecretFile(c.KeyFile); source.Err != nil {
 			faults = append(faults, &Fault{Setting: "key-file", Err: source.fault()})
@@ -153,8 +153,8 @@ func (c *Config) LoadPartners() ([]gateway.Partner, error) {
 	return list, nil
 }
 
-// loadPartner reads the keys of one partner. The two names say which setting to blame. Only a
-// regular file is looked at again.
+// loadPartner reads the keys of one partner. The two names are the settings for faults. Only a
+// regular file is read again later.
 func (c *Config) loadPartner(p PartnerConfig, keySetting, publicSetting string) (gateway.Partner, error) {
 	fault := func(setting string, err error) error {
 		return &Fault{Setting: setting, Err: fmt.Errorf("partner %s: %w", p.ID, err)}
@@ -188,7 +188,7 @@ func (c *Config) loadPartner(p PartnerConfig, keySetting, publicSetting string) 
 	return made, errors.Join(faults...)
 }
 
-// CheckPartnerID says what is wrong with an id, and shows it: it is no secret, and most often one
+// CheckPartnerID says what is wrong with an id, and shows it: it is not secret, and usually one
 // digit is missing.
 func CheckPartnerID(id string) error {
 	if err := mapi.CheckPartner(id); err != nil {

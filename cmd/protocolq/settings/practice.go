@@ -9,7 +9,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// PracticeSet is open to everybody, so it protects nothing: the real gateway knows none of it.
+// PracticeSet is public, so it protects nothing. The real gateway does not know it.
 var PracticeSet = []struct{ ID, Charset, Key string }{
 	{"2088000000000001", "utf-8", "practice0000practice0000practice"},
 	{"2088000000000002", "gbk", "practice1111practice1111practice"},

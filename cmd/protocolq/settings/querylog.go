@@ -44,7 +44,7 @@ func (c *Config) checkWebhooks() error {
 	return c.SecretFile(c.AlertWebhookFile).Err
 }
 
-// NeedDatabase is for the commands that are nothing without one.
+// NeedDatabase is for commands that need a database.
 func (c *Config) NeedDatabase() error {
 	if c.Database == "" {
 		return &Fault{Setting: "database", Err: errors.New("is needed" + HowToSay("database"))}
@@ -52,7 +52,7 @@ func (c *Config) NeedDatabase() error {
 	return nil
 }
 
-// Hasher is nil when no key file was named.
+// Hasher is nil if no key file was named.
 func (c *Config) Hasher() (*querylog.Hasher, error) {
 	if c.LogHMACKeyFile == "" {
 		return nil, nil

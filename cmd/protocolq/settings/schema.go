@@ -23,7 +23,7 @@ func Schema() map[string]any {
 	}
 }
 
-// partnersSchema is that of the list of partners.
+// partnersSchema is the schema of the list of partners.
 func partnersSchema() map[string]any {
 	properties := map[string]any{}
 	for _, key := range partnerKeys {

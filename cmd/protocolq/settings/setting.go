@@ -17,11 +17,11 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// setting is one line of the table in config.go. Its text is parsed into the Config's field;
-// whether the value can be used is asked afterwards, so that all faults are reported at once.
+// setting is one line of the table. Its text is parsed into the Config's field; whether the value
+// is valid is checked afterwards, so that all faults are reported at once.
 type setting struct {
 	name     string                                        // the flag; the variable and the file key follow from it
-	kind     string                                        // what stands for the value in the help
+	kind     string                                        // the value's name in the help
 	fallback string                                        // the default, as a user would write it
 	usage    string                                        // one line, no full stop
 	parse    func(text string) error                       // text into the field; nil: only the file can say it
@@ -31,7 +31,7 @@ type setting struct {
 	exposed  func() []string                               // what was found about key files that are open to others
 	context  func() string                                 // what the NATS context says; nil: it never does
 	shown    func() string                                 // of a setting that is no plain text: what it holds
-	schema   map[string]any                                // its JSON Schema, but for what all have
+	schema   map[string]any                                // its JSON Schema, except what all have
 }
 
 func (s setting) variable() string {
@@ -55,22 +55,22 @@ func (e *Fault) Error() string {
 
 func (e *Fault) Unwrap() error { return e.Err }
 
-// Set is a table with what has been learned about it from one command line.
+// Set is a table with the values from one command line.
 type Set struct {
 	list  []setting
 	flags map[string]*rawFlag
 	from  map[string]string // setting name to where its value came from
-	value map[string]string // setting name to the text that counts
+	value map[string]string // setting name to its text
 	all   []setting         // every setting there is: a file may hold more than this command wants
 
 	warnings []string // of load, about key files, for the log
 
-	person  *cobra.Command // whose command finds a running dev; nil: it does not
+	person  *cobra.Command // a command that finds a running dev; nil: it does not
 	saidDev bool           // it has been said
 }
 
-// New takes the settings of c called names, or all of them when names is empty. With "nats" come
-// all that say how it is reached; where one names a key's file, strict-files comes with it.
+// New takes the settings of c called names, or all of them if names is empty. "nats" brings all
+// settings that say how it is reached; a setting that names a key's file brings strict-files.
 func New(c *Config, names ...string) *Set {
 	all := c.table()
 	s := &Set{all: all, list: all, flags: map[string]*rawFlag{}, from: map[string]string{}, value: map[string]string{}}
@@ -114,7 +114,7 @@ func (s *Set) AddFlags(fs *pflag.FlagSet) {
 		"name of a context with settings, see 'protocolq context'; '' for none (default: the selected ones)")
 }
 
-// AddValues makes the flags of the settings alone.
+// AddValues makes only the flags of the settings.
 func (s *Set) AddValues(fs *pflag.FlagSet) {
 	for _, set := range s.list {
 		if set.parse == nil {
@@ -130,8 +130,8 @@ func (s *Set) AddValues(fs *pflag.FlagSet) {
 }
 
 // Load fills the fields: flag over variable over file over context over NATS context over default.
-// It then runs more, which asks what a single setting cannot show. The error joins every fault
-// there is and exits 2.
+// It then runs more, which checks what a single setting cannot show. The error joins all faults and
+// exits 2.
 func (s *Set) Load(fs *pflag.FlagSet, more ...func() error) error {
 	path, err := fs.GetString("config")
 	cli.Must(err)
@@ -155,7 +155,7 @@ func (s *Set) Load(fs *pflag.FlagSet, more ...func() error) error {
 	return nil
 }
 
-// locate says of the faults in err where their settings came from, if that is not said yet.
+// locate adds to the faults in err where their settings came from, if they do not say so yet.
 func (s *Set) locate(err error) {
 	if fault, ok := err.(*Fault); ok && fault.From == "" { //nolint:errorlint // each error of a joined one is looked at
 		fault.From = s.from[fault.Setting]
@@ -218,8 +218,8 @@ func (s *Set) parse(set setting, text string) error {
 	return set.parse(text)
 }
 
-// rawFlag keeps what the command line said until resolve parses it, because the flag library stops
-// at the first value it does not like and we report all of them.
+// rawFlag keeps a flag's text until resolve parses it, because the flag library stops at the first
+// invalid value and we report all of them.
 type rawFlag struct {
 	text, kind string
 	said       bool
@@ -252,5 +252,5 @@ func Names() []string {
 	return names
 }
 
-// Given reports whether somebody said it; else its default counts.
+// Given reports whether a setting was given; otherwise its default is used.
 func (s *Set) Given(name string) bool { return s.from[name] != "" }

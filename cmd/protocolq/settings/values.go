@@ -11,7 +11,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// Value is one setting as it counts.
+// Value is one setting in effect.
 type Value struct {
 	Setting string `json:"setting"`
 	Key     string `json:"key"` // in the file
@@ -19,9 +19,8 @@ type Value struct {
 	From    string `json:"from"` // flag, variable, file:line, or "default"
 }
 
-// Values are all settings as Load found them, in the order of the documentation. What a value may
-// hide of a secret is not in them: keys are files, of which the path is shown, and of a URL the
-// password is not.
+// Values are all settings as Load found them, in the order of the documentation. They show no
+// secret: keys are files, shown by their path, and a URL's password is left out.
 func (s *Set) Values() []Value {
 	list := make([]Value, 0, len(s.list))
 	for _, set := range s.list {

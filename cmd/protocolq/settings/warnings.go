@@ -25,7 +25,7 @@ func WarnTestAccounts(log *slog.Logger, partners []gateway.Partner) {
 	}
 }
 
-// TellTestAccount warns of one at the command line.
+// TellTestAccount warns about one at the command line.
 func TellTestAccount(w io.Writer, id string) {
 	if source := mapi.TestPartner(id); source != "" {
 		fmt.Fprintf(w, "protocolq: warning: partner %s is known as a test account (%s)\n  hint: %s\n", id, source,
@@ -33,10 +33,10 @@ func TellTestAccount(w io.Writer, id string) {
 	}
 }
 
-// noProxyHint is the way out where a proxy was asked for and there is none.
+// noProxyHint says what to do if a proxy was asked for and there is none.
 const noProxyHint = "set HTTPS_PROXY, take the gateway's host out of NO_PROXY, or turn gateway-proxy-from-env off"
 
-// WarnNoProxy logs that the way to the gateway is direct though a proxy was asked for.
+// WarnNoProxy logs that the way to the gateway is direct although a proxy was asked for.
 func WarnNoProxy(log *slog.Logger, p gateway.Proxy) {
 	if p.Direct != "" {
 		log.Warn("the gateway is asked directly, without a proxy", "setting", "gateway-proxy-from-env", "variable",
@@ -44,7 +44,7 @@ func WarnNoProxy(log *slog.Logger, p gateway.Proxy) {
 	}
 }
 
-// TellNoProxy warns of the same at the command line.
+// TellNoProxy warns about the same at the command line.
 func TellNoProxy(w io.Writer, p gateway.Proxy) {
 	if p.Direct != "" {
 		fmt.Fprintf(w, "protocolq: warning: gateway-proxy-from-env: the gateway is asked directly: %s\n  hint: %s\n",

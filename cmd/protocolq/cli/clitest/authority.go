@@ -44,8 +44,8 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for 127.0.0.1 and for a client of that name, and gives the files of it
-// and of its key.
+// Issue makes a certificate for 127.0.0.1 and for a client of that name, and gives the files of the
+// certificate and its key.
 func (a *Authority) Issue(name string) (cert, key string) {
 	a.t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
@@ -60,7 +60,7 @@ func (a *Authority) Issue(name string) (cert, key string) {
 	return a.write(name+".crt", "CERTIFICATE", der), a.write(name+".key", "PRIVATE KEY", secret)
 }
 
-// sign makes a key and a certificate of it; by nil it signs itself.
+// sign makes a key and a certificate for it; with nil the certificate is self-signed.
 func (a *Authority) sign(template, parent *x509.Certificate, by crypto.Signer) (crypto.Signer, []byte) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Eventually polls ok until it is true; this is real time, as the other processes' is. A machine
-// can be as busy as it likes: what never comes is red all the same.
+// Eventually polls ok until it is true, in real time, like that of the other processes. However
+// busy the machine is, a condition that never becomes true fails the test.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Minute); !ok(); <-time.After(10 * time.Millisecond) {
