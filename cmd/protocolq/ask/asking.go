@@ -26,11 +26,11 @@ type asking struct {
 	out     *cli.Rows
 }
 
-// door is what differs from one such command to the other.
+// door is what differs between these commands.
 type door interface {
-	// check looks at the flags that only it has.
+	// check checks the flags that only this command has.
 	check(c *cobra.Command) error
-	// refusal says of one question why it cannot be asked, without asking.
+	// refusal says why a question cannot be asked, without asking it.
 	refusal(q messages.Query) error
 	// ask asks one question and prints its answer.
 	ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error
@@ -39,7 +39,7 @@ type door interface {
 	fill(ctx context.Context, nc *nats.Conn, batch string, o *batch.Options) (context.Context, func(), error)
 }
 
-// addTo gives c the flags; the two usages are those that differ.
+// addTo gives c the flags; the two usages differ between the commands.
 func (a *asking) addTo(c *cobra.Command, replyTo, timeout string) {
 	a.cfg = &settings.Config{}
 	a.set = settings.New(a.cfg, "nats", "nats-creds", "inbox-prefix", "prefix", "console-url")
@@ -53,7 +53,7 @@ func (a *asking) addTo(c *cobra.Command, replyTo, timeout string) {
 	a.out = cli.AddRows(c, cli.RowsText)
 }
 
-// run asks by d what the command line says.
+// run asks what the command line says, through d.
 func (a *asking) run(c *cobra.Command, d door) error {
 	if err := a.set.Load(c.Flags()); err != nil {
 		return err
@@ -88,14 +88,14 @@ func (a *asking) run(c *cobra.Command, d door) error {
 	return d.ask(c, nc, q)
 }
 
-// within is the time in which an answer is waited for, for as long as the server forbids nothing.
+// within bounds the wait for an answer by time, and ends it early if the server forbids something.
 func (a *asking) within(c *cobra.Command, nc *nats.Conn) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(c.Context(), a.timeout)
 	ctx, stop := natsconn.WhileAllowed(ctx, nc)
 	return ctx, func() { stop(); cancel() }
 }
 
-// plain is how one answer is printed.
+// plain prints one answer.
 func (a *asking) plain() cli.Output {
 	if *a.out == cli.RowsText {
 		return cli.Text

@@ -31,7 +31,7 @@ type beside struct {
 	notes int
 }
 
-// beside begins a bar, and says at a signal how long that waits.
+// beside begins a bar, and at a signal says how long the command still waits.
 func (f *fileFlags) beside(c *cobra.Command, drain time.Duration) *beside {
 	b := &beside{w: c.ErrOrStderr(), name: f.name()}
 	total := int64(0)
@@ -67,13 +67,13 @@ func (b *beside) note(number int, text string) {
 	}
 }
 
-// end takes the bar away and prints the sums.
+// end removes the bar and prints the sums.
 func (b *beside) end(sums string) {
 	b.bar.Clear()
 	fmt.Fprintln(b.w, sums)
 }
 
-// count is how many lines a file has, 0 where that cannot be known before they are read.
+// count is how many lines a file has, 0 if that cannot be known before they are read.
 func (f *fileFlags) count() (n int64) {
 	info, err := os.Stat(f.path)
 	if err != nil || !info.Mode().IsRegular() {

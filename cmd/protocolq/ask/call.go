@@ -74,8 +74,7 @@ func runCall(c *cobra.Command, f *callFlags) error {
 	told := tellResult(c.OutOrStdout(), *f.out, resultOf(f.cfg.Partner, answer, report, err))
 	failure, ok := errors.AsType[*gateway.Error](err)
 	if ok && failure.Err != nil {
-		// A Result keeps the network's own words to itself; whoever calls by hand is looking for
-		// them.
+		// A Result leaves out the network's own error text; a person who calls by hand looks for it.
 		cli.PrintError(c.ErrOrStderr(), failure)
 	}
 	if ok && failure.Code == gateway.CodeTimeout {
@@ -98,7 +97,7 @@ func (f *callFlags) refusal() (messages.Result, bool) {
 	return refused.Result(), true
 }
 
-// resultOf puts what came of one call into the words of a Result, the same as a worker's.
+// resultOf makes a Result of the outcome of one call, the same as a worker does.
 func resultOf(partner string, a gateway.Answer, report gateway.Report, err error) messages.Result {
 	r := worker.ResultOf(a, err)
 	r.Partner, r.Source, r.AnsweredAtMs = partner, messages.Asked, time.Now().UnixMilli()
@@ -108,8 +107,8 @@ func resultOf(partner string, a gateway.Answer, report gateway.Report, err error
 	return r
 }
 
-// tellReport shows how the call went. The key is no part of what it is given; where MD5 puts it,
-// a mark stands.
+// tellReport shows how the call went. The signing key is not in the report; a mark shows where MD5
+// appends it.
 func tellReport(w io.Writer, cfg *settings.Config, r gateway.Report) {
 	if r.StringToSign != "" {
 		mark := ""

@@ -10,7 +10,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Who can choose a charset, in the words that are printed.
+// What can choose a charset, as it is printed.
 const (
 	fromFlag     = "--charset"
 	fromParam    = "_input_charset"
@@ -19,13 +19,13 @@ const (
 	fromDefault  = "default"
 )
 
-// charsetChoice is a charset and who chose it.
+// charsetChoice is a charset and what chose it.
 type charsetChoice struct {
 	mapi.Charset
 	from string
 }
 
-// charsetOf obeys the flag, then the parameter _input_charset, then takes utf-8.
+// charsetOf takes the charset from the flag, else from the parameter _input_charset, else utf-8.
 func (f *signFlags) charsetOf(params mapi.Params) (charsetChoice, error) {
 	spelling, from := f.charset, fromFlag
 	if spelling == "" {
@@ -41,9 +41,9 @@ func (f *signFlags) charsetOf(params mapi.Params) (charsetChoice, error) {
 	return charsetChoice{cs, from}, nil
 }
 
-// charsetOfAnswer gives the charset that an answer itself names: the request's, as the answer
-// repeats it, in whose bytes it is signed; else the encoding that it declares; else utf-8. One that
-// no request can have is passed over: whatever is taken, a sign verifies in the right bytes alone.
+// charsetOfAnswer gives the charset that an answer names: the request's, if the answer repeats it,
+// because the answer is signed in its bytes; else the encoding that it declares; else utf-8. A
+// charset that no request can have is ignored: a signature verifies only in the right bytes anyway.
 func charsetOfAnswer(a mapi.Answer) charsetChoice {
 	echoed, _ := a.Request("_input_charset")
 	if cs, err := mapi.ParseCharset(strings.TrimSpace(echoed)); err == nil {
@@ -55,7 +55,7 @@ func charsetOfAnswer(a mapi.Answer) charsetChoice {
 	return charsetChoice{mapi.UTF8, fromDefault}
 }
 
-// matters says whether text has other bytes in another charset.
+// matters reports whether the bytes of text depend on the charset.
 func (charsetChoice) matters(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }

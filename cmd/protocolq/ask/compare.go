@@ -43,16 +43,16 @@ type comparing struct {
 
 	ways  [2]string
 	asks  [2]way
-	pairs sync.Map // a line's id to its *pair, from when it is read until it is printed
+	pairs sync.Map // from a line's id to its *pair, while the line is being asked
 
 	sums compare.Sums
 	row  func(batch.Answer, *pair) error
 }
 
-// way asks one question; recorded is what the file says of it.
+// way asks one question; recorded is what the file says about it.
 type way func(ctx context.Context, q messages.Query, recorded messages.Result) (messages.Result, error)
 
-// pair is what both ways answered to one line.
+// pair is the answers of both ways to one line.
 type pair struct {
 	recorded messages.Result
 	answers  [2]messages.Result
@@ -95,7 +95,7 @@ Exit codes: 0 nothing differs · 1 something does · 6 a line has no answer · 5
 	return c
 }
 
-// maxCompared bounds the calls that are made at once, past all limits of the fleet.
+// maxCompared bounds the direct calls at once, which the fleet's limits do not bound.
 const maxCompared = 256
 
 func (f *comparing) check(args []string) error {
@@ -162,7 +162,7 @@ func (f *comparing) run(c *cobra.Command, args []string) error {
 	return f.ended(err, nc)
 }
 
-// gateway is who is called; nil where nobody is.
+// gateway is the gateway to call; nil if no way calls it.
 func (f *comparing) gateway(c *cobra.Command) (*gateway.Client, error) {
 	if !slices.Contains(f.ways[:], wayCall) {
 		return nil, f.set.Load(c.Flags())
@@ -198,7 +198,7 @@ func (f *comparing) begin(client *gateway.Client, nc *nats.Conn) {
 	f.asks = [2]way{ways[f.ways[0]], ways[f.ways[1]]}
 }
 
-// next gives each line an id of its own: those of the file may repeat.
+// next gives each line its own id, because those of the file may repeat.
 func (f *comparing) next(lines *batch.Reader) func() (batch.Line, error) {
 	return func() (batch.Line, error) {
 		l, err := lines.Next()
@@ -227,7 +227,7 @@ func (f *comparing) ask(ctx context.Context, q messages.Query) (messages.Result,
 	return p.answers[1], errors.Join(errs[0], errs[1])
 }
 
-// compared counts one line, and prints it where its answers differ.
+// compared counts one line, and prints it if its answers differ.
 func (f *comparing) compared(a batch.Answer, beside *beside) error {
 	known, _ := f.pairs.LoadAndDelete(a.Query.ID)
 	p := known.(*pair)
@@ -248,7 +248,7 @@ func (f *comparing) compared(a batch.Answer, beside *beside) error {
 	return f.row(a, p)
 }
 
-// print makes row, and gives what is to be called after the last.
+// print makes row, and gives the function to call after the last row.
 func (f *comparing) print(w io.Writer) (flush func() error, err error) {
 	words := func(a batch.Answer, p *pair) []string {
 		kinds := make([]string, len(p.kinds))

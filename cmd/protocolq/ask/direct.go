@@ -16,7 +16,7 @@ import (
 var directSettings = []string{"gateway-url", "unsafe-gateway", "gateway-proxy-from-env", "account-param",
 	"partner", "sign-type", "charset", "key-file", "alipay-public-key-file", "partners"}
 
-// direct is a question with everything needed to put it to the gateway.
+// direct is a question with everything needed to ask the gateway.
 type direct struct {
 	question
 	cfg *settings.Config
@@ -32,7 +32,7 @@ func addDirect(c *cobra.Command) *direct {
 	return d
 }
 
-// client reads the settings and the keys, and names every fault of them at once.
+// client reads the settings and the keys, and reports all their faults at once.
 func (d *direct) client(c *cobra.Command, timeout time.Duration) (*gateway.Client, error) {
 	return newClient(c, d.set, d.cfg, timeout, d.check)
 }

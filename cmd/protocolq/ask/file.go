@@ -31,7 +31,7 @@ type fileFlags struct {
 	askAgain  bool
 }
 
-// fileHelp is what the help of both commands says of a file.
+// fileHelp is what the help of both commands says about a file.
 const fileHelp = `
 With --file each line is a question: CSV with a header (user_email, account_no, partner, id, key,
 max_age_ms, deadline_ms, reply_to, biz_type, meta.NAME), JSON objects with the same fields, or one
@@ -139,10 +139,10 @@ func (a *asking) askFile(c *cobra.Command, d door) (err error) {
 	return a.ended(err, sums, nc)
 }
 
-// drain is how long a person who stops a batch is kept waiting for what is under way.
+// drain is how long a stopped batch waits for what is under way.
 const drain = 10 * time.Second
 
-// open begins to read the file. Nothing ends the opening of a pipe that nobody writes but a signal.
+// open begins to read the file. Only a signal ends the opening of a pipe without a writer.
 func (f *fileFlags) open(c *cobra.Command, read func(io.Reader) (*batch.Reader, error)) (*batch.Reader, error) {
 	return cli.UntilStopped(f.path, func() (*batch.Reader, error) {
 		in := c.InOrStdin()
@@ -161,7 +161,7 @@ func (f *fileFlags) open(c *cobra.Command, read func(io.Reader) (*batch.Reader, 
 	})
 }
 
-// name is how lines of the file are called.
+// name is the file's name in messages about its lines.
 func (f *fileFlags) name() string {
 	if f.path == "-" {
 		return "standard input"
@@ -177,7 +177,7 @@ func (a *asking) ended(err error, sums batch.Sums, nc *nats.Conn) error {
 	return endedEarly(err, nc, a.cfg.Prefix, a.file.goOn())
 }
 
-// endedEarly says of a file that was not asked to its end what to do; goOn is how to take it up.
+// endedEarly says what to do about a file that was not asked to its end; goOn says how to continue.
 func endedEarly(err error, nc *nats.Conn, prefix, goOn string) error {
 	silent, isSilent := errors.AsType[*batch.SilentError](err)
 	forbidden := natsconn.Forbade(nc)
@@ -193,7 +193,7 @@ func endedEarly(err error, nc *nats.Conn, prefix, goOn string) error {
 	return err
 }
 
-// goOn says how a batch that ended early is taken up.
+// goOn says how to continue a batch that ended early.
 func (f *fileFlags) goOn() string {
 	if f.resume == "" {
 		return "--resume keeps what was answered, so that the same command can go on"
@@ -201,7 +201,7 @@ func (f *fileFlags) goOn() string {
 	return "the same command with --ask-again goes on"
 }
 
-// defaults are what the command line says of lines that say nothing else.
+// defaults are the values of the command line for fields that a line leaves out.
 func (a *asking) defaults(c *cobra.Command) (messages.Query, error) {
 	if err := a.checkPartner(); err != nil {
 		return messages.Query{}, err

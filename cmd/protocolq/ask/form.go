@@ -61,7 +61,7 @@ func printForm(w io.Writer, r gateway.Request) error {
 	return nil
 }
 
-// attribute escapes a text to stand between double quotes in a page of any charset.
+// attribute escapes a text for use between double quotes in a page of any charset.
 func attribute(text string) string {
 	var b strings.Builder
 	for _, r := range html.EscapeString(text) {

@@ -65,7 +65,7 @@ func (f *signFlags) signingKey(t mapi.SignType) (mapi.Key, error) {
 		func(source *settings.KeySource) (mapi.Key, error) { return settings.ParseKey(source, t, mapi.ParseKey) })
 }
 
-// readSignKey reads the file of one flag, and says as every command does who else can read it.
+// readSignKey reads the file of one flag, and like every command says who else can read it.
 func readSignKey[K any](f *signFlags, flag, path string, parse func(*settings.KeySource) (K, error)) (K, error) {
 	var key K
 	read := f.cfg.SecretFile

@@ -16,7 +16,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// query is the door of those who wait.
+// query is the door for askers that wait.
 type query struct{ asking }
 
 // Query asks a worker and waits for the answer.
@@ -44,12 +44,12 @@ Exit codes: 0 signed · 3 not signed or abnormal · 4 refused · 5 unknown · 6 
 }
 
 func (*query) check(*cobra.Command) error   { return nil }
-func (*query) refusal(messages.Query) error { return nil } // a worker's says more
+func (*query) refusal(messages.Query) error { return nil } // a worker's refusal says more
 
 func (f *query) ask(c *cobra.Command, nc *nats.Conn, q messages.Query) error {
 	if c.Flags().Changed("timeout") {
-		// Whoever asks for a time of their own has left when it ends: then nobody needs to call for
-		// them, and before that they see what was in the way.
+		// An asker with a time limit has left when it ends. No call is needed for it then, and just
+		// before that it gets the reason.
 		now := time.Now()
 		q.DeadlineMs = ask.Deadline(now, now.Add(f.timeout)).UnixMilli()
 	}

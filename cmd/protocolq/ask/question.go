@@ -15,7 +15,7 @@ import (
 	"protocolq/messages"
 )
 
-// question is what a person can say about one query on the command line.
+// question is the flags for one query.
 type question struct {
 	email, account string
 	partner        string
@@ -41,8 +41,8 @@ func (q *question) addMessage(fs *pflag.FlagSet) {
 			"min-age, 2s, is always used")
 }
 
-// message makes the query. Only what the command line itself can get wrong is checked: the rest is
-// the worker's to judge, and its refusal says more.
+// message makes the query. It checks only the command line itself; a worker checks the rest, and
+// its refusal says more.
 func (q *question) message(c *cobra.Command) (messages.Query, error) {
 	if err := q.check(); err != nil {
 		return messages.Query{}, err
@@ -85,8 +85,8 @@ func (q *question) checkPartner() error {
 	return nil
 }
 
-// checkTexts reports what no message can hold, and an empty value: without its --reply-to a query
-// would be answered nowhere. An empty --email beside an --account, or the reverse, is one not
+// checkTexts reports values that no message can hold, and empty ones: without --reply-to the answer
+// would go nowhere. An empty --email together with an --account, or the reverse, counts as not
 // given.
 func checkTexts(fs *pflag.FlagSet) error {
 	for _, name := range [...]string{"email", "account", "id", "key", "partner", "reply-to"} {

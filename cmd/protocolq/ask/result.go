@@ -27,8 +27,8 @@ func exitOf(o messages.Outcome) int {
 	return cli.ExitOther
 }
 
-// tellResult prints r, for a person with more lines of what is known of it, and gives the error
-// that carries its exit code.
+// tellResult prints r, for a person with additional lines, and gives the error that carries its
+// exit code.
 func tellResult(w io.Writer, out cli.Output, r messages.Result, more ...[2]string) error {
 	if out == cli.JSON {
 		if err := cli.PrintJSON(w, r); err != nil {
@@ -48,7 +48,7 @@ func tellResult(w io.Writer, out cli.Output, r messages.Result, more ...[2]strin
 	return cli.Exit(exitOf(r.Outcome))
 }
 
-// resultLines gives name and value of each line worth reading; what was not given has no line.
+// resultLines gives name and value of each line; a field without a value has no line.
 func resultLines(r messages.Result, now time.Time) [][2]string {
 	var lines [][2]string
 	add := func(name, value string) {
@@ -64,7 +64,7 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 	add("code", r.Code)
 	add("meaning", meaning)
 	add("what to do", advice)
-	if r.Retryable && r.RetryAfterMs > 0 { // else it only says how long the answer is remembered
+	if r.Retryable && r.RetryAfterMs > 0 { // otherwise it only says how long the answer is remembered
 		add("ask again", "in "+cli.Millis(r.RetryAfterMs).String())
 	}
 	add("source", source(r))
@@ -76,8 +76,8 @@ func resultLines(r messages.Result, now time.Time) [][2]string {
 	return lines
 }
 
-// explainResult gives what a result means and what to do about it: in its own words, which know
-// more (the field at fault, say), else in those of its code.
+// explainResult says what a result means and what to do about it: by its own message, which says
+// more (such as the wrong field), or else by its code.
 func explainResult(r messages.Result) (meaning, advice string) {
 	if r.Message == "" && r.Code != "" {
 		words, _ := worker.Lookup(r.Code)

@@ -16,7 +16,7 @@ import (
 var (
 	percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	escaped        = regexp.MustCompile(`&(amp|lt|gt|quot|apos|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});`)
-	pasted         = regexp.MustCompile(`^[^?]*&[A-Za-z_][A-Za-z0-9_]*=`) // behind a ? it is a URL's
+	pasted         = regexp.MustCompile(`^[^?]*&[A-Za-z_][A-Za-z0-9_]*=`) // after a ? it belongs to a URL
 )
 
 // slips gives one warning for each kind of slip, naming the parameters and none of their values.
@@ -51,8 +51,7 @@ func slips(params mapi.Params, t mapi.SignType, cs charsetChoice) (warnings []st
 	return warnings
 }
 
-// quoted says whether a value stands in quotes that the shell did not take, as in
-// partner='"2088…"'.
+// quoted reports whether a value has quotes that the shell did not remove, as in partner='"2088…"'.
 func quoted(value string) bool {
 	last := len(value) - 1
 	return last > 0 && (value[0] == '"' || value[0] == '\'') && value[last] == value[0]
@@ -78,7 +77,8 @@ func namesWhere(params mapi.Params, is func(value string) bool) string {
 	return strings.Join(names, ", ")
 }
 
-// contradicts says that --charset and _input_charset differ where that makes other bytes, else "".
+// contradicts says that --charset and _input_charset differ, if that changes the bytes; otherwise
+// "".
 func contradicts(params mapi.Params, cs charsetChoice) string {
 	said := params.Get("_input_charset")
 	text, err := params.StringToSign()
@@ -89,13 +89,14 @@ func contradicts(params mapi.Params, cs charsetChoice) string {
 		"_input_charset", cs, said)
 }
 
-// likeGBK ends a sentence about bytes for which looksGBK holds.
+// likeGBK ends a sentence about bytes that look like GBK.
 const likeGBK = "look like GBK, as of a shell or file in GBK: values are taken in UTF-8, so convert them first, as " +
 	"with iconv -f gbk -t utf-8"
 
-// looksGBK says whether a value that should be UTF-8 is more likely GBK: its bytes are, and they
-// are either not UTF-8, or by chance UTF-8 of letters that GBK lacks. Two bytes of GBK may make a
-// letter of two bytes (支 is U+05A7 then); of Latin, Greek and Cyrillic letters that is no sign.
+// looksGBK reports whether a value that should be UTF-8 is more likely GBK: its bytes are valid
+// GBK, and either not valid UTF-8, or by chance UTF-8 of letters that GBK lacks. Two bytes of GBK
+// may form a letter of two bytes (支 is U+05A7 then); for Latin, Greek and Cyrillic letters that
+// proves nothing.
 func looksGBK(value string) bool {
 	if _, err := mapi.GBK.Encode(value); err == nil {
 		return false
@@ -109,7 +110,8 @@ func looksGBK(value string) bool {
 	})
 }
 
-// signWithin says where the sign of a list without one seems to be: a pasted text is one argument.
+// signWithin says where the signature of a list without one seems to be: a pasted text is one
+// argument.
 func signWithin(params mapi.Params) string {
 	if names := namesWhere(params,
 		func(v string) bool { return strings.Contains(v, "&sign=") && pasted.MatchString(v) }); names != "" {
@@ -118,7 +120,7 @@ func signWithin(params mapi.Params) string {
 	return ""
 }
 
-// bytesHint says what is wrong with the bytes of params, "" when nothing is.
+// bytesHint says what is wrong with the bytes of params, "" if nothing is.
 func bytesHint(params mapi.Params) string {
 	if names := namesWhere(params, looksGBK); names != "" {
 		return "the bytes of " + names + " " + likeGBK

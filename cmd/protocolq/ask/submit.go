@@ -20,12 +20,12 @@ import (
 	"protocolq/worker/publish"
 )
 
-// submit is the door of those who go.
+// submit is the door for askers that do not wait.
 type submit struct {
 	asking
 	deadline time.Duration
-	name     string // of the asker; "": it has none
-	await    bool   // the answers to a file are waited for
+	name     string // of the asker; "": none
+	await    bool   // wait for the answers to a file
 }
 
 // stored is what submit prints: the stream's acknowledgement.
@@ -34,7 +34,7 @@ type stored struct {
 	Stream    string `json:"stream"`
 	Sequence  uint64 `json:"seq"`
 	Duplicate bool   `json:"duplicate"` // an earlier try had stored it
-	page      string // where the console tells its story
+	page      string // address of the console's page about it
 }
 
 // Submit stores a question.
@@ -88,7 +88,7 @@ func (s *submit) check(c *cobra.Command) error {
 	return nil
 }
 
-// refusal is what Submit would say, too, but only once a server is there.
+// refusal is what Submit would also say, but only once a server is there.
 func (s *submit) refusal(q messages.Query) error {
 	if err := s.allNames().CheckSubmitted(q); err != nil {
 		return &cli.Error{Code: cli.ExitRefused, Err: err}
@@ -140,7 +140,7 @@ func (s *submit) fill(ctx context.Context, nc *nats.Conn, id string, o *batch.Op
 	return ctx, func() {}, nil
 }
 
-// store stores a line. A stream that is full or away is waited for.
+// store stores a line. It waits for a stream that is full or unavailable.
 func (s *submit) store(client *ask.Client) batch.Asker {
 	return func(ctx context.Context, q messages.Query) (messages.Result, error) {
 		var err error
@@ -160,7 +160,7 @@ func (s *submit) store(client *ask.Client) batch.Asker {
 	}
 }
 
-// notStored gives each way of not being stored its exit code and what to do.
+// notStored gives the exit code and what to do for each reason why a question was not stored.
 func notStored(err error, subject string, timeout time.Duration) error {
 	refused, ok := errors.AsType[*jetstream.APIError](err)
 	switch {

@@ -108,8 +108,8 @@ func (f *verifyFlags) verifier(t mapi.SignType) (mapi.Verifier, error) {
 	return mapi.Verifier{}, cli.Usage("--key-file or --public-key-file is needed")
 }
 
-// verifyParams checks a list. Its sign_type counts, where it has one: a sign that was made by
-// another way is bad, and says so.
+// verifyParams checks a list. Its sign_type counts if it has one: a signature of another type is
+// bad, and the verdict says so.
 func verifyParams(params mapi.Params, v mapi.Verifier, cs charsetChoice) verdict {
 	text, err := params.StringToSign()
 	if err != nil {
@@ -131,7 +131,7 @@ func verifyParams(params mapi.Params, v mapi.Verifier, cs charsetChoice) verdict
 	return made
 }
 
-// judged is the verdict about a sign that was there.
+// judged is the verdict about a given signature.
 func judged(err error, text string, cs charsetChoice) verdict {
 	made := verdict{Verification: mapi.Verified, StringToSign: text}
 	if err != nil {

@@ -16,8 +16,8 @@ type Asker func(context.Context, messages.Query) (messages.Result, error)
 // maxWait bounds the wait that an answer may ask for.
 const maxWait = time.Minute
 
-// again decides whether a line is asked once more after r: it says when, and that comes before the
-// line's time is over.
+// again decides whether to ask a line once more after r: if r says when, and that is before the
+// line's time ends.
 func again(r messages.Result, left time.Duration) (wait time.Duration, ok bool) {
 	if r.Outcome != messages.Unknown || !r.Retryable || r.RetryAfterMs <= 0 {
 		return 0, false
@@ -26,13 +26,13 @@ func again(r messages.Result, left time.Duration) (wait time.Duration, ok bool) 
 	return wait, wait < left
 }
 
-// turnedAway tells whether r says that the workers take no query of anybody's: then no line is
-// begun either.
+// turnedAway reports whether r says that the workers take no queries at all: then no line is begun
+// either.
 func turnedAway(r messages.Result) bool {
 	return r.Outcome == messages.Unknown && (r.Code == messages.Paused || r.Code == messages.Overloaded)
 }
 
-// Patient asks by ask until the answer is one, and at most for that time.
+// Patient asks through ask until there is a final answer, and at most for that time.
 func Patient(ask Asker, most time.Duration) Asker {
 	p := &patient{ask: ask, most: most}
 	return p.answer
@@ -43,7 +43,7 @@ type patient struct {
 	most time.Duration
 
 	mu   sync.Mutex // guards rest
-	rest time.Time  // until when nobody is asked
+	rest time.Time  // until when nothing is asked
 }
 
 func (p *patient) answer(ctx context.Context, q messages.Query) (messages.Result, error) {
@@ -77,7 +77,7 @@ func (p *patient) resting() time.Duration {
 	return min(time.Until(p.rest), maxWait)
 }
 
-// pause waits, and says whether ctx lasted.
+// pause waits, and reports whether ctx is still alive.
 func pause(ctx context.Context, wait time.Duration) bool {
 	if wait <= 0 {
 		return ctx.Err() == nil

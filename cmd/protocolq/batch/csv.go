@@ -12,7 +12,7 @@ import (
 	"protocolq/messages"
 )
 
-// columns are the names that a header may have, and where each cell goes.
+// columns are the allowed names in a header, and where each cell goes.
 var columns = map[string]func(q *messages.Query, cell string) error{
 	"id":          func(q *messages.Query, cell string) error { q.ID = cell; return nil },
 	"key":         func(q *messages.Query, cell string) error { q.Key = cell; return nil },
@@ -37,7 +37,7 @@ func number(n *int64, cell string) (err error) {
 	return nil
 }
 
-// answers are the names that it may have beside them where answers are recorded.
+// answers are the additional names if answers are recorded.
 var answers = map[string]func(r *messages.Result, cell string) error{
 	"outcome":       outcome,
 	"charge_agent":  func(r *messages.Result, cell string) (err error) { r.ChargeAgent, err = flag(cell); return err },
@@ -77,10 +77,10 @@ const metaColumn = "meta."
 type header struct {
 	comma    rune
 	names    []string
-	recorded bool // answers may stand beside the questions
+	recorded bool // the lines may also have answers
 }
 
-// newHeader reads a first line. Spreadsheets write semicolons and tabs, too.
+// newHeader reads a first line. Spreadsheets also write semicolons and tabs.
 func newHeader(line string, recorded bool) (*header, error) {
 	h := &header{comma: ',', recorded: recorded}
 	if i := strings.IndexAny(line, ",;\t"); i >= 0 {
@@ -100,13 +100,13 @@ func newHeader(line string, recorded bool) (*header, error) {
 	return h, nil
 }
 
-// cells are those of one line; a cell cannot go on in the next.
+// cells are the cells of one line; a cell cannot continue on the next.
 func (h *header) cells(line string) ([]string, error) {
 	r := csv.NewReader(strings.NewReader(line))
 	r.Comma, r.FieldsPerRecord = h.comma, -1
 	cells, err := r.Read()
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		err = parse.Err // its line is not the file's
+		err = parse.Err // its line number is not the file's
 	}
 	for i := range cells {
 		cells[i] = strings.TrimSpace(cells[i])
@@ -114,7 +114,7 @@ func (h *header) cells(line string) ([]string, error) {
 	return cells, err
 }
 
-// known is for the error of a name that is not.
+// known lists the known names, for the error of an unknown one.
 func (h *header) known() string {
 	text := "user_email, account_no, partner, id, key, max_age_ms, deadline_ms, reply_to, biz_type, and meta.NAME " +
 		"for what is to come back with the answer"
@@ -144,7 +144,7 @@ func (h *header) parse(text []byte, l *Line) {
 	l.Fault = asFault(l.Query.Check())
 }
 
-// put takes in one cell; an empty one says nothing.
+// put takes in one cell; an empty one has no effect.
 func (h *header) put(name, cell string, l *Line) error {
 	meta, isMeta := strings.CutPrefix(name, metaColumn)
 	switch {
@@ -162,13 +162,13 @@ func (h *header) put(name, cell string, l *Line) error {
 	return nil
 }
 
-// isAccount tells an account from a header: no column has an @ or is of digits.
+// isAccount tells an account from a header: no column's name has an @ or only digits.
 func isAccount(line string) bool {
 	return !strings.ContainsAny(line, ",;\t") &&
 		(strings.Contains(line, "@") || strings.Trim(line, "+-0123456789") == "")
 }
 
-// accountDigits is from how many digits on a number is an account's, and not a phone's.
+// accountDigits is the least number of digits of an account's number; fewer are a phone number.
 const accountDigits = 16
 
 // parseAccount reads a line that is a login or an account's number.

@@ -12,17 +12,17 @@ import (
 	"protocolq/messages"
 )
 
-// Printer prints answers, one a line. Only one goroutine uses it.
+// Printer prints answers, one on each line. Only one goroutine uses it.
 type Printer struct {
 	out *bufio.Writer
-	csv *cli.CSV // nil: another way
+	csv *cli.CSV // nil: another format
 	row func(Answer) error
 }
 
 var csvColumns = []string{"line", "id", "user_email", "account_no", "outcome", "charge_agent", "refund_charge", "code",
 	"retry_after_ms", "run", "message"}
 
-// NewPrinter begins with a row of names where there is one.
+// NewPrinter begins with a row of names if the format has one.
 func NewPrinter(w io.Writer, how cli.Rows) (*Printer, error) {
 	p := &Printer{out: bufio.NewWriter(w)}
 	switch how {
@@ -43,7 +43,7 @@ func NewPrinter(w io.Writer, how cli.Rows) (*Printer, error) {
 // Print prints one answer.
 func (p *Printer) Print(a Answer) error { return p.row(a) }
 
-// Flush lets what was printed be read.
+// Flush writes out what was printed.
 func (p *Printer) Flush() error {
 	if p.csv != nil {
 		if err := p.csv.Flush(); err != nil {

@@ -20,22 +20,22 @@ const maxLine = 64 << 10
 // byteOrderMark is what spreadsheets begin a file with.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// Line is one line of a file: a question, or why it is none.
+// Line is one line of a file: a question, or why it cannot be asked.
 type Line struct {
 	Number int             // as an editor counts, from 1
-	Query  messages.Query  // with a fault: what was right of it
+	Query  messages.Query  // with a fault: its right part
 	Fault  *messages.Error // nil: it can be asked
 
-	Recorded messages.Result // what the file says that it was answered, see NewRecorded
+	Recorded messages.Result // the answer in the file, see NewRecorded
 }
 
 // Reader reads the lines of a file: JSON objects with the fields of a Query, CSV with a header, or
-// one account a line. Empty lines are passed over.
+// one account on each line. Empty lines are skipped.
 type Reader struct {
 	in     *bufio.Reader
 	number int
 	parse  func(text []byte, into *Line)
-	first  []byte // a first line that is no header
+	first  []byte // a first line that is not a header
 
 	defaults messages.Query
 	batch    string
@@ -45,14 +45,14 @@ type Reader struct {
 // that is not known.
 func NewReader(in io.Reader) (*Reader, error) { return newReader(in, false) }
 
-// NewRecorded reads a file whose lines may have answers, too: in columns named as those that
-// Printer writes, or as {"query":{…},"result":{…}}.
+// NewRecorded reads a file whose lines may also have answers: in columns with Printer's names, or
+// as {"query":{…},"result":{…}}.
 func NewRecorded(in io.Reader) (*Reader, error) { return newReader(in, true) }
 
 func newReader(in io.Reader, recorded bool) (*Reader, error) {
 	r := &Reader{in: bufio.NewReaderSize(in, maxLine)}
 	if mark, _ := r.in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = r.in.Discard(len(byteOrderMark)) // what was peeked is there
+		_, _ = r.in.Discard(len(byteOrderMark)) // it was just peeked at, so it is there
 	}
 	first, err := r.line()
 	switch {
@@ -92,8 +92,8 @@ func (r *Reader) Next() (Line, error) {
 	return r.filled(l), nil
 }
 
-// Fill says what a line has that says nothing else: its partner, reply_to and max_age_ms, and the
-// beginning of its id, which ends in the line's number.
+// Fill sets the defaults of a line: partner, reply_to and max_age_ms, and the beginning of its id,
+// which ends in the line's number.
 func (r *Reader) Fill(defaults messages.Query, batch string) { r.defaults, r.batch = defaults, batch }
 
 func (r *Reader) filled(l Line) Line {
@@ -123,7 +123,7 @@ func (r *Reader) line() ([]byte, error) {
 			return nil, errLong
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return line, nil // an end without a newline is met again
+			return line, nil // the next call meets an end without a newline again
 		}
 		if err != nil {
 			return nil, err
@@ -136,7 +136,7 @@ func parseJSON(text []byte, l *Line) {
 	l.Query, l.Fault = q, asFault(err)
 }
 
-// parseRecorded reads a query with its answer, or a query alone.
+// parseRecorded reads a query with its answer, or only a query.
 func parseRecorded(text []byte, l *Line) {
 	var pair struct {
 		Query  json.RawMessage `json:"query"`

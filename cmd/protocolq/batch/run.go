@@ -1,4 +1,4 @@
-// A batch from its first line to its last: what is asked, and when no more is.
+// A batch from its first line to its last: what is asked, and when to stop.
 
 package batch
 
@@ -21,13 +21,13 @@ type Options struct {
 	Look      Asker              // looks for the answer of a line that an earlier run asked; nil: it has none
 	Kept      func(Line)         // the answer of a line is kept, or was; may be nil
 	State     *State             // nil: nothing is kept
-	AskAgain  bool               // lines that State has as unknown or without an answer are asked again
-	Drain     time.Duration      // after ctx's end, answers under way are waited for so long
+	AskAgain  bool               // lines that are unknown or without an answer in State are asked again
+	Drain     time.Duration      // how long to wait for answers under way after ctx's end
 	Print     func(Answer) error // only one goroutine calls it; its error ends the batch
-	Flush     func() error       // nothing is there to be printed for the moment
+	Flush     func() error       // called when there is nothing to print for the moment
 }
 
-// Answer is what came of one line.
+// Answer is the answer to one line.
 type Answer struct {
 	Line
 	Result  messages.Result // with Err: that nothing is known
@@ -105,7 +105,7 @@ type read struct {
 	err  error
 }
 
-// following reads ahead of the asking, which must not wait for a line beyond ctx's end.
+// following reads ahead, so that asking does not wait for a line beyond ctx's end.
 func following(ctx context.Context, next func() (Line, error)) <-chan read {
 	lines := make(chan read)
 	go func() {
@@ -160,7 +160,7 @@ func (b *run) feed(ctx, work context.Context, lines <-chan read) error {
 	}
 }
 
-// enter takes a place in room, and says whether ctx lasted.
+// enter takes a place in room, and reports whether ctx is still alive.
 func enter(ctx context.Context, room chan struct{}) bool {
 	if ctx.Err() != nil {
 		return false
@@ -175,7 +175,7 @@ func enter(ctx context.Context, room chan struct{}) bool {
 
 var errLost = errors.New("it was asked before, and its answer was lost or did not come in time")
 
-// step is what is to be done for a line.
+// step is what to do for a line.
 type step int
 
 const (
@@ -185,7 +185,7 @@ const (
 	nothing             // its answer is known, or that it has none
 )
 
-// settled is the answer of a line for which nothing is to be done.
+// settled is the answer of a line for which there is nothing to do.
 func (b *run) settled(l Line) (Answer, step, error) {
 	if l.Fault != nil {
 		r := l.Fault.Result()
@@ -220,8 +220,8 @@ func (b *run) kept(l Line) {
 	}
 }
 
-// ask asks one line. What is not on disk as asked is not asked, and what is not on disk as answered
-// is no answer.
+// ask asks one line. It is asked only once it is on disk as asked, and an answer counts only once
+// it is on disk.
 func (b *run) ask(ctx context.Context, l Line, todo step) Answer {
 	by := b.Look
 	if todo == begin {
@@ -254,8 +254,8 @@ func unanswered(l Line, err error) Answer {
 		Partner: l.Query.Partner, Outcome: messages.Unknown, Message: "no answer: " + err.Error(), Retryable: true}}
 }
 
-// collect prints the answers, in order if that is wanted. It reads all of them, so that nobody
-// waits for it, also when printing has failed.
+// collect prints the answers, in order if that is wanted. It reads all of them, even after printing
+// has failed, so that no sender is stuck.
 func (b *run) collect() {
 	waiting, next := map[int]Answer{}, 0
 	for a := range b.answers {
@@ -290,7 +290,7 @@ func (b *run) end(err error) {
 	}
 }
 
-// count sums up, and ends a batch that nobody answers.
+// count sums up, and ends a batch that no worker answers.
 func (b *run) count(a Answer) {
 	b.sums.add(a)
 	switch {

@@ -21,24 +21,24 @@ import (
 // maxLines bounds what a state remembers of its lines in memory, 16 bytes each.
 const maxLines = 10_000_000
 
-// State is a file of JSON lines: a head, then of each line of the batch that it was asked, before
-// it is, and what it was answered, before that is printed. What is said to be written is on disk,
-// so that a process that is killed leaves at most its window in doubt.
+// State is a file of JSON lines: a head, and then two records for each line of the batch: before it
+// is asked, that it will be, and before its answer is printed, that answer. A method that returns
+// has written to disk, so that a killed process leaves at most its window in doubt.
 type State struct {
 	batch string
 	file  *os.File
-	lines []known // by number; it and cut are written by OpenState alone
+	lines []known // by number; only OpenState writes it and cut
 	cut   int64
 
 	mu      sync.Mutex // guards waiting
 	waiting *commit
 	disk    sync.Mutex // held while a commit is written; guards failed
-	failed  error      // of a write: what comes after half of a line would not be read
+	failed  error      // of a write: after half of a line nothing more could be read
 }
 
-// known is what the state has of one line. The zero value: nothing.
+// known is what the state has about one line. The zero value: nothing.
 type known struct {
-	question uint64 // begin of its hash
+	question uint64 // beginning of its hash
 	answer   int64  // where its answer begins in the file; 0: it was asked, or nothing
 }
 
@@ -65,7 +65,7 @@ type record struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 }
 
-// OpenState opens or makes the state of a batch at that door. It holds the file until it is closed.
+// OpenState opens or makes the state of a batch at that door. It locks the file until it is closed.
 func OpenState(path, door, batch string) (*State, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -88,11 +88,11 @@ func (s *State) Close() error { return s.file.Close() }
 // Batch is the beginning of the ids of lines that have none.
 func (s *State) Batch() string { return s.batch }
 
-// Cut is how many bytes at the end of the file were no whole lines, and were cut off.
+// Cut is how many bytes at the end of the file were not whole lines, and were cut off.
 func (s *State) Cut() int64 { return s.cut }
 
-// read takes in what is there. What was being written when the process died is half a line, and
-// after a power cut NULs may stand in its place: nothing had come of it yet, and it is cut off.
+// read takes in what is there. A write that the process's death interrupted is half a line, or NULs
+// after a power cut: it had no effect yet, and is cut off.
 func (s *State) read(door string) error {
 	in, at := bufio.NewReaderSize(s.file, maxLine), int64(0)
 	for number := 1; ; number++ {
@@ -125,7 +125,8 @@ func (s *State) read(door string) error {
 // headBegins is how every state begins.
 const headBegins = `{"protocolq_batch":`
 
-// empty cuts off a head that was never written as a whole. Any other file is somebody's, and stays.
+// empty cuts off a head that was never written completely. Any other file is foreign, and is not
+// changed.
 func (s *State) empty(line []byte) error {
 	first := bytes.TrimRight(line, "\x00")
 	if n := min(len(first), len(headBegins)); string(first[:n]) != headBegins[:n] || bytes.IndexByte(first, 0) >= 0 {
@@ -189,8 +190,8 @@ func (s *State) readRecord(line []byte, at int64) error {
 	return nil
 }
 
-// Known tells what an earlier run has done with a line: whether it was asked, and its answer where
-// it had one. The error says that another question was asked there.
+// Known says what an earlier run did with a line: whether it was asked, and its answer if it has
+// one. The error says that another question was asked in that line.
 func (s *State) Known(l Line) (r messages.Result, asked, answered bool, err error) {
 	if l.Number >= len(s.lines) || s.lines[l.Number] == (known{}) {
 		return r, false, false, nil
@@ -220,7 +221,7 @@ func (s *State) Known(l Line) (r messages.Result, asked, answered bool, err erro
 
 // questionOf tells one question from another.
 func questionOf(q messages.Query) uint64 {
-	data, _ := q.Encode(messages.JSON) // of a query that can be asked
+	data, _ := q.Encode(messages.JSON) // a query that can be asked is always encoded
 	sum := sha256.Sum256(data)
 	return binary.BigEndian.Uint64(sum[:]) | 1 // never 0
 }
@@ -230,7 +231,7 @@ func (s *State) Asking(l Line) error {
 	return s.record(record{Line: l.Number, Question: questionOf(l.Query)})
 }
 
-// Answered says what it was answered.
+// Answered records a line's answer.
 func (s *State) Answered(l Line, r messages.Result) error {
 	data, err := r.Encode(messages.JSON)
 	if err != nil {
@@ -250,8 +251,8 @@ func (s *State) record(r record) error {
 	return s.write(data)
 }
 
-// write returns once data is on disk as a line. Whoever comes while another's is being written
-// waits for the next write, which takes all that have come.
+// write returns once data is on disk as a line. Calls that come while another writes wait for the
+// next write, which takes all of them.
 func (s *State) write(data []byte) error {
 	s.mu.Lock()
 	c := s.waiting

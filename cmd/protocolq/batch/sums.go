@@ -11,10 +11,10 @@ import (
 	"protocolq/messages"
 )
 
-// Sums count the lines of a batch by what they were answered.
+// Sums count the lines of a batch by their answers.
 type Sums struct {
 	Lines      int64
-	Outcomes   map[string]int64 // of those with an answer
+	Outcomes   map[string]int64 // of lines with an answer
 	Unanswered int64
 	Faults     int64 // of Outcomes, refused: lines that could not be asked
 	Earlier    int64 // asked by an earlier run
@@ -35,8 +35,8 @@ func (s *Sums) add(a Answer) {
 	s.Outcomes[string(a.Result.Outcome)]++
 }
 
-// Exit is the exit code: the worst that befell a line. Signed or not, a line with the gateway's
-// word is answered.
+// Exit is the exit code of the worst line. Signed or not, a line with the gateway's answer counts
+// as answered.
 func (s Sums) Exit() int {
 	switch {
 	case s.Unanswered > 0:

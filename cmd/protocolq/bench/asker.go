@@ -21,12 +21,12 @@ import (
 	"protocolq/messages"
 )
 
-// benchAsker sends the asks of one load over one connection. Each has a subject of its own for its
-// answer, which ends in its number; an acknowledgement of the stream comes to another.
+// benchAsker sends the asks of one load over one connection. Each has its own subject for its
+// answer, which ends in its number; acknowledgements of the stream come to another subject.
 type benchAsker struct {
 	nc       *nats.Conn
 	f        *benchFlags
-	run      string          // part of every made-up account: no run gets what an earlier one left remembered
+	run      string          // part of every made-up account: no run gets remembered answers of an earlier one
 	accounts func(int64) int // which account ask n is about; only the load's own goroutine calls it
 	load     *load.Load
 	subject  string // where asks go
@@ -85,7 +85,7 @@ func (a *benchAsker) send(n int64) error {
 	q := a.query(a.accounts(n))
 	number := strconv.FormatInt(n, 10)
 	q.ID = a.run + "." + number
-	q.DeadlineMs = time.Now().Add(a.f.timeout).UnixMilli() // nobody calls the gateway for an ask that was given up
+	q.DeadlineMs = time.Now().Add(a.f.timeout).UnixMilli() // no call is made for an ask that was given up
 	reply := a.answers + number
 	if a.acks != "" {
 		q.ReplyTo, reply = reply, a.acks+number
@@ -155,7 +155,7 @@ func (a *benchAsker) stored(n int64, m *nats.Msg) {
 	}
 }
 
-// isNobody reports the server's own word that nobody listens.
+// isNobody reports whether the server says that there are no responders.
 func isNobody(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
 
 // readAccounts reads a file of accounts. Empty lines and lines that begin with # are left out.

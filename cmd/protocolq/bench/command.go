@@ -36,7 +36,7 @@ type benchFlags struct {
 	save, chart         string
 	out                 cli.Rows
 
-	perSecond float64  // of rate; 0 is a closed loop
+	perSecond float64  // the rate; 0 is a closed loop
 	list      []string // of accounts
 	given     func(flag string) bool
 }
@@ -128,7 +128,7 @@ func (benchOutput) Type() string { return strings.Join(benchOutputs, "|") }
 
 var benchCharts = []string{"auto", "always", "never"}
 
-// Bounds: what one process can mean seriously.
+// Bounds of what makes sense in one process.
 const (
 	maxBenchRate   = 1_000_000
 	maxOutstanding = 1_000_000
@@ -226,7 +226,7 @@ func runBench(c *cobra.Command, cfg *settings.Config, f *benchFlags) error {
 	return benchEnd(r)
 }
 
-// benchEnd is the exit code: an unanswered ask is what a load is there to find.
+// benchEnd is the exit code: the load is there to find unanswered asks.
 func benchEnd(r *load.Result) error {
 	unknown := r.Outcomes[string(messages.Unknown)]
 	switch {
@@ -241,7 +241,7 @@ func benchEnd(r *load.Result) error {
 	return nil
 }
 
-// told is what was asked for, as it is saved.
+// told is the requested load, as it is saved.
 func (f *benchFlags) told() map[string]string {
 	m := map[string]string{"rate": f.rate, "for": cli.Short(f.span), "warm": cli.Short(f.warm),
 		"timeout": cli.Short(f.timeout), "load": "unique", "door": messages.DoorQuery}
@@ -271,8 +271,8 @@ func (f *benchFlags) told() map[string]string {
 	return m
 }
 
-// probe asks one question first: whether anybody is there, and whether made-up accounts may be sent
-// there. Only a practice gateway knows the code that it asks for.
+// probe asks one question first, to find out whether a worker is there, and whether made-up
+// accounts may be sent. Only a practice gateway knows the code that it asks for.
 func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 	ctx, cancel := context.WithTimeout(ctx, a.f.timeout)
 	defer cancel()
@@ -308,7 +308,8 @@ func (a *benchAsker) probe(ctx context.Context, names messages.Names) error {
 	return nil
 }
 
-// practiceCode is the practice gateway's answer to unlisted@…: in no table of the real one.
+// practiceCode is the practice gateway's answer to unlisted@…; it is in no table of the real
+// gateway.
 const practiceCode = "ILLEGAL_WEATHER"
 
 var errNoResponders = nats.ErrNoResponders.Error()

@@ -121,7 +121,7 @@ func (c *comparison) print(w io.Writer) error {
 	return nil
 }
 
-// lineNames are the lines whose name a person reads otherwise than a program.
+// lineNames are the names for people of lines that have another name for programs.
 var lineNames = map[string]string{"answers_per_s": "answers/s", "p50_us": "p50", "p90_us": "p90", "p99_us": "p99",
 	"p99_9_us":  "p99.9",
 	"p99_99_us": "p99.99", "max_us": "max", load.UnknownName: "unknown", load.RefusedName: "refused"}
@@ -132,7 +132,7 @@ func lineName(l load.Line) string { return cmp.Or(lineNames[l.Name], l.Name) }
 const maxUnsettled = 1
 
 // failOver is the error of a run that is clearly worse by more than limit, or of two that cannot be
-// compared: a check that could not be made must not look like one that was passed.
+// compared: a check that was not possible must not look like a passed one.
 func (c *comparison) failOver(limit float64, said string, silent bool) error {
 	if len(c.Mismatch) > 0 {
 		return &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("cannot be compared: %s",

@@ -17,7 +17,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// tellSecond overwrites the line of the second before.
+// tellSecond overwrites the line of the previous second.
 func tellSecond(w io.Writer, s load.Second, span time.Duration) {
 	unanswered := ""
 	if s.Unanswered > 0 {
@@ -119,7 +119,7 @@ func chartBench(w io.Writer, r *load.Result) error {
 	return nil
 }
 
-// spark draws one column a second; in a long run a column is the highest of several.
+// spark draws one column for each second; in a long run a column is the highest of several.
 func spark(b *strings.Builder, name string, each []load.Second, of func(*load.Second) int64, text func(int64) string) {
 	per := (len(each) + benchSpark - 1) / benchSpark
 	var columns []int64

@@ -12,7 +12,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// checkSave tells before a load of hours what would lose its result after it.
+// checkSave reports before a load of hours what would lose its result at the end.
 func checkSave(path string) error {
 	if path == "" {
 		return errors.New("must name a file")
@@ -27,7 +27,7 @@ func checkSave(path string) error {
 	return errors.Join(w.Close(), os.Remove(w.Name()))
 }
 
-// besideSave makes a file in the folder of path, from which a rename is one step.
+// besideSave makes a file in the folder of path, so that a rename is one step.
 func besideSave(path string) (*os.File, error) {
 	w, err := os.CreateTemp(filepath.Dir(path), ".bench-*.part")
 	if err != nil {

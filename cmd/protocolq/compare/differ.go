@@ -11,7 +11,7 @@ import (
 	"protocolq/messages"
 )
 
-// Kind is in what two answers differ.
+// Kind is how two answers differ.
 type Kind string
 
 // The kinds, the gravest first.
@@ -27,8 +27,8 @@ const (
 // Kinds lists every kind.
 func Kinds() []Kind { return []Kind{Outcome, Debit, Refund, UserID, Code, Unknown} }
 
-// Differ lists in what two answers differ: in nothing where both say the same or neither knows.
-// What only one of them says is no difference: recorded answers often say less.
+// Differ lists how two answers differ: not at all if both say the same or neither is known. A field
+// that only one of them has is not a difference, because recorded answers often say less.
 func Differ(a, b messages.Result) (kinds []Kind) {
 	switch {
 	case a.Outcome == messages.Unknown && b.Outcome == messages.Unknown:
@@ -55,7 +55,7 @@ func Differ(a, b messages.Result) (kinds []Kind) {
 func flagsDiffer(a, b *bool) bool  { return a != nil && b != nil && *a != *b }
 func textsDiffer(a, b string) bool { return a != "" && b != "" && a != b }
 
-// Empty tells an answer that says nothing that could be compared.
+// Empty reports whether an answer has nothing to compare.
 func Empty(r messages.Result) bool { return Says(r) == "-" && r.UserID == "" }
 
 // Says is what an answer says, in a few words.

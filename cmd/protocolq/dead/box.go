@@ -18,37 +18,36 @@ import (
 // Letter is a dead letter as it may be shown: personal fields are masked.
 type Letter = deadLetter
 
-// Late tells that the query says itself that nobody waits for its answer any more.
+// Late says that the query's own deadline has passed.
 func (l *deadLetter) Late(now time.Time) bool { return l.late(now) }
 
-// Raw is the query as it was asked, with whom it is about: for users who may see that and have said
-// why.
+// Raw is the query in full, with the person: for users who may see it and have said why.
 func (l *deadLetter) Raw() messages.Query { return l.query }
 
-// ErrGone says that there is no such dead letter any more.
+// ErrGone says that the dead letter no longer exists.
 var ErrGone = errNoLetter
 
-// Reasons are the words that a letter's reason can be.
+// Reasons are the possible reasons of a dead letter.
 func Reasons() []string { return deadReasons() }
 
-// Filter selects letters; its zero value all.
+// Filter selects dead letters; its zero value selects all.
 type Filter struct {
 	Reason  string
 	Partner string
-	// Matches looks at whom a query is about, which no other field does; nil: all are wanted.
+	// Matches checks the person of a query, which no other field does; nil: all match.
 	Matches func(*messages.Query) bool
 }
 
 // Box is the stream of dead letters.
 type Box struct{ box deadBox }
 
-// NewBox makes a Box on a connection that stays the caller's. api is what the JetStream API begins
-// with.
+// NewBox makes a Box on a connection, which the caller closes. api is the prefix of the JetStream
+// API.
 func NewBox(nc *nats.Conn, js jetstream.JetStream, names messages.Names, api string) *Box {
 	return &Box{deadBox{nc: nc, js: js, names: names, api: api}}
 }
 
-// open finds the stream, anew each time: it may be another since.
+// open finds the stream, again each time, because it may have been replaced.
 func (b *Box) open(ctx context.Context) (*deadBox, error) {
 	step, cancel := context.WithTimeout(ctx, deadStep)
 	defer cancel()
@@ -61,14 +60,14 @@ func (b *Box) open(ctx context.Context) (*deadBox, error) {
 	return &box, nil
 }
 
-// Found are letters of a filter, the newest first.
+// Found are the dead letters of a filter, the newest first.
 type Found struct {
 	Letters []Letter
-	// Partial is true where there are older letters that were not looked at.
+	// Partial is true if there are older dead letters that were not looked at.
 	Partial bool
 }
 
-// Find reads the letters that f selects among the newest span sequences.
+// Find reads the dead letters that f selects among the newest span sequences.
 func (b *Box) Find(ctx context.Context, f Filter, span uint64) (Found, error) {
 	box, err := b.open(ctx)
 	if err != nil {
@@ -94,7 +93,7 @@ func (b *Box) Find(ctx context.Context, f Filter, span uint64) (Found, error) {
 	return found, err
 }
 
-// Get reads one letter, ErrGone where it is not there.
+// Get reads one dead letter; ErrGone if it is not there.
 func (b *Box) Get(ctx context.Context, seq uint64) (Letter, error) {
 	box, err := b.open(ctx)
 	if err != nil {
@@ -103,15 +102,15 @@ func (b *Box) Get(ctx context.Context, seq uint64) (Letter, error) {
 	return box.get(ctx, seq)
 }
 
-// Done is what came of an action.
+// Done is the result of an action.
 type Done struct {
 	Matched, Done, Gone int
 	Skipped             int
 	Why                 string // of the first that was skipped
 }
 
-// Redrive asks again for letters, one after the other, and deletes those that were. An error says
-// why it ended early; Done is what was done until then.
+// Redrive asks again for dead letters, one after the other, and deletes those that were asked. An
+// error says why it ended early; Done is what was done until then.
 func (b *Box) Redrive(ctx context.Context, seqs []uint64, dropDeadline bool) (Done, error) {
 	box, err := b.open(ctx)
 	if err != nil {
@@ -130,7 +129,7 @@ func (b *Box) Redrive(ctx context.Context, seqs []uint64, dropDeadline bool) (Do
 	return d, err
 }
 
-// Discard deletes letters for good, with the same result.
+// Discard deletes dead letters permanently, with the same kind of result.
 func (b *Box) Discard(ctx context.Context, seqs []uint64) (Done, error) {
 	d := Done{Matched: len(seqs)}
 	box, err := b.open(ctx)

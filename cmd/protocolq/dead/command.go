@@ -19,7 +19,7 @@ import (
 	"protocolq/messages"
 )
 
-// Command is dead, with a command for each thing that is done about dead letters.
+// Command is dead, with a command for each action on dead letters.
 func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dead",
@@ -40,7 +40,7 @@ not need that right. E-mails and accounts are shown masked.`,
 // deadSettings are what every one of its commands needs.
 var deadSettings = []string{"nats", "nats-creds", "inbox-prefix", "prefix"}
 
-// deadStep bounds one question to the server.
+// deadStep bounds one request to the server.
 const deadStep = 10 * time.Second
 
 // deadBox is the stream of dead letters.
@@ -49,7 +49,7 @@ type deadBox struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	names  messages.Names
-	api    string // what the JetStream API begins with
+	api    string // prefix of the JetStream API
 }
 
 // openDead connects and finds the stream. Close the connection afterwards.
@@ -80,7 +80,7 @@ func openDead(ctx context.Context, cfg *settings.Config) (*deadBox, error) {
 	return b, nil
 }
 
-// get reads one letter; errNoLetter when it is not there.
+// get reads one dead letter; errNoLetter if it is not there.
 func (b *deadBox) get(ctx context.Context, seq uint64) (deadLetter, error) {
 	step, cancel := context.WithTimeout(ctx, deadStep)
 	defer cancel()
@@ -95,7 +95,7 @@ func (b *deadBox) get(ctx context.Context, seq uint64) (deadLetter, error) {
 		storedLetter{Seq: m.Sequence, At: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data}), nil
 }
 
-// remove deletes one dead letter; one that is gone already is as good.
+// remove deletes one dead letter; it is fine if it is gone already.
 func (b *deadBox) remove(ctx context.Context, seq uint64) error {
 	step, cancel := context.WithTimeout(ctx, deadStep)
 	defer cancel()

@@ -27,8 +27,8 @@ func (s *deadSelection) add(c *cobra.Command) {
 	cli.AddYes(c, &s.yes)
 }
 
-// check reads the arguments. Letters are named one way or the other: never by leaving everything
-// out.
+// check reads the arguments. Dead letters have to be named by sequence or by a filter: no arguments
+// select nothing.
 func (s *deadSelection) check(c *cobra.Command, args []string) error {
 	var err error
 	if s.seqs, err = parseSequences(args); err != nil {
@@ -44,7 +44,7 @@ func (s *deadSelection) check(c *cobra.Command, args []string) error {
 	return s.filter.check()
 }
 
-// find gives the sequences of the letters that are there.
+// find gives the sequences of the dead letters that are there.
 func (s *deadSelection) find(ctx context.Context, box *deadBox) ([]uint64, error) {
 	if len(s.seqs) > 0 {
 		for _, seq := range s.seqs {
@@ -62,8 +62,8 @@ func (s *deadSelection) find(ctx context.Context, box *deadBox) ([]uint64, error
 	return found, err
 }
 
-// open finds the dead letters, and asks whether what is to be done to so many is meant. Close the
-// box's connection afterwards.
+// open finds the dead letters, and asks for confirmation with their number. Close the box's
+// connection afterwards.
 func (s *deadSelection) open(c *cobra.Command, cfg *settings.Config, question string) (*deadBox, []uint64, error) {
 	box, err := openDead(c.Context(), cfg)
 	if err != nil {

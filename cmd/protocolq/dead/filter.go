@@ -22,7 +22,7 @@ type deadFilter struct {
 	reasons      []string
 	since, until time.Time
 	partner, id  string
-	email        string // a login, in whatever spelling
+	email        string // a login, in any spelling
 	account      string
 	after        uint64 // only dead letters after this sequence
 	limit        int    // 0: no limit

@@ -55,13 +55,13 @@ type deadLetter struct {
 	encoding messages.Encoding
 }
 
-// unreadable stands for a message that is no query. Its bytes are not shown: they may hold
-// anything.
+// unreadable stands for a message that is not a query. Its bytes are not shown, because they may
+// hold anything.
 type unreadable struct {
 	SHA256 string `json:"sha256"` // the first 8 bytes in hex: enough to see whether two are the same
 }
 
-// readLetter reads a letter. What cannot be read of it stays empty.
+// readLetter reads a dead letter. Fields that cannot be read stay empty.
 func readLetter(names messages.Names, s storedLetter) deadLetter {
 	e, _ := names.ParseEnvelope(s.Subject, s.Header, s.Data) // with a fault it holds the rest
 	l := deadLetter{Seq: s.Seq, At: s.At.UTC(), Bytes: len(s.Data),
@@ -90,7 +90,7 @@ func readLetter(names messages.Names, s storedLetter) deadLetter {
 	return l
 }
 
-// fill takes over what the query says.
+// fill fills in the query's fields.
 func (l *deadLetter) fill(q messages.Query, encoding messages.Encoding) {
 	l.query, l.encoding = q, encoding
 	if q.ID != "" {
@@ -104,13 +104,13 @@ func (l *deadLetter) fill(q messages.Query, encoding messages.Encoding) {
 	l.ReplyTo, l.MaxAgeMs, l.DeadlineMs, l.Meta = q.ReplyTo, q.MaxAgeMs, q.DeadlineMs, len(q.Meta)
 }
 
-// submitted says that the letter came in by the door that needs no reply subject. It goes by the
-// subject alone, which the worker wrote; other headers may be an asker's own.
+// submitted reports whether the query came in by the door that needs no reply subject. Only the
+// subject decides, because the worker wrote it; other headers may be an asker's own.
 func (l *deadLetter) submitted(names messages.Names) bool {
 	return l.env.Subject == names.Submit() || strings.HasPrefix(l.env.Subject, names.Submit()+".")
 }
 
-// late says that the query says itself that nobody waits for its answer any more.
+// late says that the query's own deadline has passed.
 func (l *deadLetter) late(now time.Time) bool {
 	return l.query.DeadlineMs > 0 && now.UnixMilli() >= l.query.DeadlineMs
 }

@@ -89,7 +89,7 @@ func runDeadList(c *cobra.Command, cfg *settings.Config, f *deadFilter, out list
 	return nil
 }
 
-// listPrinter takes letters one by one. Lines of JSON are printed as they come; a table and an
+// listPrinter takes dead letters one by one. Lines of JSON are printed as they come; a table and an
 // array need all of them.
 type listPrinter struct {
 	out   listing
@@ -175,7 +175,7 @@ func parseSequences(args []string) ([]uint64, error) {
 		if err != nil || n == 0 {
 			return nil, cli.Usage("SEQ must be a number from the first column of 'protocolq dead list', not %q", a)
 		}
-		if !slices.Contains(seqs, n) { // named twice it would be gone the second time
+		if !slices.Contains(seqs, n) { // if it is named twice, it would be gone the second time
 			seqs = append(seqs, n)
 		}
 	}
@@ -195,7 +195,7 @@ func (l *deadLetter) show(w io.Writer, out cli.Output, now time.Time) error {
 	return t.Flush()
 }
 
-// lines gives name and value of all there is to say; what has no value is not shown.
+// lines gives the name and value of each field that has a value.
 func (l *deadLetter) lines(now time.Time) [][2]string {
 	lines := [][2]string{
 		{"sequence", strconv.FormatUint(l.Seq, 10)}, {"reason", l.Reason}, {"why", l.Why},

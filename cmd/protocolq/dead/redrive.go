@@ -50,7 +50,7 @@ Exit codes: 0 all were asked again · 1 some were skipped, with the reason`,
 	return c
 }
 
-// redriving is one run of the command and what has come of it so far.
+// redriving is one run of the command and its results so far.
 type redriving struct {
 	dropDeadline bool
 	out          cli.Output
@@ -61,7 +61,7 @@ type redriving struct {
 	Skipped  []skipped `json:"skipped,omitempty"`
 }
 
-// skipped is a letter that was left where it is.
+// skipped is a dead letter that was left where it is.
 type skipped struct {
 	Seq uint64 `json:"seq"`
 	Why string `json:"why"`
@@ -76,7 +76,7 @@ func runDeadRedrive(c *cobra.Command, cfg *settings.Config, s *deadSelection, r 
 	r.Matched = len(seqs)
 	for _, seq := range seqs {
 		if err = r.one(c.Context(), box, seq); err != nil {
-			break // what keeps one from being stored keeps all
+			break // the cause applies to all others, too
 		}
 	}
 	if perr := r.print(c); perr != nil {
@@ -88,7 +88,7 @@ func runDeadRedrive(c *cobra.Command, cfg *settings.Config, s *deadSelection, r 
 	return err
 }
 
-// one redrives one letter: it is deleted only when its query is stored.
+// one redrives one dead letter: it is deleted only when its query is stored.
 func (r *redriving) one(ctx context.Context, box *deadBox, seq uint64) error {
 	l, err := box.get(ctx, seq)
 	if errors.Is(err, errNoLetter) {
@@ -132,7 +132,7 @@ func (r *redriving) print(c *cobra.Command) error {
 	return nil
 }
 
-// keep publishes m until the stream has it. Sent again it is stored once, by its message id.
+// keep publishes m until the stream has it. By its message id it is stored only once.
 func (b *deadBox) keep(ctx context.Context, m *nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*deadStep)
 	defer cancel()
@@ -149,9 +149,9 @@ func (b *deadBox) keep(ctx context.Context, m *nats.Msg) error {
 
 // again makes the message that asks again, or says why there is none.
 //
-// It goes by the operators' subject, with what the ask came by in headers: one that a worker had
-// taken of an asker who awaits with the place of its answer, all else as submitted. Of a query that
-// was refused at the door there was no such place, so there it is nobody's loss.
+// It goes to the operators' subject, with the ask's own subject and door in headers. An ask that a
+// worker had taken from an asker that waits has its reply subject; all others are sent as
+// submitted. A query that was refused at the door had no reply subject, so nothing is lost.
 func (l *deadLetter) again(names messages.Names, r *redriving, now time.Time) (m *nats.Msg, why string) {
 	switch {
 	case l.Unreadable != nil:
@@ -199,7 +199,8 @@ func (l *deadLetter) cameAs(names messages.Names, e *messages.Envelope, q messag
 	return names.Redrive(partner), ""
 }
 
-// submitSubject is where it was submitted, or, of what was not, where its partner's queries are.
+// submitSubject is where the query was submitted, or otherwise where its partner's queries are
+// submitted.
 func (l *deadLetter) submitSubject(names messages.Names) string {
 	partner, isDoor := names.PartnerOf(l.env.Subject)
 	switch {
@@ -217,8 +218,8 @@ func (l *deadLetter) submitSubject(names messages.Names) string {
 // againSuffix ends the token of what was asked again.
 var againSuffix = regexp.MustCompile(`(/r\d+)+$`)
 
-// base is the ask token without what earlier redrives have put on it. A letter that was in no
-// stream has none: then it is that of the letter itself.
+// base is the ask's token without the suffixes of earlier redrives. If the query was in no stream
+// it has no token: then it is that of the dead letter itself.
 func (l *deadLetter) base() string {
 	if l.Token == "" {
 		return fmt.Sprintf("dead-%d-%d", l.Seq, l.At.UnixNano())
@@ -226,7 +227,7 @@ func (l *deadLetter) base() string {
 	return againSuffix.ReplaceAllString(l.Token, "")
 }
 
-// redrivenByToken is how often it was asked again, as its token says.
+// redrivenByToken is how often it was asked again, by its token.
 func (l *deadLetter) redrivenByToken() int64 {
 	found := regexp.MustCompile(`/r(\d+)`).FindStringSubmatch(l.Token)
 	if found == nil {

@@ -15,8 +15,9 @@ import (
 	"protocolq/messages"
 )
 
-// walk gives each dead letter that f selects to each, in the order of their sequence, until that
-// returns false. It makes no consumer: who may make one chooses where the server delivers to.
+// walk calls each for each dead letter that f selects, in the order of their sequence, until each
+// returns false. It makes no consumer, because a user that may make one chooses where the server
+// delivers.
 func (b *deadBox) walk(ctx context.Context, f *deadFilter, each func(deadLetter) bool) error {
 	for request := f.first(b.names); ; {
 		page, err := b.page(ctx, request)

@@ -27,10 +27,10 @@ const (
 	demoLatency  = 50 * time.Millisecond // long enough that equal questions meet in flight
 	demoPatience = 10 * time.Second      // how long an asker of the demo waits
 	demoEach     = 2 * time.Millisecond  // and for each query of the file so much longer
-	demoGrace    = time.Second           // what is not answered then is not waited for
+	demoGrace    = time.Second           // unanswered asks are not waited for any longer
 )
 
-// Demo sends a file of queries through everything, in one process.
+// Demo sends a file of queries through the whole system, in one process.
 func Demo() *cobra.Command {
 	cfg := &settings.Config{}
 	settings.Practice(cfg)
@@ -143,7 +143,7 @@ func askRaw(ctx context.Context, nc *nats.Conn, l demoLine) (messages.Result, er
 	return r, err
 }
 
-// tellLog shows what the query log holds of it, once the recorder has written it all.
+// tellLog shows what the query log has about the demo, once the recorder has written everything.
 func tellLog(ctx context.Context, w io.Writer, url string, asks int) error {
 	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
@@ -215,7 +215,7 @@ func calls(n int) string {
 	return fmt.Sprint(n)
 }
 
-// account is what the line asks about, masked.
+// account is the account that the line asks about, masked.
 func (l demoLine) account() string {
 	if l.query.UserEmail != "" {
 		return messages.MaskEmail(l.query.UserEmail)

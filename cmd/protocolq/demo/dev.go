@@ -31,7 +31,7 @@ type devFlags struct {
 	out                             *cli.Output
 }
 
-// devSettings are those of a worker that make sense where everything is embedded.
+// devSettings are the worker's settings that make sense if everything is embedded.
 var devSettings = []string{"prefix", "slots", "parked", "window", "freshness", "cooldown", "min-age", "ask-patience",
 	"patience",
 	"lease", "after-crash", "call-timeout", "attempts", "retry-initial", "retry-max", "retry-after-max", "retry-budget",
@@ -151,8 +151,8 @@ type page struct {
 	ended   chan error
 }
 
-// openPage serves the console on this machine alone. Where another dev has its address, it takes
-// any that is free: nothing but a browser has to know it.
+// openPage serves the console on this machine only. If another dev uses its address, it takes any
+// free one: only a browser has to know it.
 func openPage(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*page, error) {
 	l, err := ops.Listen(ctx, cfg.Console.Listen)
 	if err != nil && strings.Contains(err.Error(), "address already in use") {
@@ -178,7 +178,7 @@ func openPage(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*pag
 
 func (p *page) close() error { p.stop(); return <-p.ended }
 
-// exports are the lines with which the other commands find this dev, to be pasted into a shell.
+// exports are lines to paste into a shell, so that the other commands find this dev.
 func exports(cfg *settings.Config) string {
 	lines := [][2]string{{"PROTOCOLQ_DATABASE", cfg.Database}, {"PROTOCOLQ_LOG_HMAC_KEY_FILE", cfg.LogHMACKeyFile}}
 	why := "'protocolq log'"
@@ -193,7 +193,7 @@ func exports(cfg *settings.Config) string {
 	return text
 }
 
-// check reports what can be told before anything is started.
+// check reports the faults that can be found before anything is started.
 func (f *devFlags) check() error {
 	faults := []error{localstack.CheckData(f.data)}
 	for name, address := range map[string]string{"nats-listen": f.natsListen, "gateway-listen": f.gatewayListen} {

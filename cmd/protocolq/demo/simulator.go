@@ -160,7 +160,7 @@ func faultList() string {
 	return b.String()
 }
 
-// parseFaults reads what --fault was given.
+// parseFaults reads the values of --fault.
 func parseFaults(list []string) ([]simulator.Fault, error) {
 	var faults []simulator.Fault
 	for _, text := range list {

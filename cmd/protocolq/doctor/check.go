@@ -10,7 +10,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// Status is what came of a check.
+// Status is the result of a check.
 type Status string
 
 // The statuses.
@@ -20,7 +20,7 @@ const (
 	Skipped Status = "skipped" // it could not be looked at from here
 )
 
-// Check is one thing that was looked at. Its names are a contract with scripts.
+// Check is one thing that was checked. Its names are a contract with scripts.
 type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
@@ -45,7 +45,7 @@ func fault(name, detail, cure string) Check {
 	return Check{Name: name, Status: Fault, Detail: detail, Cure: cure}
 }
 
-// newReport is what the checks come to.
+// newReport sums up the checks.
 func newReport(role string, checks []Check) Report {
 	r := Report{OK: true, For: role, Checks: checks}
 	for _, c := range checks {
@@ -54,7 +54,7 @@ func newReport(role string, checks []Check) Report {
 	return r
 }
 
-// print writes the faults, each with its cure, and with verbose all that was looked at.
+// print writes the faults, each with its cure, and with verbose all checks.
 func (r *Report) print(w io.Writer, verbose bool) error {
 	var b strings.Builder
 	for _, c := range r.Checks {

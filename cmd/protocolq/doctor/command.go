@@ -19,7 +19,7 @@ import (
 	"protocolq/gateway"
 )
 
-// For whom it looks.
+// What it checks for.
 const (
 	forWorker   = "worker"
 	forRecorder = "recorder"
@@ -36,14 +36,14 @@ type Options struct {
 	Role     string
 	Partners []gateway.Partner
 	Askers   []httpdoor.Asker // of the HTTP door, where the settings name their file
-	Dev      bool             // 'protocolq dev' is what there is: its workers have what they need
+	Dev      bool             // it checks a 'protocolq dev', whose workers have what they need
 	Monitors []string         // URLs of the NATS servers' monitoring ports
 	Live     bool
 	Email    string // of the live call
 	account  string
 }
 
-// Account is that of a partner's live call: its own, where nobody was named.
+// Account is the account of a partner's live call: the partner's own if none was given.
 func (o *Options) Account(partner string) string {
 	if o.Email == "" && o.account == "" {
 		return partner
@@ -113,8 +113,8 @@ func tell(c *cobra.Command, r Report, out cli.Output, verbose bool) error {
 	return err
 }
 
-// load reads the settings and the keys that they name. A key that signs what it does not verify, or
-// the reverse, is refused as it is read.
+// load reads the settings and the keys that they name. A key that cannot verify its own signature
+// is refused when it is read.
 func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
 	more := []func() error{o.readAskers}
 	switch o.Role {
@@ -148,7 +148,7 @@ func load(c *cobra.Command, set *settings.Set, o *Options) (list []Check) {
 	return append(list, checkFiles(set.Warnings()))
 }
 
-// readAskers reads those of the HTTP door, which cannot be without them.
+// readAskers reads the askers of the HTTP door, which needs them.
 func (o *Options) readAskers() (err error) {
 	switch file := o.Config.APIAskersFile; {
 	case file != "":
@@ -160,8 +160,8 @@ func (o *Options) readAskers() (err error) {
 	return err
 }
 
-// isDev reports whether the settings say nothing of a partner, as nobody who starts a worker leaves
-// them, and NATS is that of 'protocolq dev' on this machine.
+// isDev reports whether the settings name no partner, which a worker always needs, and NATS is that
+// of 'protocolq dev' on this machine.
 func isDev(c *settings.Config) bool {
 	if c.Partner != "" || c.KeyFile != "" || len(c.Partners) > 0 || c.AlipayPublicKeyFile != "" || !onlyHere(c.NATS) {
 		return false
@@ -174,7 +174,7 @@ func isDev(c *settings.Config) bool {
 	return nc.ConnectedServerName() == localstack.ServerName
 }
 
-// checkFiles is about key files that others can read or change.
+// checkFiles checks for key files that others can read or change.
 func checkFiles(warnings []string) Check {
 	if len(warnings) == 0 {
 		return well("files", "no key file is open to others")
@@ -188,7 +188,7 @@ func checkFiles(warnings []string) Check {
 	return fault("files", strings.Join(texts, "; "), strings.Join(cures, " && "))
 }
 
-// examine looks at all that is outside of this machine's files.
+// examine checks everything except this machine's files.
 func examine(ctx context.Context, o *Options) []Check {
 	list := append(checkNATS(ctx, o), checkSync(ctx, o.Monitors))
 	if o.Role == forRecorder || o.Role == forWorker && o.Config.Database != "" {

@@ -31,7 +31,7 @@ func checkDatabase(ctx context.Context, o *Options) []Check {
 	return judge(e, err != nil)
 }
 
-// judge is what an examination comes to.
+// judge is the result of an examination.
 func judge(e database.Examination, fresh bool) []Check {
 	list := []Check{well("database", "tables of version %d", e.Tables)}
 	switch {

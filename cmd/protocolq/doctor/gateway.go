@@ -15,7 +15,7 @@ import (
 	"protocolq/gateway"
 )
 
-// leastDays is how long a certificate must last: who renews it needs some time.
+// leastDays is how long a certificate must still be valid, because renewing it takes some time.
 const leastDays = 14
 
 // checkGateway looks at the way to the gateway without asking it anything.
@@ -55,7 +55,7 @@ func checkGateway(ctx context.Context, o *Options) []Check {
 	return append(list, checkTLS(ctx, conn, u.Hostname(), nil, time.Now()))
 }
 
-// checkTLS shakes hands and looks at the chain, by roots or, where nil, by the system's.
+// checkTLS makes a TLS handshake and checks the chain, by roots or, if nil, by the system's.
 func checkTLS(ctx context.Context, conn net.Conn, host string, roots *x509.CertPool, now time.Time) Check {
 	c := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
 	if err := c.HandshakeContext(ctx); err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// monitored is what /varz says of a server.
+// monitored is what /varz says about a server.
 type monitored struct {
 	Name      string `json:"server_name"`
 	JetStream struct {

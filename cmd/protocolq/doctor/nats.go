@@ -28,7 +28,7 @@ const (
 		"says where, nats-creds who this is"
 )
 
-// bench is what the checks of NATS share.
+// bench is what the NATS checks share.
 type bench struct {
 	o     *Options
 	names fleet
@@ -36,7 +36,7 @@ type bench struct {
 	js    jetstream.JetStream
 }
 
-// checkNATS connects as the process does, and looks at all that it needs of the servers.
+// checkNATS connects like the process, and checks everything that the process needs of the servers.
 func checkNATS(ctx context.Context, o *Options) []Check {
 	names, err := messages.NewNames(o.Config.Prefix)
 	if err != nil {
@@ -93,7 +93,7 @@ func checkVersion(version string) Check {
 func older(version, than string) bool {
 	var v, t [3]int
 	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); n < 2 {
-		return false // a version that is none says nothing
+		return false // an invalid version proves nothing
 	}
 	if _, err := fmt.Sscanf(than, "%d.%d.%d", &t[0], &t[1], &t[2]); err != nil {
 		return false

@@ -19,7 +19,7 @@ const (
 	quickMost = 4 << 10 // bytes of an answer
 )
 
-// quick asks the process on this machine that listens by the setting whether it is ready.
+// quick asks the process on this machine, at the address of http-listen, whether it is ready.
 func quick(ctx context.Context, listen string) error {
 	if listen == "" {
 		return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("nothing to ask: http-listen is not set"),

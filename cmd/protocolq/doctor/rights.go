@@ -13,15 +13,15 @@ import (
 	"protocolq/messages"
 )
 
-// way is how a right is tried.
+// way is how to try a right.
 type way int
 
 const (
-	// store publishes to a stream what it refuses: the message wants a stream of another name.
+	// store publishes a message that a stream refuses, because it expects a stream of another name.
 	store way = iota
-	// ask makes a request of JetStream that has no sense, so that nothing is done about it.
+	// ask makes a JetStream request without meaning, so that it has no effect.
 	ask
-	// send publishes where nobody listens.
+	// send publishes on a subject without a subscriber.
 	send
 	// listen subscribes, and ends that at once; listenQueue does so in the workers' queue group.
 	listen
@@ -34,9 +34,9 @@ type right struct {
 	subject string
 }
 
-// Two walls keep a request of JetStream from being done, also for who may make it: its body begins
-// as JSON and is none (what does not begin so is no body at all to STREAM.PURGE and MSG.NEXT, and
-// would be done), and it wants a server of a level that there will not be.
+// Two things keep a JetStream request from having an effect, even if the user has the right. Its
+// body begins like JSON but is not JSON (STREAM.PURGE and MSG.NEXT ignore a body that does not
+// begin like JSON, and would act). And it requires a server of an API level that will never exist.
 const (
 	nonsense      = "{protocolq doctor}"
 	levelHeader   = "Nats-Required-Api-Level"
@@ -44,7 +44,7 @@ const (
 	streamOfNoOne = "PROTOCOLQ_DOCTOR"
 )
 
-// try reports whether the server lets this user do it. It changes nothing, also where it does.
+// try reports whether the server allows this user the right. It changes nothing, even if so.
 func (r right) try(ctx context.Context, nc *nats.Conn) (bool, error) {
 	m := &nats.Msg{Subject: r.subject, Data: []byte(nonsense)}
 	switch r.way {
@@ -77,7 +77,7 @@ func (r right) try(ctx context.Context, nc *nats.Conn) (bool, error) {
 	return word == nil || !strings.Contains(word.Error(), fmt.Sprintf("%q", r.subject)), nil
 }
 
-// tried lists those of rights that the user has, or has not.
+// tried lists the rights that the user has, or lacks.
 func tried(ctx context.Context, nc *nats.Conn, rights []right, has bool) (list []string, err error) {
 	for _, r := range rights {
 		may, err := r.try(ctx, nc)
@@ -98,10 +98,10 @@ func (r right) String() string {
 	return "publish " + r.subject
 }
 
-// fleet says what the subjects of a fleet and of its streams are called, for one of its users.
+// fleet has the subjects of a fleet and of its streams, for one of its users.
 type fleet struct {
 	messages.Names
-	api   string // what a request of JetStream begins with
+	api   string // prefix of JetStream requests
 	inbox string // prefix
 	// scheduled says that the servers have message schedules, which the page's watches need.
 	scheduled bool
@@ -140,8 +140,8 @@ func needed(o *Options, n fleet) []right {
 	return list
 }
 
-// ofAlerts are those that a recorder needs for its alerts: how the workers are, how full streams
-// are, and who says so.
+// ofAlerts are the rights that a recorder needs for its alerts: the state of the workers, how full
+// streams are, and the record that decides which recorder sends.
 func ofAlerts(o *Options, n fleet) []right {
 	if o.Config.AlertWebhookFile == "" {
 		return nil
@@ -154,8 +154,8 @@ func ofAlerts(o *Options, n fleet) []right {
 	return list
 }
 
-// ofHTTP are those that an HTTP door needs for its askers. That it may ask is not tried: a worker
-// would have to answer.
+// ofHTTP are the rights that an HTTP door needs for its askers. The right to ask is not tried,
+// because a worker would have to answer.
 func ofHTTP(o *Options, n fleet) []right {
 	list := []right{{listen, n.inbox + ".>"}}
 	for _, a := range o.Askers {
@@ -217,8 +217,8 @@ func checkRights(ctx context.Context, nc *nats.Conn, name string, rights []right
 	return well(name, "all %d that are needed", len(rights))
 }
 
-// checkExcess tries what an attacker would who holds this user's credentials, in a form in which
-// nothing happens.
+// checkExcess tries what an attacker with this user's credentials would do, in a form without
+// effect.
 func (b *bench) checkExcess(ctx context.Context) []Check {
 	return []Check{checkAttacks(ctx, b.nc, "nats.excess", excess(b.o.Role, b.names), b.o.Config.NATS)}
 }
@@ -239,7 +239,7 @@ func checkAttacks(ctx context.Context, nc *nats.Conn, name string, attacks []rig
 	return fault(name, detail, rightsCure)
 }
 
-// checkReplies is the same of the connection that replies.
+// checkReplies does the same for the connection that replies.
 func (b *bench) checkReplies(ctx context.Context) []Check {
 	c := b.o.Config
 	if b.o.Role != forWorker {
@@ -261,7 +261,7 @@ func (b *bench) checkReplies(ctx context.Context) []Check {
 	}
 	defer nc.Close()
 	n := b.names
-	// Nobody asks for a partner of this name, so that the queue group loses no query to it.
+	// No query names this partner, so the queue group loses none to this subscription.
 	must := []right{{listenQueue, n.QueryOf("doctor")}, {listen, "$SRV.PING"}, {listen, "$SRV.STATS.>"},
 		{listen, messages.WorkerReplyInbox + ".>"},
 		{send, "_R_.doctor"}, {store, n.ReplyOf("doctor")}}

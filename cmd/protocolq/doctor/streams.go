@@ -24,7 +24,7 @@ const mostFill = 0.8
 // errForbidden says that this user may not ask.
 var errForbidden = errors.New("this user may not ask")
 
-// allowed asks something of NATS, for as long as the server forbids it not.
+// allowed makes a NATS request, which ends early if the server forbids it.
 func (b *bench) allowed(ctx context.Context, ask func(context.Context) error) error {
 	within, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -37,8 +37,8 @@ func (b *bench) allowed(ctx context.Context, ask func(context.Context) error) er
 	return err
 }
 
-// checkStreams compares what is there with what is declared. How many copies there are, how much
-// room the log has and how long an acknowledgement may take is the operator's choice.
+// checkStreams compares what is there with what is declared. The operator chooses the number of
+// copies, the log's size and how long an acknowledgement may take.
 func (b *bench) checkStreams(ctx context.Context) (list []Check) {
 	o := provision.Options{Names: b.names.Names}.For(b.js.Conn())
 	for _, a := range b.o.Askers {
@@ -115,7 +115,7 @@ func streamsCheck(faults, unseen []string) Check {
 	return well("nats.streams", "all as declared")
 }
 
-// differs says how a stream is not as declared.
+// differs says how a stream differs from its declaration.
 func differs(info *jetstream.StreamInfo, want jetstream.StreamConfig, names messages.Names) (faults []string) {
 	want.Replicas = info.Config.Replicas
 	if want.Name == names.Stream(messages.Journal) {
@@ -130,7 +130,7 @@ func differs(info *jetstream.StreamInfo, want jetstream.StreamConfig, names mess
 	return faults
 }
 
-// outOfStep lists the copies of a stream that are not there.
+// outOfStep lists the copies of a stream that are missing or behind.
 func outOfStep(info *jetstream.StreamInfo) (list []string) {
 	if info.Cluster == nil {
 		return nil
@@ -174,7 +174,7 @@ func (b *bench) checkConsumers(ctx context.Context, all []provision.Consumer) (f
 	return faults, unseen
 }
 
-// checkForeign looks for streams of somebody else that answer askers before any worker does.
+// checkForeign looks for foreign streams that answer askers before any worker does.
 func (b *bench) checkForeign(ctx context.Context) Check {
 	var found []string
 	err := b.allowed(ctx, func(ctx context.Context) error {

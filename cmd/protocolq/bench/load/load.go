@@ -28,7 +28,7 @@ type Options struct {
 	For, Warm   time.Duration // how long is measured, and how long is asked before without measuring
 	Timeout     time.Duration // after which an ask is given up
 	Outstanding int           // how many may be on their way at once
-	Tick        func(Second)  // hears of each measured second when it is over; nil: nobody
+	Tick        func(Second)  // called with each measured second when it is over; nil: not called
 }
 
 // Answer is the end of one ask. Err is a short constant text: it is counted by.
@@ -38,7 +38,7 @@ type Answer struct{ Outcome, Code, Source, Err string }
 type Load struct {
 	o    Options
 	send func(n int64) error
-	room chan struct{} // holds a word when an ask has ended
+	room chan struct{} // signalled when an ask has ended
 
 	begin, from, end time.Time // written by Run before the first ask
 
@@ -54,14 +54,14 @@ type ask struct {
 	measured  bool
 }
 
-// New makes a Load. send begins the ask of number n, from 0 on, without waiting for its answer; who
-// hears it calls Answered.
+// New makes a Load. send begins the ask of number n, from 0 on, without waiting for its answer. The
+// receiver of the answer calls Answered.
 func New(o Options, send func(n int64) error) *Load {
 	return &Load{o: o, send: send, room: make(chan struct{}, 1), pending: map[int64]ask{}, sums: newSums()}
 }
 
-// Answered reports the end of ask n. What comes a second time, or after the ask was given up,
-// changes nothing.
+// Answered reports the end of ask n. A second call for an ask, or one after it was given up, has no
+// effect.
 func (l *Load) Answered(n int64, a Answer) {
 	if !l.finish(n, a) {
 		return
@@ -88,8 +88,8 @@ func (l *Load) finish(n int64, a Answer) bool {
 	return ok
 }
 
-// Run asks until the time is over and every ask has ended, or until ctx ends: then what is on its
-// way is left out.
+// Run asks until the time is over and every ask has ended, or until ctx ends: then asks on their
+// way are left out.
 func (l *Load) Run(ctx context.Context) *Result {
 	l.begin = time.Now()
 	l.from = l.begin.Add(l.o.Warm)
@@ -122,7 +122,8 @@ func (l *Load) Run(ctx context.Context) *Result {
 const (
 	tickEvery = 20 * time.Millisecond // how late a given-up ask is noticed at most
 	burst     = 256                   // asks sent without looking at the clock
-	// after the end what was due before it is still sent: a busy machine was late, not the fleet.
+	// Asks that were due before the end are still sent after it: a busy machine was late, not the
+	// fleet.
 	late = 100 * time.Millisecond
 )
 
@@ -148,7 +149,7 @@ func (l *Load) dueAt(n int64) time.Time {
 	return l.begin.Add(time.Duration(float64(n) / l.o.Rate * float64(time.Second)))
 }
 
-// sendDue sends what is due and has room, and gives the time until the next is due.
+// sendDue sends the due asks that have room, and gives the time until the next is due.
 func (l *Load) sendDue(now time.Time) time.Duration {
 	due := l.due(now)
 	for range burst {
@@ -190,8 +191,8 @@ func (l *Load) take(now time.Time, due int64) (n int64, ok bool) {
 	return n, true
 }
 
-// expire gives up what was sent longer ago than the timeout. Asks are sent in the order of their
-// numbers.
+// expire gives up asks that were sent longer ago than the timeout. Asks are sent in the order of
+// their numbers.
 func (l *Load) expire(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,7 +220,7 @@ func (l *Load) idle() bool {
 	return len(l.pending) == 0
 }
 
-// tell hands the seconds that are over to Tick.
+// tell passes the seconds that are over to Tick.
 func (l *Load) tell(now time.Time, told int) int {
 	l.mu.Lock()
 	l.sums.roll(now)

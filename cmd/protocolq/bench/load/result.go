@@ -101,7 +101,7 @@ func (s *sums) end(now time.Time, took time.Duration, a Answer) {
 	count(s.sources, a.Source)
 }
 
-// maxNames bounds a map that is keyed by what others say.
+// maxNames bounds a map whose keys come from outside.
 const maxNames = 100
 
 func count(m map[string]int64, name string) {
@@ -154,7 +154,7 @@ func (l *Load) result(now time.Time, cut bool) *Result {
 			r.Outstanding++
 		}
 	}
-	clear(l.pending) // what is answered from here on changes a result that somebody reads
+	clear(l.pending) // later answers must not change a result that is being read
 	if asking := stop.Sub(l.from).Seconds(); asking > 0 {
 		end := stop
 		if s.last.After(end) {
@@ -166,8 +166,8 @@ func (l *Load) result(now time.Time, cut bool) *Result {
 	return r
 }
 
-// unsent counts the measured asks that were due by stop and never sent, and their time until now in
-// the histogram. Where there are very many, one stands for several.
+// unsent counts the measured asks that were due by stop and never sent, and puts their time until
+// now into the histogram. If there are very many, one stands for several.
 func (l *Load) unsent(now, stop time.Time) int64 {
 	if l.o.Rate == 0 || !stop.After(l.from) {
 		return 0
