@@ -17,7 +17,7 @@ import (
 	"protocolq/cmd/protocolq/querylog"
 )
 
-// full are those that run something, and those that look for faults.
+// full are the commands that run something, and those that look for faults.
 func full() (running, looking []*cobra.Command) {
 	log := querylog.Command()
 	log.AddCommand(forget.Alias())

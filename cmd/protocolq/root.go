@@ -22,7 +22,7 @@ import (
 	"protocolq/messages"
 )
 
-// run obeys one command line and returns the exit code.
+// run runs one command line and returns the exit code.
 func run(args []string) int {
 	ctx, stop := cli.UntilSignal(context.Background())
 	defer stop()
@@ -50,7 +50,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		PersistentPreRun: func(*cobra.Command, []string) { *reached = true },
-		// Cobra's own take four lines; see cli.Suggesting.
+		// Cobra's own suggestions take four lines; see cli.Suggesting.
 		DisableSuggestions: true,
 	}
 	root.AddGroup(
@@ -78,7 +78,7 @@ Exit codes: 0 signed, accepted or done · 3 not signed or abnormal · 4 refused 
 	return root
 }
 
-// codes are all that an answer can have, ours first.
+// codes are all codes that an answer can have, ours first.
 func codes() []string {
 	list := messages.Codes()
 	for _, c := range mapi.Codes() {

@@ -12,14 +12,14 @@ import (
 	"protocolq/worker/record"
 )
 
-// said is the fleet's record of alerts: who says them, and what each target was given.
+// said is the fleet's record of alerts: which recorder sends them, and what each target was sent.
 type said struct {
 	Holder  string                      `json:"holder"`
 	UntilMs int64                       `json:"until_ms"` // unix ms
 	To      map[string]map[string]entry `json:"to"`       // by target, by problem
 }
 
-// entry is when a problem was said.
+// entry is when a problem was sent.
 type entry struct {
 	SinceMs int64 `json:"since_ms"` // of the problem
 	SaidMs  int64 `json:"said_ms"`
@@ -27,9 +27,9 @@ type entry struct {
 
 // Times of the recorder that sends.
 const (
-	lease       = time.Minute // that another waits before it sends in the place of one that is gone
+	lease       = time.Minute // how long another waits before it takes over from one that is gone
 	remindEvery = 4 * time.Hour
-	mostSaid    = 200 // problems that one target was given
+	mostSaid    = 200 // problems that one target was sent
 )
 
 // RecordName is the last token of the record's subject.
@@ -37,15 +37,15 @@ const RecordName = "alerts"
 
 var errOther = errors.New("another sends alerts")
 
-// hold makes this process the sender for another lease, or keeps what it has been. With errOther
-// another is it.
+// hold makes this process the sender for another lease. With errOther another process is the
+// sender.
 func hold(ctx context.Context, s record.Store, self string, now time.Time,
 	keep map[string]map[string]entry) (all map[string]map[string]entry, err error) {
 	err = record.Change(ctx, s, RecordName, func(last []byte) ([]byte, error) {
 		var r said
 		if len(last) > 0 {
 			if err := record.Decode(last, &r); err != nil {
-				r = said{} // of a later version, or nobody's: what was said is said once more
+				r = said{} // of a later version, or unreadable: problems are sent once more
 			}
 		}
 		if r.Holder != self && now.UnixMilli() < r.UntilMs && r.UntilMs <= now.Add(2*lease).UnixMilli() {
@@ -63,7 +63,7 @@ func hold(ctx context.Context, s record.Store, self string, now time.Time,
 	return all, err
 }
 
-// due is what a target is to be given now.
+// due is what to send to a target now.
 func due(given map[string]entry, problems ops.Problems, h ops.History, now time.Time) (n notice) {
 	for _, p := range problems.Firing() {
 		before, known := given[p.ID()]
@@ -82,7 +82,7 @@ func due(given map[string]entry, problems ops.Problems, h ops.History, now time.
 	return n
 }
 
-// tell notes that a notice was taken.
+// tell notes that a target took a notice.
 func note(given map[string]entry, n notice, now time.Time) {
 	for _, p := range n.firing {
 		given[p.ID()] = entry{p.Since.UnixMilli(), now.UnixMilli()}

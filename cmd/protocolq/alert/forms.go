@@ -21,7 +21,7 @@ import (
 	"protocolq/worker/ops"
 )
 
-// notice is what is said at once: problems that began, and those that are over.
+// notice is what one message says: problems that began, and those that are over.
 type notice struct {
 	prefix   string // of the fleet
 	firing   []ops.Problem
@@ -29,12 +29,12 @@ type notice struct {
 	page     func(path string) string
 }
 
-// pages are those of the page in the browser that show what an alert is about; the others are about
-// the fleet.
+// pages are the paths of the page in the browser that show what an alert is about; other alerts are
+// about the fleet.
 var pages = map[string]string{"ProtocolqDeadLetters": "/letters", "ProtocolqPartnerHalted": "/controls",
 	"ProtocolqIntakePaused": "/controls"}
 
-// pageOf is the address of what an alert is about, "" where there is no page.
+// pageOf is the address of what an alert is about, "" without a page.
 func (n notice) pageOf(alert string) string {
 	if n.page == nil {
 		return ""
@@ -42,7 +42,7 @@ func (n notice) pageOf(alert string) string {
 	return n.page(cmp.Or(pages[alert], "/fleet"))
 }
 
-// resolved is a problem that was said, and is over.
+// resolved is a problem that was sent, and is over.
 type resolved struct {
 	ops.Alert
 	ID    string
@@ -136,11 +136,12 @@ func (t Target) request(ctx context.Context, n notice, now time.Time) (*http.Req
 	return r, nil
 }
 
-// signDingTalk is the sign of DingTalk's robots: HMAC-SHA256 of time, line feed and secret, by the
-// secret.
+// signDingTalk is the signature for DingTalk's robots: HMAC-SHA256 of time, line feed and secret,
+// with the secret as the key.
 func signDingTalk(secret, ms string) string { return signed(secret, ms+"\n"+secret) }
 
-// signFeishu is that of Feishu's: time, line feed and secret are the key, and nothing is signed.
+// signFeishu is the signature for Feishu's robots: time, line feed and secret are the key, of an
+// empty message.
 func signFeishu(secret, seconds string) string { return signed(seconds+"\n"+secret, "") }
 
 func signed(key, text string) string {
@@ -203,7 +204,7 @@ func labels(name, about, severity string) map[string]string {
 	return all
 }
 
-// took reads an answer: robots say 200 also of what they refuse.
+// took reads a response: robots answer 200 even if they refuse.
 func (t Target) took(status int, body []byte) error {
 	if status < 200 || status > 299 {
 		return fmt.Errorf("the answer has status %d", status)

@@ -21,19 +21,19 @@ type Target struct {
 	secret string
 }
 
-// String names a target without what is secret of it.
+// String names a target without its secrets.
 func (t Target) String() string { return string(t.kind) + " " + t.url.Host }
 
 // GoString implements [fmt.GoStringer].
 func (t Target) GoString() string { return t.String() }
 
-// id tells targets apart in the fleet's record, and says nothing of their secrets.
+// id distinguishes targets in the fleet's record, without their secrets.
 func (t Target) id() string {
 	sum := sha256.Sum256([]byte("alert target\x00" + t.url.String()))
 	return hex.EncodeToString(sum[:8])
 }
 
-// kind is what a target understands.
+// kind is the message format of a target.
 type kind string
 
 const (
@@ -47,8 +47,8 @@ var kinds = []kind{generic, dingTalk, weCom, feishu}
 
 const mostTargets = 16
 
-// ParseTargets reads a file of targets, one a line: its kind, its URL, and its secret, where it has
-// one. No error says what a line holds.
+// ParseTargets reads a file of targets, one on each line: its kind, its URL, and its secret if it
+// has one. No error shows a line's content.
 func ParseTargets(file []byte) (all []Target, err error) {
 	var faults []error
 	for n, line := range bytes.Split(file, []byte("\n")) {

@@ -17,15 +17,15 @@ import (
 	"protocolq/worker/record"
 )
 
-// Options are what a Watch needs; all of them.
+// Options are what a Watch needs. All but Page are needed.
 type Options struct {
 	Targets []Target
 	Prefix  string // of the fleet, as messages name it
-	// Page gives the address of a path of the page in the browser, "" where there is none; nil:
-	// there is none.
+	// Page gives the address of a path of the page in the browser, "" if there is no page; nil: there
+	// is none.
 	Page func(path string) string
 	Self string // this process, unique in the fleet
-	// Look gives the figures of the fleet as they are now.
+	// Look gives the present figures of the fleet.
 	Look    func(context.Context) (ops.Series, error)
 	Records record.Store // where RecordName is
 	Logger  *slog.Logger
@@ -77,7 +77,7 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 }
 
-// round looks once, and says what there is to be said.
+// round looks once, and sends what there is to send.
 func (w *Watch) round(ctx context.Context) {
 	within, cancel := context.WithTimeout(ctx, lookTime)
 	series, err := w.o.Look(within)
@@ -107,7 +107,7 @@ func (w *Watch) round(ctx context.Context) {
 	}
 }
 
-// send tells one target what is due.
+// send sends one target what is due.
 func (w *Watch) send(ctx context.Context, t Target, now time.Time) {
 	id := t.id()
 	if w.given[id] == nil {
@@ -149,7 +149,7 @@ func (w *Watch) post(ctx context.Context, t Target, n notice, now time.Time) err
 	return t.took(resp.StatusCode, body)
 }
 
-// trouble says now and then what goes wrong.
+// trouble logs now and then what goes wrong.
 func (w *Watch) trouble(what string, err error, hint string) {
 	if now := time.Now(); now.Sub(w.said[what]) >= logEvery {
 		w.said[what] = now

@@ -28,7 +28,7 @@ func Command() *cobra.Command {
 	return c
 }
 
-// roles are what settings are checked for.
+// roles are the programs that settings can be checked for.
 var roles = []string{"worker", "recorder"}
 
 // loaded are settings with the flags of a command that looks at them.
@@ -47,7 +47,7 @@ func load(c *cobra.Command) *loaded {
 	return l
 }
 
-// read finds every fault that the role would find as it starts, its key files' among them.
+// read finds every fault that the role would find at its start, including those of key files.
 func (l *loaded) read(c *cobra.Command) error {
 	if !slices.Contains(roles, *l.role) {
 		return cli.Usage("--for: must be worker or recorder, not %q", *l.role)

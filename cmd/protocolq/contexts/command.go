@@ -45,7 +45,7 @@ where.`,
 	return c
 }
 
-// pathOf is the file of a context, which need not be there.
+// pathOf is the file of a context, which need not exist.
 func pathOf(name string) (string, error) {
 	if err := settings.CheckContextName(name); err != nil {
 		return "", cli.Usage("context %q: the name %w", name, err)
@@ -53,7 +53,7 @@ func pathOf(name string) (string, error) {
 	return settings.ContextPath(name)
 }
 
-// there is the file of a context that is there.
+// there is the file of an existing context.
 func there(name string) (string, error) {
 	path, err := pathOf(name)
 	if err != nil {

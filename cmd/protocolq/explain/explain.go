@@ -28,11 +28,11 @@ const (
 	Author   Actor = "author"   // who writes protocolq
 )
 
-// Entry is all that is said of one code.
+// Entry is everything about one code.
 type Entry struct {
 	worker.Words
 
-	// Known is false for a code in no table, of which only general words can be said.
+	// Known is false for a code in no table, for which there is only general advice.
 	Known bool `json:"known"`
 	// Outcome is that of the Result which carries the code.
 	Outcome messages.Outcome `json:"outcome"`
@@ -46,7 +46,7 @@ type Entry struct {
 	AgainZH string `json:"again_zh"`
 }
 
-// Find explains a code. Of a code in no table it gives general words.
+// Find explains a code. For a code in no table it gives general advice.
 func Find(code string) Entry {
 	w, known := worker.Lookup(code)
 	e := Entry{Words: w, Known: known, Outcome: outcomeOf(w), Who: actorOf(w)}
@@ -55,7 +55,7 @@ func Find(code string) Entry {
 	return e
 }
 
-// Codes lists every code that has an entry of its own, sorted.
+// Codes lists every code that has its own entry, sorted.
 func Codes() []string {
 	list := append(messages.Codes(), gateway.Codes()...)
 	for _, c := range mapi.Codes() {
@@ -65,7 +65,7 @@ func Codes() []string {
 	return slices.Compact(list)
 }
 
-// All explains every code that has an entry of its own, sorted by code.
+// All explains every code that has its own entry, sorted by code.
 func All() []Entry {
 	list := make([]Entry, 0, len(Codes()))
 	for _, code := range Codes() {
@@ -85,7 +85,7 @@ var actors = map[Actor]said{
 	Author:   {"the authors of protocolq", "protocolq 的开发者"},
 }
 
-// own says who acts on a code whose class does not tell.
+// own says who must act on a code whose class does not say it.
 var own = map[string]Actor{
 	messages.Overloaded:     Operator,
 	messages.CoolingDown:    Nobody,

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Languages are what Print can be asked for.
+// Languages are the languages of Print.
 var Languages = []string{"both", "en", "zh"}
 
 // Print writes an entry to a person, in "en", "zh" or "both".

@@ -23,7 +23,7 @@ import (
 	sharedrecord "protocolq/worker/record"
 )
 
-// Intake shows whether the fleet takes queries in, and pauses and resumes that.
+// Intake shows whether the fleet takes queries, and pauses and resumes that.
 func Intake() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "intake",
@@ -71,7 +71,7 @@ func newIntakeResume() *cobra.Command {
 	})
 }
 
-// intakeCommand is one of the three. The time of its ctx has an end.
+// intakeCommand is one of the three commands. Its ctx has a time limit.
 func intakeCommand(c *cobra.Command, run func(ctx context.Context, records *sharedrecord.Stream) error) *cobra.Command {
 	return recordCommand(c, "intake",
 		func(nc *nats.Conn, cfg *settings.Config, names messages.Names, _ []string) error {
@@ -88,10 +88,10 @@ func intakeCommand(c *cobra.Command, run func(ctx context.Context, records *shar
 		})
 }
 
-// writePause writes the record and waits until all workers go by it.
+// writePause writes the record and waits until all workers follow it.
 func writePause(c *cobra.Command, records *sharedrecord.Stream, p intake.Pause, out cli.Output) error {
 	p.SinceMs, p.By = time.Now().UnixMilli(), operator()
-	ctx, cancel := context.WithTimeout(c.Context(), recordPatience) // what was confirmed before has taken its time
+	ctx, cancel := context.WithTimeout(c.Context(), recordPatience) // the confirmation took time from the first one
 	defer cancel()
 	if err := intake.WritePause(ctx, records, p); err != nil {
 		return err

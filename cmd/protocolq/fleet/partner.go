@@ -36,7 +36,7 @@ again. An operator may halt a partner by hand; only an operator can end such a h
 	return c
 }
 
-// partnerCommand is one of the three.
+// partnerCommand is one of the three commands.
 func partnerCommand(c *cobra.Command,
 	run func(ctx context.Context, w io.Writer, p *partnerDesk, args []string) error) *cobra.Command {
 	return recordCommand(c, "partner",
@@ -179,8 +179,8 @@ func newPartnerResume() *cobra.Command {
 	})
 }
 
-// onePartner is the argument of a command about one partner. It is looked at before any connection
-// is made.
+// onePartner is the argument of a command about one partner. It is checked before any connection is
+// made.
 func onePartner(c *cobra.Command, args []string) error {
 	if err := cobra.ExactArgs(1)(c, args); err != nil {
 		return err

@@ -79,7 +79,7 @@ Exit codes: 0 all is as declared · 1 something differs · 6 no NATS server`,
 	return c
 }
 
-// leastJournal is what the log takes before the first of it is purged, with as much again.
+// leastJournal is what the log takes before it is purged for the first time, and as much again.
 const leastJournal = 128 << 20
 
 func (f *provisionFlags) check(given *pflag.FlagSet) error {
@@ -144,7 +144,7 @@ func runProvision(c *cobra.Command, cfg *settings.Config, f *provisionFlags) err
 	return nil
 }
 
-// awaitCopies waits until the copies that streams have now are as good as the first.
+// awaitCopies waits until the new copies of streams are up to date.
 func awaitCopies(ctx context.Context, js jetstream.JetStream, o provision.Options, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -173,8 +173,8 @@ func differsHint(r provision.Report, f *provisionFlags) string {
 	return "the server does not keep what it was given: is it an older version?"
 }
 
-// anewHint says how a stream is made anew without losing what is in it: what is to come to it waits
-// in the log or with its sender meanwhile.
+// anewHint says how to make a stream again without losing its messages: new ones wait in the log or
+// with their sender meanwhile.
 func anewHint(stream string) string {
 	return fmt.Sprintf("no server changes that in a stream, so that it stays as it is: 'nats stream edit %[1]s "+
 		"--subjects unused.%[1]s' keeps out what is new, "+

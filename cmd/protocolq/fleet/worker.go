@@ -57,7 +57,7 @@ wins over a variable, a variable over the file. A key is only ever given as the 
 	return c
 }
 
-// workerSettings are all settings but the recorder's own and the HTTP door's.
+// workerSettings are all settings except those of the recorder and the HTTP door.
 func workerSettings() []string {
 	return slices.DeleteFunc(settings.Names(), func(name string) bool {
 		return slices.Contains([]string{"database", "log-retention", "alert-webhook-file"}, name) ||

@@ -25,10 +25,10 @@ import (
 // Command is protocolq forget.
 func Command() *cobra.Command { return command("protocolq forget", "") }
 
-// Alias is protocolq log forget, which it was called before.
+// Alias is protocolq log forget, the earlier name.
 func Alias() *cobra.Command { return command("protocolq log forget", "use protocolq forget") }
 
-// forgetting is one person, and where it is to be forgotten.
+// forgetting is one person, and where to forget the person.
 type forgetting struct {
 	cfg    *settings.Config
 	names  messages.Names
@@ -88,7 +88,7 @@ command deletes what it can and exits 1.
 	return c
 }
 
-// prepare finds out who is to be forgotten, and where.
+// prepare finds out which person to forget, and where.
 func prepare(c *cobra.Command, cfg *settings.Config, set *settings.Set, email, account string) (*forgetting, error) {
 	if err := set.Load(c.Flags()); err != nil {
 		return nil, err
@@ -115,9 +115,9 @@ func prepare(c *cobra.Command, cfg *settings.Config, set *settings.Set, email, a
 			ids: database.Person{Emails: h.Emails(email), Accounts: h.Accounts(account)}}}, nil
 }
 
-// run forgets, in the order in which nothing comes back: first who still answers, then what was
-// written down. A report is given also with an error, of what is done by then: where a stream is
-// out of reach, the rows are deleted all the same.
+// run forgets in an order in which nothing comes back: first in the workers, which still answer,
+// then in what was written. With an error it also gives a report of what was done until then: if a
+// stream cannot be reached, the rows are deleted nevertheless.
 func (f *forgetting) run(ctx context.Context, online bool) (*Report, error) {
 	r := &Report{DryRun: f.dry}
 	if f.cfg.Database != "" { // before anything is deleted it must be there
@@ -143,7 +143,7 @@ func (f *forgetting) run(ctx context.Context, online bool) (*Report, error) {
 	return r, errors.Join(fault, f.rows(ctx, r))
 }
 
-// leftFor lists what nobody may delete by a person, and until when it is there.
+// leftFor lists what cannot be deleted for one person, and until when it is there.
 func leftFor(now time.Time, ages map[messages.Kind]time.Duration) []Place {
 	in := func(d time.Duration) *time.Time { t := now.Add(d).UTC().Truncate(time.Second); return &t }
 	until := func(k messages.Kind) *time.Time { return in(ages[k]) }
@@ -160,7 +160,7 @@ func leftFor(now time.Time, ages map[messages.Kind]time.Duration) []Place {
 	}
 }
 
-// hasOtherKeys reports whether rows were written with a key that is not at hand.
+// hasOtherKeys reports whether rows were written with an HMAC key that was not given.
 func (f *forgetting) hasOtherKeys(versions []string) bool {
 	return slices.ContainsFunc(versions, func(v string) bool { return !f.hasher.Knows(v) })
 }

@@ -12,7 +12,7 @@ import (
 	"protocolq/cmd/protocolq/cli"
 )
 
-// Place is one place that holds somebody.
+// Place is one place that stores persons.
 type Place struct {
 	Place   string     `json:"place"`
 	Found   int64      `json:"found"`

@@ -12,7 +12,7 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// checkDatabase looks whether it is there: to make the tables is no business of forgetting.
+// checkDatabase checks that the database is there, because forget must not make its tables.
 func (f *forgetting) checkDatabase(ctx context.Context) error {
 	db, err := logdb.OpenForReading(ctx, f.cfg.Database)
 	if err != nil {
@@ -54,7 +54,7 @@ func (f *forgetting) rows(ctx context.Context, r *Report) error {
 			return err
 		}
 	}
-	// Who has to delete somebody must not take a wrong key, or one of two, for success.
+	// A wrong key, or only one of two, must not look like success to the person who has to delete.
 	if other {
 		return errOtherKeys()
 	}
@@ -74,7 +74,7 @@ func detail(r *Report) (text string) {
 	return text[:len(text)-1]
 }
 
-// operator is who types, as far as the machine knows.
+// operator is the person at the keyboard, as far as the machine knows.
 func operator() string {
 	name := fmt.Sprintf("uid %d", os.Getuid())
 	if u, err := user.Current(); err == nil {

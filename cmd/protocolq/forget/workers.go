@@ -25,18 +25,18 @@ import (
 
 const (
 	step = 10 * time.Second // of one request
-	// purged is when the workers' log is purged of a person at the latest, while one of them runs.
+	// purged is the time after which the workers' log no longer has the person, while a worker runs.
 	purged = 13 * time.Minute
 )
 
-// person is who is to be forgotten: as typed, and by the look-up ids.
+// person is the person to forget: as typed, and by the look-up ids.
 type person struct {
 	email, account string
 	ids            database.Person
 }
 
-// online has the workers forget, deletes dead letters and watches, and lists what stays. Without a
-// place in the report the workers were not told.
+// online asks the workers to forget, deletes dead letters and watches, and lists what stays. A
+// report without any place means that the workers were not asked.
 func (f *forgetting) online(ctx context.Context, r *Report) error {
 	nc, err := natsconn.DialAs(f.cfg, "forget", messages.OpsInbox)
 	if err != nil {
@@ -83,7 +83,8 @@ func (f *forgetting) online(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// publishForgotten asks the workers to forget a person by all its look-up ids, a message each.
+// publishForgotten asks the workers to forget a person by all look-up ids, with one message for
+// each.
 func publishForgotten(ctx context.Context, nc *nats.Conn, names messages.Names, ids []querylog.LookUp) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -103,20 +104,20 @@ func publishForgotten(ctx context.Context, nc *nats.Conn, names messages.Names, 
 	return nil
 }
 
-// dead deletes the dead letters that hold the person's query. What arrives meanwhile is another's
-// to forget.
+// dead deletes the dead letters with the person's queries. Those that arrive meanwhile are left to
+// another run.
 func (f *forgetting) dead(ctx context.Context, js jetstream.JetStream) (Place, error) {
 	return f.remove(ctx, js, Place{Place: "dead"}, messages.Dead, f.names.Dead("*"), f.holds)
 }
 
-// watches deletes the watches of the page in the browser that would ask about the person again. Of
-// those that have ended nobody but a mask is left.
+// watches deletes the watches of the page in the browser that would ask about the person again.
+// Ended watches have only a mask of the person.
 func (f *forgetting) watches(ctx context.Context, js jetstream.JetStream) (Place, error) {
 	return f.remove(ctx, js, Place{Place: "watches"}, messages.Watches, f.names.Watch(messages.WatchKept, "*", "*"),
 		f.isWatched)
 }
 
-// rounds is how often a stream is searched at most: what is rewritten between a search and its
+// rounds is how often to search a stream at most: a record that is rewritten between search and
 // deletion has another sequence.
 const rounds = 5
 
@@ -167,14 +168,14 @@ func erase(ctx context.Context, stream jetstream.Stream, seq uint64) (bool, erro
 	if err == nil {
 		return true, nil
 	}
-	// Servers have several words for a message that is gone.
+	// Servers have several errors for a message that is gone.
 	if _, gone := stream.GetMsg(within, seq); errors.Is(gone, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
 	return false, err
 }
 
-// search gives the sequences of the messages that hold the person. It makes no consumer: an
+// search gives the sequences of the messages that hold the person. It makes no consumer, because an
 // operator has no right to.
 func search(ctx context.Context, stream jetstream.Stream, subject string,
 	holds func(*jetstream.RawStreamMsg) bool) (found []uint64, err error) {
@@ -194,8 +195,8 @@ func search(ctx context.Context, stream jetstream.Stream, subject string,
 	}
 }
 
-// holds reports whether a dead letter is about the person: by its query, or, where that cannot be
-// read, by the text itself.
+// holds reports whether a dead letter is about the person: by its query, or if that cannot be read,
+// by its text.
 func (f *forgetting) holds(m *jetstream.RawStreamMsg) bool {
 	e, _ := f.names.ParseEnvelope(m.Subject, m.Header, m.Data) // with a fault it holds the rest
 	q, _, err := e.Query()
@@ -205,7 +206,7 @@ func (f *forgetting) holds(m *jetstream.RawStreamMsg) bool {
 	return f.is(q)
 }
 
-// isWatched is the same of a watch.
+// isWatched is the same for a watch.
 func (f *forgetting) isWatched(m *jetstream.RawStreamMsg) bool {
 	var watch struct {
 		Query *messages.Query `json:"query"`
@@ -221,7 +222,7 @@ func (f *forgetting) is(q messages.Query) bool {
 		slices.Contains(f.person.ids.Accounts, f.hasher.Account(q.AccountNo).LookUp())
 }
 
-// inText looks for the person in what cannot be read.
+// inText looks for the person in an unreadable message.
 func (f *forgetting) inText(data []byte) bool {
 	text := strings.ToLower(string(data))
 	return f.person.email != "" && strings.Contains(text, strings.ToLower(f.person.email)) ||

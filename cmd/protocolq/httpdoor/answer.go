@@ -14,7 +14,7 @@ type answer struct {
 	header  map[string]string
 	body    any    // written as JSON; nil: none
 	problem bool   // the body is one
-	raw     []byte // in place of body: written as it is, with its own Content-Type
+	raw     []byte // instead of body: written as it is, with its own Content-Type
 }
 
 // with adds a header.
@@ -28,7 +28,7 @@ func (a answer) with(name, value string) answer {
 	return a
 }
 
-// write sends it. Answers are about accounts, so nobody on the way may keep one.
+// write sends it. Answers are about accounts, so no cache on the way may keep one.
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -48,5 +48,5 @@ func (a answer) write(w http.ResponseWriter) {
 	w.WriteHeader(a.status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(a.body) // a caller that has left reads nothing
+	_ = enc.Encode(a.body) // it fails only if the caller has left
 }

@@ -18,11 +18,11 @@ import (
 
 // Asker is one program, or one team, that asks over HTTP.
 type Asker struct {
-	// Name is its own among all askers of the fleet: it stands in subjects and in the query log.
+	// Name is unique among all askers of the fleet: it is in subjects and in the query log.
 	Name string `yaml:"name"`
-	// Partners are those it may ask for; the first is that of a query that names none.
+	// Partners are those it may ask for; the first is the default of a query that names none.
 	Partners []string `yaml:"partners"`
-	// Tokens are hashes of what it shows; two while one takes the place of the other.
+	// Tokens are hashes of its tokens; two while one replaces the other.
 	Tokens []string `yaml:"tokens"`
 	// Rate is how many queries a second it may ask, Burst how many at once after a rest.
 	Rate  int `yaml:"rate"`
@@ -35,7 +35,7 @@ type Asker struct {
 	hashes []tokenHash
 }
 
-// Bounds of the file, and what counts where it says nothing.
+// Bounds of the file, and its defaults.
 const (
 	maxAskersFile  = 1 << 20
 	mostAskers     = 1000
@@ -60,8 +60,8 @@ func ReadAskers(path string) ([]Asker, error) {
 	return askers, nil
 }
 
-// parseAskers tells all faults at once. An unknown field is one: a limit that is misspelled would
-// be none.
+// parseAskers reports all faults at once. An unknown field is a fault, because a misspelled limit
+// would be no limit.
 func parseAskers(data []byte) ([]Asker, error) {
 	var file struct {
 		Askers []Asker `yaml:"askers"`
@@ -95,7 +95,7 @@ func parseAskers(data []byte) ([]Asker, error) {
 	return file.Askers, errors.Join(faults...)
 }
 
-// complete fills in what is not said, and tells what is wrong.
+// complete fills in defaults, and says what is wrong.
 func (a *Asker) complete() (faults []error) {
 	fault := func(wrong bool, format string, args ...any) {
 		if wrong {

@@ -33,7 +33,7 @@ type batch struct {
 	Queries []json.RawMessage `json:"queries"`
 }
 
-// accepted is the answer to it: an entry for each query, in their order.
+// accepted is the response: an entry for each query, in their order.
 type accepted struct {
 	ID       string          `json:"id"`
 	Location string          `json:"location"`
@@ -41,14 +41,14 @@ type accepted struct {
 	Queries  []acceptedQuery `json:"queries"`
 }
 
-// acceptedQuery is a query that is stored, or why it is not.
+// acceptedQuery is a stored query, or why it was not stored.
 type acceptedQuery struct {
 	ID       string   `json:"id,omitempty"`
 	Location string   `json:"location,omitempty"`
 	Problem  *problem `json:"problem,omitempty"`
 }
 
-// batchState is what has become of a batch.
+// batchState is the state of a batch.
 type batchState struct {
 	ID       string       `json:"id"`
 	Stored   int          `json:"stored"`
@@ -63,13 +63,13 @@ type batchQuery struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 }
 
-// keptBatch is what is kept of a batch: the ids of its stored queries.
+// keptBatch is what is stored of a batch: the ids of its stored queries.
 type keptBatch struct {
 	ID  string   `json:"id"`
 	IDs []string `json:"ids"`
 }
 
-// postBatch stores the queries of a batch. One that cannot be read stops no other.
+// postBatch stores the queries of a batch. One that cannot be read does not stop the others.
 func (d *door) postBatch(c *caller, r *http.Request) answer {
 	data, a, ok := readJSON(r)
 	if !ok {
@@ -98,7 +98,7 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 			storing.Go(func() error { out.Queries[i] = asAccepted(q.ID, d.keep(r.Context(), c, q)); return nil })
 		}
 	}
-	_ = storing.Wait() // none has an error: each is in its entry
+	_ = storing.Wait() // it gives no error: errors are in the entries
 	return d.keepBatch(r.Context(), c, out)
 }
 
@@ -124,7 +124,7 @@ func readBatch(data []byte) (b batch, err error) {
 
 func batchLocation(id string) string { return "/v1/batches/" + id }
 
-// asAccepted is the entry of a query that came to an answer.
+// asAccepted is the entry of a query that got an answer.
 func asAccepted(id string, a answer) acceptedQuery {
 	if p, ok := a.body.(problem); ok {
 		return acceptedQuery{ID: id, Problem: &p}
@@ -132,7 +132,7 @@ func asAccepted(id string, a answer) acceptedQuery {
 	return acceptedQuery{ID: id, Location: locationOf(id)}
 }
 
-// keepBatch keeps which queries are stored, and answers. Where none is, there is no batch.
+// keepBatch stores which queries are stored, and answers. If none is, there is no batch.
 func (d *door) keepBatch(ctx context.Context, c *caller, out accepted) answer {
 	b := keptBatch{ID: out.ID}
 	var first *problem

@@ -96,7 +96,7 @@ askers' file, and give the secret to the webhook's operator safely: it proves th
 	}
 }
 
-// local reports whether an address can be reached from this machine alone.
+// local reports whether an address can be reached only from this machine.
 func local(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)

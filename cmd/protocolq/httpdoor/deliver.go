@@ -23,14 +23,15 @@ import (
 type deliverer struct {
 	asker   string
 	url     string
-	secrets func() ([]byte, error) // the secret's file as it is now
+	secrets func() ([]byte, error) // the present content of the secret's file
 	memory  memory
 	client  *http.Client
 	seen    func(result string) // delivered, failed or undelivered
 	log     *slog.Logger
 }
 
-// take delivers one answer. What the webhook does not take comes again: see [webhook.NextTry].
+// take delivers one answer. If the webhook does not take it, the message comes again: see
+// [webhook.NextTry].
 func (d *deliverer) take(ctx context.Context, m jetstream.Msg) {
 	meta, err := m.Metadata()
 	if err != nil {
@@ -41,7 +42,7 @@ func (d *deliverer) take(ctx context.Context, m jetstream.Msg) {
 	wanted, err := d.deliver(ctx, id, meta.Timestamp, m.Data())
 	if err == nil {
 		d.seen("delivered")
-		_ = m.Ack() // one that is lost has it delivered again, under the same id
+		_ = m.Ack() // if it is lost, the answer is delivered again, under the same id
 		return
 	}
 	wait, again := webhook.NextTry(meta.NumDelivered, time.Since(meta.Timestamp), wanted)
@@ -61,7 +62,7 @@ func deliveryID(meta *jetstream.MsgMetadata) string {
 		strconv.FormatInt(meta.Timestamp.UnixNano(), 36)
 }
 
-// deliver makes one delivery. With an error it says how long the webhook wants to be left alone.
+// deliver makes one delivery. With an error it gives the time that the webhook wants to wait.
 func (d *deliverer) deliver(ctx context.Context, id string, kept time.Time, result []byte) (wait time.Duration,
 	err error) {
 	file, err := d.secrets()
@@ -75,7 +76,7 @@ func (d *deliverer) deliver(ctx context.Context, id string, kept time.Time, resu
 	return to.Send(ctx, d.client, webhook.Message{ID: id, Type: deliveryType, At: kept, Data: result})
 }
 
-// undelivered is what is kept of an answer that its webhook never took: the asker's dead letter.
+// undelivered is what is stored of an answer that its webhook never took: the asker's dead letter.
 type undelivered struct {
 	ID       string          `json:"id"`
 	Tries    uint64          `json:"tries"`
@@ -84,8 +85,8 @@ type undelivered struct {
 	Result   json.RawMessage `json:"result"`
 }
 
-// giveUp keeps the answer as undelivered. It is not among the fleet's dead letters: those are for
-// operators, and one broken webhook would fill their stream.
+// giveUp stores the answer as undelivered. It does not go to the fleet's dead letters, because
+// those are for operators, and one broken webhook would fill their stream.
 func (d *deliverer) giveUp(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata, why error) {
 	name := m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]
 	r, _, err := messages.DecodeResult(m.Data(), string(messages.JSON))
@@ -105,7 +106,7 @@ func (d *deliverer) giveUp(ctx context.Context, m jetstream.Msg, meta *jetstream
 	_ = m.Ack()
 }
 
-// brief bounds what an error says of a foreign machine.
+// brief bounds what an error says about a foreign machine.
 func brief(err error) string {
 	const most = 200
 	if text := err.Error(); len(text) > most {

@@ -16,9 +16,9 @@ import (
 	"protocolq/messages"
 )
 
-// fleet is the workers, as an asker meets them.
+// fleet is the workers, as an asker sees them.
 type fleet interface {
-	// Ask awaits the answer of one query until ctx ends.
+	// Ask waits for the answer to one query until ctx ends.
 	Ask(ctx context.Context, asker string, q messages.Query) (messages.Result, error)
 	// Submit stores one query, which is then answered by the asker's durable replies.
 	Submit(ctx context.Context, asker string, q messages.Query) error
@@ -34,10 +34,10 @@ type options struct {
 	Logger *slog.Logger // discarded when nil
 }
 
-// door answers requests. It holds nothing of a query longer than its request.
+// door answers requests. It keeps nothing of a query after its request.
 type door struct {
 	o       options
-	callers atomic.Pointer[map[tokenHash]*caller] // of the askers as they are now; see admit
+	callers atomic.Pointer[map[tokenHash]*caller] // of the present askers; see admit
 	// hurried ends when the door must close and no request may wait on; see hurry.
 	hurried context.Context
 	hurry   context.CancelFunc
@@ -72,8 +72,8 @@ func newDoor(o options) (*door, error) {
 	return d, nil
 }
 
-// admit makes these the askers: any other's token is nobody's from now on. Those that were there
-// keep what they have used of their shares.
+// admit makes these the askers: tokens of others are invalid from now on. Askers that were there
+// before keep what they have used of their shares.
 func (d *door) admit(askers []Asker) {
 	before := map[string]*caller{}
 	for _, c := range *d.callers.Load() {
@@ -102,7 +102,7 @@ type route struct {
 	serve        func(*door, *caller, *http.Request) answer
 }
 
-// routes are all that the door answers, but for probes.
+// routes are all that the door answers, except probes.
 func routes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/v1/queries", bytes: messages.MaxMessage, serve: (*door).postQuery},
@@ -114,7 +114,7 @@ func routes() []route {
 	}
 }
 
-// handler has all routes. What is none of them is a problem, too.
+// handler has all routes. Any other path also gets a problem as the response.
 func (d *door) handler() http.Handler {
 	mux := http.NewServeMux()
 	allowed := map[string]string{}
@@ -144,8 +144,8 @@ func (d *door) handler() http.Handler {
 func (d *door) pass(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		// Only the body has this time, also one that nobody wants: a deadline that stayed would end
-		// a long wait as if the caller had left.
+		// Only reading the body has this time limit, even if the body is not used: a deadline that stayed
+		// would end a long wait as if the caller had left.
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(began.Add(bodyTime))
 		r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, rt.bytes),
@@ -166,7 +166,7 @@ func (d *door) pass(rt route) http.HandlerFunc {
 	}
 }
 
-// guarded serves a request. A mistake of the door's own costs that request alone.
+// guarded serves a request. A panic ends only that request.
 func (d *door) guarded(rt route, c *caller, r *http.Request) (a answer) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -178,7 +178,7 @@ func (d *door) guarded(rt route, c *caller, r *http.Request) (a answer) {
 	return rt.serve(d, c, r)
 }
 
-// known finds who asks by the token.
+// known finds the caller by the token.
 func (d *door) known(r *http.Request) (*caller, answer, bool) {
 	token, ok := bearer(r.Header)
 	c := (*d.callers.Load())[hashOf(token)]
@@ -190,7 +190,7 @@ func (d *door) known(r *http.Request) (*caller, answer, bool) {
 	return c, answer{}, true
 }
 
-// record logs one request: nothing that its caller wrote is in it.
+// record logs one request, with nothing that its caller wrote.
 func (d *door) record(ctx context.Context, rt route, c *caller, status int, took time.Duration) {
 	level, asker := slog.LevelDebug, ""
 	switch {

@@ -13,8 +13,8 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// follower keeps a door to what the askers' file says. A file that is gone or broken changes
-// nothing, and is logged.
+// follower makes a door follow the askers' file. A file that is missing or broken changes nothing,
+// and is logged.
 type follower struct {
 	path    string // "": the askers stay as they are
 	askers  []Asker
@@ -23,12 +23,12 @@ type follower struct {
 	readers func([]Asker) []*reader
 	log     *slog.Logger
 
-	running map[string]context.CancelFunc // ends what is read, by what it is read for; of run's goroutine alone
-	reading sync.WaitGroup                // of all readers, also those that are ending
+	running map[string]context.CancelFunc // ends each reader, by what it is for; only run's goroutine uses it
+	reading sync.WaitGroup                // of all readers, including those that are ending
 }
 
-// lookEvery is how often the file is looked at. A change counts at the second look that finds the
-// same bytes, as an editor may be writing it.
+// lookEvery is how often to look at the file. A change counts at the second look that finds the
+// same bytes, because an editor may still be writing it.
 const lookEvery = 500 * time.Millisecond
 
 // run reads what there is for the askers, and follows the file, until ctx ends and all reading has.
@@ -71,11 +71,11 @@ func (f *follower) run(ctx context.Context) {
 
 func (f *follower) look() ([]byte, error) { return cli.ReadBounded(f.path, maxAskersFile) }
 
-// take makes the door that of other askers.
+// take gives the door other askers.
 func (f *follower) take(ctx context.Context, data []byte) error {
 	askers, err := parseAskers(data)
 	if err == nil {
-		err = checkSecrets(&settings.Config{}, askers) // of its own, as it keeps what it has read
+		err = checkSecrets(&settings.Config{}, askers) // its own Config, because that keeps what it has read
 	}
 	if err == nil {
 		err = f.workers.serve(askers)
@@ -89,8 +89,8 @@ func (f *follower) take(ctx context.Context, data []byte) error {
 	return nil
 }
 
-// read has what there is for the askers read, and nothing else. Who ends meanwhile may have a
-// delivery under way, which takes up to deliverTime: no change waits for that.
+// read runs the readers that these askers need, and no others. A reader that ends may have a
+// delivery under way, which takes up to deliverTime: no change of the askers waits for that.
 func (f *follower) read(ctx context.Context, askers []Asker) {
 	wanted := map[string]*reader{}
 	for _, r := range f.readers(askers) {

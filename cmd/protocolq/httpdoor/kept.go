@@ -18,20 +18,20 @@ import (
 // memory keeps records of askers, see [store].
 type memory interface {
 	Put(ctx context.Context, asker, what, name string, data []byte, id string) error
-	// Claim keeps data under a name whose last record has that sequence, 0 for none, and reports
-	// whether that was so.
+	// Claim stores data under a name if its last record has that sequence, 0 for none, and reports
+	// whether it did.
 	Claim(ctx context.Context, asker, what, name string, data []byte, last uint64) (bool, error)
 	Last(ctx context.Context, asker, what, name string) (record, error)
 	Next(ctx context.Context, asker, what string, from uint64) (record, error)
 }
 
-// keptAsk is what is kept of a stored query: nothing of a person.
+// keptAsk is what is stored of a query, without personal data.
 type keptAsk struct {
 	ID       string `json:"id"`
 	Question string `json:"question"`
 }
 
-// state is what a query's address says until there is an answer.
+// state is the response at a query's address until there is an answer.
 type state struct {
 	ID       string `json:"id"`
 	State    string `json:"state"`
@@ -41,7 +41,7 @@ type state struct {
 // pending is the state of a query that is stored and not answered.
 const pending = "pending"
 
-// pollAfter is after when a caller looks again for an answer.
+// pollAfter is when a caller should look again for an answer.
 const pollAfter = time.Second
 
 // Names of queries in addresses and subjects.
@@ -53,8 +53,8 @@ const (
 
 var nameAlphabet = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// nameOf is a query's name in its address: its id where that is of letters, digits, - and _, and
-// else a hash of it.
+// nameOf is a query's name in its address: its id if that has only letters, digits, - and _,
+// otherwise a hash of it.
 func nameOf(id string) string {
 	if messages.IsToken(id) && len(id) <= longestName {
 		return id
@@ -73,7 +73,7 @@ func isName(name string) bool {
 
 func locationOf(id string) string { return "/v1/queries/" + nameOf(id) }
 
-// keep stores a query, whose answer is then found at its address whatever happens to this door.
+// keep stores a query; its answer is then found at its address whatever happens to this door.
 func (d *door) keep(ctx context.Context, c *caller, q messages.Query) answer {
 	mine, err := d.claim(ctx, c, q) // first, so that the answer comes after it
 	if err == nil && !mine {
@@ -88,14 +88,14 @@ func (d *door) keep(ctx context.Context, c *caller, q messages.Query) answer {
 	return unanswered(q.ID).with("Location", locationOf(q.ID))
 }
 
-// unanswered is the answer where there is none yet.
+// unanswered is the response if there is no answer yet.
 func unanswered(id string) answer {
 	return answer{status: http.StatusAccepted, body: state{id, pending, locationOf(id)}}.with("Retry-After",
 		seconds(pollAfter.Milliseconds()))
 }
 
-// claim keeps what q's id asks for; false where that is another question. Of two that come at the
-// same time, also at two doors, the stream takes one, and the other is compared with it.
+// claim stores which question q's id stands for; false if it stands for another one. Of two claims
+// at the same time, even at two doors, the stream takes one, and the other is compared with it.
 func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, error) {
 	data, err := json.Marshal(keptAsk{q.ID, q.QuestionText()})
 	if err != nil {
@@ -121,7 +121,7 @@ func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, er
 		if tries == 0 {
 			continue
 		}
-		select { // the server that was asked may not have it yet
+		select { // the server that replied may not have it yet
 		case <-ctx.Done():
 			return false, ctx.Err()
 		case <-time.After(absence):
@@ -130,7 +130,7 @@ func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, er
 	return false, errors.New("keep a query: others with its id keep coming")
 }
 
-// sameQuestion reports whether q's id is new, or was that of the same question.
+// sameQuestion reports whether q's id is new, or stands for the same question.
 func sameQuestion(before record, q messages.Query) (bool, error) {
 	if before.Sequence == 0 {
 		return true, nil
@@ -142,7 +142,7 @@ func sameQuestion(before record, q messages.Query) (bool, error) {
 	return ask.Question == q.QuestionText(), nil
 }
 
-// getQuery says what became of a stored query.
+// getQuery gives the state of a stored query.
 func (d *door) getQuery(c *caller, r *http.Request) answer {
 	if a, ok := c.look(1); !ok {
 		return a
@@ -168,7 +168,7 @@ func (d *door) getQuery(c *caller, r *http.Request) answer {
 	return unanswered(ask.ID)
 }
 
-// find looks for a query of this name, and for its answer; nil is none since it was asked last.
+// find looks for a query of this name, and for its answer; nil: none since it was last asked.
 func (d *door) find(ctx context.Context, c *caller, name string) (asked record, result json.RawMessage, err error) {
 	if asked, err = d.o.Memory.Last(ctx, c.Name, messages.HTTPAsked, name); err != nil {
 		return asked, nil, err
@@ -180,7 +180,7 @@ func (d *door) find(ctx context.Context, c *caller, name string) (asked record, 
 	return asked, got.Data, nil
 }
 
-// away is the answer where NATS, or a stream of the asker's, cannot be reached.
+// away is the response if NATS, or a stream of the asker, cannot be reached.
 func (d *door) away(ctx context.Context, c *caller, err error) answer {
 	d.o.Logger.WarnContext(ctx, "streams or workers cannot be reached", "asker", c.Name, "err", err)
 	return later(unavailable, "ask again with the same id and key: that is always safe", fullWait)

@@ -48,7 +48,7 @@ func kinds() []kind {
 		refused, keyConflict, unknown, unclear, noAnswer}
 }
 
-// problem is the body. With a Result it has all of that one's fields, too.
+// problem is the body. With a Result it also has all fields of the Result.
 type problem struct {
 	Type   string `json:"type"`
 	Title  string `json:"title"`
@@ -61,13 +61,13 @@ type problem struct {
 	RetryAfterMs int64 `json:"retry_after_ms,omitempty"`
 }
 
-// because is the answer of a problem without a Result.
+// because is the response for a problem without a Result.
 func because(k kind, detail string) answer {
 	return answer{status: k.status, problem: true,
 		body: problem{Type: typeHead + k.name, Title: k.title, Status: k.status, Detail: detail}}
 }
 
-// later is the answer of one that passes by itself.
+// later is the response for a problem that passes by itself.
 func later(k kind, detail string, wait time.Duration) answer {
 	a := because(k, detail)
 	p := a.body.(problem)
@@ -76,8 +76,8 @@ func later(k kind, detail string, wait time.Duration) answer {
 	return a.retried(p)
 }
 
-// of is the answer that a Result comes to: the gateway's word is 200, all else a problem, so that
-// nobody who looks at the status alone takes unknown for a no.
+// of is the response for a Result: an answer of the gateway is 200, everything else a problem, so
+// that a program that looks only at the status does not take unknown for a no.
 func of(r messages.Result) answer {
 	k := kindOf(r)
 	if k.status == 0 {
@@ -89,7 +89,7 @@ func of(r messages.Result) answer {
 	return answer{status: k.status, problem: true, body: p}.retried(p)
 }
 
-// retried says in the header, too, when to ask again, where that can help.
+// retried also says in the header when to ask again, if that can help.
 func (a answer) retried(p problem) answer {
 	if !p.Retryable {
 		return a
@@ -97,7 +97,7 @@ func (a answer) retried(p problem) answer {
 	return a.with("Retry-After", seconds(p.RetryAfterMs))
 }
 
-// kindOf is the kind of problem that a Result is; the zero kind where it is none.
+// kindOf is the kind of problem of a Result; the zero kind if it is not a problem.
 func kindOf(r messages.Result) kind {
 	switch r.Outcome {
 	case messages.Signed, messages.NotSigned, messages.Abnormal:
@@ -114,8 +114,7 @@ func kindOf(r messages.Result) kind {
 	return unknown
 }
 
-// refusalOf is the kind of a refusal by its code. What a worker or the gateway finds wrong beyond
-// these is the query's own.
+// refusalOf is the kind of a refusal by its code. For any other code the query itself is wrong.
 func refusalOf(code string) kind {
 	switch code {
 	case messages.BadRequest:
@@ -130,5 +129,5 @@ func refusalOf(code string) kind {
 	return refused
 }
 
-// seconds is a time as Retry-After holds it: whole seconds, at least one.
+// seconds is a time in the form of Retry-After: whole seconds, at least one.
 func seconds(ms int64) string { return strconv.FormatInt(max((ms+999)/1000, 1), 10) }

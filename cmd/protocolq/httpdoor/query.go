@@ -13,7 +13,7 @@ import (
 	"protocolq/messages"
 )
 
-// fullWait is after when a caller who may not wait now may try again.
+// fullWait is when a caller may try again that may not wait now.
 const fullWait = time.Second
 
 // postQuery asks one question.
@@ -39,8 +39,8 @@ func (d *door) postQuery(c *caller, r *http.Request) answer {
 	return d.await(r.Context(), c, q, wait).with("Preference-Applied", "wait="+strconv.Itoa(int(wait.Seconds())))
 }
 
-// await asks and waits for the answer, as long as the caller is there and the door is not to close.
-// When the wait is over without one, the query is stored.
+// await asks and waits for the answer, until the caller leaves or the door closes. If no answer
+// comes in that time, the query is stored.
 func (d *door) await(ctx context.Context, c *caller, q messages.Query, wait time.Duration) answer {
 	if wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
@@ -59,20 +59,21 @@ func (d *door) await(ctx context.Context, c *caller, q messages.Query, wait time
 	return d.keep(ctx, c, q)
 }
 
-// outwaited reports whether r says only that the wait is over, and not the query's own time.
+// outwaited reports whether r says only that the wait is over, and not that the query's deadline
+// has passed.
 func outwaited(r messages.Result, q messages.Query, now time.Time) bool {
 	return r.Outcome == messages.Unknown && r.Code == messages.DeadlinePassed &&
 		(q.DeadlineMs == 0 || now.UnixMilli() < q.DeadlineMs)
 }
 
-// take takes n queries of a caller's share.
+// take takes n queries from a caller's share.
 func (c *caller) take(n int) (answer, bool) { return c.within(c.queries, n) }
 
-// look takes n looks at answers of it.
+// look takes n looks at answers from it.
 func (c *caller) look(n int) (answer, bool) { return c.within(c.looks, n) }
 
-// within takes n of a share. What is more than can be had at once is let in where all of that is
-// there, and is owed from then on.
+// within takes n from a share. If n is more than the share's most, it is allowed when the share is
+// full, and the rest is owed from then on.
 func (c *caller) within(share *rate.Limiter, n int) (answer, bool) {
 	now := time.Now()
 	reserved := share.ReserveN(now, min(n, share.Burst()))

@@ -16,7 +16,7 @@ import (
 	"protocolq/messages"
 )
 
-// Waits of one request. A longer one is more likely cut by something on the way than answered.
+// Waits of one request. A longer one would more likely be cut on the way than answered.
 const (
 	defaultWait = 10 * time.Second
 	longestWait = time.Minute
@@ -25,8 +25,8 @@ const (
 // bodyTime is how long a body may take to come.
 const bodyTime = 10 * time.Second
 
-// body says when it has been read whole. Until then it has its deadline, as the server reads on
-// after an answer that came early.
+// body notes when it has been read completely. Until then it has its deadline, because the server
+// reads on after an early response.
 type body struct {
 	io.ReadCloser
 	whole func()
@@ -41,7 +41,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readJSON reads a body that must be JSON; ok is false where the answer says what is wrong.
+// readJSON reads a body that must be JSON; if ok is false, the response says what is wrong.
 func readJSON(r *http.Request) (data []byte, a answer, ok bool) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != string(messages.JSON) {
@@ -89,7 +89,7 @@ func addKey(q *messages.Query, header string) error {
 	return q.Check()
 }
 
-// unquoted is a header's text, which its draft has in quotes and most callers have not.
+// unquoted is a header's text, which the draft standard puts in quotes and most callers do not.
 func unquoted(text string) string {
 	if inner, ok := strings.CutPrefix(text, `"`); ok {
 		if inner, ok = strings.CutSuffix(inner, `"`); ok {
@@ -100,7 +100,7 @@ func unquoted(text string) string {
 }
 
 // preferredWait is how long a request wants to wait by its Prefer headers (RFC 7240): wait=N in
-// seconds, or respond-async, which is not at all. What cannot be read is no preference.
+// seconds, or respond-async for no wait. A preference that cannot be read is ignored.
 func preferredWait(prefer []string) time.Duration {
 	wait := defaultWait
 	for _, line := range prefer {

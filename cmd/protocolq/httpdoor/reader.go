@@ -18,13 +18,13 @@ type reader struct {
 	stream   string
 	consumer string
 	asker    string
-	purpose  string // what tells it from other readers
+	purpose  string // distinguishes it from other readers
 	atOnce   int    // messages taken and not yet dealt with
 	take     func(context.Context, jetstream.Msg)
 	log      *slog.Logger
 }
 
-// missingWait is how long before a consumer that is not there is looked for again.
+// missingWait is the time before a missing consumer is looked for again.
 const missingWait = 5 * time.Second
 
 // run reads until ctx ends. What is not acknowledged by then comes again, here or at another door.
@@ -44,7 +44,7 @@ func (r *reader) run(ctx context.Context) {
 	}
 }
 
-// read reads until that fails.
+// read reads until reading fails.
 func (r *reader) read(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()

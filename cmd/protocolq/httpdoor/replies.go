@@ -13,8 +13,9 @@ import (
 	"protocolq/messages"
 )
 
-// replies keeps what is replied to one asker. It keeps every reply, also the second of one id and
-// run, which ask.Replies would not give: whoever has asked again looks for an answer since then.
+// replies stores the replies to one asker. It stores every reply, even a second one with the same
+// id and run, which ask.Replies would drop: a caller that has asked again looks for an answer since
+// then.
 type replies struct {
 	asker  string
 	memory memory
@@ -44,10 +45,10 @@ func (r *replies) take(ctx context.Context, m jetstream.Msg) {
 		_ = m.NakWithDelay(againWait)
 		return
 	}
-	_ = m.Ack() // one that is lost has the reply kept once more
+	_ = m.Ack() // if it is lost, the reply is stored once more
 }
 
-// kept is a reply as it is kept: its name, and its Result in JSON.
+// kept is the stored form of a reply: its name, and its Result in JSON.
 func kept(reply []byte, contentType string) (name string, data []byte, err error) {
 	r, _, err := messages.DecodeResult(reply, contentType)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"protocolq/worker/ops"
 )
 
-// run runs a door until ctx ends. ready, which may be nil, is given its address once it listens.
+// run runs a door until ctx ends. ready, which may be nil, gets its address once it listens.
 func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Logger, ready func(net.Addr)) error {
 	names, err := messages.NewNames(cfg.Prefix)
 	if err != nil {
@@ -63,7 +63,7 @@ func run(ctx context.Context, cfg *settings.Config, askers []Asker, log *slog.Lo
 	return d.serve(ctx, listening{Listener: listener, TLS: certificateOf(cfg), Grace: cfg.Grace, Logger: log})
 }
 
-// readers are those of the askers' replies, and of the answers that go to webhooks.
+// readers are the readers of the askers' replies, and of the answers that go to webhooks.
 func readers(client *http.Client, askers []Asker, memory *store, shown *ops.Door, log *slog.Logger) (all []*reader) {
 	for _, a := range askers {
 		keep := &replies{asker: a.Name, memory: memory, log: log}
@@ -84,7 +84,7 @@ func readers(client *http.Client, askers []Asker, memory *store, shown *ops.Door
 	return all
 }
 
-// certificateOf is the certificate of the settings, nil without one.
+// certificateOf is the certificate of the settings, nil if there is none.
 func certificateOf(cfg *settings.Config) *certificate {
 	if cfg.APICertFile == "" {
 		return nil

@@ -17,19 +17,19 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// Bounds on who connects.
+// Bounds on connections.
 const (
 	headerTime = 5 * time.Second
 	headerMax  = 16 << 10
 	idleTime   = 2 * time.Minute
-	// writeTime holds the longest wait and what comes before and after it.
+	// writeTime is enough for the longest wait and what comes before and after it.
 	writeTime   = longestWait + bodyTime + 15*time.Second
 	connections = 4096
-	// lastTime is for the answers that hurried requests get at the end.
+	// lastTime is for the responses that hurried requests get at the end.
 	lastTime = 10 * time.Second
 )
 
-// certificate is a certificate that is read again at each handshake, so that a renewed one counts.
+// certificate is read again at each handshake, so that a renewed one is used.
 type certificate struct{ cert, key *settings.KeySource }
 
 func (c certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -50,7 +50,7 @@ type listening struct {
 	Logger   *slog.Logger
 }
 
-// serve answers requests until ctx ends and those that had come have been answered.
+// serve answers requests until ctx ends, and then until those that had come are answered.
 func (d *door) serve(ctx context.Context, l listening) error {
 	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: headerTime, WriteTimeout: writeTime,
 		IdleTimeout:    idleTime,

@@ -23,21 +23,21 @@ type record struct {
 	Sequence uint64 // 0: there is none
 }
 
-// store is the asker's streams. The door itself holds nothing, so that any door finds what another
-// has kept, before and after a restart.
+// store is the askers' streams. The door itself keeps nothing, so that any door finds what another
+// has stored, before and after a restart.
 //
-// The answers come by the durable replies of the asker. They do not stay there, as that stream is
-// shared by all askers and never drops what nobody has read: unread answers of one would hold up
-// the fleet. Here each asker has its own room, of which the oldest goes first. The query log would
-// know the answers, too, but comes later and holds no account's id.
+// The answers come by the durable replies of the asker. They do not stay there, because all askers
+// share that stream and it never drops unread replies: unread answers of one asker would hold up
+// the fleet. Here each asker has its own room, and the oldest messages are dropped first. The query
+// log also has the answers, but later, and without the account's id.
 type store struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
-	api   string // what the subjects of the JetStream API begin with
+	api   string // prefix of the JetStream API
 	names messages.Names
 }
 
-// newStore makes a store. It does not look whether the streams are there.
+// newStore makes a store. It does not check that the streams exist.
 func newStore(nc *nats.Conn, api string, names messages.Names) (*store, error) {
 	api = cmp.Or(api, "$JS.API")
 	js, err := jetstream.NewWithAPIPrefix(nc, api)
@@ -47,11 +47,11 @@ func newStore(nc *nats.Conn, api string, names messages.Names) (*store, error) {
 	return &store{nc: nc, js: js, api: api, names: names}, nil
 }
 
-// storeTime bounds one reading or writing.
+// storeTime bounds one read or write.
 const storeTime = 5 * time.Second
 
-// Put keeps data under a name. Two messages with one id are kept once, for some minutes; "" is the
-// id of none.
+// Put stores data under a name. Two messages with the same id within some minutes are stored once;
+// "" is no id.
 func (s *store) Put(ctx context.Context, asker, what, name string, data []byte, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -63,7 +63,7 @@ func (s *store) Put(ctx context.Context, asker, what, name string, data []byte, 
 	return notKept(what, asker, err)
 }
 
-// Claim keeps data under a name whose last record has that sequence, and reports whether it had.
+// Claim stores data under a name if its last record has that sequence, and reports whether it did.
 func (s *store) Claim(ctx context.Context, asker, what, name string, data []byte, last uint64) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -76,7 +76,7 @@ func (s *store) Claim(ctx context.Context, asker, what, name string, data []byte
 	return err == nil, notKept(what, asker, err)
 }
 
-// notKept says of an error what was to be kept, and what to do where there is no room for it.
+// notKept adds to an error what was to be stored, and what to do if there is no room for it.
 func notKept(what, asker string, err error) error {
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
 		err = fmt.Errorf("%w; make it: protocolq provision --http %s", err, asker)
@@ -87,14 +87,14 @@ func notKept(what, asker string, err error) error {
 	return err
 }
 
-// Last is what was kept last under a name.
+// Last is the last record under a name.
 func (s *store) Last(ctx context.Context, asker, what, name string) (record, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	return s.get(ctx, asker, what, "."+s.names.HTTP(asker, what, name), nil)
 }
 
-// Next is the first that is kept of a kind from a sequence on, whatever its name.
+// Next is the first record of a kind from a sequence on, whatever its name.
 func (s *store) Next(ctx context.Context, asker, what string, from uint64) (record, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -128,7 +128,7 @@ func (s *store) get(ctx context.Context, asker, what, end string, body []byte) (
 	}
 }
 
-// request asks for one message. Of a stream that has just been made, or whose leader moves, nobody
+// request asks for one message. For a stream that was just made, or whose leader changes, no server
 // answers for a moment.
 func (s *store) request(ctx context.Context, subject string, body []byte) (m *nats.Msg, err error) {
 	for tries := range absences {
@@ -145,7 +145,7 @@ func (s *store) request(ctx context.Context, subject string, body []byte) (m *na
 	return nil, err
 }
 
-// How often in a row nobody must answer before that is believed, and the wait between.
+// How many requests in a row must find no responders before that counts, and the wait between them.
 const (
 	absences = 4
 	absence  = 150 * time.Millisecond

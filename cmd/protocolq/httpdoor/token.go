@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// A token is "pq_" and 52 characters of base32: 256 random bits, so that a plain hash keeps it, and
-// with a beginning by which a scanner of sources finds one.
+// A token is "pq_" and 52 characters of base32: 256 random bits, so that a plain hash is safe to
+// store, with a beginning by which a secret scanner finds it.
 const (
 	tokenHead   = "pq_"
 	tokenBytes  = 32
@@ -22,13 +22,13 @@ const (
 
 var tokenAlphabet = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// tokenHash is the SHA-256 sum of a token. Nobody learns a token from how long a look-up of its
-// hash takes.
+// tokenHash is the SHA-256 sum of a token. How long a look-up of the hash takes reveals nothing
+// about the token.
 type tokenHash [sha256.Size]byte
 
 const hashHead = "sha256:"
 
-// newToken makes one. Whoever has it may ask.
+// newToken makes a token. Anybody who has it may ask.
 func newToken() string {
 	var b [tokenBytes]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -54,7 +54,7 @@ func parseHash(text string) (h tokenHash, err error) {
 	return h, nil
 }
 
-// bearer is the token of a request; ok is false where there is none, or what cannot be one.
+// bearer is the token of a request; ok is false if there is none, or if it cannot be one.
 func bearer(header http.Header) (token string, ok bool) {
 	values := header.Values("Authorization")
 	if len(values) != 1 {

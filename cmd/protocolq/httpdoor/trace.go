@@ -11,7 +11,7 @@ func withTrace(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, traceKey{}, traceparent)
 }
 
-// traceOf is the traceparent that a request's context has, or "". It is as the caller sent it.
+// traceOf is the traceparent in a request's context, or "", as the caller sent it.
 func traceOf(ctx context.Context) string {
 	s, _ := ctx.Value(traceKey{}).(string)
 	return s

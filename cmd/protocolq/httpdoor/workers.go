@@ -17,19 +17,19 @@ import (
 type workers struct {
 	nc      *nats.Conn
 	prefix  string
-	clients atomic.Pointer[map[string]clients] // of the askers as they are now
+	clients atomic.Pointer[map[string]clients] // of the present askers
 }
 
 // clients are those of one asker.
 type clients struct {
 	awaiting *ask.Client // waits for workers to come
-	storing  *ask.Client // says at once that a stream is not there
+	storing  *ask.Client // reports a missing stream at once
 }
 
-// errNoAsker is what becomes of a request whose asker is removed just then.
+// errNoAsker ends a request whose asker is removed at that moment.
 var errNoAsker = errors.New("the asker is no longer served")
 
-// newWorkers makes the clients. It asks nothing yet.
+// newWorkers makes the clients. It sends nothing yet.
 func newWorkers(nc *nats.Conn, prefix string, askers []Asker) (*workers, error) {
 	w := &workers{nc: nc, prefix: prefix}
 	w.clients.Store(&map[string]clients{})

@@ -34,12 +34,12 @@ type NATS struct {
 	lock      *os.File
 }
 
-// maxPayload bounds one message, its headers included: the largest query or result (64 KiB) and
-// room for the headers that it gains on its way. JetStream's own messages inside the server are
-// not held to it (measured with 256 consumers' worth of lists).
+// maxPayload bounds one message with its headers: the largest query or result (64 KiB) and room for
+// the headers that are added on its way. It does not bound JetStream's own messages inside the
+// server (measured with lists of 256 consumers).
 const maxPayload = 128 << 10
 
-// StartNATS runs a server until Close. It answers when this returns.
+// StartNATS runs a server until Close. The server is ready when StartNATS returns.
 func StartNATS(o NATSOptions) (*NATS, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
@@ -81,10 +81,10 @@ func SplitListen(address string) (string, int, error) {
 	return host, port, nil
 }
 
-// ServerName is by what the server is known to who connects.
+// ServerName is the server's name for clients.
 const ServerName = "protocolq-embedded"
 
-// lockDirectory keeps other servers from the same files, which two would destroy.
+// lockDirectory keeps other servers away from the same files, which two servers would destroy.
 func (e *NATS) lockDirectory() (err error) {
 	if e.lock, err = os.OpenFile(filepath.Join(e.data, "protocolq.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
@@ -106,12 +106,12 @@ func (e *NATS) start(host string, port int, logger *slog.Logger) error {
 		ServerName: ServerName,
 		Host:       host,
 		Port:       port,
-		NoSigs:     true, // signals are ours: the workers drain before their server goes
+		NoSigs:     true, // we handle signals: the workers drain before their server stops
 		JetStream:  true,
 		StoreDir:   filepath.Clean(e.data),
 		SyncAlways: true, // an acknowledged message is on the disk; the default is every 2 minutes
 		MaxPayload: maxPayload,
-		// A half-open client keeps its share of a queue group until it is noticed.
+		// A half-open client keeps its share of a queue group until that is noticed.
 		PingInterval: 10 * time.Second,
 		MaxPingsOut:  2,
 	})
@@ -141,7 +141,7 @@ func (e *NATS) start(host string, port int, logger *slog.Logger) error {
 // URL is where clients connect to.
 func (e *NATS) URL() string { return e.server.ClientURL() }
 
-// Close stops the server and, where the directory was made here, removes it.
+// Close stops the server and removes the directory if it was made here.
 func (e *NATS) Close() {
 	if e.server != nil {
 		e.server.Shutdown()
@@ -155,8 +155,7 @@ func (e *NATS) Close() {
 	}
 }
 
-// serverLog brings the server's own lines into ours. What it calls a notice is only of use to
-// those who debug it.
+// serverLog passes the server's own lines to our log. Its notices are only of use for debugging it.
 type serverLog struct {
 	to    *slog.Logger
 	fatal chan string // the first reason for which it cannot run
@@ -179,8 +178,8 @@ func (l *serverLog) Errorf(format string, v ...any)  { l.tell(slog.LevelError, f
 func (l *serverLog) Debugf(format string, v ...any)  { l.tell(slog.LevelDebug, format, v) }
 func (l *serverLog) Tracef(string, ...any)           {}
 
-// Fatalf keeps the reason; the server expects a logger to end the process here, which is not its to
-// end.
+// Fatalf keeps the reason. The server expects a logger to end the process here, but it is not the
+// server's process.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	select {
 	case l.fatal <- fmt.Sprintf(format, v...):

@@ -40,7 +40,7 @@ type Options struct {
 	Logger        *slog.Logger
 }
 
-// Stack is all of it, running.
+// Stack is everything, running.
 type Stack struct {
 	dir        string // where the query log is
 	temporary  bool   // dir is removed at the end
@@ -57,7 +57,7 @@ type Stack struct {
 	workers    sync.WaitGroup
 }
 
-// Open starts everything; when it returns, everything answers. Close it.
+// Open starts everything; when it returns, everything is ready. Close it.
 func Open(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{}
 	if err := s.open(ctx, &o); err != nil {
@@ -94,7 +94,7 @@ func (s *Stack) open(ctx context.Context, o *Options) error {
 		return err
 	}
 	o.Config.GatewayURL, o.Config.UnsafeGateway = s.URLs()["gateway"], true
-	// Nobody stands between this gateway and its askers.
+	// There is no proxy between this gateway and its callers.
 	o.Config.GatewayReuseAfter = cmp.Or(o.Config.GatewayReuseAfter, time.Nanosecond)
 	return s.openWorkers(ctx, background, o)
 }
@@ -221,7 +221,7 @@ func (s *Stack) fail(err error) {
 	s.failed = append(s.failed, err)
 }
 
-// URLs are where everything is, by the names that scripts know.
+// URLs are the addresses of everything, by the names that scripts use.
 func (s *Stack) URLs() map[string]string {
 	return map[string]string{
 		"nats":        s.nats.URL(),
@@ -231,8 +231,8 @@ func (s *Stack) URLs() map[string]string {
 	}
 }
 
-// Close drains the workers, then ends the gateway and NATS. The error joins what any of them ended
-// with.
+// Close drains the workers, then ends the gateway and NATS. The error joins the errors of all of
+// them.
 func (s *Stack) Close() error {
 	if s.stopWorker != nil {
 		s.stopWorker()

@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// PracticeAskers gives partners to the practice gateway.
+// PracticeAskers gives partners in the form that the practice gateway needs.
 func PracticeAskers(partners []gateway.Partner) []simulator.Partner {
 	list := make([]simulator.Partner, 0, len(partners))
 	for _, p := range partners {
@@ -24,7 +24,7 @@ func PracticeAskers(partners []gateway.Partner) []simulator.Partner {
 }
 
 // WritePracticeKeys writes <partner>.key for each practice partner into dir, for the commands that
-// take a key by its file. A file that is there with another key is left alone and an error.
+// take a key by its file. An existing file with another key is an error, and is not changed.
 func WritePracticeKeys(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write practice keys: %w", err)

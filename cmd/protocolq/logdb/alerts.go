@@ -23,7 +23,7 @@ import (
 	"protocolq/worker/publish"
 )
 
-// Targets are those of the setting alert-webhook-file; none without it.
+// Targets are the targets of the setting alert-webhook-file; none without it.
 func Targets(cfg *settings.Config) ([]alert.Target, error) {
 	if cfg.AlertWebhookFile == "" {
 		return nil, nil
@@ -39,7 +39,8 @@ func Targets(cfg *settings.Config) ([]alert.Target, error) {
 	return all, nil
 }
 
-// watched are the streams whose room alerts are about; how full the journal is, workers say.
+// watched are the streams that have alerts about their room; workers report how full the journal
+// is.
 var watched = []messages.Kind{messages.Submitted, messages.Replies, messages.Log, messages.Dead}
 
 // watchAlerts checks the rules over the figures of the workers, of streams, and this process's own,

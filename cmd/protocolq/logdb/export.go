@@ -16,11 +16,11 @@ import (
 // Export writes what the log may show: personal fields are masked in it.
 type Export struct {
 	Filter database.Filter
-	CSV    bool        // else lines of JSON
+	CSV    bool        // otherwise lines of JSON
 	Shown  func(int64) // called after each page with how many asks are written; nil: nobody
 }
 
-// Write gives every ask to w, the newest first, and counts them.
+// Write writes every ask to w, the newest first, and counts them.
 func (e *Export) Write(ctx context.Context, db *database.DB, w io.Writer) (n int64, err error) {
 	buffered := bufio.NewWriterSize(w, 1<<16)
 	row := func(a *database.Ask) error { return cli.PrintJSON(buffered, a) }

@@ -38,8 +38,8 @@ func Open(ctx context.Context, o database.Options) (*database.DB, error) {
 	return db, nil
 }
 
-// Await opens the log for writing, and tries on for ever while the database
-// is away: the stream holds the lines meanwhile.
+// Await opens the log for writing, and keeps trying while the database is unavailable: the stream
+// keeps the lines meanwhile.
 func Await(ctx context.Context, url string, log *slog.Logger) (*database.DB, error) {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		db, err := Open(ctx, database.Options{URL: url})

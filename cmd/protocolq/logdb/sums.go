@@ -15,7 +15,7 @@ import (
 // chartWidth is the longest bar in characters.
 const chartWidth = 30
 
-// PrintSums writes a line for each hour and partner, and what came of it all.
+// PrintSums writes a line for each hour and partner, and the totals.
 func PrintSums(w io.Writer, s *database.Stats, zone *time.Location) error {
 	var most int64 = 1
 	for i := range s.Hours {
@@ -58,7 +58,7 @@ func PrintSums(w io.Writer, s *database.Stats, zone *time.Location) error {
 
 // bar is called and, beyond it, asked, of most.
 func bar(called, asked, most int64) string {
-	width := func(n int64) int { return int((n*chartWidth + most - 1) / most) } // what is there at all is seen
+	width := func(n int64) int { return int((n*chartWidth + most - 1) / most) } // any value above 0 is visible
 	dark := width(called)
 	return strings.Repeat("█", dark) + strings.Repeat("░", max(width(asked)-dark, 0))
 }

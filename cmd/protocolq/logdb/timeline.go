@@ -32,8 +32,8 @@ type Moment struct {
 	N    int            // of Called: the attempt, from 1
 }
 
-// Timeline is a story in the order of time. Within a millisecond all is asked before it is called
-// for, and replied to after.
+// Timeline is a story in order of time. Within a millisecond, asks come before calls, and replies
+// after them.
 func Timeline(s *database.Story) []Moment {
 	var moments []Moment
 	for i := range s.Asks {

@@ -95,7 +95,7 @@ func (o Options) commandLine() string {
 	return line
 }
 
-// consumers are the flags that say for whom: the same of provision, which makes the consumers.
+// consumers are the flags that name the users, as provision needs them to make the consumers.
 func (o Options) consumers() string {
 	var flags strings.Builder
 	for _, p := range o.Partners {

@@ -21,7 +21,7 @@ type Config struct {
 	Accounts []Account
 }
 
-// Account is what its users see. What others have in it is exported to them by name, see
+// Account is what its users see. Its subjects are exported to users of other accounts by name, see
 // [Config.exports].
 type Account struct {
 	Name      string
@@ -29,7 +29,7 @@ type Account struct {
 	Users     []User
 }
 
-// User is who connects with one key.
+// User is a user with its own key.
 type User struct {
 	Name   string // of its key in keys.conf, and of the file of its seed
 	Inbox  string // its inbox prefix
@@ -42,9 +42,9 @@ type User struct {
 
 // Right is a subject of another account that a user may use.
 type Right struct {
-	Account string // whose subject it is
+	Account string // the account of the subject
 	Subject string
-	As      string // the subject here; "" the same
+	As      string // the subject here; "": the same
 	Use     Use
 }
 
@@ -104,8 +104,8 @@ type export struct {
 	to      []string
 }
 
-// exports are what the rights of other accounts' users need of an account: nothing is exported to
-// whom has no use for it, and nothing to all.
+// exports are the exports of an account that the rights of other accounts' users need: nothing is
+// exported to an account that does not need it, and nothing to all.
 func (c Config) exports(account string) (all []export) {
 	at := map[string]int{}
 	for _, a := range c.Accounts {

@@ -15,16 +15,16 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// The names of the files in their folder; a seed's is that of its user with .nk behind it.
+// The names of the files in their folder; a seed's is that of its user with .nk at the end.
 const (
 	usersFile = "users.conf"
 	keysFile  = "keys.conf"
 	seedEnd   = ".nk"
 )
 
-// Write writes c into a folder, and asks the server's own parser whether it can be read. A seed
-// that is there stays, so that a user who is added later changes nobody's key; what it has made is
-// given by name. command is what the files name as their origin.
+// Write writes c into a folder, and lets the server's own parser check it. An existing seed stays,
+// so that adding a user later changes no other key. Write returns the names of the seeds that it
+// made. command is the command line that the files name as their origin.
 func (c Config) Write(dir, command string) (made []string, err error) {
 	public := map[string]string{}
 	for _, u := range c.Users() {
@@ -47,7 +47,7 @@ func (c Config) Write(dir, command string) (made []string, err error) {
 	return made, nil
 }
 
-// seedOf gives the public key of a seed's file, which it makes where there is none.
+// seedOf gives the public key of a seed's file, and makes the file if there is none.
 func seedOf(path string) (public string, made bool, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +92,7 @@ func makeSeed(path string) ([]byte, error) {
 	return seed, errors.Join(err, f.Close())
 }
 
-// replace writes a file anew that was written here; one of somebody else's stays.
+// replace overwrites a file that nats-config wrote; a foreign file is not changed.
 func replace(path, text string) error {
 	have, err := os.ReadFile(path)
 	if err == nil && !strings.HasPrefix(string(have), head) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// head begins every file that is written here: one without it is somebody else's.
+// head begins every file that nats-config writes: a file without it is foreign.
 const head = "# Written by protocolq nats-config"
 
 // UsersConf is the file of the accounts. It includes keys.conf, see [Config.KeysConf].

@@ -1,4 +1,4 @@
-// Who may do what: the one table of it.
+// The one table of which user may do what.
 
 package natsconfig
 
@@ -11,26 +11,26 @@ import (
 	"protocolq/messages"
 )
 
-// Options say whose rights are written.
+// Options say which users' rights are written.
 type Options struct {
 	Prefix    string   // "protocol": as the workers have it
 	Account   string   // "PROTOCOLQ": of the streams; the others' names begin with it
-	Partners  []string // needed; for whom askers may ask, the first by the plain subjects
+	Partners  []string // needed: those that askers may ask for, the first by the plain subjects
 	Askers    []string // names of programs that ask
-	HTTP      []string // names of askers that come by the HTTP door, whose user asks for all of them
+	HTTP      []string // names of askers of the HTTP door, whose user asks for all of them
 	Listeners []string // names of programs that only read events
-	Events    bool     // askers read events, too
-	Backup    bool     // there is a user who backs streams up, and restores them
+	Events    bool     // askers also read events
+	Backup    bool     // there is a user that backs up streams, and restores them
 }
 
-// How long the server keeps the way back of an answer. Who awaits a query waits for an hour at most
-// (the setting ask-patience); a pull that lasts longer has heartbeats, which count.
+// How long the server keeps the way back for a response. An asker waits for an hour at most (the
+// setting ask-patience); a longer pull has heartbeats, which count as responses.
 const (
 	longestAwait = "65m"
 	longestPull  = "5m"
 )
 
-// Names of what is not a party of its own.
+// Names of users that are not askers or listeners.
 const (
 	Provisioner = "PROVISIONER"
 	Worker      = "WORKER"
@@ -43,7 +43,7 @@ const (
 	Backup      = "BACKUP"
 )
 
-// backupInbox is that of the user who backs up, whose account is the fleet's own.
+// backupInbox is the inbox prefix of the backup user, whose account is the fleet's own.
 const backupInbox = "_INBOX_backup"
 
 // Asker and Listener are the names of a party's user.
@@ -52,7 +52,7 @@ func Asker(name string) string { return "ASKER_" + name }
 // Listener is the name of a listener's user.
 func Listener(name string) string { return "LISTENER_" + name }
 
-// Check says all that is wrong with o.
+// Check says everything that is wrong with o.
 func (o *Options) Check() error {
 	var faults []error
 	if _, err := messages.NewNames(o.Prefix); err != nil {
@@ -95,10 +95,10 @@ func inboxOf(name string) string { return "_INBOX_" + name }
 type table struct {
 	messages.Names
 	o            Options
-	fleet, doors string // the accounts that have something for others
+	fleet, doors string // the accounts that export to others
 }
 
-// New gives the accounts of a fleet and of those who have to do with it.
+// New gives the accounts of a fleet and of the programs that use it.
 func New(o Options) (Config, error) {
 	if err := o.Check(); err != nil {
 		return Config{}, err
@@ -117,8 +117,8 @@ func New(o Options) (Config, error) {
 	}
 	alone := func(users ...User) {
 		for _, u := range users {
-			// An account without JetStream is given the server's own $JS.API.>, which says so in
-			// place of the answer, unless it has this import.
+			// In an account without JetStream, the server's own $JS.API.> answers that there is no
+			// JetStream, unless the account has this import.
 			u.uses(t.fleet, Ask, "$JS.API.INFO")
 			c.Accounts = append(c.Accounts, Account{Name: o.Account + "_" + u.Name, Users: []User{u}})
 		}
@@ -143,7 +143,7 @@ func (u *User) uses(account string, use Use, subjects ...string) {
 	}
 }
 
-// reads adds all that reading a consumer made for it takes, and no more.
+// reads adds exactly what reading its own consumer needs.
 func (t *table) reads(u *User, k messages.Kind, consumer string) { t.readsOf(u, t.Stream(k), consumer) }
 
 func (t *table) readsOf(u *User, stream, consumer string) {
@@ -165,9 +165,9 @@ func (t *table) provisioner() User {
 	return u
 }
 
-// backup is in the account of the streams: the server sends a copy to whatever subject of that
-// account its request names. It comes into another account only where that imports the subject:
-// what is sent to an event's comes to who listens to events.
+// backup is in the account of the streams: the server sends a copy to any subject of that account
+// that its request names. The copy gets into another account only if that imports the subject: a
+// copy sent to the subject of an event reaches the listeners of events.
 func (t *table) backup() User {
 	u := User{Name: Backup, Inbox: backupInbox,
 		Says: "nats stream backup and restore: reads every stream as a whole, and makes one that is not there."}
@@ -230,7 +230,7 @@ func (t *table) recorder() User {
 		Says: "protocolq recorder: takes the lines of the query log out of their stream, and pushes alerts."}
 	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+t.Stream(messages.Log)) // how full it is
 	t.reads(&u, messages.Log, messages.ConsumerRecorder)
-	// Alerts: how the workers are, how full other streams are, and who says it.
+	// Alerts: the state of the workers, how full other streams are, and which recorder sends.
 	u.uses(t.doors, Pull, "$SRV.STATS."+messages.ServiceName)
 	for _, k := range []messages.Kind{messages.Submitted, messages.Replies, messages.Dead} {
 		u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+t.Stream(k))
@@ -247,7 +247,7 @@ func (t *table) ops() User {
 	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+dead, "$JS.API.STREAM.INFO."+fleet)
 	t.operates(&u)
 	u.uses(t.fleet, Ask, t.Forget())
-	watches := t.Stream(messages.Watches) // a person in a watch is forgotten, too
+	watches := t.Stream(messages.Watches) // a person in a watch is also forgotten
 	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+watches, "$JS.API.STREAM.MSG.DELETE."+watches)
 	u.uses(t.fleet, Pull, "$JS.API.DIRECT.GET."+watches)
 	return u
@@ -286,7 +286,7 @@ func (t *table) console() User {
 	t.asks(&u, t.doors, Await, t.Query(), messages.ConsoleName)
 	t.looks(&u)
 	t.operates(&u)
-	// Watches: what is due is asked by a submitted query, and the reply is kept with the watch.
+	// Watches: a due question is submitted, and the reply is stored with the watch.
 	watches := t.Stream(messages.Watches)
 	u.uses(t.fleet, Ask, "$JS.API.STREAM.INFO."+watches, t.Watch(messages.WatchKept, "*", "*"),
 		t.Watch(messages.WatchPlan, "*", "*"))
@@ -330,7 +330,7 @@ func (t *table) http() User {
 	return u
 }
 
-// asks adds the ways to one door in a name: workers know it by that, whichever way it takes.
+// asks adds the subjects of one door for an asker's name: by any of them the workers know the name.
 func (t *table) asks(u *User, account string, use Use, plain, name string) {
 	for i, p := range t.o.Partners {
 		pinned := plain + "." + p + "." + name

@@ -16,7 +16,7 @@ import (
 
 // notifier writes datagrams to systemd's socket, as sd_notify(3) says.
 type notifier struct {
-	socket string        // "": nobody is to be told
+	socket string        // "": there is no systemd to notify
 	every  time.Duration // how often a sign of life is sent
 	pid    int
 }
@@ -27,8 +27,8 @@ const (
 	lookRunning  = 5 * time.Second
 )
 
-// newNotifier reads the variables that systemd gives to a process, and takes them away: what the
-// process may start has nothing to say for it.
+// newNotifier reads the variables that systemd gives to a process, and removes them: child
+// processes must not notify for it.
 func newNotifier() notifier {
 	n := notifier{socket: os.Getenv("NOTIFY_SOCKET"), every: lookRunning, pid: os.Getpid()}
 	limit, err := strconv.Atoi(os.Getenv("WATCHDOG_USEC"))
@@ -41,14 +41,14 @@ func newNotifier() notifier {
 	return n
 }
 
-// told is what systemd knows.
+// told is what systemd was told last.
 type told struct {
 	ready, stopping bool
 	status          string
 }
 
-// words are the lines of the next datagram. Each is a sign of life: only a process that can still
-// look at itself sends one.
+// words are the lines of the next datagram. Each datagram is a sign of life: only a process that
+// can still check itself sends one.
 func (t *told) words(h ops.Health) string {
 	lines := []string{"WATCHDOG=1"}
 	if !t.ready && h.Ready() {
@@ -66,7 +66,7 @@ func (t *told) words(h ops.Health) string {
 	return strings.Join(lines, "\n")
 }
 
-// status is what `systemctl status` shows: how it is, and each part that is not well.
+// status is what `systemctl status` shows: the health, and each part that is not healthy.
 func status(h ops.Health) string {
 	words := []string{h.Status()}
 	for _, p := range h.Parts {
@@ -77,7 +77,7 @@ func status(h ops.Health) string {
 	return strings.Join(words, "; ")
 }
 
-// run tells systemd until ctx ends.
+// run notifies systemd until ctx ends.
 func (n notifier) run(ctx context.Context, health func() ops.Health, log *slog.Logger) {
 	if n.socket == "" {
 		return

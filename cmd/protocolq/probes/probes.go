@@ -18,7 +18,7 @@ import (
 	"protocolq/worker/ops"
 )
 
-// Side shows a process.
+// Side shows the state of a process.
 type Side struct {
 	cfg      *settings.Config
 	listener net.Listener // nil: only the log says that the process is not ready
@@ -26,8 +26,8 @@ type Side struct {
 	log      *slog.Logger
 }
 
-// Open opens the socket of the setting http-listen, so that a process that cannot have it does not
-// begin; without the setting it opens none.
+// Open opens the socket of the setting http-listen, so that a process that cannot open it does not
+// start; without the setting it opens none.
 func Open(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*Side, error) {
 	s := &Side{cfg: cfg, systemd: newNotifier(), log: log}
 	if cfg.HTTPListen == "" {
@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg *settings.Config, log *slog.Logger) (*Side, e
 	return s, nil
 }
 
-// Listens reports whether anybody can read figures.
+// Listens reports whether the figures can be read.
 func (s *Side) Listens() bool { return s.listener != nil }
 
 // Shown is what one kind of process shows.

@@ -34,7 +34,7 @@ numbers are masked in it, and found again by a keyed hash (--log-hmac-key-file).
 	return c
 }
 
-// logFilter is a filter as a person says it.
+// logFilter is a filter as a person gives it.
 type logFilter struct {
 	email, account, key, id string
 	partner, outcome, code  string
@@ -68,8 +68,8 @@ func (f *logFilter) addSpan(fs *pflag.FlagSet) {
 	fs.StringVar(&f.untilText, "until", "", "only before then")
 }
 
-// resolve makes the filter and reports every fault. Personal fields are hashed
-// here and go no further.
+// resolve makes the filter and reports every fault. Personal fields are hashed here and not passed
+// on.
 func (f *logFilter) resolve(h *querylog.Hasher) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -118,8 +118,8 @@ func (f *logFilter) resolve(h *querylog.Hasher) error {
 	return nil
 }
 
-// noteKey says, where nobody was found, when that is the key's fault: the newest row was made with
-// one that h does not know.
+// noteKey says, if nothing was found, that the HMAC key may be the cause: the newest row was made
+// with a key that h does not know.
 func noteKey(c *cobra.Command, db *database.DB, h *querylog.Hasher) {
 	page, err := db.List(c.Context(), database.Filter{}, database.Cursor{}, 1)
 	if err == nil && len(page.Asks) == 1 && !h.Knows(page.Asks[0].HashVersion) {

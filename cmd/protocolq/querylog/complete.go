@@ -15,14 +15,14 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// A shell waits for completions no longer, and shows no more.
+// The longest wait for completions, and the most to offer.
 const (
 	offerWithin = 2 * time.Second
 	offered     = 50
 )
 
-// completeID offers the ids of the newest asks, and, where they are meant too, of their runs; of
-// faults nothing is said before the command itself runs.
+// completeID offers the ids of the newest asks, and for some commands of their runs. Faults are
+// reported only when the command itself runs.
 func completeID(cfg *settings.Config, set *settings.Set, runs bool) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, begin string) (ids []string, _ cobra.ShellCompDirective) {
 		if len(args) > 0 || set.Load(c.Flags(), cfg.NeedDatabase) != nil {
@@ -40,8 +40,8 @@ func completeID(cfg *settings.Config, set *settings.Set, runs bool) cobra.Comple
 	}
 }
 
-// idsOf are the ids of asks, and of runs, that begin so, each once, the newest first. What an asker
-// wrote is offered only where a shell takes it as one word.
+// idsOf are the ids of asks and of runs with this beginning, each once, the newest first. An
+// asker's own id is offered only if a shell takes it as one word.
 func idsOf(asks []database.Ask, begin string, runs bool) (ids []string) {
 	seen := map[string]bool{"": true}
 	for _, a := range asks {

@@ -83,7 +83,7 @@ func runLogExport(c *cobra.Command, cfg *settings.Config, e *export) error {
 	return e.toFile(c, db)
 }
 
-// toFile writes beside the file and puts it in place when it is whole.
+// toFile writes to a temporary file and renames it when it is complete.
 func (e *export) toFile(c *cobra.Command, db *database.DB) error {
 	part := e.path + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -109,7 +109,7 @@ func (e *export) toFile(c *cobra.Command, db *database.DB) error {
 	return nil
 }
 
-// write gives every ask to w and counts them.
+// write writes every ask to w and counts them.
 func (e *export) write(c *cobra.Command, db *database.DB, w io.Writer) (int64, error) {
 	x := logdb.Export{Filter: e.filter, CSV: e.out == cli.RowsCSV, Shown: e.bar.Show}
 	return x.Write(c.Context(), db, w)

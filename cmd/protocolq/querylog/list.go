@@ -75,7 +75,7 @@ the table comes from counters that are kept with every row; filters without a co
 type listShape struct {
 	limit  int
 	out    cli.Rows
-	hasher *querylog.Hasher // that somebody was looked up by; nil: nobody was
+	hasher *querylog.Hasher // for the person that was looked up; nil: none was
 }
 
 func runLogList(c *cobra.Command, cfg *settings.Config, f database.Filter, after database.Cursor, s listShape) error {
@@ -93,7 +93,7 @@ func runLogList(c *cobra.Command, cfg *settings.Config, f database.Filter, after
 		l.Asks = []database.Ask{}
 	}
 	if after == (database.Cursor{}) && l.Next == "" {
-		all := int64(len(l.Asks)) // the page has them all, so their number is known to the one
+		all := int64(len(l.Asks)) // the page has all of them, so this is their exact number
 		l.Count = &all
 	} else if n, about, ok, err := db.Count(c.Context(), f); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (l *askList) print(w io.Writer, out cli.Rows) error {
 	return t.Flush()
 }
 
-// footer says on w how much of the list that was.
+// footer says on w which part of the list was printed.
 func (l *askList) footer(w io.Writer) {
 	switch {
 	case len(l.Asks) == 0:
@@ -162,7 +162,7 @@ func (l *askList) footer(w io.Writer) {
 	}
 }
 
-// clock writes a moment to the millisecond for a table.
+// clock writes a time to the millisecond for a table.
 func clock(atMs int64, zone *time.Location) string {
 	return time.UnixMilli(atMs).In(zone).Format("2006-01-02 15:04:05.000 MST")
 }

@@ -85,7 +85,7 @@ func runLogStats(c *cobra.Command, cfg *settings.Config, f database.Filter, out 
 	return logdb.PrintSums(w, &s, now.Location())
 }
 
-// wholeHours says what is really summed up: the sums know no less than an hour. until may be zero.
+// wholeHours says which span is really summed up: the sums are by whole hours. until may be zero.
 func wholeHours(since, until time.Time, zone *time.Location) string {
 	const minute = "2006-01-02 15:04 MST" // not the hour alone: in some zones it begins at half past
 	text := "since " + since.Truncate(time.Hour).In(zone).Format(minute)

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// morePercent is how much the heap may grow beyond what lives before it is collected. By its own
-// rule Go collects at 100: for the few megabytes of a worker that is many times a second. A heap
+// morePercent is how much the heap may grow beyond the live heap before it is collected. Go's
+// default is 100: for the few megabytes of a worker that means many collections a second. A heap
 // that grows further costs more in new pages than it saves (measured: 400 is no faster than 100).
 const morePercent = 200
 
-// CollectLess lets the heap grow by morePercent. An operator's GOGC is left alone; GOMEMLIMIT
-// bounds a worker that has much to remember.
+// CollectLess lets the heap grow by morePercent. It does not override an operator's GOGC;
+// GOMEMLIMIT bounds a worker that remembers much.
 func CollectLess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(morePercent)
@@ -27,11 +27,11 @@ func CollectLess() {
 const (
 	quiet    = 1 << 20 // bytes allocated in a second: what about forty new answers need
 	unused   = 8 << 20 // bytes that are worth giving back
-	givenFor = 10      // seconds until it is done again: whoever is busy now and then keeps it
+	givenFor = 10      // seconds until it is done again: a worker that is busy now and then keeps its memory
 )
 
-// GiveBack returns memory to the machine when a burst is over, until ctx ends. Go's own way leaves
-// a worker at its peak for minutes. Where GOGC is set the operator decides this, too.
+// GiveBack returns memory to the machine when a burst is over, until ctx ends. Go by itself leaves
+// a worker at its peak for minutes. If GOGC is set, the operator decides this, too.
 func GiveBack(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -55,7 +55,7 @@ func GiveBack(ctx context.Context) {
 	}
 }
 
-// rest says once after each burst that it is over.
+// rest reports once after each burst that it is over.
 type rest struct {
 	allocated uint64 // by the last second
 	busy      bool   // since memory was given back

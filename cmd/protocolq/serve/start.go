@@ -27,7 +27,7 @@ func logStart(log *slog.Logger, c *settings.Config, client *gateway.Client, part
 		c.LogHMACKeyFile != "", "http_listen", c.HTTPListen)
 }
 
-// gatewayHost is where the gateway is; what stands before it in a URL may be a password.
+// gatewayHost is the gateway's host; what comes before it in a URL may be a password.
 func gatewayHost(c *settings.Config) string {
 	u, err := url.Parse(c.GatewayURL)
 	if err != nil {

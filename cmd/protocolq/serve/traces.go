@@ -15,8 +15,8 @@ import (
 	"protocolq/worker/tracing"
 )
 
-// newTraces gives what a worker reports to, nil where nobody wants traces, and what then sends
-// them.
+// newTraces gives the tracer that a worker reports to, nil without tracing, and the exporter that
+// sends the traces.
 func newTraces(c *settings.Config, names messages.Names, log *slog.Logger) (traces worker.Traces,
 	exporter *tracing.Exporter, err error) {
 	to, sampler, on, err := c.OTLP()

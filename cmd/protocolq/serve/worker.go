@@ -76,7 +76,7 @@ func Worker(ctx context.Context, cfg *settings.Config, partners []gateway.Partne
 	if w, err = worker.New(o); err != nil {
 		return &cli.Error{Code: cli.ExitUsage, Err: err}
 	}
-	// The client's own chores end with the worker, after its last call.
+	// The client's background work ends with the worker, after its last call.
 	chores, done := context.WithCancel(context.WithoutCancel(ctx))
 	keyChanged = func(partner string) { w.Repaired(chores, partner) }
 	var beside sync.WaitGroup
@@ -100,15 +100,15 @@ func Worker(ctx context.Context, cfg *settings.Config, partners []gateway.Partne
 	return err
 }
 
-// call calls f where there is one.
+// call calls f if it is not nil.
 func call(f func()) {
 	if f != nil {
 		f()
 	}
 }
 
-// checkServer waits for the connection, and is an error if the server is too old to keep the log.
-// One that lets only short messages through is named, and works for most of them.
+// checkServer waits for the connection, and gives an error if the server is too old for the log. A
+// server that allows only short messages is logged; it works for most messages.
 func checkServer(ctx context.Context, nc *nats.Conn, log *slog.Logger) error {
 	for !nc.IsConnected() {
 		if err := pause.For(ctx, 100*time.Millisecond); err != nil {

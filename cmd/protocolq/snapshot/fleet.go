@@ -35,7 +35,7 @@ type Stream struct {
 	OldestMs int64         `json:"oldest_ms"` // how long its first message has been in it
 }
 
-// Options are what Ask needs; all of them.
+// Options are what Ask needs. All of them are needed.
 type Options struct {
 	NATS      *nats.Conn
 	JetStream jetstream.JetStream
@@ -44,7 +44,7 @@ type Options struct {
 
 const streamTime = time.Second // for all streams
 
-// Ask takes a snapshot. What could not be asked is a fault in it.
+// Ask takes a snapshot. A part that could not be read is a fault in it.
 func Ask(ctx context.Context, o Options) Fleet {
 	f := Fleet{At: time.Now(), Streams: []Stream{}, Faults: []string{}}
 	var err error
@@ -75,7 +75,7 @@ func streamOf(kind messages.Kind, info *jetstream.StreamInfo, now time.Time) Str
 	return s
 }
 
-// Lag is how many messages of the log a worker has not read that another has.
+// Lag is how many messages of the log a worker has not read but another has.
 func (f *Fleet) Lag(w *worker.Stats) uint64 {
 	most := w.Position
 	for i := range f.Workers {
@@ -84,7 +84,7 @@ func (f *Fleet) Lag(w *worker.Stats) uint64 {
 	return most - w.Position
 }
 
-// Partner is what a fleet does for one.
+// Partner is what a fleet does for one partner.
 type Partner struct {
 	ID      string
 	PerS    float64 // calls a second
@@ -93,7 +93,7 @@ type Partner struct {
 	Workers int // that have halted it, of all
 }
 
-// Rates are what became of a fleet between two snapshots, each second.
+// Rates are what a fleet did between two snapshots, for each second.
 type Rates struct {
 	Outcomes, Sources map[string]float64
 	Calls             map[string]float64 // by member
@@ -101,8 +101,8 @@ type Rates struct {
 	P50, P95          time.Duration      // of calls; 0: there was none
 }
 
-// Since compares a snapshot with an earlier one. A worker that is in one of them alone counts from
-// its start, or not at all.
+// Since compares a snapshot with an earlier one. A worker that is only in the later one counts from
+// its start, one that is only in the earlier one does not count.
 func (f *Fleet) Since(before *Fleet) Rates {
 	was := map[string]*worker.Stats{}
 	for i := range before.Workers {

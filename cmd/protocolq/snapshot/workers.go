@@ -22,12 +22,12 @@ import (
 // Bounds of asking all workers.
 const (
 	askTime     = 2 * time.Second
-	quietTime   = 300 * time.Millisecond // after an answer: nobody else answers any more
+	quietTime   = 300 * time.Millisecond // after an answer: no other comes after that
 	mostWorkers = 1000
 )
 
-// Workers asks all workers for their figures. They come in the order of their members' names; none
-// is no error. Each answers once, and within askTime or not at all.
+// Workers asks all workers for their figures, in the order of their members' names. It is no error
+// if there is none. A worker answers once, within askTime or not at all.
 func Workers(ctx context.Context, nc *nats.Conn) ([]worker.Stats, error) {
 	in := make(chan *nats.Msg, mostWorkers)
 	sub, err := nc.ChanSubscribe(nc.NewInbox(), in)
@@ -49,7 +49,7 @@ func Workers(ctx context.Context, nc *nats.Conn) ([]worker.Stats, error) {
 		select {
 		case m := <-in:
 			if m.Header.Get("Status") == "503" {
-				return nil, nil // nobody listens
+				return nil, nil // there are no workers
 			}
 			if s, err := statsOf(m.Data); err == nil {
 				all = append(all, s)
@@ -79,7 +79,7 @@ func complete(all []worker.Stats) bool {
 
 var errNoFigures = errors.New("not the figures of a worker")
 
-// statsOf reads one answer: the figures stand at the first endpoint.
+// statsOf reads one answer: the figures are at the first endpoint.
 func statsOf(data []byte) (s worker.Stats, err error) {
 	var m micro.Stats
 	if err := json.Unmarshal(data, &m); err != nil {

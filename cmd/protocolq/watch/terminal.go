@@ -40,7 +40,7 @@ func (w *watch) live(ctx context.Context, in, out *os.File) error {
 	defer func() { _, _ = io.WriteString(out, leave) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	go untilQuit(in, stop) // it reads as long as the process lives
+	go untilQuit(in, stop) // it reads until the process ends
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	resized := time.NewTicker(200 * time.Millisecond)
@@ -60,7 +60,7 @@ func (w *watch) live(ctx context.Context, in, out *os.File) error {
 	return nil
 }
 
-// next waits until there is something new to be shown: other figures, or another size.
+// next waits until there is something new to show: other figures, or another size.
 func (w *watch) next(ctx context.Context, tick, resized <-chan time.Time, out *os.File) {
 	for {
 		select {
@@ -78,13 +78,13 @@ func (w *watch) next(ctx context.Context, tick, resized <-chan time.Time, out *o
 	}
 }
 
-// frame is a view as what is written over the last one.
+// frame is the text that overwrites the last view with this one.
 func frame(text string, height int) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	return home + strings.Join(lines[:min(len(lines), max(height, 1))], clear+"\r\n") + clear + below
 }
 
-// untilQuit reads keys until one of them says that it is over.
+// untilQuit reads keys until one of them ends the view.
 func untilQuit(in io.Reader, quit func()) {
 	key := make([]byte, 1)
 	for {

@@ -28,7 +28,7 @@ type view struct {
 // section is a part of the view: its lines, the first of them the header.
 type section struct {
 	lines []string
-	most  int // lines that are shown first where there is no room for all
+	most  int // lines that are shown first if there is no room for all
 }
 
 // text is the whole view, each line ended.
@@ -49,7 +49,7 @@ func (v *view) text() string {
 	return b.String()
 }
 
-// room divides lines among sections: each gets its first ones, then what is left goes around.
+// room divides lines among sections: each gets its first ones, then the rest is shared in turn.
 func room(sections []section, height int) []int {
 	shown := make([]int, len(sections))
 	left := height
@@ -103,7 +103,7 @@ func outcomes() (list []string) {
 	return list
 }
 
-// ratesText lists what there is of names, in their order.
+// ratesText lists the rates of names that exist, in the order of names.
 func ratesText(rates map[string]float64, names []string) string {
 	var words []string
 	for _, name := range names {
@@ -241,7 +241,7 @@ func (r *rows) lines() []string {
 	return lines
 }
 
-// short is enough of a member's name to tell it apart: names of one process differ at the end.
+// short is the distinguishing end of a member's name: names of one process differ at the end.
 func short(member string) string {
 	if n := utf8.RuneCountInString(member); n > 8 {
 		return "…" + string([]rune(member)[n-7:])
@@ -259,7 +259,7 @@ func number(n float64) string {
 	return cli.Grouped(int64(n + 0.5))
 }
 
-// cut is a line that goes no further than width.
+// cut is a line of at most width.
 func cut(line string, width int) string {
 	if width <= 0 || utf8.RuneCountInString(line) <= width {
 		return line
