@@ -69,7 +69,7 @@ func TestDevIsFound(t *testing.T) {
 	p = start()
 	run(cli.ExitOK, using, nil, "log", "list")
 	p.stop()
-	run(cli.ExitUsage, "context dev (--context): there is none of this name", nil, "query", "--context", "dev", "--email", "signed@example.com")
+	run(cli.ExitUsage, "context dev (--context): there is no context of this name", nil, "query", "--context", "dev", "--email", "signed@example.com")
 	run(cli.ExitUsage, "database: is needed", nil, "log", "list")
 	if files, err := filepath.Glob(filepath.Join(strings.TrimPrefix(home, "XDG_CONFIG_HOME="), "protocolq", "context", "*")); err != nil || len(files) > 0 {
 		t.Errorf("left behind: %v, %v", files, err)

@@ -23,12 +23,12 @@ func NewRecorder(stats func() querylog.Stats) *Recorder {
 			"How long the database took for a batch, whatever came of it."),
 		table: newTable([]row{
 			{"querylog_rows_total", "Rows that this recorder wrote.", ""},
-			{"querylog_known_total", "Rows that were there already, as their lines had been delivered again.", ""},
-			{"querylog_rejected_total", "Lines that were none, or that the database would never take.", ""},
+			{"querylog_known_total", "Rows that were there already, because their lines were delivered again.", ""},
+			{"querylog_rejected_total", "Lines that could not be read, or that the database would never accept.", ""},
 			{"querylog_write_failures_total", "Batches that could not be written, each tried again.", ""},
-			{"querylog_last_failure_timestamp_seconds", "When a batch could not be written the last time; 0: never.",
+			{"querylog_last_failure_timestamp_seconds", "When a batch last failed to be written; 0: never.",
 				""},
-			{"querylog_database_up", "0: the database is away or full, and lines wait in the stream.", ""},
+			{"querylog_database_up", "0: the database is unavailable or full, and lines wait in the stream.", ""},
 			{"querylog_reading", "1: the stream gives its lines.", ""},
 		}, func(r *reading) {
 			s := stats()

@@ -57,8 +57,8 @@ func (w *Worker) Collect(out chan<- prometheus.Metric) {
 }
 
 var workerRows = []row{
-	{"requests_total", "Replies, by what they say.", "outcome"},
-	{"dedupe_total", "Replies, by where the answer is from; conflict: its key belongs to another question.", "result"},
+	{"requests_total", "Replies, by outcome.", "outcome"},
+	{"dedupe_total", "Replies, by the source of the answer; conflict: its key belongs to another question.", "result"},
 	{"queries_total",
 		"Queries that came in, by their door; redelivered: the submitted among them that had come before.", "door"},
 	{"refusals_total", "Replies with a code of the worker's own.", "code"},
@@ -68,7 +68,7 @@ var workerRows = []row{
 		"code_class"},
 	{"gateway_codes_total", "Calls of the gateway that ended with a code.", "code"},
 	{"retries_total", "Calls made again, by the code of the call before.", "reason"},
-	{"retry_budget_tokens", "Further attempts that may begin at once.", ""},
+	{"retry_budget_tokens", "Retries that may begin at once.", ""},
 	{"inflight", "Runs under way in this worker.", ""},
 	{"slots", "Calls that this worker may have in flight.", ""},
 	{"parked", "Asks that wait in this worker without a call under way.", ""},
@@ -76,19 +76,19 @@ var workerRows = []row{
 	{"remembered", "Answers that are remembered.", ""},
 	{"members", "Workers in the fleet.", ""},
 	{"keys", "Keys that this worker decides about.", ""},
-	{"log_position", "Position of the log, up to which this worker has read: how far apart workers are is their lag.",
+	{"log_position", "Position up to which this worker has read the log; the lag is how far apart workers are.",
 		""},
 	{"partner_requests_total", "Calls of the gateway, by partner.", "partner"},
-	{"lease_lost_total", "Times that this worker went on as another member, its lease lost.", ""},
+	{"lease_lost_total", "Times that this worker lost its lease and went on as another member.", ""},
 	{"dead_letters_total", "Dead letters that this worker's doors wrote.", ""},
-	{"outbox_waiting", "Messages that are owed and not where they belong yet.", "sink"},
-	{"outbox_away", "1: the sink takes nothing at present.", "sink"},
+	{"outbox_waiting", "Messages that are owed and not published yet.", "sink"},
+	{"outbox_away", "1: the sink accepts nothing at present.", "sink"},
 	{"journal_fill_ratio", "Part of the journal's room in use: above 0.8 no call begins, above 0.9 no query is taken.",
 		""},
-	{"querylog_full", "1: the query log's stream takes no lines, so no call begins.", ""},
-	{"querylog_lost_total", "Lines that never come into the query log.", ""},
+	{"querylog_full", "1: the query log's stream accepts no lines, so no call begins.", ""},
+	{"querylog_lost_total", "Lines that were lost for the query log.", ""},
 	{"intake_paused", "1: operators have paused the doors.", ""},
-	{"partner_halted", "1: the partner is not asked for at present.", "partner"},
+	{"partner_halted", "1: calls for the partner are halted at present.", "partner"},
 }
 
 func readWorker(r *reading, s *worker.Stats, partners []string) {

@@ -89,12 +89,12 @@ func (f *benchFlags) add(c *cobra.Command) {
 	fs.Float64Var(&f.exponent, "exponent", 1.1,
 		"with --zipf, above 1: the higher, the more often the first accounts are asked about")
 	fs.BoolVar(&f.same, "same", false, "always ask about the same account")
-	fs.BoolVar(&f.submit, "submit", false, "submit to the stream (protocol.submit) and wait for the answers on an inbox")
+	fs.BoolVar(&f.submit, "submit", false, "submit to the stream (protocol.submit), and get the answers on an inbox")
 	fs.BoolVar(&f.durable, "durable", false,
 		"with --submit: answers go to the stream of replies, and stay there until they expire")
 	fs.StringVar(&f.partner, "partner", "",
 		"ask for this partner, 2088 and 12 digits, on its own subject (default: the worker's partner)")
-	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, an e-mail or an account number on each line")
+	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, one e-mail or account number on each line")
 	fs.BoolVar(&f.invented, "invented", false,
 		"send made-up accounts even if the gateway is not known to be a practice gateway")
 	fs.StringVar(&f.save, "save", "", "write the result to this file as JSON, for 'bench compare'")
@@ -234,7 +234,8 @@ func benchEnd(r *load.Result) error {
 		return &cli.Error{Code: cli.ExitNoAnswer, Err: errors.New("nothing that was measured was answered")}
 	case unknown > 0:
 		return &cli.Error{Code: cli.ExitOther,
-			Err: fmt.Errorf("%s answers were not conclusive: their outcome is %s", cli.Grouped(unknown), messages.Unknown)}
+			Err: fmt.Errorf("%s answers were not conclusive: their outcome is %s", cli.Grouped(unknown),
+				messages.Unknown)}
 	case r.Unanswered > 0:
 		return cli.Exit(cli.ExitOther)
 	}

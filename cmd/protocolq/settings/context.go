@@ -45,7 +45,7 @@ func (c *Config) readContext() error {
 	}
 	x := natsContext{path: path}
 	if json.Unmarshal(source.Material, &x.Settings) != nil {
-		return fmt.Errorf("%s is not a context: it must hold a JSON object", path) // the error's words may show a secret
+		return fmt.Errorf("%s is not a context: it must hold a JSON object", path) // the error's text may show a secret
 	}
 	if err := x.check(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -31,7 +31,7 @@ var contextName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 // CheckContextName says what is wrong with the name of a context.
 func CheckContextName(name string) error {
 	if len(name) > maxContextName || !contextName.MatchString(name) {
-		return errors.New("must have letters, digits, _, - and ., at most 64, and not begin with - or .")
+		return errors.New("must have letters, digits, _, - and ., not begin with - or ., and have at most 64")
 	}
 	return nil
 }
@@ -126,8 +126,8 @@ func readNamed(name string, known []setting) (*configFile, []error) {
 		return nil, []error{err}
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, []error{errors.New("there is no context of this name: 'protocolq context list' shows those that are " +
-			"there")}
+		return nil, []error{errors.New("there is no context of this name: 'protocolq context list' shows " +
+			"all contexts")}
 	}
 	if err := checkDevRuns(name); err != nil {
 		return nil, []error{err}

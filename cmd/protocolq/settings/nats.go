@@ -29,7 +29,8 @@ func (c *Config) reachSettings() []setting {
 	return []setting{
 		text(&c.NATSUser, setting{name: "nats-user", kind: "name", usage: "NATS user name, for a password"}),
 		checked(text(&c.NATSPasswordFile,
-			setting{name: "nats-password-file", kind: kindFile, usage: "file with the password of nats-user"}), c.checkPassword),
+			setting{name: "nats-password-file", kind: kindFile,
+				usage: "file with the password of nats-user"}), c.checkPassword),
 		checked(text(&c.NATSTokenFile, setting{name: "nats-token-file", kind: kindFile,
 			usage: "file with a NATS token, if the server authenticates by token"}), c.checkToken),
 		checked(of((*natsContext).ca, text(&c.NATSCAFile,
@@ -48,7 +49,7 @@ func (c *Config) reachSettings() []setting {
 				usage: "JetStream domain of the streams, such as that of a leaf node's hub"})),
 		checked(of(func(x *natsContext) string { return x.JSAPIPrefix },
 			text(&c.JSAPIPrefix, setting{name: "js-api-prefix", kind: "subject",
-				usage: "subject of the JetStream API if the account imports it under another name; instead of js-domain"})),
+				usage: "subject of the JetStream API if the account imports it as another; instead of js-domain"})),
 			c.checkAPI),
 	}
 }

@@ -1,4 +1,5 @@
 // A log in memory that fails on purpose, on a synctest bubble's clock and the same way each time.
+
 // Package journaltest is a log for tests: [Log] is the stream, a [Conn] one process's connection to
 // it. [Faults] says what may go wrong between the two. Faults happen by a seeded choice at instants
 // of the test's own clock (testing/synctest), so that a seed that fails once fails again.

@@ -90,7 +90,7 @@ func TestFileOfUsersIsStrict(t *testing.T) {
 		"users: [{name: li, role: boss}]":  "not one of viewer, agent, operator",
 		"users: [{name: li, role: agent, pasword: x}]":                                                                    "pasword",
 		"users: [{name: li, role: agent, password: secret}]":                                                              "is not a password hash",
-		"users: [{name: li, role: agent}, {name: li, role: viewer}]":                                                      "there twice",
+		"users: [{name: li, role: agent}, {name: li, role: viewer}]":                                                      "appears twice",
 		"users: [{name: 'l i', role: agent}]":                                                                             "without spaces",
 		"users: [{name: li, role: agent, partners: ['2088']}]":                                                            "2088 and 12 digits",
 		"users: [{name: li, role: agent, per_minute: -1}]":                                                                "per_minute",
