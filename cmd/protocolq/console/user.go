@@ -104,7 +104,7 @@ at most --per-minute times; an operator may do everything.`,
 }
 
 func userRemove() *cobra.Command {
-	c := &cobra.Command{Use: "remove NAME", Short: "Remove a user, and end its sessions", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{Use: "remove NAME", Short: "Remove a user and their sessions", Args: cobra.ExactArgs(1)}
 	path := usersFile(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		path, err := path()

@@ -62,7 +62,7 @@ func there(name string) (string, error) {
 	known, err := settings.ContextNames()
 	if err == nil && !slices.Contains(known, name) {
 		err = &cli.Error{Code: cli.ExitUsage, Err: fmt.Errorf("there is no context %s%s", name,
-			cli.DidYouMean(name, known)), Hint: "'protocolq context list' shows those that are there"}
+			cli.DidYouMean(name, known)), Hint: "'protocolq context list' shows all contexts"}
 	}
 	return path, err
 }
