@@ -54,8 +54,9 @@ func (q Query) Question() [16]byte {
 //	hex(sha256(field("q") + field(partner) + field(biz_type) + field(user_email) + field(account_no)))[:32]
 //	field(s) = 4-byte big-endian length of s in UTF-8, then s in UTF-8
 //
-// An asker who names no partner takes that of the Result. It is no secret: whoever can guess an
-// e-mail address can find out whether it is that, so it stands nowhere but in Results.
+// An asker that names no partner takes that of the Result. The hash is not secret: a program that
+// can guess an e-mail address can find out whether it is the right one, so the hash is only in
+// Results.
 func (q Query) QuestionText() string { return QuestionText(q.Question()) }
 
 // QuestionText is a Question as Result.Question holds it; "" of the zero one, which is of no query.

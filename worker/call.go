@@ -102,7 +102,7 @@ type called struct {
 	err    *gateway.Error // nil beside an answer
 }
 
-// ask makes the call. A call that has no answer ends with a *gateway.Error, whoever ended it.
+// ask makes the call. A call without an answer ends with a *gateway.Error, whatever ended it.
 func (o *callOptions) ask(ctx context.Context, q *messages.Query, fence func() error) (c called) {
 	checks := 0
 	check := func() error {

@@ -110,7 +110,7 @@ func (o *Options) check() error {
 	need(o.AfterCrash == "" || o.AfterCrash == Rerun ||
 		o.AfterCrash == Fail, fmt.Sprintf("AfterCrash %q is neither rerun nor fail", o.AfterCrash))
 	for _, p := range o.Partners {
-		need(messages.IsPartner(p), fmt.Sprintf("%q is no partner id: every query for it would be refused", p))
+		need(messages.IsPartner(p), fmt.Sprintf("%q is not a partner id: every query for it would be refused", p))
 	}
 	for _, p := range o.ReplyAllow {
 		if err := o.Names.CheckAllowed(p); err != nil {

@@ -81,7 +81,7 @@ func verdict(ok bool) error {
 // served is what a worker finds wrong with id among its partners.
 func served(id string) error {
 	_, err := worker.New(worker.Options{Partners: []string{id}})
-	return verdict(err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%q is no partner id", id)))
+	return verdict(err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%q is not a partner id", id)))
 }
 
 // decoded is what the door finds wrong with a query for id in JSON.

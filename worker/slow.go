@@ -1,4 +1,4 @@
-// Slow calls: those under way that have taken long, for whoever looks at a worker at night.
+// Slow calls: those under way that have taken long, for an operator who looks for a fault.
 
 package worker
 

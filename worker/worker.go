@@ -151,9 +151,9 @@ func (w *Worker) newDoors() error {
 	return err
 }
 
-// Repaired says that a partner's key was replaced in this process: where workers have halted it, a
-// probe goes at once, and whoever waits for it is looked at. It may be called before Run, and by
-// many goroutines.
+// Repaired says that a partner's key was replaced in this process: if workers have halted the
+// partner, a probe goes at once, and all that waits for it is looked at. It may be called before
+// Run, and by many goroutines.
 func (w *Worker) Repaired(ctx context.Context, partner string) { w.gate.Repaired(ctx, partner) }
 
 // called counts a call.
@@ -196,7 +196,7 @@ func (w *Worker) retryAfter(partner, code string) time.Duration {
 	return 0
 }
 
-// note says who halted a partner, since when and why, to whoever is answered PARTNER_HALTED.
+// note says who halted a partner, since when and why, for askers that get PARTNER_HALTED.
 func (w *Worker) note(partner, code string) string {
 	if code != messages.PartnerHalted {
 		return ""

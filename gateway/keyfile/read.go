@@ -39,9 +39,8 @@ type Source struct {
 	folders []place
 }
 
-// Read reads path once. Where it is not a regular file, Read waits for whoever
-// writes into it, until ctx ends: its error is in Read's then. A source that
-// holds more than MaxSize bytes is an error.
+// Read reads path once. If it is not a regular file, Read waits for its writer until ctx ends; the
+// error of ctx is then part of Read's. A source that holds more than MaxSize bytes is an error.
 func Read(ctx context.Context, path string) ([]byte, Source, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		material, err := readStream(ctx, path)

@@ -182,9 +182,9 @@ var (
 		"MD5?")
 	errIsPKCS12 = errors.New("this is a PKCS #12 file (.p12, .pfx): take the key out first (openssl pkcs12 -in " +
 		"FILE -nodes -out NEWFILE)")
-	errNoPrivate = errors.New("it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right " +
+	errNoPrivate = errors.New("it is not a private key in PKCS #1, PKCS #8 or the old DSA form: is it the right " +
 		"file, and whole?")
-	errNoPublic = errors.New("it is no public key in PKIX or PKCS #1 form and no certificate: is it the right " +
+	errNoPublic = errors.New("it is neither a public key in PKIX or PKCS #1 form nor a certificate: is it the right " +
 		"file, and whole?")
 )
 

@@ -112,7 +112,7 @@ func armoredForms(t *testing.T) []keyForm {
 		{"DSA with CR", mapi.DSA, replaced(readKey(t, "dsa_old.pem"), "\n", "\r"), ""},
 
 		{"no END line", mapi.RSA, key[:500], "its PEM is cut or damaged"},
-		{"a line lost", mapi.RSA, append(bytes.Clone(key[:300]), key[365:]...), "it is no private key"},
+		{"a line lost", mapi.RSA, append(bytes.Clone(key[:300]), key[365:]...), "it is not a private key"},
 		{"a strange character", mapi.RSA, replaced(key, "MII", "M\u200BII"), "its PEM is cut or damaged"},
 		{"UTF-16, little end first", mapi.RSA, utf16Text(key, false, true), utf16Says},
 		{"UTF-16, big end first", mapi.RSA, utf16Text(key, true, true), utf16Says},
@@ -159,7 +159,7 @@ func bareForms(t *testing.T) []keyForm {
 		{"DER, encrypted", mapi.RSA, der(t, "rsa_encrypted.pem"), encryptedSays},
 		{"DER, cut", mapi.RSA, whole[:len(whole)-1], "neither PEM nor DER nor base64"},
 		{"base64, encrypted", mapi.RSA, bare(t, "rsa_encrypted.pem", false), encryptedSays},
-		{"base64, cut", mapi.RSA, line[:400], "it is no private key"},
+		{"base64, cut", mapi.RSA, line[:400], "it is not a private key"},
 		{"base64 of a certificate", mapi.RSA, bare(t, "rsa_certificate.pem", true), "this is a certificate"},
 		{"base64 in UTF-16", mapi.RSA, utf16Text(line, true, false), utf16Says},
 		{"base64 of the PEM file", mapi.RSA, []byte(base64.StdEncoding.EncodeToString(readKey(t, "rsa_pkcs8.pem"))), "in base64 a second time: decode it once"},

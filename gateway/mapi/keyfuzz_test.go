@@ -35,8 +35,8 @@ const oneKeyError = `(it is empty|` +
 	`this is a private key: give the public key \(the gateway's own, not the one that belongs to this key\)|` +
 	`this is a PKCS #12 file \(\.p12, \.pfx\): take the key out first \(openssl pkcs12 -in FILE -nodes -out NEWFILE\)|` +
 	`this is an MD5 key, 32 letters and digits: is it the right file, or the sign type MD5\?|` +
-	`it is no private key in PKCS #1, PKCS #8 or the old DSA form: is it the right file, and whole\?|` +
-	`it is no public key in PKIX or PKCS #1 form and no certificate: is it the right file, and whole\?|` +
+	`it is not a private key in PKCS #1, PKCS #8 or the old DSA form: is it the right file, and whole\?|` +
+	`it is neither a public key in PKIX or PKCS #1 form nor a certificate: is it the right file, and whole\?|` +
 	`it begins with a byte order mark: save it as UTF-8 without one|` +
 	`this is a PEM file, an MD5 key of 32 letters and digits is needed|` +
 	`it has \d+ letters and digits, it must have 32|` +

@@ -72,7 +72,7 @@ func oddNumbers(t *testing.T) []keyForm {
 		{"a wrong n", mapi.RSA, change(func(m *numbers) { m.N = new(big.Int).Add(m.N, big.NewInt(2)) }), numbersSays},
 		{"an even n", mapi.RSA, change(func(m *numbers) { m.N = new(big.Int).Add(m.N, one) }), numbersSays},
 		{"one bit wrong", mapi.RSA, spoiled(t), numbersSays},
-		{"n below zero", mapi.RSA, change(func(m *numbers) { m.N = new(big.Int).Neg(m.N) }), "it is no private key"},
+		{"n below zero", mapi.RSA, change(func(m *numbers) { m.N = new(big.Int).Neg(m.N) }), "it is not a private key"},
 		{"e is one", mapi.RSA, change(func(m *numbers) { m.E, m.D = 1, one }), numbersSays},
 	}
 }

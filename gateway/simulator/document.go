@@ -59,8 +59,8 @@ func badSign(st *stage) {
 	})
 }
 
-// The two label faults say what is true, in bytes that another charset explains; whoever
-// tries that one may believe it.
+// The two label faults give a true answer in bytes that fit another charset; a client that tries
+// that charset may believe it.
 func gbkLabel(st *stage)  { st.mislabel("GBK", "utf-8", oddInGBK) }
 func utf8Label(st *stage) { st.mislabel("utf-8", "gbk", oddInUTF8) }
 

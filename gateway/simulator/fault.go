@@ -107,7 +107,7 @@ func ParseFault(text string) (Fault, error) {
 
 func (f Fault) check() error {
 	if _, ok := faults[f.Name]; !ok {
-		return fmt.Errorf("fault %q is none of %s", f.Name, strings.Join(FaultNames(), ", "))
+		return fmt.Errorf("fault %q is not one of %s", f.Name, strings.Join(FaultNames(), ", "))
 	}
 	if !(f.Probability > 0 && f.Probability <= 1) { // so that NaN is refused too
 		return fmt.Errorf("fault %s: probability %v is not above 0 and at most 1", f.Name, f.Probability)

@@ -46,12 +46,12 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 }
 
 // Submit stores q and returns the stream's acknowledgement: from then on it is answered, on
-// q.ReplyTo. With Options.Asker it needs to name nothing: the reply goes to
-// protocol.reply.<asker>, where [Client.Replies] reads it. With a partner, too, it can name
-// nothing else but what is below. Without either nobody is replied to, and a run has its event. The
-// end of ctx is not that of the question: it waits for as long as q.DeadlineMs says. However often
-// it has to be sent, it is one question (but see mostStored): its message id is a new one that
-// nobody can guess, as whoever stores another message under it first could keep it out.
+// q.ReplyTo. With Options.Asker it needs to name nothing: the reply goes to protocol.reply.<asker>,
+// where [Client.Replies] reads it. With a partner as well, it can name only that subject and those
+// below it. Without either no reply is sent, but a run has its event. The end of ctx does not end
+// the question: it waits for as long as q.DeadlineMs says. However often it has to be sent, it is
+// one question (but see mostStored): its message id is new and cannot be guessed, because a message
+// that another program stored under it first would keep it out.
 //
 // Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the
 // stream has no room (but for Options.FailFast). An error then does not say that q is not stored:

@@ -31,7 +31,7 @@ type Share struct {
 	queue  []chan struct{} // who waits, each told once; bounded by the asks that a process takes in
 
 	turn    chan struct{} // holds one token: one change of the record at a time
-	refused time.Time     // when the whole was last found taken; whoever has the turn may use it
+	refused time.Time     // when the whole was last found taken; the holder of the turn may use it
 }
 
 type shareRecord struct {

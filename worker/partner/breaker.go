@@ -25,8 +25,8 @@ type Finding int
 // Findings.
 const (
 	Nothing Finding = iota // no answer came, or it is about something else
-	Good                   // the gateway answered and has nothing against them
-	Fault                  // the gateway finds fault with them, whoever is asked about
+	Good                   // the gateway answered and accepts the partner's settings
+	Fault                  // the gateway rejects the partner's settings, whichever account is asked about
 )
 
 // Run is what Breaker looks at in a run.
@@ -141,7 +141,7 @@ func (b *Breaker) Note(now time.Time, owner string, r Run) *Write {
 		if !b.halt.Halted && len(b.faults) >= haltFaults && keysOf(b.faults) >= haltKeys {
 			return &Write{Halt{Halted: true, SinceMs: now.UnixMilli(), By: owner, Code: r.Code,
 				ProbeAtMs: now.Add(probeEvery).UnixMilli(),
-				Reason:    "the gateway finds fault with this partner's settings, whoever is asked about"}, b.seq}
+				Reason:    "the gateway rejects this partner's settings, whichever account is asked about"}, b.seq}
 		}
 	}
 	return nil

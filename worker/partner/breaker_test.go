@@ -66,7 +66,7 @@ func TestBreakerHalts(t *testing.T) {
 				}
 				halts = i + 1
 				want := partner.Halt{Halted: true, SinceMs: now.UnixMilli(), By: "me", Code: "ILLEGAL_SIGN", ProbeAtMs: now.Add(time.Minute).UnixMilli(),
-					Reason: "the gateway finds fault with this partner's settings, whoever is asked about"}
+					Reason: "the gateway rejects this partner's settings, whichever account is asked about"}
 				if w.Halt != want || w.Seq != seq {
 					t.Errorf("writes %+v, want %+v over %d", w, want, seq)
 				}

@@ -44,9 +44,9 @@ type Options struct {
 	Records  Records
 	Owner    string           // this process, unique in the fleet
 	Clock    func() time.Time // which the fleet shares; time.Now when nil
-	// Resumed is called when a partner need not be waited for any more, whoever has seen to that:
-	// it is no longer halted, its probe may go at once, or its key was repaired. It may block for a
-	// moment, and is called by many goroutines; may be nil.
+	// Resumed is called when waiting for a partner has an end, for any reason: it is no longer halted,
+	// its probe may go at once, or its key was corrected. It may block for a moment, and is called by
+	// many goroutines; may be nil.
 	Resumed func(partner string)
 	// Foreign is called with each halt that cannot be read; nil: it is
 	// logged.

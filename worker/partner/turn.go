@@ -159,9 +159,9 @@ func (g *Gate) alone(ctx context.Context, partner string) (release func(), err e
 	}
 }
 
-// Repaired says that the partner's key was replaced here: a halt that a worker has written lets a
-// probe go at once, of whichever process comes first, and whoever waits for the partner is looked
-// at. An operator's halt stays as it is. It is the word of one process: call it in each.
+// Repaired says that the partner's key was replaced here: if a worker has written the halt, a probe
+// may go at once, from the first process that tries, and all that waits for the partner is looked
+// at. An operator's halt does not change. This is for one process: call it in each.
 func (g *Gate) Repaired(ctx context.Context, partner string) {
 	b := g.breakers[partner]
 	if b == nil {

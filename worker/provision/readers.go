@@ -1,5 +1,5 @@
-// The consumers of those who read durable replies and events, made for them: whoever could make one
-// could choose what it reads.
+// The consumers for readers of durable replies and events. Readers may not make them, because a
+// user that makes a consumer can choose what it reads.
 
 package provision
 

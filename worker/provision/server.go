@@ -14,7 +14,7 @@ import (
 // Why a server does not do.
 var (
 	ErrOldServer   = errors.New("the NATS server is too old")
-	ErrSmallServer = errors.New("the NATS server lets only short messages through")
+	ErrSmallServer = errors.New("the NATS server allows only short messages")
 )
 
 // The first version that reads a log in batches (direct get with "batch"). One that does not know a

@@ -58,8 +58,8 @@ func Streams(o Options) []jetstream.StreamConfig {
 	return o.kept(all)
 }
 
-// watches declares the stream of the page in the browser. Each watch has one message of a kind, and
-// whoever fills it loses the oldest: schedules allow nothing else. The server rolls up each
+// watches declares the stream of the page in the browser. Each watch has one message of a kind. A
+// full stream drops the oldest, because schedules allow nothing else. The server rolls up each
 // schedule's subject.
 func watches(n messages.Names) jetstream.StreamConfig {
 	return jetstream.StreamConfig{Name: n.Stream(messages.Watches), Subjects: n.Captures(messages.Watches),

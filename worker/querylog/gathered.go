@@ -145,8 +145,8 @@ func leftToOthers(subject string, age time.Duration) bool {
 	return !strings.HasSuffix(subject, ".run") && !strings.HasSuffix(subject, ".ask") && age.Abs() < leaveFor
 }
 
-// giveBack returns the messages to the stream for whoever can write them, and
-// not at once: a database that is away stays so for a moment.
+// giveBack returns the messages to the stream for a recorder that can write them, after a pause: an
+// unavailable database stays so for a moment.
 func (g *gathered) giveBack() {
 	for _, msg := range g.msgs {
 		_ = msg.NakWithDelay(giveBackDelay)

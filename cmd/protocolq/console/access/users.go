@@ -131,7 +131,7 @@ func (u User) Check() error {
 	return errors.Join(faults...)
 }
 
-// Users is the file, read again when it changes: whoever is removed from it has no session any
+// Users is the file, read again when it changes: a user who is removed from it has no session any
 // more.
 type Users struct {
 	path    string

@@ -67,7 +67,7 @@ func newStore(ask Asker, patience time.Duration) *store {
 // refPrefix says in the query log where an ask came from.
 const refPrefix = "page-"
 
-// begin asks in the background: whoever leaves the page finds the answer when they come back.
+// begin asks in the background: a reader who leaves the page finds the answer on coming back.
 func (s *store) begin(ctx context.Context, by string, q messages.Query) (*lookUp, error) {
 	select {
 	case s.asking <- struct{}{}:

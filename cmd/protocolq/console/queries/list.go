@@ -181,7 +181,7 @@ func (s *section) find(x *web.Exchange) error {
 // Counted is the tally in digits that can be read.
 func (v listView) Counted() string { return cli.Grouped(v.Tally.N) }
 
-// Hidden are the parts of the filter that the form has no field for: whoever is looked for stays so
+// Hidden are the parts of the filter that the form has no field for: the person looked for stays so
 // until somebody else is typed.
 func (v listView) Hidden() map[string][]string {
 	hidden := map[string][]string{}

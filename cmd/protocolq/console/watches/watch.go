@@ -20,7 +20,7 @@ const (
 )
 
 // How often a watch asks, counted in its shortest wait: each hour for a day, then each sixth, for
-// two weeks. An answer that is ten minutes old is new enough, whoever asked.
+// two weeks. An answer that is ten minutes old is new enough, whichever program asked.
 const (
 	often    = 24
 	thenEach = 6

@@ -136,7 +136,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("%.100s %.200s on %.100s", body.Report.Directive, body.Report.Blocked, path))
 	}
 	s.reports.mu.Unlock()
-	if first { // else whoever sends them fills the log
+	if first { // otherwise such requests would fill the log
 		s.o.Logger.Warn("a browser kept something off a page", "directive",
 			fmt.Sprintf("%.100s", body.Report.Directive), "path", fmt.Sprintf("%.100s", path))
 	}
