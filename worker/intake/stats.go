@@ -77,7 +77,7 @@ type Stats struct {
 	Overloaded  uint64            `json:"overloaded"`  // replies with this code, because the ask was not journalled
 	Late        uint64            `json:"late"`        // deadlines that passed before the ask was journalled
 	Letters     uint64            `json:"letters"`     // dead letters written
-	Lost        uint64            `json:"lost"`        // dead letters and replies of the query door that were never stored
+	Lost        uint64            `json:"lost"`        // dead letters and replies of the query door, never stored
 	Outcomes    map[string]uint64 `json:"outcomes"`    // replies by outcome
 	Codes       map[string]uint64 `json:"codes"`       // replies by our own code
 	Pending     int               `json:"pending"`     // not journalled yet

@@ -112,7 +112,7 @@ var Alerts = []Alert{
 		"They could not be answered: unreadable, without an allowed reply subject, too late, or three workers " +
 			"died while they handled them.",
 		"`protocolq dead list`, `protocolq dead show N`: the reason, and who asked.",
-		"Correct the asker, then `protocolq dead redrive`; `discard` those that nobody needs. They are kept for 90 days."},
+		"Correct the asker, then `protocolq dead redrive`; `discard` the rest. They are kept for 90 days."},
 	{"ProtocolqOverloaded", Rule{Term: Term{Agg: "sum", Metric: "protocolq_refusals_total",
 		Match: Match{Label: "code", Values: []string{"OVERLOADED"}}, Fn: "rate", Over: 5 * time.Minute}, Op: ">"},
 		5 * time.Minute, critical, "Askers get OVERLOADED",

@@ -94,7 +94,7 @@ func (f *benchFlags) add(c *cobra.Command) {
 		"with --submit: answers go to the stream of replies, and stay there until they expire")
 	fs.StringVar(&f.partner, "partner", "",
 		"ask for this partner, 2088 and 12 digits, on its own subject (default: the worker's partner)")
-	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, one e-mail or account number on each line")
+	fs.StringVar(&f.accounts, "accounts", "", "file of accounts to ask about, one e-mail or number on each line")
 	fs.BoolVar(&f.invented, "invented", false,
 		"send made-up accounts even if the gateway is not known to be a practice gateway")
 	fs.StringVar(&f.save, "save", "", "write the result to this file as JSON, for 'bench compare'")

@@ -63,7 +63,8 @@ Exit codes: 0 all is as declared · 1 something differs · 6 no NATS server`,
 		"make the consumer for this reader of events (again for more)")
 	fs.StringArrayVar(&f.readers.HTTP, "http", nil,
 		"make what the HTTP door needs for this asker (again for more)")
-	fs.StringArrayVar(&f.readers.Partners, "partner", nil, "partner whose events to read (again for more; default: all)")
+	fs.StringArrayVar(&f.readers.Partners, "partner", nil,
+		"partner whose events to read (again for more; default: all)")
 	fs.BoolVar(&f.readers.Events, "events", false, "askers also read events")
 	fs.BoolVar(&f.update, "update", false, "change what differs, where the server allows it")
 	fs.BoolVar(&f.less, "allow-less", false,
