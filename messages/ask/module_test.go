@@ -88,7 +88,7 @@ func TestModulesOfACaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := regexp.MustCompile(`takes (\d+) modules beside this one(?s:.{1,99}?) (\d+\.\d) MB`).FindStringSubmatch(string(page))
+	said := regexp.MustCompile(`needs (\d+) more modules(?s:.{1,99}?) (\d+\.\d) MB`).FindStringSubmatch(string(page))
 	if said == nil {
 		t.Fatal("messages/README.md does not say what a caller takes")
 	}

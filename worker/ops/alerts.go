@@ -46,7 +46,7 @@ var Alerts = []Alert{
 	{"ProtocolqPartnerFault", Rule{Term: Term{Agg: "sum", By: "instance", Metric: "protocolq_gateway_requests_total",
 		Match: Match{Label: "code_class", Values: []string{"conf"}}, Fn: "increase", Over: 10 * time.Minute}, Op: ">"},
 		0, warning, "The gateway rejects a partner's settings",
-		"At least one call ended with a code about key, contract or permission. After a few more the partner is halted.",
+		"At least one call ended with a code about key, contract or permission. A few more halt the partner.",
 		"`protocolq log stats --since 1h`: which codes. The worker's log at level ERROR: which partner.",
 		"`protocolq explain CODE`, then as for ProtocolqPartnerHalted. `protocolq verify` names the usual mistakes " +
 			"of ILLEGAL_SIGN."},
