@@ -121,7 +121,8 @@ func (o *Options) check() error {
 	var faults []error
 	for _, p := range o.Partners {
 		if !messages.IsPartner(p) {
-			faults = append(faults, fmt.Errorf("intake: %q is not a partner id: all queries for it would be refused", p))
+			faults = append(faults,
+				fmt.Errorf("intake: %q is not a partner id: all queries for it would be refused", p))
 		}
 	}
 	for _, p := range o.ReplyAllow {

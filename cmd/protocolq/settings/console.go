@@ -53,8 +53,8 @@ func (c *Config) consoleSettings() []setting {
 			usage: "partners that operators may look up for, separated by commas; without it the workers' default"}),
 			c.checkConsolePartners),
 		text(&o.WebhookFile, setting{name: "console-webhook-file", kind: kindFile,
-			usage: "file of a webhook that is told when a watch has ended: the URL in its first line, below it a secret " +
-				"as 'protocolq http secret' makes it; the same for all console processes"}),
+			usage: "file of a webhook that is told when a watch has ended: the URL in its first line, below it a " +
+				"secret as 'protocolq http secret' makes it; the same for all console processes"}),
 		checked(list(&o.Proxies, setting{name: "console-proxies",
 			usage: "addresses (10.1.2.3, 10.0.0.0/8) of proxies that are trusted to say the reader's address, TLS " +
 				"and name"}), c.checkConsoleProxies),
