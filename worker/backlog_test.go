@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	gate "protocolq/worker/partner"
@@ -63,7 +65,7 @@ func (f *fleet) fill(n int) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.js.PublishAsync(f.names.Submit(), body); err != nil {
+		if _, err := f.js.PublishAsync(f.names.Submit(), body, jetstream.WithStallWait(time.Minute)); err != nil {
 			return err
 		}
 	}

@@ -50,13 +50,13 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			victim := f.start(quick(tt.after))
 			answers := f.wave(askers, keys)
 			within(t, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
-			heir := f.start(quick(tt.after))
 			begun := time.Now()
-			victim.die()
+			victim.die() // before its calls end, however long another takes to start
+			heir := f.start(quick(tt.after))
 			wantAll(t, answers(), tt.outcome, tt.code)
 			// Sealed after 3 s at most, then the rest of its lease of 4 s and 2 s of grace, the
-			// call 0.6 s; and what two busy cores need.
-			if d := time.Since(begun); d > 18*time.Second {
+			// call 0.6 s; and what busy cores need.
+			if d := time.Since(begun); d > time.Minute {
 				t.Errorf("answered %v after the death", d)
 			}
 			if s := f.gateway.Stats(); s.Calls != tt.calls {

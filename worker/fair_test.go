@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"protocolq/gateway/simulator"
 	"protocolq/messages"
 	"protocolq/worker"
@@ -36,7 +38,7 @@ var floods = map[string]flood{
 	"submits": {100_000, 1, func(f *fleet, n int) {
 		for _, q := range many("signed+flood", n) {
 			body, _ := q.Encode(messages.MsgPack)
-			if _, err := f.js.PublishAsync(f.names.SubmitOf(partner, "greedy"), body); err != nil {
+			if _, err := f.js.PublishAsync(f.names.SubmitOf(partner, "greedy"), body, jetstream.WithStallWait(time.Minute)); err != nil {
 				f.t.Error(err)
 			}
 		}

@@ -62,7 +62,7 @@ func TestBadOnesAmongGoodOnes(t *testing.T) {
 				t.Errorf("a bad one: %+v %v", r, err)
 			}
 		})
-		if _, err := f.js.PublishAsync(f.names.Submit(), bad); err != nil {
+		if _, err := f.js.PublishAsync(f.names.Submit(), bad, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		f.submit(messages.Query{UserEmail: email("signed", i), ID: fmt.Sprint(i)})

@@ -147,7 +147,7 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.js.PublishAsync(f.names.Submit(), body); err != nil {
+		if _, err := f.js.PublishAsync(f.names.Submit(), body, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

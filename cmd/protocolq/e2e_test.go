@@ -222,7 +222,10 @@ func (s *stand) connect(options ...nats.Option) *nats.Conn {
 }
 
 // messages counts what a stream holds.
-func (s *stand) messages(kind messages.Kind) uint64 {
+func (s *stand) messages(kind messages.Kind) uint64 { return s.state(kind).Msgs }
+
+// state is what a stream holds.
+func (s *stand) state(kind messages.Kind) jetstream.StreamState {
 	s.t.Helper()
 	nc := s.connect()
 	defer nc.Close()
@@ -238,7 +241,7 @@ func (s *stand) messages(kind messages.Kind) uint64 {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return stream.CachedInfo().State.Msgs
+	return stream.CachedInfo().State
 }
 
 // fetch reads a page of the call log.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -80,7 +81,7 @@ func fillShare(t *testing.T, js jetstream.JetStream, names messages.Names, share
 	t.Helper()
 	greedy := names.SubmitOf(partner, "greedy")
 	for range share {
-		if _, err := js.PublishAsync(greedy, []byte("a query")); err != nil {
+		if _, err := js.PublishAsync(greedy, []byte("a query"), jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,7 +118,7 @@ func TestShareOfAnEarlierVersion(t *testing.T) {
 	want := declared(t, o, messages.Submitted)
 	greedy, half := o.Names.SubmitOf(partner, "greedy"), int(want.MaxMsgsPerSubject)/2
 	for range half + 1 {
-		if _, err := js.PublishAsync(greedy, nil); err != nil {
+		if _, err := js.PublishAsync(greedy, nil, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

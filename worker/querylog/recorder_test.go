@@ -54,7 +54,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) publish(subject string, data ...[]byte) {
 	d.t.Helper()
 	for _, one := range data {
-		if _, err := d.js.PublishAsync(subject, one); err != nil {
+		if _, err := d.js.PublishAsync(subject, one, jetstream.WithStallWait(time.Minute)); err != nil {
 			d.t.Fatal(err)
 		}
 	}

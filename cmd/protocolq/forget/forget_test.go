@@ -97,7 +97,7 @@ func TestManyDeadLetters(t *testing.T) {
 		if i == 500 {
 			body = `{"user_email":"canary@example.com"}`
 		}
-		if _, err := js.PublishAsync(f.names.Dead("poison"), []byte(body)); err != nil {
+		if _, err := js.PublishAsync(f.names.Dead("poison"), []byte(body), jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

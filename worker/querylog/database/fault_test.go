@@ -91,7 +91,7 @@ func (d *desk) send(subject string, line querylog.Line, err error, i int) {
 	d.t.Helper()
 	for range 1 + i%10/9 {
 		if err == nil {
-			_, err = d.js.PublishAsync(subject, line.Data)
+			_, err = d.js.PublishAsync(subject, line.Data, jetstream.WithStallWait(time.Minute))
 		}
 	}
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"protocolq/messages"
 )
 
@@ -23,7 +25,7 @@ func TestBoundOfAllUsers(t *testing.T) {
 	far := []byte(`{}`)
 	for i := range mostOfAll - 3 {
 		// A plan of somebody's; its schedule is not what is tried here.
-		if _, err := f.js.PublishAsync(f.names.Watch(messages.WatchPlan, "somebody", strconv.Itoa(i)), far); err != nil {
+		if _, err := f.js.PublishAsync(f.names.Watch(messages.WatchPlan, "somebody", strconv.Itoa(i)), far, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
