@@ -39,8 +39,8 @@ type Settlement struct {
 	// By wrote the entry that settles it, at At; By tells the ask while it lives.
 	By journal.Member
 	At journal.Ref
-	// Run is the run that answers it. Answer is where that answer's text was when the entry was //
-	// written, in its first place or in a copy. Both are zero if Why says why there is no answer. //
+	// Run is the run that answers it. Answer is where that answer's text was when the entry was
+	// written, in its first place or in a copy. Both are zero if Why says why there is no answer.
 	// If Answer is purged, a later entry of the log says that the ask is told.
 	Run    string
 	Answer journal.Ref

@@ -108,8 +108,8 @@ func (s *State) Purge(id journal.Member) (uint64, bool) {
 	if len(s.live) == 0 || s.live[0].ID != id || !s.Complete(id) {
 		return 0, false
 	}
-	// A member may still contradict what it has not read, for example by a copy of what has ended //
-	// there. A head is above the position that it says was read, so each live member keeps a batch; //
+	// A member may still contradict what it has not read, for example by a copy of what has ended
+	// there. A head is above the position that it says was read, so each live member keeps a batch;
 	// without one it would not be a member.
 	low := min(s.Tail(), s.read()+1)
 	for moved := true; moved; {

@@ -101,7 +101,7 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 	ks := s.key(e.Key)
 	counts := s.isOpen(ks.open, e.Run) && (ks.open != nil || e.Begun.Position < s.base)
 	if e.Begun.Position < s.base || ks.open != nil && ks.open.Writer != b.Member {
-		// Whether the answer counts or not: a copy of the begin, from a member that had not read this //
+		// Whether the answer counts or not: a copy of the begin, from a member that had not read this
 		// answer, must not open the run again.
 		s.end(e.Run)
 	}

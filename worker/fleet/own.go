@@ -13,7 +13,7 @@ import (
 // counts for the member itself from the moment it is in a draft; others learn of it from the log.
 type Own struct {
 	ID journal.Member
-	// Warm reports whether a failure no longer cools its key down, because its reason is gone: a //
+	// Warm reports whether a failure no longer cools its key down, because its reason is gone: a
 	// partner was resumed. Nil: no failure is.
 	Warm func(journal.Key, memory.Answer) bool
 

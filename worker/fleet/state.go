@@ -91,7 +91,7 @@ type Changes struct {
 	Keys []journal.Key
 	// Due are the asks and answers that became due to be told, whichever member must tell them.
 	Due []Duty
-	// Members says that a member joined or was sealed: keys have another owner, and duties pass to //
+	// Members says that a member joined or was sealed: keys have another owner, and duties pass to
 	// other members.
 	Members bool
 	// Void says that the batch held a begin, an answer or a copy that does not count.
@@ -128,7 +128,7 @@ func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 	s.changes = Changes{Keys: s.changes.Keys[:0], Due: s.changes.Due[:0]}
 	m := s.members[b.Member]
 	if m != nil && m.Sealed != 0 {
-		// This happens only if an unreadable batch has sealed it, and it went on until it learned of //
+		// This happens only if an unreadable batch has sealed it, and it went on until it learned of
 		// that. A fold that began in between would take it for a live member.
 		s.voids = append(s.voids, void{m.Sealed - 1, b.Position})
 		return &s.changes, nil // nothing counts after a seal: others act on what the member had said before it

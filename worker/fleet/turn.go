@@ -32,7 +32,7 @@ const (
 	// Recall: Turn.Asks come again after a crash that is final for them. The answer at Turn.Answer.At
 	// settles them.
 	Recall
-	// Serve: the remembered Turn.Answer settles Turn.Asks; the entry names the place of its text, //
+	// Serve: the remembered Turn.Answer settles Turn.Asks; the entry names the place of its text,
 	// Turn.Answer.At.
 	Serve
 	// Cool: the failure Turn.Answer settles Turn.Asks; other asks wait until Turn.Until.

@@ -17,7 +17,7 @@ type WatchOptions struct {
 	// Late is the time after which, without an acknowledgement of an own batch or a call of Look, time
 	// no longer counts against others; 0 is 500 ms.
 	Late time.Duration
-	// Echo is the time after which, without an own beat that came back, time does not count; 0 is //
+	// Echo is the time after which, without an own beat that came back, time does not count; 0 is
 	// 1.2 s, as beats are sent every 500 ms.
 	Echo time.Duration
 }
