@@ -69,7 +69,7 @@ func TestAgentsInTheBrowser(t *testing.T) {
 	}
 	p.mu.Unlock()
 
-	// A colleague of the same partner sees the answer by its link; nobody has to know the e-mail.
+	// A colleague of the same partner sees the answer by its link, without knowing the e-mail.
 	colleague := b.Tab(t, browsertest.Look{Lang: "zh-CN"}.Phone())
 	colleague.Visit(link)
 	colleague.Screenshot("signin-" + colleague.Name())
@@ -80,7 +80,7 @@ func TestAgentsInTheBrowser(t *testing.T) {
 		t.Errorf("a colleague sees %q", got)
 	}
 
-	// So many look-ups a minute.
+	// A user has a limited number of look-ups a minute.
 	lookUp(tab, url, "debit-only@example.com")
 	lookUp(tab, url, "not-signed@example.com")
 	if got := lookUp(tab, url, "signed@example.com"); got[:20] != "You have used your l" {
@@ -88,7 +88,7 @@ func TestAgentsInTheBrowser(t *testing.T) {
 	}
 	tab.Screenshot("quota-" + tab.Name())
 
-	// Whoever is removed is out at the next step.
+	// A removed user is out at the next step.
 	write(member("wang", access.Operator))
 	for range 100 {
 		tab.Visit(url)

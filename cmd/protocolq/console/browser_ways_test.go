@@ -60,7 +60,7 @@ func TestKeyboard(t *testing.T) {
 		return len(p.asked) == before+1 && p.asked[before].MaxAgeMs != nil && *p.asked[before].MaxAgeMs == 0 && p.asked[before].UserEmail == "signed@example.com"
 	})
 
-	// Everything can be reached by Tab, in sight.
+	// Tab reaches every control, and the control is then visible.
 	tab.Visit(url)
 	seen := map[string]bool{}
 	for range 14 {
@@ -74,7 +74,7 @@ func TestKeyboard(t *testing.T) {
 	}
 }
 
-// Without scripts everything can be done, also while the gateway is slow.
+// Everything works without scripts, also while the gateway is slow.
 func TestWithoutScripts(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -103,7 +103,7 @@ func TestWhileTheGatewayIsSlow(t *testing.T) {
 		tab.Accessible()
 		tab.Screenshot("asking-" + tab.Name())
 		close(p.released)
-		tab.Await(".answer.good") // by itself
+		tab.Await(".answer.good") // without a reload
 		tab.Check()
 	}
 }
@@ -118,7 +118,7 @@ func TestHostileTextIsText(t *testing.T) {
 	if got := lookUp(tab, url, hostile); !strings.HasPrefix(got, "This is no e-mail") {
 		t.Errorf("%q", got)
 	}
-	// A keyboard has no key for the character that turns the direction of text around.
+	// A keyboard has no key for the character that reverses the direction of text.
 	if got := browsertest.Eval[string](tab, `document.querySelector('[name=account]').value`); got != strings.TrimSuffix(hostile, "\u202e") {
 		t.Errorf("the field has %q", got)
 	}

@@ -15,7 +15,7 @@ import (
 	"protocolq/worker/ops"
 )
 
-// Settings are those of the page.
+// Settings are the page's settings.
 var Settings = []string{"nats", "nats-creds", "inbox-prefix", "prefix", "database", "log-hmac-key-file",
 	"console-listen", "console-url", "console-users-file", "console-session-key-file", "console-audit-file",
 	"console-partners", "console-webhook-file",

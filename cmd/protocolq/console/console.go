@@ -36,7 +36,7 @@ import (
 )
 
 // Serve answers on l until ctx ends. ready, which may be nil, is called with the page's address
-// when it answers.
+// once the page answers.
 func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Listener,
 	ready func(address string)) error {
 	side, err := probes.Open(ctx, cfg, log)
@@ -81,7 +81,7 @@ func Serve(ctx context.Context, cfg *settings.Config, log *slog.Logger, l net.Li
 	return serve(ctx, l, counted(page, figures.Seen), log)
 }
 
-// address is where a reader finds the page.
+// address is the page's address for readers.
 func address(cfg *settings.Config, l net.Listener) string {
 	if cfg.Console.URL != "" {
 		return cfg.Console.URL
@@ -89,10 +89,10 @@ func address(cfg *settings.Config, l net.Listener) string {
 	return "http://" + l.Addr().String()
 }
 
-// inbox is that of an asker: workers reply to none of the fleet's own.
+// inbox is the inbox of an asker: workers send no reply to inboxes of the fleet itself.
 const inbox = "_INBOX_console"
 
-// connect waits for NATS for as long as it takes: the page says so meanwhile.
+// connect waits for NATS as long as necessary. Meanwhile the page says that NATS is unavailable.
 func connect(cfg *settings.Config, log *slog.Logger) (*nats.Conn, error) {
 	c := natsconn.For(cfg, "console", "")
 	c.Inbox, c.Wait, c.Logger = cfg.Inbox(inbox), true, log
@@ -112,7 +112,8 @@ type parts struct {
 	figures *ops.Console
 }
 
-// sections are the entries of the navigation, in its order, and what runs beside them.
+// sections are the entries of the navigation, in their order, and what runs in the background for
+// them.
 func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []func(context.Context), error) {
 	asker, err := ask.New(nc, ask.Options{Prefix: cfg.Prefix})
 	if err != nil {
@@ -154,14 +155,14 @@ func sections(cfg *settings.Config, nc *nats.Conn, p parts) ([]web.Section, []fu
 		nil
 }
 
-// mayAsk tells whether the user of a key may ask for a partner, as the file of users has it now.
-// The error is that of a file that cannot be read.
+// mayAsk reports whether the user with a key may ask for a partner, by the present file of users.
+// The error says that the file cannot be read.
 func mayAsk(users *access.Users, all []string) func(by, partner string) (bool, error) {
 	return func(by, partner string) (_ bool, err error) {
-		u := access.User{Role: access.Operator} // everybody on this machine, where there is no file
+		u := access.User{Role: access.Operator} // without a file, everybody on this machine
 		if users != nil {
 			u, _, err = users.Look(access.NameOf(by))
-			if u.Key() != by { // another of the same name
+			if u.Key() != by { // another user of the same name
 				u = access.User{}
 			}
 		}
@@ -169,7 +170,7 @@ func mayAsk(users *access.Users, all []string) func(by, partner string) (bool, e
 	}
 }
 
-// options are those of the server, but for its sections.
+// options are the server's options, except its sections.
 func options(cfg *settings.Config, log *slog.Logger) (web.Options, func(), error) {
 	nothing := func() {}
 	o := web.Options{Logger: log, Header: cfg.Console.ProxyHeader}
@@ -217,18 +218,18 @@ func options(cfg *settings.Config, log *slog.Logger) (web.Options, func(), error
 	}, nil
 }
 
-// How long a reader may take over each part of a request. Streams set their own.
+// Time limits for each part of a request. Streams set their own.
 const (
 	headTime = 10 * time.Second
 	bodyTime = 30 * time.Second
 	pageTime = 60 * time.Second
 	idleTime = 2 * time.Minute
 	endTime  = 5 * time.Second
-	// connections is how many may be open at once, with those of streams.
+	// connections bounds the open connections, including those of streams.
 	connections = 4096
 )
 
-// serve answers until ctx ends; pages that are being answered then have a moment.
+// serve answers until ctx ends. Pages in progress then have a moment to finish.
 func serve(ctx context.Context, l net.Listener, page http.Handler, log *slog.Logger) error {
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

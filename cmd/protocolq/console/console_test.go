@@ -1,4 +1,4 @@
-// The page as readers have it: a real Chromium, a real server, and workers that are played.
+// The page as readers see it: a real Chromium, a real server, and played workers.
 
 package console_test
 
@@ -18,7 +18,7 @@ import (
 	"protocolq/messages"
 )
 
-// played answers as the practice gateway would: by the part that the e-mail begins with.
+// played replies like the practice gateway: by the first part of the e-mail.
 type played struct {
 	released chan struct{} // closed: "held" is answered, too
 
@@ -77,7 +77,7 @@ func (p *played) Ask(ctx context.Context, q messages.Query) (messages.Result, er
 
 const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{.}}\u202e"
 
-// open serves the page; users is nil where everybody is an operator.
+// open serves the page; users is nil if everybody is an operator.
 func open(t *testing.T, users *access.Users) (url string, p *played) {
 	t.Helper()
 	p = &played{released: make(chan struct{})}

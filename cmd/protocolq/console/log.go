@@ -1,5 +1,5 @@
-// The query log as the page reads it: opened when it is first needed, as its recorder may start
-// later.
+// The query log as the page reads it: opened when it is first needed, because its recorder may
+// start later.
 
 package console
 
@@ -13,7 +13,7 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// queryLog opens the log once it is there.
+// queryLog opens the log once the log exists.
 type queryLog struct {
 	url string
 
@@ -21,7 +21,7 @@ type queryLog struct {
 	db *database.DB
 }
 
-// open gives the log. Without a URL there is none.
+// open returns the log. Without a URL there is no log.
 func (l *queryLog) open(ctx context.Context) (*database.DB, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,4 @@
-// Who may go on asking, and when that is not known.
+// Which users may go on asking, and when that is not known.
 
 package console
 
@@ -23,7 +23,7 @@ func TestMayAsk(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second) // when it is looked at again
+			time.Sleep(time.Second) // the file is read again after this time
 		}
 		write("users:\n- {name: li, role: agent}\n- {name: wang, role: viewer}\n- {name: zhao, role: agent, added: 2026-11-29T12:00:00.5Z}\n")
 		users, err := access.OpenUsers(path)

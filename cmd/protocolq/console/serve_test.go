@@ -1,4 +1,4 @@
-// What anybody can open is bounded.
+// Connections that strangers can open are bounded.
 
 package console
 
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// crowd is a listener to which more come than may.
+// crowd is a listener that gets more connections than it may take.
 type crowd struct {
 	came   int
 	closed chan struct{}
@@ -31,7 +31,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 func (c *crowd) Close() error   { close(c.closed); return nil }
 func (c *crowd) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Whoever connects and says nothing takes a place, and there are so many.
+// A silent connection takes a place, and places are limited.
 func TestConnectionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
@@ -45,6 +45,6 @@ func TestConnectionsAreBounded(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		time.Sleep(headTime) // until the last of them is closed
+		time.Sleep(headTime) // until the last of these connections is closed
 	})
 }

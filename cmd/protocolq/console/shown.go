@@ -1,4 +1,4 @@
-// What the page's process shows in addition to the page: probes, figures, and signs of life for
+// What the page's process shows in addition to the page: probes, metrics, and signs of life for
 // systemd.
 
 package console
@@ -20,11 +20,11 @@ func shown(ctx context.Context, nc *nats.Conn, names messages.Names, figures *op
 		Health: func() ops.Health { return ops.OfAsker(nc.IsConnected(), ctx.Err() != nil) }}
 }
 
-// counted lets seen know the status of each response, once.
+// counted passes the status of each response to seen, once.
 func counted(page http.Handler, seen func(status int)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &counter{ResponseWriter: w, seen: seen}
-		defer c.count(http.StatusOK) // where nothing was written
+		defer c.count(http.StatusOK) // if nothing was written
 		page.ServeHTTP(c, r)
 	})
 }
@@ -51,5 +51,5 @@ func (c *counter) Write(b []byte) (int, error) {
 	return c.ResponseWriter.Write(b)
 }
 
-// Unwrap is for [http.ResponseController], by which streams are flushed.
+// Unwrap is for [http.ResponseController], which flushes streams.
 func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }

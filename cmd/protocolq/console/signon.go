@@ -13,7 +13,7 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// signOn is nil where the settings name no provider.
+// signOn is nil if the settings name no provider.
 func signOn(cfg *settings.Config, sealer *access.Sealer) (web.SignOn, error) {
 	c := cfg.Console
 	if c.Issuer == "" {

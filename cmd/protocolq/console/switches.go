@@ -19,7 +19,7 @@ import (
 	"protocolq/worker/record"
 )
 
-// switches reads and writes them.
+// switches reads and writes these records.
 type switches struct {
 	names            messages.Names
 	js               jetstream.JetStream
@@ -45,7 +45,7 @@ func (s *switches) SetHalt(ctx context.Context, name string, h partner.Halt) err
 	return partner.WriteHalt(ctx, s.partners, name, h)
 }
 
-// Halts are those of all partners that have a record.
+// Halts returns the halts of all partners that have a record.
 func (s *switches) Halts(ctx context.Context) (map[string]partner.Halt, error) {
 	stream, err := s.js.Stream(ctx, s.names.Stream(messages.Fleet))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"protocolq/cmd/protocolq/webhook"
 )
 
-// told gives the webhook as its file has it now; nil without one.
+// told returns the webhook as its file has it now; nil if there is none.
 func told(cfg *settings.Config) func() (webhook.Target, error) {
 	if cfg.Console.WebhookFile == "" {
 		return nil
@@ -22,7 +22,7 @@ func told(cfg *settings.Config) func() (webhook.Target, error) {
 	}
 }
 
-// checkTold finds a fault in the file at the start.
+// checkTold checks the file when the console starts.
 func checkTold(cfg *settings.Config) error {
 	now := told(cfg)
 	if now == nil {

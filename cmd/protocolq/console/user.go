@@ -28,7 +28,7 @@ func userCommand() *cobra.Command {
 	return c
 }
 
-// usersFile adds the flag of the file and gives its path once flags are parsed.
+// usersFile adds the file's flag, and returns its path once flags are parsed.
 func usersFile(c *cobra.Command) func() (string, error) {
 	cfg := &settings.Config{}
 	set := settings.New(cfg, "console-users-file")
@@ -178,10 +178,10 @@ func without(list []access.User, name string) []access.User {
 	return slices.DeleteFunc(slices.Clone(list), func(u access.User) bool { return u.Name == name })
 }
 
-// mostUsersFile bounds what is read.
+// mostUsersFile bounds the file that is read.
 const mostUsersFile = 4 << 20
 
-// readUsers gives the users of a file; of one that is not there, none.
+// readUsers returns the users of a file; none if the file does not exist.
 func readUsers(path string) ([]access.User, error) {
 	data, err := cli.ReadBounded(path, mostUsersFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -197,8 +197,8 @@ func readUsers(path string) ([]access.User, error) {
 	return list, nil
 }
 
-// changeUsers writes a new file beside the old one and puts it in its place: a console that reads
-// it meanwhile sees one or the other.
+// changeUsers writes a new file beside the old one and then replaces the old one: a console that
+// reads it meanwhile sees either the old or the new file.
 func changeUsers(path string, change func([]access.User) ([]access.User, error)) error {
 	list, err := readUsers(path)
 	if err != nil {
@@ -211,7 +211,7 @@ func changeUsers(path string, change func([]access.User) ([]access.User, error))
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".users-*") // its owner's alone
+	f, err := os.CreateTemp(filepath.Dir(path), ".users-*") // readable for its owner only
 	if err != nil {
 		return fmt.Errorf("write users: %w", err)
 	}
@@ -226,8 +226,8 @@ func changeUsers(path string, change func([]access.User) ([]access.User, error))
 	return nil
 }
 
-// readPassword asks at a terminal, twice and unseen; else it takes the first line of standard
-// input.
+// readPassword asks at a terminal, twice and without echo. Without a terminal it reads the first
+// line of standard input.
 func readPassword(c *cobra.Command) (string, error) {
 	in, isFile := c.InOrStdin().(*os.File)
 	var password string

@@ -106,8 +106,8 @@ func TestFileOfUsersIsStrict(t *testing.T) {
 	}
 }
 
-// A session ends with its time, its user's row, the password that began it, and a key that is not
-// its own; the role is always that of the file.
+// A session ends by its time, by the removal of its user's row, by a new password, and by another
+// key. The role is always the role in the file.
 func TestSessions(t *testing.T) {
 	li := access.User{Name: "li", Role: access.Agent, Password: access.HashPassword(password)}
 	promoted, changed := li, li
@@ -143,7 +143,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// A session that was ended is over for who has a copy of its cookie, too.
+// A session that was ended is over for every copy of its cookie, too.
 func TestEndedSessions(t *testing.T) {
 	begun := time.Unix(1000, 0)
 	li, wang := access.User{Name: "li", Role: access.Agent}, access.User{Name: "wang", Role: access.Agent}
@@ -160,7 +160,7 @@ func TestEndedSessions(t *testing.T) {
 	sealer.End(one, false, begun)
 	want(one, begun, false)
 	want(two, begun, true)
-	sealer.End(one, true, begun) // it ends no others any more
+	sealer.End(one, true, begun) // it ends no other session
 	want(two, begun, true)
 	sealer.End(two, true, begun.Add(time.Second))
 	want(two, begun.Add(time.Second), false)
@@ -169,7 +169,7 @@ func TestEndedSessions(t *testing.T) {
 	want(sealer.Begin(li, begun.Add(2*time.Second)), begun.Add(2*time.Second), true)
 }
 
-// However often somebody signs out, it takes little memory, and every session that was ended is.
+// However often a user signs out, memory stays small, and every ended session stays ended.
 func TestEndedSessionsAreBounded(t *testing.T) {
 	begun := time.Unix(1000, 0)
 	li := access.User{Name: "li", Role: access.Agent}
@@ -194,7 +194,7 @@ func TestEndedSessionsAreBounded(t *testing.T) {
 	runtime.KeepAlive(sealer)
 }
 
-// What the file says of a user's sessions counts for every console that reads it.
+// SessionsFrom in the file counts for every console that reads the file.
 func TestSessionsFrom(t *testing.T) {
 	li := access.User{Name: "li", Role: access.Agent, SessionsFrom: time.Unix(1000, 0)}
 	sealer, _ := access.NewSealer(nil)
@@ -207,10 +207,10 @@ func TestSessionsFrom(t *testing.T) {
 	}
 }
 
-// Who is added again under a name is somebody else: the sessions of the first are not theirs, nor is
-// what is kept by its key.
+// A user who is added again under a name is another user: the sessions of the first do not work for
+// the second, nor does the second's key find what is kept of the first.
 func TestSameNameAgain(t *testing.T) {
-	first := access.User{Name: "li", Role: access.Agent} // who signs in elsewhere: both have no password
+	first := access.User{Name: "li", Role: access.Agent} // signs in elsewhere: both have no password
 	second := first
 	second.Added = time.UnixMilli(1_795_953_600_500).UTC()
 	if first.Key() != "li" || second.Key() != "li 1795953600500" || access.NameOf(second.Key()) != "li" || access.NameOf("li") != "li" {
@@ -227,7 +227,7 @@ func TestSameNameAgain(t *testing.T) {
 	}
 }
 
-// The file is read again when it changes, and one that is broken or gone lets nobody in.
+// The file is read again when it changes. If it is broken or gone, nobody gets in.
 func TestFileIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := file(t, access.User{Name: "li", Role: access.Agent})
@@ -284,8 +284,8 @@ func TestRates(t *testing.T) {
 		{"a", 0, true}, {"a", time.Second, true}, {"a", 2 * time.Second, false}, {"a", 61 * time.Second, false},
 		{"a", 91 * time.Second, true}, {"a", 92 * time.Second, false}, {"a", 10 * time.Minute, true},
 		{"b", 10 * time.Minute, true}, {"c", 10 * time.Minute, true},
-		{"d", 10 * time.Minute, false}, // so many names at once
-		{"d", 13 * time.Minute, true},  // those before are forgotten
+		{"d", 10 * time.Minute, false}, // many names at once
+		{"d", 13 * time.Minute, true},  // the names before are forgotten
 	} {
 		if got := take(tt.name, tt.after); got != tt.ok {
 			t.Errorf("%d: %s after %s: %v, want %v", i, tt.name, tt.after, got, tt.ok)
@@ -293,7 +293,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// What Take says to wait is long enough, and no longer than two spans.
+// Waiting as long as Take says is enough, and Take says no more than two spans.
 func TestRatesSayHowLong(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	for most := 1; most <= 7; most++ {
@@ -340,16 +340,16 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
-// What strangers type as a name costs no more than a name: neither its length, nor the form that it
-// came in, is kept.
+// A name that a stranger types costs no more memory than a name: neither all of a long name, nor
+// the form that holds it, is kept.
 func TestTriesTakeLittleMemory(t *testing.T) {
 	throttle, now := access.NewThrottle(), time.Now()
 	const tries = 1000
 	before := heap()
 	for i := range tries {
 		address, form := fmt.Sprint(i), fmt.Sprintf("name=%08d", i)+strings.Repeat("x", 60<<10)
-		throttle.Try(form, address, now)       // a name as long as a form may be
-		throttle.Try(form[5:13], address, now) // a short one, cut out of a form
+		throttle.Try(form, address, now)       // a name that fills the form
+		throttle.Try(form[5:13], address, now) // a short name, cut out of a form
 	}
 	if took := heap() - before; took > 4<<20 {
 		t.Errorf("%d forms left %d KiB in memory", tries, took>>10)

@@ -1,4 +1,4 @@
-// Which sessions were ended before their time: their cookies may have been copied.
+// Sessions that were ended early: their cookies may have been copied.
 
 package access
 
@@ -10,9 +10,9 @@ import (
 // mostEnded bounds the sessions that are kept one by one, some 100 bytes each.
 const mostEnded = 20_000
 
-// ended keeps sessions until they would have ended by themselves. Its zero value has none.
+// ended keeps ended sessions until their cookies would have expired. Its zero value has none.
 type ended struct {
-	mu       sync.Mutex       // guards what follows
+	mu       sync.Mutex       // guards the rest
 	sessions map[string]int64 // id -> until, in unix seconds
 	users    map[string]int64 // name -> all begun before, in unix milliseconds
 }
@@ -24,8 +24,8 @@ func (e *ended) has(s Session) bool {
 	return one || s.From <= e.users[s.Name]
 }
 
-// add ends a session, or all of its user. Where there is no room for one more it ends all, as
-// there are fewer users than sessions: names are those of the file.
+// add ends one session, or all sessions of its user. If there is no room for one more session it
+// ends all of the user's: there are fewer users than sessions, because names are those of the file.
 func (e *ended) add(s Session, all bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -42,7 +42,7 @@ func (e *ended) add(s Session, all bool, now time.Time) {
 	e.sessions[s.ID] = s.Until
 }
 
-// sweep forgets what is over by itself.
+// sweep forgets sessions that have expired by now.
 func (e *ended) sweep(now time.Time) {
 	for id, until := range e.sessions {
 		if until <= now.Unix() {

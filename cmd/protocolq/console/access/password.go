@@ -1,4 +1,4 @@
-// Passwords: argon2id, in the text form that other programs write, too.
+// Passwords: argon2id, in the text form that other programs also write.
 
 package access
 
@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// What hashing one password takes: OWASP's first choice of 2024 is 19 MiB and 2 passes; this is
-// 32 MiB and 2. Two are hashed at once at most, see Users.Check.
+// Cost of hashing one password. OWASP's first choice of 2024 is 19 MiB and 2 passes; this is 32 MiB
+// and 2 passes. At most two passwords are hashed at once, see Users.Check.
 const (
 	hashPasses  = 2
 	hashKiB     = 32 * 1024
@@ -23,15 +23,15 @@ const (
 	saltBytes   = 16
 )
 
-// LeastPassword is how short a password may be, in characters.
+// LeastPassword is the minimum length of a password, in characters.
 const LeastPassword = 12
 
-// MostPassword bounds what is hashed, in bytes.
+// MostPassword bounds the password that is hashed, in bytes.
 const MostPassword = 512
 
 var errHash = errors.New("is not a password hash as 'protocolq console user add' writes it")
 
-// HashPassword makes the text that the file of users holds.
+// HashPassword makes the text that the file of users holds for a password.
 func HashPassword(password string) string {
 	salt := make([]byte, saltBytes)
 	_, _ = rand.Read(salt) // never fails
@@ -41,14 +41,14 @@ func HashPassword(password string) string {
 		b64(salt), b64(sum))
 }
 
-// hash is a password hash taken apart.
+// hash is a parsed password hash.
 type hash struct {
 	memory, passes uint32
 	threads        uint8
 	salt, sum      []byte
 }
 
-// parseHash reads the text form. The bounds keep a file from asking for all memory.
+// parseHash reads the text form. Its bounds keep a file from using up all memory.
 func parseHash(text string) (h hash, err error) {
 	parts := strings.Split(text, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
@@ -69,7 +69,7 @@ func parseHash(text string) (h hash, err error) {
 	return h, nil
 }
 
-// fits tells whether password is the one.
+// fits reports whether password is the right one.
 func (h hash) fits(password string) bool {
 	sum := argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.threads, uint32(len(h.sum)))
 	return subtle.ConstantTimeCompare(sum, h.sum) == 1

@@ -1,4 +1,4 @@
-// How often a user may look up, and how often somebody may try to sign in.
+// How often a user may look up, and how often anybody may try to sign in.
 
 package access
 
@@ -9,8 +9,8 @@ import (
 )
 
 // Rates counts events by name in a sliding window of two halves: at most most in any span. It keeps
-// so many names and, when there are more, is strict with new ones: a flood of names must not let
-// anybody through.
+// a bounded number of names. Beyond that it is strict with new names, so that a flood of names lets
+// nobody through.
 type Rates struct {
 	span time.Duration
 	size int
@@ -20,16 +20,16 @@ type Rates struct {
 }
 
 type rate struct {
-	begun    time.Time // of the window that now fills
-	now, old int       // events in it, and in the one before
+	begun    time.Time // start of the current window
+	now, old int       // events in the current window, and in the one before
 }
 
-// NewRates counts over span, for size names at once.
+// NewRates counts events over span, for at most size names.
 func NewRates(span time.Duration, size int) *Rates {
 	return &Rates{span: span, size: size, names: map[string]*rate{}}
 }
 
-// Take counts one more for name, or says how long to wait where there have been most.
+// Take counts one more event of name. If there have been too many, it returns how long to wait.
 func (r *Rates) Take(name string, most int, now time.Time) (wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +44,7 @@ func (r *Rates) Take(name string, most int, now time.Time) (wait time.Duration) 
 	return 0
 }
 
-// Left is how many more Take would allow now.
+// Left is how many more events Take would allow now.
 func (r *Rates) Left(name string, most int, now time.Time) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *Rates) Left(name string, most int, now time.Time) int {
 	return max(most-int(n.used(r.span, now)+0.999), 0)
 }
 
-// Forget starts name anew, as after a sign-in that went well.
+// Forget starts name anew, for example after a successful sign-in.
 func (r *Rates) Forget(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,7 +73,7 @@ func (r *Rates) of(name string, now time.Time) *rate {
 			return nil
 		}
 		n = &rate{begun: now}
-		r.names[strings.Clone(name)] = n // it may be cut out of a form, which is not to be kept with it
+		r.names[strings.Clone(name)] = n // it may be cut out of a form, which must not stay in memory with it
 	}
 	n.roll(r.span, now)
 	return n
@@ -96,20 +96,21 @@ func (n *rate) roll(span time.Duration, now time.Time) {
 	}
 }
 
-// used is how many events the last span has, those of the window before by their share of it.
+// used is the number of events in the last span. Events of the window before count by their share
+// of it.
 func (n *rate) used(span time.Duration, now time.Time) float64 {
 	share := 1 - float64(now.Sub(n.begun))/float64(span)
 	return float64(n.now) + float64(n.old)*max(share, 0)
 }
 
-// wait is how long until there are fewer than most, in whole seconds.
+// wait is the time until there are fewer than most events, in whole seconds.
 func (n *rate) wait(most int, span time.Duration, now time.Time) time.Duration {
 	over := n.used(span, now) + 1 - float64(most)
 	if over <= 0 {
 		return 0
 	}
 	wait := time.Duration(over / float64(max(n.old, 1)) * float64(span))
-	if n.now >= most { // the window that fills is full by itself: it must become the old one
+	if n.now >= most { // the current window is full: it must first become the old one
 		wait = n.begun.Add(span).Sub(now) + time.Duration(float64(n.now+1-most)/float64(n.now)*float64(span))
 	}
 	return (wait + time.Second).Truncate(time.Second)

@@ -1,12 +1,12 @@
-// Roles, and what each may do.
+// Roles, and what each role may do.
 
-// Package access says who may do what on the page: the file of users, their passwords and roles,
-// sessions in signed cookies, and how often somebody may try to sign in or look up.
+// Package access decides who may do what on the page: the file of users, their passwords and roles,
+// sessions in signed cookies, and limits on how often to sign in or look up.
 package access
 
 import "slices"
 
-// Right is one thing that may be done.
+// Right is permission to do one thing.
 type Right string
 
 // The rights.
@@ -18,14 +18,14 @@ const (
 	Reveal Right = "reveal" // a personal field unmasked, with a reason and an audit row
 )
 
-// Role is what a user is.
+// Role is the role of a user.
 type Role string
 
 // The roles.
 const (
 	Viewer   Role = "viewer"   // sees everything, masked, and changes nothing
-	Agent    Role = "agent"    // looks up, for the partners of the user, so many times a minute
-	Operator Role = "operator" // all of it
+	Agent    Role = "agent"    // looks up, for the user's own partners, a limited number of times a minute
+	Operator Role = "operator" // may do everything
 )
 
 var rights = map[Role][]Right{
@@ -34,13 +34,13 @@ var rights = map[Role][]Right{
 	Operator: {Ask, See, Act, Reveal},
 }
 
-// Roles are all, the least first.
+// Roles are all roles, the least powerful first.
 func Roles() []Role { return []Role{Viewer, Agent, Operator} }
 
-// May tells whether the role has the right.
+// May reports whether the role has the right.
 func (r Role) May(right Right) bool {
 	return right == Anyone || slices.Contains(rights[r], right)
 }
 
-// Known tells whether it is one of the roles.
+// Known reports whether r is one of the roles.
 func (r Role) Known() bool { return len(rights[r]) > 0 }

@@ -1,4 +1,4 @@
-// Sessions: a signed cookie that says who, until when, and by which password.
+// Sessions: a signed cookie that names the user, the end of the session and the password behind it.
 
 package access
 
@@ -16,24 +16,25 @@ import (
 // SessionLife is how long a session lasts, a working day.
 const SessionLife = 12 * time.Hour
 
-// Session is what the cookie says. Role, partners and quota are not in it: they are the file's.
+// Session is the content of the cookie. Role, partners and quota are not in it: they come from the
+// file.
 type Session struct {
 	ID    string `json:"i"`
 	Name  string `json:"n"`
 	From  int64  `json:"f"` // unix milliseconds
 	Until int64  `json:"u"` // unix seconds
-	// Print is of the user's row: a new password ends the sessions of the old one, and another user of
-	// the same name has none of the first.
+	// Print is a fingerprint of the user's row. A new password ends the sessions of the old one, and
+	// another user of the same name cannot use the sessions of the first.
 	Print string `json:"p"`
 }
 
-// Sealer signs and checks cookies, and keeps which sessions were ended before their time.
+// Sealer signs and checks cookies, and remembers the sessions that were ended early.
 type Sealer struct {
 	key   []byte
 	ended ended
 }
 
-// NewSealer takes a key of at least 32 bytes; without one it makes its own, which ends with the
+// NewSealer takes a key of at least 32 bytes. Without a key it makes its own, which ends with the
 // process.
 func NewSealer(key []byte) (*Sealer, error) {
 	if len(key) == 0 {
@@ -46,14 +47,15 @@ func NewSealer(key []byte) (*Sealer, error) {
 	return &Sealer{key: key}, nil
 }
 
-// Seal makes a cookie's value of v; purpose keeps one kind of cookie from being taken for another.
+// Seal makes the value of a cookie from v. purpose keeps one kind of cookie from passing as
+// another.
 func (s *Sealer) Seal(purpose string, v any) string {
 	data, _ := json.Marshal(v) // plain structs
 	body := base64.RawURLEncoding.EncodeToString(data)
 	return body + "." + base64.RawURLEncoding.EncodeToString(s.sum(purpose, body))
 }
 
-// Open reads what Seal made; false when it is not ours.
+// Open reads what Seal made. It returns false if the value is not ours.
 func (s *Sealer) Open(purpose, value string, v any) bool {
 	body, mac, ok := strings.Cut(value, ".")
 	if !ok || len(value) > 4096 {
@@ -73,20 +75,20 @@ func (s *Sealer) sum(purpose, body string) []byte {
 	return mac.Sum(nil)
 }
 
-// fingerprint tells one password of a user from the next, and shows neither.
+// fingerprint distinguishes the passwords of a user, without showing any of them.
 func (s *Sealer) fingerprint(u User) string {
 	return base64.RawURLEncoding.EncodeToString(s.sum("password", u.Key()+"\x00"+u.Password)[:12])
 }
 
 const sessionPurpose = "session"
 
-// Begin is the cookie of a new session.
+// Begin returns the cookie of a new session.
 func (s *Sealer) Begin(u User, now time.Time) string {
 	return s.Seal(sessionPurpose, Session{ID: rand.Text(), Name: u.Name, From: now.UnixMilli(),
 		Until: now.Add(SessionLife).Unix(), Print: s.fingerprint(u)})
 }
 
-// Resume gives the user of a session as the file has them now; false when the session has ended.
+// Resume returns the user of a session as the file has it now, or false if the session has ended.
 func (s *Sealer) Resume(users *Users, cookie string, now time.Time) (User, bool) {
 	session, ok := s.session(cookie, now)
 	if !ok || s.ended.has(session) {
@@ -101,9 +103,9 @@ func (s *Sealer) session(cookie string, now time.Time) (session Session, ok bool
 	return session, ok
 }
 
-// End ends a session, or all that its user has begun until now: a copy of the cookie is worth
-// nothing any more. It counts in this process and for as long as it runs; [User.SessionsFrom]
-// counts in every one.
+// End ends a session, or all sessions that its user has begun until now, so that copies of the
+// cookie are worth nothing. It counts only in this process and while the process runs;
+// [User.SessionsFrom] counts in every process.
 func (s *Sealer) End(cookie string, all bool, now time.Time) {
 	if session, ok := s.session(cookie, now); ok && !s.ended.has(session) {
 		s.ended.add(session, all, now)

@@ -1,4 +1,4 @@
-// The file of users: the one list of who may do what, for every kind of sign-in.
+// The file of users: the one list of what each user may do, for every kind of sign-in.
 
 package access
 
@@ -18,22 +18,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// User is one of the file. One without a password signs in by the organisation's sign-in or proxy.
+// User is one user of the file. A user without a password signs in by the organisation's sign-in or
+// proxy.
 type User struct {
 	Name     string   `yaml:"name"`
 	Role     Role     `yaml:"role"`
 	Password string   `yaml:"password,omitempty"` // a hash, see HashPassword
-	Partners []string `yaml:"partners,omitempty"` // for whom an agent may ask; none: the workers' default
+	Partners []string `yaml:"partners,omitempty"` // for which partners an agent may ask; none: the workers' default
 	Minute   int      `yaml:"per_minute,omitempty"`
-	// Added is when the name came into the file: who has it now is not who had it before. Zero for
-	// who was there before this was kept, and in files that people write.
+	// Added is when the name came into the file, to tell this user from an earlier one of the same
+	// name. It is zero for users from before this field, and in files written by hand.
 	Added time.Time `yaml:"added,omitempty"`
-	// SessionsFrom ends the sessions that were begun before, in every console that reads the file.
+	// SessionsFrom ends all sessions that began before it, in every console that reads the file.
 	SessionsFrom time.Time `yaml:"sessions_from,omitempty"`
 }
 
-// Key is what is kept of a user is found by: the name, and which of those it is that had it. The
-// name is what comes before a space, which none has in it.
+// Key finds what is kept of a user: the name, and which of the users of that name it is. The name
+// is the part before a space, as no name has a space.
 func (u User) Key() string {
 	if u.Added.IsZero() {
 		return u.Name
@@ -41,16 +42,16 @@ func (u User) Key() string {
 	return u.Name + " " + strconv.FormatInt(u.Added.UnixMilli(), 10)
 }
 
-// NameOf is the name in a key.
+// NameOf returns the name in a key.
 func NameOf(key string) string {
 	name, _, _ := strings.Cut(key, " ")
 	return name
 }
 
-// DefaultMinute is how many look-ups a minute a user has whose row says nothing.
+// DefaultMinute is how many look-ups a minute a user may do if its row names no number.
 const DefaultMinute = 30
 
-// PerMinute is how many look-ups a minute this user has.
+// PerMinute is how many look-ups a minute this user may do.
 func (u User) PerMinute() int {
 	if u.Minute > 0 {
 		return u.Minute
@@ -94,7 +95,7 @@ func ParseUsers(data []byte) ([]User, error) {
 	return file.Users, errors.Join(faults...)
 }
 
-// FormatUsers is the file's bytes.
+// FormatUsers returns the file's bytes.
 func FormatUsers(users []User) ([]byte, error) {
 	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
 	data, err := yaml.Marshal(userFile{users})
@@ -104,7 +105,7 @@ func FormatUsers(users []User) ([]byte, error) {
 	return append([]byte("# Users of the console: write it with 'protocolq console user'.\n"), data...), nil
 }
 
-// Check says all that is wrong with u.
+// Check returns all faults of u.
 func (u User) Check() error {
 	var faults []error
 	wrong := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
@@ -131,8 +132,8 @@ func (u User) Check() error {
 	return errors.Join(faults...)
 }
 
-// Users is the file, read again when it changes: a user who is removed from it has no session any
-// more.
+// Users is the file of users, read again when it changes. The sessions of a user who is removed
+// from it end.
 type Users struct {
 	path    string
 	hashing chan struct{} // one token for each password that may be hashed at once
@@ -141,20 +142,20 @@ type Users struct {
 	looked time.Time
 	stamp  stamp
 	byName map[string]User
-	fault  error // why the file could not be read
+	fault  error // why the file cannot be read
 }
 
-// stamp tells one state of a file from another.
+// stamp distinguishes states of a file.
 type stamp struct {
 	changed time.Time
 	size    int64
-	id      uint64 // the inode, where there is one: editors write a new file
+	id      uint64 // the inode, if the system has it: editors write a new file
 }
 
-// lookEvery is how long a change of the file may go unseen.
+// lookEvery is how long a change of the file may go unnoticed.
 const lookEvery = time.Second
 
-// OpenUsers reads the file, which must be there and in order.
+// OpenUsers reads the file, which must exist and be valid.
 func OpenUsers(path string) (*Users, error) {
 	u := &Users{path: path, hashing: make(chan struct{}, 2)}
 	return u, u.read()
@@ -184,15 +185,15 @@ func (u *Users) read() error {
 	return nil
 }
 
-// Find gives the user of that name as the file has it now. A file that is gone or broken has
-// nobody: a session must not outlive the row that allows it.
+// Find returns the user of that name as the file has it now. A file that is missing or broken has
+// no users: a session must not outlive the row that allows it.
 func (u *Users) Find(name string) (User, bool) {
 	user, ok, _ := u.Look(name)
 	return user, ok
 }
 
-// Look is Find for what can wait: where the file cannot be read nobody knows who is in it, and the
-// error says so.
+// Look is Find for callers that can wait: if the file cannot be read, its users are not known, and
+// the error says so.
 func (u *Users) Look(name string) (User, bool, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -222,13 +223,13 @@ func stampOf(path string) (stamp, error) {
 	return stamp{changed: info.ModTime(), size: info.Size(), id: inode(info)}, nil
 }
 
-// nobody is what is compared for a name that is not there, so that its answer takes as long. No
-// password has that sum. It is not hashed here: a worker is the same program, and would hold the
-// 32 MiB that a hash takes.
+// nobody is the hash that is compared for an unknown name, so that the response takes as long as
+// for a known one. No password has that sum. It is not computed here: a worker is the same program,
+// and would need the 32 MiB that a hash takes.
 var nobody = hash{memory: hashKiB, passes: hashPasses, threads: hashThreads,
 	salt: make([]byte, saltBytes), sum: make([]byte, hashBytes)}
 
-// Check gives the user whose name and password these are.
+// Check returns the user with this name and password.
 func (u *Users) Check(name, password string) (User, bool) {
 	user, known := u.Find(name)
 	h, err := parseHash(user.Password)

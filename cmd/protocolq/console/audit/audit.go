@@ -1,7 +1,7 @@
-// Who did what on the page: one row for each action.
+// The audit of the page: one row for each action.
 
-// Package audit keeps what operators did on the page: who, when, what, to how many. Rows are lines
-// of JSON in a file, or without a file the last thousand in memory.
+// Package audit keeps what operators did on the page: who, when, what, and to how many. Rows are
+// lines of JSON in a file; without a file, the last thousand rows are kept in memory.
 package audit
 
 import (
@@ -20,40 +20,40 @@ import (
 type Row struct {
 	AtMs    int64  `json:"at_ms"`
 	Who     string `json:"who"`
-	From    string `json:"from,omitempty"` // the address of the browser
+	From    string `json:"from,omitempty"` // the browser's address
 	What    string `json:"what"`           // "redrive", "discard", "pause", "halt", "sign_in", …
-	On      string `json:"on,omitempty"`   // what it was done to, masked
+	On      string `json:"on,omitempty"`   // what the action was done to, masked
 	HowMany int    `json:"how_many"`
 	Reason  string `json:"reason,omitempty"`
-	Fault   string `json:"fault,omitempty"` // what went wrong, where something did
+	Fault   string `json:"fault,omitempty"` // what went wrong; empty: nothing
 }
 
-// At is when.
+// At is the time of the action.
 func (r Row) At() time.Time { return time.UnixMilli(r.AtMs) }
 
 // Log keeps rows.
 type Log interface {
-	// Append keeps a row before the action is said to be done. Without AtMs it is now.
+	// Append keeps a row before the action is reported as done. If AtMs is zero it is set to now.
 	Append(ctx context.Context, r Row) error
-	// Recent gives the last rows, newest first, at most n.
+	// Recent returns at most n of the last rows, newest first.
 	Recent(ctx context.Context, n int) ([]Row, error)
 }
 
-// most is how many rows are kept in memory.
+// most is the number of rows kept in memory.
 const most = 1000
 
-// File is a Log: the rows of this process and of those before it.
+// File is a Log of this process's rows and of those before it.
 type File struct {
 	mu   sync.Mutex // guards the rest
 	file *os.File   // nil: memory only
-	cut  bool       // the file's last line may have no end
+	cut  bool       // the file's last line may be incomplete
 	rows []Row      // oldest first
 }
 
 // Memory keeps rows until the process ends.
 func Memory() *File { return &File{} }
 
-// Open appends to the file at path, which it makes for its owner alone.
+// Open appends to the file at path. It makes the file readable for its owner only.
 func Open(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -63,7 +63,7 @@ func Open(path string) (*File, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		var r Row
-		if json.Unmarshal(lines.Bytes(), &r) == nil { // a line that a full disk cut is no row
+		if json.Unmarshal(lines.Bytes(), &r) == nil { // a line that a full disk cut off is not a row
 			l.keep(r)
 		}
 	}
@@ -76,7 +76,7 @@ func Open(path string) (*File, error) {
 	return l, nil
 }
 
-// isCut tells whether the last line has no end: the next row would be lost with it.
+// isCut reports whether the last line has no end: the next row would be lost with it.
 func isCut(f *os.File) (bool, error) {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {

@@ -25,7 +25,7 @@ func TestRowsOutliveTheProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A disk that was full has cut the last line.
+	// A full disk has cut off the last line.
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestRowsOutliveTheProcess(t *testing.T) {
 	if err != nil || len(rows) != 4 || rows[0].What != "run 1 row 2" || rows[3].What != "run 0 row 2" || rows[0].AtMs == 0 {
 		t.Errorf("%+v, %v", rows, err)
 	}
-	// What comes after the cut line is not lost with it.
+	// The row after the cut-off line is not lost with it.
 	if err := log.Append(t.Context(), audit.Row{Who: "wang", What: "after the cut"}); err != nil {
 		t.Fatal(err)
 	}

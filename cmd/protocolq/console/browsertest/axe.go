@@ -1,4 +1,4 @@
-// Runs axe-core, which checks whether the page can be used without seeing it, or without a mouse.
+// Runs axe-core, which checks that people can use the page without seeing it, or without a mouse.
 
 package browsertest
 
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// violation is what axe-core says of one rule.
+// violation is one violation that axe-core reports.
 type violation struct {
 	ID    string `json:"id"`
 	Help  string `json:"help"`
@@ -17,8 +17,8 @@ type violation struct {
 	} `json:"nodes"`
 }
 
-// Accessible has axe-core look at the page, whose program PROTOCOLQ_TEST_AXE names (axe.min.js of
-// the npm package axe-core). Without it nothing is looked at, which fails where CI is set.
+// Accessible checks the page with axe-core. PROTOCOLQ_TEST_AXE names its script (axe.min.js of the
+// npm package axe-core). Without it nothing is checked, which fails if CI is set.
 func (tab *Tab) Accessible() {
 	tab.t.Helper()
 	path := os.Getenv("PROTOCOLQ_TEST_AXE")

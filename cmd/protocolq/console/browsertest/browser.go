@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Names are the programs that are looked for, in this order.
+// Names are the program names to look for, in this order.
 var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
 var errNone = errors.New("no Chromium: install chromium, or set PROTOCOLQ_TEST_CHROMIUM to its program")
@@ -39,12 +39,12 @@ type Browser struct {
 	ctx context.Context
 }
 
-// patience bounds everything that a test does in one tab: a machine that tests much else at once is
-// slow to start a browser, and to show a page.
+// patience bounds each step that a test does in a tab. A busy machine is slow to start a browser,
+// and to show a page.
 const patience = 5 * time.Minute
 
-// shared is the Chromium of this program's tests. It stays for as long as a test uses it: to start
-// one costs as much as a test does in it.
+// shared is the Chromium of this program's tests. It stays while a test uses it, because starting a
+// browser takes as long as a test.
 var shared struct {
 	mu      sync.Mutex // guards the rest
 	users   int
@@ -52,9 +52,8 @@ var shared struct {
 	stop    func()
 }
 
-// Start gives a test the Chromium that it shares with the tests beside it, and starts it for the
-// first of them. Where there is none the test is skipped, and fails where CI is set: there it must
-// not go unseen.
+// Start returns the Chromium that all tests share, and starts it for the first of them. If there is
+// no Chromium the test is skipped; if CI is set the test fails, so that the lack is noticed.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	path, err := program()
@@ -96,7 +95,7 @@ func start(path string) (*Browser, func(), error) {
 		chromedp.WSURLReadTimeout(patience),
 	)
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it refuses to run as root with one
+		options = append(options, chromedp.NoSandbox) // with a sandbox it refuses to run as root
 	}
 	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocated)

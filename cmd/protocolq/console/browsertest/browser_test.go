@@ -12,8 +12,8 @@ import (
 	"protocolq/cmd/protocolq/console/browsertest"
 )
 
-// The harness sees what it is for: a script's fault, a violated policy, a missing text, a page that
-// is too wide.
+// The harness sees the faults that it looks for: a script's error, a violated policy, a missing
+// text, a page that is too wide.
 func TestFaultsAreSeen(t *testing.T) {
 	b := browsertest.Start(t)
 	for name, tt := range map[string]struct{ page, want string }{
@@ -48,7 +48,7 @@ func TestFaultsAreSeen(t *testing.T) {
 	}
 }
 
-// With a place for it a picture is taken; without one the page is only checked.
+// With a directory for it, a picture is taken; without one, the page is only checked.
 func TestScreenshot(t *testing.T) {
 	b := browsertest.Start(t)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-// One reader: a tab with its own language, size and cookies.
+// A tab of one reader, with its own language, size and cookies.
 
 package browsertest
 
@@ -22,7 +22,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// Look is how a reader sees the page. The zero value of a field is its default.
+// Look is how the page appears to a reader. The zero value of a field is its default.
 type Look struct {
 	Lang          string // "en"; or "zh-CN"
 	Dark          bool
@@ -31,10 +31,10 @@ type Look struct {
 	Zone          string // "UTC"
 }
 
-// Phone is a small one.
+// Phone is a small screen.
 func (l Look) Phone() Look { l.Width, l.Height = 375, 720; return l }
 
-// Name says the look in a picture's name.
+// Name is the look's part of a picture's name.
 func (tab *Tab) Name() string {
 	name := tab.look.Lang
 	if tab.look.Dark {
@@ -46,7 +46,7 @@ func (tab *Tab) Name() string {
 	return name
 }
 
-// Tab is one reader's.
+// Tab is the tab of one reader.
 type Tab struct {
 	t    testing.TB
 	ctx  context.Context
@@ -56,7 +56,7 @@ type Tab struct {
 	faults []string
 }
 
-// Tab opens one. What its browser reports fails the test at its end.
+// Tab opens a tab. Any fault that its browser reports fails the test at its end.
 func (b *Browser) Tab(t testing.TB, look Look) *Tab {
 	t.Helper()
 	if look.Lang == "" {
@@ -95,8 +95,8 @@ func (b *Browser) Tab(t testing.TB, look Look) *Tab {
 	return tab
 }
 
-// listen keeps what the browser reports. An answer with a status of its own is no fault: tests ask
-// for those.
+// listen keeps the faults that the browser reports. A response with an error status is not a fault:
+// tests ask for such responses.
 func (tab *Tab) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -130,7 +130,7 @@ func (tab *Tab) judge() {
 	}
 }
 
-// set gives the tab one command.
+// set runs one command in the tab.
 func set[P any](tab *Tab, command cdp.Command[P, cdp.Empty], params P) {
 	tab.t.Helper()
 	if _, err := chromedp.Call(tab.ctx, command, params); err != nil {
@@ -138,7 +138,7 @@ func set[P any](tab *Tab, command cdp.Command[P, cdp.Empty], params P) {
 	}
 }
 
-// Run does things in the tab.
+// Run runs actions in the tab.
 func (tab *Tab) Run(actions ...chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	if err := chromedp.Do(tab.ctx, actions...); err != nil {
@@ -146,7 +146,7 @@ func (tab *Tab) Run(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// get is what one action gives.
+// get returns the result of one action.
 func get[T any](tab *Tab, action chromedp.Action[T]) T {
 	tab.t.Helper()
 	v, err := chromedp.Run(tab.ctx, action)
@@ -156,19 +156,19 @@ func get[T any](tab *Tab, action chromedp.Action[T]) T {
 	return v
 }
 
-// Eval is what an expression of JavaScript gives.
+// Eval returns the value of a JavaScript expression.
 func Eval[T any](tab *Tab, expression string) T {
 	tab.t.Helper()
 	return get(tab, chromedp.Evaluate[T](expression))
 }
 
-// evalAwaited is what a promise of JavaScript becomes.
+// evalAwaited returns the value of a JavaScript promise.
 func evalAwaited(tab *Tab, expression string) string {
 	tab.t.Helper()
 	return get(tab, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 }
 
-// at is where the tab is, for messages.
+// at is the tab's address, for messages.
 func (tab *Tab) at() string {
 	where, err := chromedp.Run(tab.ctx, chromedp.Location())
 	if err != nil {
@@ -177,7 +177,7 @@ func (tab *Tab) at() string {
 	return where
 }
 
-// Visit opens an address and looks at what every page must be: in the reader's language, without a
+// Visit opens an address and checks what holds for every page: the reader's language, and no
 // missing text.
 func (tab *Tab) Visit(url string) {
 	tab.t.Helper()
@@ -185,7 +185,7 @@ func (tab *Tab) Visit(url string) {
 	tab.Check()
 }
 
-// Check looks at what is shown now.
+// Check checks the page that is shown now.
 func (tab *Tab) Check() {
 	tab.t.Helper()
 	if html := tab.HTML(); strings.Contains(html, "⟦") {
@@ -206,20 +206,21 @@ func (tab *Tab) HTML() string {
 	return get(tab, chromedp.OuterHTML(chromedp.CSS("html")))
 }
 
-// Text is what a reader sees of the first element that the CSS selector finds; it is waited for.
+// Text is the visible text of the first element that matches the CSS selector. Text waits for that
+// element.
 func (tab *Tab) Text(selector string) string {
 	tab.t.Helper()
 	return strings.TrimSpace(get(tab, chromedp.Text(chromedp.CSS(selector))))
 }
 
-// Await waits until the CSS selector finds something that can be seen.
+// Await waits until a visible element matches the CSS selector.
 func (tab *Tab) Await(selector string) {
 	tab.t.Helper()
 	tab.Run(chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
-// Press types keys, without a field in mind: as a keyboard does, with what a key means in its first
-// event, so that a page can keep it from being typed.
+// Press types keys outside any field, as a keyboard does: the first event says which key it is, so
+// that a page can keep the key from being typed.
 func (tab *Tab) Press(keys string) {
 	tab.t.Helper()
 	for _, key := range keys {
@@ -245,7 +246,7 @@ func (tab *Tab) Type(selector, text string) {
 	tab.Run(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// Click clicks, and waits for what then selects on the page that follows.
+// Click clicks, and waits until then matches an element of the page that follows.
 func (tab *Tab) Click(selector, then string) {
 	tab.t.Helper()
 	tab.Run(chromedp.Click(chromedp.CSS(selector)))
@@ -264,8 +265,8 @@ func (tab *Tab) SignIn(url, name, password string) {
 	tab.Check()
 }
 
-// Screenshot checks the page, and writes a picture of the whole of it into the directory that
-// PROTOCOLQ_SCREENSHOTS names. Without one no picture is taken: nobody would look at it.
+// Screenshot checks the page, and writes a picture of the whole page into the directory that
+// PROTOCOLQ_SCREENSHOTS names. Without that variable it takes no picture.
 func (tab *Tab) Screenshot(name string) {
 	tab.t.Helper()
 	tab.Check()

@@ -1,4 +1,4 @@
-// Readers with roles, and what they get.
+// Readers with roles, and the responses they get.
 
 package browsertest
 
@@ -11,10 +11,10 @@ import (
 	"protocolq/cmd/protocolq/console/access"
 )
 
-// Password is that of everybody in a Team.
+// Password is the password of every user in a Team.
 const Password = "correct horse battery"
 
-// Team is a file of users with one of each role, called as it is.
+// Team is a file of users with one user of each role, named like the role.
 func Team(t testing.TB) *access.Users {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users.yaml")
@@ -37,8 +37,8 @@ func Team(t testing.TB) *access.Users {
 	return users
 }
 
-// Status is the status of what the tab's reader is answered to a request for a path, with a form as
-// its body.
+// Status is the status of the response to this reader's request for a path, with a form as its
+// body.
 func (tab *Tab) Status(method, path, form string) int {
 	tab.t.Helper()
 	return Eval[int](tab, `(() => {

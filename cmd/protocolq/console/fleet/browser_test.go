@@ -1,5 +1,5 @@
-// The fleet as a reader has it: a real Chromium, and a poller that looks at real streams and at
-// workers that are played.
+// The fleet as a reader sees it: a real Chromium, and a poller that reads real streams and played
+// workers.
 
 package fleet_test
 
@@ -30,7 +30,7 @@ import (
 
 const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
-// records are the operators', played.
+// records are played records of operators.
 type records struct{}
 
 func (records) Pause(context.Context) (intake.Pause, error) {
@@ -41,7 +41,7 @@ func (records) Halts(context.Context) (map[string]partner.Halt, error) {
 	return map[string]partner.Halt{"2088000000000002": {Halted: true, By: "W7", Code: "ILLEGAL_SIGN", Reason: "5 faults of 3 keys", SinceMs: 1795424398000, ProbeAtMs: 1795424458000}}, nil
 }
 
-// figures are those of one worker after n readings.
+// figures are the figures of one worker after n readings.
 func figures(n uint64, member string) worker.Stats {
 	return worker.Stats{Member: member, UptimeMs: int64(n) * 5000, Keys: 12, Position: 100, LeaseMs: 2700, InFlight: 9, Slots: 64, Parked: 4, Members: 2,
 		Outcomes: map[string]uint64{"signed": 400 * n, "not_signed": 120 * n, "unknown": 8 * n, "refused": 3 * n}, Sources: map[string]uint64{"joined": 90 * n, "remembered": 200 * n},
@@ -49,7 +49,7 @@ func figures(n uint64, member string) worker.Stats {
 		Gateway: worker.Histogram{Count: 230 * n, UpTo: []int64{5, 10, 25, 50, 100, 250}, Buckets: []uint64{10 * n, 40 * n, 120 * n, 40 * n, 15 * n, 4 * n, n}}}
 }
 
-// history is that of two workers over an hour, with a wave in it.
+// history is the history of two workers over an hour, with a wave in it.
 func history() fleet.History {
 	var h fleet.History
 	at := time.Now().Add(-time.Hour)
@@ -110,8 +110,8 @@ func TestFleetInTheBrowser(t *testing.T) {
 	}
 }
 
-// Viewers and operators see the fleet; an agent neither sees it nor is offered it, and nobody does who
-// has not signed in.
+// Viewers and operators see the fleet. Agents and people who have not signed in neither see it nor
+// are offered it.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -143,13 +143,13 @@ func TestRoles(t *testing.T) {
 	nobody.Await(`input[name="password"]`)
 }
 
-// A part that changes is changed in an open tab, and only that.
+// Only a part that has changed is replaced in an open tab.
 func TestLive(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
 	var changed atomic.Bool
 	was := history()
-	now := was.Fold(fleet.Reading{At: time.Now().Add(time.Minute)}) // nobody is there any more
+	now := was.Fold(fleet.Reading{At: time.Now().Add(time.Minute)}) // all workers have gone
 	url := serve(t, func() fleet.History {
 		if changed.Load() {
 			return now
@@ -164,7 +164,8 @@ func TestLive(t *testing.T) {
 	tab.Await("#fleet-state .note.bad")
 }
 
-// The poller asks by one message, reads the streams, and leaves out what is no worker's answer.
+// The poller asks by one message, reads the streams, and leaves out replies that are not from
+// workers.
 func TestPoller(t *testing.T) {
 	t.Parallel()
 	nc, js := natstest.JetStream(t)
@@ -200,7 +201,7 @@ func TestPoller(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { p.Run(ctx); close(ended) }()
 	for p.History().Now.At.IsZero() && t.Context().Err() == nil {
-		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a real server's answer
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // a real server's reply
 	}
 	stop()
 	<-ended

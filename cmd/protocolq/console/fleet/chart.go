@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// columns is how many points a chart draws; more are taken together.
+// columns is the number of points in a chart. If there are more points, several are averaged into
+// one.
 const columns = 120
 
-// The size of a chart's own coordinates.
+// The size of a chart, in its own coordinates.
 const (
 	chartWidth  = 600.0
 	chartHeight = 120.0
@@ -27,11 +28,11 @@ type Line struct {
 // Chart is several lines over the same time.
 type Chart struct {
 	Lines []Line
-	Most  float64 // the upper end
+	Most  float64 // the upper end of the axis
 	Span  time.Duration
 }
 
-// series is what a line shows of a point.
+// series is the value of a point that a line shows.
 type series struct {
 	name string
 	of   func(*Point) float64
@@ -61,7 +62,7 @@ func chart(points []Point, lines ...series) Chart {
 	return c
 }
 
-// thinned are at most columns values: the mean of as many points each, the newest last.
+// thinned returns at most columns values, each the mean of equally many points, the newest last.
 func thinned(points []Point, of func(*Point) float64) []float64 {
 	each := max(1, (len(points)+columns-1)/columns)
 	var values []float64
@@ -75,7 +76,7 @@ func thinned(points []Point, of func(*Point) float64) []float64 {
 	return values
 }
 
-// path is a polyline; the newest value is at the right end.
+// path is a polyline. The newest value is at the right end.
 func path(values []float64, most float64) string {
 	if len(values) < 2 || most <= 0 {
 		return ""
@@ -95,7 +96,7 @@ func number(b *strings.Builder, v float64) {
 	b.WriteString(strconv.FormatFloat(v, 'f', 1, 64))
 }
 
-// roundUp is the next 1, 2 or 5 with zeros, so that an axis is not of odd numbers.
+// roundUp returns the next 1, 2 or 5 with zeros, so that an axis has round numbers.
 func roundUp(v float64) float64 {
 	if v <= 0 {
 		return 0

@@ -1,4 +1,4 @@
-// What an open tab gets: the parts of the page that have changed, up to a number of bytes a second.
+// Updates of an open tab: the parts of the page that have changed, at a limited rate.
 
 package fleet
 
@@ -10,32 +10,32 @@ type Part struct {
 	HTML string `json:"html"`
 }
 
-// size is what the part takes as JSON in an event, about: quotes and the ends of lines are two
+// size is roughly the length of the part as JSON in an event: quotes and line ends count as two
 // bytes.
 func (p *Part) size() int {
 	return len(p.HTML) + strings.Count(p.HTML, `"`) + strings.Count(p.HTML, "\n") + overhead
 }
 
-// overhead is what is around a part's text.
+// overhead is the length of the JSON around a part's text.
 const overhead = 60
 
-// Bytes that a tab may be sent: so many a tick, and after a quiet time at most so many at once.
+// Limits of what a tab is sent: bytes in each tick, and bytes at once after a quiet time.
 const (
 	tickBytes = 4000 // 0.8 KB a second
 	mostBytes = 60_000
 )
 
-// tab is what one open tab has, and may be sent.
+// tab is the state of one open tab: what it has, and how much it may be sent.
 type tab struct {
 	sent   map[string]string
 	tokens int
 	turn   int
 }
 
-// due are the parts that are to be sent now: changed ones, each in its turn, so that one that is
-// long waits until there is room for it and keeps no other from its turn for ever.
+// due returns the changed parts to send now, in turn. A long part waits until there is room for it,
+// without keeping other parts from their turn for ever.
 func (t *tab) due(parts []Part) []Part {
-	if t.sent == nil { // the tab has just been given all of them
+	if t.sent == nil { // the tab has just loaded all of them
 		t.sent = map[string]string{}
 		for _, p := range parts {
 			t.sent[p.ID] = p.HTML

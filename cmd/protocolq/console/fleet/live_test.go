@@ -1,4 +1,4 @@
-// What an open tab is sent, and the lines of charts.
+// What an open tab gets, and the lines of charts.
 
 package fleet
 
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A tab is sent what has changed, at most 1 KB a second however large the fleet is, and every part
-// has its turn.
+// A tab gets what has changed, at most 1 KB a second for any size of fleet, and every part has its
+// turn.
 func TestTab(t *testing.T) {
 	var one tab
 	parts := func(n int) []Part {

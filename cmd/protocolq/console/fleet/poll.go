@@ -1,5 +1,5 @@
-// One poller for all tabs: it asks the workers, the streams and the records, and sums up what they
-// say.
+// One poller for all tabs: it asks the workers, the streams and the records, and sums up the
+// replies.
 
 package fleet
 
@@ -19,8 +19,8 @@ import (
 	"protocolq/worker/partner"
 )
 
-// How often the fleet is asked, and how long its workers have for an answer. Workers are asked by
-// one message, however many there are, and however many tabs are open.
+// How often the fleet is asked, and how long its workers may take to reply. One message asks all
+// workers, regardless of the number of workers and of open tabs.
 const (
 	every       = 5 * time.Second
 	answerTime  = 700 * time.Millisecond
@@ -28,7 +28,7 @@ const (
 	mostWorkers = 1000
 )
 
-// Records are the fleet's that operators write.
+// Records are the records that operators write for the fleet.
 type Records interface {
 	Pause(ctx context.Context) (intake.Pause, error)
 	Halts(ctx context.Context) (map[string]partner.Halt, error)
@@ -43,7 +43,7 @@ type PollerOptions struct {
 	Logger    *slog.Logger
 }
 
-// Poller keeps the history of the fleet.
+// Poller keeps the fleet's history.
 type Poller struct {
 	o PollerOptions
 
@@ -59,7 +59,7 @@ func NewPoller(o PollerOptions) *Poller {
 	return &Poller{o: o}
 }
 
-// History is what is known now. It is shared: do not change it.
+// History is the present history. It is shared: do not change it.
 func (p *Poller) History() History {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -83,7 +83,7 @@ func (p *Poller) Run(ctx context.Context) {
 	}
 }
 
-// read looks once. What does not answer is missing, and named.
+// read reads the fleet once. If a source does not reply, its part is missing and Faults names it.
 func (p *Poller) read(ctx context.Context) Reading {
 	r := Reading{At: time.Now()}
 	fault := func(what string, err error) {
@@ -119,7 +119,8 @@ func (p *Poller) read(ctx context.Context) Reading {
 	return r
 }
 
-// workers asks the micro service for its figures. Who has not answered in time is not there.
+// workers asks the micro service for its figures. A worker that does not reply in time is missing
+// from the result.
 func (p *Poller) workers(ctx context.Context) (map[string]Worker, error) {
 	subject, err := micro.ControlSubject(micro.StatsVerb, messages.ServiceName, "")
 	if err != nil {
@@ -138,7 +139,7 @@ func (p *Poller) workers(ctx context.Context) (map[string]Worker, error) {
 	for {
 		select {
 		case m := <-answers:
-			if m.Header.Get("Status") == "503" { // nobody is there
+			if m.Header.Get("Status") == "503" { // there are no workers
 				return found, nil
 			}
 			id, w, ok := readStats(m.Data)
@@ -153,7 +154,7 @@ func (p *Poller) workers(ctx context.Context) (map[string]Worker, error) {
 	}
 }
 
-// readStats reads one answer; ok is false for one that is not a worker's.
+// readStats reads one reply; ok is false if it is not from a worker.
 func readStats(data []byte) (id string, w Worker, ok bool) {
 	var s micro.Stats
 	if json.Unmarshal(data, &s) != nil || s.Name != messages.ServiceName || s.ID == "" || len(s.Endpoints) == 0 {

@@ -1,4 +1,4 @@
-// What one look at the fleet gives, and what can be computed from two.
+// One reading of the fleet, and what can be computed from two.
 
 package fleet
 
@@ -14,7 +14,8 @@ import (
 	"protocolq/worker/partner"
 )
 
-// Reading is one look at the fleet. What could not be read is missing, and named in Faults.
+// Reading is the state of the fleet at one time. Sources that could not be read are missing, and
+// named in Faults.
 type Reading struct {
 	At      time.Time
 	Workers map[string]Worker // by the id of the service
@@ -24,19 +25,19 @@ type Reading struct {
 	Faults  []string // "workers", "streams", "records"
 }
 
-// Worker is one answer of the micro service.
+// Worker is one reply of the micro service.
 type Worker struct {
 	Owner, Version string
 	Stats          worker.Stats
 }
 
-// Stream is how full one is.
+// Stream says how full a stream is.
 type Stream struct {
 	Messages, Bytes, Most, Last uint64
 	Oldest                      time.Time
 }
 
-// Point is what happened between two readings, a second.
+// Point is what happened between two readings, per second.
 type Point struct {
 	At                   time.Time
 	Asked, Called, Saved float64
@@ -49,7 +50,8 @@ type Point struct {
 	dur                  float64
 }
 
-// between is the point that two readings give. A worker that is new, or began anew, counts from 0.
+// between computes the point between two readings. A worker that is new, or started again, counts
+// from 0.
 func between(was, now *Reading) Point {
 	p := Point{At: now.At, Outcomes: map[string]uint64{}, Codes: map[string]uint64{}, Partners: map[string]float64{},
 		Workers: len(now.Workers)}
@@ -64,7 +66,7 @@ func between(was, now *Reading) Point {
 		if w.Stats.UptimeMs < before.UptimeMs {
 			before = worker.Stats{}
 		} else if _, known := was.Workers[id]; !known {
-			before = w.Stats // what it had done before it was seen is no rate
+			before = w.Stats // what it had done before it was first seen is not counted
 		}
 		s := w.Stats
 		add(p.Outcomes, before.Outcomes, s.Outcomes)
@@ -103,7 +105,7 @@ func between(was, now *Reading) Point {
 	return p
 }
 
-// grown is how much a counter has grown; one that began anew has grown from 0.
+// grown is the increase of a counter. A counter that started again has grown from 0.
 func grown(was, now uint64) uint64 {
 	if now < was {
 		return now
@@ -126,8 +128,8 @@ func sum(of map[string]uint64) (n float64) {
 	return n
 }
 
-// percentile is the time below which that share of the calls lies, in ms, taken to be spread evenly
-// within a bucket; calls beyond the last bucket count as its end.
+// percentile is the time below which that share of the calls is, in ms. Calls are taken as evenly
+// spread within a bucket; calls beyond the last bucket count as its end.
 func percentile(buckets []uint64, upTo []int64, share float64) float64 {
 	var all uint64
 	for _, n := range buckets {
@@ -148,17 +150,17 @@ func percentile(buckets []uint64, upTo []int64, share float64) float64 {
 	return from
 }
 
-// kept bounds the history: an hour, a point each tick.
+// kept bounds the history: one hour, with a point for each tick.
 const kept = 720
 
-// History is the fold of readings: the newest one and what happened up to it. Its zero value is
-// that of a page that has just started.
+// History is the fold of readings: the newest reading and what happened up to it. Its zero value is
+// the history of a page that has just started.
 type History struct {
 	Now    Reading
 	Points []Point // the oldest first, at most kept
 }
 
-// Fold takes a reading in. One that came out of order changes nothing.
+// Fold adds a reading. A reading that is older than the newest changes nothing.
 func (h History) Fold(r Reading) History {
 	switch {
 	case h.Now.At.IsZero():
@@ -171,7 +173,7 @@ func (h History) Fold(r Reading) History {
 	return History{Now: r, Points: points}
 }
 
-// Newest is the last point, the zero one where there is none.
+// Newest is the last point, or the zero Point if there is none.
 func (h *History) Newest() Point {
 	if len(h.Points) == 0 {
 		return Point{At: h.Now.At}
@@ -179,13 +181,13 @@ func (h *History) Newest() Point {
 	return h.Points[len(h.Points)-1]
 }
 
-// Count is one word and how often.
+// Count is a word and how often it occurred.
 type Count struct {
 	Name string
 	N    uint64
 }
 
-// most sums up words over all points: the most frequent first, at most limit.
+// most sums up the counts of words over all points: the most frequent first, at most limit.
 func (h *History) most(of func(*Point) map[string]uint64, limit int) []Count {
 	all := map[string]uint64{}
 	for i := range h.Points {

@@ -1,4 +1,4 @@
-// What readings of a fleet fold into: rates, percentiles, and a history with an end.
+// The fold of a fleet's readings: rates, percentiles, and a bounded history.
 
 package fleet
 
@@ -14,7 +14,7 @@ import (
 
 var began = time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
 
-// seen is a reading of one worker, so many seconds after the first.
+// seen is a reading of one worker, some seconds after the first.
 func seen(after int, s worker.Stats) Reading {
 	return Reading{At: began.Add(time.Duration(after) * time.Second), Workers: map[string]Worker{"A": {Stats: s}}}
 }
@@ -30,7 +30,7 @@ func TestFold(t *testing.T) {
 		name     string
 		readings []Reading
 		points   int
-		want     Point // but for its maps
+		want     Point // except its maps
 	}{
 		{"one look gives no rate", []Reading{seen(0, stats(1, 10, 0, 0, 10))}, 0, Point{At: began}},
 		{"two looks", []Reading{seen(0, stats(1, 10, 0, 0, 10)), seen(5, stats(5001, 50, 10, 20, 30))}, 1,

@@ -1,7 +1,7 @@
 // The fleet as a section of the page.
 
-// Package fleet is the console's page of the workers: which there are, what they do and have done
-// in the last hour, their partners, streams and recorder. One poller reads for all readers.
+// Package fleet is the console's page of the workers: a list of them, what they do and have done in
+// the last hour, their partners, streams and recorder. One poller reads for all readers.
 package fleet
 
 import (
@@ -25,13 +25,13 @@ type section struct {
 	rendered map[words.Lang]rendering
 }
 
-// rendering is what all tabs of a language are sent of one reading.
+// rendering holds what all tabs of one language are sent of one reading.
 type rendering struct {
 	at    time.Time
 	parts []Part
 }
 
-// parts are the blocks of the template that change, by their elements' ids.
+// parts are the blocks of the template that change, named by their elements' ids.
 var parts = []string{"fleet-state", "fleet-tiles", "fleet-charts", "fleet-members", "fleet-partners", "fleet-streams",
 	"fleet-words"}
 
@@ -70,7 +70,7 @@ func (s *section) events(x *web.Exchange) error {
 	})
 }
 
-// render gives the parts of the newest reading, made once a language.
+// render returns the parts of the newest reading, rendered once for each language.
 func (s *section) render(x *web.Exchange) ([]Part, error) {
 	h := s.history()
 	s.mu.Lock()

@@ -1,4 +1,4 @@
-// What the page shows of a history.
+// The page's view of a history.
 
 package fleet
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/partner"
 )
 
-// View is the whole page.
+// View is the data of the whole page.
 type View struct {
 	At              time.Time
 	Faults          []string
@@ -31,7 +31,7 @@ type View struct {
 	Nobody          bool
 }
 
-// Tile is one figure.
+// Tile is one figure on the page.
 type Tile struct{ Name, Value, More, Tone string }
 
 // Member is one worker.
@@ -46,23 +46,23 @@ type Member struct {
 	Paused             bool
 }
 
-// Partner is one that the fleet asks for.
+// Partner is a partner that the fleet asks for.
 type Partner struct {
 	Name        string
-	Calls       string // a second
+	Calls       string // per second
 	Rate        int
 	Concurrency int
-	Use         float64 // of the rate, 0 to 100
+	Use         float64 // share of the rate limit, 0 to 100
 	Halt        partner.Halt
 }
 
-// Since is when it was halted.
+// Since is when the partner was halted.
 func (p Partner) Since() time.Time { return at(p.Halt.SinceMs) }
 
-// Probe is when the next call is let through to see; zero: none is.
+// Probe is when the next call is let through as a test; zero: no such call is planned.
 func (p Partner) Probe() time.Time { return at(p.Halt.ProbeAtMs) }
 
-// StreamView is how full one is.
+// StreamView says how full a stream is.
 type StreamView struct {
 	Name, Messages, Size string
 	Fill                 float64 // 0 to 100
@@ -71,7 +71,7 @@ type StreamView struct {
 	Oldest               time.Duration
 }
 
-// Bar is one word and its part of all.
+// Bar is one word and its share of all.
 type Bar struct {
 	Name, Count, Tone string
 	Part              float64 // 0 to 100
@@ -84,7 +84,7 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// view reads a history.
+// view makes the page's data from a history.
 func view(h *History) View {
 	now, p := &h.Now, h.Newest()
 	v := View{At: now.At, Faults: slices.Compact(slices.Clone(now.Faults)), Pause: now.Pause,
@@ -168,7 +168,7 @@ func members(now *Reading) []Member {
 			Slots: s.Slots, Waiting: s.Parked + s.Pending, Owed: s.Outbox.Waiting,
 			Lease: (time.Duration(s.LeaseMs) * time.Millisecond).Round(100 * time.Millisecond),
 			Up:    (time.Duration(s.UptimeMs) * time.Millisecond).Round(time.Minute), Paused: s.Paused}
-		if last > s.Position { // the stream is read a moment after the worker
+		if last > s.Position { // the stream is read slightly later than the worker
 			m.Lag = last - s.Position
 		}
 		list = append(list, m)
@@ -225,7 +225,7 @@ func streams(now *Reading) []StreamView {
 	return list
 }
 
-// bytes is a size with one digit behind the point.
+// bytes is a size with one decimal.
 func bytes(n uint64) string {
 	const unit = 1024
 	if n < unit {

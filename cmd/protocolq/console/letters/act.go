@@ -1,4 +1,5 @@
-// Actions on dead letters: each is chosen, confirmed with the number of letters, done, and audited.
+// Actions on dead letters: the operator chooses an action and confirms its number of letters; it is
+// then done and audited.
 
 package letters
 
@@ -22,24 +23,24 @@ const (
 	discard = "discard"
 )
 
-// mostReason bounds what an operator may write, in bytes.
+// mostReason bounds the reason that an operator writes, in bytes.
 const mostReason = 400
 
 // actTime is how long an action may take.
 const actTime = 5 * time.Minute
 
-// confirmView is what the page gets that asks whether it is meant.
+// confirmView is the data of the page that asks for confirmation.
 type confirmView struct {
 	Do, Seqs string
 	Count    int
 	Counted  string
 	Back     string
-	More     bool // the filter selects more than one action takes
+	More     bool // the filter selects more letters than one action takes
 	Most     string
 }
 
-// confirm says how many it is about. What is confirmed is what is done: the page holds the
-// sequences.
+// confirm says how many letters the action affects. The action then affects exactly those: the page
+// holds their sequences.
 func (s *section) confirm(x *web.Exchange) error {
 	if err := x.R.ParseForm(); err != nil {
 		return &web.Fault{Status: http.StatusBadRequest, Err: err}
@@ -73,7 +74,7 @@ func (s *section) confirm(x *web.Exchange) error {
 	return x.Render("confirm.html", v)
 }
 
-// sequences reads those of a form, each once.
+// sequences reads the sequences of a form, without duplicates.
 func sequences(text string) (seqs []uint64, err error) {
 	seen := map[uint64]bool{}
 	for part := range strings.SplitSeq(text, ",") {
@@ -92,7 +93,7 @@ func sequences(text string) (seqs []uint64, err error) {
 	return seqs, nil
 }
 
-// act does it. However it ends, the audit row says how many were done.
+// act performs the action. However it ends, the audit row says for how many letters it was done.
 func (s *section) act(x *web.Exchange) error {
 	do, reason := x.R.PostFormValue("do"), strings.TrimSpace(x.R.PostFormValue("reason"))
 	seqs, err := sequences(x.R.PostFormValue("seqs"))
@@ -122,7 +123,7 @@ func (s *section) act(x *web.Exchange) error {
 	return x.RedirectWith("/letters", came)
 }
 
-// done says what the action came to that led here.
+// done describes the result of the action that led to this page.
 func done(x *web.Exchange) string {
 	v := x.Left()
 	n, nerr := strconv.Atoi(v.Get("n"))

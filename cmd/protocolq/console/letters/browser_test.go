@@ -1,4 +1,4 @@
-// Dead letters and switches as an operator and a viewer have them: a real Chromium, real streams.
+// Dead letters and switches as an operator and a viewer see them: a real Chromium, real streams.
 
 package letters_test
 
@@ -36,7 +36,7 @@ const (
 	hostile  = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 )
 
-// played are the switches of a fleet that is not there.
+// played are the switches of a played fleet.
 type played struct {
 	mu    sync.Mutex // guards the rest
 	pause intake.Pause
@@ -139,7 +139,7 @@ func (d *desk) left(t *testing.T, kind string) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
-// newest wants the newest audit row to be so.
+// newest requires the newest audit row to be this one.
 func (d *desk) newest(t *testing.T, what string, many int) {
 	t.Helper()
 	rows, err := d.audit.Recent(t.Context(), 1)
@@ -148,8 +148,8 @@ func (d *desk) newest(t *testing.T, what string, many int) {
 	}
 }
 
-// An operator finds a person's letter, asks again for it, then for two, discards the rest; each time
-// the page says how many first, and the audit afterwards.
+// An operator finds a person's letter, asks again for it and then for two more, and discards the
+// rest. Each time the page first says how many letters it is about, and shows the audit afterwards.
 func TestActOnLetters(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -196,13 +196,13 @@ func TestActOnLetters(t *testing.T) {
 			tab.Accessible()
 			tab.Screenshot("letters-after-" + tab.Name())
 		}
-		if n, asked := d.left(t, "DEAD"), d.left(t, "SUBMITTED"); n != 1 || asked != 9 { // the one that cannot be read
+		if n, asked := d.left(t, "DEAD"), d.left(t, "SUBMITTED"); n != 1 || asked != 9 { // the unreadable one
 			t.Errorf("%d left and %d asked again, want 1 and 9", n, asked)
 		}
 	}
 }
 
-// Whom a letter is about is shown to who says why, and that is kept.
+// The person of a letter is shown to an operator who gives a reason, and the reason is kept.
 func TestReveal(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)

@@ -1,4 +1,4 @@
-// The list of dead letters and one of them.
+// The list of dead letters, and the page of one dead letter.
 
 package letters
 
@@ -25,13 +25,13 @@ import (
 )
 
 const (
-	span       = 20_000 // sequences looked at, the newest
+	span       = 20_000 // the newest sequences are searched
 	mostShown  = 200
-	mostActed  = 5000 // letters of one action
+	mostActed  = 5000 // letters in one action
 	mostAudits = 20
 )
 
-// filter is what the address says; of a person it holds the look-up ids of the query log.
+// filter is the filter of an address. For a person it holds the look-up ids of the query log.
 type filter struct {
 	Reason, Partner, Person string
 }
@@ -53,7 +53,7 @@ func parse(v url.Values) (f filter, err error) {
 	return f, nil
 }
 
-// Values are the filter as an address has it.
+// Values returns the filter as it stands in an address.
 func (f filter) Values() url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{"reason": f.Reason, "partner": f.Partner, "person": f.Person} {
@@ -64,7 +64,7 @@ func (f filter) Values() url.Values {
 	return v
 }
 
-// of is the filter over letters: a person is told by the same keyed hash that the query log has.
+// of makes the filter of letters. It finds a person by the same keyed hash as the query log.
 func (s *section) of(f filter) dead.Filter {
 	d := dead.Filter{Reason: f.Reason, Partner: f.Partner}
 	if f.Person != "" {
@@ -77,15 +77,15 @@ func (s *section) of(f filter) dead.Filter {
 	return d
 }
 
-// listView is what the list's template gets.
+// listView is the data of the list's template.
 type listView struct {
 	Filter        filter
 	Fault         string
 	NoKey         bool
 	Letters       []dead.Letter
-	Count         int // of all that the filter selects
+	Count         int // of all letters that the filter selects
 	Partial, Act  bool
-	Done          string // what the last action came to
+	Done          string // the result of the last action
 	Audits        []audit.Row
 	Reasons       []string
 	Partners      []string
@@ -94,7 +94,7 @@ type listView struct {
 	Shown, Actual string
 }
 
-// Filtered tells whether anything is filtered by.
+// Filtered reports whether the filter excludes anything.
 func (v listView) Filtered() bool { return len(v.Filter.Values()) > 0 }
 
 func (s *section) list(x *web.Exchange) error {
@@ -121,7 +121,7 @@ func (s *section) showList(x *web.Exchange, status int, v listView) error {
 	return x.RenderStatus(status, "letters.html", v)
 }
 
-// find turns the form into an address that names nobody.
+// find turns the form into an address that holds no personal data.
 func (s *section) find(x *web.Exchange) error {
 	f, err := parse(url.Values{"reason": {x.R.PostFormValue("reason")}, "partner": {x.R.PostFormValue("partner")}})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *section) find(x *web.Exchange) error {
 	return x.Redirect("/letters?" + f.Values().Encode())
 }
 
-// showView is what the page of one letter gets.
+// showView is the data of the page of one letter.
 type showView struct {
 	dead.Letter
 
@@ -144,7 +144,7 @@ type showView struct {
 	Revealed       *messages.Query
 	Late           bool
 	Fault          string
-	Meaning, Do    string // of the last code
+	Meaning, Do    string // for the last code
 }
 
 func (s *section) letter(x *web.Exchange) (showView, error) {
@@ -178,7 +178,8 @@ func (s *section) show(x *web.Exchange) error {
 	return x.Render("letter.html", v)
 }
 
-// reveal shows whom a letter is about, to a user who may and says why; the audit row comes first.
+// reveal shows the person of a letter to a user who has the right and gives a reason. It writes the
+// audit row first.
 func (s *section) reveal(x *web.Exchange) error {
 	v, err := s.letter(x)
 	if err != nil {

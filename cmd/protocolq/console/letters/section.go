@@ -1,8 +1,8 @@
 // Dead letters and the operators' switches as sections of the page.
 
-// Package letters is the console's page of dead letters, and of what operators may do: ask again,
-// discard, pause the intake, halt a partner. Each action is confirmed with the number that it
-// affects, and leaves an audit row.
+// Package letters is the console's page of dead letters and of the operators' actions: ask again,
+// discard, pause the intake, halt a partner. The operator confirms each action and the number that
+// it affects, and the action leaves an audit row.
 package letters
 
 import (
@@ -31,7 +31,7 @@ type Box interface {
 	Discard(ctx context.Context, seqs []uint64) (dead.Done, error)
 }
 
-// Switches are the records of the fleet that operators write.
+// Switches are the records that operators write for the fleet.
 type Switches interface {
 	Pause(ctx context.Context) (intake.Pause, error)
 	SetPause(ctx context.Context, p intake.Pause) error
@@ -39,21 +39,21 @@ type Switches interface {
 	SetHalt(ctx context.Context, name string, h partner.Halt) error
 }
 
-// Options say on what the page acts.
+// Options say what the page acts on.
 type Options struct {
 	Box      Box
 	Switches Switches
 	Audit    audit.Log
-	// Partners are those that can be halted beside the ones that have been.
+	// Partners can be halted in addition to those that have been halted before.
 	Partners []string
-	// Hasher lets an address hold somebody without naming them; nil: nobody can be looked for.
+	// Hasher lets an address hold a person without the name; nil: the page cannot search for persons.
 	Hasher *querylog.Hasher
 	Logger *slog.Logger
 }
 
 type section struct{ o Options }
 
-// New makes the sections: the dead letters, and the switches.
+// New makes the two sections: the dead letters, and the switches.
 func New(o Options) []web.Section {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

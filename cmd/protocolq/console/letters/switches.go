@@ -1,4 +1,4 @@
-// The operators' switches: the intake of the fleet, and each partner's halt.
+// The operators' switches: pause of the fleet's intake, and the halt of each partner.
 
 package letters
 
@@ -33,10 +33,10 @@ var actions = []string{pause, resume, halt, reopen}
 // switchTime bounds the reading and the writing of a record.
 const switchTime = 10 * time.Second
 
-// controlsView is what the page of the switches gets.
+// controlsView is the data of the page of the switches.
 type controlsView struct {
 	Pause    intake.Pause
-	PauseOff bool // not known
+	PauseOff bool // it is not known whether the intake is paused
 	Partners []partnerView
 	Act      bool
 	Done     string
@@ -49,11 +49,11 @@ type partnerView struct {
 	partner.Halt
 }
 
-// Since and ProbeAt are times for people.
+// Since and ProbeAt are times in a readable form.
 func (p partnerView) Since() time.Time   { return moment(p.SinceMs) }
 func (p partnerView) ProbeAt() time.Time { return moment(p.ProbeAtMs) }
 
-// PausedSince is since when the intake is paused.
+// PausedSince is the time since when the intake is paused.
 func (v controlsView) PausedSince() time.Time { return moment(v.Pause.SinceMs) }
 
 func moment(ms int64) time.Time {
@@ -87,7 +87,7 @@ func (s *section) controls(x *web.Exchange) error {
 	return x.Render("controls.html", v)
 }
 
-// partners are those known and those with a halt, the halted ones first.
+// partners are the known partners and those with a halt, the halted ones first.
 func partners(known []string, halts map[string]partner.Halt) []partnerView {
 	all := slices.Sorted(maps.Keys(halts))
 	for _, p := range known {
@@ -111,13 +111,13 @@ func partners(known []string, halts map[string]partner.Halt) []partnerView {
 	return list
 }
 
-// switchView is what the page gets that asks whether it is meant.
+// switchView is the data of the page that asks for confirmation.
 type switchView struct{ Do, Partner, Reason string }
 
-// Grave tells whether it stops something.
+// Grave reports whether the switch stops something.
 func (v switchView) Grave() bool { return v.Do == pause || v.Do == halt }
 
-// switching reads the form, of which nothing is guessed.
+// switching reads the form. A missing or unknown value is a fault, never a default.
 func switching(x *web.Exchange) (v switchView, err error) {
 	v = switchView{x.R.PostFormValue("do"), x.R.PostFormValue("partner"),
 		strings.TrimSpace(x.R.PostFormValue("reason"))}

@@ -1,4 +1,4 @@
-// A Result as the page says it: what it means to those who serve the customer.
+// A Result as the page shows it: what it means to customer service.
 
 package lookup
 
@@ -9,24 +9,25 @@ import (
 	"protocolq/worker"
 )
 
-// Answer is what is shown of one look-up.
+// Answer is what the page shows of one look-up.
 type Answer struct {
-	// Word is the key of the title, "answer."+Word, and of what to do, with ".do".
+	// Word makes the key of the title, "answer."+Word, and of what to do, "answer."+Word+".do".
 	Word string
-	// Tone is the colour: good, warn, bad or idle. Only Alipay's own no is bad.
+	// Tone is the colour: good, warn, bad or idle. Only a "no" of Alipay itself is bad.
 	Tone string
-	// Flags tells whether the two tiles are shown.
+	// Flags reports whether the two tiles are shown.
 	Flags         bool
 	Debit, Refund *bool
-	// Wait is how long asking again is of no use yet; 0: not told.
+	// Wait is how long it is of no use to ask again; 0: not known.
 	Wait time.Duration
-	// Hopeless tells that asking again does not help before somebody has looked.
+	// Hopeless says that asking again does not help until somebody has found the cause.
 	Hopeless bool
-	// Remembered tells that Alipay was asked earlier than this look-up.
+	// Remembered says that Alipay was asked before this look-up.
 	Remembered bool
 }
 
-// Read decides what a Result means. What Alipay has not said is unknown, never a no.
+// Read decides what a Result means. If Alipay has not answered, the answer is unknown, never a
+// "no".
 func Read(r messages.Result) Answer {
 	a := Answer{Debit: r.ChargeAgent, Refund: r.RefundCharge, Remembered: r.Source == messages.Remembered}
 	switch r.Outcome {
@@ -65,12 +66,12 @@ func signed(debit, refund *bool) (word, tone string) {
 	return "neither", "warn"
 }
 
-// unreached is the Result of a look-up that nobody answered.
+// unreached is the Result of a look-up that no worker answered.
 func unreached() messages.Result {
 	return messages.Result{V: messages.Version, Outcome: messages.Unknown, Retryable: true}
 }
 
-// meaning is what a code says to operators, in one language.
+// meaning is what a code means to operators, in one language.
 func meaning(code string, chinese bool) (means, do string) {
 	if code == "" {
 		return "", ""

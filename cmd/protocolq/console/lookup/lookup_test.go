@@ -40,7 +40,7 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
-// A question is kept for hours: the form that it was cut out of is not.
+// A question is kept for hours, but not the form that it was cut out of.
 func TestQuestionHoldsNoForm(t *testing.T) {
 	for _, typed := range []string{"zhang@example.com", "2088000000000001"} {
 		form := typed + strings.Repeat(" ", 1000)
@@ -54,7 +54,7 @@ func TestQuestionHoldsNoForm(t *testing.T) {
 	}
 }
 
-// What is no word of Alipay's is never shown as a no.
+// An unknown answer is never shown as a "no".
 func TestRead(t *testing.T) {
 	yes, no := true, false
 	for name, tt := range map[string]struct {

@@ -1,4 +1,4 @@
-// The pages: the form, the answer, and what comes between them.
+// The pages: the form, the answer, and the page between them.
 
 package lookup
 
@@ -15,14 +15,14 @@ import (
 	"protocolq/messages"
 )
 
-// formView is what the start page shows.
+// formView is the data of the start page.
 type formView struct {
 	Typed    string
 	Partner  string
 	Partners []string
 	Fault    string
 	Recent   []row
-	Signed   string // how many of those whom the reader watched have signed; "" where none has
+	Signed   string // how many persons whom the reader watched have signed; "": none
 }
 
 // row is one line of the reader's look-ups.
@@ -34,7 +34,7 @@ type row struct {
 
 const mostRecent = 8
 
-// quick is how long a page waits for the answer before it shows that one is being waited for.
+// quick is how long a page waits for the answer before it shows that the answer is still to come.
 const quick = 1200 * time.Millisecond
 
 func (s *section) form(x *web.Exchange) error {
@@ -51,7 +51,7 @@ func (s *section) showForm(x *web.Exchange, status int, v formView) error {
 	return x.RenderStatus(status, "lookup.html", v)
 }
 
-// partners are those that a user may ask for.
+// partners are the partners that a user may ask for.
 func (s *section) partners(u access.User) []string { return partnersOf(u, s.o.Partners) }
 
 func partnersOf(u access.User, all []string) []string {
@@ -64,8 +64,8 @@ func partnersOf(u access.User, all []string) []string {
 	return nil
 }
 
-// May tells whether a user may ask for a partner; "" is the workers' default, which may be
-// another's than those of a user's row. all are those of operators.
+// May reports whether a user may ask for a partner; "" is the workers' default, which may not be
+// one of the partners in the user's row. all are the partners that operators may ask for.
 func May(u access.User, all []string, partner string) bool {
 	if partner == "" {
 		return len(u.Partners) == 0
@@ -73,13 +73,13 @@ func May(u access.User, all []string, partner string) bool {
 	return slices.Contains(partnersOf(u, all), partner)
 }
 
-// partnerOf is the partner that a question goes to; false where the user may not ask for it.
+// partnerOf is the partner that the question is for; false if the user may not ask for it.
 func (s *section) partnerOf(u access.User, wanted string) (string, bool) {
 	may := s.partners(u)
 	switch {
 	case wanted != "":
 		return wanted, slices.Contains(may, wanted)
-	case len(u.Partners) > 0: // never the workers' default, which may be another's
+	case len(u.Partners) > 0: // never the workers' default: it may be a partner of others
 		return u.Partners[0], true
 	}
 	return "", true
@@ -112,7 +112,7 @@ func (s *section) ask(x *web.Exchange) error {
 	return x.Redirect("/look-up/" + l.Ref)
 }
 
-// questionOf reads the form; fault is what to say of it where it cannot be asked.
+// questionOf reads the form. fault is the text to show if the question cannot be asked.
 func (s *section) questionOf(x *web.Exchange, v *formView) (q messages.Query, status int, fault string) {
 	ref := x.R.PostFormValue("ref")
 	if ref != "" {
@@ -141,7 +141,8 @@ func (s *section) questionOf(x *web.Exchange, v *formView) (q messages.Query, st
 	return q, 0, ""
 }
 
-// find gives a look-up that this reader may see: their own, or of a partner of theirs.
+// find returns a look-up that this reader may see: the reader's own, or one of the reader's
+// partners.
 func (s *section) find(x *web.Exchange, ref string) *lookUp {
 	l := s.kept.find(ref)
 	if l == nil {
@@ -153,24 +154,24 @@ func (s *section) find(x *web.Exchange, ref string) *lookUp {
 	return l
 }
 
-// answerView is what the page of one look-up shows.
+// answerView is the data of the page of one look-up.
 type answerView struct {
 	*lookUp
 	Done    bool
 	Answer  Answer
 	Result  messages.Result
 	AskedAt time.Time
-	// Left is how long asking again is of no use yet.
+	// Left is how long it is still of no use to ask again.
 	Left time.Duration
-	// Reached is false where nobody answered.
+	// Reached is false if no worker answered.
 	Reached       bool
 	Waited        time.Duration
 	Patience      time.Duration
 	Meaning, Does string
 	Partner       string
-	// Story is where the query log tells how the answer came about, for users who may see it.
+	// Story is the link to the query's story in the query log, for users who may see it.
 	Story string
-	// Watch tells whether the reader can be told when it is signed.
+	// Watch reports whether the page offers to tell the reader when the person has signed.
 	Watch bool
 }
 
@@ -182,7 +183,7 @@ func (s *section) answer(x *web.Exchange) error {
 	}
 	l := s.find(x, ref)
 	switch {
-	case l == nil && story != "": // an earlier console's, or another's: the query log may have it
+	case l == nil && story != "": // of another or an earlier console: the query log may have it
 		return x.Redirect(story)
 	case l == nil:
 		return web.NotFound()
@@ -203,7 +204,7 @@ func (s *section) answer(x *web.Exchange) error {
 	return x.Render("answer.html", v)
 }
 
-// events says how long it takes so far, and then that the answer is there.
+// events sends the time that the look-up has taken so far, and then that the answer is there.
 func (s *section) events(x *web.Exchange) error {
 	l := s.find(x, x.R.PathValue("ref"))
 	if l == nil {

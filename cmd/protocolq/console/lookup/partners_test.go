@@ -16,7 +16,7 @@ import (
 
 const one, two = "2088000000000001", "2088000000000002"
 
-// browse serves the look-up to users whom a proxy names, and gives one request's answer.
+// browse serves the look-up to users whom a proxy names, and returns the response to one request.
 func browse(t *testing.T, users ...access.User) func(who, method, path string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users.yaml")
@@ -47,14 +47,14 @@ func browse(t *testing.T, users ...access.User) func(who, method, path string, f
 	}
 }
 
-// An agent asks for the partners of their row, and sees look-ups of those alone.
+// An agent asks for the partners in the agent's row, and sees only look-ups of those partners.
 func TestPartnersAreKeptApart(t *testing.T) {
 	do := browse(t, access.User{Name: "li", Role: access.Agent, Partners: []string{one}}, access.User{Name: "liu", Role: access.Agent, Partners: []string{one, two}},
 		access.User{Name: "zhang", Role: access.Agent, Partners: []string{two}}, access.User{Name: "zhao", Role: access.Agent}, access.User{Name: "wang", Role: access.Operator})
 	for _, tt := range []struct {
 		who, partner string
 		status       int
-		seen         string // who else may see the answer
+		seen         string // which other user may see the answer
 	}{
 		{"li", "", 303, "li liu wang"},
 		{"li", one, 303, "li liu wang"},
@@ -87,7 +87,7 @@ func TestPartnersAreKeptApart(t *testing.T) {
 	}
 }
 
-// A user has so many look-ups a minute, and others have theirs.
+// A user has a limited number of look-ups a minute, and other users have their own.
 func TestQuota(t *testing.T) {
 	do := browse(t, access.User{Name: "li", Role: access.Agent, Minute: 2}, access.User{Name: "zhang", Role: access.Agent, Minute: 2})
 	for i, want := range []int{303, 303, 429} {

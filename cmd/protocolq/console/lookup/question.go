@@ -1,4 +1,4 @@
-// Makes a question from what was entered.
+// Makes a question from what the reader typed.
 
 package lookup
 
@@ -14,8 +14,8 @@ import (
 var errEmpty = errors.New("nothing was entered")
 
 // question reads one field that may hold an e-mail, a phone number or an account number. Chinese
-// keyboards write wide letters, and people paste spaces. It is kept for hours, the form that it is
-// cut out of is not.
+// keyboards write wide letters, and people paste spaces. The question is a copy: it is kept for
+// hours, but the form is not.
 func question(typed string) (messages.Query, error) {
 	text := strings.Clone(strings.TrimSpace(width.Narrow.String(typed)))
 	digits := strings.NewReplacer(" ", "", "-", "").Replace(text)
@@ -33,7 +33,7 @@ func question(typed string) (messages.Query, error) {
 	return q, q.Check()
 }
 
-// shown is the account as everybody may see it.
+// shown is the account as everybody may see it: masked.
 func shown(q messages.Query) string {
 	if q.AccountNo != "" {
 		return messages.MaskAccount(q.AccountNo)

@@ -1,7 +1,7 @@
 // The look-up as a section of the page.
 
 // Package lookup is the console's start page: the reader enters an account and gets the answer,
-// large and plain. It asks like every other program, by a message.
+// large and plain. The page asks by a message, like every other program.
 package lookup
 
 import (
@@ -27,12 +27,11 @@ type Asker interface {
 // Options say how to look up. The zero value of a field is its default.
 type Options struct {
 	Asker Asker
-	// Partners are those that users may ask for whose row names none; none: only the workers'
-	// default.
+	// Partners are the partners of users whose row names none; empty: only the workers' default.
 	Partners []string
-	// Watch tells readers when somebody has signed; nil: nothing does.
+	// Watch tells readers when somebody has signed; nil: the page offers no watches.
 	Watch    Watcher
-	Patience time.Duration // 30 s: how long an answer is waited for
+	Patience time.Duration // 30 s: how long to wait for an answer
 	Logger   *slog.Logger
 }
 

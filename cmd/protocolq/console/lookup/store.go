@@ -1,4 +1,4 @@
-// The look-ups that are under way or were answered today, in memory.
+// The look-ups in progress and those of today, in memory.
 
 package lookup
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/messages"
 )
 
-// Bounds: how many look-ups are kept, for how long, and how many may be under way.
+// Bounds: how many look-ups are kept, for how long, and how many may be in progress.
 const (
 	mostKept  = 10_000
 	keptFor   = 12 * time.Hour
@@ -30,7 +30,7 @@ type lookUp struct {
 	Query messages.Query // holds the account: never shown
 	Begun time.Time
 
-	done   chan struct{} // closed when the others are there
+	done   chan struct{} // closed when the answer fields are set
 	ended  time.Time
 	result messages.Result
 	err    error
@@ -39,7 +39,7 @@ type lookUp struct {
 // Shown is the account, masked.
 func (l *lookUp) Shown() string { return shown(l.Query) }
 
-// Answered gives the answer, if it is there.
+// Answered returns the answer, if it is there.
 func (l *lookUp) Answered() (messages.Result, bool) {
 	select {
 	case <-l.done:
@@ -53,7 +53,7 @@ func (l *lookUp) Answered() (messages.Result, bool) {
 type store struct {
 	ask     Asker
 	patient time.Duration
-	asking  chan struct{} // one token a look-up under way
+	asking  chan struct{} // one token for each look-up in progress
 
 	mu    sync.Mutex // guards the rest
 	byRef map[string]*lookUp
@@ -100,14 +100,14 @@ func (s *store) keep(l *lookUp) {
 	s.byRef[l.Ref] = l
 }
 
-// find gives the look-up of a page.
+// find returns the look-up of a page.
 func (s *store) find(ref string) *lookUp {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.byRef[ref]
 }
 
-// recent are the last look-ups of one reader, newest first.
+// recent returns the last look-ups of one reader, newest first.
 func (s *store) recent(by string, n int) (list []*lookUp) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

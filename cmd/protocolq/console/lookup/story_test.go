@@ -21,8 +21,8 @@ func (signedAsker) Ask(_ context.Context, q messages.Query) (messages.Result, er
 	return messages.Result{V: 1, ID: q.ID, Outcome: messages.Signed, ChargeAgent: &yes, RefundCharge: &yes}, nil
 }
 
-// Where there is a query log, an answer leads to its story, and a link that this console does not
-// know leads there at once: it may be another console's, or an earlier one's.
+// If there is a query log, an answer links to its story. A link that this console does not know
+// leads to the story at once: it may be from another console, or an earlier one.
 func TestStory(t *testing.T) {
 	log := web.Section{Name: "queries", Path: "/queries", Right: access.See, Templates: fstest.MapFS{"log.html": {Data: []byte("x")}}}
 	for _, tt := range []struct {

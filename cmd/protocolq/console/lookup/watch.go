@@ -1,4 +1,4 @@
-// "Tell me when it is signed": which answers offer a watch, and what asks again.
+// "Tell me when it is signed": which answers offer a watch, and how it begins.
 
 package lookup
 
@@ -15,23 +15,23 @@ import (
 
 // Watcher asks again on a schedule; console/watches does.
 type Watcher interface {
-	// Ready is nil where Begin can be called.
+	// Ready returns nil if Begin can be called.
 	Ready(ctx context.Context) error
-	// Begin watches for a user; the word says what came of it, as the page /watches is left it.
+	// Begin watches a person for a user. The word says what came of it, as the page /watches shows it.
 	Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error)
-	// Signed is how many of those whom the user watched have signed lately.
+	// Signed is how many persons whom the user watched have signed lately.
 	Signed(ctx context.Context, by string) (int, error)
 }
 
 // begun is the word of a watch that has begun.
 const begun = "begun"
 
-// watchable tells whether a watch is offered: where the answer is no, or is not known.
+// watchable reports whether the page offers a watch: if the answer is "no", or not known.
 func (s *section) watchable(x *web.Exchange, a Answer) bool {
 	return s.o.Watch != nil && (a.Word == "not_signed" || a.Word == "unknown") && s.o.Watch.Ready(x.R.Context()) == nil
 }
 
-// watch begins one.
+// watch begins a watch.
 func (s *section) watch(x *web.Exchange) error {
 	l := s.find(x, x.R.PathValue("ref"))
 	if l == nil {
@@ -52,7 +52,8 @@ func (s *section) watch(x *web.Exchange) error {
 	return x.RedirectWith("/watches", url.Values{"note": {word}})
 }
 
-// signed is how many have signed, as text; "" where none has, or it is not known.
+// signed is the number of persons that have signed, as text; "" if there are none, or it is not
+// known.
 func (s *section) signed(x *web.Exchange) string {
 	if s.o.Watch == nil || s.o.Watch.Ready(x.R.Context()) != nil {
 		return ""

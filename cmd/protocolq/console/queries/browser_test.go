@@ -1,4 +1,4 @@
-// The query log as a reader has it: a real Chromium, a real database.
+// The query log as a reader sees it: a real Chromium, a real database.
 
 package queries_test
 
@@ -26,7 +26,8 @@ import (
 
 const hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
-// filledLog is the database of the tests that only read it, made once: it takes longer than they do.
+// filledLog is the database of the read-only tests. It is made once: making it takes longer than a
+// test.
 var filledLog struct {
 	sync.Mutex // guards the rest
 	readers    int
@@ -34,7 +35,7 @@ var filledLog struct {
 	dir        string
 }
 
-// log gives a test the filled database, until the last one that reads it has ended.
+// log returns the filled database, which stays until the last test that reads it has ended.
 func log(t *testing.T, h *querylog.Hasher) *database.DB {
 	t.Helper()
 	l := &filledLog
@@ -59,8 +60,8 @@ func log(t *testing.T, h *querylog.Hasher) *database.DB {
 	return l.db
 }
 
-// fill makes a database: a hundred and more queries of two partners, one that took three calls, one
-// whose every text is hostile.
+// fill makes a database: more than a hundred queries of two partners, one with three calls, one
+// with hostile text in every field.
 func fill(t *testing.T, h *querylog.Hasher, path string) *database.DB {
 	t.Helper()
 	db, err := database.Open(context.Background(), database.Options{URL: "sqlite://" + path})
@@ -146,8 +147,8 @@ func filledFor(t *testing.T, users *access.Users) string {
 	return open(t, queries.Options{Database: func(context.Context) (*database.DB, error) { return db, nil }, Hasher: h}, users)
 }
 
-// Somebody is found by e-mail, their query is opened and understood, in either language, on a phone
-// and without JavaScript; the address holds nobody.
+// A reader finds a person by e-mail, opens the query and understands it, in either language, on a
+// phone and without JavaScript. The address does not name the person.
 func TestFindAndUnderstand(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -187,7 +188,7 @@ func TestFindAndUnderstand(t *testing.T) {
 	}
 }
 
-// Filters, pages to and fro, counts that follow, a saved view, an export.
+// Filters, pages forward and back, counts that follow, a saved view, an export.
 func TestFilterAndPages(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -236,7 +237,7 @@ func TestFilterAndPages(t *testing.T) {
 	}
 }
 
-// Whatever stands in a row renders as text; an address that this page did not write is refused.
+// Any text in a row is shown as text. An address that this page did not write is refused.
 func TestHostileValues(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -259,8 +260,8 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// Viewers and operators read the query log, find, keep views and export; an agent does none of it and
-// is offered none, and nobody does who has not signed in.
+// Viewers and operators read the query log, search, keep views and export. Agents and people who
+// have not signed in can do none of this, and are offered none of it.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -290,7 +291,7 @@ func TestRoles(t *testing.T) {
 	nobody.Await(`input[name="password"]`)
 }
 
-// Without a log the page says how to have one; without its key, that nobody can be looked for.
+// Without a log the page says how to get one; without its key, that it cannot search for people.
 func TestWithoutLog(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)

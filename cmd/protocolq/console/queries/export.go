@@ -1,4 +1,4 @@
-// The list as a file: CSV or lines of JSON, written while it is read.
+// The list as a file: CSV or lines of JSON, written while the log is read.
 
 package queries
 
@@ -14,16 +14,16 @@ import (
 // exportPage is how long a browser may take over one page of an export.
 const exportPage = 30 * time.Second
 
-// mostExports is how many may run at once, for all readers: each takes one of the four connections
-// to the database for much of its time, and the pages need one, too. exportWait is what the next
-// is told to wait.
+// mostExports is how many exports may run at once, for all readers. Each uses one of the four
+// connections to the database for much of its time, and the pages need a connection, too. A further
+// export is told to wait exportWait.
 const (
 	mostExports = 3
 	exportWait  = 30 * time.Second
 )
 
-// export writes what log export does: personal fields are masked in the log itself. It leaves an
-// audit row with how many were taken.
+// export writes what 'log export' writes: personal fields are masked in the log itself. It leaves
+// an audit row with the number of rows written.
 func (s *section) export(x *web.Exchange) error {
 	values := x.R.URL.Query()
 	format := values.Get("format")
@@ -59,5 +59,5 @@ func (s *section) export(x *web.Exchange) error {
 	if err := x.Audit(row); err != nil {
 		s.o.Logger.Error("export not audited", "err", err)
 	}
-	return nil // the answer has begun
+	return nil // the response has begun
 }

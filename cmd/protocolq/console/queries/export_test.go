@@ -1,4 +1,4 @@
-// Exports do not take what pages need.
+// Exports leave resources for the pages.
 
 package queries_test
 

@@ -19,12 +19,12 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// Filter is what the address says.
+// Filter is the filter of an address.
 type Filter struct {
 	database.Filter
 
 	Span         string // "1h", "24h", "7d", "30d", "" for all
-	Since, Until string // as typed; they go before Span
+	Since, Until string // as typed; they take precedence over Span
 	Slow         string // "1s"
 }
 
@@ -37,7 +37,7 @@ var (
 	kinds = []string{"auto", "email", "account", "key", "id"}
 )
 
-// mostIDs bounds the keys that a person may be in the log under.
+// mostIDs bounds the look-up ids of one person in the log.
 const mostIDs = 16
 
 // mostText bounds one value of an address.
@@ -45,8 +45,8 @@ const mostText = 600
 
 var errFilter = errors.New("not a filter that this page writes")
 
-// parse reads a filter out of an address, strictly: what is not understood must not look as if it
-// were followed.
+// parse reads a filter from an address strictly: an unknown value must not look as if it were
+// applied.
 func parse(v url.Values, now time.Time) (f Filter, err error) {
 	for name, list := range v {
 		if len(list) != 1 && name != "id" || len(list) > mostIDs || len(strings.Join(list, "")) > mostText*len(list) {
@@ -83,7 +83,7 @@ func parse(v url.Values, now time.Time) (f Filter, err error) {
 	return f, err
 }
 
-// lookUps reads look-up ids in hex, with commas between them.
+// lookUps reads look-up ids in hex, separated by commas.
 func lookUps(text string) (ids []querylog.LookUp, err error) {
 	if text == "" {
 		return nil, nil
@@ -104,7 +104,7 @@ func lookUps(text string) (ids []querylog.LookUp, err error) {
 	return ids, nil
 }
 
-// Values are the filter as an address has it.
+// Values returns the filter as it stands in an address.
 func (f Filter) Values() url.Values {
 	v := url.Values{}
 	set := func(name, value string) {
@@ -137,7 +137,7 @@ func hexes(ids []querylog.LookUp) string {
 	return strings.Join(all, ",")
 }
 
-// Somebody tells that one person, key or id is looked for.
+// Somebody reports whether the filter is for one person, key or id.
 func (f Filter) Somebody() string {
 	switch {
 	case len(f.Emails) > 0:
@@ -154,14 +154,14 @@ func (f Filter) Somebody() string {
 	return ""
 }
 
-// Faults of what was typed, each a text of the page.
+// Faults of what the reader typed, each a text of the page.
 const (
 	faultNoKey      = "queries.fault.nokey"
 	faultKeyPartner = "queries.fault.keypartner"
 	faultFilter     = "queries.fault.filter"
 )
 
-// typed makes a filter of what a person wrote into the search field.
+// typed makes a filter of the text in the search field.
 func (f *Filter) typed(kind, text string, h *querylog.Hasher) (fault string) {
 	if text = strings.TrimSpace(text); text == "" {
 		return ""
@@ -191,7 +191,7 @@ func (f *Filter) typed(kind, text string, h *querylog.Hasher) (fault string) {
 	return ""
 }
 
-// guess says what a text is most likely.
+// guess decides what a text most likely is.
 func guess(text string) string {
 	digits := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 	switch {

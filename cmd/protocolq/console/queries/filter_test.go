@@ -1,4 +1,4 @@
-// What is typed, what the address then holds, and what is read back from it.
+// What the reader types, what the address then holds, and what is read back from it.
 
 package queries
 
@@ -24,7 +24,7 @@ func hasher(t *testing.T) *querylog.Hasher {
 	return h
 }
 
-// Nothing that is typed of a person is in the address, and the address finds the same.
+// The address holds no personal data that was typed, and it finds the same queries.
 func TestTypedGoesIntoTheAddress(t *testing.T) {
 	h := hasher(t)
 	for _, c := range []struct{ kind, text, partner, somebody, fault string }{

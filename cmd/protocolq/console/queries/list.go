@@ -1,4 +1,4 @@
-// The list: one page of queries, newest first, with a count that follows the filter.
+// The list: one page of queries, newest first, with a count for the filter.
 
 package queries
 
@@ -15,16 +15,16 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// How much is shown, and how long a reader waits for it.
+// How much the list shows, and how long a reader waits for it.
 const (
 	perPage      = 50
-	countedUpTo  = 1000 // rows that no counter knows
+	countedUpTo  = 1000 // rows to count where no counter has the number
 	searchTime   = 2 * time.Second
 	countTime    = 300 * time.Millisecond
-	mostPartners = 200 // in the choice of the form
+	mostPartners = 200 // partners to choose from in the form
 )
 
-// listView is what the list's template gets.
+// listView is the data of the list's template.
 type listView struct {
 	Filter       Filter
 	Typed, Kind  string
@@ -32,12 +32,12 @@ type listView struct {
 	NoLog, NoKey bool
 	Rows         []row
 	Tally        database.Tally
-	Looked       time.Time // how far was looked, where time ran out
-	Older, Newer string    // addresses of the pages beside this one
-	First        string    // of the list's begin, where this is not it
+	Looked       time.Time // the time back to which was searched, if the search ran out of time
+	Older, Newer string    // addresses of the pages before and after this one
+	First        string    // the first page of the list, if this is another
 	Partners     []string
 	Views        []view
-	At           string // this list's address, as a view is kept under
+	At           string // this list's address, as a saved view keeps it
 }
 
 // row is one line of the list.
@@ -58,10 +58,10 @@ func (listView) Slownes() []string  { return slownes }
 func (listView) Outcomes() []string { return outcomes }
 func (listView) Kinds() []string    { return kinds }
 
-// Filtered tells whether anything is filtered by.
+// Filtered reports whether the filter excludes anything.
 func (v listView) Filtered() bool { return len(v.Filter.Values()) > 0 }
 
-// Open tells whether the choices beyond the search field are shown.
+// Open reports whether to show the choices below the search field.
 func (v listView) Open() bool { return v.Filter.Since != "" || v.Filter.Until != "" }
 
 // tone is the colour of an outcome.
@@ -110,7 +110,7 @@ func (s *section) showList(x *web.Exchange, status int, v listView, at database.
 	return x.RenderStatus(status, "queries.html", v)
 }
 
-// read fills in what the database says.
+// read fills in what the database returns.
 func (s *section) read(x *web.Exchange, db *database.DB, v *listView, at database.Cursor) error {
 	ctx := x.R.Context()
 	found, err := db.Search(ctx, v.Filter.Filter, at, perPage, searchTime)
@@ -136,7 +136,7 @@ func (s *section) read(x *web.Exchange, db *database.DB, v *listView, at databas
 	return nil
 }
 
-// address is that of the page at a place of the list, "" for none.
+// address is the address of the page at a place of the list, "" for none.
 func (s *section) address(v *listView, at database.Cursor) string {
 	if at == (database.Cursor{}) {
 		return ""
@@ -146,8 +146,8 @@ func (s *section) address(v *listView, at database.Cursor) string {
 	return "/queries?" + values.Encode()
 }
 
-// find turns the form into an address. It is posted: an address that a browser makes of a form
-// would hold what was typed.
+// find turns the form into an address. The form is posted: if the browser made an address of the
+// form, it would hold what the reader typed.
 func (s *section) find(x *web.Exchange) error {
 	if err := x.R.ParseForm(); err != nil {
 		return &web.Fault{Status: http.StatusBadRequest, Err: err}
@@ -178,11 +178,11 @@ func (s *section) find(x *web.Exchange) error {
 	return x.Redirect("/queries")
 }
 
-// Counted is the tally in digits that can be read.
+// Counted is the tally in readable digits.
 func (v listView) Counted() string { return cli.Grouped(v.Tally.N) }
 
-// Hidden are the parts of the filter that the form has no field for: the person looked for stays so
-// until somebody else is typed.
+// Hidden are the parts of the filter that have no field in the form. So the person of the search
+// stays the same until the reader types another one.
 func (v listView) Hidden() map[string][]string {
 	hidden := map[string][]string{}
 	for name, list := range v.Filter.Values() {

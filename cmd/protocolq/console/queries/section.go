@@ -1,7 +1,7 @@
 // The query log as a section of the page.
 
 // Package queries is the console's page of the query log: what was asked and answered, found by a
-// filter that the address carries, and the whole story of one query.
+// filter in the address, and the whole story of one query.
 package queries
 
 import (
@@ -20,21 +20,21 @@ import (
 //go:embed templates
 var files embed.FS
 
-// ErrNoLog says that there is no query log to read; the page then says how to have one.
+// ErrNoLog says that there is no query log to read; the page then says how to get one.
 var ErrNoLog = errors.New("no query log")
 
 // Options say where the log is.
 type Options struct {
-	// Database gives the log, which is the caller's; ErrNoLog where there is none.
+	// Database returns the log, which the caller owns, or ErrNoLog if there is none.
 	Database func(context.Context) (*database.DB, error)
-	// Hasher finds people; nil: nobody can be looked for.
+	// Hasher finds people; nil: the page cannot search for people.
 	Hasher *querylog.Hasher
 	Logger *slog.Logger
 }
 
 type section struct {
 	o       Options
-	exports chan struct{} // one for each that runs
+	exports chan struct{} // one token for each running export
 }
 
 // New makes the section.

@@ -1,4 +1,4 @@
-// One query: its result, what that means, and everything that happened to it.
+// One query: its result, the meaning of the result, and everything that happened to the query.
 
 package queries
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// showView is what the page of one id gets: a story for each run that it had.
+// showView is the data of the page of one id: a story for each run of it.
 type showView struct {
 	ID      string
 	Stories []storyView
@@ -33,38 +33,38 @@ type storyView struct {
 	JSON    string
 }
 
-// head is what it came to.
+// head is the result of the story.
 type head struct {
 	Outcome, Tone, Code, Class   string
 	Email, Account, Partner      string
 	Run, Worker, Verified, Trace string
-	Debit, Refund                *bool // nil: not said
+	Debit, Refund                *bool // nil: not known
 	Deaths, Attempts, Askers     int
 	At                           time.Time
 	Took                         time.Duration
 }
 
-// explained is what a code means, in the reader's language.
+// explained is the meaning of a code, in the reader's language.
 type explained struct{ Meaning, Do, Who, Again string }
 
 // moment is one line of the timeline.
 type moment struct {
 	logdb.Moment
 
-	After  time.Duration // since the first
+	After  time.Duration // since the first moment
 	Tone   string
 	Phases []phase
 	Code   explained
 }
 
-// phase is one part of a call, as a part of a bar of 100.
+// phase is one phase of a call, with its share of a bar of 100.
 type phase struct {
 	Name     string
 	Took     time.Duration
 	From, To float64
 }
 
-// Width is its part of the bar.
+// Width is the phase's share of the bar.
 func (p phase) Width() float64 { return max(p.To-p.From, 0.6) }
 
 // When is when it happened.
@@ -96,7 +96,7 @@ func (s *section) show(x *web.Exchange) error {
 	return x.Render("query.html", v)
 }
 
-// view1 makes what is shown of one story.
+// view1 makes the page's data from one story.
 func view1(l words.Lang, s *database.Story) storyView {
 	v := storyView{Story: *s, Head: headOf(s)}
 	if v.Head.Code != "" {
@@ -164,7 +164,7 @@ func momentOf(l words.Lang, m *logdb.Moment, first int64) moment {
 	return v
 }
 
-// phases cut a call into its parts. What is between them and the whole is the end of the wait.
+// phases divides a call into its phases. What remains between them and the whole is the last wait.
 func phases(c *database.Call) []phase {
 	total := max(c.TotalUs, 1)
 	var list []phase

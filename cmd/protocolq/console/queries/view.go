@@ -1,4 +1,4 @@
-// Saved views: filters with a name, kept in the reader's browser. A view holds no personal data,
+// Saved views: named filters that the reader's browser keeps. A view holds no personal data,
 // because an address holds none.
 
 package queries
@@ -19,10 +19,10 @@ import (
 type view struct {
 	Name  string `json:"n"`
 	Query string `json:"q"`
-	Own   bool   `json:"-"` // the reader's, so that it can be removed
+	Own   bool   `json:"-"` // the reader's own, which the reader can remove
 }
 
-// Link is where it leads.
+// Link is the address of the view.
 func (v view) Link() string { return "/queries?" + v.Query }
 
 const (
@@ -33,7 +33,7 @@ const (
 	viewsLife   = 365 * 24 * time.Hour
 )
 
-// builtIn are those that everybody has.
+// builtIn are the views that every reader has.
 func builtIn(x *web.Exchange) []view {
 	return []view{
 		{Name: x.Say("queries.view.unknown"), Query: "outcome=unknown&span=24h"},
@@ -42,7 +42,7 @@ func builtIn(x *web.Exchange) []view {
 	}
 }
 
-// views are the reader's own.
+// views are the reader's own views.
 func views(x *web.Exchange) (list []view) {
 	c, err := x.R.Cookie(viewsCookie)
 	if err != nil || len(c.Value) > mostCookie {
@@ -63,7 +63,7 @@ func readViews(text string) (list []view) {
 	return list[:min(len(list), mostViews)]
 }
 
-// right tells whether it is a view that this page would keep.
+// right reports whether this page would keep the view.
 func (v view) right() bool {
 	values, err := url.ParseQuery(v.Query)
 	if err == nil {
@@ -72,8 +72,8 @@ func (v view) right() bool {
 	return err == nil && v.Name != "" && len([]rune(v.Name)) <= mostName
 }
 
-// kept adds a view, in the place of one of the same name, or removes it; ok is false where there is
-// no room.
+// kept adds a view, or replaces one of the same name, or removes it; ok is false if there is no
+// room.
 func kept(list []view, v view, remove bool) (text string, ok bool) {
 	list = slices.DeleteFunc(slices.Clone(list), func(was view) bool { return was.Name == v.Name })
 	if !remove {

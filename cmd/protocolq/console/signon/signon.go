@@ -1,7 +1,7 @@
 // Sign-in at the organisation's own provider: OpenID Connect, code flow with PKCE.
 
-// Package signon sends a reader to the organisation's provider and trusts what it says about who
-// the reader is. Only the file of users says what the reader may do.
+// Package signon sends a reader to the organisation's provider and trusts the provider about who
+// the reader is. Only the file of users decides what the reader may do.
 //
 //	/sign-on ─► provider ─► /sign-on/back ─► code and verifier to the provider ─► ID token ─► a name
 package signon
@@ -23,25 +23,24 @@ import (
 	"protocolq/cmd/protocolq/console/web"
 )
 
-// Back is the path that a provider sends readers back to.
+// Back is the path to which a provider sends readers back.
 const Back = "/sign-on/back"
 
-// Options say which provider. All but Secret are needed.
+// Options say which provider to use. All but Secret are needed.
 type Options struct {
 	Issuer   string
 	ClientID string
-	// Secret gives the client's secret as it is now; nil: the client is public.
+	// Secret returns the client's secret as it is now; nil: the client is public.
 	Secret func() (string, error)
-	// Claim is the field of the ID token that is a user's name: "email", "preferred_username",
-	// "sub".
+	// Claim is the field of the ID token with a user's name: "email", "preferred_username", "sub".
 	Claim string
-	// URL is where readers find the console, without a path.
+	// URL is the console's address for readers, without a path.
 	URL    string
 	Sealer *access.Sealer
 }
 
-// OIDC is one provider. It is asked what it can do when somebody first signs in, so that the
-// console starts without it.
+// OIDC is one provider. Its configuration is read when the first reader signs in, so that the
+// console starts without the provider.
 type OIDC struct {
 	o      Options
 	client *http.Client
@@ -50,18 +49,18 @@ type OIDC struct {
 	provider *oidc.Provider
 }
 
-// Bounds: how long the provider may take for an answer, and a reader at the provider.
+// Bounds: how long the provider may take to respond, and a reader may stay at the provider.
 const (
 	providerTime = 10 * time.Second
 	readerTime   = 10 * time.Minute
 )
 
-// New makes one. It asks nobody yet.
+// New makes an OIDC. It sends no request yet.
 func New(o Options) *OIDC {
 	return &OIDC{o: o, client: &http.Client{Timeout: providerTime}}
 }
 
-// begun is what a reader's browser keeps while they are at the provider.
+// begun is what a reader's browser keeps while the reader is at the provider.
 type begun struct {
 	State    string `json:"s"`
 	Nonce    string `json:"n"`
@@ -103,7 +102,7 @@ func (p *OIDC) End(x *web.Exchange) (name, next string, err error) {
 	ctx := oidc.ClientContext(x.R.Context(), p.client)
 	token, err := flow.Exchange(ctx, x.R.FormValue("code"), oauth2.VerifierOption(b.Verifier))
 	if err != nil {
-		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its text would show the answer's body
+		if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok { // its text would show the response's body
 			return "", "", fmt.Errorf("the provider gave no token: %.100q", refused.ErrorCode)
 		}
 		return "", "", fmt.Errorf("get the token: %w", err)
@@ -123,7 +122,7 @@ func (p *OIDC) End(x *web.Exchange) (name, next string, err error) {
 	return name, b.Next, err
 }
 
-// resume finds the sign-in that this browser has begun; it can be ended once.
+// resume finds the sign-in that this browser has begun. Each can be finished once.
 func (p *OIDC) resume(x *web.Exchange) (b begun, err error) {
 	c, err := x.R.Cookie(cookie)
 	if err != nil {
@@ -140,7 +139,7 @@ func (p *OIDC) resume(x *web.Exchange) (b begun, err error) {
 }
 
 // nameOf is the user's name: the claim that the settings name. An e-mail that the provider has not
-// verified could be anybody's.
+// verified could belong to anybody.
 func (p *OIDC) nameOf(id *oidc.IDToken) (string, error) {
 	claims := map[string]any{}
 	if err := id.Claims(&claims); err != nil {
@@ -157,12 +156,12 @@ func (p *OIDC) nameOf(id *oidc.IDToken) (string, error) {
 	return name, nil
 }
 
-// flow is what to do with the provider, as it has said at its well-known address.
+// flow is the sign-in with the provider, by the configuration at its well-known address.
 func (p *OIDC) flow(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.provider == nil {
-		// The provider keeps the context's client for its keys, so that it must not end with a
+		// The provider keeps the client of this context for its keys. So the context must not end with a
 		// request.
 		provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.o.Issuer)
 		if err != nil {

@@ -1,4 +1,4 @@
-// Signing in at a provider that is played, also by one that lies.
+// Signing in at a played provider, also at one that lies.
 
 package signon_test
 
@@ -25,11 +25,11 @@ import (
 	"protocolq/cmd/protocolq/console/web"
 )
 
-// provider plays an organisation's. Its fields are what it lies about.
+// provider plays an organisation's provider. Its fields are its lies.
 type provider struct {
 	url       string
 	key       *rsa.PrivateKey
-	signer    *rsa.PrivateKey // of the tokens; another than key is a forger's
+	signer    *rsa.PrivateKey // signs the tokens; if it is not key, they are forged
 	challenge string
 	nonce     string
 	claims    map[string]any
@@ -83,7 +83,7 @@ func play(t *testing.T) *provider {
 	return p
 }
 
-// token is an ID token of li, but for what claims says.
+// token is an ID token of li, changed by claims.
 func (p *provider) token(t *testing.T) string {
 	claims := map[string]any{"iss": p.url, "aud": "console", "sub": "4711", "email": "li@example.com", "email_verified": true, "nonce": p.nonce,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
@@ -109,7 +109,7 @@ func (p *provider) token(t *testing.T) string {
 	return text
 }
 
-// open serves a console that knows li, and gives a browser that follows redirects.
+// open serves a console that knows li, and returns a browser that follows redirects.
 func open(t *testing.T, p *provider) (string, *http.Client) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users.yaml")
@@ -145,7 +145,7 @@ func open(t *testing.T, p *provider) (string, *http.Client) {
 	return address, &http.Client{Jar: jar}
 }
 
-// signIn goes there and back, and tells whether there is a session in the end.
+// signIn goes to the provider and back, and reports whether there is a session in the end.
 func signIn(t *testing.T, c *http.Client, address string) (status int, in bool) {
 	t.Helper()
 	a, err := c.Get(address + "/sign-on?next=/nothing")
@@ -196,7 +196,7 @@ func TestOrganisationsSignIn(t *testing.T) {
 	}
 }
 
-// The way back is only for the browser that went, once.
+// The way back works once, and only for the browser that began it.
 func TestWayBackIsNobodyElses(t *testing.T) {
 	p := play(t)
 	address, c := open(t, p)
@@ -232,7 +232,7 @@ func TestWayBackIsNobodyElses(t *testing.T) {
 	}
 }
 
-// A console starts without its provider, and says so to who wants to sign in.
+// A console starts without its provider, and says so to a reader who wants to sign in.
 func TestProviderIsAway(t *testing.T) {
 	away := httptest.NewServer(http.NotFoundHandler())
 	defer away.Close()

@@ -14,17 +14,17 @@ import (
 	"protocolq/messages"
 )
 
-// Of those that begin at once, in two consoles, as many begin as there is room for at most.
+// Of watches that begin at once in two consoles, no more begin than there is room for.
 func TestBoundOfAllUsers(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	consoles := []*Watches{f.console(false), f.console(false)}
 	for _, w := range consoles {
-		w.o.Every = time.Hour // what is planned stays planned
+		w.o.Every = time.Hour // no plan comes due in the test
 	}
 	far := []byte(`{}`)
 	for i := range mostOfAll - 3 {
-		// A plan of somebody's; its schedule is not what is tried here.
+		// A plan of any user; this test does not use its time.
 		if _, err := f.js.PublishAsync(f.names.Watch(messages.WatchPlan, "somebody", strconv.Itoa(i)), far, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-// Watches as an agent has them: a real Chromium, real streams, workers that are played.
+// Watches as an agent sees them: a real Chromium, real streams, played workers.
 
 package watches
 
@@ -24,7 +24,7 @@ import (
 	"protocolq/messages"
 )
 
-// asked answers look-ups by the part that the e-mail begins with.
+// asked answers look-ups by the first part of the e-mail.
 type asked struct{}
 
 func (asked) Ask(_ context.Context, q messages.Query) (messages.Result, error) {
@@ -65,7 +65,7 @@ func newest(t *testing.T, rows audit.Log, what string) {
 	}
 }
 
-// An agent looks up somebody who has not signed, wants to be told, and is told.
+// An agent looks up a person who has not signed, begins a watch, and is told.
 func TestToldInTheBrowser(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -95,7 +95,7 @@ func TestToldInTheBrowser(t *testing.T) {
 			newest(t, rows, "watch")
 		}
 		seen("watches-open")
-		tab.Visit(at + "/watches") // loaded again it does not say what was done
+		tab.Visit(at + "/watches") // a reload does not say again what was done
 		if n := strings.Count(tab.HTML(), `class="note`); n != 0 || !strings.Contains(tab.HTML(), "/watches/cancel") {
 			t.Errorf("%d notes after it is loaded again", n)
 		}
@@ -115,7 +115,7 @@ func TestToldInTheBrowser(t *testing.T) {
 			eventually(t, "the customer has signed", func() bool { n, err := w.Signed(t.Context(), "local"); return err == nil && n == 1 })
 			tab.Visit(at + "/watches")
 		}
-		tab.Await(".badge.good") // by itself, where there are scripts
+		tab.Await(".badge.good") // without a reload, if there are scripts
 		seen("watches-signed")
 		tab.Visit(at)
 		if text := tab.Text(".note.good"); !strings.Contains(text, "1") {
@@ -125,7 +125,7 @@ func TestToldInTheBrowser(t *testing.T) {
 	}
 }
 
-// A watch is offered where it can come true; a server that is too old is named on its page.
+// A watch is offered if it can work. If the server is too old, the page of watches says so.
 func TestOfferedInTheBrowser(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
@@ -165,7 +165,7 @@ func TestOfferedInTheBrowser(t *testing.T) {
 	}
 }
 
-// Who is added again under the name of a user who was removed sees nothing of the first's.
+// A user who is added under the name of a removed user sees nothing of that user.
 func TestSameNameAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "users.yaml")

@@ -1,5 +1,5 @@
-// Watches where something is amiss: clocks that differ, questions that have no room, a file that is
-// broken, and many who press one button at once.
+// Watches under faults: clocks that differ, a full stream of questions, a broken file, and a button
+// pressed many times at once.
 
 package watches
 
@@ -18,7 +18,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// planned is what the schedule of a watch will give, as the server has it; 0 if it has no plan.
+// planned is the time in the server's schedule of a watch; 0 if it has no plan.
 func (f *fleet) planned(n name) (d due) {
 	f.t.Helper()
 	stream, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Watches))
@@ -48,7 +48,7 @@ func (f *fleet) own(w *Watches, by string) found {
 	return own[0]
 }
 
-// Who presses the button many times at once, at whichever console, begins one watch.
+// A button that is pressed many times at once, in any console, begins one watch.
 func TestBegunAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -76,8 +76,8 @@ func TestBegunAtOnce(t *testing.T) {
 	f.own(f.console(false), "li")
 }
 
-// A console whose clock is behind the server's goes on after the question of that time, and so does
-// a question that was to be asked and has no plan after it.
+// A console whose clock is behind the server's goes on after the question of that time. So does a
+// question that was to be asked and has no next plan.
 func TestClockBehindTheServers(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -86,7 +86,7 @@ func TestClockBehindTheServers(t *testing.T) {
 	f.begin(w, "li", "a@example.com", "begun")
 	first := f.own(w, "li")
 	after := first.DueMs + time.Hour.Milliseconds()
-	if err := w.due(t.Context(), first.name, first.DueMs); err != nil { // an hour before, by this clock
+	if err := w.due(t.Context(), first.name, first.DueMs); err != nil { // an hour too early, by this clock
 		t.Fatal(err)
 	}
 	asked := f.own(w, "li")
@@ -108,14 +108,14 @@ func TestClockBehindTheServers(t *testing.T) {
 	}
 }
 
-// full is an asker whose questions have no room.
+// full is an asker that has no room for questions.
 type full struct{ Asker }
 
 var errFull = errors.New("the stream is full")
 
 func (full) Submit(context.Context, messages.Query) (ask.Ack, error) { return ask.Ack{}, errFull }
 
-// A question that was never submitted is not waited for: the next time has one of its own.
+// No reply is awaited for a question that was never submitted: the next time has its own question.
 func TestNeverSubmitted(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -146,7 +146,7 @@ func TestNeverSubmitted(t *testing.T) {
 	}
 }
 
-// While it is not known whether a user may ask, the watch waits; one whose time is over ends.
+// While it is not known whether a user may ask, the watch waits. A watch past its end ends.
 func TestUnknownWhetherItMay(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

@@ -1,4 +1,4 @@
-// Watches with real workers, over a restart of NATS.
+// Watches with real workers, across a restart of NATS.
 
 package watches
 
@@ -13,8 +13,8 @@ import (
 	"protocolq/messages/protocolqtest"
 )
 
-// What was planned before a restart of the server is asked after it, by an ordinary submitted query,
-// for the default partner and for another.
+// A question planned before a restart of the server is asked after it, by an ordinary submitted
+// query, for the default partner and for another.
 func TestWatchOverARestart(t *testing.T) {
 	t.Parallel()
 	f := protocolqtest.Start(t)

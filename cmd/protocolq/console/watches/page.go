@@ -15,13 +15,13 @@ import (
 	"protocolq/cmd/protocolq/console/web"
 )
 
-// view is what the page shows.
+// view is the data of the page.
 type view struct {
 	Watches []row
-	Seen    uint64 // the newest of them, for the stream
+	Seen    uint64 // the newest sequence of the watches, for the stream
 	Note    string // a key of words
 	Tone    string
-	Fault   string // a key of words: why nobody can be watched
+	Fault   string // a key of words: why the page can watch nobody
 	Most    int
 }
 
@@ -36,10 +36,10 @@ type row struct {
 	At        time.Time // of the next question, or of the end
 }
 
-// mostShown is how many the page lists.
+// mostShown is how many watches the page lists.
 const mostShown = 100
 
-// Words for what can be left for the page, and their colours.
+// Notes that can be left for the page, and their colours.
 var notes = map[string]string{string(begunNote): "good", string(alreadyNote): "good", "cancelled": "good",
 	string(manyNote): "warn", string(dayNote): "warn", string(fullNote): "warn", "gone": "warn"}
 
@@ -69,7 +69,7 @@ func (w *Watches) page(x *web.Exchange) error {
 	return x.Render("watches.html", v)
 }
 
-// rows are the watches in the order of the page: what has changed last comes first. Cancelled ones
+// rows are the watches in the order of the page: the last changed comes first. Cancelled watches
 // are not shown.
 func rows(own []found) (all []row) {
 	for _, f := range slices.Backward(own) {
@@ -92,10 +92,10 @@ func rows(own []found) (all []row) {
 	return all
 }
 
-// lookEvery is how often an open page asks whether anything is new, which is one small request.
+// lookEvery is how often an open page checks for changes, with one small request.
 const lookEvery = 10 * time.Second
 
-// events has the page loaded anew when one of its reader's watches has changed.
+// events has the page reloaded when one of its reader's watches has changed.
 func (w *Watches) events(x *web.Exchange) error {
 	seen, err := strconv.ParseUint(x.R.FormValue("seen"), 10, 64)
 	if err != nil {
@@ -106,7 +106,7 @@ func (w *Watches) events(x *web.Exchange) error {
 		if newest, err := w.store.newest(x.R.Context(), owner); err == nil && newest > seen {
 			return false, send("done", true)
 		}
-		return true, nil // while NATS is away nothing is new
+		return true, nil // while NATS is unavailable nothing changes
 	})
 }
 

@@ -1,4 +1,4 @@
-// What runs in the background: it asks what is due, and keeps the replies.
+// What runs in the background: it asks the questions that are due, and keeps the replies.
 
 package watches
 
@@ -27,17 +27,17 @@ var (
 	errConnection = errors.New("not connected to NATS")
 )
 
-// readyFor is how long what was found out is believed.
+// readyFor is how long the result of a check is used.
 const readyFor = 20 * time.Second
 
-// readiness is what was found out last.
+// readiness is the result of the last check.
 type readiness struct {
 	mu  sync.Mutex // guards the rest
 	at  time.Time
 	err error
 }
 
-// Ready is nil where a watch can begin, else ErrOldServer, ErrNoStream or what is in the way.
+// Ready returns nil if a watch can begin, else ErrOldServer, ErrNoStream or another obstacle.
 func (w *Watches) Ready(ctx context.Context) error {
 	r := &w.ready
 	r.mu.Lock()
@@ -48,9 +48,9 @@ func (w *Watches) Ready(ctx context.Context) error {
 	return r.err
 }
 
-// look asks the server for what watches need.
+// look checks that the server has what watches need.
 func (w *Watches) look(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime) // others believe it, too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime) // other callers use the result, too
 	defer cancel()
 	if !w.o.NATS.IsConnected() {
 		return errConnection
@@ -71,10 +71,11 @@ func (w *Watches) look(ctx context.Context) error {
 	return nil
 }
 
-// afterFault is the wait before it is tried again.
+// afterFault is the wait before the next try.
 const afterFault = 5 * time.Second
 
-// Run asks and hears until ctx ends. Where it cannot it says so once, and tries again.
+// Run asks questions and reads replies until ctx ends. If it cannot, it logs that once, and tries
+// again.
 func (w *Watches) Run(ctx context.Context) {
 	for said := ""; ctx.Err() == nil; {
 		err := w.Ready(ctx)
@@ -105,8 +106,8 @@ func (w *Watches) serve(ctx context.Context) error {
 	return g.Wait()
 }
 
-// How a consumer is read: by one request after the other, each shorter than the server keeps the
-// way back of its answers.
+// How a consumer is read: by one request after another. Each is shorter than the time for which the
+// server keeps the path of its responses.
 const (
 	pullFor   = 20 * time.Second
 	heartbeat = 5 * time.Second
@@ -114,7 +115,7 @@ const (
 	mostAgain = time.Minute
 )
 
-// takeDue takes what is due, one message after the other, which all consoles share.
+// takeDue takes due messages, one after another. All consoles share them.
 func (w *Watches) takeDue(ctx context.Context) error {
 	looking, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -141,7 +142,7 @@ func (w *Watches) takeDue(ctx context.Context) error {
 	return nil
 }
 
-// handle deals with one message; what fails comes again.
+// handle handles one message. If it fails, the message is delivered again.
 func (w *Watches) handle(ctx context.Context, m jetstream.Msg, telling *errgroup.Group) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
 	defer cancel()
@@ -164,10 +165,10 @@ func (w *Watches) handle(ctx context.Context, m jetstream.Msg, telling *errgroup
 	}
 }
 
-// settle says what became of a message.
+// settle acknowledges a message, or has it delivered again later.
 func (w *Watches) settle(m jetstream.Msg, n name, err error) {
 	if err == nil {
-		_ = m.Ack() // one that is lost has it given again, and then it is known
+		_ = m.Ack() // if the ack is lost, the message comes again and has no effect
 		return
 	}
 	wait := afterFault
@@ -178,8 +179,8 @@ func (w *Watches) settle(m jetstream.Msg, n name, err error) {
 	_ = m.NakWithDelay(wait)
 }
 
-// due does what decide says. Each step may be done twice, and what a process that died left undone
-// is done when the message comes again.
+// due does what decide says. It is safe to do a step twice: if a process dies in the middle, the
+// message comes again and the rest is done.
 func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 	f, ok, err := w.store.get(ctx, n)
 	if err != nil || !ok { // forgotten, perhaps
@@ -187,13 +188,14 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 	}
 	now := time.Now()
 	if at := time.UnixMilli(dueMs); now.Before(at) {
-		now = at // it is due by the server's clock: by one that is behind, its time would come again
+		now = at // it is due by the server's clock; by a slower clock here, its time would come again
 	}
 	may := true
 	if f.Query != nil {
 		may, err = w.o.May(f.By, f.Query.Partner)
 	}
-	// Where that is not known only the end of its time is sure: all else is done later.
+	// If it is not known whether the user may ask, only an end by age is certain. All else is done
+	// later.
 	switch what, as := decide(n, &f.record, dueMs, now, w.o.Every, may || err != nil); what {
 	case replan:
 		return w.store.plan(ctx, n, time.UnixMilli(f.DueMs))
@@ -233,7 +235,7 @@ func (w *Watches) due(ctx context.Context, n name, dueMs int64) error {
 	return nil
 }
 
-// submit asks the open question of a watch, and notes that it has.
+// submit submits the open question of a watch, and notes that it has.
 func (w *Watches) submit(ctx context.Context, f *found) error {
 	q := *f.Query
 	age := fresh
@@ -242,14 +244,14 @@ func (w *Watches) submit(ctx context.Context, f *found) error {
 		return fmt.Errorf("ask for a watch: %w", err)
 	}
 	f.Sent = true
-	if err := w.store.put(ctx, f); !errors.Is(err, errChanged) { // else by its reply, say
+	if err := w.store.put(ctx, f); !errors.Is(err, errChanged) { // else a change came first, such as its reply
 		return err
 	}
 	return nil
 }
 
-// hear keeps a reply with its watch. One of somebody else, or of a watch that is no more, is let
-// go.
+// hear keeps a reply with its watch. It ignores replies to others, and replies for a watch that no
+// longer exists.
 func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	n, ok := nameIn(a.ID)
 	if !ok {
@@ -267,7 +269,7 @@ func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	if err != nil || w.o.Webhook == nil || ok && now == watching {
 		return err
 	}
-	// It has ended: now, or when this reply came before and was not acknowledged.
+	// It has ended: now, or earlier, if this reply was delivered before and not acknowledged.
 	f, ok, err := w.store.get(ctx, n)
 	if err != nil || !ok || !f.Owed {
 		return err

@@ -1,4 +1,4 @@
-// Watches on a real server: what is due is asked once, whoever runs, and the reply is kept.
+// Watches on a real server: a due question is asked once, by any console, and its reply is kept.
 
 package watches
 
@@ -21,7 +21,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// fleet is a server with the streams, and workers that are played.
+// fleet is a server with the streams, and played workers.
 type fleet struct {
 	t     *testing.T
 	nc    *nats.Conn
@@ -49,7 +49,7 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// work answers what is submitted, until the test ends.
+// work answers submitted queries until the test ends.
 func (f *fleet) work() {
 	f.t.Helper()
 	consumer, err := f.js.Consumer(f.t.Context(), f.names.Stream(messages.Submitted), messages.ConsumerSubmitted)
@@ -83,7 +83,7 @@ func (f *fleet) work() {
 func (f *fleet) says(r messages.Result) { f.mu.Lock(); defer f.mu.Unlock(); f.said = r }
 func (f *fleet) count() int             { f.mu.Lock(); defer f.mu.Unlock(); return len(f.asked) }
 
-// console is one process; it runs where run is true.
+// console is one process; it runs if run is true.
 func (f *fleet) console(run bool) *Watches {
 	f.t.Helper()
 	asker, err := ask.New(f.nc, ask.Options{Asker: messages.ConsoleName})
@@ -112,7 +112,7 @@ func (f *fleet) begin(w *Watches, by, email, want string) {
 	}
 }
 
-// is waits until the only watch of a user is so.
+// is waits until the only watch of a user is in this state.
 func (f *fleet) is(w *Watches, by, what string, so func(record) bool) (last record) {
 	f.t.Helper()
 	eventually(f.t, what, func() bool {
@@ -168,7 +168,8 @@ func TestWatchUntilSigned(t *testing.T) {
 	}
 }
 
-// While workers are away one question waits, and no other is asked; who takes over goes on.
+// While workers are away one question waits, and no other is asked. The console that takes over
+// goes on.
 func TestOneQuestionWaits(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -187,7 +188,7 @@ func TestOneQuestionWaits(t *testing.T) {
 	f.is(w, "li", "the answer", func(r record) bool { return r.Last != nil && r.LastMs > 0 })
 }
 
-// What a process that died left undone is done when the message comes again.
+// If a process dies in the middle of a step, the rest is done when the message comes again.
 func TestDiedBeforeItAsked(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -214,8 +215,7 @@ func TestDiedBeforeItAsked(t *testing.T) {
 	}
 }
 
-// Whoever cancels is left in peace, and so is whom they watched; a user who may not ask any more
-// watches nobody.
+// After a cancellation nothing more is asked. A user who may no longer ask watches nobody.
 func TestCancelledAndLost(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -256,7 +256,7 @@ func TestCancelledAndLost(t *testing.T) {
 	}
 }
 
-// Where the streams are from before watches, or the server, it says so and watches nobody.
+// If the streams, or the server, are too old for watches, the console says so and watches nobody.
 func TestNotReady(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -281,7 +281,7 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-// The list is read whole, and each user sees their own.
+// The whole list is read, and each user sees only their own watches.
 func TestListIsReadInPages(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

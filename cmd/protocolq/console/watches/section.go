@@ -2,7 +2,7 @@
 
 // Package watches tells a user when a person has signed: it asks again on a schedule that NATS
 // keeps, and shows the result. A watch is a record and the plan of its next question, both in the
-// stream WATCHES; all consoles share what is due:
+// stream WATCHES. All consoles share the due messages:
 //
 //	button ─► record, plan ··· an hour ··· due ─► submit ─► workers ─► reply ─► record ─► page
 //	                     ▲                  │
@@ -47,17 +47,18 @@ type Options struct {
 	API       string // "$JS.API"
 	Names     messages.Names
 	Asker     Asker
-	// May tells whether a user may still ask for a partner; after an error that is not known.
+	// May reports whether a user may still ask for a partner. After an error, that is not known.
 	May    func(by, partner string) (bool, error)
 	Logger *slog.Logger
 	Every  time.Duration // 1 h: the shortest wait between two questions
-	// Webhook is where it is told that a watch has ended, as it is now; nil: nowhere.
+	// Webhook returns the webhook that is told when a watch has ended, as it is now; nil: there is
+	// none.
 	Webhook func() (webhook.Target, error)
 	Page    string              // the address of the page of watches, for the webhook
-	Told    func(result string) // by each telling: delivered, failed or undelivered
+	Told    func(result string) // called after each telling: delivered, failed or undelivered
 }
 
-// Watches are those of all users.
+// Watches are the watches of all users.
 type Watches struct {
 	o      Options
 	store  *store
@@ -65,7 +66,7 @@ type Watches struct {
 	client *http.Client
 }
 
-// New makes them. It starts nothing: see Run.
+// New makes Watches. It starts nothing: see Run.
 func New(o Options) *Watches {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -79,7 +80,7 @@ func New(o Options) *Watches {
 	return &Watches{o: o, store: newStore(o), client: webhook.NewClient(tellAtOnce)}
 }
 
-// Section is their page.
+// Section is the page of watches.
 func (w *Watches) Section() web.Section {
 	templates, err := fs.Sub(files, "templates")
 	if err != nil {
@@ -92,8 +93,8 @@ func (w *Watches) Section() web.Section {
 	}}
 }
 
-// Begin watches the person of a query for a user. The word says what came of it, as it is
-// left for the page; shown is the account, masked.
+// Begin watches the person of a query for a user. The word says what came of it, for the page;
+// shown is the account, masked.
 func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error) {
 	n := name{ownerOf(by), strings.ToLower(rand.Text())}
 	for range mostTries {
@@ -105,7 +106,7 @@ func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query)
 	return "", fmt.Errorf("begin a watch: %w", errChanged)
 }
 
-// begin is Begin unless what its user watches changes meanwhile, which is errChanged.
+// begin is Begin, but returns errChanged if the user's watches change meanwhile.
 func (w *Watches) begin(ctx context.Context, n name, by, shown string, q messages.Query) (word string, err error) {
 	own, err := w.store.list(ctx, n.owner)
 	if err != nil {
@@ -122,13 +123,15 @@ func (w *Watches) begin(ctx context.Context, n name, by, shown string, q message
 	f, at := found{name: n}, next(now, now, w.o.Every)
 	f.record = record{By: by, Shown: shown, BegunMs: now.UnixMilli(), DueMs: at.UnixMilli(),
 		Query: &messages.Query{V: messages.Version, Partner: q.Partner, UserEmail: q.UserEmail, AccountNo: q.AccountNo}}
-	// The plan first: one without a record is nobody's, a record without a plan would wait for ever.
+	// The plan first: a plan without a record has no effect, but a record without a plan would wait
+	// for ever.
 	if err := w.store.plan(ctx, n, at); err != nil {
 		return "", err
 	}
-	// Counted again with those that begin at once, here and in other consoles: none passes the bound.
+	// Counted again with the watches that begin at the same time, here and in other consoles: together
+	// they must not exceed the bound.
 	if planned, err = w.store.planned(ctx); err == nil && planned > mostOfAll {
-		return string(fullNote), w.store.plan(ctx, n, now) // it comes due at once, as nobody's
+		return string(fullNote), w.store.plan(ctx, n, now) // it comes due at once, without a record
 	}
 	if err != nil {
 		return "", err
@@ -136,10 +139,10 @@ func (w *Watches) begin(ctx context.Context, n name, by, shown string, q message
 	return string(begunNote), w.store.add(ctx, &f, own)
 }
 
-// newsFor is how long it is news that somebody has signed.
+// newsFor is how long the page says that a person has signed.
 const newsFor = 24 * time.Hour
 
-// Signed is how many of those whom a user watched have signed within a day.
+// Signed is how many persons whom a user watched have signed within a day.
 func (w *Watches) Signed(ctx context.Context, by string) (n int, err error) {
 	own, err := w.store.list(ctx, ownerOf(by))
 	for i := range own {
@@ -150,10 +153,10 @@ func (w *Watches) Signed(ctx context.Context, by string) (n int, err error) {
 	return n, err
 }
 
-// mostTries is how often a change is tried that others come before.
+// mostTries is how often a change is tried if other changes come first.
 const mostTries = 4
 
-// stop cancels a watch, and says whom it was about, masked; "" where there is none that goes on.
+// stop cancels a watch and returns its account, masked; "" if no such watch is open.
 func (w *Watches) stop(ctx context.Context, by, id string) (shown string, err error) {
 	if !messages.IsToken(id) {
 		return "", nil
@@ -168,7 +171,7 @@ func (w *Watches) stop(ctx context.Context, by, id string) (shown string, err er
 	return shown, err
 }
 
-// change changes a watch that goes on; ok is false where there is none, and after an error.
+// change changes an open watch; ok is false if there is none, and after an error.
 func (w *Watches) change(ctx context.Context, n name, do func(*record)) (ok bool, err error) {
 	for range mostTries {
 		f, ok, err := w.store.get(ctx, n)
@@ -184,7 +187,8 @@ func (w *Watches) change(ctx context.Context, n name, do func(*record)) (ok bool
 	return false, fmt.Errorf("change a watch: %w", errChanged)
 }
 
-// pause is before what has changed is read again: the server that is asked may not have it yet.
+// pause waits before a changed record is read again: the server that is asked may not have the
+// change yet.
 func pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():

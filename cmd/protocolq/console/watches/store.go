@@ -18,15 +18,15 @@ import (
 	"protocolq/messages"
 )
 
-// found is a record as it lies in the stream.
+// found is a record as it is in the stream.
 type found struct {
 	name
 	record
 	seq uint64
 }
 
-// store reads and writes them. It makes no consumer: who may make one chooses where the server
-// delivers to.
+// store reads and writes the records. It makes no consumer: a client that may make consumers could
+// choose where the server delivers to.
 type store struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
@@ -34,10 +34,10 @@ type store struct {
 	names messages.Names
 }
 
-// storeTime bounds one reading or writing.
+// storeTime bounds one read or write.
 const storeTime = 5 * time.Second
 
-// errChanged says that a record is another since it was read.
+// errChanged says that the record has changed since it was read.
 var errChanged = errors.New("the watch has changed meanwhile")
 
 // getRequest asks for the last message of a subject, or for a page from a sequence on.
@@ -51,7 +51,7 @@ type getRequest struct {
 // pageOf is how many records are read at once.
 const pageOf = 256
 
-// get reads one watch; ok is false where there is none.
+// get reads one watch; ok is false if there is none.
 func (s *store) get(ctx context.Context, n name) (f found, ok bool, err error) {
 	page, err := s.read(ctx, getRequest{Last: s.names.Watch(messages.WatchKept, n.owner, n.id)})
 	if err != nil || len(page) == 0 {
@@ -60,7 +60,7 @@ func (s *store) get(ctx context.Context, n name) (f found, ok bool, err error) {
 	return page[0], true, nil
 }
 
-// newest is the sequence of what was written last of an owner; 0 where there is nothing.
+// newest is the sequence of an owner's last written record; 0 if there is none.
 func (s *store) newest(ctx context.Context, owner string) (uint64, error) {
 	page, err := s.read(ctx, getRequest{Last: s.names.Watch(messages.WatchKept, owner, "*")})
 	if err != nil || len(page) == 0 {
@@ -69,7 +69,7 @@ func (s *store) newest(ctx context.Context, owner string) (uint64, error) {
 	return page[0].seq, nil
 }
 
-// list reads all watches of an owner, in the order in which they were written last.
+// list reads all watches of an owner, in the order of their last write.
 func (s *store) list(ctx context.Context, owner string) (all []found, err error) {
 	r := getRequest{Seq: 1, Next: s.names.Watch(messages.WatchKept, owner, "*"), Batch: pageOf}
 	for {
@@ -84,7 +84,7 @@ func (s *store) list(ctx context.Context, owner string) (all []found, err error)
 	}
 }
 
-// read sends a request and reads its answers.
+// read sends a request and reads the responses.
 func (s *store) read(ctx context.Context, r getRequest) (page []found, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -92,7 +92,7 @@ func (s *store) read(ctx context.Context, r getRequest) (page []found, err error
 	if err != nil {
 		return nil, fmt.Errorf("read watches: %w", err)
 	}
-	answers := make(chan *nats.Msg, pageOf+1) // and the end
+	answers := make(chan *nats.Msg, pageOf+1) // and the end of the page
 	sub, err := s.nc.ChanSubscribe(s.nc.NewInbox(), answers)
 	if err == nil {
 		defer func() { _ = sub.Unsubscribe() }()
@@ -106,7 +106,7 @@ func (s *store) read(ctx context.Context, r getRequest) (page []found, err error
 			return nil, fmt.Errorf("read watches: %w", ctx.Err())
 		}
 		switch status := m.Header.Get("Status"); status {
-		case "204", "404": // the end of the page, nothing at all
+		case "204", "404": // the end of the page, or nothing found
 			return page, nil
 		case "503":
 			err = nats.ErrNoResponders
@@ -138,12 +138,12 @@ func (s *store) parse(m *nats.Msg) (f found, err error) {
 	return f, nil
 }
 
-// put writes a record in place of the one that was read; sequence 0: it is the first.
+// put replaces the record that was read; sequence 0: it is the first.
 func (s *store) put(ctx context.Context, f *found) error {
 	return s.write(ctx, f, jetstream.WithExpectLastSequencePerSubject(f.seq))
 }
 
-// add writes the first record of a watch, if its owner has no other watches than those of a list.
+// add writes the first record of a watch, if its owner has no watches other than own.
 func (s *store) add(ctx context.Context, f *found, own []found) error {
 	var newest uint64
 	for i := range own {
@@ -153,7 +153,7 @@ func (s *store) add(ctx context.Context, f *found, own []found) error {
 		jetstream.WithExpectLastSequenceForSubject(newest, s.names.Watch(messages.WatchKept, f.owner, "*")))
 }
 
-// write writes a record where what is expected is so, else it is errChanged.
+// write writes a record if the expectation holds; otherwise it returns errChanged.
 func (s *store) write(ctx context.Context, f *found, expect jetstream.PublishOpt) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -174,18 +174,18 @@ func (s *store) write(ctx context.Context, f *found, expect jetstream.PublishOpt
 	return nil
 }
 
-// due is what a schedule gives. It says nothing of a person.
+// due is the message that a schedule delivers. It holds no personal data.
 type due struct {
 	AtMs  int64  `json:"at_ms"`
-	Tries uint64 `json:"tries,omitempty"` // how often the webhook was told in vain
+	Tries uint64 `json:"tries,omitempty"` // how often telling the webhook has failed
 }
 
-// plan has the server give a due message at a time, in place of what was planned before.
+// plan has the server deliver a due message at a time. It replaces the earlier plan.
 func (s *store) plan(ctx context.Context, n name, at time.Time) error {
 	return s.planTelling(ctx, n, at, 0)
 }
 
-// planTelling is plan for a watch that has ended, of which the webhook was told so often in vain.
+// planTelling is plan for a watch that has ended, after so many failed tries to tell the webhook.
 func (s *store) planTelling(ctx context.Context, n name, at time.Time, tries uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -201,7 +201,7 @@ func (s *store) planTelling(ctx context.Context, n name, at time.Time, tries uin
 	return nil
 }
 
-// planned is how many watches of all users have a next question.
+// planned is how many watches of all users have a plan.
 func (s *store) planned(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()

@@ -1,4 +1,4 @@
-// Telling a webhook that a watch has ended: until it has taken that, or for a day.
+// Telling a webhook that a watch has ended: until it accepts that, or for a day.
 
 package watches
 
@@ -18,7 +18,7 @@ import (
 type News struct {
 	Watch        string           `json:"watch"` // its id
 	State        string           `json:"state"` // signed, over, refused or lost
-	User         string           `json:"user"`  // who watched
+	User         string           `json:"user"`  // the user who watched
 	Account      string           `json:"account"`
 	Outcome      messages.Outcome `json:"outcome,omitempty"` // of the last reply
 	Code         string           `json:"code,omitempty"`
@@ -26,21 +26,22 @@ type News struct {
 	RefundCharge *bool            `json:"refund_charge,omitempty"`
 	BegunMs      int64            `json:"begun_at_ms"`
 	EndedMs      int64            `json:"ended_at_ms"`
-	Page         string           `json:"page,omitempty"` // where who watched sees it
+	Page         string           `json:"page,omitempty"` // the page where that user sees it
 }
 
 const newsType = "watch.ended"
 
-// tellAtOnce is how many tellings run beside each other: a webhook that hangs keeps no question.
+// tellAtOnce is how many tellings run at once, beside the questions: a slow webhook delays no
+// question.
 const tellAtOnce = 4
 
-// errOwed says that the webhook is to be told of a watch.
+// errOwed says that the webhook must be told of a watch.
 var errOwed = errors.New("the webhook is to be told")
 
-// errNowhere says that this console has none: another may have.
+// errNowhere says that this console has no webhook. Another console may have one.
 var errNowhere = errors.New("no webhook is configured here any more")
 
-// newsOf is what is told of a watch.
+// newsOf is what the webhook is told of a watch.
 func newsOf(f *found, page string) News {
 	n := News{Watch: f.id, State: string(f.State), User: access.NameOf(f.By), Account: f.Shown, BegunMs: f.BegunMs,
 		EndedMs: f.EndedMs, Page: page}
@@ -50,11 +51,11 @@ func newsOf(f *found, page string) News {
 	return n
 }
 
-// owe notes in a record that the webhook is to be told, where there is one.
+// owe notes in a record that the webhook must be told, if there is a webhook.
 func (w *Watches) owe(r *record) { r.Owed = w.o.Webhook != nil && r.isNews() }
 
-// tell tells the webhook of a watch, after so many tries. What it does not take is planned anew,
-// and so outlives this process; where ctx ends meanwhile, that is no try.
+// tell tells the webhook of a watch, after so many failed tries. If this try fails, it plans the
+// next one, which outlives this process. A try that the end of ctx interrupts does not count.
 func (w *Watches) tell(ctx context.Context, n name, tries uint64) error {
 	sending := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
@@ -83,7 +84,7 @@ func (w *Watches) tell(ctx context.Context, n name, tries uint64) error {
 		w.o.Told("delivered")
 	}
 	f.Owed = false
-	if err := w.store.put(ctx, &f); !errors.Is(err, errChanged) { // else another has told it
+	if err := w.store.put(ctx, &f); !errors.Is(err, errChanged) { // else another console has told it
 		return err
 	}
 	return nil

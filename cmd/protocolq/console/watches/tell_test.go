@@ -1,4 +1,4 @@
-// A webhook is told that a watch has ended: a real receiver, a real server that keeps what is owed.
+// A webhook is told that a watch has ended: a real receiver, and a real server that keeps the debt.
 
 package watches
 
@@ -24,14 +24,14 @@ import (
 	"protocolq/messages/ask"
 )
 
-// receiver is a webhook that takes what it is told once it is well.
+// receiver is a webhook that accepts messages once it is well.
 type receiver struct {
 	url string
 
 	mu   sync.Mutex // guards the rest
 	well bool
-	ids  []string // of all tellings
-	news []string // the bodies of those that were taken
+	ids  []string // of all requests
+	news []string // the bodies of accepted requests
 }
 
 func newReceiver(t *testing.T, secret string) *receiver {
@@ -71,7 +71,7 @@ func (r *receiver) told() (ids, news []string) {
 	return r.ids, r.news
 }
 
-// hooked has a console tell a receiver; results are what came of it.
+// hooked has a console tell a receiver; results are the results of its requests.
 func hooked(w *Watches, r *receiver, secret string) (results *[]string) {
 	results = &[]string{}
 	var mu sync.Mutex // guards results
@@ -81,8 +81,8 @@ func hooked(w *Watches, r *receiver, secret string) (results *[]string) {
 	return results
 }
 
-// What the webhook does not take outlives the console: the next one tells it, under the same id, and
-// no e-mail.
+// A message that the webhook does not accept outlives the console: the next console sends it, with
+// the same id, and without an e-mail.
 func TestToldAfterARestart(t *testing.T) {
 	t.Parallel()
 	f, secret := newFleet(t), webhook.NewSecret()
@@ -131,7 +131,7 @@ func TestToldAfterARestart(t *testing.T) {
 	}
 }
 
-// ended is a watch that has ended so, and is owed.
+// ended is a watch that has ended in this state, and that the webhook must be told of.
 func (f *fleet) ended(w *Watches, s state, ago time.Duration) name {
 	f.t.Helper()
 	one := found{name: name{ownerOf("li"), "w" + string(s)}, record: record{By: "li", Shown: "c***@e***.com", BegunMs: time.Now().Add(-ago).UnixMilli()}}
@@ -143,7 +143,7 @@ func (f *fleet) ended(w *Watches, s state, ago time.Duration) name {
 	return one.name
 }
 
-// owed tells whether it is.
+// owed reports whether the webhook must still be told.
 func (f *fleet) owed(w *Watches, n name) bool {
 	f.t.Helper()
 	one, ok, err := w.store.get(f.t.Context(), n)
@@ -153,8 +153,8 @@ func (f *fleet) owed(w *Watches, n name) bool {
 	return one.Owed
 }
 
-// A webhook that takes nothing is told later and later, and no more after a day; a console without
-// one leaves it to others.
+// A webhook that accepts nothing is told at growing intervals, and no more after a day. A console
+// without a webhook leaves the telling to others.
 func TestTellingIsBounded(t *testing.T) {
 	t.Parallel()
 	f, secret := newFleet(t), webhook.NewSecret()
@@ -193,8 +193,8 @@ func TestTellingIsBounded(t *testing.T) {
 	}
 }
 
-// Who cancels is told nothing, and of whom is to be forgotten nothing is said; nor is anything owed
-// where there is no webhook.
+// The webhook is not told of a cancellation, nor of a person who is to be forgotten. If there is no
+// webhook, nothing is owed.
 func TestWhatIsNoNews(t *testing.T) {
 	t.Parallel()
 	f, secret := newFleet(t), webhook.NewSecret()
@@ -211,8 +211,8 @@ func TestWhatIsNoNews(t *testing.T) {
 	}
 }
 
-// What a console that died left owed is planned when the reply comes again, or when the next
-// question would have been due.
+// If a console dies before it plans a telling, the telling is planned when the reply comes again,
+// or when the next question would have been due.
 func TestDiedBeforeItTold(t *testing.T) {
 	t.Parallel()
 	f, secret := newFleet(t), webhook.NewSecret()

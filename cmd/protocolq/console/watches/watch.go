@@ -12,40 +12,40 @@ import (
 	"protocolq/messages"
 )
 
-// Bounds: of one user, of a day of theirs, and of all users together.
+// Bounds: for one user at a time, for one user in a day, and for all users together.
 const (
 	mostOpen  = 50
 	mostADay  = 100
 	mostOfAll = 2000
 )
 
-// How often a watch asks, counted in its shortest wait: each hour for a day, then each sixth, for
-// two weeks. An answer that is ten minutes old is new enough, whichever program asked.
+// How often a watch asks, in units of its shortest wait: every hour for a day, then every six
+// hours, for two weeks. An answer up to ten minutes old is fresh enough, whichever program asked.
 const (
 	often    = 24
 	thenEach = 6
 	lasts    = 14 * 24
 	fresh    = int64(10 * time.Minute / time.Millisecond)
-	// waitFor is how long a question is waited for before another is asked: workers give one up
-	// after a day, their setting patience.
+	// waitFor is how long to wait for a reply before the next question: workers give up a question
+	// after a day, by their setting patience.
 	waitFor = 25 * time.Hour
 )
 
-// state is how a watch stands.
+// state is the state of a watch.
 type state string
 
 const (
 	watching  state = ""
-	signed    state = "signed"    // what was waited for
+	signed    state = "signed"    // the person has signed
 	over      state = "over"      // two weeks have passed
-	refused   state = "refused"   // asking again does not help: there is no such account, say
-	lost      state = "lost"      // its user may not ask for that partner any more
+	refused   state = "refused"   // asking again does not help: for example, there is no such account
+	lost      state = "lost"      // its user may no longer ask for that partner
 	forgotten state = "forgotten" // the person is to be forgotten
 	cancelled state = "cancelled"
 )
 
-// record is all that is kept of a watch. Whom it is about stands in it only until it ends: then
-// only the masked account is left, and that not of a cancelled one.
+// record is all that is kept of a watch. It holds the person only until the watch ends. Then only
+// the masked account is left, and after a cancellation not even that.
 type record struct {
 	By      string          `json:"by"` // its user's key
 	Query   *messages.Query `json:"query,omitempty"`
@@ -57,8 +57,8 @@ type record struct {
 	Sent    bool            `json:"sent,omitempty"`   // it is certain that Open was submitted
 	AskedMs int64           `json:"asked_ms,omitempty"`
 	EndedMs int64           `json:"ended_ms,omitempty"`
-	Owed    bool            `json:"owed,omitempty"` // the webhook is to be told that it has ended
-	// Last is the last reply, of which only what is shown is kept; LastMs is its time.
+	Owed    bool            `json:"owed,omitempty"` // the webhook must be told that the watch has ended
+	// Last is the last reply, but only the parts that the page shows; LastMs is its time.
 	Last   *messages.Result `json:"last,omitempty"`
 	LastMs int64            `json:"last_ms,omitempty"`
 }
@@ -71,13 +71,13 @@ func (r *record) end(s state, now time.Time) {
 	}
 }
 
-// isNews tells whether others than its user want to know that it has ended. Who cancels knows it,
-// and of whom is to be forgotten nothing is said.
+// isNews reports whether others than its user want to know that the watch has ended. The user knows
+// of a cancellation, and nothing may be said about a person who is to be forgotten.
 func (r *record) isNews() bool {
 	return r.State != watching && r.State != cancelled && r.State != forgotten
 }
 
-// hear takes a reply in.
+// hear applies a reply.
 func (r *record) hear(a messages.Result, now time.Time) {
 	if r.Open == a.ID {
 		r.Open, r.Sent = "", false
@@ -95,12 +95,12 @@ func (r *record) hear(a messages.Result, now time.Time) {
 	}
 }
 
-// name is what a watch is found by: its user's token, and a token of its own.
+// name finds a watch: its user's token, and a token of its own.
 type name struct{ owner, id string }
 
 var tokens = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// ownerOf is a user in a subject.
+// ownerOf is the token of a user in a subject.
 func ownerOf(by string) string {
 	sum := sha256.Sum256([]byte("protocolq watch\x00" + by))
 	return tokens.EncodeToString(sum[:10])
@@ -108,12 +108,12 @@ func ownerOf(by string) string {
 
 const idHead = "watch"
 
-// question is the id of the query that is asked at a time.
+// question is the id of the query that is due at a time.
 func (n name) question(dueMs int64) string {
 	return strings.Join([]string{idHead, n.owner, n.id, strconv.FormatInt(dueMs/1000, 10)}, "-")
 }
 
-// nameIn reads that id; false for any other.
+// nameIn reads such an id; false for any other id.
 func nameIn(question string) (name, bool) {
 	parts := strings.Split(question, "-")
 	if len(parts) != 4 || parts[0] != idHead || !messages.IsToken(parts[1]) || !messages.IsToken(parts[2]) {
@@ -122,8 +122,8 @@ func nameIn(question string) (name, bool) {
 	return name{parts[1], parts[2]}, true
 }
 
-// next is when a watch is due for the first time after now. Two processes that look at the same
-// time come to the same.
+// next is the first time after now at which a watch is due. Two processes that use the same now get
+// the same time.
 func next(begun, now time.Time, every time.Duration) time.Time {
 	if now.Sub(begun) >= often*every {
 		every *= thenEach
@@ -131,7 +131,7 @@ func next(begun, now time.Time, every time.Duration) time.Time {
 	return begun.Add((max(now.Sub(begun), 0)/every + 1) * every)
 }
 
-// note is the word for what came of a wish to watch: of a row of texts, "watches.note."+note.
+// note is the result of a wish to watch. The text of the page is "watches.note."+note.
 type note string
 
 const (
@@ -142,7 +142,7 @@ const (
 	fullNote    note = "full"
 )
 
-// admit decides whether a user who has these may watch one more.
+// admit decides whether a user with these watches may begin one more.
 func admit(own []found, q messages.Query, now time.Time) note {
 	open, today := 0, 0
 	for i := range own {
@@ -167,20 +167,20 @@ func admit(own []found, q messages.Query, now time.Time) note {
 	return begunNote
 }
 
-// step is what is done about a watch whose time has come.
+// step is what to do when the time of a watch has come.
 type step int
 
 const (
-	leave  step = iota // it is over, or this has been done
-	replan             // another process planned at the same time: what is planned may be too early
+	leave  step = iota // the watch has ended, or this step has been done
+	replan             // another process planned at the same time: its plan may be too early
 	finish             // it ends here
-	again              // the question was to be asked, and perhaps was not
-	skip               // the last question has no reply yet: it is asked later
+	again              // the question was noted, but perhaps not submitted
+	skip               // the last question has no reply yet: ask later
 	submit
-	tell // the webhook, that it has ended
+	tell // tell the webhook that it has ended
 )
 
-// decide says what is done with a message that was due at dueMs; the state is that of finish.
+// decide says what to do with a message that was due at dueMs; the state is for finish.
 func decide(n name, r *record, dueMs int64, now time.Time, every time.Duration, may bool) (step, state) {
 	switch begun := time.UnixMilli(r.BegunMs); {
 	case r.Owed:

@@ -12,10 +12,10 @@ import (
 
 var begin = time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC)
 
-// Every hour for a day, then every six: at most 76 questions, and two processes plan the same.
+// Every hour for a day, then every six: at most 76 questions. Two processes plan the same times.
 func TestNext(t *testing.T) {
 	for after, want := range map[time.Duration]time.Duration{
-		-time.Minute:            time.Hour, // a clock that is behind
+		-time.Minute:            time.Hour, // a slow clock
 		0:                       time.Hour,
 		59 * time.Minute:        time.Hour,
 		time.Hour:               2 * time.Hour,
@@ -105,7 +105,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Only Alipay's own yes, and what no asking helps, ends a watch; and then nobody stands in it.
+// A watch ends only by a "yes" of Alipay, or if asking again does not help. Then it holds no
+// person.
 func TestHear(t *testing.T) {
 	yes := true
 	for name, tt := range map[string]struct {

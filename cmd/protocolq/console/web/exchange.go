@@ -15,19 +15,19 @@ import (
 	"protocolq/cmd/protocolq/console/words"
 )
 
-// Visit is who asks, and how they like it.
+// Visit is who the reader is, and which language and theme the reader wants.
 type Visit struct {
 	User access.User
-	// Local is true where no users are configured: everybody on this machine is an operator.
+	// Local is true if no users are configured: everybody on this machine is an operator.
 	Local   bool
 	Lang    words.Lang
 	Theme   string // "auto", "light" or "dark"
 	From    netip.Addr
 	HTTPS   bool
-	session bool // by a cookie of ours, so that it can be signed out
+	session bool // by a cookie of ours, so that the reader can sign out
 }
 
-// May tells whether the reader has a right; templates ask it, too.
+// May reports whether the reader has a right. Templates call it, too.
 func (v *Visit) May(right access.Right) bool { return v.User.Role.May(right) }
 
 // Exchange is one request and its answer.
@@ -39,10 +39,10 @@ type Exchange struct {
 	section *Section
 }
 
-// Say is a text in the reader's language.
+// Say returns a text in the reader's language.
 func (x *Exchange) Say(key string, args ...any) string { return words.Say(x.Visit.Lang, key, args...) }
 
-// Has tells whether there is a section of this name that the reader may see: others link to it.
+// Has reports whether there is a section of this name that the reader may see, for links to it.
 func (x *Exchange) Has(section string) bool {
 	return slices.ContainsFunc(x.server.o.Sections,
 		func(s Section) bool { return s.Name == section && x.Visit.May(s.Right) })
@@ -53,13 +53,12 @@ func (x *Exchange) Render(name string, data any) error {
 	return x.RenderStatus(http.StatusOK, name, data)
 }
 
-// RenderStatus answers with a page and a status of its own.
+// RenderStatus answers with a page and another status.
 func (x *Exchange) RenderStatus(status int, name string, data any) error {
 	return x.server.render(x, status, name, data)
 }
 
-// Part renders one block of a page's template by itself, for a stream that replaces a part of the
-// page.
+// Part renders one block of a page's template, for a stream that replaces a part of the page.
 func (x *Exchange) Part(page, block string, data any) (string, error) {
 	t := x.server.templates[x.Visit.Lang][page]
 	if t == nil {
@@ -78,7 +77,7 @@ func (x *Exchange) Redirect(path string) error {
 	return nil
 }
 
-// Audit keeps a row of what the reader did: see audit.Log. Who, from where and when are filled in.
+// Audit keeps a row of the reader's action: see audit.Log. It fills in who, from where and when.
 func (x *Exchange) Audit(r audit.Row) error {
 	r.Who, r.From, r.AtMs = x.Visit.User.Name, x.Visit.From.String(), time.Now().UnixMilli()
 	x.server.o.Logger.Info("console action", "who", r.Who, "from", r.From, "what", r.What, "how_many", r.HowMany,
@@ -89,11 +88,11 @@ func (x *Exchange) Audit(r audit.Row) error {
 	return nil
 }
 
-// Fault is a refusal that the reader sees as a page.
+// Fault is a refusal, shown to the reader as a page.
 type Fault struct {
 	Status int
 	Wait   time.Duration // of 429: how long
-	Err    error         // for the log; nil: nothing to say
+	Err    error         // for the log; nil: nothing to log
 }
 
 func (f *Fault) Error() string {
@@ -105,5 +104,5 @@ func (f *Fault) Error() string {
 
 func (f *Fault) Unwrap() error { return f.Err }
 
-// NotFound is the fault of what is not there, or is not this reader's to see.
+// NotFound is the fault of a page that does not exist, or that this reader may not see.
 func NotFound() error { return &Fault{Status: http.StatusNotFound} }

@@ -1,4 +1,4 @@
-// The headers of every response, and the requests that are refused before a page gets them.
+// The headers of every response, and the requests that are refused before they reach a page.
 
 package web
 
@@ -15,12 +15,12 @@ import (
 
 const reportPath = "/csp-report"
 
-// policy lets the page load what this server has and nothing else: no inline script or style, no
-// frame around it.
+// policy lets the page load only what this server serves: no inline script or style, and no frame
+// around it.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri " + reportPath
 
-// guarded puts the middleware around the pages, the first met last.
+// guarded wraps the pages in middleware. A request meets the outermost first.
 func (s *Server) guarded(pages http.Handler) (http.Handler, error) {
 	sameOrigin := http.NewCrossOriginProtection()
 	if s.o.URL != nil {
@@ -59,8 +59,8 @@ func (s *Server) headers(next http.Handler) http.Handler {
 	})
 }
 
-// known refuses foreign names of this machine where there are no users: a page of elsewhere whose
-// name has come to mean 127.0.0.1 would be same-origin with us.
+// known refuses foreign names for this machine if there are no users. A page of another site whose
+// name has been pointed to 127.0.0.1 would be same-origin with this page.
 func (s *Server) known(next http.Handler) http.Handler {
 	if s.o.Users != nil {
 		return next
@@ -87,7 +87,7 @@ func bounded(next http.Handler) http.Handler {
 	})
 }
 
-// recovered keeps one page's fault from ending the process.
+// recovered keeps a panic in one page from ending the process.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -110,8 +110,8 @@ type reports struct {
 
 const mostReports = 20
 
-// report takes what a browser says that the policy kept it from: on a page of ours that is a fault
-// of ours, or somebody's attempt.
+// report takes a browser's report of what the policy kept off a page: either a fault of the page or
+// an attack.
 func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Report struct {
@@ -143,7 +143,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Reports are the first things that the policy kept off pages: tests want none.
+// Reports are the first reports of the policy's refusals: tests expect none.
 func (s *Server) Reports() []string {
 	s.reports.mu.Lock()
 	defer s.reports.mu.Unlock()

@@ -1,4 +1,4 @@
-// What a redirect leaves for the page that follows.
+// What a redirect leaves for the next page.
 
 package web
 
@@ -17,15 +17,15 @@ const (
 	mostLeft = 512
 )
 
-// RedirectWith is Redirect, and leaves words for the page that follows: see Left.
+// RedirectWith is Redirect, and leaves words for the next page: see Left.
 func (x *Exchange) RedirectWith(path string, words url.Values) error {
 	x.leave(path, words.Encode(), leftFor)
 	return x.Redirect(path)
 }
 
-// Left are the words that a redirect left for this page, given once. They are in no address: a page
-// that is loaded again, or whose address is sent to a colleague, does not say what was done. As
-// whatever comes from a browser they may be made up.
+// Left returns the words that a redirect left for this page, once. They are not in the address, so
+// that a page that is reloaded, or a link sent to a colleague, does not repeat what was done. Like
+// everything from a browser they may be forged.
 func (x *Exchange) Left() url.Values {
 	c, err := x.R.Cookie(leftCookie)
 	if err != nil || len(c.Value) > mostLeft {

@@ -1,4 +1,4 @@
-// The pages that the server itself has: sign-in, sign-out, language and appearance.
+// The server's own pages: sign-in, sign-out, language and appearance.
 
 package web
 
@@ -22,12 +22,11 @@ var ownTemplates embed.FS
 
 var themes = []string{"auto", "light", "dark"}
 
-// SignOn is a sign-in that the organisation has: where to send the browser, and whom it brings
-// back.
+// SignOn is the sign-in of the organisation: it sends the browser away, and says who comes back.
 type SignOn interface {
 	// Begin sends the browser away.
 	Begin(x *Exchange, next string) error
-	// End gives the name that the organisation vouches for, and where the browser wanted to go.
+	// End returns the name that the organisation vouches for, and the page that the browser wanted.
 	End(x *Exchange) (name, next string, err error)
 }
 
@@ -46,7 +45,7 @@ func (s *Server) ownSection() Section {
 	}}
 }
 
-// signInView is what the sign-in page shows.
+// signInView is the data of the sign-in page.
 type signInView struct {
 	Next, Name, Fault string
 	SignOn            bool
@@ -91,7 +90,7 @@ func (s *Server) begin(x *Exchange, user access.User, next string) error {
 	return x.Redirect(next)
 }
 
-// signOut ends the session, and with "all" every one of its user.
+// signOut ends the session. With "all" it ends every session of its user.
 func (s *Server) signOut(x *Exchange) error {
 	if c, err := x.R.Cookie(sessionCookie); err == nil && x.Visit.session {
 		s.o.Sealer.End(c.Value, x.R.PostFormValue("all") != "", time.Now())
@@ -124,7 +123,7 @@ func (s *Server) signOnEnd(x *Exchange) error {
 	return s.begin(x, user, localPath(next))
 }
 
-// preferences keeps language and appearance in cookies, and goes back to where it was asked.
+// preferences keeps language and appearance in cookies, and returns to the page that asked.
 func preferences(x *Exchange) error {
 	const year = 365 * 24 * time.Hour
 	lang, theme := x.R.PostFormValue("lang"), x.R.PostFormValue("theme")
@@ -140,8 +139,8 @@ func preferences(x *Exchange) error {
 	return x.Redirect(localPath(x.R.PostFormValue("back")))
 }
 
-// localPath is path if it leads to this server, else the start page: what a browser takes for
-// another host's address must not be followed.
+// localPath returns path if it leads to this server, else the start page. A browser must not be
+// sent to what it takes for another host's address.
 func localPath(path string) string {
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
 		return "/"
@@ -149,7 +148,7 @@ func localPath(path string) string {
 	return path
 }
 
-// throttled is what tries are counted by: an IPv6 reader has 2^64 addresses.
+// throttled is the address for counting tries: an IPv6 reader has 2^64 addresses.
 func throttled(a netip.Addr) string {
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {

@@ -17,15 +17,15 @@ import (
 	"protocolq/cmd/protocolq/console/words"
 )
 
-// templates by language and file name.
+// templates are found by language and file name.
 type templates map[words.Lang]map[string]*template.Template
 
-// View is what a page's template gets: .Data is its own, the rest is the frame's.
+// View is the data of a page's template: .Data is the page's own, the rest is for the frame.
 type View struct {
 	*Visit
 	Nav    []NavEntry
 	Active string // the section
-	Path   string // where a change of language goes back to
+	Path   string // where a change of language returns to
 	Data   any
 }
 
@@ -97,7 +97,7 @@ func functions(l words.Lang) template.FuncMap {
 	}
 }
 
-// when is a moment: the script turns it into the reader's zone.
+// when is a time: the script converts it to the reader's time zone.
 func when(at time.Time) template.HTML {
 	if at.IsZero() {
 		return ""
@@ -107,7 +107,7 @@ func when(at time.Time) template.HTML {
 	return template.HTML(`<time datetime="` + machine + `" data-when>` + person + ` UTC</time>`)
 }
 
-// initial is the letter that stands for a person.
+// initial is the letter that represents a person.
 func initial(name string) string {
 	for _, r := range name {
 		return strings.ToUpper(string(r))
@@ -131,7 +131,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// render writes a page whole or not at all.
+// render writes a page completely or not at all.
 func (s *Server) render(x *Exchange, status int, name string, data any) error {
 	page := s.templates[x.Visit.Lang][name]
 	if page == nil {
@@ -156,14 +156,14 @@ func (s *Server) render(x *Exchange, status int, name string, data any) error {
 	x.W.Header().Set("Content-Type", "text/html; charset=utf-8")
 	x.W.Header().Set("Content-Language", string(x.Visit.Lang))
 	x.W.WriteHeader(status)
-	_, _ = x.W.Write(out.Bytes()) // a reader who has left needs no answer
+	_, _ = x.W.Write(out.Bytes()) // a reader who has left needs no response
 	return nil
 }
 
-// SignedIn tells whether there is a session that can be ended.
+// SignedIn reports whether there is a session that the reader can end.
 func (v View) SignedIn() bool { return v.session }
 
-// Home is where the name in the corner leads: the first page that this reader may see.
+// Home is the link of the name in the corner: the first page that this reader may see.
 func (v View) Home() string {
 	if v.User.Name != "" && !v.May(access.Ask) && len(v.Nav) > 0 {
 		return v.Nav[0].Path

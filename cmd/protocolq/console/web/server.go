@@ -19,14 +19,14 @@ import (
 // Options say how to serve. The zero value of a field is its default.
 type Options struct {
 	Sections []Section
-	// Users is nil where everybody on this machine is an operator.
+	// Users is nil if everybody on this machine is an operator.
 	Users  *access.Users
 	Sealer *access.Sealer // nil: a key of its own
 	Audit  audit.Log      // nil: in memory
 	Logger *slog.Logger
-	// URL is where readers find the console, if it is not where it listens.
+	// URL is the address for readers, if it is not the address on which the server listens.
 	URL *url.URL
-	// Proxies are believed about whom they speak for; Header is where they say who it is.
+	// Proxies are trusted to name the user, in the header Header.
 	Proxies []netip.Prefix
 	Header  string
 	// SignOn is the organisation's own sign-in; nil: there is none.
@@ -43,10 +43,10 @@ type Server struct {
 	handler   http.Handler
 }
 
-// mostBody bounds what a browser may send.
+// mostBody bounds the body of a request.
 const mostBody = 64 << 10
 
-// New makes a Server. The error names a template or a page that cannot be.
+// New makes a Server. The error names a template or a page that is wrong.
 func New(o Options) (*Server, error) {
 	if o.Sealer == nil {
 		o.Sealer, _ = access.NewSealer(nil) // its own key is long enough
@@ -82,7 +82,8 @@ func (s *Server) add(mux *http.ServeMux, section *Section) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// page asks who it is, and whether they may, before the handler.
+// page finds out who the reader is, and whether the reader may see the page, before the handler
+// runs.
 func (s *Server) page(section *Section, right access.Right, handle Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &Exchange{W: w, R: r, server: s, section: section, Visit: s.visit(r)}

@@ -18,7 +18,7 @@ import (
 //go:embed static
 var staticFiles embed.FS
 
-// assetTable finds a file by its name with a hash in it, and the reverse.
+// assetTable finds a file by its name with a hash, and the reverse.
 type assetTable struct {
 	paths map[string]string // "app.css" to "/static/app.3f2a….css"
 	files map[string][]byte // by that path
@@ -43,7 +43,7 @@ var assets = func() *assetTable {
 	return a
 }()
 
-// path is where a file is; templates call it: {{asset "app.css"}}.
+// path is the address of a file. Templates call it: {{asset "app.css"}}.
 func (a *assetTable) path(name string) string {
 	if at, ok := a.paths[name]; ok {
 		return at

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// beat is how often a stream says that it is alive, and asks whether its reader still may.
+// beat is how often a stream says that it is alive, and checks that its reader may still see it.
 const beat = 15 * time.Second
 
-// errEnded is the end of a stream whose reader may no longer see it.
+// errEnded ends a stream whose reader may no longer see it.
 var errEnded = errors.New("the session has ended")
 
-// Stream keeps an answer open. Every so often it calls next, which sends what is new by send, an
-// event's name and what becomes its JSON; next returns false when there will be no more. A reader
-// who has left, and one whose session has ended, end it.
+// Stream keeps a response open. At each interval it calls next, which sends what is new by send: an
+// event's name and a value for its JSON. next returns false when nothing more will come. The stream
+// also ends when the reader leaves, or the reader's session ends.
 func (x *Exchange) Stream(every time.Duration,
 	next func(send func(event string, v any) error) (more bool, err error)) error {
 	reader, most := x.Visit.User.Name, mostOfAReader
-	if x.Visit.Local { // who sits at this machine is all that there is
+	if x.Visit.Local { // everybody on this machine is one reader
 		most = mostStreams
 	}
 	if !x.server.tabs.open(reader, most) {
@@ -51,7 +51,7 @@ func (x *Exchange) Stream(every time.Duration,
 		return write("event: " + event + "\ndata: " + data.String() + "\n")
 	}
 	if err := write("retry: 3000\n\n"); err != nil {
-		return nil // the reader has left: nobody is there to be told
+		return nil // the reader has left
 	}
 	ticks, beats := time.NewTicker(every), time.NewTicker(beat)
 	defer ticks.Stop()
@@ -72,7 +72,7 @@ func (x *Exchange) Stream(every time.Duration,
 	}
 }
 
-// alive writes a comment, and ends the stream of somebody who was removed.
+// alive writes a comment, and ends the stream of a user who was removed.
 func (x *Exchange) alive(write func(string) error) error {
 	if now := x.server.visit(x.R); now.User.Name != x.Visit.User.Name || now.User.Role != x.Visit.User.Role {
 		return errEnded
@@ -80,7 +80,7 @@ func (x *Exchange) alive(write func(string) error) error {
 	return write(": alive\n\n")
 }
 
-// ended logs what a stream ended with: the answer has begun, so that no page can say it.
+// ended logs the error that ended a stream: the response has begun, so that no page can show it.
 func (x *Exchange) ended(err error) error {
 	if err != nil && x.R.Context().Err() == nil && !errors.Is(err, errEnded) {
 		x.server.o.Logger.Debug("a stream of the console ended", "path", x.R.Pattern, "err", err)

@@ -20,7 +20,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A reader with too many tabs keeps nobody else from theirs, and has room again once one is closed.
+// A reader with too many tabs keeps no other reader from opening theirs, and has room again once
+// one is closed.
 func TestOneReaderTakesNotAllStreams(t *testing.T) {
 	users, _ := usersFile(t, rows()...)
 	address, vera := open(t, web.Options{Users: users})

@@ -1,11 +1,11 @@
-// How many streams are open, in all and for each reader.
+// How many streams are open, in total and for each reader.
 
 package web
 
 import "sync"
 
-// Bounds of the streams that are open at once: each costs a goroutine and a socket. One reader with
-// many tabs must not keep the others from theirs.
+// Bounds of the open streams: each costs a goroutine and a socket. A reader with many tabs must not
+// keep other readers from opening theirs.
 const (
 	mostStreams   = 1000
 	mostOfAReader = 50
@@ -18,7 +18,7 @@ type tabs struct {
 	of  map[string]int // by reader
 }
 
-// open counts one more of a reader, or says that there is no room for it.
+// open counts one more stream of a reader, or reports that there is no room for it.
 func (t *tabs) open(reader string, most int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -33,7 +33,7 @@ func (t *tabs) open(reader string, most int) bool {
 	return true
 }
 
-// closed counts one less.
+// closed counts one stream less.
 func (t *tabs) closed(reader string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -35,7 +35,8 @@ func (s *Server) visit(r *http.Request) *Visit {
 		return v
 	}
 	if s.proxied(r) && s.o.Header != "" {
-		// Of two names one is the browser's, as some proxies add theirs to what is there.
+		// If there are two names, the browser may have sent one: some proxies add their header to those
+		// that are there.
 		if names := r.Header.Values(s.o.Header); len(names) == 1 {
 			if u, ok := s.o.Users.Find(names[0]); ok {
 				v.User = u
@@ -60,15 +61,15 @@ func peer(r *http.Request) netip.Addr {
 	return at.Addr().Unmap()
 }
 
-// proxied tells whether a trusted proxy speaks.
+// proxied reports whether the request comes from a trusted proxy.
 func (s *Server) proxied(r *http.Request) bool { return s.trusts(peer(r)) }
 
 func (s *Server) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(s.o.Proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// from is the browser's address: the last in X-Forwarded-For that no trusted proxy has, as whoever
-// comes before may have been made up by the browser.
+// from is the browser's address: the last address in X-Forwarded-For that is not a trusted proxy.
+// The browser may have made up all addresses before it.
 func (s *Server) from(r *http.Request) netip.Addr {
 	at := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -82,14 +83,15 @@ func (s *Server) from(r *http.Request) netip.Addr {
 	return at
 }
 
-// https tells whether the browser speaks TLS, with us or with the proxy. Where readers are told to
-// come by https, a cookie must not go out by the other way, whatever the proxy says.
+// https reports whether the browser uses TLS, with us or with the proxy. If readers are to come by
+// https, a cookie must not go out over http, whatever the proxy says.
 func (s *Server) https(r *http.Request) bool {
 	return s.o.URL != nil && s.o.URL.Scheme == "https" ||
 		s.proxied(r) && r.Header.Get("X-Forwarded-Proto") == "https" || r.TLS != nil
 }
 
-// SetCookie sets one that scripts cannot read and other sites cannot send along with a form.
+// SetCookie sets a cookie that scripts cannot read and that other sites cannot send along with a
+// form.
 func (x *Exchange) SetCookie(name, value string, life time.Duration) {
 	http.SetCookie(x.W, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(life / time.Second),
 		HttpOnly: true, Secure: x.Visit.HTTPS, SameSite: http.SameSiteLaxMode})

@@ -1,4 +1,4 @@
-// The server over plain HTTP: what is kept out, who gets in, what every answer carries.
+// The server over plain HTTP: what is refused, who gets in, and what every response carries.
 
 package web_test
 
@@ -24,7 +24,7 @@ import (
 
 const password = "correct horse battery"
 
-// rows are the users of most tests.
+// rows are the users in most tests.
 func rows() []access.User {
 	hash := access.HashPassword(password)
 	return []access.User{{Name: "li", Role: access.Agent, Password: hash}, {Name: "vera", Role: access.Viewer, Password: hash}, {Name: "wang", Role: access.Operator, Password: hash}}
@@ -52,7 +52,7 @@ func writeUsers(t *testing.T, path string, list ...access.User) {
 	}
 }
 
-// section is one with a page for each right.
+// section has a page for each right.
 func section() web.Section {
 	var files fs.FS = fstest.MapFS{"probe.html": {Data: []byte(`{{define "title"}}probe{{end}}{{define "content"}}<p id="who">{{.User.Name}} from {{.From}}</p><p>{{.Data}}</p>{{end}}`)}}
 	show := func(x *web.Exchange) error { return x.Render("probe.html", x.R.FormValue("text")) }
@@ -74,7 +74,7 @@ func section() web.Section {
 	}}
 }
 
-// open serves it and gives a client with a jar of cookies that follows no redirect.
+// open serves the section and returns a client with its own cookies that follows no redirect.
 func open(t *testing.T, o web.Options) (string, *http.Client) {
 	t.Helper()
 	o.Sections = []web.Section{section()}
@@ -91,13 +91,13 @@ func open(t *testing.T, o web.Options) (string, *http.Client) {
 	return srv.URL, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// answer is what the tests look at of a response.
+// answer is the part of a response that the tests look at.
 type answer struct {
 	StatusCode int
 	Header     http.Header
 }
 
-// do sends one request and gives the answer with its body.
+// do sends one request and returns the response with its body.
 func do(t *testing.T, c *http.Client, method, address string, form url.Values, headers ...string) (answer, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(form.Encode()))
@@ -176,7 +176,7 @@ func TestRolesGetTheirPagesAndNoOthers(t *testing.T) {
 	users, _ := usersFile(t, rows()...)
 	address, _ := open(t, web.Options{Users: users})
 	for name, may := range map[string]string{"": "", "li": "ask", "vera": "see", "wang": "ask see act"} {
-		_, c := open(t, web.Options{}) // a jar of its own
+		_, c := open(t, web.Options{}) // with its own cookies
 		if name != "" {
 			if code := signIn(t, c, address, name, password); code != http.StatusSeeOther {
 				t.Fatalf("%s signs in: %d", name, code)
@@ -219,7 +219,7 @@ func TestSignIn(t *testing.T) {
 	if a, body := do(t, c, "GET", address+"/ask", nil); a.StatusCode != 200 || !strings.Contains(body, "li from 127.0.0.1") {
 		t.Errorf("%d", a.StatusCode)
 	}
-	// Whoever is removed has no session any more.
+	// A removed user has no session any more.
 	writeUsers(t, path, rows()[2])
 	eventually(t, func() bool { a, _ := do(t, c, "GET", address+"/ask", nil); return a.StatusCode == http.StatusSeeOther })
 	writeUsers(t, path, rows()...)
@@ -234,8 +234,8 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// A cookie that was copied is worth nothing once its session has ended, nor is any of the user's
-// after "sign out everywhere".
+// A copied cookie is worth nothing once its session has ended. After "sign out everywhere" this
+// holds for all cookies of the user.
 func TestSignOutEndsCopies(t *testing.T) {
 	users, _ := usersFile(t, rows()...)
 	address, c := open(t, web.Options{Users: users})
@@ -263,7 +263,7 @@ func TestSignOutEndsCopies(t *testing.T) {
 	want(third, http.StatusSeeOther)
 }
 
-// eventually waits for what takes a second, the pace at which the file is looked at.
+// eventually waits for what may take a second, the interval at which the file is read.
 func eventually(t *testing.T, true func() bool) {
 	t.Helper()
 	for end := time.Now().Add(2 * time.Minute); !true(); {
@@ -295,7 +295,7 @@ func TestGuessesAreThrottled(t *testing.T) {
 	}
 }
 
-// After signing in nobody is sent to another site.
+// Signing in never leads to another site.
 func TestNextIsOurs(t *testing.T) {
 	users, _ := usersFile(t, rows()...)
 	for next, want := range map[string]string{
@@ -309,7 +309,7 @@ func TestNextIsOurs(t *testing.T) {
 	}
 }
 
-// A proxy is believed if it is one that is known, and only about whom it has itself.
+// A proxy is believed if it is known, and only about users in the file.
 func TestProxies(t *testing.T) {
 	users, _ := usersFile(t, rows()...)
 	trusted := web.Options{Users: users, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}, Header: "X-Forwarded-User"}
@@ -334,7 +334,7 @@ func TestProxies(t *testing.T) {
 		}
 	}
 	address, c := open(t, trusted)
-	// A proxy that adds its header, and leaves what the browser wrote before it.
+	// A proxy that adds its header, but keeps the header that the browser sent.
 	twice, err := http.NewRequestWithContext(t.Context(), "GET", address+"/ask", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -351,7 +351,7 @@ func TestProxies(t *testing.T) {
 	if !strings.Contains(a.Header.Get("Set-Cookie"), "Secure") || a.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("behind TLS: %v", a.Header)
 	}
-	// Where readers come by https, nothing needs to be known of the proxy for a cookie to stay there.
+	// If readers come by https, a cookie stays there, whatever is known of the proxy.
 	unknown := web.Options{Users: users, URL: &url.URL{Scheme: "https", Host: "console.example.com"}}
 	address, c = open(t, unknown)
 	a, _ = do(t, c, "POST", address+"/sign-in", url.Values{"name": {"wang"}, "password": {password}})
@@ -392,8 +392,7 @@ func TestTextIsText(t *testing.T) {
 	}
 }
 
-// What a browser reports is kept, but not however much of it.
-// What a redirect leaves is given once, to its page alone, and stands in no address.
+// What a redirect leaves is given once, only to its page, and is in no address.
 func TestLeft(t *testing.T) {
 	address, c := open(t, web.Options{})
 	const left = "done=all%26sundry&amp;n=2"
@@ -416,6 +415,7 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// A browser's reports are kept, up to a bound.
 func TestReports(t *testing.T) {
 	page, err := web.New(web.Options{})
 	if err != nil {

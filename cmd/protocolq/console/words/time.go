@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Roughly says a length of time in its largest unit: "3 s", "12 分钟".
+// Roughly gives a length of time in its largest unit: "3 s", "12 分钟".
 func Roughly(l Lang, d time.Duration) string {
 	n, unit := roundly(max(d, 0))
 	return Say(l, "time."+unit, n)
 }
 
-// Precisely says a length of time with three digits, in units that both languages write alike.
+// Precisely gives a length of time with three digits, in units that both languages write alike.
 func Precisely(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d == 0:

@@ -10,7 +10,7 @@ import (
 	"protocolq/cmd/protocolq/console/words"
 )
 
-// Each text that a template or a page asks for is there.
+// Each text that a template or a page asks for exists.
 func TestNoKeyIsMissing(t *testing.T) {
 	asked := regexp.MustCompile(`(?:\{\{[^}]*\bt|[( ]t|\.Say\(|words\.Say\([^,]*,) ?"([a-z_0-9.A-Z-]+)"`)
 	found := 0

@@ -1,4 +1,4 @@
-// What the watches say.
+// What the pages of watches say.
 
 package words
 

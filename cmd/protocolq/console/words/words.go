@@ -1,7 +1,7 @@
 // Every text of the page, in both languages: each row has both, so that none can be missing.
 
-// Package words holds what the console says, in English and in Chinese. Each area of the page has a
-// table in a file of its own; a template says {{t "area.name"}}.
+// Package words holds the console's texts, in English and in Chinese. Each area of the page has a
+// table in a file of its own; a template writes {{t "area.name"}}.
 package words
 
 import (
@@ -21,10 +21,11 @@ const (
 	Chinese Lang = "zh-CN"
 )
 
-// Langs are all, in the order of the switch.
+// Langs are all languages, in the order of the switch.
 func Langs() []Lang { return []Lang{Chinese, English} }
 
-// Said is one text in both languages; %s, %d and %v stand for what T is given, in the same order.
+// Said is one text in both languages. %s, %d and %v stand for the arguments of T, in the same
+// order.
 type Said struct{ EN, ZH string }
 
 // In is the text in one language.
@@ -35,10 +36,10 @@ func (s Said) In(l Lang) string {
 	return s.EN
 }
 
-// tables are the areas of the page; a new one has a file and a line here.
+// tables are the areas of the page. A new area has a file, and a line here.
 var tables = []map[string]Said{shared, signIn, lookUp, watches, queries, letters, fleet}
 
-// all is every row. Two areas with one key would hide each other, which a test finds.
+// all is every row. If two areas had the same key, one would hide the other; a test finds that.
 var all = func() map[string]Said {
 	rows := map[string]Said{}
 	for _, table := range tables {
@@ -47,14 +48,14 @@ var all = func() map[string]Said {
 	return rows
 }()
 
-// Keys are those of all rows, sorted.
+// Keys are the keys of all rows, sorted.
 func Keys() []string { return slices.Sorted(maps.Keys(all)) }
 
-// Known tells whether there is such a row.
+// Known reports whether there is such a row.
 func Known(key string) bool { _, ok := all[key]; return ok }
 
-// Say gives the text of key. A key that is missing is shown as what it is, in brackets that no text
-// has: the tests of the page look for them.
+// Say returns the text of key. A missing key is shown in brackets that no text has: the tests of
+// the page look for them.
 func Say(l Lang, key string, args ...any) string {
 	said, ok := all[key]
 	if !ok {
@@ -76,8 +77,8 @@ func Parse(name string) (l Lang, ok bool) {
 	return English, false
 }
 
-// Preferred is the first language of an Accept-Language header that the page has. Browsers send it
-// in their order of preference, so that the weights need no reading.
+// Preferred is the first language of an Accept-Language header that the page has. Browsers send
+// languages in order of preference, so that the weights need not be read.
 func Preferred(header http.Header) Lang {
 	for part := range strings.SplitSeq(header.Get("Accept-Language"), ",") {
 		name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), ";")

@@ -11,7 +11,7 @@ import (
 	"protocolq/cmd/protocolq/console/words"
 )
 
-// A text has both languages, and the same verbs in the same order in both.
+// A text has both languages, with the same verbs in the same order.
 func TestEveryTextHasBothLanguages(t *testing.T) {
 	verbs := regexp.MustCompile(`%[sdv]`)
 	keys := words.Keys()
