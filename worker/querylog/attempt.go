@@ -1,4 +1,4 @@
-// One call by itself, as the journal keeps it until its run's line is written.
+// One call on its own, as the journal keeps it until the line of its run is written.
 
 package querylog
 
@@ -7,14 +7,14 @@ import "fmt"
 // usualAttempt has room for most calls, in bytes.
 const usualAttempt = 96
 
-// Encode writes what the log shows of the call, to go into the line of its run later.
+// Encode encodes what the log shows of the call, for a later line of its run.
 func (a Attempt) Encode() []byte {
 	c := &codec{writing: true, out: make([]byte, 0, usualAttempt)}
 	c.object(func() { a.fields(c) })
 	return c.out
 }
 
-// DecodeAttempt reads what Attempt.Encode wrote, with the strictness of DecodeRun.
+// DecodeAttempt reads what Attempt.Encode wrote, as strictly as DecodeRun.
 func DecodeAttempt(data []byte) (a Attempt, err error) {
 	c, err := newReading(data)
 	if err == nil {

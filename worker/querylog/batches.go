@@ -1,4 +1,5 @@
-// Batches: lines that come together go into one message, tried until the stream has it.
+// Batches: lines that come together go into one message, which is published until the stream has
+// it.
 
 package querylog
 
@@ -17,19 +18,19 @@ import (
 
 // How long lines wait for others, and how long one try may take.
 const (
-	askLinger       = 20 * time.Millisecond // also of the acknowledgement
+	askLinger       = 20 * time.Millisecond // delays the acknowledgement as well
 	rememberedEvery = 100 * time.Millisecond
 	tryFor          = 5 * time.Second
-	lasting         = 10 * time.Second      // that is an error; an election is over by then
+	lasting         = 10 * time.Second      // from then on it is an error; an election is over by then
 	firstTryAgain   = 50 * time.Millisecond // doubles
 	lastTryAgain    = 2 * time.Second
-	saidEvery       = 30 * time.Second // that lines were lost
+	saidEvery       = 30 * time.Second // lost lines are logged at this interval
 )
 
-// publishRuns publishes the lines of runs. Those that come together while the last ones are on
-// their way go into one message: a disk is synced once for all of them.
+// publishRuns publishes the lines of runs. Lines that come while a message is on its way go into
+// the next message: the disk is synced once for all of them.
 func (p *Publisher) publishRuns(ctx context.Context) {
-	var room []Ran // of the batch before
+	var room []Ran // reuses the memory of the batch before
 	c := &codec{writing: true}
 	for {
 		select {
@@ -58,7 +59,7 @@ func (p *Publisher) publishRuns(ctx context.Context) {
 
 // publishAsks publishes the lines of stored asks, as many as have come together.
 func (p *Publisher) publishAsks(ctx context.Context) {
-	var room []Answered // of the batch before
+	var room []Answered // reuses the memory of the batch before
 	for {
 		select {
 		case <-ctx.Done():
@@ -66,7 +67,7 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 		case <-p.moreAsks:
 		}
 		if !p.draining.Load() {
-			select { // for those that come after it: what awaits them has its answer already
+			select { // wait for more asks: the askers have their replies already
 			case <-ctx.Done():
 				return
 			case <-time.After(askLinger):
@@ -90,8 +91,8 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 	}
 }
 
-// roomOf empties what a batch lay in, for the next one to lie there: to grow anew each time was a
-// twelfth of what a worker allocates. Where it is quieter than it was the room is given up.
+// roomOf empties the memory of a batch for the next one: allocating it anew each time was a twelfth
+// of what a worker allocates. After a much smaller batch the memory is released.
 func roomOf[T any](s []T) []T {
 	clear(s)
 	if len(s) < cap(s)/4 {
@@ -100,7 +101,7 @@ func roomOf[T any](s []T) []T {
 	return s[:0]
 }
 
-// giveBack ends all that wait, and whatever comes from now on.
+// giveBack calls Done(false) of all that wait, and of all that still come.
 func (p *Publisher) giveBack() {
 	p.mu.Lock()
 	runs, asks := p.runs, p.asks
@@ -116,7 +117,7 @@ func (p *Publisher) giveBack() {
 
 // publishLines publishes the lines of asks; false means that ctx ended first.
 func (p *Publisher) publishLines(ctx context.Context, asks []Ask) (written bool) {
-	slices.SortStableFunc(asks, func(x, y Ask) int { return strings.Compare(x.Run, y.Run) }) // those alike side by side
+	slices.SortStableFunc(asks, func(x, y Ask) int { return strings.Compare(x.Run, y.Run) }) // like lines side by side
 	lines, faults := encodeAsks(asks)
 	if len(faults) > 0 {
 		p.refuse(len(faults), faults[0])
@@ -128,7 +129,7 @@ func (p *Publisher) publishLines(ctx context.Context, asks []Ask) (written bool)
 func (p *Publisher) publishRemembered(ctx context.Context) {
 	tick := time.NewTicker(rememberedEvery)
 	defer tick.Stop()
-	var room []Ask // of the batch before
+	var room []Ask // reuses the memory of the batch before
 	for ended := false; !ended; {
 		select {
 		case <-ctx.Done():
@@ -145,15 +146,16 @@ func (p *Publisher) publishRemembered(ctx context.Context) {
 		case ended:
 			p.lose(len(asks), errEnded, "is the stream of the query log there?")
 		default:
-			p.keep(asks...) // with the next ones, as long as there is room
+			p.keep(asks...) // try again with the next ones, as long as there is room
 		}
 		cancel()
 		room = roomOf(asks)
 	}
 }
 
-// publishAll brings lines into the stream; false means that ctx ended first. One that is refused
-// for good goes in halves, so that only what is too long by itself is given up, and is counted.
+// publishAll publishes lines until the stream has them; false means that ctx ended first. A message
+// that is refused for good is halved and tried again, so that only a line that is too long by
+// itself is given up, and counted.
 func (p *Publisher) publishAll(ctx context.Context, subject string, lines []Line, halves func(Line) []Line) bool {
 	for _, line := range lines {
 		refusal, ended := p.publish(ctx, subject, line)
@@ -172,15 +174,15 @@ func (p *Publisher) publishAll(ctx context.Context, subject string, lines []Line
 	return true
 }
 
-// publish brings a line into the stream. refusal says that the stream will never take it, ended
-// that ctx ended first. While the stream is full or away it says so, once. One acknowledgement that
-// was lost, as by a machine that stood still, says nothing of it.
+// publish publishes one line. refusal says that the stream will never take it, ended that ctx ended
+// first. While the stream is full or unavailable, publish logs that once. One lost acknowledgement,
+// for example of a machine that stood still, is not logged.
 func (p *Publisher) publish(ctx context.Context, subject string, line Line) (refusal error, ended bool) {
 	begun := time.Now()
 	for tries, wait := 1, firstTryAgain; ; tries, wait = tries+1, min(2*wait, lastTryAgain) {
 		_, err := p.o.To.PublishWithin(ctx, tryFor,
 			&nats.Msg{Subject: subject, Data: line.Data, Header: nats.Header{jetstream.MsgIDHeader: {line.MsgID}}})
-		if err == nil || publish.Permanent(err) { // then it answers, too
+		if err == nil || publish.Permanent(err) { // in both cases the stream responds
 			p.full.Store(false)
 			if p.loud.Swap(false) {
 				p.log.Info("query log is written again")
@@ -204,12 +206,12 @@ func (p *Publisher) publish(ctx context.Context, subject string, line Line) (ref
 
 var errEnded = errors.New("the worker has ended")
 
-// refuse counts lines that can be in no stream, or not in this one.
+// refuse counts lines that no stream will take, or not this one.
 func (p *Publisher) refuse(n int, err error) {
 	p.lose(n, err, "do the stream of the query log and the server take messages of 64 KiB?")
 }
 
-// lose counts lines that never come into the stream, and says so now and then.
+// lose counts lines that never reach the stream, and logs that now and then.
 func (p *Publisher) lose(n int, err error, hint string) {
 	p.lost.Add(uint64(n))
 	now := time.Now().UnixNano()

@@ -1,5 +1,5 @@
-// One walk over the fields of a line, which writes or reads them: MessagePack maps of short names,
-// nothing that is zero.
+// One walk over the fields of a line, which writes or reads them: MessagePack maps with short
+// names, without zero values.
 
 package querylog
 
@@ -14,36 +14,36 @@ import (
 	"protocolq/worker/pack"
 )
 
-// codec is in one of two states: writing appends to out; reading takes from the
-// entries of the map that is open. The first fault stays in err.
+// codec is in one of two states: writing appends to out, and reading reads the entries of the open
+// map. The first fault stays in err.
 type codec struct {
 	writing bool
 	out     []byte // writing
-	fields  int    // writing: of the map that is open
+	fields  int    // writing: of the open map
 	depth   int    // writing: how many maps are open
-	place   int    // writing: the place of the next field of the outermost map among all that it may have
+	place   int    // writing: position of the next field among all possible fields of the outermost map
 	marking bool   // writing: marks are wanted
 	marks   []mark // writing: the fields of the outermost map
 
 	in      *pack.Reader // reading
-	open    []entry      // reading: what the map that is open holds
-	entries []entry      // reading: those of all maps that are open, the outermost first
-	words   words        // reading: short texts that came before
+	open    []entry      // reading: the entries of the open map
+	entries []entry      // reading: the entries of all open maps, the outermost first
+	words   words        // reading: short texts that were read before
 	follows bool         // reading: a value may be nil, see followHead
 	err     error
 }
 
-// entry is one name of a map, in the bytes of the line, with where its value begins.
+// entry is one name of a map, in the bytes of the line, and where its value begins.
 type entry struct {
 	name []byte
 	at   int
 }
 
-// words are texts that come again and again in a line, such as partners and outcomes: each is kept
-// once. Nil keeps none.
+// words are texts that occur often in a line, such as partners and outcomes: each is kept once. Nil
+// keeps none.
 type words map[string]string
 
-// mostWords is how many a line may have; what comes beyond is copied.
+// mostWords is how many words a line may have; further texts are copied.
 const mostWords = 64
 
 func (w words) of(b []byte) string {
@@ -57,10 +57,10 @@ func (w words) of(b []byte) string {
 	return s
 }
 
-// mark is where a field of a map lies in what was written.
+// mark is where a written field of a map is.
 type mark struct {
 	place    int
-	from, at int // of its name, and of its value
+	from, at int // positions of its name and of its value
 }
 
 func newReading(data []byte) (*codec, error) {
@@ -70,7 +70,7 @@ func newReading(data []byte) (*codec, error) {
 	return &codec{in: pack.NewReader(data)}, nil
 }
 
-// end reports the first fault, and bytes that follow the line.
+// end reports the first fault, or bytes that follow the line.
 func (c *codec) end() error {
 	if c.err == nil && c.in.Left() > 0 {
 		c.err = errors.New("more bytes follow the line")
@@ -110,10 +110,10 @@ func (c *codec) object(walk func()) {
 	c.open, c.entries = outer, c.entries[:n]
 }
 
-// maxNames bounds the names of one map: more than any version will send.
+// maxNames bounds the names in one map: more than any version will send.
 const maxNames = 64
 
-// mapping reads a map's names and passes over its values, whose places it keeps.
+// mapping reads a map's names and skips its values, but remembers their positions.
 func (c *codec) mapping() ([]entry, error) {
 	n := c.in.Map()
 	if n > maxNames {
@@ -138,8 +138,8 @@ func (c *codec) mapping() ([]entry, error) {
 	return c.entries[first:], c.in.Err()
 }
 
-// name begins a field. It reports whether there is a value to write or to read;
-// reading goes on at that value.
+// name begins a field. It reports whether there is a value to write or to read. Reading continues
+// at that value.
 func (c *codec) name(name string, zero bool) bool {
 	if c.writing {
 		from := len(c.out)
@@ -167,7 +167,7 @@ func (c *codec) name(name string, zero bool) bool {
 	return false
 }
 
-// none passes over the word that a field of the ask before is not there any more, if that is what
+// none skips the nil that says that a field of the ask before is missing here, if a nil comes next.
 // comes.
 func (c *codec) none() bool {
 	return c.follows && c.err == nil && c.in.Nil()
@@ -222,7 +222,7 @@ func (c *codec) integer(name string, v *int64) {
 	*v = n
 }
 
-// time keeps milliseconds; the zero time is left out.
+// time is in milliseconds; the zero time is left out.
 func (c *codec) time(name string, t *time.Time) {
 	var n int64
 	if !t.IsZero() {
@@ -241,7 +241,7 @@ func (c *codec) time(name string, t *time.Time) {
 	}
 }
 
-// span keeps microseconds.
+// span is in microseconds.
 func (c *codec) span(name string, d *time.Duration) {
 	n := d.Microseconds()
 	c.integer(name, &n)
@@ -345,7 +345,7 @@ func (c *codec) attempts(name string, list *[]Attempt) {
 	}
 }
 
-// list reads the head of a list and gives its length.
+// list reads the head of a list and returns its length.
 func (c *codec) list(most int) int {
 	if c.err != nil {
 		return 0
@@ -361,8 +361,8 @@ func (c *codec) list(most int) int {
 	return n
 }
 
-// clean is s as a database takes it: valid UTF-8 without NUL, cut to most bytes
-// between two characters.
+// clean returns s as a database accepts it: valid UTF-8 without NUL, cut between two characters to
+// at most most bytes.
 func clean(s string, most int) string {
 	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")

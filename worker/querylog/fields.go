@@ -1,11 +1,11 @@
-// The names that lines have on the wire: one list for both ways, so that writing and reading cannot
+// The names of lines on the wire: one list for both directions, so that writing and reading cannot
 // differ.
 
 package querylog
 
 import "strings"
 
-// Bounds of texts in bytes. Longer ones are cut when written and refused when read.
+// Bounds of texts in bytes. A longer text is cut when written and refused when read.
 const (
 	maxID      = 128
 	maxWord    = 64
@@ -13,8 +13,7 @@ const (
 	maxMask    = 64
 )
 
-// fields lists what a run's line holds. The names are never given another meaning; new ones are
-// added.
+// fields lists the fields of a run's line. A name never gets another meaning; new names are added.
 func (r *Run) fields(c *codec) {
 	c.text("run", &r.ID, maxID)
 	c.time("at", &r.At)
@@ -53,7 +52,7 @@ func (a *Attempt) fields(c *codec) {
 
 func (a *Ask) fields(c *codec) {
 	if c.writing {
-		// What nobody needs to the letter and might be personal does not leave the process.
+		// Text that might be personal, and that no reader needs exactly, does not leave the process.
 		b := *a
 		b.Subject, b.Reply, b.Trace = shownSubject(a.Subject, a.Partner), ReplyPrefix(a.Reply), traceID(a.Trace)
 		a = &b
@@ -77,8 +76,8 @@ func (a *Ask) fields(c *codec) {
 	c.text("field", &a.Field, maxWord)
 }
 
-// shownSubject is subject with each token that may name a person as ***. The
-// partner's own token has 16 digits like an account and is none.
+// shownSubject is subject with *** for each token that may name a person. The partner's own token
+// has 16 digits like an account, but is not one.
 func shownSubject(subject, partner string) string {
 	if plain(subject) {
 		return subject
@@ -92,8 +91,8 @@ func shownSubject(subject, partner string) string {
 	return strings.Join(tokens, ".")
 }
 
-// ReplyPrefix says where an answer went, and not to whom: the first
-// token of an inbox, the first two of any other subject.
+// ReplyPrefix says roughly where a reply went, but not to whom: the first token of an inbox, the
+// first two tokens of any other subject.
 func ReplyPrefix(subject string) string {
 	end := strings.IndexByte(subject, '.')
 	if end >= 0 && subject[0] != '_' {
@@ -109,7 +108,7 @@ func ReplyPrefix(subject string) string {
 	return shownSubject(subject[:end], "")
 }
 
-// traceID takes the trace id out of a traceparent.
+// traceID returns the trace id of a traceparent.
 func traceID(s string) string {
 	if len(s) == 55 {
 		s = s[3:35]

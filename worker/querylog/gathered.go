@@ -1,4 +1,4 @@
-// Messages in hand: the batch they make, and what becomes of them.
+// Messages in hand: their batch, and their acknowledgement or return.
 
 package querylog
 
@@ -11,20 +11,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// gathered is a batch with the messages it was made of.
+// gathered is a batch with its messages.
 type gathered struct {
 	batch Batch
 	msgs  []jetstream.Msg
-	made  []made // what each message made, in the order of msgs
+	made  []made // the rows of each message, in the order of msgs
 }
 
-// made counts the rows of one message, which lie together in the batch.
+// made counts the rows of one message, which are next to each other in the batch.
 type made struct {
 	runs, asks int
-	fault      error // it was no line
+	fault      error // why it is not a line
 }
 
-// add reads a message into the batch. One that is no line becomes a rejected row.
+// add adds a message to the batch. A message that is not a line becomes a rejected row.
 func (g *gathered) add(msg jetstream.Msg) {
 	var m made
 	switch {
@@ -47,8 +47,8 @@ func (g *gathered) add(msg jetstream.Msg) {
 	g.msgs, g.made = append(g.msgs, msg), append(g.made, m)
 }
 
-// rejection says that msg was there, and nothing of what it held. The words of
-// fault are ours.
+// rejection says that msg existed, but nothing of its content. The text of fault is this program's
+// own.
 func rejection(msg jetstream.Msg, fault error) Rejected {
 	r := Rejected{At: time.Now(), Subject: shownSubject(clean(msg.Subject(), maxSubject), ""), Size: len(msg.Data()),
 		Reason: reason(fault)}
@@ -58,7 +58,7 @@ func rejection(msg jetstream.Msg, fault error) Rejected {
 	return r
 }
 
-// reason is what may be kept of a fault: not what a database quotes of a row.
+// reason is the part of a fault that may be kept, without a row that the database quotes.
 func reason(fault error) string {
 	if errors.Is(fault, ErrUnstorable) {
 		return "the database will not take it"
@@ -72,10 +72,10 @@ func (g *gathered) rejected(fault error) *gathered {
 		batch: Batch{Rejected: []Rejected{rejection(g.msgs[0], fault)}}}
 }
 
-// hopeless: even that a line was rejected cannot be stored, so it is no fault of lines.
+// hopeless says that even a rejected row cannot be stored, so that the lines are not the cause.
 func (g *gathered) hopeless() bool { return len(g.batch.Runs)+len(g.batch.Asks) == 0 }
 
-// halves splits between two messages.
+// halves splits g between two messages.
 func (g *gathered) halves() (*gathered, *gathered) {
 	one, other := &gathered{}, &gathered{}
 	runs, asks, rejected := 0, 0, 0
@@ -96,13 +96,13 @@ func (g *gathered) halves() (*gathered, *gathered) {
 	return one, other
 }
 
-// with is what is left of two halves.
+// with combines what is left of two halves.
 func (g *gathered) with(other *gathered) *gathered {
 	return &gathered{msgs: append(g.msgs[:len(g.msgs):len(g.msgs)], other.msgs...)}
 }
 
-// acknowledge takes the messages out of the stream. A lost word has the line
-// delivered again, which changes nothing.
+// acknowledge takes the messages out of the stream. If an ack is lost, the line is delivered again,
+// which changes nothing.
 func (g *gathered) acknowledge(log *slog.Logger, rejected *rejections) {
 	for i, msg := range g.msgs {
 		if fault := g.made[i].fault; fault != nil {
@@ -114,14 +114,14 @@ func (g *gathered) acknowledge(log *slog.Logger, rejected *rejections) {
 	}
 }
 
-// rejections are the messages that were rejected, which the operator is shown now and then: each is
-// a row of the database. The zero value holds none.
+// rejections are the rejected messages, which are logged for the operator now and then: each is
+// also a row of the database. The zero value holds none.
 type rejections struct {
-	n    int // since then
+	n    int // since the last log line
 	said time.Time
 }
 
-// log says that msg is rejected, for all that were since the last time.
+// log logs that msg is rejected, on behalf of all since the last log line.
 func (r *rejections) log(log *slog.Logger, msg jetstream.Msg, fault error) {
 	r.n++
 	now := time.Now()
@@ -133,20 +133,20 @@ func (r *rejections) log(log *slog.Logger, msg jetstream.Msg, fault error) {
 	r.n, r.said = 0, now
 }
 
-// leaveFor is how long a message of a kind that this recorder does not know is left to others, of a
-// later version: a fleet that is being replaced. Then it is rejected.
+// leaveFor is how long a message of an unknown kind is left to recorders of a later version, while
+// a fleet is being upgraded. Then it is rejected.
 const leaveFor = 5*time.Minute - leftDelay
 
-// leftDelay is after how long it is looked at again.
+// leftDelay is the time after which it is looked at again.
 const leftDelay = 30 * time.Second
 
-// leftToOthers decides whether a message on this subject, and so old, is left.
+// leftToOthers decides whether a message on this subject, and of this age, is left.
 func leftToOthers(subject string, age time.Duration) bool {
 	return !strings.HasSuffix(subject, ".run") && !strings.HasSuffix(subject, ".ask") && age.Abs() < leaveFor
 }
 
-// giveBack returns the messages to the stream for a recorder that can write them, after a pause: an
-// unavailable database stays so for a moment.
+// giveBack returns the messages to the stream for a recorder that can write them. They come again
+// after a pause, because an unavailable database stays unavailable for a while.
 func (g *gathered) giveBack() {
 	for _, msg := range g.msgs {
 		_ = msg.NakWithDelay(giveBackDelay)

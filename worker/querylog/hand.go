@@ -1,4 +1,5 @@
-// What the recorder has in hand: lines are gathered over many fetches, and when they are written.
+// The messages that the recorder has in hand: lines are gathered over many fetches, and then
+// written.
 
 package querylog
 
@@ -12,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Bounds of one fetch: messages, and how long the server holds an empty one. What is fetched and
-// not in hand yet is 200 times MaxLine at most.
+// Bounds of one fetch: messages, and how long the server holds an empty one. Messages that are
+// fetched and not yet in hand are at most 200 times MaxLine.
 const (
 	fetchMessages = 200
 	fetchWait     = 5 * time.Second
@@ -22,17 +23,17 @@ const (
 // mostHeld bounds the bytes of the messages in hand: a row may be as long as a line.
 const mostHeld = 16 << 20
 
-// hand is what was fetched and is not written.
+// hand is what was fetched and is not written yet.
 type hand struct {
 	b     *gathered
 	bytes int
-	due   <-chan time.Time // when b is written; nil while it is empty
-	begun time.Time        // when the batch before it was begun
+	due   <-chan time.Time // when b must be written; nil while it is empty
+	begun time.Time        // when the batch before it began
 }
 
 func newHand() hand { return hand{b: &gathered{}} }
 
-// add takes a message. wait is how long it may stay if it is the first.
+// add adds a message. wait is how long it may stay if it is the first.
 func (h *hand) add(msg jetstream.Msg, wait time.Duration) {
 	if len(h.b.msgs) == 0 {
 		h.due = time.After(wait)
@@ -48,15 +49,15 @@ func (h *hand) take() *gathered {
 	return b
 }
 
-// wait is how long a first line waits for others: a moment after a quiet time, so that who looks
-// for its own finds it, and else until Pace is over. What comes together costs less, a line half of
-// what it costs alone, and lines are safe in the stream.
+// wait is how long a first line waits for others. After a quiet time the wait is short, so that an
+// operator soon finds a test query; otherwise it lasts until Pace is over. Lines that come together
+// cost half of single ones, and all lines are safe in the stream.
 func (o *Options) wait(begun, now time.Time) time.Duration {
 	return max(o.Linger, begun.Add(o.Pace).Sub(now))
 }
 
-// fetch takes messages as they come and writes what is due until the fetch is over; the next
-// messages arrive while a batch is written. What is not due stays in hand.
+// fetch receives messages as they come and writes due batches until the fetch is over. The next
+// messages arrive while a batch is written. A batch that is not due stays in hand.
 func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
 	within, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
@@ -89,19 +90,18 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 	return nil
 }
 
-// store writes what is in hand and acknowledges it. What cannot be written is
-// given back to the stream.
+// store writes what is in hand and acknowledges it. What cannot be written goes back to the stream.
 func (r *Recorder) store(ctx context.Context) {
 	b := r.hand.take()
 	if len(b.msgs) == 0 {
 		return
 	}
-	if r.stats.down.Load() { // found out while this batch came in
+	if r.stats.down.Load() { // noticed while this batch came in
 		b.giveBack()
 		return
 	}
 	r.hand.begun = time.Now()
-	// A batch that is in hand when the end comes is still written.
+	// A batch in hand at the end is still written.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Write)
 	defer cancel()
 	rest, err := r.write(within, b)

@@ -1,5 +1,5 @@
-// What makes a personal field fit for the log: a mask for people, and a keyed hash by which it is
-// found again.
+// What makes a personal field fit for the log: a mask for people to see, and a keyed hash to search
+// by.
 
 package querylog
 
@@ -21,11 +21,11 @@ import (
 	"protocolq/messages"
 )
 
-// LookUp is the keyed hash of a personal field: HMAC-SHA-256 cut to 128 bits.
-// The zero value is that of an empty field.
+// LookUp is the keyed hash of a personal field: HMAC-SHA-256 cut to 128 bits. The zero value
+// belongs to an empty field.
 type LookUp [16]byte
 
-// String is 32 hex digits, "" of the zero value.
+// String is 32 hex digits, or "" for the zero value.
 func (l LookUp) String() string {
 	if l == (LookUp{}) {
 		return ""
@@ -33,8 +33,8 @@ func (l LookUp) String() string {
 	return hex.EncodeToString(l[:])
 }
 
-// Masked is a personal field as the log may hold it. Only a Hasher makes one,
-// so a raw field cannot get into a line by mistake.
+// Masked is a personal field as the log may hold it. Only a Hasher makes one, so that a raw field
+// cannot get into a line by mistake.
 type Masked struct {
 	mask    string
 	id      LookUp
@@ -44,17 +44,17 @@ type Masked struct {
 // IsZero reports whether the field was empty.
 func (m Masked) IsZero() bool { return m == Masked{} }
 
-// String is the mask, such as a***@b***.com; "" where there is nothing to show.
+// String is the mask, such as a***@b***.com; "" if there is nothing to show.
 func (m Masked) String() string { return m.mask }
 
-// LookUp is what equal fields have in common.
+// LookUp is the same for equal fields.
 func (m Masked) LookUp() LookUp { return m.id }
 
 // Version names the key of the look-up id.
 func (m Masked) Version() string { return m.version }
 
-// Hasher masks and hashes personal fields under a fleet's key. All workers of a
-// fleet, and who looks people up, must have the same. It is safe for concurrent use.
+// Hasher masks and hashes personal fields with a fleet's HMAC keys. All workers of a fleet, and all
+// programs that search for people, need the same keys. It is safe for concurrent use.
 type Hasher struct {
 	current key
 	older   []key
@@ -63,23 +63,23 @@ type Hasher struct {
 type key struct {
 	secret  []byte
 	version string
-	macs    *sync.Pool // of hash.Hash: setting one up costs more than a sum
+	macs    *sync.Pool // of hash.Hash: making one costs more than a sum
 }
 
 func newKey(secret []byte) key {
 	return key{secret: secret, macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 }
 
-// minKey is the length of a key in bytes: as long as the hash.
+// minKey is the minimum length of a key in bytes: as long as the hash.
 const minKey = 32
 
 var hexKey = regexp.MustCompile(`^(?:[0-9a-fA-F]{2}){32,}$`)
 
-// NewHasher makes a Hasher from what a key file holds: one key a line in hex, 32
-// bytes or more, the first for new lines and all of them to look people up; or
-// else the whole file is one key of 32 bytes or more. Hex that an editor or a
-// shell has dressed up (UTF-16, a byte order mark, quotes) is refused: as bytes
-// it would be another key than the fleet's. Errors never show what is in it.
+// NewHasher makes a Hasher from the content of a key file: one key in hex on each line, 32 bytes or
+// more. The first key is for new lines, and all keys are for searching. Otherwise the whole file is
+// one key of 32 bytes or more. Hex that an editor or a shell has changed (UTF-16, a byte order
+// mark, quotes) is refused: read as bytes, it would be another key than the fleet's. Errors never
+// show the content.
 func NewHasher(material []byte) (*Hasher, error) {
 	lines := bytes.Fields(material)
 	secrets := make([][]byte, 0, len(lines))
@@ -107,7 +107,7 @@ func NewHasher(material []byte) (*Hasher, error) {
 	h := &Hasher{}
 	for _, secret := range secrets {
 		k := newKey(secret)
-		// A version that follows from the key cannot be given to two keys.
+		// The version follows from the key, so two keys cannot have the same version.
 		id := k.sum("version", "")
 		k.version = hex.EncodeToString(id[:4])
 		h.older = append(h.older, k)
@@ -141,17 +141,18 @@ func (k key) masked(kind, text, mask string) Masked {
 	return Masked{mask: mask, id: k.sum(kind, text), version: k.version}
 }
 
-// Version names the key that new lines are made with: 8 hex digits that follow from it.
+// Version names the key for new lines: 8 hex digits that follow from the key.
 func (h *Hasher) Version() string { return h.current.version }
 
-// Knows reports whether a row of this version can be found by h: "" is of one that names nobody.
+// Knows reports whether h can find a row of this version: "" is the version of a row without a
+// person.
 func (h *Hasher) Knows(version string) bool {
 	return version == "" || version == h.current.version ||
 		slices.ContainsFunc(h.older, func(k key) bool { return k.version == version })
 }
 
-// Email is a login as the log may hold it. Spellings that ask the same question
-// have the same look-up id: spaces around it and the case of A-Z do not count.
+// Email is a login as the log may hold it. Spellings that mean the same have the same look-up id:
+// surrounding spaces and the case of A-Z do not count.
 func (h *Hasher) Email(raw string) Masked {
 	return h.current.masked("email", normalEmail(raw), messages.MaskEmail(raw))
 }
@@ -161,17 +162,17 @@ func (h *Hasher) Account(raw string) Masked {
 	return h.current.masked("account", raw, messages.MaskAccount(raw))
 }
 
-// Key is a key token as the log may hold it: a derived one can be guessed from
-// an e-mail address, so nothing of it is shown.
+// Key is a key token as the log may hold it. A derived key can be guessed from an e-mail address,
+// so that no part of it is shown.
 func (h *Hasher) Key(token string) Masked { return h.current.masked("key", token, "") }
 
-// Emails are the look-up ids under which a login may be in the log, one for each key.
+// Emails are the look-up ids by which a login may be in the log, one for each key.
 func (h *Hasher) Emails(raw string) []LookUp { return h.all("email", normalEmail(raw)) }
 
-// Accounts are those of an account number.
+// Accounts are the look-up ids of an account number.
 func (h *Hasher) Accounts(raw string) []LookUp { return h.all("account", raw) }
 
-// Keys are those of a key token.
+// Keys are the look-up ids of a key token.
 func (h *Hasher) Keys(token string) []LookUp { return h.all("key", token) }
 
 func (h *Hasher) all(kind, text string) []LookUp {
@@ -185,7 +186,7 @@ func (h *Hasher) all(kind, text string) []LookUp {
 	return ids
 }
 
-// normalEmail is spelled as the derivation of a key spells it (messages.Query.KeyToken).
+// normalEmail spells a login like the derivation of a key (messages.Query.KeyToken).
 func normalEmail(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -197,8 +198,8 @@ func normalEmail(s string) string {
 
 const redacted = "[redacted]"
 
-// String, GoString, Format, LogValue and MarshalJSON keep the keys out of whatever a Hasher is
-// printed into.
+// String, GoString, Format, LogValue and MarshalJSON keep the keys out of any output that a Hasher
+// is printed into.
 func (h *Hasher) String() string { return redacted }
 
 // GoString is for %#v.

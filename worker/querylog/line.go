@@ -5,12 +5,12 @@
 //	worker ── Run, Ask ──► Publisher (masks) ──► stream LOG ── Recorder ──► a Writer, which is a database
 //
 // A worker gives its lines to a Publisher, or to Discard if there is no query log, and never waits
-// for the database. The Recorder reads the stream, writes whole batches and acknowledges after the
-// commit, so that the stream keeps the lines while the database is unavailable. A line may come
+// for the database. The Recorder reads the stream, writes whole batches and acknowledges them after
+// the commit, so that the stream keeps the lines while the database is unavailable. A line may come
 // twice; a Writer keeps the first.
 //
-// A line has no field that could hold a raw e-mail address, account number or
-// key: those are a Masked, which only a Hasher makes.
+// A line has no field for a raw e-mail address, account number or key: those are a Masked, which
+// only a Hasher makes.
 //
 //	line, err := querylog.Run{
 //		ID: run, At: begun, Key: h.Key(q.KeyToken()), Partner: q.Partner,
@@ -28,8 +28,8 @@ import (
 	"protocolq/worker/pack"
 )
 
-// Bounds of one line. They keep a slip in one process from becoming a row that
-// no database takes.
+// Bounds of one line. They keep a mistake in one process from becoming a row that no database
+// takes.
 const (
 	MaxLine     = 64 << 10 // bytes of one message
 	MaxAttempts = 128      // calls of one run
@@ -39,17 +39,17 @@ const (
 
 // Line is one message for the stream LOG.
 type Line struct {
-	MsgID string // the Nats-Msg-Id: the same line sent twice is stored once
+	MsgID string // the Nats-Msg-Id: a line that is sent twice is stored once
 	Data  []byte
 }
 
-// Run is one run of a key: its calls of the gateway and what they came to.
+// Run is one run of a key: its calls of the gateway and their result.
 type Run struct {
 	// ID is the identity of the run, and of its row.
 	ID string
 	// At is when the run began. It must be the same in each line of the run, so take it from the
-	// journal, not from the clock: PostgreSQL keeps a row in the month of its At, and an ID is
-	// found twice only within a month.
+	// journal, not from the clock: PostgreSQL keeps a row in the month of its At, and detects a
+	// duplicate ID only within a month.
 	At         time.Time
 	AnsweredAt time.Time // when the answer was stored
 	Key        Masked    // of the key token
@@ -62,8 +62,8 @@ type Run struct {
 	Debit      *bool  // charge_agent; nil when not given
 	Refund     *bool  // refund_charge
 	Verified   string
-	Worker     string // who stored the answer
-	Deaths     int    // owners of the key that fell silent over it before
+	Worker     string // the member that stored the answer
+	Deaths     int    // owners of the key that died during the run
 	Attempts   []Attempt
 }
 
@@ -71,13 +71,13 @@ type Run struct {
 type Attempt struct {
 	At                                        time.Time
 	DNS, Connect, TLS, FirstByte, Body, Total time.Duration // microseconds are kept
-	Code, Class                               string        // of what came back; Class is empty for an answer
+	Code, Class                               string        // of the response; Class is empty for an answer
 	HTTPStatus, Bytes                         int
-	Reused                                    bool // on a connection that was there
-	// Cut is true of a call whose worker died or froze: when it began is known,
-	// what came of it is not.
+	Reused                                    bool // on an existing connection
+	// Cut says that the worker of the call died or froze: the start of the call is known, its result
+	// is not.
 	Cut bool
-	// ContentType is that of an answer that nobody could read, masked; "" of any other.
+	// ContentType is that of an unreadable response, masked; "" for any other.
 	ContentType string
 }
 
@@ -85,50 +85,50 @@ type Attempt struct {
 type Ask struct {
 	// Token is the ask token, the identity of the arrival and of its row.
 	Token string
-	// At is when the ask arrived: of one in the journal, its time there. As with Run.At it must not
-	// differ between two lines of one ask.
+	// At is when the ask arrived; for an ask in the journal, its time there. As with Run.At it must be
+	// the same in all lines of the ask.
 	At         time.Time
 	AnsweredAt time.Time
 	Request    RequestID // the asker's own id
-	Run        string    // whose answer it got; "" when there was none
-	// Key is that of a key the asker gave; leave it zero for one derived from the
-	// question, as the e-mail and the account find that.
+	Run        string    // the run that answered it; "" if none
+	// Key is the key that the asker gave. Leave it zero for a derived key, as the e-mail and the
+	// account find that ask.
 	Key     Masked
-	Partner string // one of the fleet's; "" of any other, or strangers would make sums without end
+	Partner string // one of the fleet's, otherwise "": foreign partners would make sums without bound
 	Email   Masked
 	Account Masked
-	Source  string // asked, joined, remembered; "" when there was no run
+	Source  string // asked, joined, remembered; "" if there was no run
 	Door    string // query, submit
-	Subject string // it came by; tokens that may be personal are left out of the line
-	Reply   string // subject it was answered on; the line keeps its first tokens only
+	Subject string // of its message; the line leaves out tokens that may be personal
+	Reply   string // subject of the reply; the line keeps only its first tokens
 	Outcome string
 	Code    string
 	Trace   string // a traceparent or a trace id of 32 hex digits
 	Field   string // of a refusal: messages.Error.QueryField
 }
 
-// Batch is what comes into a database at once.
+// Batch is what is written into a database at once.
 type Batch struct {
 	Runs []Run
 	Asks []Ask
-	// Rejected are messages of the stream that are no lines: that they were there
-	// is kept, what they held is not.
+	// Rejected are messages of the stream that are not lines. That they existed is kept, their content
+	// is not.
 	Rejected []Rejected
 }
 
 // Rejected is a message of the stream that could not be read or stored.
 type Rejected struct {
-	At      time.Time // when the stream got it
+	At      time.Time // when the stream received it
 	Stream  uint64    // its sequence in the stream
 	Subject string
 	Size    int
 	Reason  string
 }
 
-// Rows is how many rows the batch makes.
+// Rows is the number of rows of the batch.
 func (b *Batch) Rows() int { return len(b.Runs) + len(b.Asks) + len(b.Rejected) }
 
-// rows are as many batches of one row.
+// rows returns the batch as batches of one row each.
 func (b *Batch) rows() []Batch {
 	all := make([]Batch, 0, b.Rows())
 	for i := range b.Runs {
@@ -148,7 +148,7 @@ func (r Run) Encode() (Line, error) {
 	return r.encode(&codec{writing: true})
 }
 
-// encode writes the run behind what c has written.
+// encode appends the run to what c has written.
 func (r *Run) encode(c *codec) (Line, error) {
 	if err := checkIdentity("run", r.ID, r.At); err != nil {
 		return Line{}, err
@@ -164,8 +164,8 @@ func (r *Run) encode(c *codec) (Line, error) {
 	return Line{MsgID: r.ID, Data: c.out[from:len(c.out):len(c.out)]}, nil
 }
 
-// encodeRuns makes a line of each run, one behind the other in what c has written. A run that
-// cannot be encoded is left out.
+// encodeRuns makes a line of each run, one after another in c's buffer. It leaves out runs that
+// cannot be encoded.
 func encodeRuns(runs []Ran, c *codec) (lines []Line, faults []error) {
 	for i := range runs {
 		line, err := runs[i].Run.encode(c)
@@ -187,7 +187,7 @@ func (a Ask) Encode() (Line, error) {
 	return lines[0], nil
 }
 
-// JoinRuns makes as few lines of many runs' lines as the bounds of a message allow.
+// JoinRuns joins the lines of many runs into as few lines as the bounds of a message allow.
 func JoinRuns(runs []Line) []Line {
 	if len(runs) == 1 {
 		return runs
@@ -206,11 +206,11 @@ func JoinRuns(runs []Line) []Line {
 	return lines
 }
 
-// listHead is more than the head of a list takes.
+// listHead is more than the length of a list's head.
 const listHead = 8
 
-// joined is one line of many. Its identity is that of all it holds: with the first one's, the
-// server would drop the others where the first was told before, alone or in other company.
+// joined is one line of many runs. Its message id covers all of them: with the id of the first one,
+// the server would drop the others if the first had been published before.
 func joined(first string, list [][]byte) Line {
 	size := listHead
 	for _, item := range list {
@@ -226,7 +226,7 @@ func joined(first string, list [][]byte) Line {
 	return l
 }
 
-// halvesOfRuns are two lines that together hold the runs of one; none where that holds one run.
+// halvesOfRuns splits a line of runs into two; it returns none for a line of one run.
 func halvesOfRuns(l Line) []Line {
 	runs, err := DecodeRuns(l.Data)
 	if err != nil || len(runs) < 2 {
@@ -248,8 +248,8 @@ func ofMany(first string, data []byte) string {
 	return fmt.Sprintf("%s~%016x", first, sum.Sum64())
 }
 
-// The years a line may be of. They keep a clock that was never set from making
-// partitions and hours that nobody looks at.
+// The years that a line may be from. They keep a clock that was never set from making partitions
+// and hours for meaningless years.
 var (
 	earliest = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -265,8 +265,8 @@ func checkIdentity(kind, id string, at time.Time) error {
 	return nil
 }
 
-// DecodeRun reads a run's line, strictly: it was made by Encode or is refused.
-// Names it does not know are passed over, as a newer worker may send more.
+// DecodeRun reads a run's line strictly: it refuses anything that Encode does not write. It skips
+// unknown names, as a newer worker may send more.
 func DecodeRun(data []byte) (Run, error) {
 	c, err := newReading(data)
 	if err != nil {
@@ -280,7 +280,7 @@ func DecodeRun(data []byte) (Run, error) {
 	return r, checkIdentity("run", r.ID, r.At)
 }
 
-// DecodeRuns reads the line of one or more runs, with the same strictness.
+// DecodeRuns reads the line of one or more runs, equally strictly.
 func DecodeRuns(data []byte) ([]Run, error) {
 	if len(data) > 0 && data[0] != pack.ListHead {
 		r, err := DecodeRun(data)

@@ -1,4 +1,4 @@
-// Many asks in one line: of each but the first only what differs from the one before it.
+// Many asks in one line: for each but the first, only its differences from the ask before.
 
 package querylog
 
@@ -11,17 +11,17 @@ import (
 )
 
 // A line of asks is a list, begun by pack.ListHead, in which each ask is a map of all its fields. A
-// line of many is that list inside of a list of one, which is begun by followHead; from its second
-// ask on a field that is missing is as that of the ask before, and one that is nil is there no
-// more. Askers of one account differ in little: a sixth of the bytes is left.
+// line of many asks is that list inside a list of one, which followHead begins. From its second ask
+// on, a missing field is as in the ask before, and a nil field is absent. Askers of one account
+// differ in little: a sixth of the bytes is left.
 const followHead = 0x91
 
-// goneFields is more than it takes to say of every field that it is there no more.
+// goneFields is more than the bytes needed to say for every field that it is absent.
 const goneFields = 256
 
-// EncodeAsks makes as few lines of many asks as the bounds of a message allow; the more alike
-// neighbours are, the shorter. An ask that cannot be encoded is left out and named in the error;
-// the lines of the others are good.
+// EncodeAsks makes as few lines of many asks as the bounds of a message allow. The more alike
+// neighbours are, the shorter the lines. An ask that cannot be encoded is left out and named in the
+// error; the lines of the others are good.
 func EncodeAsks(asks []Ask) ([]Line, error) {
 	lines, faults := encodeAsks(asks)
 	return lines, errors.Join(faults...)
@@ -42,7 +42,7 @@ func encodeAsks(asks []Ask) (lines []Line, faults []error) {
 	return w.lines, faults
 }
 
-// halvesOfAsks are two lines that together hold the asks of one; none where that holds one ask.
+// halvesOfAsks splits a line of asks into two; it returns none for a line of one ask.
 func halvesOfAsks(l Line) []Line {
 	asks, err := DecodeAsks(l.Data)
 	if err != nil || len(asks) < 2 {
@@ -57,13 +57,13 @@ func halvesOfAsks(l Line) []Line {
 	return append(first, second...)
 }
 
-// askWriter puts asks into lines.
+// askWriter writes asks into lines.
 type askWriter struct {
 	lines       []Line
-	now, before codec  // the ask in hand, whole, and the one before it in the line
-	line        []byte // the line that is open: followHead, the list
+	now, before codec  // the present ask, complete, and the one before it in the line
+	line        []byte // the open line: followHead, the list
 	n           int    // asks in it
-	first       string // its token
+	first       string // the token of the first one
 }
 
 func (w *askWriter) add(a *Ask) {
@@ -80,25 +80,25 @@ func (w *askWriter) add(a *Ask) {
 	w.now, w.before = w.before, w.now
 }
 
-// end closes the line that is open.
+// end closes the open line.
 func (w *askWriter) end() {
 	if w.n == 0 {
 		return
 	}
-	list := 1 // where it begins
+	list := 1 // where the list begins
 	if w.n == 1 {
 		w.line, list = w.line[1:], 0
 	}
 	pack.SetCount(w.line[list:], w.n)
 	l := Line{MsgID: w.first, Data: w.line}
-	if w.n > 1 { // its identity is that of all it holds, see joined
+	if w.n > 1 { // its message id covers all asks, see joined
 		l.MsgID = ofMany(w.first, l.Data)
 	}
 	w.lines, w.line, w.n = append(w.lines, l), nil, 0
 }
 
-// differing appends the fields of what c has written that are not the same in before, and nil for
-// those that are there only. Both have walked the same fields.
+// differing appends the fields that c has written and that are not the same in before, and a nil
+// for each field that is only in before. Both have walked the same fields.
 func (c *codec) differing(to []byte, before *codec) []byte {
 	head, n := len(to), 0
 	to = pack.AppendMap(to, 0)
@@ -135,7 +135,7 @@ func (c *codec) endOf(i int) int {
 	return len(c.out)
 }
 
-// DecodeAsks reads the line of one or more asks, with the strictness of DecodeRun.
+// DecodeAsks reads the line of one or more asks, as strictly as DecodeRun.
 func DecodeAsks(data []byte) ([]Ask, error) {
 	c, err := newReading(data)
 	if err != nil {

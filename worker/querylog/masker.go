@@ -1,4 +1,4 @@
-// Masks of whom queries are about, kept for those who are asked about often.
+// Masks of the persons in queries, kept for persons who are asked about often.
 
 package querylog
 
@@ -12,16 +12,16 @@ import (
 // masker masks by a Hasher. It is safe for concurrent use.
 type masker struct {
 	hasher   *Hasher
-	partners []string // those that a line may name; nil: any
+	partners []string // partners that a line may name; nil: any
 
 	mu    sync.Mutex // guards known
 	known map[person]masks
 }
 
-// person is whom a query is about, raw; it stays in this process.
+// person is the raw person of a query; it stays in this process.
 type person struct{ key, partner, email, account string }
 
-// masks are the same as a line may hold them.
+// masks are the person's fields as a line may hold them.
 type masks struct{ key, email, account Masked }
 
 const mostMasked = 8192 // then all are forgotten
@@ -44,15 +44,15 @@ func (m *masker) of(q *messages.Query) masks {
 	return who
 }
 
-// run fills in whom the run is about.
+// run fills in the person of the run.
 func (m *masker) run(q *messages.Query, r Run) Run {
 	who := m.of(q)
 	r.Key, r.Partner, r.Email, r.Account = who.key, m.partner(q), who.email, who.account
 	return r
 }
 
-// ask fills in whom the ask is about, and its asker's own id. A derived key is left out: e-mail and
-// account find it.
+// ask fills in the person of the ask, and its asker's own id. It leaves out a derived key: e-mail
+// and account find the ask.
 func (m *masker) ask(q *messages.Query, a Ask) Ask {
 	who := m.of(q)
 	if q.Key != "" {
@@ -62,7 +62,7 @@ func (m *masker) ask(q *messages.Query, a Ask) Ask {
 	return a
 }
 
-// partner is the query's where it is one of the fleet's, else "".
+// partner is the query's partner if it is one of the fleet's, else "".
 func (m *masker) partner(q *messages.Query) string {
 	if m.partners == nil || slices.Contains(m.partners, q.Partner) {
 		return q.Partner

@@ -1,4 +1,4 @@
-// Publisher: brings lines into the stream LOG, those that come together in one message.
+// Publisher: publishes lines into the stream LOG, several in one message.
 
 package querylog
 
@@ -15,8 +15,8 @@ import (
 	"protocolq/messages"
 )
 
-// Sink stores a message in its stream and gives its sequence there, or gives up after within. What
-// the server answers instead is a jetstream.APIError. Once it has returned it keeps nothing of m.
+// Sink stores a message in its stream and returns its sequence there, or gives up after within. Its
+// error is a jetstream.APIError if the server refuses. It keeps no reference to m after it returns.
 type Sink interface {
 	PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (sequence uint64, err error)
 }
@@ -25,55 +25,55 @@ type Sink interface {
 type PublisherOptions struct {
 	To     Sink           // needed
 	Names  messages.Names // needed
-	Hasher *Hasher        // needed: masks whom a line is about
+	Hasher *Hasher        // needed: masks the persons of lines
 	Logger *slog.Logger   // discarded when nil
 
-	// Partners are those of the fleet: a line names no other, as strangers would make sums without
-	// end. nil: any.
+	// Partners are the fleet's partners: a line names no others, as foreign partners would make sums
+	// without bound. nil: any.
 	Partners []string
 
-	Remembered int // 100,000: lines of answers from memory that wait at once; what comes beyond is dropped and counted
+	Remembered int // 100,000: lines of answers from memory that may wait; more are dropped and counted
 }
 
 // Publisher makes lines of runs and asks and publishes them while its Run runs. Lines of runs and
-// of stored asks are tried until the stream has them; one that it will never take is given up and
-// counted. Those of answers from memory, which nobody waits for, are published in batches and may
-// be lost. All methods are safe for concurrent use.
+// of stored asks are published until the stream has them. A line that the stream will never take is
+// given up and counted. Lines of answers from memory, which nobody waits for, are published in
+// batches and may be lost. All methods are safe for concurrent use.
 type Publisher struct {
 	o        PublisherOptions
 	log      *slog.Logger
 	masker   masker
-	discards bool // has nothing but this
+	discards bool // made by Discard: no other field is set
 
 	full     atomic.Bool   // the stream takes no lines
-	loud     atomic.Bool   // and that is said
-	lost     atomic.Uint64 // lines that never come into the stream
-	said     atomic.Int64  // when it was said last that lines are lost, unix ns
-	draining atomic.Bool   // no line waits for others any more
+	loud     atomic.Bool   // that is logged
+	lost     atomic.Uint64 // lines that never reach the stream
+	said     atomic.Int64  // when lost lines were last logged, unix ns
+	draining atomic.Bool   // lines wait for no others any more
 	moreRuns chan struct{} // signalled when runs has more
 	moreAsks chan struct{} // signalled when asks has more
 
-	mu         sync.Mutex // guards what follows; held for lines, never over I/O
+	mu         sync.Mutex // guards the rest; held for lines, never during I/O
 	runs       []Ran
 	asks       []Answered
 	remembered []Ask
-	ended      bool // nobody publishes runs and asks any more
+	ended      bool // runs and asks are no longer published
 }
 
-// Ran is a run that has ended and whose line is owed.
+// Ran is a run that has ended and needs its line.
 type Ran struct {
-	Query *messages.Query // whom it is about: raw, it stays in this process
+	Query *messages.Query // its person is raw and stays in this process
 	Run   Run             // all but Key, Partner, Email and Account
-	// Done is as that of Answered.
+	// Done is like Answered.Done.
 	Done func(written bool)
 }
 
 // Answered is a stored ask that has its reply and is not acknowledged yet.
 type Answered struct {
-	Query *messages.Query // whom it is about, and its asker's id: raw, they stay in this process
-	Ask   Ask             // all but what is masked, see Publisher
-	// Done is called once: with true when the line is in the stream, or can never be there; with
-	// false when Run ends before.
+	Query *messages.Query // its person and asker's id are raw and stay in this process
+	Ask   Ask             // all but the masked fields, see Publisher
+	// Done is called once: with true when the line is in the stream, or can never be there; with false
+	// if Run ends before.
 	Done func(written bool)
 }
 
@@ -89,11 +89,11 @@ func NewPublisher(o PublisherOptions) *Publisher {
 		moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1)}
 }
 
-// Discard is a Publisher that drops all lines at once: of a worker without a query log.
+// Discard is a Publisher that drops all lines at once, for a worker without a query log.
 var Discard = &Publisher{discards: true}
 
 // PublishRun publishes the line of a run, at once or with those that come while others are on their
-// way, and then calls its Done. It does not block: who gives runs bounds them.
+// way, and then calls its Done. It does not block: the caller bounds the number of runs.
 func (p *Publisher) PublishRun(r Ran) {
 	if p.discards {
 		r.Done(true)
@@ -113,9 +113,9 @@ func (p *Publisher) PublishRun(r Ran) {
 }
 
 // PublishAsk publishes the line of a stored ask with those of others, and then calls its Done. It
-// does not block: while the stream takes no lines they wait here, and who acknowledges by Done
-// bounds them. What its Query says is filled in: Request, Partner, Email, Account, and the Key that
-// the asker gave.
+// does not block: while the stream takes no lines they wait here, and the caller, which
+// acknowledges by Done, bounds their number. PublishAsk fills in what Query says: Request, Partner,
+// Email, Account, and the Key that the asker gave.
 func (p *Publisher) PublishAsk(a Answered) {
 	if p.discards {
 		a.Done(true)
@@ -135,8 +135,8 @@ func (p *Publisher) PublishAsk(a Answered) {
 }
 
 // PublishRemembered publishes the line of an ask that was answered without being stored, with the
-// next batch. When batches do not get away the line is dropped and counted. Whom it is about is
-// filled in as by PublishAsk.
+// next batch. If batches cannot be published the line is dropped and counted. It fills in the
+// person like PublishAsk.
 func (p *Publisher) PublishRemembered(q *messages.Query, a Ask) {
 	if p.discards {
 		return
@@ -160,11 +160,11 @@ var errNoRoom = errors.New("too many lines of answers from memory wait")
 // Full reports whether the stream takes no lines at present: then no new call should be made.
 func (p *Publisher) Full() bool { return p.full.Load() }
 
-// Lost counts the lines that never come into the stream: those of answers from memory that were
-// dropped, and all that it refuses for good.
+// Lost counts the lines that never reach the stream: dropped lines of answers from memory, and all
+// lines that it refuses for good.
 func (p *Publisher) Lost() uint64 { return p.lost.Load() }
 
-// Drain lets no line wait for others any more: the worker is ending.
+// Drain ends all waiting of lines for others: the worker is ending.
 func (p *Publisher) Drain() { p.draining.Store(true) }
 
 func signal(more chan struct{}) {
@@ -174,7 +174,7 @@ func signal(more chan struct{}) {
 	}
 }
 
-// Run publishes until ctx ends, and then once more what was answered from memory.
+// Run publishes until ctx ends, and then publishes once more the lines of answers from memory.
 func (p *Publisher) Run(ctx context.Context) error {
 	if p.discards {
 		<-ctx.Done()

@@ -1,5 +1,5 @@
-// The recorder: takes lines from the stream, writes them in batches, and acknowledges what is on
-// the disk.
+// The recorder: reads lines from the stream, writes them in batches, and acknowledges them when
+// they are on disk.
 
 package querylog
 
@@ -27,17 +27,17 @@ const Consumer = messages.ConsumerRecorder
 // default; parts without one are needed.
 type Options struct {
 	NATS     *nats.Conn     // needed
-	API      string         // what the JetStream API begins with; "$JS.API"
+	API      string         // prefix of the JetStream API; "$JS.API"
 	Names    messages.Names // needed
 	Database Writer         // needed
 	Logger   *slog.Logger   // discarded when nil
-	Ready    func()         // called once when the stream is being read; may be nil
-	// Wrote is given how long each batch took that the database was asked to write; may be nil.
+	Ready    func()         // called once when the stream can be read; may be nil
+	// Wrote is called with the time of each batch that the database was asked to write; may be nil.
 	Wrote func(took time.Duration, err error)
 
-	Rows   int           // 10,000: a batch is written when it has that many
-	Linger time.Duration // 50 ms: or when its first line has waited that long,
-	Pace   time.Duration // 450 ms: and the batch before it was begun that long ago
+	Rows   int           // 10,000: a batch is written when it has this many
+	Linger time.Duration // 50 ms: or when its first line has waited this long,
+	Pace   time.Duration // 450 ms: and the batch before it began this long ago
 	Write  time.Duration // 30 s: how long one batch may take
 }
 
@@ -69,8 +69,8 @@ type Recorder struct {
 	js    jetstream.JetStream
 	log   *slog.Logger
 	stats stats
-	// Only Run's goroutine uses these: what it has in hand, what the operator has heard of a
-	// database or a stream that is away, and how long the database is left alone next time.
+	// Only Run's goroutine uses these: the messages in hand, what was logged about an unavailable
+	// database or stream, and how long to leave the database alone the next time.
 	hand             hand
 	database, intake trouble
 	rejections       rejections
@@ -86,12 +86,12 @@ type stats struct {
 // Stats is what a Recorder has done since it began.
 type Stats struct {
 	Rows     int64 `json:"rows"`         // written, new
-	Known    int64 `json:"known"`        // delivered again, left as they were
-	Rejected int64 `json:"rejected"`     // messages that were no lines, or that the database would never take
+	Known    int64 `json:"known"`        // delivered again, left unchanged
+	Rejected int64 `json:"rejected"`     // messages that are not lines, or that the database will never take
 	Failures int64 `json:"failures"`     // batches that could not be written, each tried again
-	Down     bool  `json:"down"`         // the database is away: the stream holds the lines
+	Down     bool  `json:"down"`         // the database is unavailable: the stream holds the lines
 	Started  bool  `json:"started"`      // the consumer of the stream was found
-	Reading  bool  `json:"reading"`      // the stream gives its lines
+	Reading  bool  `json:"reading"`      // the stream delivers its lines
 	FailedAt int64 `json:"failed_at_ms"` // unix ms of the last batch that could not be written; 0: none
 }
 
@@ -115,8 +115,8 @@ func (r *Recorder) Stats() Stats {
 		Started: r.stats.started.Load(), Reading: r.stats.reading.Load(), FailedAt: r.stats.failedAt.Load()}
 }
 
-// Run records until ctx ends. What it holds then is written once more if that
-// goes quickly, else given back to the stream.
+// Run records until ctx ends. Then it writes once what it holds, if that is quick, or else gives it
+// back to the stream.
 func (r *Recorder) Run(ctx context.Context) error {
 	consumer, err := r.bind(ctx)
 	if err != nil {
@@ -129,13 +129,13 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	r.log.Info("recorder ready", "stream", r.stream())
 	for ctx.Err() == nil {
-		// Nothing is fetched for a database that is away: it stays in the stream,
-		// where another recorder finds it.
+		// While the database is unavailable nothing is fetched: the lines stay in the stream, where
+		// another recorder finds them.
 		if r.stats.down.Load() && !r.wait(ctx) {
 			break
 		}
 		err := r.fetch(ctx, consumer)
-		if err != nil || r.stats.down.Load() { // nothing is held over a wait
+		if err != nil || r.stats.down.Load() { // no messages are held during a wait
 			r.store(ctx)
 		}
 		switch {
@@ -149,7 +149,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 	}
 	r.store(ctx)
-	_ = r.o.NATS.FlushTimeout(time.Second) // the last acknowledgements; a lost one has its line delivered again
+	_ = r.o.NATS.FlushTimeout(time.Second) // the last acknowledgements; if one is lost its line is delivered again
 	s := r.Stats()
 	r.log.Info("recorder ended", "rows", s.Rows, "known", s.Known, "rejected", s.Rejected)
 	return nil
@@ -157,7 +157,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 
 func (r *Recorder) stream() string { return r.o.Names.Stream(messages.Log) }
 
-// bind waits for the consumer: while leaders move, the server knows it not for seconds.
+// bind waits for the consumer: while leaders move, the server does not know it for seconds.
 func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
 	for tries := 0; ; tries++ {
 		within, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -179,9 +179,8 @@ func (r *Recorder) bind(ctx context.Context) (jetstream.Consumer, error) {
 	}
 }
 
-// write writes b, in halves where a row is one that the database will never
-// take, so that this row alone is rejected. It acknowledges what is written and
-// returns what is not.
+// write writes b. If the database will never take one of its rows, write halves b until only that
+// row is rejected. It acknowledges what is written and returns the rest.
 func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err error) {
 	var w Written
 	for tries := 0; ; tries++ {
@@ -217,8 +216,8 @@ func (r *Recorder) write(ctx context.Context, b *gathered) (rest *gathered, err 
 	return r.write(ctx, other)
 }
 
-// rowByRow writes one message of many rows of which the database will never take some: those alone
-// are rejected. Given back in the middle it is written again, and what is there stays as it is.
+// rowByRow writes a message with many rows of which the database will never take some, and rejects
+// only those. If it is interrupted, the message is written again, and existing rows stay unchanged.
 func (r *Recorder) rowByRow(ctx context.Context, b *gathered) (rest *gathered, err error) {
 	for _, row := range b.batch.rows() {
 		w, err := r.o.Database.Write(ctx, row)
@@ -238,14 +237,14 @@ func (r *Recorder) rowByRow(ctx context.Context, b *gathered) (rest *gathered, e
 	return nil, nil
 }
 
-// Waits before a database that failed is tried again.
+// Waits before a failed database is tried again.
 const (
 	firstDelay = 250 * time.Millisecond
 	lastDelay  = 5 * time.Second
 )
 
-// wait pauses until the database is there again, longer each time until a batch
-// is written: one that answers may still be full. It returns false when ctx ended first.
+// wait pauses until the database responds again. The pauses grow until a batch is written, because
+// a database that responds may still be full. It returns false if ctx ended first.
 func (r *Recorder) wait(ctx context.Context) bool {
 	for {
 		r.delay = min(max(2*r.delay, firstDelay), lastDelay)

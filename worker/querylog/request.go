@@ -1,4 +1,4 @@
-// The asker's own id of a request: shown as it was given, unless it may name a person.
+// The asker's own id of a request: shown as given, unless it may name a person.
 
 package querylog
 
@@ -12,12 +12,12 @@ import (
 // maxRequest has room for an id of 128 bytes, or for a mask and a look-up id.
 const maxRequest = 160
 
-// RequestID is an asker's id as the log holds it and finds it. Askers make their
-// own ids, and some make them of e-mail addresses.
+// RequestID is an asker's id as the log holds and finds it. Askers choose their own ids, and some
+// build them from e-mail addresses.
 type RequestID struct{ text string }
 
-// String is the id itself or, of one that may name a person, its mask with a
-// look-up id: "a***@b***.com~" and 32 hex digits.
+// String is the id itself. For an id that may name a person it is the mask with a look-up id:
+// "a***@b***.com~" and 32 hex digits.
 func (r RequestID) String() string { return r.text }
 
 // Request is an id as the log may hold it.
@@ -28,8 +28,8 @@ func (h *Hasher) Request(id string) RequestID {
 	return h.current.request(id)
 }
 
-// Requests are the spellings under which an id may be in the log, one for each
-// key where it is hashed. Without a Hasher (nil) only a harmless id can be found.
+// Requests are the possible spellings of an id in the log, one for each key if it is hashed.
+// Without a Hasher (nil) only a harmless id can be found.
 func (h *Hasher) Requests(id string) []string {
 	if id = clean(id, maxID); h == nil || !personal(id) {
 		return []string{id}
@@ -49,7 +49,7 @@ func (k key) request(id string) RequestID {
 	return RequestID{text: clean(mask, maxMask) + "~" + k.sum("request", id).String()}
 }
 
-// hidden stands for text that may name a person.
+// hidden replaces text that may name a person.
 const hidden = "***"
 
 // A login or an account number inside a longer text: an @ in any of its
@@ -63,8 +63,8 @@ func personal(s string) bool {
 	return !plain(s) && (anAt.MatchString(s) || anNumber.MatchString(s))
 }
 
-// plain is true of most ids: they hold nothing that a login or a number could begin with, which is
-// found out in a fiftieth of the time.
+// plain is true for most ids: they hold nothing that could begin a login or a number. This check
+// takes a fiftieth of the time of the full one.
 func plain(s string) bool {
 	digits := 0
 	for i := range len(s) {

@@ -1,4 +1,5 @@
-// What is away, logged for the operator: at once, then ever more rarely, and when it is over.
+// An unavailable database or stream, logged for the operator: at once, then ever more rarely, and
+// when it is over.
 
 package querylog
 
@@ -7,9 +8,9 @@ import (
 	"time"
 )
 
-// trouble is one time of something being away. It is over as long as since is zero.
+// trouble is one period in which something is unavailable. It is over if since is zero.
 type trouble struct {
-	what string // is away: database, or stream
+	what string // what is unavailable: database, or stream
 
 	since time.Time
 	next  time.Time
@@ -22,7 +23,7 @@ const (
 	lastTold  = 10 * time.Minute
 )
 
-// begin logs the first fault at once, and later ones as again does.
+// begin logs the first fault at once, and later ones at the times of again.
 func (t *trouble) begin(log *slog.Logger, err error) {
 	if !t.since.IsZero() {
 		t.again(log, err)

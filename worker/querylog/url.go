@@ -1,4 +1,4 @@
-// Where the query log lies, as a URL. What opens it knows the databases; this does not.
+// The place of the query log, as a URL. What opens it knows the databases; this package does not.
 
 package querylog
 
@@ -20,10 +20,10 @@ func CheckURL(text string) error {
 	case "postgres", "postgresql":
 		u, err := url.Parse(text)
 		if err != nil {
-			return errors.New("is not a URL such as postgres://user@host/name") // its own words may show a password
+			return errors.New("is not a URL such as postgres://user@host/name") // its own text may show a password
 		}
 		_, password := u.User.Password()
-		// A password here ends up in process lists and logs.
+		// A password here would end up in process lists and logs.
 		if password || u.Query().Has("password") || u.Query().Has("sslpassword") {
 			return errors.New("must hold no password: give it by PGPASSFILE or PGPASSWORD")
 		}
@@ -32,7 +32,7 @@ func CheckURL(text string) error {
 	return errors.New("must begin with sqlite: or postgres://")
 }
 
-// SQLitePath is the file a URL names: sqlite:///a is /a, sqlite://a and sqlite:a are a.
+// SQLitePath is the file that a URL names: sqlite:///a is /a, sqlite://a and sqlite:a are a.
 func SQLitePath(text string) string {
 	path := strings.TrimPrefix(text, "sqlite:")
 	return strings.TrimPrefix(path, "//")

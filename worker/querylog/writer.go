@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// Writer stores lines. Write is all or nothing; it leaves rows that are there
-// already as they are, and is on the disk when it returns nil.
+// Writer stores lines. Write is all or nothing. It leaves existing rows unchanged, and when it
+// returns nil the batch is on disk.
 type Writer interface {
 	Write(ctx context.Context, b Batch) (Written, error)
 	// Ping reports whether the database can be reached.
@@ -23,11 +23,12 @@ type Written struct {
 // Rows is their sum.
 func (w Written) Rows() int { return w.Runs + w.Asks + w.Rejected }
 
-// What a Writer's error may be. Any other means that the database is away, full
-// or broken: the stream holds the lines until it is not.
+// Possible errors of a Writer. Any other error means that the database is unavailable, full or
+// broken: the stream holds the lines until the database works again.
 var (
-	// ErrUnstorable: a row of the batch is one that this database will never take.
+	// ErrUnstorable says that this database will never take a row of the batch.
 	ErrUnstorable = errors.New("not storable")
-	// ErrTryAgain: it got into another writer's way; at once again may do.
+	// ErrTryAgain says that the write conflicted with another writer and may succeed at once if
+	// repeated.
 	ErrTryAgain = errors.New("in another writer's way")
 )

@@ -1,4 +1,4 @@
-// Audit: who did what to the log, when, and to how many rows; never to whom.
+// Audit: who did what to the log, when, and to how many rows, but never to whose.
 
 package database
 
@@ -11,15 +11,15 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Audit is one deed of an operator.
+// Audit is one action of an operator.
 type Audit struct {
 	At     time.Time `json:"at"`
 	Who    string    `json:"who"`
 	Action string    `json:"action"`
-	Detail string    `json:"detail"` // how many; nobody is in it
+	Detail string    `json:"detail"` // how many rows; no personal data
 }
 
-// Audit writes down a deed.
+// Audit stores an action.
 func (db *DB) Audit(ctx context.Context, a Audit) error {
 	if db.write == nil {
 		return errors.New("audit: the log is open for reading only")
@@ -33,7 +33,7 @@ func (db *DB) Audit(ctx context.Context, a Audit) error {
 	return nil
 }
 
-// Audits are the newest deeds, the newest first.
+// Audits are the latest actions, newest first.
 func (db *DB) Audits(ctx context.Context, limit int) (list []Audit, err error) {
 	rows, err := db.read.QueryContext(ctx,
 		db.kind.rebind("SELECT at_ms, who, action, detail FROM audit ORDER BY at_ms DESC LIMIT ?"), limit)

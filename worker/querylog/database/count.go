@@ -1,4 +1,4 @@
-// How long a list is, by the counters.
+// Length of a list, by the counters.
 
 package database
 
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Count is how many asks f wants, by the counters. ok is false where these do
-// not know: a person, an id, what is slow, or two words at once. about is true
-// where the span is not of whole hours, which the counters are of.
+// Count is how many asks f wants, by the counters. ok is false if the counters do not know: for a
+// person, an id, slow asks, or two words at once. about is true if the span does not consist of
+// whole hours, in which the counters count.
 func (db *DB) Count(ctx context.Context, f Filter) (n int64, about, ok bool, err error) {
 	if f.person() || f.Run != "" || f.Slow > 0 || f.Outcome != "" && f.Code != "" {
 		return 0, false, false, nil
@@ -48,7 +48,7 @@ type span struct {
 	from, until   int64
 }
 
-// spans cover the hours: whole days by their own sums, what is left at both ends by hours.
+// spans covers the hours: whole days by the sums of days, the rest at both ends by hours.
 func spans(from, until int64) []span {
 	firstDay, lastDay := (from+23)/24, until/24
 	if firstDay >= lastDay {

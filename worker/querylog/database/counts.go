@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Names of counters. Those that end with : are followed by a word or a bucket.
+// Names of counters. A name that ends with : is followed by a word or a bucket.
 const (
 	countAsks     = "ask"
 	countOutcome  = "outcome:"
@@ -61,7 +61,7 @@ func (c counts) run(r *runRow) {
 		add(countCalls, 1)
 		if a.Cut {
 			add(countCut, 1)
-			continue // what came of it, and when, nobody knows
+			continue // its result and its end are not known
 		}
 		if a.Code != "" {
 			add(countCallCode+a.Code, 1)
@@ -77,7 +77,8 @@ func (c counts) adder(at time.Time, partner string) func(string, int64) {
 	return func(name string, n int64) { c[counter{hour, partner, name}] += n }
 }
 
-// sorted: all writers take the rows in one order, so that none waits in a circle.
+// sorted returns the rows in one order for all writers, so that writers never wait for each other
+// in a circle.
 func (c counts) sorted() []sum {
 	list := make([]sum, 0, len(c))
 	for k, n := range c {
@@ -89,7 +90,7 @@ func (c counts) sorted() []sum {
 	return list
 }
 
-// byDay are the sums that a list's count is made of, by day: day in the place of the hour.
+// byDay are the sums by day from which a list's count is made. The day is in the field hour.
 func (c counts) byDay() []sum {
 	days := counts{}
 	for k, n := range c {
@@ -100,8 +101,8 @@ func (c counts) byDay() []sum {
 	return days.sorted()
 }
 
-// Buckets of times: eight to a doubling, so that a percentile read from them is
-// within an eighth of the truth, and a busy hour has some tens of rows.
+// Buckets of times: eight for each doubling, so that a percentile read from them is within an
+// eighth of the truth, and a busy hour has some tens of rows.
 const (
 	perDoubling = 8
 	maxBucket   = 64 * perDoubling
@@ -115,7 +116,7 @@ func bucketOf(us int64) int {
 	return shift*perDoubling + int(us>>shift)
 }
 
-// bucketStart is the least time of a bucket in microseconds.
+// bucketStart is the lowest time of a bucket in microseconds.
 func bucketStart(b int) int64 {
 	if b < 2*perDoubling {
 		return int64(b)

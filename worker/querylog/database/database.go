@@ -1,4 +1,4 @@
-// A query log in a database, SQLite or PostgreSQL by its URL: how it is opened, and what its errors
+// A query log in a database, SQLite or PostgreSQL by its URL: how to open it, and what its errors
 // mean.
 
 // Package database keeps the query log in SQLite, for one machine, or in PostgreSQL, for a fleet.
@@ -21,26 +21,26 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// ErrNotThere says that there is no query log at that place, or it is not of this
-// program's version. A Recorder makes it; who only reads does not.
+// ErrNotThere says that there is no query log at that place, or that it is not of this program's
+// version. A Recorder makes a missing log; a reader does not.
 var ErrNotThere = errors.New("no query log there")
 
 // ErrNewer says that the tables were made by a later program than this.
 var ErrNewer = errors.New("made by a newer program")
 
-// Options say which database, and what for.
+// Options say which database to open, and for what.
 type Options struct {
 	// URL is sqlite:///absolute/path, sqlite:relative/path, or postgres://user@host/name?….
-	// It may hold no password: PostgreSQL's come from PGPASSFILE or PGPASSWORD.
+	// It may not hold a password: the password for PostgreSQL comes from PGPASSFILE or PGPASSWORD.
 	URL string
-	// ReadOnly never makes or changes anything.
+	// ReadOnly never creates or changes anything.
 	ReadOnly bool
-	// Patience is how long the database may take to be reached, to say its version, and to let a
-	// migration begin; 0: no bound. A migration itself takes as long as the tables are large.
+	// Patience bounds the time to reach the database, to read its version, and to begin a migration;
+	// 0: no bound. A migration itself takes as long as large tables need.
 	Patience time.Duration
 }
 
-// bound gives ctx with the patience.
+// bound returns ctx with the patience as its limit.
 func (o Options) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	if o.Patience > 0 {
 		return context.WithTimeout(ctx, o.Patience)
@@ -53,36 +53,36 @@ type DB struct {
 	write *sql.DB // SQLite: one connection, as it has one writer at a time; nil when ReadOnly
 	read  *sql.DB
 	kind  kind
-	place string // the URL, fit to be shown
-	at    *place // the file of a writer; nil of a server
+	place string // the URL in a form that may be shown
+	at    *place // the writer's file; nil for a server
 }
 
-// kind is what differs between the databases.
+// kind is what differs between the two databases.
 type kind interface {
-	// rebind makes a statement with ? for each argument one of this database.
+	// rebind converts a statement with ? for each argument into one for this database.
 	rebind(statement string) string
 	// write stores a batch in one transaction.
 	write(ctx context.Context, db *sql.DB, b *rows) (Written, error)
-	// prune deletes what is older than before, up to about limit rows, and reports whether more is
-	// left.
+	// prune deletes rows older than before, up to about limit rows, and reports whether there are
+	// more.
 	prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool, err error)
-	// scrub takes out of files what deleted rows leave there, as far as the database lets us.
+	// scrub removes what deleted rows leave in files, as far as the database allows.
 	scrub(ctx context.Context, db *sql.DB) error
 	// migrations are the statements of each version, the first is version 1.
 	migrations() []string
-	// lock keeps other migrations out until the transaction ends.
+	// lock keeps out other migrations until the transaction ends.
 	lock(ctx context.Context, tx *sql.Tx) error
-	// person is from where, and in which order, asks are read by a look-up id.
+	// person says from where, and in which order, to read asks by a look-up id.
 	person() (from, order string)
-	// row finds the row of a key, k_at and k_token; "": the branches of a list give rows.
+	// row finds the row of a key, k_at and k_token; "": the branches of a list return rows.
 	row() string
 	// windows are the spans in which a list of several branches is read.
 	windows(ctx context.Context, db *sql.DB) ([]window, error)
-	// moved reports that another server is the one to write to by now.
+	// moved reports that another server is now the primary.
 	moved(err error) bool
-	// missing reports that a table is not there.
+	// missing reports that a table does not exist.
 	missing(err error) bool
-	// classify says which kind of error it is.
+	// classify returns err with its class.
 	classify(err error) error
 }
 
@@ -113,7 +113,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-// String is where the log is; it holds no password.
+// String is the place of the log, without a password.
 func (db *DB) String() string { return db.place }
 
 // Ping reports whether the database can be reached.
@@ -138,7 +138,7 @@ func (db *DB) Close() error {
 	return errors.Join(faults...)
 }
 
-// within runs do in a transaction that ends with it.
+// within runs do in a transaction.
 func within(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -153,7 +153,7 @@ func within(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	return nil
 }
 
-// ignoreDone: a transaction that its connection's end has ended needs no rollback.
+// ignoreDone ignores the rollback of a transaction that the end of its connection has ended.
 func ignoreDone(err error) error {
 	if err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) {
 		return nil

@@ -1,4 +1,4 @@
-// Examine: what a recorder would meet in a database, found out without a change to it.
+// Examine: finds out without a change how a database would serve a recorder.
 
 package database
 
@@ -16,24 +16,24 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Examination is how a database is.
+// Examination is the state of a database.
 type Examination struct {
-	// Missing are rights that a recorder needs and this user has not.
+	// Missing are rights that a recorder needs and that this user does not have.
 	Missing []string
-	// Sync is how long the disk takes for one commit, the median of a few.
+	// Sync is the time that the disk takes for one commit: the median of a few.
 	Sync time.Duration
-	// Unsafe says why what is committed may not be on the disk; "": it is.
+	// Unsafe says why committed rows may not be on the disk; "": they are.
 	Unsafe string
-	// Clock is the database's, read between Before and After; zero for a file.
+	// Clock is the database's clock, read between Before and After; zero for a file.
 	Clock, Before, After time.Time
-	// Tables is the version of its tables, 0 where there are none yet, Want this program's.
+	// Tables is the version of its tables, 0 if there are none yet; Want is this program's version.
 	Tables, Want int
 }
 
 const syncTries = 5
 
-// Examine finds out how a database is. ErrNotThere: a file that is not there yet, whose folder can
-// be written.
+// Examine finds out the state of a database. ErrNotThere: the file does not exist yet, but its
+// folder is writable.
 func Examine(ctx context.Context, url string) (Examination, error) {
 	if err := querylog.CheckURL(url); err != nil {
 		return Examination{}, fmt.Errorf("database URL: %w", err)
@@ -79,7 +79,7 @@ func examineFile(ctx context.Context, url string) (e Examination, err error) {
 	return e, e.tables(ctx, db)
 }
 
-// standing is a folder, or the one above it that there is: a recorder makes those between.
+// standing is the folder, or its nearest parent that exists: a recorder makes the folders between.
 func standing(dir string) string {
 	for {
 		above := filepath.Dir(dir)
@@ -129,7 +129,7 @@ func examinePostgres(ctx context.Context, db *DB) (e Examination, err error) {
 	if err := e.rights(ctx, db.read); err != nil {
 		return e, err
 	}
-	// A message in the write-ahead log has its commit written through, and is nobody's row.
+	// A logical message in the write-ahead log is synced like a commit, and leaves no row.
 	if e.Sync, err = median(func() error {
 		return within(ctx, db.write, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, "SELECT pg_logical_emit_message(true, 'protocolq', 'doctor')")
@@ -157,7 +157,7 @@ func (e *Examination) rights(ctx context.Context, db *sql.DB) error {
 	return rows.Err()
 }
 
-// tables reads of which version they are.
+// tables reads the version of the tables.
 func (e *Examination) tables(ctx context.Context, db *DB) (err error) {
 	e.Want = len(db.kind.migrations())
 	if e.Tables, err = version(ctx, db.read); err != nil && db.kind.missing(err) {
@@ -166,7 +166,7 @@ func (e *Examination) tables(ctx context.Context, db *DB) (err error) {
 	return err
 }
 
-// median is how long do takes, of a few times.
+// median is the median time that do takes, over a few runs.
 func median(do func() error) (time.Duration, error) {
 	var took []time.Duration
 	for range syncTries {

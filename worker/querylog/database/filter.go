@@ -13,11 +13,11 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Filter says which asks are wanted; its zero value wants all. What is set must
-// all be so.
+// Filter says which asks are wanted. Its zero value wants all. All conditions that are set must
+// hold.
 type Filter struct {
 	Since, Until time.Time         // arrived from Since and before Until
-	Emails       []querylog.LookUp // one of these (a person has one for each key)
+	Emails       []querylog.LookUp // one of these (a person has one for each hash key)
 	Accounts     []querylog.LookUp
 	Keys         []querylog.LookUp
 	Requests     []string // one of these spellings of the asker's id
@@ -28,7 +28,7 @@ type Filter struct {
 	Slow         time.Duration // took this long or longer
 }
 
-// Cursor is a place in the list, newest first; the zero value is its begin.
+// Cursor is a place in the list, newest first. The zero value is the start of the list.
 type Cursor struct {
 	atMs  int64
 	token string
@@ -38,7 +38,7 @@ type Cursor struct {
 // above marks a cursor, as text, of the page above its place.
 const above = "^"
 
-// String is "" at the begin of the list.
+// String is "" at the start of the list.
 func (c Cursor) String() string {
 	if c == (Cursor{}) {
 		return ""
@@ -83,7 +83,7 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.parts, " AND ")
 }
 
-// common are the conditions every part of a listing has.
+// common are the conditions that every part of a list has.
 func (f *Filter) common(after Cursor) *where {
 	w := &where{}
 	if !f.Since.IsZero() {
@@ -108,9 +108,9 @@ func (f *Filter) common(after Cursor) *where {
 	return w
 }
 
-// branches split a filter into questions that one index each answers in order:
-// the index is by the first columns and then by time, so a page is the newest
-// few of each branch. A branch has no IN: that would have to be sorted.
+// branches splits a filter into queries that one index each answers in order. An index is by its
+// first columns and then by time, so that a page is the newest few rows of all branches. A branch
+// has no IN, as its rows would have to be sorted.
 func (f *Filter) branches(partners []string) []where {
 	list := []where{{}}
 	each := func(condition string, values []any) {
@@ -136,7 +136,7 @@ func (f *Filter) branches(partners []string) []where {
 		partners = []string{f.Partner}
 	}
 	switch {
-	case few: // all the rest is a filter over the rows of one person
+	case few: // all other conditions filter the rows of one person
 		if f.Partner != "" {
 			each("partner = ?", []any{f.Partner})
 		}
@@ -168,7 +168,7 @@ func (f *Filter) person() bool {
 	return len(f.Emails)+len(f.Accounts)+len(f.Keys)+len(f.Requests) > 0
 }
 
-// words adds outcome and code where they are no index's business.
+// words adds conditions for outcome and code that no index covers.
 func (f *Filter) words(each func(string, []any)) {
 	if f.Outcome != "" {
 		each("outcome = ?", []any{f.Outcome})
@@ -178,7 +178,7 @@ func (f *Filter) words(each func(string, []any)) {
 	}
 }
 
-// outcomes are all there can be (package messages, Outcome), and none at all.
+// outcomes are all possible outcomes (package messages, Outcome), and "" for none.
 var outcomes = []any{"signed", "not_signed", "abnormal", "refused", "accepted", "unknown", ""}
 
 // slower are the classes of slowness from d up.
@@ -206,7 +206,7 @@ func texts(list []string) []any {
 	return all
 }
 
-// Check reports a filter that cannot be asked.
+// Check reports a fault of the filter.
 func (f *Filter) Check() error {
 	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
 		return fmt.Errorf("since %s is not before until %s", f.Since.Format(time.RFC3339), f.Until.Format(time.RFC3339))

@@ -1,4 +1,4 @@
-// What leaves the log: rows that are too old, and a person who is to be forgotten.
+// What leaves the log: rows that are too old, and persons who are to be forgotten.
 
 package database
 
@@ -14,17 +14,16 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// pruneBatch is how many rows of a table go at once; between two batches the
-// writers have their turn.
+// pruneBatch is how many rows of a table are deleted at once. Between two batches other writers
+// have their turn.
 const (
 	pruneBatch = 1000
 	prunePause = 50 * time.Millisecond
 	pruneEvery = time.Hour
 )
 
-// Prune deletes all that is older than before, and gives the number of rows.
-// Writers wait for one small batch at most. PostgreSQL drops whole months and
-// does not count their rows.
+// Prune deletes all rows older than before, and returns their number. Writers wait for one small
+// batch at most. PostgreSQL drops whole months and does not count their rows.
 func (db *DB) Prune(ctx context.Context, before time.Time) (deleted int64, err error) {
 	for {
 		n, more, err := db.kind.prune(ctx, db.write, before.UnixMilli(), pruneBatch)
@@ -41,8 +40,8 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (deleted int64, err e
 	}
 }
 
-// Keep prunes what is older than retention, now and every hour, until ctx ends.
-// A database that is away is tried again the next time. A retention of 0 keeps all.
+// Keep prunes rows older than retention, now and every hour, until ctx ends. If the database is
+// unavailable, Keep tries again the next hour. A retention of 0 keeps all rows.
 func (db *DB) Keep(ctx context.Context, retention time.Duration, log *slog.Logger) {
 	for retention > 0 {
 		n, err := db.Prune(ctx, time.Now().Add(-retention))
@@ -59,16 +58,16 @@ func (db *DB) Keep(ctx context.Context, retention time.Duration, log *slog.Logge
 	<-ctx.Done()
 }
 
-// Person is somebody in the log: the look-up ids of a login, of an account, or of both.
+// Person is a person in the log: the look-up ids of a login, of an account, or of both.
 type Person struct {
 	Emails, Accounts []querylog.LookUp
 }
 
-// Forget deletes every row of a person: those with that login and those with that
-// account. The sums stay, as nobody is in them. It gives the number of rows.
+// Forget deletes every row of a person: the rows with that login and those with that account. The
+// sums stay, as they name nobody. Forget returns the number of rows.
 //
-// The runs have no index by person, which would cost every insert: they are all
-// looked through, some seconds for millions, while others go on writing.
+// The runs have no index by person, which would cost time on every insert. So all runs are
+// searched: some seconds for millions of rows, while others continue to write.
 func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	if db.write == nil {
 		return 0, fmt.Errorf("forget: %s is open for reading only", db.place)
@@ -91,8 +90,7 @@ func (db *DB) Forget(ctx context.Context, p Person) (deleted int64, err error) {
 	return deleted, nil
 }
 
-// HashVersions are the versions of the keys under which people are in the log. It looks through all
-// of it.
+// HashVersions are the versions of the keys by which people are in the log. It reads the whole log.
 func (db *DB) HashVersions(ctx context.Context) (versions []string, err error) {
 	result, err := db.read.QueryContext(ctx, "SELECT hash_version FROM asks UNION SELECT hash_version FROM runs")
 	if err != nil {
@@ -112,10 +110,10 @@ func (db *DB) HashVersions(ctx context.Context) (versions []string, err error) {
 	return versions, nil
 }
 
-// forgetting is a table, from where its rows are found by person, and what identifies them.
+// forgetting says in which table, and where in it, a person's rows are, and what identifies a row.
 type forgetting struct{ table, from, identity string }
 
-// forget looks up what a table holds of a person, then deletes it row by row.
+// forget finds a person's rows in a table, then deletes them one by one.
 func (db *DB) forget(ctx context.Context, t forgetting, w where) (deleted int64, err error) {
 	result, err := db.read.QueryContext(ctx, db.kind.rebind("SELECT at_ms, "+t.identity+" FROM "+t.from+w.String()),
 		w.args...)
@@ -162,8 +160,8 @@ type pruning struct {
 	limit  int
 }
 
-// pruneRows deletes the oldest rows of each table, each a batch in a transaction
-// of its own, so that a writer never waits long.
+// pruneRows deletes the oldest rows of each table, each batch in a transaction of its own, so that
+// a writer never waits long.
 func pruneRows(ctx context.Context, db *sql.DB, rebind func(string) string, p pruning) (deleted int64, more bool,
 	err error) {
 	for _, statement := range []string{

@@ -1,5 +1,5 @@
-// Reading: pages of asks, newest first, by keys and not by offsets, so that the last page costs
-// what the first does.
+// Reading: pages of asks, newest first, by keys and not by offsets, so that the last page costs as
+// much as the first.
 
 package database
 
@@ -37,8 +37,8 @@ type Ask struct {
 	Field       string `json:"field,omitempty"` // of a refusal: what was at fault
 }
 
-// Page is part of a list. Next is where it goes on, the zero Cursor at the end; Previous is the
-// page before, the zero Cursor at the begin.
+// Page is a part of a list. Next is the cursor of the next page, zero at the end. Previous is the
+// cursor of the page before, zero at the start.
 type Page struct {
 	Asks           []Ask
 	Next, Previous Cursor
@@ -50,8 +50,8 @@ const MaxPage = 1000
 // maxBranches bounds one statement; SQLite takes 500 and each costs a look-up.
 const maxBranches = 100
 
-// List gives up to limit asks that f wants, the newest first: those below the cursor, or just
-// above.
+// List returns up to limit asks that f wants, the newest first: those below the cursor, or just
+// above it.
 func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page, error) {
 	if err := f.Check(); err != nil {
 		return Page{}, fmt.Errorf("list: %w", err)
@@ -77,7 +77,8 @@ func (db *DB) List(ctx context.Context, f Filter, after Cursor, limit int) (Page
 	return pageOf(all, after, limit), nil
 }
 
-// pageOf cuts a page out of more asks than it holds, the newest first, and says what is around it.
+// pageOf cuts a page from asks, which are more than the page holds, newest first, and sets its
+// cursors.
 func pageOf(all []Ask, at Cursor, limit int) Page {
 	p := Page{Asks: all}
 	if more := len(all) > limit; at.newer {
@@ -128,18 +129,18 @@ func (db *DB) collect(ctx context.Context, f *Filter, after Cursor, branches []w
 			}
 			all = append(all, asks...)
 		}
-		if len(all) >= enough { // the windows further on are beyond all of these
+		if len(all) >= enough { // the other windows are older than all of these
 			break
 		}
 	}
 	return all, nil
 }
 
-// window is a span of time that a list is read in, newest first; its zero value is all of time.
+// window is a span of time in which a list is read; its zero value is all of time.
 type window struct{ from, until int64 }
 
-// narrow adds the window as plain numbers: the planner then knows which part of a table it is
-// about.
+// narrow adds the window as plain numbers, so that the planner knows which part of a table is
+// needed.
 func (w window) narrow(common *where) *where {
 	if w == (window{}) {
 		return common
@@ -159,13 +160,13 @@ func (f *Filter) meets(w window, after Cursor) bool {
 // newestFirst is the order of a list.
 const newestFirst = "at_ms DESC, token DESC"
 
-// oldestFirst turns an order round.
+// oldestFirst reverses an order.
 func oldestFirst(order string) string { return strings.ReplaceAll(order, " DESC", "") }
 
 type shape struct {
 	from, order string
 	limit       int
-	merge       string // finds the row of a key that a branch gives; "": branches give rows
+	merge       string // finds the row of a key from a branch; "": branches return rows
 }
 
 func (db *DB) shape(f *Filter, at Cursor, limit int) shape {
@@ -195,9 +196,9 @@ func (s shape) statement(branches []where, common, near *where) (statement strin
 	return merged(branches, common, near, s)
 }
 
-// merged reads the keys of the newest asks out of the branches' indexes, which have all that it
-// asks for, and the rows of those alone that are wanted: the rows of a rare branch are far apart,
-// each in a page of its own.
+// merged reads the keys of the newest asks from the branches' indexes, which hold all columns of
+// the conditions. Then it reads only the rows that are wanted: the rows of a rare branch are far
+// apart, each in a page of its own.
 func merged(branches []where, common, near *where, s shape) (statement string, args []any) {
 	var parts []string
 	for _, b := range branches {
@@ -246,8 +247,8 @@ func (db *DB) asks(ctx context.Context, statement string, args ...any) ([]Ask, e
 	return list, result.Err()
 }
 
-// Partners are those of all asks, sorted; "" is that of an ask whose partner is
-// none of the fleet's.
+// Partners are the partners of all asks, sorted. "" is for asks whose partner is not one of the
+// fleet's.
 func (db *DB) Partners(ctx context.Context) ([]string, error) {
 	result, err := db.read.QueryContext(ctx, "SELECT partner FROM partners ORDER BY partner")
 	if err != nil {

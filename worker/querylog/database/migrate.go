@@ -1,4 +1,4 @@
-// The tables' versions: embedded statements, forward only, one recorder at a time.
+// The versions of the tables: embedded statements, only forward, by one recorder at a time.
 
 package database
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// readMigrations gives the embedded files of a database in their order.
+// readMigrations returns the embedded files of a database in order.
 func readMigrations(kind string) []string {
 	names, err := fs.Glob(migrationFiles, "migrations/"+kind+"_*.sql")
 	if err != nil || len(names) == 0 {
@@ -37,7 +37,7 @@ const makeVersions = `CREATE TABLE IF NOT EXISTS schema_version (
 	at_ms   BIGINT  NOT NULL
 )`
 
-// begin checks the tables' version and, unless they are but read, migrates them.
+// begin checks the tables' version and migrates them, unless the database is read-only.
 func (db *DB) begin(ctx context.Context, o Options) error {
 	reached, cancel := o.bound(ctx)
 	defer cancel()
@@ -54,8 +54,8 @@ func (db *DB) begin(ctx context.Context, o Options) error {
 	return db.migrate(ctx, o.Patience)
 }
 
-// migrate brings the tables up to this program's version, in one transaction
-// which a second recorder that starts at the same time waits for.
+// migrate brings the tables to this program's version, in one transaction. A second recorder that
+// starts at the same time waits for it.
 func (db *DB) migrate(ctx context.Context, patience time.Duration) error {
 	for began := time.Now(); ; {
 		err := within(ctx, db.write, func(tx *sql.Tx) error { return db.migrateIn(ctx, tx) })
@@ -96,7 +96,7 @@ func (db *DB) migrateIn(ctx context.Context, tx *sql.Tx) error {
 	return newer(have, len(list))
 }
 
-// checkVersion is for those who only read.
+// checkVersion is for readers.
 func (db *DB) checkVersion(ctx context.Context) error {
 	have, err := version(ctx, db.read)
 	want := len(db.kind.migrations())
@@ -112,7 +112,7 @@ func (db *DB) checkVersion(ctx context.Context) error {
 	return newer(have, want)
 }
 
-// newer refuses tables that a later program made: it may mean something else by them.
+// newer refuses tables that a later program made: their content may have another meaning.
 func newer(have, want int) error {
 	if have > want {
 		return fmt.Errorf("its tables are of version %d, this program knows %d: %w", have, want, ErrNewer)

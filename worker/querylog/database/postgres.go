@@ -1,4 +1,4 @@
-// PostgreSQL: how it is reached, and what its errors mean.
+// PostgreSQL: how to reach it, and what its errors mean.
 
 package database
 
@@ -21,13 +21,13 @@ import (
 
 type postgresKind struct {
 	mu     sync.Mutex
-	months map[month]bool // guarded by mu: parts known to be there
+	months map[month]bool // guarded by mu: parts known to exist
 }
 
 func openPostgres(_ context.Context, o Options) (*DB, error) {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil {
-		// its own words may quote a password
+		// its own text may quote a password
 		return nil, errors.New("read the URL, PGPASSFILE and the other PG… variables: one of them is not as it " +
 			"should be")
 	}
@@ -37,14 +37,14 @@ func openPostgres(_ context.Context, o Options) (*DB, error) {
 	if _, said := config.RuntimeParams["application_name"]; !said {
 		config.RuntimeParams["application_name"] = "protocolq"
 	}
-	// A pooler such as pgbouncer lends a session for one transaction: nothing may be left in it, no
-	// prepared statement and no setting, nor be expected there.
+	// A pooler such as pgbouncer lends a session for one transaction. So a session may not be left
+	// with a prepared statement or a setting, and none may be expected in it.
 	if !strings.Contains(o.URL, "default_query_exec_mode=") {
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(4)
-	pool.SetConnMaxLifetime(5 * time.Minute) // after a failover the name may lead elsewhere
+	pool.SetConnMaxLifetime(5 * time.Minute) // after a failover the name may have another address
 	db := &DB{kind: &postgresKind{months: map[month]bool{}}, read: pool}
 	if !o.ReadOnly {
 		db.write = pool
@@ -52,7 +52,7 @@ func openPostgres(_ context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-// rebind numbers the marks: no statement of ours has a ? in a text.
+// rebind numbers the marks: none of our statements has a ? in a text.
 func (*postgresKind) rebind(statement string) string {
 	var b strings.Builder
 	n := 0
@@ -68,7 +68,7 @@ func (*postgresKind) rebind(statement string) string {
 
 func (*postgresKind) migrations() []string { return readMigrations("postgres") }
 
-// Advisory locks of ours: any two numbers that nobody else in the database uses.
+// Our advisory locks: any two numbers that no other program uses in this database.
 const (
 	lockMigrations = 0x70726f746f636f6c
 	lockMonths     = lockMigrations + 1
@@ -88,9 +88,9 @@ func sqlState(err error) string {
 	return ""
 }
 
-// States that are decided by: https://www.postgresql.org/docs/current/errcodes-appendix.html
+// States that decisions depend on: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	stateCheck        = "23514" // also: no part for the row
+	stateCheck        = "23514" // also: there is no part for the row
 	stateSerialize    = "40001"
 	stateDeadlock     = "40P01"
 	stateLockTimeout  = "55P03"
@@ -103,13 +103,13 @@ const (
 
 func (*postgresKind) person() (from, order string) { return "asks", newestFirst }
 
-// row: branches give rows. Keys first took longer here (measured at 1 million rows), as each month
-// is a statement of its own, with a plan of its own.
+// row is "": branches return rows. Reading the keys first took longer here (measured at 1 million
+// rows), because each month is a statement of its own, with its own plan.
 func (*postgresKind) row() string { return "" }
 
 func (k *postgresKind) missing(err error) bool { return sqlState(err) == stateNoTable }
 
-// moved: a server that was made a standby goes on answering, and takes no rows.
+// moved: a primary that becomes a standby continues to respond, but accepts no rows.
 func (k *postgresKind) moved(err error) bool { return sqlState(err) == stateReadOnly }
 
 func (k *postgresKind) classify(err error) error {
@@ -118,7 +118,7 @@ func (k *postgresKind) classify(err error) error {
 	case state == "":
 		return err
 	case state == stateCheck:
-		// The month's part was dropped after we saw it: look again.
+		// The month's part was dropped after it was seen: look again.
 		k.mu.Lock()
 		clear(k.months)
 		k.mu.Unlock()

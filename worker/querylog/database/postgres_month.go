@@ -1,5 +1,5 @@
-// PostgreSQL: a part of the tables for each month, made when its first row comes and dropped when
-// its last is too old.
+// PostgreSQL: each month has a part of the tables. It is made when its first row comes, and dropped
+// when its last row is too old.
 
 package database
 
@@ -26,7 +26,7 @@ func (m month) part(table string) string {
 	return table + time.UnixMilli(int64(m)).UTC().Format("_2006_01")
 }
 
-// parted are the tables that have parts, with what is an identity in them.
+// parted are the tables that have parts, with the columns that identify their rows.
 var parted = map[string]string{"asks": "token", "runs": "id"}
 
 // ensureMonths makes the parts that a batch needs.
@@ -54,8 +54,8 @@ func (k *postgresKind) ensureMonths(ctx context.Context, db *sql.DB, b *rows) er
 	return nil
 }
 
-// makeMonth makes the parts beside the tables and attaches them, which lets
-// readers and writers of the other months go on.
+// makeMonth makes the parts separately and then attaches them, so that readers and writers of the
+// other months can go on.
 func makeMonth(ctx context.Context, tx *sql.Tx, m month) error {
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", lockMonths); err != nil {
 		return err
@@ -82,7 +82,7 @@ func makeMonth(ctx context.Context, tx *sql.Tx, m month) error {
 	return nil
 }
 
-// prune drops whole months and deletes what is left of the month that before is in.
+// prune drops whole months, and deletes rows in the month that contains before.
 func (k *postgresKind) prune(ctx context.Context, db *sql.DB, before int64, limit int) (deleted int64, more bool,
 	err error) {
 	for table := range parted {
@@ -102,9 +102,8 @@ func (k *postgresKind) prune(ctx context.Context, db *sql.DB, before int64, limi
 	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
 }
 
-// windows are the months, the newest first: to plan several branches over all
-// parts at once takes longer than to run them (measured with 13 parts and 8
-// branches: 0.3 s).
+// windows are the months, newest first. Planning several branches over all parts at once takes
+// longer than running them (measured with 13 parts and 8 branches: 0.3 s).
 func (k *postgresKind) windows(ctx context.Context, db *sql.DB) ([]window, error) {
 	months, err := partsOf(ctx, db, "asks")
 	if err != nil {
@@ -119,7 +118,7 @@ func (k *postgresKind) windows(ctx context.Context, db *sql.DB) ([]window, error
 	return list, nil
 }
 
-// drop waits a moment for readers of the part, and not for ever: everybody else waits behind it.
+// drop waits only a moment for readers of the part, because all other clients wait behind it.
 func (k *postgresKind) drop(ctx context.Context, db *sql.DB, part string) error {
 	k.mu.Lock()
 	clear(k.months)
@@ -133,7 +132,7 @@ func (k *postgresKind) drop(ctx context.Context, db *sql.DB, part string) error 
 	})
 }
 
-// partsOf lists the months of a table that are there.
+// partsOf lists the existing months of a table.
 func partsOf(ctx context.Context, db *sql.DB, table string) ([]month, error) {
 	result, err := db.QueryContext(ctx,
 		"SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass($1)",

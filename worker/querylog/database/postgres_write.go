@@ -1,4 +1,4 @@
-// PostgreSQL: a batch as one statement a table, each column an array.
+// PostgreSQL: a batch as one statement for each table, with an array for each column.
 
 package database
 
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// fromArrays is INSERT … SELECT unnest(…): as fast as COPY, and unlike COPY it
-// can pass over rows that are there and tell which were not.
+// fromArrays is INSERT … SELECT unnest(…). It is as fast as COPY, but it can skip existing rows and
+// report which rows were new.
 func fromArrays(table, columns, types, returning string) string {
 	var casts []string
 	names := strings.Split(columns, ", ")
@@ -43,7 +43,8 @@ var (
 	rejectedArrays = fromArrays("rejected", rejectedColumns, rejectedTypes, "stream::text")
 )
 
-// These add up in one order of rows, so that two writers never wait in a circle.
+// The sums are updated in one order of rows, so that two writers never wait for each other in a
+// circle.
 const (
 	addHours = `INSERT INTO counters (hour, partner, name, n) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
 		ON CONFLICT (hour, partner, name) DO UPDATE SET n = counters.n + excluded.n`
@@ -57,8 +58,7 @@ func (k *postgresKind) write(ctx context.Context, db *sql.DB, b *rows) (Written,
 	}
 	var w Written
 	err := within(ctx, db, func(tx *sql.Tx) error {
-		// The commit must be on the disk before the line leaves the stream, whatever the role's
-		// default.
+		// The commit must be on disk before the line leaves the stream, whatever the default of the role.
 		_, err := tx.ExecContext(ctx,
 			"SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'")
 		if err != nil {
@@ -101,7 +101,7 @@ func (k *postgresKind) write(ctx context.Context, db *sql.DB, b *rows) (Written,
 	return w, nil
 }
 
-// insert gives the identities of the rows that were not there.
+// insert returns the identities of the new rows.
 func (k *postgresKind) insert(ctx context.Context, tx *sql.Tx, statement string, args []any) (map[string]bool, error) {
 	if args == nil {
 		return nil, nil
@@ -150,8 +150,8 @@ func addSums(ctx context.Context, tx *sql.Tx, statement string, list []sum) erro
 	return nil
 }
 
-// columns turns rows into one array a column, each of the kind that the driver
-// needs to know: an array of any is none to it.
+// columns turns rows into one array for each column, of a type that the driver knows: it does not
+// accept arrays of any.
 func columns(n int, values func(int) []any) []any {
 	if n == 0 {
 		return nil
@@ -179,7 +179,7 @@ func newColumn(v any, n int) any {
 	case int, int64:
 		return make([]int64, 0, n)
 	}
-	panic(fmt.Sprintf("a column of %T", v)) // rows.go decides on the kinds
+	panic(fmt.Sprintf("a column of %T", v)) // rows.go decides the types
 }
 
 func appendValue(column, v any) any {

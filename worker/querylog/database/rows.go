@@ -1,4 +1,4 @@
-// Lines as rows: what is put into each column.
+// Lines as rows: the value of each column.
 
 package database
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// rows is a batch as rows, each once, in the order of their places in the tables.
+// rows is a batch as rows without duplicates, in the order of the tables' keys.
 type rows struct {
 	runs     []runRow
 	asks     []askRow
@@ -42,8 +42,8 @@ func marks(columns string) string {
 	return strings.TrimSuffix(strings.Repeat("?, ", strings.Count(columns, ",")+1), ", ")
 }
 
-// rowsOf leaves out what comes twice in the batch and sorts the rest: rows that
-// lie together are written together, and two recorders never wait for each other in a circle.
+// rowsOf removes duplicates within the batch and sorts the rest. Then neighbouring rows are written
+// together, and two recorders never wait for each other in a circle.
 func rowsOf(b *querylog.Batch) *rows {
 	r := &rows{}
 	seen := make(map[string]bool, len(b.Runs))
@@ -74,7 +74,7 @@ func rowsOf(b *querylog.Batch) *rows {
 	return r
 }
 
-// partners are those of the asks, sorted.
+// partners are the partners of the asks, sorted.
 func (r *rows) partners() []string {
 	var list []string
 	for _, a := range r.asks {
@@ -89,7 +89,7 @@ func (r *rows) partners() []string {
 // dayOf counts days since 1970.
 func dayOf(ms int64) int64 { return ms / (24 * time.Hour).Milliseconds() }
 
-// days are those of the asks.
+// days are the days of the asks.
 func (r *rows) days() []int64 {
 	var list []int64
 	for _, a := range r.asks { // in the order of time
@@ -119,8 +119,8 @@ func (r rejectedRow) values() []any {
 	return []any{r.At.UnixMilli(), int64(r.Stream), r.Subject, r.Size, r.Reason}
 }
 
-// took is how long it took in milliseconds; 0 where the end is not known or, by
-// two clocks, before the begin.
+// took is the duration in milliseconds. It is 0 if the end is not known or, by two clocks, is
+// before the start.
 func took(from, to time.Time) int64 {
 	if to.IsZero() {
 		return 0
@@ -128,14 +128,14 @@ func took(from, to time.Time) int64 {
 	return max(to.Sub(from).Milliseconds(), 0)
 }
 
-// slowest is the last class of slowness: over a minute.
+// slowest is the highest class of slowness: over a minute.
 const slowest = 8
 
-// slowness sorts times by their order: 0 is under half a second, and each
-// doubling is one more. An index over it finds the slow ones among very many.
+// slowness is the class of a time: 0 is under half a second, and each doubling is one class more.
+// An index over it finds the slow asks among very many.
 func slowness(ms int64) int { return min(bits.Len64(uint64(ms/500)), slowest) }
 
-// lookUp is NULL where there is none.
+// lookUp is NULL if there is no id.
 func lookUp(m querylog.Masked) []byte {
 	if id := m.LookUp(); id != (querylog.LookUp{}) {
 		return id[:]
@@ -152,7 +152,7 @@ func hashVersion(list ...querylog.Masked) string {
 	return ""
 }
 
-// Call is one call of the gateway as the column calls holds it.
+// Call is one call of the gateway as stored in the column calls.
 type Call struct {
 	AtMs        int64  `json:"at_ms"`
 	DNSUs       int64  `json:"dns_us,omitempty"`

@@ -1,5 +1,5 @@
-// Searching for what no index holds in one place: back in time by growing spans, and no longer than
-// a person waits.
+// Searching for rows that no single index finds: back in time by growing spans, for at most as long
+// as a person waits.
 
 package database
 
@@ -13,23 +13,23 @@ import (
 // Found is one page of a search.
 type Found struct {
 	Page
-	// Until is how far was looked where time ran out before the page was full; the page's Next (or
-	// Previous, of one above its cursor) goes on from there. Zero: all was looked through that had
-	// to be.
+	// Until is the time to which was searched, if time ran out before the page was full. The page's
+	// Next (or Previous, of a page above its cursor) continues from there. Zero: the search is
+	// complete.
 	Until time.Time
 }
 
-// firstSpan is what a search begins with, that for a person more, as their rows are few; spanGrowth
-// is what each further one is longer by: nine of an hour on are eight years.
+// firstSpan is the first span of a search; for a person it is longer, as a person has few rows.
+// Each further span is spanGrowth times longer: nine spans from one hour on cover eight years.
 const (
 	firstSpan       = time.Hour
 	firstPersonSpan = 90 * 24 * time.Hour
 	spanGrowth      = 4
 )
 
-// Search is List for a person who waits: a filter that an index answers alone is listed, any other
-// is looked for by spans of time until the page is full or patience ends. However rare the asks
-// are, the answer comes, and says how far was looked.
+// Search is List for a person who waits. A filter that an index answers alone is listed. For any
+// other filter, Search goes back in spans of time until the page is full or patience ends. So even
+// for very rare asks a page comes in time, and says how far the search went.
 func (db *DB) Search(ctx context.Context, f Filter, at Cursor, limit int, patience time.Duration) (Found, error) {
 	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -63,23 +63,23 @@ func (db *DB) Search(ctx context.Context, f Filter, at Cursor, limit int, patien
 	return Found{Page: pageOf(s.found, at, limit)}, nil
 }
 
-// exact reports that each row which the filter's index gives is one that is wanted.
+// exact reports that each row which the filter's index gives is wanted.
 func (f *Filter) exact() bool {
 	words := f.Outcome != "" || f.Code != ""
 	return f.Run != "" ||
 		f.Slow == 0 && !(f.Outcome != "" && f.Code != "") && !(f.person() && (words || f.Partner != ""))
 }
 
-// search is how far a search has come, in unix milliseconds.
+// search is the progress of a search, in unix milliseconds.
 type search struct {
 	f           Filter
 	newer       bool
-	from, until int64 // what is left to look through
+	from, until int64 // what is left to search
 	at, was     int64 // the near end of what is left now, and before the last span
-	found       []Ask // the newest first
+	found       []Ask // newest first
 }
 
-// beginSearch finds the ends of what may be looked through.
+// beginSearch finds the limits of the search.
 func (db *DB) beginSearch(ctx context.Context, f Filter, at Cursor) (*search, error) {
 	s := &search{f: f, newer: at.newer}
 	row := db.read.QueryRowContext(ctx,
@@ -110,7 +110,7 @@ func (db *DB) beginSearch(ctx context.Context, f Filter, at Cursor) (*search, er
 
 func (s *search) ended() bool { return s.from >= s.until }
 
-// next takes a span off what is left.
+// next takes the next span from what is left.
 func (s *search) next(span int64) Filter {
 	f := s.f
 	s.was = s.at
@@ -132,10 +132,10 @@ func (s *search) add(asks []Ask) {
 	s.found = append(s.found, asks...)
 }
 
-// beforeAll is less than any token, so that a cursor with it is a moment.
+// beforeAll is less than any token, so that a cursor with it stands for a time.
 const beforeAll = "!"
 
-// unfinished is a page that ends, or begins, where the last whole span did.
+// unfinished is a page that ends, or begins, where the last whole span ended.
 func (s *search) unfinished(at Cursor, limit int) Found {
 	f := Found{Page: pageOf(s.found, at, limit), Until: time.UnixMilli(s.was)}
 	if s.newer {
@@ -150,12 +150,11 @@ func (s *search) unfinished(at Cursor, limit int) Found {
 type Tally struct {
 	N     int64
 	Known bool // N is known
-	About bool // counted by whole hours, which the span is not of
+	About bool // counted by whole hours, while the span does not consist of whole hours
 	More  bool // there are more than N
 }
 
-// Tally counts by the counters where these know, and else the rows themselves, up to most, for no
-// longer than patience.
+// Tally uses the counters if they know. Otherwise it counts rows, up to most, for at most patience.
 func (db *DB) Tally(ctx context.Context, f Filter, most int, patience time.Duration) (Tally, error) {
 	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

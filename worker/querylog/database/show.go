@@ -1,4 +1,4 @@
-// One query's story: its run with every call, and everybody who asked.
+// The story of one query: its run with every call, and all asks of it.
 
 package database
 
@@ -34,23 +34,22 @@ type Run struct {
 	Calls       []Call `json:"calls"`
 }
 
-// Story is a run and who asked for it. A run that is not in the log yet, or an
-// ask without one, leaves Run nil.
+// Story is a run and its asks. Run is nil for a run that is not in the log yet, or an ask without a
+// run.
 type Story struct {
 	Run  *Run  `json:"run,omitempty"`
 	Asks []Ask `json:"asks"`           // oldest first
 	More bool  `json:"more,omitempty"` // there are more asks than MaxPage
 }
 
-// maxStories bounds the runs shown for an id that was asked with again and again.
+// maxStories bounds the runs shown for an id that was used many times.
 const maxStories = 20
 
 // ErrUnknownID says that neither a run nor an ask has this id.
 var ErrUnknownID = errors.New("no run and no ask has this id")
 
-// Show tells what is behind an id: that of a run, of an ask, or the asker's own
-// (its spellings in the log). Several runs may have answered one asker's id; the
-// newest comes first.
+// Show returns the stories of an id: that of a run, of an ask, or the asker's own id (its spellings
+// in the log). Several runs may have answered one asker's id; the newest comes first.
 func (db *DB) Show(ctx context.Context, id string, spellings []string) ([]Story, error) {
 	run, err := db.run(ctx, id)
 	if err != nil {
@@ -81,7 +80,7 @@ func (db *DB) Show(ctx context.Context, id string, spellings []string) ([]Story,
 	return db.stories(ctx, asks)
 }
 
-// stories tells each run behind the asks once; asks without a run are one story each.
+// stories returns each run of the asks once. Each ask without a run is a story of its own.
 func (db *DB) stories(ctx context.Context, asks []Ask) ([]Story, error) {
 	var list []Story
 	told := map[string]bool{}
@@ -119,7 +118,7 @@ func (db *DB) story(ctx context.Context, id string, run *Run) (Story, error) {
 	return s, nil
 }
 
-// run reads one run, nil when it is not there.
+// run reads one run, nil if it does not exist.
 func (db *DB) run(ctx context.Context, id string) (*Run, error) {
 	var r Run
 	var key, email, account []byte

@@ -1,4 +1,4 @@
-// SQLite: one file, one writer at a time, and a commit that has reached the disk.
+// SQLite: one file, one writer at a time, and commits that have reached the disk.
 
 package database
 
@@ -24,15 +24,15 @@ var migrationFiles embed.FS
 
 type sqliteKind struct{}
 
-// Settings of every connection. FULL: in a power cut the default of WAL loses
-// what was committed last (measured: 854 of 60,443 rows).
+// Settings of every connection. FULL: in a power cut the default of WAL loses the last commits
+// (measured: 854 of 60,443 rows).
 var sqlitePragmas = []string{
-	"busy_timeout(10000)", // another process writes or makes the tables
+	"busy_timeout(10000)", // while another process writes or makes the tables
 	"journal_mode(WAL)",
 	"synchronous(FULL)",
 	"cache_size(-65536)",        // KiB
-	"wal_autocheckpoint(32000)", // pages: those of the look-up ids are changed again and again, and written back once
-	"secure_delete(on)",         // who is forgotten is not left in free pages
+	"wal_autocheckpoint(32000)", // pages: those of the look-up ids change often, and are written back once
+	"secure_delete(on)",         // no trace of a forgotten person stays in free pages
 }
 
 func openSQLite(ctx context.Context, o Options) (*DB, error) {
@@ -51,7 +51,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		}
 		db.at = &place{path: path}
 		db.write.SetMaxOpenConns(1)
-		// The file is made with the writer's settings before anybody reads.
+		// The file is made with the writer's settings before a reader opens it.
 		if err := db.write.PingContext(ctx); err != nil {
 			return nil, errors.Join(err, db.write.Close())
 		}
@@ -85,7 +85,7 @@ func (sqliteKind) rebind(statement string) string { return statement }
 
 func (sqliteKind) migrations() []string { return readMigrations("sqlite") }
 
-// lock: an immediate transaction is alone from its begin.
+// lock does nothing: an immediate transaction is exclusive from its start.
 func (sqliteKind) lock(context.Context, *sql.Tx) error { return nil }
 
 func (sqliteKind) classify(err error) error {
@@ -102,7 +102,7 @@ func (sqliteKind) classify(err error) error {
 	return err
 }
 
-// write inserts row by row: what a statement changed reports whether the row was new.
+// write inserts row by row: the number of changes reports whether the row was new.
 func (k sqliteKind) write(ctx context.Context, db *sql.DB, b *rows) (Written, error) {
 	var w Written
 	err := within(ctx, db, func(tx *sql.Tx) error {
@@ -161,7 +161,7 @@ var (
 		") ON CONFLICT DO NOTHING"
 )
 
-// insertEach inserts n rows and calls fresh for each that was not there before.
+// insertEach inserts n rows and calls fresh for each new row.
 func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values func(int) []any,
 	fresh func(int)) (inserted int, err error) {
 	if n == 0 {
@@ -172,8 +172,8 @@ func insertEach(ctx context.Context, tx *sql.Tx, statement string, n int, values
 		return 0, err
 	}
 	defer prepared.Close()
-	// With a context that can end, the driver begins a goroutine for each row to wait for that; the
-	// transaction has one already.
+	// For a context that can end, the driver starts a goroutine for each row to wait for the end. The
+	// transaction already has one.
 	whole := context.WithoutCancel(ctx)
 	for i := range n {
 		if ctx.Err() != nil {
@@ -203,14 +203,14 @@ func (k sqliteKind) prune(ctx context.Context, db *sql.DB, before int64, limit i
 	return pruneRows(ctx, db, k.rebind, pruning{before, limit})
 }
 
-// person: the look-up indexes begin with the day, see the tables. Within a day
-// they are in order, so that a page ends the search as soon as it is full.
+// person: the look-up indexes begin with the day, see the tables. Within a day they are in order,
+// so that a full page ends the search.
 func (sqliteKind) person() (from, order string) {
 	return "days CROSS JOIN asks ON asks.day = days.day", "days.day DESC, at_ms DESC, token DESC"
 }
 
-// row: by the primary key. The plus keeps it from going by the token's index, one page more for
-// each row.
+// row: by the primary key. The plus keeps the planner from the token's index, which costs one page
+// more for each row.
 func (sqliteKind) row() string { return "at_ms = k_at AND +token = k_token" }
 
 func (sqliteKind) windows(context.Context, *sql.DB) ([]window, error) { return []window{{}}, nil }
@@ -222,9 +222,8 @@ func (sqliteKind) missing(err error) bool {
 	return ok && e.Code()&0xff == sqlite3.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
 }
 
-// scrub empties the write-ahead log, where deleted rows would stay for a while;
-// in the file they are overwritten (secure_delete). Readers may keep it from
-// being emptied now: then the next checkpoint does it.
+// scrub empties the write-ahead log, where deleted rows would stay for a while; in the file they
+// are overwritten (secure_delete). If readers prevent that now, the next checkpoint does it.
 func (sqliteKind) scrub(ctx context.Context, db *sql.DB) error {
 	_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 	return err

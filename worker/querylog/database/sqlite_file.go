@@ -1,5 +1,5 @@
-// The file at its path is the one that was opened, or it is opened anew: SQLite itself writes on
-// into a file that was moved or removed.
+// Ensures that the file at the path is the open one, or opens it anew: SQLite itself continues to
+// write into a file that was moved or removed.
 
 package database
 
@@ -13,22 +13,22 @@ import (
 	"sync"
 )
 
-// ErrReplaced says that the log's file was moved, removed or replaced while it was open. What was
-// to be written is not in the file that is there now, which is open by then.
+// ErrReplaced says that the log's file was moved, removed or replaced while it was open. The rows
+// of this write are not in the present file, which is open by then.
 var ErrReplaced = errors.New("the file was moved, removed or replaced while it was open; the one that is there now " +
 	"is opened anew")
 
-// place is where the file of a writer is, and which it was when it was opened.
+// place is the path of a writer's file, and which file was there when it was opened.
 type place struct {
 	path string
 
-	mu   sync.Mutex  // guards what follows; held while the file is opened anew
-	file os.FileInfo // device and inode among it
+	mu   sync.Mutex  // guards the rest; held while the file is opened anew
+	file os.FileInfo // includes device and inode
 	wal  bool        // it has a write-ahead log beside it
-	gone bool        // it is complete and closed; another is to be opened
+	gone bool        // the former file is complete and closed; a new one is to be opened
 }
 
-// note looks at what was opened.
+// note remembers which file was opened.
 func (p *place) note() (err error) {
 	p.file, err = os.Stat(p.path)
 	_, missing := os.Stat(p.path + "-wal")
@@ -36,7 +36,7 @@ func (p *place) note() (err error) {
 	return err
 }
 
-// same reports whether the file is the one that was opened, and has its write-ahead log.
+// same reports whether the file at the path is the open one, and has its write-ahead log.
 func (p *place) same() bool {
 	if p.gone {
 		return false
@@ -48,11 +48,11 @@ func (p *place) same() bool {
 	return err == nil && os.SameFile(now, p.file)
 }
 
-// look opens the file anew where another is at its path, or none, and then gives [ErrReplaced].
+// look opens the file anew if the path has another file, or none, and then returns [ErrReplaced].
 func (db *DB) look(ctx context.Context) error {
 	p := db.at
 	if p == nil {
-		return nil // a server's, or only read
+		return nil // a server, or read-only
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,10 +68,10 @@ func (db *DB) look(ctx context.Context) error {
 	return ErrReplaced
 }
 
-// openAnew leaves the former file complete, and opens the one that is at the path now.
+// openAnew completes the former file, and opens the file that is at the path now.
 func (db *DB) openAnew(ctx context.Context) error {
 	if !db.at.gone {
-		forgetIdle(db.read) // a reader would keep the write-ahead log from being emptied
+		forgetIdle(db.read) // a reader could keep the write-ahead log from being emptied
 		if err := letGo(ctx, db.write); err != nil {
 			return err
 		}
@@ -83,9 +83,8 @@ func (db *DB) openAnew(ctx context.Context) error {
 	return db.migrate(ctx, 0)
 }
 
-// letGo writes what only the write-ahead log holds into the file that it belongs to, wherever that
-// is by now, and closes the connection. The log stays behind, empty: the next file must not take it
-// for its own.
+// letGo copies the write-ahead log into the file that it belongs to, wherever that file is now, and
+// closes the connection. The empty log stays behind: the next file must not use it as its own.
 func letGo(ctx context.Context, pool *sql.DB) error {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -105,7 +104,7 @@ func letGo(ctx context.Context, pool *sql.DB) error {
 	return err
 }
 
-// forgetIdle closes what a pool keeps open.
+// forgetIdle closes the idle connections of a pool.
 func forgetIdle(pool *sql.DB) {
 	pool.SetMaxIdleConns(0)
 	pool.SetMaxIdleConns(2)

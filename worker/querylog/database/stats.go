@@ -1,4 +1,4 @@
-// Sums by hour and partner, read from the maintained counters: no row is counted.
+// Sums by hour and partner, read from the maintained counters without counting rows.
 
 package database
 
@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// Sums are what happened in one hour for one partner, or in all of a span.
+// Sums are the sums of one hour for one partner, or of a whole span.
 type Sums struct {
 	HourMs     int64            `json:"hour_ms,omitempty"` // when the hour began
 	Partner    string           `json:"partner,omitempty"`
 	Asked      int64            `json:"asked"`
 	Runs       int64            `json:"runs"`
 	Called     int64            `json:"called"` // calls of the gateway
-	Cut        int64            `json:"cut"`    // of these, by a worker's death
+	Cut        int64            `json:"cut"`    // of these, cut off by a worker's death
 	Joined     int64            `json:"joined"`
 	Remembered int64            `json:"remembered"`
 	Outcomes   map[string]int64 `json:"outcomes"`             // of asks
@@ -28,7 +28,7 @@ type Sums struct {
 	CallCodes  map[string]int64 `json:"call_codes,omitempty"` // of calls
 	Ask        Percentiles      `json:"ask"`
 	Call       Percentiles      `json:"call"`
-	Rejected   int64            `json:"rejected,omitempty"` // messages that were no lines
+	Rejected   int64            `json:"rejected,omitempty"` // messages that were not lines
 
 	asks, calls histogram
 }
@@ -36,21 +36,21 @@ type Sums struct {
 // Saved is how many asks cost no call of their own.
 func (s *Sums) Saved() int64 { return s.Joined + s.Remembered }
 
-// Percentiles of times in milliseconds, within an eighth; 0 where nothing was timed.
+// Percentiles of times in milliseconds, within an eighth; 0 if nothing was timed.
 type Percentiles struct {
 	P50 float64 `json:"p50_ms"`
 	P95 float64 `json:"p95_ms"`
 	P99 float64 `json:"p99_ms"`
 }
 
-// Stats are the sums of a span, whole hours each.
+// Stats are the sums of a span of whole hours.
 type Stats struct {
 	Hours []Sums `json:"hours"` // by hour and partner, oldest first
 	Total Sums   `json:"total"`
 }
 
-// Stats sums up the hours that begin from since and before until, of one
-// partner or, with "", of all.
+// Stats sums up the hours that begin at or after since and before until, of one partner or, with
+// "", of all.
 func (db *DB) Stats(ctx context.Context, since, until time.Time, partner string) (Stats, error) {
 	statement := "SELECT hour, partner, name, n FROM counters WHERE hour >= ? AND hour < ?"
 	args := []any{hourOf(since.UnixMilli()), hourOf(until.Add(time.Hour - 1).UnixMilli())}
@@ -100,7 +100,7 @@ func newSums() *Sums {
 		asks: histogram{}, calls: histogram{}}
 }
 
-// add takes in one counter; names it does not know are a later version's.
+// add adds one counter. Unknown names are those of a later version.
 func (s *Sums) add(name string, n int64) {
 	kind, word, isWord := strings.Cut(name, ":")
 	if isWord {
@@ -155,8 +155,8 @@ func (h histogram) percentiles() Percentiles {
 	return Percentiles{P50: h.at(0.50), P95: h.at(0.95), P99: h.at(0.99)}
 }
 
-// at is the time below which that share lies, in milliseconds: taken to be
-// spread evenly within its bucket.
+// at is the time below which that share of the times is, in milliseconds. Times are taken as evenly
+// spread within a bucket.
 func (h histogram) at(share float64) float64 {
 	var all int64
 	for _, n := range h {

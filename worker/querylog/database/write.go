@@ -1,4 +1,4 @@
-// Writing: a batch in one transaction, in which only rows that are new count.
+// Writing: a batch in one transaction, which counts only new rows.
 
 package database
 
@@ -12,10 +12,10 @@ import (
 // Written says how many rows of a batch were new.
 type Written = querylog.Written
 
-// Write stores a batch, all or nothing, and is on the disk when it returns nil.
-// Rows that are there already are left as they are. The error is, where it is
-// known, querylog.ErrUnstorable (a row this database will never take) or
-// querylog.ErrTryAgain (it got into another writer's way), or [ErrReplaced].
+// Write stores a batch, all or nothing. When it returns nil, the batch is on disk. Existing rows
+// are left unchanged. If the cause is known, the error is querylog.ErrUnstorable (this database
+// will never take one of the rows), querylog.ErrTryAgain (a conflict with another writer), or
+// [ErrReplaced].
 func (db *DB) Write(ctx context.Context, b querylog.Batch) (Written, error) {
 	if db.write == nil {
 		return Written{}, fmt.Errorf("write: %s is open for reading only", db.place)
@@ -26,11 +26,11 @@ func (db *DB) Write(ctx context.Context, b querylog.Batch) (Written, error) {
 	w, err := db.kind.write(ctx, db.write, rowsOf(&b))
 	if err != nil {
 		if db.kind.moved(err) {
-			forgetIdle(db.write) // it leads to the same place: the next connection looks anew
+			forgetIdle(db.write) // its connections lead to the former server: new ones look up the name again
 		}
 		return Written{}, fmt.Errorf("write: %w", db.kind.classify(err))
 	}
-	if err := db.look(ctx); err != nil { // meanwhile: what was written may be where nobody looks for it
+	if err := db.look(ctx); err != nil { // meanwhile the file may have been replaced, with the rows in the former one
 		return Written{}, fmt.Errorf("write: %w", err)
 	}
 	return w, nil
