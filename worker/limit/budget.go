@@ -1,35 +1,35 @@
-// A budget of retries: an outage must not multiply the load that it meets.
+// A budget of retries: retries must not multiply the load during an outage.
 
 package limit
 
 import "sync"
 
-// Budget lets a process try again only a tenth as often as it tries at all, and
-// some times beyond. It is full at the start and never fuller: what was saved in good
-// times must not be spent on an outage. Safe for concurrent use.
+// Budget limits the retries of a process to a tenth of its calls, plus some. It is full at the
+// start and never exceeds that: calls in good times must not save up retries for an outage. Safe
+// for concurrent use.
 type Budget struct {
 	mu     sync.Mutex // guards tokens
 	tokens float64
 	full   float64
 }
 
-// perCall is what each call puts into the budget; a retry takes 1.
+// perCall is what each call adds to the budget; a retry takes 1.
 const perCall = 0.1
 
-// NewBudget makes a budget that allows for tokens retries at once.
+// NewBudget makes a budget that allows tokens retries at once.
 func NewBudget(tokens int) *Budget {
 	return &Budget{tokens: float64(tokens), full: float64(tokens)}
 }
 
-// Called puts a call's part into the budget. Say so when the call has ended: many
-// that begin at once would fill it to the brim before the first of them fails.
+// Called adds a call's part to the budget. Call it when the call has ended: otherwise many calls
+// that begin at once would fill the budget before the first of them fails.
 func (b *Budget) Called() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens = min(b.tokens+perCall, b.full)
 }
 
-// Retry takes a retry out of the budget; false means that there is none left.
+// Retry takes a retry from the budget; false means that none is left.
 func (b *Budget) Retry() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,7 +40,7 @@ func (b *Budget) Retry() bool {
 	return true
 }
 
-// Left is how many retries are left.
+// Left is the number of retries that are left.
 func (b *Budget) Left() float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

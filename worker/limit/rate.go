@@ -12,10 +12,9 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Rate lets calls begin no faster than so many a second over all processes that
-// share its record. The record holds the instant from which on time is free;
-// a process reserves a stretch of it, and each call takes the next instant of
-// the stretch. Safe for concurrent use.
+// Rate limits how many calls begin per second, in all processes that share its record together. The
+// record holds the time from which on instants are free. A process reserves a stretch of time, and
+// each of its calls takes the next instant of the stretch. Safe for concurrent use.
 type Rate struct {
 	records   Records
 	name      string
@@ -23,24 +22,24 @@ type Rate struct {
 	clock     func() time.Time
 	batch     int
 
-	waiting atomic.Int64 // who waits for the turn, or has it
-	pace    atomic.Int64 // nanoseconds from one call of this process to the next while more wait, a running mean
+	waiting atomic.Int64 // calls that wait for the turn, and the one that has it
+	pace    atomic.Int64 // running mean of nanoseconds between two calls of this process while more wait
 
-	turn chan struct{} // holds one token: who has it may use what follows, and reserve
-	next time.Time     // first instant of the stretch that is not taken
-	left int           // how many instants it still has
-	last time.Time     // when the last call was let go
+	turn chan struct{} // holds one token: its holder may use the fields below, and reserve
+	next time.Time     // first free instant of the stretch
+	left int           // how many instants the stretch still has
+	last time.Time     // when the last call was allowed to begin
 }
 
 type rateRecord struct {
 	FreeFromUs int64 `json:"free_from_us"` // unix µs
 }
 
-// reserveFor is how much time a batch covers: short, because what a process has
-// reserved and does not use is lost to the others.
+// reserveFor is how much time a batch covers. It is short, because time that a process reserves and
+// does not use is lost to the others.
 const reserveFor = 100 * time.Millisecond
 
-// NewRate makes a Rate of perSecond calls, by a clock that the fleet shares.
+// NewRate makes a Rate of perSecond calls, with a clock that the fleet shares.
 func NewRate(r Records, name string, perSecond float64, clock func() time.Time) *Rate {
 	l := &Rate{records: r, name: name, perSecond: perSecond, clock: clock, turn: make(chan struct{}, 1),
 		batch: max(1, int(math.Round(perSecond*reserveFor.Seconds())))}
@@ -50,9 +49,9 @@ func NewRate(r Records, name string, perSecond float64, clock func() time.Time) 
 
 func (l *Rate) step() time.Duration { return time.Duration(float64(time.Second) / l.perSecond) }
 
-// Wait waits until a call may begin. When that would be later than most from
-// now, it takes nothing and returns how long it would have been. Who leaves
-// before its instant, because ctx ended, leaves it to the next.
+// Wait waits until a call may begin. If that would be later than most from now, it takes nothing
+// and returns how long the wait would have been. A call that leaves before its instant, because ctx
+// ended, leaves the instant to the next call.
 func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duration, err error) {
 	ahead := l.waiting.Add(1) - 1
 	defer l.waiting.Add(-1)
@@ -83,11 +82,11 @@ func (l *Rate) Wait(ctx context.Context, most time.Duration) (after time.Duratio
 	return 0, nil
 }
 
-// let notes that a call is let go, and how fast they go where it had waited behind another; the
+// let notes that a call may begin, and the pace of calls that had to wait behind another. The
 // caller has the turn.
 func (l *Rate) let(came time.Time, waited bool) {
 	now := l.clock()
-	since := came // nobody has waited for longer than it was there
+	since := came // a call has waited only since it came
 	if l.last.After(came) {
 		since = l.last
 	}
@@ -97,11 +96,11 @@ func (l *Rate) let(came time.Time, waited bool) {
 	l.last = now
 }
 
-// take takes the next instant, or looks at it without taking it when it is later than latest; the
+// take takes the next instant. If the instant is later than latest, take only returns it. The
 // caller has the turn.
 func (l *Rate) take(ctx context.Context, latest time.Time) (at time.Time, taken bool, err error) {
 	if now := l.clock(); l.next.Before(now.Add(-reserveFor)) || l.next.After(now.Add(maxAhead)) {
-		l.left = 0 // an old stretch would let a burst through, one far ahead is of a clock that was set back
+		l.left = 0 // an old stretch would allow a burst; one far ahead is from a clock that was set back
 	}
 	if l.left == 0 {
 		start, reserved, err := l.reserve(ctx, l.step(), latest)
@@ -115,14 +114,14 @@ func (l *Rate) take(ctx context.Context, latest time.Time) (at time.Time, taken 
 	return at, true, nil
 }
 
-// reserve takes a stretch of time from the shared record, unless it begins after latest.
+// reserve takes a stretch of time from the shared record, unless the stretch begins after latest.
 func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time) (start time.Time, taken bool,
 	err error) {
 	err = change(ctx, l.records, l.name, func(r *rateRecord) bool {
 		now := l.clock()
 		start = time.UnixMicro(r.FreeFromUs)
 		if start.Before(now) || start.After(now.Add(maxAhead)) {
-			start = now // nobody reserves that far ahead: a clock was wrong
+			start = now // no process reserves that far ahead: a clock was wrong
 		}
 		if taken = !start.After(latest); taken {
 			r.FreeFromUs = start.Add(time.Duration(l.batch) * step).UnixMicro()
@@ -135,5 +134,5 @@ func (l *Rate) reserve(ctx context.Context, step time.Duration, latest time.Time
 	return start, taken, nil
 }
 
-// maxAhead is farther ahead than time is ever reserved.
+// maxAhead is further ahead than any reservation.
 const maxAhead = time.Minute

@@ -1,4 +1,4 @@
-// A concurrency that holds over the fleet: each process holds a share of it, written in one shared
+// A concurrency limit for the fleet: each process holds a share of it, written in one shared
 // record.
 
 package limit
@@ -12,11 +12,10 @@ import (
 	"time"
 )
 
-// Share lets at most so many calls be under way over all processes that share
-// its record. Each process writes there how many it holds, for a while; it grows
-// its share when it needs more, gives back what it does not use, and makes room
-// for one that has too little. What a dead process held is free again when its
-// time ends. Safe for concurrent use.
+// Share limits how many calls run at once, in all processes that share its record together. Each
+// process writes there how many calls it holds, for a limited time. It grows its share when it
+// needs more, gives back what it does not use, and makes room for a process that has too little.
+// The share of a dead process is free again when its time ends. Safe for concurrent use.
 type Share struct {
 	records Records
 	name    string
@@ -24,14 +23,14 @@ type Share struct {
 	most    int
 	clock   func() time.Time
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the rest
 	have   int        // of the fleet's calls, this process's share
-	target int        // what it is to come down to; have when it need not
+	target int        // the share to come down to; equal to have if it need not shrink
 	used   int
-	queue  []chan struct{} // who waits, each told once; bounded by the asks that a process takes in
+	queue  []chan struct{} // waiting calls, each notified once; bounded by the asks that a process takes in
 
 	turn    chan struct{} // holds one token: one change of the record at a time
-	refused time.Time     // when the whole was last found taken; the holder of the turn may use it
+	refused time.Time     // when the whole was last found taken; only for the holder of the turn
 }
 
 type shareRecord struct {
@@ -40,24 +39,24 @@ type shareRecord struct {
 
 type member struct {
 	Have    int   `json:"have"`
-	Wants   bool  `json:"wants,omitempty"` // it has nothing free and waits
+	Wants   bool  `json:"wants,omitempty"` // it has no free call and waits
 	UntilMs int64 `json:"until_ms"`        // unix ms
 }
 
-// How long a share is held without being renewed, and how often it is.
+// How long a share is held without being renewed, and how often it is renewed.
 const (
 	shareTTL   = 10 * time.Second
 	ShareEvery = 250 * time.Millisecond
 	shareRetry = 50 * time.Millisecond
 )
 
-// NewShare makes owner's share of most calls, by a clock that the fleet shares.
+// NewShare makes owner's share of most calls, with a clock that the fleet shares.
 func NewShare(r Records, name, owner string, most int, clock func() time.Time) *Share {
 	return &Share{records: r, name: name, owner: owner, most: most, clock: clock, turn: make(chan struct{}, 1)}
 }
 
-// Enter waits until a call may begin, in the order of coming, or until ctx ends.
-// Call leave when the call has ended.
+// Enter waits until a call may begin, first come, first served, or until ctx ends. Call leave when
+// the call has ended.
 func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
 	mine := make(chan struct{}, 1)
 	s.mu.Lock()
@@ -90,7 +89,7 @@ func (s *Share) leave() {
 	s.hand()
 }
 
-// forget takes a waiter out of the queue, or gives back what it was handed meanwhile.
+// forget removes a waiter from the queue, or gives back the place that it got meanwhile.
 func (s *Share) forget(mine chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +101,7 @@ func (s *Share) forget(mine chan struct{}) {
 	s.hand()
 }
 
-// hand lets in as many as there is room for; the caller holds mu.
+// hand lets in as many calls as there is room for; the caller holds mu.
 func (s *Share) hand() {
 	for len(s.queue) > 0 && s.used < min(s.have, s.target) {
 		s.used++
@@ -111,7 +110,7 @@ func (s *Share) hand() {
 	}
 }
 
-// grow asks for more, a part of the whole at a time, when mine is the first to wait.
+// grow asks for a larger share, in steps of a part of the whole, when mine is the first to wait.
 func (s *Share) grow(ctx context.Context, mine chan struct{}) error {
 	s.mu.Lock()
 	first := len(s.queue) > 0 && s.queue[0] == mine
@@ -140,9 +139,8 @@ func (s *Share) grow(ctx context.Context, mine chan struct{}) error {
 	return nil
 }
 
-// Renew writes the share anew: what is not used is given back, and room is made
-// for a process that waits while this one holds more than its part. Call it
-// every ShareEvery.
+// Renew writes the share anew. It gives back what is not used, and makes room for a process that
+// waits while this one holds more than its fair part. Call it every ShareEvery.
 func (s *Share) Renew(ctx context.Context) error {
 	if err := acquire(ctx, s.turn); err != nil {
 		return err
@@ -160,8 +158,8 @@ func (s *Share) Renew(ctx context.Context) error {
 // write sets this process's share to want, or to what the others leave of it.
 func (s *Share) write(ctx context.Context, want int, growing bool) error {
 	var have, target int
-	// What is given back is given back here first: nobody may take it while the record says that it
-	// is free.
+	// A decrease takes effect here before it is written: while the record says that a place is free,
+	// no call may take it here.
 	s.mu.Lock()
 	if want < s.have {
 		s.have = max(s.used, want)
@@ -172,7 +170,7 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 		now := s.clock()
 		maps.DeleteFunc(r.Members, func(_ string, m member) bool {
 			left := time.UnixMilli(m.UntilMs).Sub(now)
-			return left <= 0 || left > 2*shareTTL // nobody writes that: the clock was set back
+			return left <= 0 || left > 2*shareTTL // no process writes such a time: the clock was set back
 		})
 		others, waiting := 0, false
 		for owner, m := range r.Members {
@@ -189,7 +187,7 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 				members++
 			}
 			fair := max(1, s.most/members)
-			have = s.atMost(have, fair) // more than its part only while it is in use
+			have = s.atMost(have, fair) // more than its fair part only while it is in use
 			target = min(have, fair)
 		}
 		if r.Members == nil {
@@ -214,7 +212,7 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 	return nil
 }
 
-// atMost lowers the share to fair, or to what is in use, before the record says so.
+// atMost lowers the share to fair, or to what is in use, before the record is written.
 func (s *Share) atMost(have, fair int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,42 +8,42 @@ import (
 	"time"
 )
 
-// When a partner is halted: so many answers that find fault with its settings, over so many keys,
-// within so long, and no good one between. One strange query cannot do it.
+// A partner is halted after this many answers that reject its settings, for this many keys, within
+// this time, and with no good answer between. One unusual query cannot cause a halt.
 const (
 	haltFaults = 5
 	haltKeys   = 3
 	haltWithin = time.Minute
-	mostFaults = 4 * haltFaults // kept
+	mostFaults = 4 * haltFaults // faults that are kept
 	probeEvery = time.Minute
-	probeCalls = 5 // that one probe may take until one of them finds something out
+	probeCalls = 5 // calls that one probe may make until one of them has a finding
 )
 
-// Finding is what the answer to a call says about the partner's settings.
+// Finding is what a call's answer says about the partner's settings.
 type Finding int
 
 // Findings.
 const (
 	Nothing Finding = iota // no answer came, or it is about something else
 	Good                   // the gateway answered and accepts the partner's settings
-	Fault                  // the gateway rejects the partner's settings, whichever account is asked about
+	Fault                  // the gateway rejects the partner's settings, for any account
 )
 
-// Run is what Breaker looks at in a run.
+// Run is the part of a run that Breaker uses.
 type Run struct {
-	Key     string // idempotency key of the question, as a token; needed of a Fault
+	Key     string // idempotency key of the question, as a token; needed for a Fault
 	Code    string // the gateway's
 	Finding Finding
 }
 
-// Write is a halt that is to be written if the record still has the sequence Seq.
+// Write is a halt to write if the record still has the sequence Seq.
 type Write struct {
 	Halt Halt
 	Seq  uint64
 }
 
-// Breaker is what one process knows of a partner: the shared halt, and the faults that it has seen
-// itself. The zero value is that of a partner without a record. Not safe for concurrent use.
+// Breaker is what one process knows about a partner: the shared halt, and the faults that it has
+// seen itself. The zero value is for a partner without a record. Not safe for concurrent use.
 //
 //	        5 faults over 3 keys in a minute, nothing good between
 //	open ─────────────────────────────────────────────────────────► halted ──┐
@@ -52,9 +52,9 @@ type Write struct {
 type Breaker struct {
 	halt   Halt
 	seq    uint64
-	older  bool    // an older record was read last, and not taken in
-	tries  int     // calls that the probe of this process may still take
-	faults []fault // the latest, with nothing good between
+	older  bool    // the last record read was an older one, and was not used
+	tries  int     // calls that this process may still make for its probe
+	faults []fault // the latest, with no good answer between
 }
 
 type fault struct {
@@ -62,16 +62,17 @@ type fault struct {
 	key string
 }
 
-// Learn takes in the record as it was watched. One that is older than what is known comes late, and
-// is nothing new. turned: the partner is halted now and was not, or the reverse.
+// Learn applies a record from the watch. A record older than the known one came late, and is
+// ignored. turned: the partner is halted now and was not before, or the reverse.
 func (b *Breaker) Learn(h Halt, seq uint64) (turned bool) { return seq > b.seq && b.learn(h, seq) }
 
-// Seq is the sequence of the record that was learned last; 0: none was.
+// Seq is the sequence of the last applied record; 0: none.
 func (b *Breaker) Seq() uint64 { return b.seq }
 
-// LearnSince takes in a record that was asked for or written when Seq was before: what has been
-// learned meanwhile is newer, and holds. An older record than that is taken in when it is read
-// twice in a row: once, a replica may lag behind; twice, the records were made anew.
+// LearnSince applies a record that was read or written when Seq was before. If another record has
+// been applied meanwhile, that one is newer and stays. A record older than before is applied when
+// it is read twice in a row: after one read, a replica may just lag; after two, the records were
+// made anew.
 func (b *Breaker) LearnSince(before uint64, h Halt, seq uint64) (turned bool) {
 	switch {
 	case b.seq != before || seq == before:
@@ -91,8 +92,8 @@ func (b *Breaker) learn(h Halt, seq uint64) (turned bool) {
 	return turned
 }
 
-// Call decides whether a call may be made at now. After is not 0 where it may not: how long to
-// wait. probe is not nil where only the process that has written it first may make it.
+// Call decides whether a call may be made at now. If not, after is the time to wait. If probe is
+// not nil, only the process that writes it first may make the call.
 func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 	if !b.halt.Halted {
 		return 0, nil
@@ -100,7 +101,7 @@ func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 	if b.halt.ProbeAtMs == 0 {
 		return probeEvery, nil
 	}
-	// A probe that is farther away than any is written is of a clock that was set back.
+	// A probe further away than any process writes is from a clock that was set back.
 	if rest := time.UnixMilli(b.halt.ProbeAtMs).Sub(now); 0 < rest && rest <= 2*probeEvery {
 		return rest, nil
 	}
@@ -112,8 +113,8 @@ func (b *Breaker) Call(now time.Time) (after time.Duration, probe *Write) {
 // Probes notes that this process has written a probe, and makes its first call.
 func (b *Breaker) Probes() { b.tries = probeCalls - 1 }
 
-// ProbeAgain lets a probe that has found nothing out make another call, one after the other: the
-// first was not sent after all, or it has failed for another reason.
+// ProbeAgain allows another call of a probe that has no finding yet, one after another: the call
+// before was not sent, or failed for another reason.
 func (b *Breaker) ProbeAgain() bool {
 	if b.tries == 0 || !b.halt.Halted {
 		return false
@@ -122,8 +123,8 @@ func (b *Breaker) ProbeAgain() bool {
 	return true
 }
 
-// Note takes in a run that ended at now, and decides whether it halts the partner, by name of
-// owner, or resumes it. It gives nil where the halt stays as it is.
+// Note applies a run that ended at now, and decides whether it halts the partner, in the name of
+// owner, or resumes it. It returns nil if the halt stays unchanged.
 func (b *Breaker) Note(now time.Time, owner string, r Run) *Write {
 	if r.Finding != Nothing {
 		b.tries = 0
@@ -147,8 +148,8 @@ func (b *Breaker) Note(now time.Time, owner string, r Run) *Write {
 	return nil
 }
 
-// Repaired gives the halt as it is once the partner's key was repaired: where a worker halted it, a
-// probe may go at once. ok is false where it stays as it is.
+// Repaired returns the halt after the partner's key was repaired: if a worker wrote the halt, a
+// probe may go at once. ok is false if the halt stays unchanged.
 func Repaired(now time.Time, h Halt) (next Halt, ok bool) {
 	if !h.Halted || h.By == ByOperator || h.ProbeAtMs != 0 && h.ProbeAtMs <= now.UnixMilli() {
 		return h, false
@@ -157,7 +158,7 @@ func Repaired(now time.Time, h Halt) (next Halt, ok bool) {
 	return h, true
 }
 
-// soonerThan reports whether a partner may be asked for sooner by a halt than by the one before.
+// soonerThan reports whether the halt is allows calls sooner than the halt was.
 func soonerThan(was, is Halt) bool {
 	if !is.Halted || !was.Halted {
 		return was.Halted

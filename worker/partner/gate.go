@@ -1,8 +1,8 @@
-// Gate: whether a call for a partner may go out now, over the whole fleet.
+// Gate: whether a call for a partner may go out now, for the whole fleet.
 
-// Package partner protects the gateway from the fleet: no calls are made for a partner whose
-// settings are wrong, and the calls for the others stay within their rate and concurrency. It knows
-// neither the gateway nor messages.
+// Package partner protects the gateway from the fleet: it stops calls for a partner whose settings
+// are wrong, and keeps calls for the others within their rate and concurrency. It knows neither the
+// gateway nor messages.
 //
 //	Try, or else Turn: halt, then concurrency, then rate ──► the call ──► Note ──► leave
 //
@@ -22,54 +22,53 @@ import (
 	"protocolq/worker/record"
 )
 
-// Records are what the fleet shares about its partners, each under "<partner>.<record>".
+// Records are the fleet's shared records about its partners, each named "<partner>.<record>".
 type Records interface {
 	record.Store
 	limit.Records
-	// Watch calls changed with each record that is written and whose name matches pattern, in which
-	// * stands for one token. It may miss some.
+	// Watch calls changed with each new record whose name matches pattern, in which * stands for one
+	// token. It may miss some.
 	Watch(pattern string, changed func(record.Record, error)) (stop func(), err error)
 }
 
-// Limits are those of one partner over the whole fleet; 0 is none.
+// Limits are the limits of one partner for the whole fleet; 0: no limit.
 type Limits struct {
 	Rate        int // calls that begin in a second
-	Concurrency int // calls under way at once
+	Concurrency int // calls in progress at once
 }
 
 // Options are what a [Gate] needs.
 type Options struct {
-	Partners []string          // all that are asked for
-	Limits   map[string]Limits // by partner; none where there is no entry
+	Partners []string          // all partners that this process asks for
+	Limits   map[string]Limits // by partner; no entry: no limits
 	Records  Records
 	Owner    string           // this process, unique in the fleet
-	Clock    func() time.Time // which the fleet shares; time.Now when nil
-	// Resumed is called when waiting for a partner has an end, for any reason: it is no longer halted,
-	// its probe may go at once, or its key was corrected. It may block for a moment, and is called by
-	// many goroutines; may be nil.
+	Clock    func() time.Time // shared by the fleet; time.Now when nil
+	// Resumed is called when waiting for a partner ends, for any reason: it is no longer halted, its
+	// probe may go at once, or its key was corrected. It may block briefly. Many goroutines call it;
+	// it may be nil.
 	Resumed func(partner string)
-	// Foreign is called with each halt that cannot be read; nil: it is
-	// logged.
+	// Foreign is called with each unreadable halt; nil: it is logged.
 	Foreign func(name string, err error)
 	Logger  *slog.Logger // discarded when nil
 }
 
-// Gate holds the fleet to its limits and lets nobody ask for a halted partner. It is safe for
+// Gate keeps the fleet within its limits, and blocks calls for halted partners. It is safe for
 // concurrent use.
 type Gate struct {
 	o      Options
 	rates  map[string]*limit.Rate
 	shares map[string]*limit.Share
-	alones map[string]chan struct{} // hold one token each: who has it looks at a halted partner, or probes it
+	alones map[string]chan struct{} // hold one token each: its holder checks a halted partner, or probes it
 
-	mu       sync.Mutex // guards the Breakers, not the map; never held over I/O
+	mu       sync.Mutex // guards the Breakers, not the map; never held during I/O
 	breakers map[string]*Breaker
-	said     map[string]time.Time // when trouble of a kind was logged; guarded by mu, too
+	said     map[string]time.Time // when a kind of trouble was last logged; guarded by mu, too
 }
 
 // Bounds of waits.
 const (
-	longestRateWait = 10 * time.Second // what would take longer is refused at once
+	longestRateWait = 10 * time.Second // a longer wait is refused at once
 	retryWrite      = time.Second      // after a probe that was not written
 )
 
@@ -110,8 +109,8 @@ func New(o Options) *Gate {
 // noteTime bounds how long Note takes.
 const noteTime = 2 * time.Second
 
-// Note takes in what a run came to, which may halt the partner or resume it. That is written within
-// noteTime, also where ctx has ended.
+// Note applies the result of a run, which may halt or resume the partner. That is written within
+// noteTime, even if ctx has ended.
 func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	b := g.breakers[partner]
 	if b == nil {
@@ -126,7 +125,7 @@ func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	switch err := g.write(ctx, partner, w); {
-	case errors.Is(err, record.ErrConflict): // another process has seen to it
+	case errors.Is(err, record.ErrConflict): // another process has done it
 	case err != nil:
 		g.warn("halt not written", "partner", partner, "halted", w.Halt.Halted, "err", err)
 	case w.Halt.Halted:
@@ -138,7 +137,7 @@ func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 	}
 }
 
-// write writes a halt of a partner that has a Breaker, and takes it in.
+// write writes a halt of a partner that has a Breaker, and applies it here.
 func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 	data, err := json.Marshal(w.Halt)
 	if err != nil {
@@ -152,10 +151,10 @@ func (g *Gate) write(ctx context.Context, partner string, w *Write) error {
 	return nil
 }
 
-// sayEvery is for how long trouble of a kind is not said again.
+// sayEvery is how often trouble of one kind is logged at most.
 const sayEvery = 30 * time.Second
 
-// warn says now and then what does not work: where the records are away, for all partners.
+// warn logs trouble now and then. Unavailable records concern all partners.
 func (g *Gate) warn(what string, args ...any) {
 	g.mu.Lock()
 	now := time.Now()
@@ -169,7 +168,7 @@ func (g *Gate) warn(what string, args ...any) {
 	}
 }
 
-// take lets the partner's Breaker learn a halt, and says so to whom it concerns.
+// take lets the partner's Breaker learn a halt, and logs or reports a change.
 func (g *Gate) take(partner string, h Halt, learn func(*Breaker) (turned bool)) {
 	b := g.breakers[partner]
 	g.mu.Lock()

@@ -1,5 +1,4 @@
-// Halt: what the fleet shares about a partner that is not asked for at present, and how it is read
-// and written.
+// Halt: what the fleet shares about a partner that is halted, and how it is read and written.
 
 package partner
 
@@ -13,22 +12,21 @@ import (
 	"protocolq/worker/record"
 )
 
-// Halt is the shared record of a partner that is not asked for at present: since when, by whom and
-// why.
+// Halt is the shared record of a halted partner: since when, by whom and why.
 type Halt struct {
 	Halted    bool   `json:"halted"`
 	SinceMs   int64  `json:"since_ms,omitempty"` // unix ms
 	By        string `json:"by,omitempty"`       // a worker, or ByOperator
-	Who       string `json:"who,omitempty"`      // which operator, as user@host
-	Code      string `json:"code,omitempty"`     // the gateway's, that led to it
+	Who       string `json:"who,omitempty"`      // the operator, as user@host
+	Code      string `json:"code,omitempty"`     // the gateway's code that led to it
 	Reason    string `json:"reason,omitempty"`
-	ProbeAtMs int64  `json:"probe_at_ms,omitempty"` // unix ms when one call is let through to see; 0: none ever is
+	ProbeAtMs int64  `json:"probe_at_ms,omitempty"` // unix ms when one call is let through as a probe; 0: never
 }
 
-// mostReason bounds what is said of a reason in an answer.
+// mostReason bounds the reason in an answer.
 const mostReason = 200
 
-// Words say who halted the partner, since when and why; "" where nobody has.
+// Words say who halted the partner, since when and why; "" if it is not halted.
 func (h Halt) Words() string {
 	if !h.Halted {
 		return ""
@@ -53,10 +51,10 @@ func (h Halt) Words() string {
 // HaltRecord is the name of a partner's halt among its records, "<partner>.halt".
 const HaltRecord = "halt"
 
-// ByOperator is who halted a partner that only an operator resumes.
+// ByOperator marks a halt that only an operator ends.
 const ByOperator = "operator"
 
-// ReadHalt reads a partner's halt; the zero one where there is none.
+// ReadHalt reads a partner's halt, or the zero Halt if there is none.
 func ReadHalt(ctx context.Context, s record.Store, partner string) (Halt, error) {
 	r, err := s.Get(ctx, nameOf(partner))
 	if err != nil {
@@ -65,8 +63,8 @@ func ReadHalt(ctx context.Context, s record.Store, partner string) (Halt, error)
 	return decodeHalt(r.Data)
 }
 
-// WriteHalt writes a partner's halt, over whatever a worker makes of it meanwhile: an operator has
-// the last word.
+// WriteHalt writes a partner's halt over any record that a worker writes meanwhile: an operator has
+// precedence.
 func WriteHalt(ctx context.Context, s record.Store, partner string, h Halt) error {
 	return record.Change(ctx, s, nameOf(partner), func([]byte) ([]byte, error) { return json.Marshal(h) })
 }

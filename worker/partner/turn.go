@@ -1,4 +1,4 @@
-// Turn: one call's way past halt, concurrency and rate, for callers that ask for one at a time.
+// Turn: one call's way past halt, concurrency and rate.
 
 package partner
 
@@ -11,17 +11,17 @@ import (
 	"protocolq/worker/record"
 )
 
-// Turn is one call's turn, or why there is none.
+// Turn is permission for one call, or the reason why there is none.
 type Turn struct {
-	// Leave is to be called when the call has ended; nil: there is no turn.
+	// Leave must be called when the call has ended; nil: the call may not be made.
 	Leave func()
-	// After is for how long there is none, and Halted says that the partner is halted; else its
-	// rate would keep the call for too long.
+	// After is how long to wait before the next try. Halted says that the partner is halted; otherwise
+	// its rate would delay the call for too long.
 	After  time.Duration
 	Halted bool
 }
 
-// Try gives a turn at once, where the partner has no limit and no halt.
+// Try returns a turn at once, if the partner has no limit and no halt.
 func (g *Gate) Try(partner string) (leave func(), ok bool) {
 	if g.rates[partner] != nil || g.shares[partner] != nil || g.halted(partner) {
 		return nil, false
@@ -29,8 +29,9 @@ func (g *Gate) Try(partner string) (leave func(), ok bool) {
 	return func() {}, true
 }
 
-// Turn waits for a call's turn until ctx ends. While this process probes a halted partner it waits
-// for what comes of that. After an error a limit could not be kept, and no call may be made.
+// Turn waits for a call's turn until ctx ends. While this process probes a halted partner, Turn
+// waits for the result of the probe. An error means that a limit could not be checked: no call may
+// be made.
 func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 	release, err := g.alone(ctx, partner)
 	if err != nil {
@@ -53,9 +54,9 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 	return Turn{Leave: func() { leave(); release() }}, nil
 }
 
-// admit says for how long nobody may ask for a partner, 0: from now on, and whether the call that
-// may be made is the probe of a halted one. One a minute is let through, by whichever process
-// writes that down first.
+// admit returns for how long the partner may not be asked (0: it may be asked now), and whether the
+// call is the probe of a halted partner. One probe a minute is let through, from the process that
+// writes it first.
 func (g *Gate) admit(ctx context.Context, partner string) (after time.Duration, probe bool) {
 	b := g.breakers[partner]
 	if b == nil {
@@ -68,14 +69,14 @@ func (g *Gate) admit(ctx context.Context, partner string) (after time.Duration, 
 		return after, false
 	}
 	if err := g.write(ctx, partner, w); err != nil {
-		return retryWrite, false // another process does it, or the record cannot be written
+		return retryWrite, false // another process makes the probe, or the record cannot be written
 	}
 	g.o.Logger.Info("partner probed", "partner", partner)
 	return 0, true
 }
 
-// enter waits for a call's turn within the partner's concurrency and rate. Where the rate would
-// keep it for too long it takes no turn and gives how long that would be; otherwise, and without an
+// enter waits for a call's turn within the partner's concurrency and rate. If the rate would delay
+// the call for too long, enter takes no turn and returns that time. Otherwise, unless there is an
 // error, leave is not nil.
 func (g *Gate) enter(ctx context.Context, partner string) (leave func(), after time.Duration, err error) {
 	leave = func() {}
@@ -93,8 +94,8 @@ func (g *Gate) enter(ctx context.Context, partner string) (leave func(), after t
 	return leave, 0, nil
 }
 
-// After is how long a halted partner is left alone from now on; 0 where it is not halted, or may be
-// tried.
+// After is how long a halted partner must still be left alone; 0 if it is not halted, or may be
+// probed.
 func (g *Gate) After(partner string) time.Duration {
 	b := g.breakers[partner]
 	if b == nil {
@@ -102,11 +103,11 @@ func (g *Gate) After(partner string) time.Duration {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	after, _ := b.Call(g.o.Clock()) // a probe is for the one that makes the call
+	after, _ := b.Call(g.o.Clock()) // the caller that makes the call writes the probe
 	return after
 }
 
-// Halted lists the halts that are in force, by partner.
+// Halted lists the present halts, by partner.
 func (g *Gate) Halted() map[string]Halt {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,7 +130,8 @@ func (g *Gate) halted(partner string) bool {
 	return b.halt.Halted
 }
 
-// probes reports whether a call is of the probe of this process, begun by it or not found out yet.
+// probes reports whether a call belongs to this process's probe: begun says that it begins one;
+// otherwise the probe has no finding yet.
 func (g *Gate) probes(partner string, begun bool) bool {
 	b := g.breakers[partner]
 	if b == nil {
@@ -144,8 +146,8 @@ func (g *Gate) probes(partner string, begun bool) bool {
 	return b.ProbeAgain()
 }
 
-// alone keeps those who come for a halted partner apart, so that one of them makes the probe and
-// the others do not take the halt that it writes for an answer.
+// alone lets only one caller at a time check a halted partner. It makes the probe, and the others
+// wait for its result instead of the halt that it writes.
 func (g *Gate) alone(ctx context.Context, partner string) (release func(), err error) {
 	if !g.halted(partner) {
 		return func() {}, nil
@@ -159,16 +161,16 @@ func (g *Gate) alone(ctx context.Context, partner string) (release func(), err e
 	}
 }
 
-// Repaired says that the partner's key was replaced here: if a worker has written the halt, a probe
-// may go at once, from the first process that tries, and all that waits for the partner is looked
-// at. An operator's halt does not change. This is for one process: call it in each.
+// Repaired says that the partner's key was replaced here. If a worker has written the halt, a probe
+// may go at once, from the first process that tries, and all asks that wait for the partner are
+// tried again. An operator's halt does not change. Repaired is for one process: call it in each.
 func (g *Gate) Repaired(ctx context.Context, partner string) {
 	b := g.breakers[partner]
 	if b == nil {
 		return
 	}
 	g.mu.Lock()
-	b.faults = nil // they are the former key's
+	b.faults = nil // they are from the former key
 	byOperator := b.halt.Halted && b.halt.By == ByOperator
 	g.mu.Unlock()
 	if byOperator {

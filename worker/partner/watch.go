@@ -1,5 +1,4 @@
-// How a Gate keeps up with the fleet: it watches halts, reads them now and then, and renews its
-// shares.
+// How a Gate follows the fleet: it watches halts, reads them now and then, and renews its shares.
 
 package partner
 
@@ -14,12 +13,12 @@ import (
 )
 
 const (
-	longestRead  = 5 * time.Second // of all partners' records
-	refreshEvery = 20              // times that shares are renewed
+	longestRead  = 5 * time.Second // for all partners' records
+	refreshEvery = 20              // renewals of shares between two reads
 )
 
-// Watch reads the halts, and takes in changed ones until stop is called. Those that cannot be read
-// yet are logged, and read by Run.
+// Watch reads the halts, and applies changes until stop is called. Halts that cannot be read yet
+// are logged, and read by Run.
 func (g *Gate) Watch(ctx context.Context) (stop func(), err error) {
 	stop, err = g.o.Records.Watch("*."+HaltRecord, func(r record.Record, err error) {
 		if err != nil {
@@ -60,8 +59,8 @@ func (g *Gate) refresh(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// Run renews the shares of calls, and reads the halts now and then in case a change was missed,
-// until ctx ends.
+// Run renews the shares of calls until ctx ends. It also reads the halts now and then, in case a
+// change was missed.
 func (g *Gate) Run(ctx context.Context) error {
 	tick := time.NewTicker(limit.ShareEvery)
 	defer tick.Stop()
@@ -90,11 +89,12 @@ func (g *Gate) tend(ctx context.Context, refresh bool) {
 	}
 }
 
-// unknownFor is how long who knows of no halt leaves one that cannot be read to those who do.
+// unknownFor is how long a process that knows of no halt leaves an unreadable one to processes that
+// know it.
 const unknownFor = time.Minute
 
-// mend writes over a halt that nobody can read what is known here of the partner. Were it left, it
-// would be read again and again, and who comes anew would know of no halt.
+// mend overwrites an unreadable halt with what this process knows of the partner. Otherwise it
+// would be read again and again, and a new process would know of no halt.
 func (g *Gate) mend(ctx context.Context, partner string, r record.Record) error {
 	_, err := decodeHalt(r.Data)
 	if err == nil {
@@ -113,10 +113,10 @@ func (g *Gate) mend(ctx context.Context, partner string, r record.Record) error 
 	if err := g.write(ctx, partner, &Write{known, r.Seq}); !errors.Is(err, record.ErrConflict) {
 		return err
 	}
-	return nil // another has
+	return nil // another process has done it
 }
 
-// learn reads a halt record and takes it in. One that cannot be read changes nothing here.
+// learn reads a halt record and applies it. An unreadable record changes nothing here.
 func (g *Gate) learn(partner string, r record.Record, learn func(*Breaker, Halt) (turned bool)) {
 	h, err := decodeHalt(r.Data)
 	if err != nil {

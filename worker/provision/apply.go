@@ -1,4 +1,4 @@
-// Making and changing one stream or consumer after the other, and looking at what came of it.
+// Making and changing streams and consumers one after another, and checking the result.
 
 package provision
 
@@ -13,7 +13,7 @@ import (
 	"protocolq/messages"
 )
 
-// apply makes or compares the streams and consumers, an item each.
+// apply makes or compares the streams and consumers, with one item for each.
 func (r *Report) apply(ctx context.Context, js jetstream.JetStream, o Options) error {
 	there, err := find(ctx, js, o)
 	if err != nil {
@@ -40,7 +40,7 @@ func (r *Report) apply(ctx context.Context, js jetstream.JetStream, o Options) e
 	return nil
 }
 
-// existing are the settings of those that are there, by name.
+// existing are the settings of existing streams, by name.
 type existing map[string]*jetstream.StreamConfig
 
 // find looks for the fleet's streams.
@@ -59,7 +59,7 @@ func find(ctx context.Context, js jetstream.JetStream, o Options) (existing, err
 	return there, nil
 }
 
-// declare declares the streams: what o leaves open is as it is.
+// declare declares the streams. Settings that o leaves open stay as they are.
 func (there existing) declare(o Options) []jetstream.StreamConfig {
 	copies := 1
 	for _, have := range there {
@@ -82,7 +82,7 @@ func (there existing) declare(o Options) []jetstream.StreamConfig {
 	return all
 }
 
-// applyStream makes or compares a stream. have is nil where there is none.
+// applyStream makes or compares a stream. have is nil if the stream does not exist.
 func applyStream(ctx context.Context, js jetstream.JetStream, have *jetstream.StreamConfig, want jetstream.StreamConfig,
 	o Options) (Item, error) {
 	item := Item{Name: want.Name}
@@ -103,7 +103,7 @@ func applyStream(ctx context.Context, js jetstream.JetStream, have *jetstream.St
 		return item, nil
 	}
 	change := want
-	change.Placement, change.Metadata = have.Placement, have.Metadata // the servers' operator says where
+	change.Placement, change.Metadata = have.Placement, have.Metadata // the operator of the servers decides these
 	if !o.Less {
 		most, err := fullest(ctx, js, want.Name)
 		if err != nil {
@@ -150,8 +150,8 @@ func applyConsumer(ctx context.Context, js jetstream.JetStream, stream string, w
 	return item, err
 }
 
-// made notes what the server made. A server that drops a field that it does not know says nothing
-// of it but by what it gives back.
+// made notes the stream that the server made. A server silently drops a field that it does not
+// know; only the returned settings show that.
 func (i *Item) made(left []Difference) {
 	i.Action, i.Differences = Created, left
 	if len(left) > 0 {
@@ -159,7 +159,7 @@ func (i *Item) made(left []Difference) {
 	}
 }
 
-// settle notes what differed, and of that, what is left.
+// settle notes the differences, and which of them are left.
 func (i *Item) settle(before, left []Difference) {
 	i.Action, i.Differences = AsIs, before
 	for n := range i.Differences {

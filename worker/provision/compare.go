@@ -1,4 +1,4 @@
-// How a stream or consumer that is there differs from the declared one, in every field.
+// How an existing stream or consumer differs from the declared one, in every field.
 
 package provision
 
@@ -12,28 +12,29 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Fields that are not compared: names, words for people, and where the servers keep it, which is
-// for those to say who run them. All others are, also those that a later client library knows.
+// Fields that are not compared: names, descriptions, and where the servers keep the stream, which
+// the operator of the servers decides. All others are compared, including fields that a later
+// client library adds.
 var (
 	streamAside   = []string{"name", "description", "placement", "metadata", "template_owner"}
 	consumerAside = []string{"name", "durable_name", "description", "metadata", "filter_subject"}
 )
 
-// CompareStreams lists what is other than declared in a stream that is there.
+// CompareStreams lists the differences of an existing stream from the declared one.
 func CompareStreams(have, want jetstream.StreamConfig) []Difference {
 	if want.Duplicates == 0 {
-		want.Duplicates = have.Duplicates // the server's own
+		want.Duplicates = have.Duplicates // the server's own setting
 	}
 	return compare(have, want, streamAside)
 }
 
-// CompareConsumers is the same of a consumer.
+// CompareConsumers does the same for a consumer.
 func CompareConsumers(have, want jetstream.ConsumerConfig) []Difference {
 	have.FilterSubjects, want.FilterSubjects = filters(have), filters(want)
 	return compare(have, want, consumerAside)
 }
 
-// compare compares two structs of settings field by field, by what the API calls each.
+// compare compares two structs of settings field by field, under their names in the API.
 func compare[T any](have, want T, aside []string) (all []Difference) {
 	h, w := reflect.ValueOf(have), reflect.ValueOf(want)
 	for i := range h.NumField() {
@@ -48,8 +49,8 @@ func compare[T any](have, want T, aside []string) (all []Difference) {
 	return all
 }
 
-// fixed reports whether something differs that no server changes in a stream that is there. Such a
-// stream is left as it is: half a change would be no declared stream either.
+// fixed reports whether a difference is one that no server changes in an existing stream. Such a
+// stream stays unchanged: half a change would not give the declared stream either.
 func fixed(have, want jetstream.StreamConfig) bool {
 	queue := have.Retention == jetstream.WorkQueuePolicy || want.Retention == jetstream.WorkQueuePolicy
 	return have.Storage != want.Storage ||
@@ -63,7 +64,7 @@ func fixed(have, want jetstream.StreamConfig) bool {
 		have.PersistMode != want.PersistMode
 }
 
-// filters are a consumer's filter subjects; the server moves a single one into the older field.
+// filters are a consumer's filter subjects. The server moves a single one into the older field.
 func filters(c jetstream.ConsumerConfig) []string {
 	if c.FilterSubject != "" {
 		return []string{c.FilterSubject}
@@ -71,10 +72,10 @@ func filters(c jetstream.ConsumerConfig) []string {
 	return c.FilterSubjects
 }
 
-// unbounded are the settings of which 0 and -1 are two spellings of no bound.
+// unbounded are the settings for which both 0 and -1 mean no bound.
 var unbounded = []string{"max_consumers", "max_msgs", "max_bytes", "max_msgs_per_subject", "max_msg_size"}
 
-// inWords spells a setting, equal ones alike.
+// inWords spells a setting. Equal settings have equal spellings.
 func inWords(setting string, v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case *jetstream.RePublish:

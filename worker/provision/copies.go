@@ -1,4 +1,4 @@
-// Copies: a stream that has more of them than before is as safe as that once they are up to date.
+// Copies: new copies of a stream protect it only once they are up to date.
 
 package provision
 
@@ -32,11 +32,11 @@ const copiesSetting = "num_replicas"
 // ErrLate says that copies are not up to date yet.
 var ErrLate = errors.New("copies are not up to date")
 
-// lookEvery is how often it is looked whether copies are up to date.
+// lookEvery is how often the copies are checked.
 const lookEvery = 250 * time.Millisecond
 
-// Await waits until every copy of the fleet's streams and consumers is up to date. At the end of
-// ctx its error says which are not.
+// Await waits until every copy of the fleet's streams and consumers is up to date. If ctx ends
+// first, the error names the copies that are not.
 func Await(ctx context.Context, js jetstream.JetStream, o Options) error {
 	for {
 		late, err := behind(ctx, js, o)
@@ -80,7 +80,7 @@ func behind(ctx context.Context, js jetstream.JetStream, o Options) (late []stri
 // lag are the copies of one stream or consumer that are not up to date.
 func lag(name string, wanted int, c *jetstream.ClusterInfo) (late []string) {
 	switch {
-	case c == nil: // a server alone
+	case c == nil: // a single server
 		return nil
 	case c.Leader == "":
 		return []string{name + " has no leader"}

@@ -1,4 +1,4 @@
-// Streams of somebody else that take what is meant for workers and answer in their place.
+// Streams of other programs that capture subjects meant for workers, and answer in their place.
 
 package provision
 
@@ -12,13 +12,13 @@ import (
 	"protocolq/messages"
 )
 
-// asked are the subjects on which somebody waits for an answer that is no stream's: a stream that
-// captures them answers at once, by its acknowledgement.
+// asked are the subjects on which askers wait for an answer that does not come from a stream. A
+// stream that captures them answers at once, by its acknowledgement.
 func asked(n messages.Names) []string {
 	return []string{n.Query(), n.Query() + ".>", n.Member(">"), "$SRV.>"}
 }
 
-// FindForeign are the streams that capture what no stream may, an item each.
+// FindForeign lists the streams that capture what no stream may capture, with one item for each.
 func FindForeign(ctx context.Context, js jetstream.JetStream, n messages.Names) (items []Item, err error) {
 	var names []string
 	for _, subject := range asked(n) {

@@ -1,5 +1,5 @@
-// The consumers for readers of durable replies and events. Readers may not make them, because a
-// user that makes a consumer can choose what it reads.
+// The consumers for readers of durable replies and events. Readers may not make them themselves,
+// because a user that makes a consumer can choose what it reads.
 
 package provision
 
@@ -14,23 +14,23 @@ import (
 	"protocolq/messages"
 )
 
-// Readers are who reads durable replies and events. Each consumer has its reader's name.
+// Readers are the readers of durable replies and events. Each has a consumer of its name.
 type Readers struct {
-	Askers    []string // read what goes to protocol.reply.<name> and below it
+	Askers    []string // read replies to protocol.reply.<name> and subjects below it
 	Listeners []string // read events
 	Events    bool     // askers read events, too
-	Partners  []string // whose events; none: of all
-	HTTP      []string // askers that come by the HTTP door, which reads for them and keeps their answers
+	Partners  []string // the partners of these events; none: all
+	HTTP      []string // askers at the HTTP door, which reads for them and keeps their answers
 }
 
-// How much the HTTP door keeps for each of its askers, and for how long. The oldest goes first, as
-// nobody but that asker misses it.
+// How much the HTTP door keeps for each of its askers, and for how long. The oldest answers are
+// dropped first, as only that asker misses them.
 const (
 	HTTPAge   = 3 * day
 	httpBytes = 64 * mib
 )
 
-// streams declares one for each asker of the HTTP door.
+// streams declares one stream for each asker of the HTTP door.
 func (r Readers) streams(n messages.Names) (all []jetstream.StreamConfig) {
 	for _, name := range r.HTTP {
 		all = append(all, jetstream.StreamConfig{Name: n.StreamHTTP(name), Subjects: []string{n.HTTP(name, "*", "*")},
@@ -41,13 +41,13 @@ func (r Readers) streams(n messages.Names) (all []jetstream.StreamConfig) {
 	return all
 }
 
-// mostUndelivered is how many answers may wait to be delivered again. Those behind wait for these.
+// mostUndelivered bounds the answers that wait to be delivered again. Later answers wait for these.
 const mostUndelivered = 5000
 
-// mostPending is how many messages one of them may have taken and not acknowledged.
+// mostPending is how many messages a reader may have received without acknowledging them.
 const mostPending = 1000
 
-// consumers declares one for each asker and listener.
+// consumers declares one consumer for each asker and listener.
 func (r Readers) consumers(n messages.Names) (all []Consumer) {
 	for _, name := range slices.Concat(r.Askers, r.HTTP) {
 		all = append(all, readerOfReplies(n, name))
@@ -77,17 +77,17 @@ func readerOfReplies(n messages.Names, name string) Consumer {
 		FilterSubjects: []string{own, own + ".>"}}}
 }
 
-// ErrReadTwice says that another consumer reads what a reader's consumer is to read: of a work
-// queue each message is for one.
+// ErrReadTwice says that another consumer already reads the subjects of a reader's consumer: a
+// message in a work queue is for one consumer.
 var ErrReadTwice = errors.New("another consumer reads those subjects")
 
-// Codes of the server that say so: of a consumer without filters, and of one with some.
+// The server's codes for that: for a consumer without filters, and for one with filters.
 const (
 	codeReadWhole = jetstream.ErrorCode(10099)
 	codeReadTwice = jetstream.ErrorCode(10100)
 )
 
-// readTwice adds [ErrReadTwice] to the server's word for it.
+// readTwice adds [ErrReadTwice] to the server's error.
 func readTwice(err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok &&
 		(api.ErrorCode == codeReadWhole || api.ErrorCode == codeReadTwice) {

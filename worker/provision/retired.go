@@ -1,4 +1,4 @@
-// Taking over from an earlier version: its streams give their subjects up, and nothing in them is
+// Taking over from an earlier version: its streams give up their subjects, and nothing in them is
 // lost.
 
 package provision
@@ -16,17 +16,17 @@ import (
 	"protocolq/messages"
 )
 
-// ErrWaiting says that queries wait in streams that only workers of an earlier version read. They
-// are to be answered first; then provisioning is done again.
+// ErrWaiting says that queries wait in streams that only workers of an earlier version read. Let
+// those workers answer them first, and then provision again.
 var ErrWaiting = errors.New("queries wait that only workers of the earlier version answer")
 
-// ErrTakeOver says that streams of an earlier version have subjects that are needed, and that they
-// are to be taken from them by Options.Update.
+// ErrTakeOver says that streams of an earlier version have subjects that are needed, and that
+// Options.Update takes the subjects from them.
 var ErrTakeOver = errors.New("streams of an earlier version hold subjects that are needed")
 
-// earlier are the streams of an earlier version that are used no more: the consumers of what
+// earlier are the streams of an earlier version that are no longer used: the consumers of what
 // waits in them, and the one subject, below the prefix, to which they are narrowed. A stream has at
-// least one, so that of halts gets one that nobody uses.
+// least one subject, so the stream of halts gets one that is not used.
 var earlier = []struct {
 	kind      messages.Kind
 	consumers []string
@@ -43,14 +43,14 @@ const halts messages.Kind = "PARTNERS"
 // haltRecord is the record of a partner's halt, see partner.HaltRecord.
 const haltRecord = "halt"
 
-// retired are those of the earlier streams that are there.
+// retired are those of the earlier streams that exist.
 type retired struct {
 	js      jetstream.JetStream
 	o       Options
-	items   []Item                   // one for each
-	waits   [][2]string              // stream and consumer of what may wait
-	changes []jetstream.StreamConfig // those to be narrowed, as they will be
-	halts   string                   // the stream of halts; "" when it is not there
+	items   []Item                   // one for each stream
+	waits   [][2]string              // stream and consumer of messages that may wait
+	changes []jetstream.StreamConfig // the new settings of streams to narrow
+	halts   string                   // the stream of halts; "" if it does not exist
 }
 
 // findRetired looks for the earlier streams.
@@ -83,7 +83,7 @@ func findRetired(ctx context.Context, js jetstream.JetStream, o Options) (*retir
 	return r, nil
 }
 
-// narrow takes from the streams what is needed, once nothing waits in them.
+// narrow takes the needed subjects from the streams, once nothing waits in them.
 func (r *retired) narrow(ctx context.Context) error {
 	if err := r.empty(ctx); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (r *retired) narrow(ctx context.Context) error {
 	return nil
 }
 
-// held are the streams that hold subjects yet, to which they are to be narrowed.
+// held are the streams that still have such subjects, with the subjects that they would keep.
 func (r *retired) held() (items []Item) {
 	for _, i := range r.items {
 		if len(i.Differences) > 0 {
@@ -109,10 +109,10 @@ func (r *retired) held() (items []Item) {
 	return items
 }
 
-// empty is an error where queries wait.
+// empty returns an error if queries wait.
 func (r *retired) empty(ctx context.Context) error {
 	for _, w := range r.waits {
-		// What is acknowledged does not wait, though a narrowed stream may hold it on.
+		// Acknowledged messages do not wait, though a narrowed stream may keep them.
 		c, err := r.js.Consumer(ctx, w[0], w[1])
 		if err != nil {
 			return fmt.Errorf("consumer %s of %s: %w", w[1], w[0], err)
@@ -125,8 +125,8 @@ func (r *retired) empty(ctx context.Context) error {
 	return nil
 }
 
-// carry copies the halts of partners to where workers look for them now, but for those that
-// are there.
+// carry copies the halts of partners to where workers look for them now, except halts that are
+// already there.
 func (r *retired) carry(ctx context.Context) (items []Item, err error) {
 	if r.halts == "" {
 		return nil, nil
@@ -151,9 +151,10 @@ func (r *retired) carry(ctx context.Context) (items []Item, err error) {
 	return items, nil
 }
 
-// carryOne copies a record, unless there is one.
+// carryOne copies a record, unless the target exists.
 func (r *retired) carryOne(ctx context.Context, subject string) (carried bool, err error) {
-	// The older API asks the stream's leader, who has every record; a follower may lack the last.
+	// The older API asks the stream's leader, which has every record; a follower may lack the last
+	// one.
 	var at []nats.JSOpt
 	if api := r.js.Options().APIPrefix; api != "" {
 		at = append(at, nats.APIPrefix(api))

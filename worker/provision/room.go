@@ -1,4 +1,5 @@
-// What streams may hold: it is not made less unasked, and said where the servers have less.
+// What streams may hold: it is reduced only on request, and a lack of room on the servers is
+// reported.
 
 package provision
 
@@ -11,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// keepRoom puts back into a change what would let the stream hold less than it may: the server
-// deletes at once what is too much. fullest is how many messages the fullest subject holds: at
-// least twice as many may become what each may hold.
+// keepRoom puts back settings that would let the stream hold less than before, because the server
+// at once deletes what is too much. fullest is the number of messages of the fullest subject: the
+// bound for each subject becomes at least twice that.
 func keepRoom(have jetstream.StreamConfig, change *jetstream.StreamConfig, fullest uint64) {
 	keepMore(have.Replicas, &change.Replicas)
 	keepMore(have.MaxBytes, &change.MaxBytes)
@@ -22,12 +23,12 @@ func keepRoom(have jetstream.StreamConfig, change *jetstream.StreamConfig, fulle
 	if fullest > uint64(max(change.MaxMsgsPerSubject, 0))/2 {
 		keepMore(have.MaxMsgsPerSubject, &change.MaxMsgsPerSubject)
 	}
-	if change.MaxMsgsPerSubject <= 0 { // the server wants a bound to refuse at
+	if change.MaxMsgsPerSubject <= 0 { // the server needs a bound to refuse messages
 		change.DiscardNewPerSubject = false
 	}
 }
 
-// fullest counts the messages of the subject that has most of a stream.
+// fullest is the number of messages of a stream's fullest subject.
 func fullest(ctx context.Context, js jetstream.JetStream, stream string) (most uint64, err error) {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
@@ -43,17 +44,17 @@ func fullest(ctx context.Context, js jetstream.JetStream, stream string) (most u
 	return most, nil
 }
 
-// keepMore keeps a bound that is wider; none, 0 or less, is the widest.
+// keepMore keeps the wider bound; no bound, 0 or less, is the widest.
 func keepMore[T int | int64 | time.Duration](have T, change *T) {
 	if *change > 0 && (have <= 0 || have > *change) {
 		*change = have
 	}
 }
 
-// ErrNoRoom says that the servers, or the account on them, have less room than a stream is to have.
+// ErrNoRoom says that the servers, or the account on them, have less room than a stream needs.
 var ErrNoRoom = errors.New("there is less room")
 
-// Codes of the server that say so: of the account, of a cluster's servers together, of a server.
+// The server's codes for that: for the account, for a cluster's servers together, for one server.
 const (
 	codeAccountFull = jetstream.ErrorCode(10002)
 	codeNoPeers     = jetstream.ErrorCode(10005)
@@ -61,7 +62,8 @@ const (
 	codeDiskFull    = jetstream.ErrorCode(10047)
 )
 
-// noRoom says what a stream needs, and all of them together, where err is that there is less.
+// noRoom adds what a stream needs, and what all streams need together, to an err that says that
+// there is less.
 func noRoom(err error, want jetstream.StreamConfig, all []jetstream.StreamConfig) error {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	if !ok {
@@ -84,7 +86,7 @@ func noRoom(err error, want jetstream.StreamConfig, all []jetstream.StreamConfig
 		size(sum), err)
 }
 
-// size spells bytes as a person reads them.
+// size writes bytes in a readable form.
 func size(n int64) string {
 	if n >= 1<<30 {
 		return fmt.Sprintf("%.4g GiB", float64(n)/(1<<30))

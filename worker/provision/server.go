@@ -1,4 +1,4 @@
-// Which servers will do.
+// Which servers are new enough.
 
 package provision
 
@@ -11,27 +11,27 @@ import (
 	"protocolq/worker/journal"
 )
 
-// Why a server does not do.
+// Why a server cannot be used.
 var (
 	ErrOldServer   = errors.New("the NATS server is too old")
 	ErrSmallServer = errors.New("the NATS server allows only short messages")
 )
 
-// The first version that reads a log in batches (direct get with "batch"). One that does not know a
-// field of a request drops it without a word.
+// The first version that reads a log in batches (direct get with "batch"). A server that does not
+// know a field of a request ignores it silently.
 const (
 	leastMajor = 2
 	leastMinor = 11
-	// scheduleMinor is the first with message schedules, which the page in the browser needs for
-	// what its users watch.
+	// scheduleMinor is the first version with message schedules, which the page in the browser needs
+	// for watches.
 	scheduleMinor = 12
 )
 
 // HasSchedules reports whether the server of a connection has message schedules.
 func HasSchedules(nc *nats.Conn) bool { return !before(nc.ConnectedServerVersion(), scheduleMinor) }
 
-// CheckServer is an error where the server of a connection does not do, which names it. It has to
-// have answered something: what it lets through for this user it says after the connection stands.
+// CheckServer returns an error that names the server if it cannot be used. The server must have
+// responded once: it says after the start of a connection what it allows for this user.
 func CheckServer(nc *nats.Conn) error {
 	version := nc.ConnectedServerVersion()
 	if oldVersion(version) {
@@ -45,10 +45,10 @@ func CheckServer(nc *nats.Conn) error {
 	return nil
 }
 
-// oldVersion reports whether a version is one below the least. One that cannot be read is none.
+// oldVersion reports whether a version is below the minimum. An unreadable version is not.
 func oldVersion(version string) bool { return before(version, leastMinor) }
 
-// before reports whether a version is one below leastMajor and minor.
+// before reports whether a version is below leastMajor and minor.
 func before(version string, least int) bool {
 	var major, minor int
 	if n, err := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || err != nil {

@@ -1,4 +1,4 @@
-// The streams and consumers of a fleet, as declared: one log, and what comes to it and of it.
+// The streams and consumers of a fleet, as declared: one log, its input and its results.
 
 package provision
 
@@ -14,23 +14,22 @@ import (
 const (
 	mib = 1 << 20
 	day = 24 * time.Hour
-	// shortest is the shortest window in which a server compares message ids. Those of submitted
-	// queries it compares over all askers, so that one could keep out another's; the workers
-	// compare them with their askers.
+	// shortest is the shortest window in which a server compares message ids. For submitted queries it
+	// compares ids across all askers, so that one asker could block another's. The workers compare ids
+	// together with their askers.
 	shortest = 100 * time.Millisecond
-	// longestReply is more than any reply takes, so that what one subject may hold is less than its
-	// stream.
+	// longestReply is more than any reply needs, so that one subject can hold less than its stream.
 	longestReply = 5 << 10
-	// longestSubmitted is more than any valid query takes with its headers, and mostSubmitted what
-	// one asker may have waiting for one partner: however long each is, half of the stream.
+	// longestSubmitted is more than any valid query needs with its headers. mostSubmitted is how many
+	// one asker may have waiting for one partner: at any length, at most half of the stream.
 	longestSubmitted = 4 << 10
 	mostSubmitted    = 512 * mib / longestSubmitted
-	// WatchAge is how long what was last written of a watch is kept, which is longer than it lasts.
+	// WatchAge is how long the last record of a watch is kept, which is longer than a watch lasts.
 	WatchAge = 15 * day
 )
 
-// Streams declares the streams. MaxAge stays 0 where a message is work in progress: the server
-// would delete it silently.
+// Streams declares the streams. MaxAge stays 0 for work in progress: the server would delete it
+// silently.
 func Streams(o Options) []jetstream.StreamConfig {
 	o.defaults()
 	n := o.Names
@@ -58,8 +57,8 @@ func Streams(o Options) []jetstream.StreamConfig {
 	return o.kept(all)
 }
 
-// watches declares the stream of the page in the browser. Each watch has one message of a kind. A
-// full stream drops the oldest, because schedules allow nothing else. The server rolls up each
+// watches declares the stream of the page in the browser. Each watch has one message of each kind.
+// A full stream drops the oldest, because schedules allow nothing else. The server rolls up each
 // schedule's subject.
 func watches(n messages.Names) jetstream.StreamConfig {
 	return jetstream.StreamConfig{Name: n.Stream(messages.Watches), Subjects: n.Captures(messages.Watches),
@@ -68,7 +67,7 @@ func watches(n messages.Names) jetstream.StreamConfig {
 		Duplicates: shortest, AllowDirect: true, AllowMsgSchedules: true, AllowRollup: true}
 }
 
-// outcomes declares the streams of what comes of queries.
+// outcomes declares the streams of the results of queries.
 func outcomes(n messages.Names) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
 		{Name: n.Stream(messages.Replies), Subjects: n.Captures(messages.Replies),
@@ -89,7 +88,7 @@ func outcomes(n messages.Names) []jetstream.StreamConfig {
 	}
 }
 
-// kept says of streams where they are.
+// kept sets where streams are kept.
 func (o *Options) kept(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	for i := range all {
 		all[i].Storage, all[i].Replicas = jetstream.FileStorage, o.Replicas
@@ -103,13 +102,13 @@ type Consumer struct {
 	Config jetstream.ConsumerConfig
 }
 
-// Consumers declares the consumers: the fleet's own, each of which reads all of its stream, and
+// Consumers declares the consumers: the fleet's own, each of which reads its whole stream, and
 // those of o.Readers.
 func Consumers(o Options) []Consumer {
 	o.defaults()
 	all := append([]Consumer{
-		// Without a bound, as what is given back counts until it comes again, and would keep all
-		// else from coming. Workers take no more than they have room for.
+		// No bound: a message that was given back counts until it comes again, and would block all
+		// others. Workers take no more than they have room for.
 		{o.Names.Stream(messages.Submitted),
 			jetstream.ConsumerConfig{Durable: messages.ConsumerSubmitted, MaxAckPending: -1}},
 		{o.Names.Stream(messages.Log), jetstream.ConsumerConfig{Durable: messages.ConsumerRecorder,
@@ -124,7 +123,7 @@ func Consumers(o Options) []Consumer {
 	return o.acked(all)
 }
 
-// acked says of consumers how they deliver: until it is acknowledged, however often.
+// acked sets how consumers deliver: until a message is acknowledged, any number of times.
 func (o *Options) acked(all []Consumer) []Consumer {
 	for i := range all {
 		c := &all[i].Config

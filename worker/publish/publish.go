@@ -2,9 +2,9 @@
 
 // Package publish stores messages in JetStream streams and reports when they are stored.
 //
-// It does less than the NATS client's own publishing: it adds no header, tries nothing again, and
-// reads an acknowledgement in its usual form without a JSON parser. The journal, the outbox and the
-// query log publish through it, so much of a worker's time is spent here.
+// It does less than the NATS client's own publishing: it adds no header, repeats nothing, and reads
+// an acknowledgement in its usual form without a JSON parser. The journal, the outbox and the query
+// log publish through it, so that a worker spends much of its time here.
 package publish
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoAck says that no acknowledgement came in time: whether the message was stored is not known.
+// ErrNoAck says that no acknowledgement came in time: it is not known whether the message was
+// stored.
 var ErrNoAck = errors.New("publish: no acknowledgement in time")
 
 // Full reports whether err is the server's refusal because the stream has no room.
@@ -30,8 +31,8 @@ func Full(err error) bool {
 	return ok && api.ErrorCode == codeFull
 }
 
-// Permanent reports whether err says that the same message would be refused each time: it is too
-// long for the stream or the connection, or is none that a server takes.
+// Permanent reports whether err says that the same message would be refused every time: it is too
+// long for the stream or the connection, or no server accepts it.
 func Permanent(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return api.ErrorCode == codeTooLarge || api.ErrorCode == codeHeaderTooLong
@@ -40,7 +41,7 @@ func Permanent(err error) bool {
 		errors.Is(err, nats.ErrInvalidMsg) || errors.Is(err, nats.ErrBadHeaderMsg)
 }
 
-// What a server says of a message that it does not store.
+// The server's codes for messages that it does not store.
 const (
 	codeFull          = jetstream.ErrorCode(10077)
 	codeTooLarge      = jetstream.ErrorCode(10054) // above the stream's max_msg_size
@@ -51,17 +52,17 @@ const (
 type Publisher struct {
 	nc *nats.Conn
 
-	mu      sync.Mutex // guards what follows; held for lines, never over I/O
+	mu      sync.Mutex // guards the rest; held for lines, never during I/O
 	inbox   string     // with the dot at its end; "" before the first message
-	last    uint64     // the newest number of a message
+	last    uint64     // number of the latest message
 	waiting map[uint64]wait
 }
 
-// wait is for one acknowledgement; exactly one of its funcs is called, once.
+// wait is for one acknowledgement; exactly one of its two receivers is used, once.
 type wait struct {
-	told  chan<- result                    // of Publish; has room
-	done  func(sequence uint64, err error) // of Go
-	until time.Time                        // zero: for as long as Publish's ctx lets it
+	told  chan<- result                    // for Publish; has room
+	done  func(sequence uint64, err error) // for Go
+	until time.Time                        // zero: until Publish's ctx ends
 }
 
 type result struct {
@@ -84,17 +85,16 @@ func New(nc *nats.Conn) *Publisher {
 
 var channels = sync.Pool{New: func() any { return make(chan result, 1) }}
 
-// Publish stores m and gives its sequence in the stream. What the server answers instead is a
-// [jetstream.APIError]; any other error, that of ctx too, leaves open whether the message was
-// stored.
+// Publish stores m and returns its sequence in the stream. If the server refuses, the error is a
+// [jetstream.APIError]. After any other error, also that of ctx, it is not known whether the
+// message was stored.
 func (p *Publisher) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	return p.publish(ctx, m, time.Time{})
 }
 
-// PublishWithin is Publish that ends with [ErrNoAck] after within, a quarter of a second later at
-// most, and at once when the connection is a new one. It needs no timer of its own but
-// [Publisher.Run]: before that begins and after it has ended only ctx ends it, as it does where
-// within is 0.
+// PublishWithin is Publish, but ends with [ErrNoAck] after within, or at most a quarter of a second
+// later, and at once when the client reconnects. It relies on the timer of [Publisher.Run]: while
+// Run does not run, and if within is 0, only ctx ends it.
 func (p *Publisher) PublishWithin(ctx context.Context, within time.Duration, m *nats.Msg) (uint64, error) {
 	if within == 0 {
 		return p.Publish(ctx, m)
@@ -120,16 +120,16 @@ func (p *Publisher) publish(ctx context.Context, m *nats.Msg, until time.Time) (
 	}
 }
 
-// Go stores m and calls done once, when the server has answered or within has passed ([ErrNoAck]).
-// done must not block. An error of Go itself means that nothing was sent and done is never called.
+// Go stores m and calls done once, when the server has responded or within has passed ([ErrNoAck]).
+// done must not block. If Go itself returns an error, nothing was sent and done is never called.
 func (p *Publisher) Go(m *nats.Msg, within time.Duration, done func(sequence uint64, err error)) error {
 	_, err := p.send(m, wait{done: done, until: time.Now().Add(within)})
 	return err
 }
 
-// Run looks for acknowledgements of Go and PublishWithin that are overdue until ctx ends, and then
-// gives up all that are left. After a new connection it gives up all that were on their way: they
-// were lost with the old one.
+// Run ends overdue waits of Go and PublishWithin until ctx ends, and then ends all that are left.
+// After a reconnect it ends all waits for messages that were on their way: their acknowledgements
+// were lost with the old connection.
 func (p *Publisher) Run(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
@@ -148,7 +148,7 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
-// expire ends the waits with an end that are overdue, at the zero time all of them.
+// expire ends overdue waits; at the zero time it ends all waits.
 func (p *Publisher) expire(now time.Time) {
 	var overdue []wait
 	p.mu.Lock()
@@ -164,7 +164,7 @@ func (p *Publisher) expire(now time.Time) {
 	}
 }
 
-// send publishes m with the address of its acknowledgement.
+// send publishes m with the address for its acknowledgement.
 func (p *Publisher) send(m *nats.Msg, w wait) (uint64, error) {
 	n, inbox, err := p.add(w)
 	if err != nil {
@@ -173,7 +173,7 @@ func (p *Publisher) send(m *nats.Msg, w wait) (uint64, error) {
 	m.Reply = inbox + strconv.FormatUint(n, 36)
 	if err := p.nc.PublishMsg(m); err != nil {
 		if p.take(n) == nil && w.done != nil {
-			return n, nil // given up meanwhile, and reported
+			return n, nil // ended meanwhile, and reported
 		}
 		return 0, fmt.Errorf("publish: %w", err)
 	}
@@ -189,7 +189,7 @@ func (p *Publisher) add(w wait) (n uint64, inbox string, err error) {
 		if err != nil {
 			return 0, "", fmt.Errorf("publish: hear of acknowledgements: %w", err)
 		}
-		// As many can come as were asked for, and the publishers bound those.
+		// No more acknowledgements can come than were asked for, and the publishers bound those.
 		if err := sub.SetPendingLimits(-1, -1); err != nil {
 			return 0, "", fmt.Errorf("publish: hear of acknowledgements: %w", err)
 		}
@@ -200,7 +200,7 @@ func (p *Publisher) add(w wait) (n uint64, inbox string, err error) {
 	return p.last, p.inbox, nil
 }
 
-// take removes a wait; nil when it has ended.
+// take removes and returns a wait, or nil if it has ended.
 func (p *Publisher) take(n uint64) *wait {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -212,7 +212,7 @@ func (p *Publisher) take(n uint64) *wait {
 	return &w
 }
 
-// heard takes in what the server says of one message.
+// heard handles the server's response to one message.
 func (p *Publisher) heard(m *nats.Msg) {
 	p.mu.Lock()
 	inbox := len(p.inbox)
@@ -226,7 +226,7 @@ func (p *Publisher) heard(m *nats.Msg) {
 	}
 }
 
-// readAck reads {"stream":"…","seq":…} by eye, and whatever else there may be as JSON.
+// readAck reads {"stream":"…","seq":…} directly, and any other form as JSON.
 func readAck(m *nats.Msg) result {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
 		return result{err: jetstream.ErrNoStreamResponse}

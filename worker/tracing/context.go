@@ -9,19 +9,19 @@ import (
 	"protocolq/messages"
 )
 
-// spanContext is what a traceparent says.
+// spanContext is the content of a traceparent.
 type spanContext struct {
 	trace   [16]byte
 	span    [8]byte
 	sampled bool
 }
 
-// parse reads a traceparent. ok is false where there is none, or one that nobody may go on with.
+// parse reads a traceparent. ok is false if there is none, or if it cannot be continued.
 func parse(traceparent string) (c spanContext, ok bool) {
 	if messages.UsableTrace(traceparent) == "" || traceparent[:2] == "ff" {
 		return c, false
 	}
-	// Of these digits nothing else can go wrong.
+	// Decoding these checked digits cannot fail.
 	_, _ = hex.Decode(c.trace[:], []byte(traceparent[3:35]))
 	_, _ = hex.Decode(c.span[:], []byte(traceparent[36:52]))
 	flags, _ := hex.DecodeString(traceparent[53:])
@@ -37,8 +37,8 @@ func (c spanContext) String() string {
 	return "00-" + hex.EncodeToString(c.trace[:]) + "-" + hex.EncodeToString(c.span[:]) + "-" + flags
 }
 
-// A span's identity follows from what it is about, so that every worker of the fleet knows the
-// parents of its spans, and a span that two workers send after a death is one.
+// A span's id follows from what it describes, so that every worker of the fleet knows the parents
+// of its spans. After a death two workers may send the same span, with the same id.
 const (
 	ofDoor  = "door"
 	ofRun   = "run"
@@ -52,7 +52,7 @@ func spanID(kind, about string) (id [8]byte) {
 	return id
 }
 
-// traceID is that of the trace that an ask begins.
+// traceID is the id of the trace that an ask begins.
 func traceID(about string) (id [16]byte) {
 	sum := sha256.Sum256([]byte("trace\x00" + about))
 	copy(id[:], sum[:])

@@ -1,4 +1,4 @@
-// The variables that OpenTelemetry names, OTEL_…: those who have a collector have them already.
+// OpenTelemetry's own variables, OTEL_…: operators with a collector usually have them set.
 
 package tracing
 
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Environment gives a variable, or "", and a file's content. A variable may name a file.
+// Environment returns a variable, or "", and a file's content. A variable may name a file.
 type Environment struct {
 	Var  func(name string) string
 	File func(path string) ([]byte, error)
@@ -22,12 +22,12 @@ type Environment struct {
 
 const exporter = "OTEL_EXPORTER_OTLP_"
 
-// FromEnvironment says where traces go and which are followed. endpoint, which may be "", goes
-// before the variables. on is false where no collector is named anywhere, or OTEL_SDK_DISABLED or
-// OTEL_TRACES_EXPORTER=none says so.
+// FromEnvironment reads where traces go and which are followed. endpoint, which may be "", takes
+// precedence over the variables. on is false if no collector is named, or if OTEL_SDK_DISABLED or
+// OTEL_TRACES_EXPORTER=none turns tracing off.
 func FromEnvironment(endpoint string, env Environment) (o ExportOptions, s Sampler, on bool, err error) {
 	var faults []error
-	// of is the variable for traces, or else the one for all signals.
+	// of returns the variable for traces, or else the one for all signals.
 	of := func(name string) (value, variable string) {
 		for _, variable = range []string{exporter + "TRACES_" + name, exporter + name} {
 			if value = env.Var(variable); value != "" {
@@ -85,7 +85,7 @@ func FromEnvironment(endpoint string, env Environment) (o ExportOptions, s Sampl
 	return o, s, true, errors.Join(faults...)
 }
 
-// address is a collector's, with the path that a base has.
+// address is a collector's address, with the path added to a base.
 func address(s string, base bool) (string, error) {
 	if s == "" {
 		return "", nil
@@ -104,7 +104,7 @@ func address(s string, base bool) (string, error) {
 	return u.String(), nil
 }
 
-// pairs reads k=v,k2=v2, percent-encoded. No error says what was given: it may be secret.
+// pairs reads k=v,k2=v2, percent-encoded. Its errors do not show the text: it may be secret.
 func pairs(s string) (map[string]string, error) {
 	list := map[string]string{}
 	for pair := range strings.SplitSeq(s, ",") {

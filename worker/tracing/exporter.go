@@ -1,4 +1,4 @@
-// Exporter: sends spans to a collector, a batch at a time, and drops what it cannot.
+// Exporter: sends spans to a collector in batches, and drops what it cannot send.
 
 package tracing
 
@@ -27,35 +27,35 @@ import (
 // ExportOptions say where spans go. The zero value of a setting is its default.
 type ExportOptions struct {
 	URL      string            // needed: with its path, such as http://127.0.0.1:4318/v1/traces
-	Headers  map[string]string // sent along; they may be secret
-	Timeout  time.Duration     // 10 s: of one request
+	Headers  map[string]string // sent with each request; may be secret
+	Timeout  time.Duration     // 10 s: for one request
 	Gzip     bool
-	TLS      *tls.Config       // nil: that of the system
-	Resource map[string]string // what all spans have in common
+	TLS      *tls.Config       // nil: the system's
+	Resource map[string]string // attributes of all spans
 	Logger   *slog.Logger      // discarded when nil
 }
 
-// Bounds: what waits, what goes together, for how long.
+// Bounds: how many spans wait, how many go together, and for how long.
 const (
-	mostWaiting = 8192 // spans; beyond it they are dropped
+	mostWaiting = 8192 // spans; more are dropped
 	mostInBatch = 512  // spans
 	batchWait   = time.Second
 	mostTries   = 4
 	firstWait   = time.Second
-	mostWait    = 30 * time.Second // that a collector may ask for
+	mostWait    = 30 * time.Second // the longest that a collector may ask for
 	lastTime    = 3 * time.Second  // for what is left at the end
 	mostReply   = 64 << 10
 	saidEvery   = 30 * time.Second
 )
 
-// Exporter sends the spans that it is given while its Run runs.
+// Exporter sends the spans that Add takes, while its Run runs.
 type Exporter struct {
 	o             ExportOptions
 	client        *http.Client
 	resource      *resourcepb.Resource
 	waiting       chan *tracepb.Span
 	sent, dropped atomic.Uint64
-	said          time.Time // when a failure was said; Run's alone
+	said          time.Time // when a failure was last logged; only for Run
 	failing       bool
 }
 
@@ -69,7 +69,7 @@ func NewExporter(o ExportOptions) *Exporter {
 		client: &http.Client{
 			Transport: &http.Transport{TLSClientConfig: o.TLS, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
 				ForceAttemptHTTP2: true},
-			// The headers may be secret: they go nowhere else.
+			// The headers may be secret: they must not follow a redirect.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}}
 	for name, value := range o.Resource {
@@ -80,7 +80,7 @@ func NewExporter(o ExportOptions) *Exporter {
 	return e
 }
 
-// Add takes a span, or drops it where too many wait. It does not block.
+// Add takes a span, or drops it if too many wait. It does not block.
 func (e *Exporter) Add(s *tracepb.Span) {
 	select {
 	case e.waiting <- s:
@@ -92,7 +92,7 @@ func (e *Exporter) Add(s *tracepb.Span) {
 // Counts are the spans that the collector has, and those that it never gets.
 func (e *Exporter) Counts() (sent, dropped uint64) { return e.sent.Load(), e.dropped.Load() }
 
-// Run sends until ctx ends, and what is left for a moment more.
+// Run sends until ctx ends, and then for a moment what is left.
 func (e *Exporter) Run(ctx context.Context) {
 	defer e.client.CloseIdleConnections()
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx
@@ -105,7 +105,7 @@ func (e *Exporter) Run(ctx context.Context) {
 	}
 }
 
-// collect waits for spans, and a little for more.
+// collect waits for a span, and then briefly for more.
 func (e *Exporter) collect(ctx context.Context) []*tracepb.Span {
 	var batch []*tracepb.Span
 	select {
@@ -129,7 +129,7 @@ func (e *Exporter) collect(ctx context.Context) []*tracepb.Span {
 	return e.rest(batch)
 }
 
-// rest fills a batch with what waits.
+// rest fills a batch with waiting spans.
 func (e *Exporter) rest(batch []*tracepb.Span) []*tracepb.Span {
 	for len(batch) < mostInBatch {
 		select {
@@ -143,7 +143,7 @@ func (e *Exporter) rest(batch []*tracepb.Span) []*tracepb.Span {
 	return batch
 }
 
-// send sends a batch, a few times where that may help.
+// send sends a batch, a few times if that may help.
 func (e *Exporter) send(ctx context.Context, batch []*tracepb.Span) {
 	body, err := e.encode(batch)
 	wait := firstWait
@@ -170,7 +170,7 @@ func (e *Exporter) send(ctx context.Context, batch []*tracepb.Span) {
 	e.dropped.Add(uint64(len(batch)))
 }
 
-// say says now and then that traces do not get through.
+// say logs now and then that traces do not reach the collector.
 func (e *Exporter) say(err error) {
 	if now := time.Now(); now.Sub(e.said) >= saidEvery {
 		e.said, e.failing = now, true
@@ -179,7 +179,7 @@ func (e *Exporter) say(err error) {
 	}
 }
 
-// encode writes a request. One is what a TracesData is, too.
+// encode writes a request. It has the same encoding as TracesData.
 func (e *Exporter) encode(batch []*tracepb.Span) ([]byte, error) {
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{Resource: e.resource,
 		ScopeSpans: []*tracepb.ScopeSpans{{Scope: &commonpb.InstrumentationScope{Name: "protocolq"}, Spans: batch}}}}})
@@ -193,10 +193,10 @@ func (e *Exporter) encode(batch []*tracepb.Span) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// errFinal is wrapped where the same request would be refused again.
+// errFinal is wrapped if the same request would be refused again.
 var errFinal = errors.New("refused")
 
-// post makes one request. after is how long the collector wants to be left alone.
+// post makes one request. after is how long the collector asks to wait.
 func (e *Exporter) post(ctx context.Context, body []byte) (after time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.o.Timeout)
 	defer cancel()
@@ -213,7 +213,7 @@ func (e *Exporter) post(ctx context.Context, body []byte) (after time.Duration, 
 	}
 	resp, err := e.client.Do(r)
 	if whole, ok := errors.AsType[*url.Error](err); ok {
-		err = whole.Err // without the address, which may have a key in it
+		err = whole.Err // without the address, which may hold a key
 	}
 	if err != nil {
 		return 0, err

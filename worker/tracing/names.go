@@ -1,5 +1,5 @@
-// Names of spans and their attributes: OpenTelemetry's conventions for messaging are in
-// development, so that they may change, and stand in this file alone.
+// Names of spans and their attributes. OpenTelemetry's conventions for messaging are still in
+// development and may change: all of them are in this file.
 
 package tracing
 
@@ -10,7 +10,7 @@ import (
 )
 
 // Attributes that OpenTelemetry names (semantic conventions 1.44). "nats" is the value of
-// messaging.system that other instrumentations give.
+// messaging.system in other instrumentations.
 const (
 	messagingSystem      = "messaging.system"
 	messagingOperation   = "messaging.operation.name"
@@ -19,7 +19,7 @@ const (
 	messagingTemplate    = "messaging.destination.template"
 	messagingGroup       = "messaging.consumer.group.name"
 	messagingMessageID   = "messaging.message.id"              // the ask's token, never the asker's id
-	messagingCorrelation = "messaging.message.conversation_id" // the run; a key is the hash of a person's e-mail
+	messagingCorrelation = "messaging.message.conversation_id" // the run; a key may hash a person's e-mail
 	errorType            = "error.type"
 	serverAddress        = "server.address"
 	httpMethod           = "http.request.method"
@@ -48,7 +48,7 @@ const (
 	ourBodyMs      = "protocolq.body_ms"
 )
 
-// attributes are those of a span; values that say nothing are left out.
+// attributes are the attributes of a span, without empty values.
 type attributes []*commonpb.KeyValue
 
 func (a *attributes) text(name, value string) {

@@ -6,12 +6,12 @@
 //	                 │       └────► call    POST       one for each attempt, below its run
 //	                 └────► reply   publish …          one for each reply, linked to its run
 //
-// A span is made after what it describes has ended, from what is in the journal anyway: a run's
-// calls, which worker made them, and how long each took. So a trace does not delay a query, and a
-// worker that dies leaves no half-finished span. The identities of spans follow from tokens and
-// runs: see spanID. A redelivered query begins a new trace, which is linked to the asker's.
+// A span is made after what it describes has ended, from data in the journal: a run's calls, the
+// worker of each, and how long each took. So a trace does not delay a query, and a worker that dies
+// leaves no half-finished span. The ids of spans follow from tokens and runs: see spanID. A
+// redelivered query begins a new trace, which is linked to the asker's.
 //
-// No span has an e-mail, an account, an id or key that an asker gave, or an inbox.
+// No span has an e-mail, an account, an asker's id or idempotency key, or an inbox.
 package tracing
 
 import (
@@ -29,8 +29,8 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Sampler says which asks are followed: the part Ratio of those that begin a trace, and of those
-// that belong to their asker's as many as its flag says, unless Alone is set.
+// Sampler says which asks are followed: a share Ratio of the asks that begin a trace. An ask in its
+// asker's trace follows the flag of that trace, unless Alone is set.
 type Sampler struct {
 	Ratio float64
 	Alone bool // the asker's flag does not count
@@ -39,9 +39,9 @@ type Sampler struct {
 // Options are what a Tracer needs.
 type Options struct {
 	Names   messages.Names
-	Gateway string // its host
+	Gateway string // the gateway's host
 	Sampler Sampler
-	To      func(*tracepb.Span) // is given each span, and must not block
+	To      func(*tracepb.Span) // gets each span, and must not block
 }
 
 // Tracer makes spans: a worker.Traces.
@@ -50,8 +50,8 @@ type Tracer struct{ o Options }
 // New makes a Tracer. It starts nothing.
 func New(o Options) *Tracer { return &Tracer{o} }
 
-// Enter implements [intake.Traces]. The context that an ask goes on with is that of its door's
-// span, but for what was redelivered: it goes on with its asker's.
+// Enter implements [intake.Traces]. An ask continues with the context of its door's span. A
+// redelivered ask continues with its asker's context.
 func (t *Tracer) Enter(asker, token string, redelivered bool) (trace string, followed bool) {
 	c, given := parse(asker)
 	id := traceID(token)
@@ -72,7 +72,7 @@ func (s Sampler) takes(asker spanContext, given bool, id [16]byte) bool {
 	if given && !s.Alone {
 		return asker.sampled
 	}
-	// By the rule of OpenTelemetry's TraceIDRatioBased, so that programs agree.
+	// The rule of OpenTelemetry's TraceIDRatioBased, so that programs agree.
 	return s.Ratio >= 1 || binary.BigEndian.Uint64(id[8:])>>1 < uint64(max(0, s.Ratio)*math.MaxInt64)
 }
 
@@ -112,7 +112,7 @@ func (t *Tracer) Passed(p *intake.Passage) {
 	t.end(s, a, unless(p.Outcome == messages.Unknown || p.Outcome == messages.Refused, p.Code))
 }
 
-// mostLinks bounds the links of one span, mostCalls the calls that are shown of one run.
+// mostLinks bounds the links of one span, mostCalls the calls shown of one run.
 const (
 	mostLinks = 32
 	mostCalls = 32
@@ -151,7 +151,7 @@ func (t *Tracer) Ran(run *outbox.Run, r *messages.Result) {
 	}
 }
 
-// call makes the span of a run's call n, from 0 on.
+// call makes the span of a run's call n, counted from 0.
 func (t *Tracer) call(of *tracepb.Span, run *outbox.Run, n int, c *querylog.Attempt) {
 	id := spanID(ofCall, run.Answer.Run+" "+strconv.Itoa(n))
 	s := &tracepb.Span{TraceId: of.TraceId, SpanId: id[:], ParentSpanId: of.SpanId, Flags: of.Flags, Name: "POST",
@@ -194,7 +194,7 @@ func (t *Tracer) Replied(r *messages.Result, of *outbox.Ask, made time.Time) {
 	}
 	if of.Answer != nil {
 		a.text(messagingCorrelation, of.Answer.Run)
-		if of.Source == messages.Asked { // a run that others began is in their trace, and linked from there
+		if of.Source == messages.Asked { // a run that other asks began is in their trace, and linked from here
 			s.Links = []*tracepb.Span_Link{link(spanContext{c.trace, spanID(ofRun, of.Answer.Run), true})}
 		}
 	}
@@ -209,7 +209,7 @@ func (t *Tracer) Replied(r *messages.Result, of *outbox.Ask, made time.Time) {
 	t.end(s, a, unless(r.Outcome == messages.Unknown || r.Outcome == messages.Refused, r.Code))
 }
 
-// unless is code where a span's end is a failure.
+// unless returns code if a span's end is a failure.
 func unless(failed bool, code string) string {
 	if failed {
 		return code
