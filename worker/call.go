@@ -1,5 +1,5 @@
-// Call: an ask's query to the gateway, and what that says to a Result. It is the only place that
-// knows the words of both.
+// Call: sends an ask's query to the gateway, and makes a Result of the answer. Only this file uses
+// both the gateway's types and those of messages.
 
 package worker
 
@@ -21,37 +21,37 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Asker makes one signed call. fence is checked just before the request's bytes leave; its error
-// means that nothing was sent.
+// Asker makes one signed call. It calls fence just before the request's bytes leave; an error of
+// fence means that nothing was sent.
 type Asker interface {
 	Ask(ctx context.Context, q gateway.Query, fence func() error) (gateway.Answer, gateway.Report, error)
 }
 
-// noter is given what each call says about its partner's settings: a partner.Gate.
+// noter learns from each call about its partner's settings: a partner.Gate.
 type noter interface {
 	Note(ctx context.Context, partner string, r partner.Run)
 }
 
-// callOptions are what calls need, all of it but Read, Called and Begin.
+// callOptions are what calls need. Read, Called and Begin may be nil.
 type callOptions struct {
 	Gateway Asker
 	Notes   noter
-	// Read gives the query of an ask where it is decoded already, or nil; may be nil.
+	// Read returns the query of an ask if it is already decoded, or nil; may be nil.
 	Read func(*journal.Ask) *messages.Query
-	// Window is how long the answer to a given key is remembered, Freshness the same for a key
-	// derived from the question, Cooldown how long a key is left alone after a failure.
+	// Window is how long the answer for a given key is remembered, and Freshness the same for a key
+	// derived from the question. Cooldown is how long a key is left alone after a failure.
 	Window, Freshness, Cooldown time.Duration
-	// Called counts the calls. It is called by many goroutines; may be nil.
+	// Called counts the calls. Many goroutines call it; may be nil.
 	Called func(Call)
-	// Begin notes that a call begins; the returned func is called at its end. May be nil.
+	// Begin notes that a call begins. The returned func is called at its end. May be nil.
 	Begin  func(q *messages.Query, attempt int) (end func())
 	Logger *slog.Logger
 }
 
-// tooMany is the code of the one status that is about all of a partner's calls.
+// tooMany is the code of the one HTTP status that concerns all calls of a partner.
 const tooMany = gateway.CodeHTTP + "429"
 
-// newCall makes the one call of an attempt, and of what it came to an outcome.
+// newCall returns the func that makes the one call of an attempt, and an outcome from its result.
 func newCall(o callOptions) flight.Call {
 	return func(ctx context.Context, a *journal.Ask, attempt int, fence func() error) flight.Outcome {
 		q, err := o.query(a)
@@ -82,7 +82,7 @@ func newCall(o callOptions) flight.Call {
 	}
 }
 
-// query is what an ask asks.
+// query is the query of an ask.
 func (o *callOptions) query(a *journal.Ask) (*messages.Query, error) {
 	if o.Read != nil {
 		if q := o.Read(a); q != nil {
@@ -95,14 +95,14 @@ func (o *callOptions) query(a *journal.Ask) (*messages.Query, error) {
 
 // called is how one call ended.
 type called struct {
-	unsent bool // the fence did not let it leave
-	cut    bool // it was ended from here: what would have come of it is not known
+	unsent bool // the fence stopped it
+	cut    bool // this process ended it: its result is not known
 	answer gateway.Answer
 	report gateway.Report
-	err    *gateway.Error // nil beside an answer
+	err    *gateway.Error // nil if there is an answer
 }
 
-// ask makes the call. A call without an answer ends with a *gateway.Error, whatever ended it.
+// ask makes the call. A call without an answer ends with a *gateway.Error, whatever its cause.
 func (o *callOptions) ask(ctx context.Context, q *messages.Query, fence func() error) (c called) {
 	checks := 0
 	check := func() error {
@@ -123,8 +123,8 @@ func (o *callOptions) ask(ctx context.Context, q *messages.Query, fence func() e
 	if c.err, ok = errors.AsType[*gateway.Error](err); ok || err == nil {
 		return c
 	}
-	// It is the end of the context, which the client may see first: the call's time has passed, or
-	// the process ends.
+	// The context has ended, perhaps noticed first by the client: the call's time is over, or the
+	// process ends.
 	code := gateway.CodeTimeout
 	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		code, c.cut = gateway.CodeCut, true
@@ -133,12 +133,12 @@ func (o *callOptions) ask(ctx context.Context, q *messages.Query, fence func() e
 	return c
 }
 
-// safely makes the call. A query over which it panics takes no other with it: the call has come to
-// a crash, which another attempt may not.
+// safely makes the call. A query that makes the call panic must not affect other queries: its call
+// ends as crashed, and another attempt may succeed.
 func (o *callOptions) safely(ctx context.Context, q gateway.Query, fence func() error) (a gateway.Answer,
 	r gateway.Report, err error) {
 	defer func() {
-		if p := recover(); p != nil { // what it says may be personal
+		if p := recover(); p != nil { // its value may be personal
 			o.Logger.Error("the call has panicked", "partner", q.Partner, "type", fmt.Sprintf("%T", p), "stack",
 				string(debug.Stack()))
 			a, r = gateway.Answer{}, gateway.Report{}
@@ -149,8 +149,8 @@ func (o *callOptions) safely(ctx context.Context, q gateway.Query, fence func() 
 	return o.Gateway.Ask(ctx, q, fence)
 }
 
-// outcome is what a call's end means to its key. All that those who share the Result must read
-// alike is fixed here, what belongs to one asker is added later.
+// outcome is what the end of a call means for its key. Everything that is the same for all askers
+// who share the Result is set here. What belongs to one asker is added later.
 func (o *callOptions) outcome(q *messages.Query, c *called, attempt int) (flight.Outcome, messages.Result) {
 	out := flight.Outcome{Class: flight.Answered, Keep: o.Freshness}
 	if q.Key != "" {
@@ -170,7 +170,7 @@ func (o *callOptions) outcome(q *messages.Query, c *called, attempt int) (flight
 	r.Partner, r.Attempts, r.RetryAfterMs = q.Partner, attempt, 0
 	r.AskedAtMs, r.ExpiresAtMs = c.report.At.UnixMilli(), time.Now().Add(keep).UnixMilli()
 	body, err := r.Encode(messages.MsgPack)
-	if err != nil { // what the gateway said cannot be passed on, so it settles nothing
+	if err != nil { // the gateway's answer cannot be passed on, so it settles nothing
 		c.err = unclear(err)
 		r = ResultOf(gateway.Answer{}, c.err)
 		out = flight.Outcome{Class: flight.Final, Result: resultOf(r.Code, attempt)}
@@ -181,14 +181,14 @@ func (o *callOptions) outcome(q *messages.Query, c *called, attempt int) (flight
 	return out, r
 }
 
-// unclear is the error of what came back and settles nothing.
+// unclear is the error for a response that settles nothing.
 func unclear(err error) *gateway.Error {
 	return &gateway.Error{Service: gateway.Service, Code: gateway.CodeUnclear, Class: mapi.Unlisted, Err: err}
 }
 
-// classOf is what a call without an answer allows. What the gateway finds wrong with the account or
-// the program stays wrong, and is remembered. A fault of the partner's settings, or a code that
-// nobody knows, is looked at by a person meanwhile.
+// classOf is what a call without an answer allows. A fault that the gateway finds in the account or
+// the program is permanent, and is remembered. For a fault in the partner's settings, or for an
+// unknown code, a person must act first.
 func classOf(err *gateway.Error) flight.Class {
 	code, _ := mapi.Lookup(err.Code)
 	switch {
@@ -227,8 +227,8 @@ func finding(r *messages.Result) partner.Finding {
 	return partner.Nothing
 }
 
-// ResultOf says in a message's words what the gateway answered, or why it did not. Only the
-// gateway's own word makes "not signed"; a failure is "unknown".
+// ResultOf says in a message's words what the gateway answered, or why it did not answer. Only an
+// answer of the gateway makes "not signed"; a failure is "unknown".
 func ResultOf(a gateway.Answer, err error) messages.Result {
 	r := messages.Result{V: messages.Version, ChargeAgent: a.ChargeAgent, RefundCharge: a.RefundCharge,
 		UserID: a.UserID, IsSuccess: a.IsSuccess, Code: a.Code}
@@ -258,8 +258,8 @@ func ResultOf(a gateway.Answer, err error) messages.Result {
 	return r
 }
 
-// failed fills in what a call without an answer comes to. What may be done about it follows from
-// the error's class alone.
+// failed fills in the result of a call without an answer. The error's class alone decides what may
+// be done next.
 func failed(r messages.Result, err error) messages.Result {
 	r.Outcome, r.Retryable = messages.Unknown, true
 	gerr, ok := errors.AsType[*gateway.Error](err)
@@ -277,14 +277,14 @@ func failed(r messages.Result, err error) messages.Result {
 	return r
 }
 
-// words are the codes that askers are given of our own.
+// words are the texts for our own codes that askers get.
 func words() flight.Words {
 	return flight.Words{Deadline: messages.DeadlinePassed, Conflict: messages.KeyConflict,
 		Cooling:    messages.CoolingDown,
 		Overloaded: messages.Overloaded, Crashed: messages.Crashed, Forgotten: messages.Forgotten}
 }
 
-// resultOf is the encoded Result of a code of our own, after so many calls.
+// resultOf is the encoded Result for one of our own codes, after attempts calls.
 func resultOf(code string, attempts int) []byte {
 	explained, _ := Lookup(code)
 	r := messages.Result{Outcome: messages.Unknown, Code: code, Message: explained.Message(),
@@ -294,7 +294,7 @@ func resultOf(code string, attempts int) []byte {
 	}
 	body, err := r.Encode(messages.MsgPack)
 	if err != nil {
-		panic("worker: " + err.Error()) // a code and words of our own
+		panic("worker: " + err.Error()) // our own code and words
 	}
 	return body
 }

@@ -1,4 +1,4 @@
-// Health: whether a worker can be asked, and what does not work that it can do without.
+// Health: whether a worker can be asked, and which faults it has that do not prevent that.
 
 package worker
 
@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// Condition is what a probe asks of a worker.
+// Condition is the answer to a probe of a worker.
 type Condition struct {
-	// Connected: both connections to NATS stand.
+	// Connected says that both connections to NATS are up.
 	Connected bool
-	// Member: it is in the fleet, and its doors have been opened.
+	// Member says that it is in the fleet and has opened its doors.
 	Member bool
-	// Draining: it takes nothing new in any more.
+	// Draining says that it accepts no more queries.
 	Draining bool
-	// Degraded says what does not work, by its name. All workers have it alike, so none of them is
-	// unready because of it.
+	// Degraded names what does not work. These faults concern all workers alike, so that none of them
+	// is unready because of them.
 	Degraded map[string]string
 }
 
-// gatewayAway is how long no call has to be answered until the gateway is called away.
+// gatewayAway is how long no call was answered before the gateway counts as unavailable.
 const gatewayAway = 10 * time.Second
 
-// Condition gives the worker's condition as it is now. It waits for nothing, and may be called
-// before Run.
+// Condition returns the worker's condition as it is now. It does not wait, and may be called before
+// Run.
 func (w *Worker) Condition() Condition {
 	c := Condition{Connected: w.o.NATS.IsConnected() &&
 		w.o.Reply.IsConnected(), Member: w.opened.Load(), Draining: w.draining.Load(),

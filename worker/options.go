@@ -1,4 +1,4 @@
-// What a worker is made of, and the bounds it keeps.
+// The parts of a worker, and its bounds.
 
 package worker
 
@@ -27,9 +27,9 @@ type Options struct {
 	Reply    *nats.Conn     // the service and all replies; its user may publish nothing else
 	Gateway  Asker          // needed
 	Names    messages.Names // needed
-	API      string         // "$JS.API": what the JetStream API begins with
+	API      string         // "$JS.API": prefix of the JetStream API
 	Partners []string       // needed: the partners that the gateway client can sign for
-	// DefaultPartner is that of a query which names none; "": such a query is refused.
+	// DefaultPartner is the partner of a query that names none; "": such a query is refused.
 	DefaultPartner string
 	ReplyAllow     []string // prefixes a reply may go to; Names.DefaultReplies
 	OwnInboxes     []string // inbox prefixes of this fleet's own connections: never replied to
@@ -40,58 +40,58 @@ type Options struct {
 	Window      time.Duration // 24 h: how long the answer to a given key is remembered
 	Freshness   time.Duration // 60 s: the same for a key derived from the question
 	Cooldown    time.Duration // 30 s: how long a key is left alone after a failure, if the gateway does not want longer
-	MinAge      time.Duration // 2 s: no max_age_ms is taken to be tighter
+	MinAge      time.Duration // 2 s: the tightest max_age_ms that counts
 	AskPatience time.Duration // 30 s: how long an awaiting ask without a deadline lives
 	Patience    time.Duration // 24 h: the same for a submitted one
-	// 12 s: after which a worker's calls have surely ended, once it is sealed; longer than
+	// 12 s: after this time the calls of a sealed worker have surely ended; longer than
 	// fleet.ShortestLease
 	Lease       time.Duration
-	CallTime    time.Duration // 8 s: the longest that a call takes
-	Grace       time.Duration // 15 s: how long calls under way may take after Run's ctx has ended
+	CallTime    time.Duration // 8 s: the most that a call takes
+	Grace       time.Duration // 15 s: how long calls in progress may take after Run's ctx has ended
 	AfterCrash  AfterCrash    // Rerun
 	Retry       retry.Policy
 	RetryBudget int                       // 10: retries at once, beyond one per ten calls
 	Remembered  int                       // 2,000,000: answers remembered at once
-	Limits      map[string]partner.Limits // by partner, over the whole fleet; none where there is no entry
+	Limits      map[string]partner.Limits // by partner, for the whole fleet; no entry: no limits
 	CloudEvents bool                      // events carry the CloudEvents headers, too
 
-	LogHasher *querylog.Hasher // masks what the query log holds, equal in the fleet; nil: no query log is written
+	LogHasher *querylog.Hasher // masks the query log, with the fleet's keys; nil: no query log is written
 
-	// Called is given each call of the gateway. Many goroutines call it; may be nil.
+	// Called is called after each call of the gateway. Many goroutines call it; may be nil.
 	Called func(Call)
 
-	Traces Traces // is given what becomes of queries; nil: nothing is
+	Traces Traces // follows queries; nil: nothing does
 
 	Version string       // of the program, for service info; "0.0.0"
 	Ready   func()       // called once when all doors are open; may be nil
 	Logger  *slog.Logger // discarded when nil
 }
 
-// Traces is given what becomes of queries, at the end of each part of their way. None of its
-// methods may block.
+// Traces follows queries, and is called at the end of each part of their way. None of its methods
+// may block.
 type Traces interface {
 	intake.Traces
-	// Ran is given a run whose answer is in the journal; it may be given again after a death.
+	// Ran gets a run whose answer is in the journal. After a death it may get the same run again.
 	Ran(run *outbox.Run, r *messages.Result)
-	// Replied is given a reply to an ask that was journalled; made is when the reply was due.
+	// Replied gets a reply to an ask that was journalled; made is when the reply was due.
 	Replied(r *messages.Result, of *outbox.Ask, made time.Time)
 }
 
 // Call is one call of the gateway that has ended.
 type Call struct {
 	Partner string
-	Code    string // "" for an answer without one
+	Code    string // "" for an answer without a code
 	Took    time.Duration
-	Trace   string // the trace context of the ask that it was made for, or ""
+	Trace   string // trace context of the ask that caused it, or ""
 }
 
-// AfterCrash says what becomes of a call whose worker died over it.
+// AfterCrash says what happens to a call whose worker died during it.
 type AfterCrash string
 
-// What becomes of it.
+// The choices.
 const (
-	Rerun AfterCrash = "rerun" // it is made once more: a query only reads
-	Fail  AfterCrash = "fail"  // askers that wait get CRASHED, for good
+	Rerun AfterCrash = "rerun" // the call is made once more: a query only reads
+	Fail  AfterCrash = "fail"  // waiting askers get CRASHED, for good
 )
 
 func (o *Options) check() error {

@@ -1,4 +1,4 @@
-// The page to read first: what happens to a query, and in which parts.
+// The page to read first: what happens to a query, and in which packages.
 
 // Package worker answers queries: it is the one place where messages meet the gateway.
 //
@@ -40,23 +40,23 @@ type component struct {
 	run  func(context.Context) error
 }
 
-// components are all of them, in the order in which a query meets them.
+// components are all parts, in the order in which a query meets them.
 func (w *Worker) components() []component {
 	return []component{
-		{"doors", w.doors.Run},                // what comes in is refused, answered from memory, or journalled
-		{"intake record", w.pause.Run},        // whether operators have paused the doors
-		{"member of the fleet", w.member.Run}, // the journal, its fold, and what the owner of a key does
-		// replies, events, lines and dead letters, until each is where it belongs
+		{"doors", w.doors.Run},                // queries are refused, answered from memory, or journalled
+		{"intake record", w.pause.Run},        // whether operators have paused the intake
+		{"member of the fleet", w.member.Run}, // the journal, its fold, and the decisions of a key's owner
+		// replies, events, lines and dead letters, until their streams have them
 		{"outbox", w.outbox.Run},
 		{"query log", w.lines.Run},            // lines into their stream
 		{"partner gate", w.gate.Run},          // rates, concurrency and halts, shared by the fleet
 		{"publisher", forever(w.streams.Run)}, // acknowledgements of streams, on the main connection
-		{"replies", forever(w.replies.Run)},   // the same of durable replies, on theirs
-		{"connections", w.awaitClosed},        // without them nothing can be sent
+		{"replies", forever(w.replies.Run)},   // acknowledgements of durable replies, on the connection for replies
+		{"connections", w.awaitClosed},        // without connections nothing can be sent
 	}
 }
 
-// forever is a part that has nothing to say when it ends.
+// forever is a part whose end is not an error.
 func forever(run func(context.Context)) func(context.Context) error {
 	return func(ctx context.Context) error { run(ctx); return nil }
 }

@@ -1,4 +1,4 @@
-// Records of the fleet: in which stream they are, by which subjects.
+// Records of the fleet: their streams and subjects.
 
 package worker
 
@@ -16,8 +16,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// foreignRecords counts the records of the fleet that nobody can read, and says so of each name at
-// once, and every so often while it goes on. There are as many names as partners have records.
+// foreignRecords counts the fleet's unreadable records, and logs each name at once, and then at
+// intervals while it stays unreadable. There are as many names as partners have records.
 type foreignRecords struct {
 	n   atomic.Uint64
 	log *slog.Logger
@@ -43,8 +43,8 @@ func (f *foreignRecords) met(name string, err error) {
 	}
 }
 
-// PartnerRecords are what the fleet with these names shares about its partners, each under
-// "<partner>.<record>".
+// PartnerRecords are the shared records of the fleet with these names about its partners, each
+// named "<partner>.<record>".
 func PartnerRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
 	return partnerRecords(nc, to, names, func(string, error) {})
 }
@@ -56,13 +56,14 @@ func partnerRecords(nc *nats.Conn, to record.Publisher, names messages.Names,
 		Subject: subject[:len(subject)-1], Changed: names.Changed(""), Foreign: foreign})
 }
 
-// AlertRecords are those about the fleet's alerts: one. It is not republished.
+// AlertRecords are the records about the fleet's alerts: one record. It is not republished.
 func AlertRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
 	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.Fleet),
 		Subject: strings.TrimSuffix(names.Alerts(), "alerts")})
 }
 
-// IntakeRecords are those about its intake: one, intake.PauseRecord. It is not republished.
+// IntakeRecords are the records about its intake: one record, intake.PauseRecord. It is not
+// republished.
 func IntakeRecords(nc *nats.Conn, to record.Publisher, names messages.Names) *record.Stream {
 	return record.NewStream(record.Options{NATS: nc, To: to, Name: names.Stream(messages.Fleet),
 		Subject: strings.TrimSuffix(names.Intake(), intake.PauseRecord)})

@@ -1,4 +1,4 @@
-// Run log: one line about each run at its end, quiet when all is well, loud when somebody must act.
+// Run log: one line for each run at its end, quiet when all is well, loud when somebody must act.
 
 package worker
 
@@ -19,11 +19,11 @@ import (
 // runLog writes lines of runs. It belongs to one goroutine.
 type runLog struct {
 	log  *slog.Logger
-	said map[string]*saidCode // by code, of those that our tables have
+	said map[string]*saidCode // by code, for codes in our tables
 }
 
-// saidCode is a code that runs end with, of which one line in runEvery is loud: while a gateway is
-// away all runs say the same, and the query log has each.
+// saidCode is a code with which runs end. One line of it in runEvery is loud: while a gateway is
+// unavailable all runs end alike, and the query log has each of them.
 type saidCode struct {
 	last time.Time
 	n    int // runs since then
@@ -31,10 +31,10 @@ type saidCode struct {
 
 const runEvery = 30 * time.Second
 
-// due counts a run that is to be said loudly, and reports whether it is now, and of how many.
+// due counts a run for a loud line. It reports whether to log that line now, and for how many runs.
 func (l *runLog) due(code string, now time.Time) (times int, due bool) {
 	if _, known := Lookup(code); !known {
-		code = "" // the gateway's side may write anything
+		code = "" // the gateway may send any text as a code
 	}
 	s := l.said[code]
 	if s == nil {
@@ -50,7 +50,7 @@ func (l *runLog) due(code string, now time.Time) (times int, due bool) {
 }
 
 // ended writes the line of a run whose answer is journalled. It names the run, never the asker's
-// data. A run that made no call has none.
+// data. A run without a call has no line.
 func (l *runLog) ended(ctx context.Context, run *outbox.Run, q *messages.Query, r *messages.Result) {
 	log, level, times := l.log, levelOf(r), 0
 	if level >= slog.LevelWarn {
@@ -82,7 +82,7 @@ func (l *runLog) ended(ctx context.Context, run *outbox.Run, q *messages.Query, 
 	log.LogAttrs(ctx, level, "run ended", attrs...)
 }
 
-// unread describes what came back from the gateway's address and was no answer to be believed.
+// unread describes a response from the gateway's address that is not a trustworthy answer.
 func unread(o journal.Outcome) []slog.Attr {
 	last, err := querylog.DecodeAttempt(o.Detail)
 	if err != nil || last.HTTPStatus == 0 || !strings.HasPrefix(last.Code, "GATEWAY_") {

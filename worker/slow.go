@@ -1,4 +1,4 @@
-// Slow calls: those under way that have taken long, for an operator who looks for a fault.
+// Slow calls: calls in progress that have taken long, for an operator who looks for a fault.
 
 package worker
 
@@ -11,7 +11,7 @@ import (
 	"protocolq/messages"
 )
 
-// SlowCall is a call of the gateway that has been under way for longer than slowAfter.
+// SlowCall is a call of the gateway that has been in progress for longer than slowAfter.
 type SlowCall struct {
 	Partner string `json:"partner"`
 	Account string `json:"account"` // the e-mail, or else the account, masked
@@ -21,10 +21,10 @@ type SlowCall struct {
 
 const (
 	slowAfter = time.Second
-	mostSlow  = 5 // shown: the slowest
+	mostSlow  = 5 // shown: the slowest ones
 )
 
-// underWay are the calls of a worker that have begun and not ended: at most one for each slot.
+// underWay are the calls in progress of a worker: at most one for each slot.
 type underWay struct {
 	mu  sync.Mutex // guards all
 	all map[*begunCall]struct{}

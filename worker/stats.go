@@ -1,4 +1,4 @@
-// What an operator counts: the data of the NATS service's STATS.
+// Figures for operators: the data of the NATS service's STATS.
 
 package worker
 
@@ -15,8 +15,8 @@ import (
 	"protocolq/worker/partner"
 )
 
-// maxCodes bounds the codes that are counted by name: the gateway's table and our own have about
-// 70; what comes beyond is counted as "other".
+// maxCodes bounds the codes that are counted by name: the gateway's table and our own have about 70
+// together. Further codes are counted as "other".
 const maxCodes = 128
 
 // bounds are the upper ends of the histogram's buckets, in milliseconds.
@@ -24,18 +24,18 @@ var bounds = [...]int64{5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
 
 // counters count the calls and the replies of one worker. Its methods are safe for concurrent use.
 type counters struct {
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards the rest
 	codes    map[string]uint64
 	outcomes map[string]uint64
 	sources  map[string]uint64
 	own      map[string]uint64 // replies by our own code
 	retries  map[string]uint64
-	partners map[string]uint64 // calls by partner, of those that it asks for
+	partners map[string]uint64 // calls by partner, for partners that it asks for
 	calls    uint64
 	sumMs    int64
 	buckets  [len(bounds) + 1]uint64
 	failing  time.Time // since when no call has been answered; zero: the last one was
-	failed   string    // the code of the last call that was not
+	failed   string    // code of the last call without an answer
 }
 
 func newCounters() *counters {
@@ -43,7 +43,7 @@ func newCounters() *counters {
 		own: map[string]uint64{}, retries: map[string]uint64{}, partners: map[string]uint64{}}
 }
 
-// call counts a call, by its partner, its code and how long it took.
+// call counts a call, by its partner, code and duration.
 func (c *counters) call(partner, code string, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +68,7 @@ func (c *counters) call(partner, code string, took time.Duration) {
 	}
 }
 
-// count counts by a code, of which there are no more than maxCodes.
+// count counts by code. It holds at most maxCodes codes.
 func count(codes map[string]uint64, code string) {
 	if _, known := codes[code]; !known && len(codes) >= maxCodes {
 		code = "other"
@@ -89,10 +89,10 @@ func (c *counters) reply(r *messages.Result, from messages.Source) {
 	}
 }
 
-// Died is why a call was made again whose worker died over it.
+// Died is the reason for a call that is made again because the worker of the first one died.
 const Died = "WORKER_DIED"
 
-// run counts the calls of a run that ended which were made again, by what came of the one before.
+// run counts the repeated calls of a run that ended, by the result of the call before each.
 func (c *counters) run(r *outbox.Run) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,8 @@ func (c *counters) run(r *outbox.Run) {
 	}
 }
 
-// away says since when no call has been answered, and what came of the last; zero: it was.
+// away says since when no call has been answered, and the code of the last one; zero: it was
+// answered.
 func (c *counters) away() (since time.Time, code string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,59 +113,59 @@ func (c *counters) away() (since time.Time, code string) {
 
 // Stats is what STATS shows under data.
 type Stats struct {
-	Member    string            `json:"member"`    // its id at present, as log show has it
-	Queries   uint64            `json:"queries"`   // by the query door
-	Submitted uint64            `json:"submitted"` // out of the stream of submitted ones
-	Outcomes  map[string]uint64 `json:"outcomes"`  // replies by what they say
-	Sources   map[string]uint64 `json:"sources"`   // replies by where the answer is from
+	Member    string            `json:"member"`    // its id at present, as in log show
+	Queries   uint64            `json:"queries"`   // at the query door
+	Submitted uint64            `json:"submitted"` // from the stream of submitted queries
+	Outcomes  map[string]uint64 `json:"outcomes"`  // replies by their outcome
+	Sources   map[string]uint64 `json:"sources"`   // replies by the source of the answer
 	Codes     map[string]uint64 `json:"codes"`     // calls by the gateway's code or the client's
 	Own       map[string]uint64 `json:"own_codes"` // replies by the worker's own code
 	// calls made again, by the code of the call before or WORKER_DIED
 	Retries map[string]uint64 `json:"retries"`
-	Refused uint64            `json:"refused"`      // messages that were not right
+	Refused uint64            `json:"refused"`      // faulty messages
 	Dead    uint64            `json:"dead_letters"` // of the doors
-	// dead letters and refusals of the doors that are in the local log alone
+	// dead letters and refusals of the doors that only the local log has
 	Lost       uint64 `json:"lost"`
 	Overloaded uint64 `json:"overloaded"`
-	// of the fleet, that could not be read, each time that they were met
+	// unreadable records of the fleet, counted each time they are read
 	Foreign     uint64    `json:"foreign_records"`
 	Redelivered uint64    `json:"redelivered"`
 	Gateway     Histogram `json:"gateway_ms"`
-	Paused      bool      `json:"paused"`   // by operators: nothing new is taken in
+	Paused      bool      `json:"paused"`   // by operators: nothing new is accepted
 	Members     int       `json:"members"`  // of the fleet
-	Keys        int       `json:"keys"`     // that this worker decides about
-	Position    uint64    `json:"position"` // of the log, up to which it has read
-	// for how long calls may still begin; 0 also where none has for a while
+	Keys        int       `json:"keys"`     // whose owner is this worker
+	Position    uint64    `json:"position"` // in the log, up to which it has read
+	// for how long calls may still begin; 0 also if none has begun for a while
 	LeaseMs    int64              `json:"lease_ms"`
 	Partners   map[string]Partner `json:"partners"`
 	Pending    int                `json:"pending"` // asks of the doors that are not journalled yet
 	Parked     int                `json:"parked"`
 	InFlight   int                `json:"in_flight"`
-	Slots      int                `json:"slots"`       // calls that may be in flight at once
+	Slots      int                `json:"slots"`       // calls that may run at once
 	LeasesLost uint64             `json:"leases_lost"` // times that it went on as another member
-	Halted     []string           `json:"halted"`      // partners that are not asked for at present
-	// Halts say of each of them since when, by whom and why.
+	Halted     []string           `json:"halted"`      // partners that are halted
+	// Halts say for each of them since when, by whom and why.
 	Halts map[string]partner.Halt `json:"halts"`
-	// calls under way for longer than a second: the five that have taken longest
+	// calls in progress for longer than a second: the five longest
 	Slow        []SlowCall   `json:"slow"`
 	Remembered  int          `json:"remembered"`
 	Outbox      outbox.Stats `json:"outbox"`
 	JournalFill float64      `json:"journal_fill"` // share of the journal's bytes in use
-	LogFull     bool         `json:"log_full"`     // the query log takes no lines: they wait
-	// lines that never come into the query log: dropped, or refused for good
+	LogFull     bool         `json:"log_full"`     // the query log accepts no lines: they wait
+	// lines that never reach the query log: dropped, or refused for good
 	LogLost     uint64  `json:"log_lost"`
 	RetryBudget float64 `json:"retry_budget"`
 	UptimeMs    int64   `json:"uptime_ms"`
 }
 
-// Partner is what a worker says of one that it asks for.
+// Partner is what a worker says of one partner that it asks for.
 type Partner struct {
 	Calls       uint64 `json:"calls"`                 // of this worker
 	Rate        int    `json:"rate,omitempty"`        // calls a second over the fleet, at most; 0: no limit
 	Concurrency int    `json:"concurrency,omitempty"` // calls at once over the fleet, at most; 0: no limit
 }
 
-// Histogram counts calls of the gateway by how long they took.
+// Histogram counts calls of the gateway by duration.
 type Histogram struct {
 	Count   uint64   `json:"count"`
 	SumMs   int64    `json:"sum"`

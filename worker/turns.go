@@ -1,4 +1,4 @@
-// Turns: at what pace calls begin, and why none may.
+// Turns: when a call may begin, and why one may not.
 
 package worker
 
@@ -13,17 +13,17 @@ import (
 	"protocolq/worker/partner"
 )
 
-// gate is the partner's rate, concurrency and halt over the whole fleet: a partner.Gate.
+// gate is the partner's rate, concurrency and halt for the whole fleet: a partner.Gate.
 type gate interface {
 	Try(partner string) (leave func(), ok bool)
 	Turn(ctx context.Context, partner string) (partner.Turn, error)
 }
 
-// turnOptions are what turns need, all of it.
+// turnOptions are everything that turns need.
 type turnOptions struct {
 	Gate gate
-	// Full says that no call may begin, as what one comes to might find no room: in the journal, in
-	// the outbox, in the query log. It is called by many goroutines.
+	// Full says that no call may begin, because there might be no room for its result: in the journal,
+	// in the outbox, in the query log. Many goroutines call it.
 	Full   func() bool
 	Logger *slog.Logger
 }
@@ -37,8 +37,8 @@ type turns struct {
 func newTurns(o turnOptions) *turns { return &turns{o: o} }
 
 const (
-	lookAgain = time.Second      // at what is full
-	warnEvery = 30 * time.Second // of a limit that cannot be kept
+	lookAgain = time.Second      // when something is full
+	warnEvery = 30 * time.Second // that a limit cannot be kept
 )
 
 // Try implements [flight.Turns].
@@ -51,7 +51,7 @@ func (t *turns) Try(partner string) (leave func(), ok bool) {
 
 // Enter implements [flight.Turns].
 func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error) {
-	if t.o.Full() { // looked at first: a probe of a halted partner would be lost
+	if t.o.Full() { // checked first: otherwise the probe of a halted partner would be lost
 		return flight.Admission{After: lookAgain, Why: messages.Overloaded}, nil
 	}
 	turn, err := t.o.Gate.Turn(ctx, name)
@@ -70,7 +70,7 @@ func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error
 	return a, nil
 }
 
-// warn says now and then that a limit cannot be kept.
+// warn logs now and then that a limit cannot be kept.
 func (t *turns) warn(ctx context.Context, name string, err error) {
 	now, last := time.Now().UnixMilli(), t.warned.Load()
 	if ctx.Err() == nil && now-last >= warnEvery.Milliseconds() && t.warned.CompareAndSwap(last, now) {

@@ -1,4 +1,4 @@
-// What a code means and what to do about it: the one place where any code is looked up.
+// What each code means and what to do about it: the one place to look up any code.
 
 package worker
 
@@ -14,10 +14,10 @@ type Words struct {
 	Code string `json:"code"`
 	// Class says what may be done about the code.
 	Class mapi.Class `json:"class"`
-	// Retryable follows from Class: asking the same again later can help.
+	// Retryable follows from Class: to ask the same again later can help.
 	Retryable bool `json:"retryable"`
-	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be
-	// cut.
+	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be split at
+	// a semicolon.
 	MeaningEN string `json:"meaning_en"`
 	MeaningZH string `json:"meaning_zh"`
 	// DoEN and DoZH say what to do about it.
@@ -28,8 +28,8 @@ type Words struct {
 // Message is meaning and advice in English, as in messages.Result.Message.
 func (w Words) Message() string { return w.MeaningEN + "; " + w.DoEN }
 
-// Lookup explains a code of the gateway, of its client or of the worker. For a code in no table it
-// gives known false and words that can still be shown: class Unlisted, general in both languages.
+// Lookup explains a code of the gateway, of its client or of the worker. For an unknown code, known
+// is false and the words can still be shown: class Unlisted, general in both languages.
 func Lookup(code string) (w Words, known bool) {
 	if c, ok := messages.LookupCode(code); ok {
 		class := mapi.Input

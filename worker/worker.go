@@ -37,14 +37,14 @@ type Worker struct {
 	log      *slog.Logger
 	clock    clock
 	streams  *publish.Publisher // into streams, on the main connection
-	replies  *publish.Publisher // durable replies, on theirs
+	replies  *publish.Publisher // durable replies, on the connection for replies
 	pause    *intake.Switch
 	doors    *intake.Doors
 	member   *member.Member
 	outbox   *outbox.Outbox
 	lines    *querylog.Publisher
 	gate     *partner.Gate
-	draining atomic.Bool // the doors are closed, or are about to be
+	draining atomic.Bool // the doors are closed, or soon will be
 	opened   atomic.Bool // all doors have been open
 	budget   *limit.Budget
 	counters *counters
@@ -52,15 +52,15 @@ type Worker struct {
 	foreign  foreignRecords
 }
 
-// How long things are known, beside the settings.
+// How long things are known, in addition to the settings.
 const (
-	graceOfOthers = 2 * time.Second  // that others wait beyond a lease
-	keepKnown     = 12 * time.Minute // tokens, crashes and seals; longer than a message is delivered again
-	clockLag      = time.Minute      // that an answer may live longer by another's clock
-	mostDeaths    = 3                // over one key
+	graceOfOthers = 2 * time.Second  // that other members wait beyond a lease
+	keepKnown     = 12 * time.Minute // tokens, crashes and seals; longer than a message may be delivered again
+	clockLag      = time.Minute      // by which an answer may live longer on another member's clock
+	mostDeaths    = 3                // of owners, during one key's run
 )
 
-// New puts a worker together. It starts nothing.
+// New makes a worker. It starts nothing.
 func New(o Options) (*Worker, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -151,9 +151,9 @@ func (w *Worker) newDoors() error {
 	return err
 }
 
-// Repaired says that a partner's key was replaced in this process: if workers have halted the
-// partner, a probe goes at once, and all that waits for it is looked at. It may be called before
-// Run, and by many goroutines.
+// Repaired says that a partner's key was replaced in this process. If a worker has halted the
+// partner, a probe goes at once, and all asks that wait for it are tried again. It may be called
+// before Run, and by many goroutines.
 func (w *Worker) Repaired(ctx context.Context, partner string) { w.gate.Repaired(ctx, partner) }
 
 // called counts a call.
@@ -179,13 +179,13 @@ func (w *Worker) replied(r *messages.Result, of *outbox.Ask, made time.Time) {
 	}
 }
 
-// crowded reports whether what a call comes to might find no room: then none begins.
+// crowded reports whether there might be no room for the result of a call: then no call begins.
 func (w *Worker) crowded() bool {
 	return w.member.Crowded() || w.outbox.Full()
 }
 
-// retryAfter is when a partner may be asked for again that is not asked for now, for one of our
-// codes.
+// retryAfter is the time until a partner may be asked again, if one of our codes says that it may
+// not be asked now.
 func (w *Worker) retryAfter(partner, code string) time.Duration {
 	switch code {
 	case messages.PartnerHalted:
@@ -204,7 +204,8 @@ func (w *Worker) note(partner, code string) string {
 	return w.gate.Halted()[partner].Words()
 }
 
-// person hashes people as the query log does, by whose key they are forgotten; nil: nobody can be.
+// person hashes people as the query log does. That key also serves to forget them; nil: without it
+// nobody can be forgotten.
 func (w *Worker) person() func(string) journal.Hash {
 	if w.o.LogHasher == nil {
 		return nil
@@ -233,9 +234,9 @@ func (a appender) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	return a.to.PublishWithin(ctx, appendWithin, m)
 }
 
-// Run serves until ctx ends, then lets nothing new in, finishes what is under way within
-// Options.Grace, publishes what is owed, and leaves the rest to the fleet. On return every
-// goroutine it began has ended.
+// Run serves until ctx ends. Then it accepts nothing new, finishes what is in progress within
+// Options.Grace, publishes what is owed, and leaves the rest to the fleet. When it returns, every
+// goroutine that it began has ended.
 func (w *Worker) Run(ctx context.Context) error {
 	if !w.awaitConnection(ctx) {
 		return ctx.Err() // nothing was begun
@@ -275,7 +276,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// awaitConnection waits until the main connection stands; that it does not, the connection says.
+// awaitConnection waits for the main connection; the connection itself logs failures.
 func (w *Worker) awaitConnection(ctx context.Context) bool {
 	for !w.o.NATS.IsConnected() {
 		select {
@@ -294,7 +295,7 @@ func (w *Worker) open(ctx, work context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-work.Done():
-		return nil // why, the part says
+		return nil // the part says why
 	}
 	if err := w.doors.Open(ctx); err != nil {
 		return fmt.Errorf("open the doors: %w", err)
@@ -305,11 +306,12 @@ func (w *Worker) open(ctx, work context.Context) error {
 	return nil
 }
 
-// close stops taking, finishes what is under way, publishes what is owed, and leaves the fleet.
+// close stops accepting, finishes what is in progress, publishes what is owed, and leaves the
+// fleet.
 func (w *Worker) close(grace context.Context) {
 	w.doors.Close(grace)
 	w.member.Drain(grace)
-	_ = w.outbox.Drain(grace) // what is left, the next owner publishes
+	_ = w.outbox.Drain(grace) // the next owner publishes what is left
 	w.member.Leave(grace)
 }
 
