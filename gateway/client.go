@@ -53,13 +53,13 @@ import (
 type Client struct {
 	options  Options
 	url      *url.URL
-	proxy    Proxy // zero where Options.ProxyEnv is nil
+	proxy    Proxy // zero if Options.ProxyEnv is nil
 	partners map[string]*partner
-	wire     *wire // nil where Options.RoundTripper stands for the network
+	wire     *wire // nil if Options.RoundTripper replaces the network
 	logger   *slog.Logger
 }
 
-// New checks the options, all at once, reads the key files, and gives a client.
+// New checks all options at once, reads the key files, and returns a client.
 func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	u, err := o.check()
@@ -89,11 +89,10 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Ask makes one call and never more than one. The fence, where it is not nil, is asked
-// before a connection is sought and again as the first byte of the request is about to
-// leave; its error stops the call, nothing is sent, and Ask returns it as it is. When the
-// caller's own context ends the call, its error is returned without a Class; everything
-// else that is no answer is an [*Error].
+// Ask makes one call and never more than one. If fence is not nil, Ask calls it before it looks for
+// a connection, and again just before the first byte of the request leaves. An error of fence stops
+// the call: nothing is sent, and Ask returns the error unchanged. If the caller's own context ends
+// the call, Ask returns the context's error without a Class. Every other error is an [*Error].
 func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, Report, error) {
 	request, p, err := c.sign(q)
 	if err != nil {
@@ -114,19 +113,19 @@ func (c *Client) Ask(ctx context.Context, q Query, fence func() error) (Answer, 
 	return answer, report, err
 }
 
-// Request is a signed query, ready to be sent or shown. It holds the sign and the
-// account asked for: not for logs.
+// Request is a signed query, ready to be sent or shown. It holds the signature and the account: do
+// not log it.
 type Request struct {
-	Action       string // the gateway's URL, with _input_charset alone, as a form's action has it
+	Action       string // the gateway's URL with only _input_charset, as in the action of a form
 	Params       mapi.Params
 	Charset      mapi.Charset
 	StringToSign string // without the key, as text; only with Query.Explain
 	Body         string // the form, percent-encoded in Charset
 
-	url *url.URL // Action; nobody changes it
+	url *url.URL // Action; never changed
 }
 
-// String leaves out what is not for logs.
+// String leaves out what must not be logged.
 func (r Request) String() string { return "POST " + r.Action + " [redacted]" }
 
 // GoString is String.
@@ -160,8 +159,8 @@ func (c *Client) sign(q Query) (Request, *partner, error) {
 	return request, p, nil
 }
 
-// Proxy is what the environment said of the way to the gateway when the client was made; zero
-// where Options.ProxyEnv is nil.
+// Proxy is the proxy that the environment named when the client was made; zero if Options.ProxyEnv
+// is nil.
 func (c *Client) Proxy() Proxy { return c.proxy }
 
 // Close ends the idle connections and the dials ahead. Calls in flight end by themselves.

@@ -1,4 +1,4 @@
-// One connection: it is quiet before each question, and nothing stands behind the answer.
+// One connection: it is quiet before each question, and nothing follows the answer.
 
 package gateway
 
@@ -16,42 +16,42 @@ import (
 )
 
 const (
-	// maxHead bounds the status lines and headers of one answer, those of 1xx included.
+	// maxHead bounds the status lines and headers of one answer, including those of 1xx responses.
 	maxHead = 64 << 10
 	// maxInformational bounds the 1xx responses before the answer.
 	maxInformational = 5
-	// glance is how long a read lasts that looks for bytes which are already here. On a busy
-	// machine it may be over before it began, so that it is repeated while bytes wait.
+	// glance is the duration of a read that looks for bytes which have already arrived. On a busy
+	// machine its time may be over before it begins, so the read is repeated while bytes wait.
 	glance     = time.Millisecond
 	maxGlances = 100
 )
 
 var (
-	// errStray is behind every answer that is not believed because of bytes nobody asked for.
+	// errStray is the cause of every answer that is rejected because of unexpected bytes.
 	errStray = errors.New("bytes that nobody asked for")
-	// errBound is behind headers above maxHead, and behind a body in chunks so small that
-	// their sizes are most of it.
+	// errBound is the error for headers above maxHead, and for a body in chunks so small that the
+	// chunk sizes are most of it.
 	errBound = errors.New("headers or chunk sizes are longer than an answer's may be")
-	// errGrammar stands for net/http's own errors, which repeat what came at any length.
+	// errGrammar replaces net/http's own errors, which repeat what was received at any length.
 	errGrammar = errors.New("what came is not an answer in HTTP/1")
 )
 
-// connection is one TCP connection, with TLS over it for https. One call at a time uses
-// it; between calls it lies in the pool and nobody reads it, so that whatever the other
-// side sends meanwhile is still there, and is found, before the next question.
+// connection is one TCP connection, with TLS over it for https. One call at a time uses it. Between
+// calls it is in the pool and is not read. So anything that the other side sends meanwhile is still
+// there, and is found before the next question.
 type connection struct {
-	socket net.Conn // what the system can be asked about: TCP, below TLS
-	conn   net.Conn // what the question is written to
-	remote string   // where it leads, for a report
+	socket net.Conn // for questions to the system: TCP, below TLS
+	conn   net.Conn // for writing the question
+	remote string   // its address, for a report
 	in     *bufio.Reader
 	left   int   // bytes that the present head or body may still have
-	failed error // what the last read ended with, nil where it brought bytes alone
+	failed error // the error of the last read, nil if it only brought bytes
 
-	until  time.Time // the end of its age
-	freed  time.Time // since when it rests
-	pooled bool      // it has been in the pool: it may have died there without a word
+	until  time.Time // its maximum age ends
+	freed  time.Time // since when it has been idle
+	pooled bool      // it has been in the pool: it may have died there unnoticed
 	used   bool      // it has carried a question before this one
-	heard  bool      // the other side has answered the present question, if only with one byte
+	heard  bool      // the other side has responded to the present question, at least with one byte
 }
 
 func newConnection(socket, conn net.Conn) *connection {
@@ -63,7 +63,7 @@ func newConnection(socket, conn net.Conn) *connection {
 	return c
 }
 
-// Read bounds what a head may be: http.ReadResponse has no limit of its own.
+// Read bounds the size of a head: http.ReadResponse has no limit of its own.
 func (c *connection) Read(b []byte) (n int, err error) {
 	if err = errBound; c.left > 0 {
 		n, err = c.conn.Read(b[:min(len(b), c.left)])
@@ -72,7 +72,7 @@ func (c *connection) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// fault is what is shown for an error of net/http: the read that failed, else errGrammar.
+// fault is the error to show for an error of net/http: the read that failed, else errGrammar.
 func (c *connection) fault(err error) error {
 	switch {
 	case err == nil:
@@ -87,12 +87,12 @@ func (c *connection) fault(err error) error {
 
 func (c *connection) close() { _ = c.conn.Close() }
 
-// quiet looks for bytes that are here although nothing was asked, and for the connection's
-// end. It is nil where there is neither. Only above TLS can it be reported whether bytes are an
-// answer: session tickets come unasked. Of a record that is here in part the rest is waited
-// for: it may be either.
+// quiet looks for bytes that have arrived although nothing was asked, and for the end of the
+// connection. It returns nil if there is neither. Only above TLS is it known whether bytes are an
+// answer: session tickets come without a question. If only a part of a record has arrived, quiet
+// waits for the rest: the record may be either.
 func (c *connection) quiet() error {
-	// A read whose time is over brings what TLS or the buffer hold, and never waits.
+	// A read whose time is over returns what TLS or the buffer holds, and never waits.
 	if err := c.listen(time.Unix(1, 0)); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *connection) quiet() error {
 	return errStray // it does not stop
 }
 
-// listen reads until a moment before which nothing may come.
+// listen reads until a time before which nothing may arrive.
 func (c *connection) listen(until time.Time) error {
 	c.left = 1
 	_ = c.conn.SetReadDeadline(until)
@@ -123,9 +123,8 @@ func (c *connection) listen(until time.Time) error {
 	return err
 }
 
-// ask writes the question and reads its answer whole. The error is nil only when the answer
-// ended where it said and nothing stands behind it; reusable is what the answer's own
-// headers allow.
+// ask writes the question and reads its whole answer. The error is nil only if the answer ended
+// where it said and nothing follows it. reusable says what the answer's own headers allow.
 func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err error) {
 	c.heard = false
 	if err := q.fence(); err != nil {
@@ -135,8 +134,8 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 		return a, false, err
 	}
 	t.wroteRequest()
-	// Its body is not closed: that would read it to its end, also where nobody wants it, and
-	// there is nothing else to give back.
+	// The body is not closed: closing would read it to its end, even if it is not wanted, and there is
+	// nothing else to release.
 	resp, err := c.head(q.request, t) //nolint:bodyclose // see above
 	if err != nil {
 		return a, false, c.unread(err)
@@ -152,19 +151,19 @@ func (c *connection) ask(q question, t *tracer) (a reply, reusable bool, err err
 	if err := c.quiet(); errors.Is(err, errStray) {
 		return a, false, fmt.Errorf("%w stand behind the answer", err)
 	} else if err != nil {
-		return a, false, nil // the other side has closed, which takes nothing from the answer
+		return a, false, nil // the other side has closed, which does not affect the answer
 	}
 	return a, !resp.Close, nil
 }
 
-// forgotten says that a failure may be one of a connection that a balancer has forgotten: the
-// other side was silent, or somebody knew nothing of it. Who answers or takes leave is alive.
+// forgotten reports whether a balancer may have forgotten the connection: the other side was
+// silent, or reset it. If the other side responds or closes in order, it is alive.
 func (c *connection) forgotten(err error) bool {
 	return !c.heard && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// unread says whose fault it is that an answer was not read: that of a connection that ended,
-// which classify names, or of the answer.
+// unread classifies an answer that could not be read: either the connection ended, see classify, or
+// the answer is faulty.
 func (c *connection) unread(err error) error {
 	if own := (*Error)(nil); errors.As(err, &own) {
 		return err
@@ -176,7 +175,7 @@ func (c *connection) unread(err error) error {
 	return err
 }
 
-// head reads up to the answer's headers and skips what is only informational.
+// head reads up to the answer's headers and skips informational responses.
 func (c *connection) head(r *http.Request, t *tracer) (*http.Response, error) {
 	c.left = maxHead
 	if _, err := c.in.Peek(1); err != nil {

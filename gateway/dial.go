@@ -1,4 +1,4 @@
-// A fresh connection: DNS, TCP, a proxy where one is set, and TLS.
+// A new connection: DNS, TCP, a proxy if one is set, and TLS.
 
 package gateway
 
@@ -16,7 +16,7 @@ import (
 // dialer makes connections to the one gateway.
 type dialer struct {
 	target      *url.URL
-	through     *url.URL // the proxy; nil: the gateway is asked directly
+	through     *url.URL // the proxy; nil: no proxy
 	tcp         func(ctx context.Context, network, address string) (net.Conn, error)
 	roots       *tls.Config // nil for http: loopback only
 	rotateEvery time.Duration
@@ -28,8 +28,8 @@ func newDialer(o Options, target, through *url.URL) *dialer {
 		d.tcp = new(net.Dialer).DialContext
 	}
 	if target.Scheme == "https" {
-		// 1.2 is the least that the gateway's own rules and ours allow. No protocol is offered but
-		// HTTP/1: HTTP/2 shares a connection, so that nothing could be stopped at its first byte.
+		// TLS 1.2 is the minimum by the gateway's rules and ours. Only HTTP/1 is offered: HTTP/2 shares a
+		// connection, so that a request could not be stopped at its first byte.
 		d.roots = &tls.Config{
 			ServerName: target.Hostname(), MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs,
 			ClientSessionCache: tls.NewLRUClientSessionCache(0),
@@ -38,7 +38,7 @@ func newDialer(o Options, target, through *url.URL) *dialer {
 	return d
 }
 
-// dial gives a connection that no question has used.
+// dial returns a connection that no question has used.
 func (d *dialer) dial(ctx context.Context, t *tracer) (*connection, error) {
 	ctx = httptrace.WithClientTrace(ctx, t.hooks())
 	socket, conn, err := d.reach(ctx)
@@ -55,7 +55,7 @@ func (d *dialer) dial(ctx context.Context, t *tracer) (*connection, error) {
 	return c, nil
 }
 
-// reach gives the TCP connection, and what leads over it to the gateway.
+// reach returns the TCP connection, and the connection to the gateway over it.
 func (d *dialer) reach(ctx context.Context) (socket, conn net.Conn, err error) {
 	if d.through != nil {
 		return throughProxy(ctx, d.tcp, d.through, hostPort(d.target))
@@ -64,7 +64,7 @@ func (d *dialer) reach(ctx context.Context) (socket, conn net.Conn, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// A name such as localhost is what the resolver makes of it.
+	// The resolver decides what a name such as localhost means.
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && d.roots == nil && !a.IP.IsLoopback() {
 		_ = conn.Close()
 		return nil, nil, fmt.Errorf("http to %s, which is not loopback", a)
@@ -84,7 +84,7 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, t *tracer) (net.Conn
 	return secured, nil
 }
 
-// hostPort is where a URL leads, its scheme's own port included.
+// hostPort is the address of a URL, with the default port of its scheme.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -93,8 +93,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// bind lets a context's end be the end of a connection's reads and writes; release undoes
-// that and says whether it came in time.
+// bind ends a connection's reads and writes when a context ends. release undoes that and reports
+// whether it came in time.
 func bind(ctx context.Context, conn net.Conn) (release func() bool) {
 	end, _ := ctx.Deadline()
 	_ = conn.SetDeadline(end)

@@ -9,42 +9,42 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Service is the one service this client asks.
+// Service is the only service that this client asks.
 const Service = "query_customer_protocol"
 
 // Class says what may be done about a code; the zero Class is a bug.
 type Class = mapi.Class
 
-// Codes of our own, beside those of the gateway's table. GATEWAY_HTTP_502 and the like
-// are made of CodeHTTP and the status.
+// Our own codes, in addition to those of the gateway's table. Codes such as GATEWAY_HTTP_502 are
+// made of CodeHTTP and the status.
 const (
-	CodeTimeout     = "GATEWAY_TIMEOUT"     // Temp: no whole answer within Options.Timeout
+	CodeTimeout     = "GATEWAY_TIMEOUT"     // Temp: no complete answer within Options.Timeout
 	CodeUnreachable = "GATEWAY_UNREACHABLE" // Temp: no connection: DNS, refused, no route
-	CodeTLS         = "GATEWAY_TLS"         // Temp: connected, and not to a gateway that can prove its name
+	CodeTLS         = "GATEWAY_TLS"         // Temp: connected, but the other side cannot prove that it is the gateway
 	CodeCut         = "GATEWAY_CUT"         // Temp: the connection ended before the answer did
-	CodeStray       = "GATEWAY_STRAY"       // Temp: bytes that nobody asked for, before the question or after it
+	CodeStray       = "GATEWAY_STRAY"       // Temp: unexpected bytes, before the question or after the answer
 	CodeRedirect    = "GATEWAY_REDIRECT"    // Temp: a 3xx, never followed
 	CodeHTTP        = "GATEWAY_HTTP_"       // Temp: any other status but 200
-	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: no HTTP, not the XML of an answer, or one to another request
-	CodeBadSign     = "GATEWAY_BAD_SIGN"    // Temp: signed by somebody else
-	CodeUnclear     = "GATEWAY_UNCLEAR"     // Unlisted: read well, settles nothing: is_success P, a flag missing
-	CodeNoPartner   = "PARTNER_UNKNOWN"     // Conf: no partner of that id is configured
-	CodeCannotSign  = "CANNOT_SIGN"         // Conf: the key does not sign
-	CodeCharset     = "CHARSET_CANNOT_HOLD" // Input: a character that the partner's charset has no place for
+	CodeUnreadable  = "GATEWAY_UNREADABLE"  // Temp: not HTTP, not an answer's XML, or of another request
+	CodeBadSign     = "GATEWAY_BAD_SIGN"    // Temp: the signature does not verify
+	CodeUnclear     = "GATEWAY_UNCLEAR"     // Unlisted: readable, but settles nothing: is_success P, a flag missing
+	CodeNoPartner   = "PARTNER_UNKNOWN"     // Conf: no partner with that id is configured
+	CodeCannotSign  = "CANNOT_SIGN"         // Conf: the key cannot sign
+	CodeCharset     = "CHARSET_CANNOT_HOLD" // Input: a character that the partner's charset cannot hold
 	CodeNoAccount   = "NULL_EMAIL_AND_ACCOUNT_NO"
 )
 
-// Error is a query without an answer. It holds no personal data and no sign, so it may
-// be logged as it is.
+// Error is a query without an answer. It holds no personal data and no signature, so it may be
+// logged unchanged.
 type Error struct {
 	Service string
 	// Code is the gateway's, or one of ours (CodeTimeout …).
 	Code  string
 	Class Class
-	// Err is the cause, nil where the gateway's code says all.
+	// Err is the cause, nil if the gateway's code says everything.
 	Err error
-	// RetryAfter is how long the gateway asked to be left alone with a 429 or a 503, counted
-	// from the response, in whole milliseconds and at most Options.RetryAfterMax; 0: it did not.
+	// RetryAfter is how long the gateway asked to wait with a 429 or a 503, counted from the response,
+	// in whole milliseconds and at most Options.RetryAfterMax; 0: it did not ask.
 	RetryAfter time.Duration
 }
 
@@ -55,7 +55,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("gateway: %s: %s (%s): %v", e.Service, e.Code, e.Class, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 func fail(code string, class Class, err error) *Error {

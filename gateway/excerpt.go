@@ -1,4 +1,4 @@
-// What came back instead of an answer, made short and readable for a person.
+// A response that is no answer, shortened and made readable for a person.
 
 package gateway
 
@@ -15,14 +15,14 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Bounds of what a Report holds of an answer, in bytes.
+// Bounds of what a Report holds of a response, in bytes.
 const (
 	maxContentType = 100
 	maxExcerpt     = 800
 )
 
-// Unread reports whether something came back from the gateway's address that was no answer to be
-// believed. err is the call's.
+// Unread reports whether something came back from the gateway's address that is not a trustworthy
+// answer. err is the call's error.
 func (r Report) Unread(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && r.HTTPStatus != 0 && strings.HasPrefix(e.Code, "GATEWAY_")
@@ -39,8 +39,8 @@ func contentType(h http.Header) string {
 	return clean[:min(len(clean), maxContentType)]
 }
 
-// excerpt is the beginning of a body as text: of an HTML page what a browser would show of it,
-// since a page's first 800 bytes are markup and its message comes far behind.
+// excerpt is the beginning of a body as text. For an HTML page it is the text that a browser would
+// show, because the first 800 bytes of a page are markup and its message comes much later.
 func excerpt(body []byte) string {
 	text := decoded(body)
 	if start := strings.ToLower(text[:min(len(text), 1024)]); strings.Contains(start, "<html") ||
@@ -56,8 +56,8 @@ func excerpt(body []byte) string {
 	return strings.Clone(text[:end])
 }
 
-// decoded is the body as text in the first charset that it is valid in. It goes by the bytes alone:
-// what calls itself by the wrong name is exactly what is looked at here.
+// decoded is the body as text in the first charset in which it is valid. It uses only the bytes and
+// not the declared charset, because a response with a wrong label is exactly what it has to show.
 func decoded(body []byte) string {
 	if text, ok := fromUTF16(body); ok {
 		return text
@@ -88,8 +88,8 @@ func fromUTF16(body []byte) (string, bool) {
 	return strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff"), true
 }
 
-// visible is a page's text without markup, scripts and styles, its white space joined. It follows
-// no grammar: whatever it is given, it ends and gives a part of it.
+// visible is a page's text without markup, scripts and styles, with white space joined. It follows
+// no grammar: for any input it ends and returns a part of it.
 func visible(page string) string {
 	var b strings.Builder
 	for page != "" {
@@ -101,7 +101,7 @@ func visible(page string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(b.String())), " ")
 }
 
-// behind skips a tag whose "<" is read, with all that belongs to it and is not shown.
+// behind skips a tag whose "<" is read, with everything of it that is not shown.
 func behind(tag string) string {
 	if comment, ok := strings.CutPrefix(tag, "!--"); ok {
 		return after(comment, "-->")
@@ -115,7 +115,7 @@ func behind(tag string) string {
 	return after(tag, ">")
 }
 
-// after is what follows the first end, in any case; nothing where there is none.
+// after returns what follows the first occurrence of end, in any case; nothing if there is none.
 func after(s, end string) string {
 	for i := 0; i+len(end) <= len(s); i++ {
 		if strings.EqualFold(s[i:i+len(end)], end) {

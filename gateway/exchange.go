@@ -1,4 +1,4 @@
-// One POST and its answer's bytes: the part that touches the network.
+// One POST and the bytes of its answer: the part that uses the network.
 
 package gateway
 
@@ -15,10 +15,11 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// exchange sends the request once and gives the body of an HTTP 200. Beside an error it
-// gives what was read of the body, for a person to see.
+// exchange sends the request once and returns the body of an HTTP 200. With an error it returns the
+// part of the body that was read, for a person to see.
 func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([]byte, Report, error) {
-	// The deadline lies over everything: a header time-out alone lets a body drip for ever.
+	// The deadline covers everything: a time-out for headers alone would let a body trickle in for
+	// ever.
 	inner := ctx
 	if end, ok := ctx.Deadline(); !ok || time.Until(end) > c.options.Timeout {
 		var cancel context.CancelFunc
@@ -45,7 +46,7 @@ func (c *Client) exchange(ctx context.Context, r Request, fence func() error) ([
 	return body, report, nil
 }
 
-// ended is how a context has ended. A connection may see the deadline pass a moment before the
+// ended says how a context has ended. A connection may notice the deadline slightly before the
 // context does.
 func ended(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(end) {
@@ -54,8 +55,8 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// post makes the request, as http.NewRequest does of a URL that is read already. Its body can be
-// read once: GetBody is what net/http would send it a second time from.
+// post makes the request, like http.NewRequest for a parsed URL. Its body can be read only once:
+// net/http would use GetBody to send it a second time.
 func post(ctx context.Context, r Request) *http.Request {
 	req := http.Request{
 		Method: http.MethodPost, URL: r.url, Host: r.url.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -69,7 +70,7 @@ func post(ctx context.Context, r Request) *http.Request {
 	return req.WithContext(ctx)
 }
 
-// send lets the wire carry the question, or what stands for it.
+// send sends the question over the wire, or over its replacement.
 func (c *Client) send(q question, t *tracer) (reply, error) {
 	if c.wire != nil {
 		return c.wire.send(q, t)
@@ -86,8 +87,8 @@ func (c *Client) send(q question, t *tracer) (reply, error) {
 	return readReply(resp, q.explain, t)
 }
 
-// readReply reads a body as far as it is wanted. Where the status says that it is no answer,
-// only a person wants it: for a program its length is what the header says.
+// readReply reads as much of a body as is wanted. If the status says that it is no answer, only a
+// person wants it: for a program its length is the value of the header.
 func readReply(resp *http.Response, explain bool, t *tracer) (reply, error) {
 	a := reply{status: resp.StatusCode, header: resp.Header}
 	if a.status != http.StatusOK && !explain {
@@ -100,13 +101,12 @@ func readReply(resp *http.Response, explain bool, t *tracer) (reply, error) {
 	return a, err
 }
 
-// accept gives the body of an answer that may be read; beside an error, of one that may be
-// shown. What the status says counts before what became of the body; most bounds how long a
-// refusal may ask to wait.
+// accept returns the body of an answer that may be read or, with an error, that may be shown. The
+// status counts before what happened to the body. most bounds how long a refusal may ask to wait.
 func accept(a reply, err error, most time.Duration) ([]byte, error) {
 	switch {
 	case encoded(a.header):
-		a.body = nil // nobody can read it
+		a.body = nil // not readable
 		if a.status == http.StatusOK && err == nil {
 			err = fail(CodeUnreadable, mapi.Temp, errors.New("the body is compressed, which was not asked for"))
 		}
@@ -122,13 +122,14 @@ func accept(a reply, err error, most time.Duration) ([]byte, error) {
 	return a.body, err
 }
 
-// encoded says whether a body is in an encoding that was not asked for. "identity" is none.
+// encoded reports whether a body is in an encoding that was not asked for. "identity" is not one.
 func encoded(h http.Header) bool {
 	e := strings.Join(h.Values("Content-Encoding"), ",")
 	return e != "" && !strings.EqualFold(e, "identity")
 }
 
-// classify gives what the network did its code. All of it is Temp: nothing was answered.
+// classify returns the code for an error of the network. All such codes are Temp: nothing was
+// answered.
 func (t *tracer) classify(inner context.Context, err error) error {
 	if own := (*Error)(nil); errors.As(err, &own) {
 		return err

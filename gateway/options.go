@@ -1,4 +1,4 @@
-// The client's settings, and the walls around them.
+// The client's settings, and their bounds.
 
 package gateway
 
@@ -21,7 +21,8 @@ import (
 // DefaultURL is the production gateway (the gateway owner's appendix, table 3-1).
 const DefaultURL = "https://mapi.alipay.com/gateway.do"
 
-// knownHosts are where a signed query may go: anywhere else is how phishing begins.
+// knownHosts are the hosts that a signed query may go to: sending it elsewhere is how phishing
+// begins.
 var knownHosts = []string{
 	"mapi.alipay.com",
 	"api-eu-global.alipayplus.com", "api-na-global.alipayplus.com", "api-sea-global.alipayplus.com",
@@ -31,64 +32,64 @@ var knownHosts = []string{
 type Options struct {
 	// URL is the gateway; DefaultURL when empty. https, a known host, path /gateway.do.
 	URL string
-	// UnsafeHost lets the host be any, and the scheme http where the host is loopback.
+	// UnsafeHost allows any host, and the scheme http if the host is loopback.
 	UnsafeHost bool
-	// Partners may be asked for; at least one.
+	// Partners are the partners to ask for; at least one.
 	Partners []Partner
 	// AccountParam is the wire name of the account number; "trans_account" when empty.
 	AccountParam string
-	// Timeout bounds the whole exchange, from the first byte of DNS to the last of the
-	// body; 8 s when zero. A caller's context may be shorter. It is longer than a connection
-	// rests before its question: 100 ms, or ReuseAfter.
+	// Timeout bounds the whole exchange, from the first byte of DNS to the last byte of the body; 8 s
+	// when zero. A caller's context may be shorter. Timeout must be longer than a connection rests
+	// before its question: 100 ms, or ReuseAfter.
 	Timeout time.Duration
 	// RetryAfterMax bounds what a Retry-After may ask for; 5 min when zero.
 	RetryAfterMax time.Duration
-	// RotateEvery bounds the age of the connections a call may use, so that a change of
-	// DNS is followed; 60 s when zero, each time less up to a fifth by chance.
+	// RotateEvery bounds the age of the connections that a call may use, so that a change of DNS takes
+	// effect; 60 s when zero. For each connection it is shortened at random by up to a fifth.
 	RotateEvery time.Duration
-	// ReuseAfter lets a connection carry further questions, each after it has been quiet for
-	// so long, which is part of Timeout and must be shorter. Zero, the default: it carries one.
-	// What remains with reuse is a second answer that comes later than that: the next question
-	// on this connection would believe it.
+	// ReuseAfter lets a connection carry further questions, each after it has been quiet for this
+	// long. That time is part of Timeout and must be shorter. Zero, the default: a connection carries
+	// one question. One risk remains with reuse: a second answer that comes even later would be taken
+	// as the answer to the next question on this connection.
 	ReuseAfter time.Duration
-	// ProxyEnv is where New looks up HTTPS_PROXY and its kin, as [ProxyFromEnv] does: os.Getenv,
-	// most often. Nil: the gateway is asked directly, whatever is set.
+	// ProxyEnv is where New looks up HTTPS_PROXY and the like, as [ProxyFromEnv] does; usually
+	// os.Getenv. Nil: the gateway is asked without a proxy, whatever is set.
 	ProxyEnv func(name string) string
-	// RootCAs are trusted instead of the system's, where a gateway of one's own is asked.
+	// RootCAs are trusted instead of the system's, for a gateway of one's own.
 	RootCAs *x509.CertPool
-	// Dial replaces DNS and TCP, for tests. What it returns is still wrapped in TLS for an
-	// https URL.
+	// Dial replaces DNS and TCP, for tests. The connection that it returns is still wrapped in TLS for
+	// an https URL.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// RoundTripper replaces the network, for tests. It must not follow redirects.
 	RoundTripper http.RoundTripper
-	// ReloadEvery is how often Run looks at the key files; 5 s when zero.
+	// ReloadEvery is how often Run checks the key files; 5 s when zero.
 	ReloadEvery time.Duration
-	// KeyChanged is called when a partner's changed key file has become the key that signs, by
-	// who reloads: what it does delays the look at the next file. Nil: nobody is.
+	// KeyChanged is called when a partner's changed key file has become its signing key, by the
+	// goroutine that reloads: a slow func delays the check of the next file. Nil: nothing is called.
 	KeyChanged func(partner string)
 	// Logger logs about key files; nil discards.
 	Logger *slog.Logger
 }
 
-// Partner is one platform that queries are signed for.
+// Partner is one platform for which queries are signed.
 type Partner struct {
 	// ID is 2088 and 12 more digits.
 	ID string
-	// Charset is the one of its requests; utf-8 when zero.
+	// Charset is the charset of its requests; utf-8 when zero.
 	Charset mapi.Charset
-	// Key signs. When zero it is read from KeyFile as a key of SignType; New then waits
-	// for who writes, where that is a pipe.
+	// Key signs. When zero it is read from KeyFile as a key of SignType. If KeyFile is a pipe, New
+	// waits for its writer.
 	Key mapi.Key
-	// SignType is needed only where Key is zero.
+	// SignType is needed only if Key is zero.
 	SignType mapi.SignType
-	// Verifier checks signed answers. When zero it is the key itself for MD5; for the
-	// others a signed answer then cannot be verified and is not believed.
+	// Verifier verifies signed answers. When zero it is the key itself for MD5; for the other types a
+	// signed answer then cannot be verified and is rejected.
 	Verifier mapi.Verifier
 	// KeyFile, when set, is read again when it changes, unless it is a pipe; see [Client.Reload].
 	KeyFile string
 }
 
-// withDefaults fills in the defaults. It keeps the caller's slices as they are.
+// withDefaults fills in the defaults. It does not change the caller's slices.
 func (o Options) withDefaults() Options {
 	if o.URL == "" {
 		o.URL = DefaultURL
@@ -117,7 +118,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// check names every fault of the plain settings at once; the partners check themselves.
+// check returns all faults of the plain settings at once; the partners check themselves.
 func (o Options) check() (*url.URL, error) {
 	var faults []error
 	u, err := o.parseURL()
@@ -152,7 +153,7 @@ func (o Options) check() (*url.URL, error) {
 	return u, errors.Join(faults...)
 }
 
-// rest is how long a connection has been quiet before its question.
+// rest is how long a connection must have been quiet before its question.
 func (o Options) rest() time.Duration {
 	if o.ReuseAfter > 0 {
 		return o.ReuseAfter
@@ -160,7 +161,7 @@ func (o Options) rest() time.Duration {
 	return defaultRest
 }
 
-// proxy asks the environment for the way to u, which is nil where it could not be parsed.
+// proxy asks the environment for the proxy for u, which is nil if it could not be parsed.
 func (o Options) proxy(u *url.URL) (Proxy, error) {
 	if o.ProxyEnv == nil || u == nil {
 		return Proxy{}, nil
@@ -175,7 +176,7 @@ func (o Options) proxy(u *url.URL) (Proxy, error) {
 func (o Options) parseURL() (*url.URL, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
-		return nil, errors.New("not a URL") // url's own error repeats it, a password within too
+		return nil, errors.New("not a URL") // url's own error repeats it, with any password in it
 	}
 	var faults []error
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
@@ -204,7 +205,7 @@ func (o Options) parseURL() (*url.URL, error) {
 
 func loopbackHost(host string) bool {
 	if host == "localhost" {
-		return true // where it leads is checked again on the connection
+		return true // its address is checked again on the connection
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()

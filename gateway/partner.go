@@ -1,4 +1,4 @@
-// A partner's key: what signs its queries, and how a changed file becomes the new one.
+// A partner's key: it signs the partner's queries, and a changed file replaces it.
 
 package gateway
 
@@ -22,11 +22,11 @@ type partner struct {
 	Partner
 	signType mapi.SignType
 	key      atomic.Pointer[mapi.Key] // written by take, read by every call
-	once     bool                     // the key came from a pipe; written by load alone
-	url      *url.URL                 // where its queries go
+	once     bool                     // the key came from a pipe; written only by load
+	url      *url.URL                 // the address for its queries
 	action   string                   // the same as text
 
-	mu   sync.Mutex // one take at a time; guards seen
+	mu   sync.Mutex // for one take at a time; guards seen
 	seen [sha256.Size]byte
 }
 
@@ -60,14 +60,14 @@ func newPartner(o Partner) (*partner, error) {
 	return p, errors.Join(faults...)
 }
 
-// sendTo sets where the partner's queries go: to the gateway, whose URL says their charset.
+// sendTo sets the address for the partner's queries: the gateway's URL with their charset.
 func (p *partner) sendTo(gateway *url.URL) {
 	u := *gateway
 	u.Host, u.RawQuery = strings.TrimSuffix(u.Host, ":"), "_input_charset="+url.QueryEscape(p.Charset.String())
 	p.url, p.action = &u, u.String()
 }
 
-// verifier follows the key for MD5, where one secret does both.
+// verifier follows the key for MD5, where one secret both signs and verifies.
 func (p *partner) verifier() mapi.Verifier {
 	if p.Verifier.IsZero() && p.signType == mapi.MD5 {
 		return p.key.Load().Verifier()
@@ -88,8 +88,8 @@ func (p *partner) request(q Query, accountParam string) (Request, error) {
 	return r, err
 }
 
-// load reads the key file for the first time. It waits where that is a pipe, which is
-// never read again.
+// load reads the key file for the first time. If the file is a pipe, load waits for its writer, and
+// it is never read again.
 func (p *partner) load() error {
 	material, source, err := keyfile.Read(context.Background(), p.KeyFile)
 	if err != nil {
@@ -100,8 +100,8 @@ func (p *partner) load() error {
 	return err
 }
 
-// reload reads the key file again and takes its key, if it is another one and good. A bad
-// one changes nothing.
+// reload reads the key file again and uses its key, if that is another one and good. A bad key
+// changes nothing.
 func (p *partner) reload() (changed bool, err error) {
 	if p.KeyFile == "" || p.once {
 		return false, nil
@@ -132,9 +132,9 @@ func (p *partner) take(material []byte) (changed bool, err error) {
 	return true, nil
 }
 
-// Reload reads every key file again that is a regular file: what came from a pipe stays.
-// A changed, good key signs from now on; a bad one leaves the old key in place and is in
-// the error, with the others that are bad.
+// Reload reads again every key file that is a regular file; a key from a pipe stays. A changed,
+// good key signs from now on. For a bad one the old key stays, and the error names it and all other
+// bad ones.
 func (c *Client) Reload() error {
 	var faults []error
 	for id, p := range c.partners {
@@ -150,12 +150,12 @@ func (c *Client) Reload() error {
 	return errors.Join(faults...)
 }
 
-// Run reloads the key files every Options.ReloadEvery until ctx ends, which is no error.
-// A file that stays bad is logged once.
+// Run reloads the key files every Options.ReloadEvery until ctx ends, which is not an error. A file
+// that stays bad is logged once.
 func (c *Client) Run(ctx context.Context) error {
 	last := ""
 	for {
-		// Jittered, so that a fleet does not read a shared disk in step.
+		// With jitter, so that a fleet does not read a shared disk at the same time.
 		every := c.options.ReloadEvery
 		timer := time.NewTimer(every - rand.N(every/5+1))
 		select {

@@ -1,4 +1,4 @@
-// Where a socket cannot be looked into, a short read looks instead.
+// Systems that cannot show what has arrived on a socket: a short read looks instead.
 
 //go:build !(darwin || freebsd || linux || netbsd || openbsd)
 

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// pending says how many bytes wait on a socket, up to one; io.EOF where the other side has
-// closed, and errors.ErrUnsupported where the connection is no socket.
+// pending says how many bytes wait on a socket, up to one. It returns io.EOF if the other side has
+// closed, and errors.ErrUnsupported if the connection is not a socket.
 func pending(conn net.Conn) (n int, err error) {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {

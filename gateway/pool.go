@@ -1,4 +1,4 @@
-// Connections at rest: which of them a call may have, and when they end.
+// Resting connections: which of them a call may have, and when they end.
 
 package gateway
 
@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	maxIdle    = 5 * time.Second // a connection that no call has taken for so long is closed
+	maxIdle    = 5 * time.Second // a connection that no call has used for this long is closed
 	maxResting = 2048            // above it the connection that has rested longest is closed
 )
 
-// pool keeps the connections that no call uses. Each has to rest before its question: an
-// answer that comes without one finds nobody who would believe it.
+// pool keeps the connections that no call uses. Each must rest before its question: an answer that
+// comes without a question is then not taken as an answer.
 type pool struct {
 	rest time.Duration
 
-	mu      sync.Mutex    // guards all below; no connection is closed under it
+	mu      sync.Mutex    // guards all below; not held while a connection is closed
 	resting []*connection // the one that has rested longest comes first
-	failed  time.Time     // when a connection from here last gave no answer
-	sweep   *time.Timer   // runs while something rests
+	failed  time.Time     // when a pooled connection last gave no answer
+	sweep   *time.Timer   // runs while a connection rests
 	closed  bool
 }
 
 func newPool(rest time.Duration) *pool { return &pool{rest: rest} }
 
-// take gives the connection that was used last among those that have rested; where none
-// has, the one that will have first; nil where nothing rests. ready says since or until when
-// it has to rest. The others come to the end of their idle time.
+// take returns the connection that was used last among those that have rested long enough. If there
+// is none, it returns the one that will be ready first, or nil if none rests. ready says since
+// when, or from when, it is ready. The others reach the end of their idle time.
 func (p *pool) take(now time.Time) (c *connection, ready time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,15 +43,15 @@ func (p *pool) take(now time.Time) (c *connection, ready time.Time) {
 	return c, c.freed.Add(p.rest)
 }
 
-// stands says whether a connection may still be used that was taken a while ago.
+// stands reports whether a connection that was taken a while ago may still be used.
 func (p *pool) stands(c *connection, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !c.freed.Before(p.failed) && now.Before(c.until)
 }
 
-// put lets a connection rest: one just dialled, or one whose whole answer was received at
-// freed. It is closed where another has failed since then, as it may be as dead as that one.
+// put lets a connection rest: a new one, or one whose whole answer was received at freed. The
+// connection is closed if another has failed since then, as it may be just as dead.
 func (p *pool) put(c *connection, freed time.Time) {
 	p.mu.Lock()
 	surplus := []*connection{c}
@@ -67,8 +67,8 @@ func (p *pool) put(c *connection, freed time.Time) {
 	closeAll(surplus)
 }
 
-// fail closes every connection at rest: a balancer that has forgotten one without a word
-// has forgotten the others, and only one that answers after now is alive for sure.
+// fail closes every resting connection: a balancer that has silently forgotten one has forgotten
+// the others, too. Only a connection that gets an answer after now is certainly alive.
 func (p *pool) fail(now time.Time) {
 	p.mu.Lock()
 	p.failed = now
@@ -77,7 +77,7 @@ func (p *pool) fail(now time.Time) {
 	closeAll(dead)
 }
 
-// expire closes what has been idle for long, and comes again while something rests.
+// expire closes connections that were idle for too long, and runs again while any rests.
 func (p *pool) expire() {
 	p.mu.Lock()
 	end := time.Now().Add(-maxIdle)
@@ -90,7 +90,7 @@ func (p *pool) expire() {
 	closeAll(idle)
 }
 
-// close ends the connections at rest, and every other one as it comes back.
+// close closes the resting connections, and every other one when it comes back.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -102,12 +102,12 @@ func (p *pool) close() {
 	closeAll(all)
 }
 
-// until is how many connections rest since then or longer.
+// until is how many connections have rested since then or longer.
 func (p *pool) until(then time.Time) int {
 	return sort.Search(len(p.resting), func(i int) bool { return p.resting[i].freed.After(then) })
 }
 
-// drop takes out the n that have rested longest.
+// drop removes the n that have rested longest.
 func (p *pool) drop(n int) []*connection {
 	if n <= 0 {
 		return nil

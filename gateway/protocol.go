@@ -1,4 +1,4 @@
-// The query and its answer, typed: what goes into the words and what is read from them.
+// The typed query and its answer: the parameters that are sent and the fields that are read.
 
 package gateway
 
@@ -10,8 +10,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Query asks whether an account has signed the agreement for automatic debit and refund.
-// At least one of UserEmail and AccountNo; both are sent when both are given.
+// Query asks whether an account has signed the agreement for automatic debit and refund. It needs
+// at least one of UserEmail and AccountNo; if both are given, both are sent.
 type Query struct {
 	Partner   string // one of Options.Partners
 	UserEmail string // the account's login
@@ -19,18 +19,18 @@ type Query struct {
 	Explain   bool   // fill Report.StringToSign and Report.Excerpt, which hold personal data
 }
 
-// Status is what a conclusive answer says.
+// Status is the content of a conclusive answer.
 type Status string
 
-// The three conclusive answers. There is none for "could not ask": that is an error.
+// The three conclusive answers. "Could not ask" is not among them: that is an error.
 const (
 	Signed    Status = "signed"     // at least one of the two flags is T
 	NotSigned Status = "not_signed" // the gateway said so, by both flags or by NO_SIGN_CUSTOMER
 	Abnormal  Status = "abnormal"   // signed, but the agreement's state is not normal
 )
 
-// Answer is what the gateway said. Status is empty beside an error; the other fields
-// then hold what could be read, unless the sign was bad.
+// Answer is what the gateway said. With an error, Status is empty and the other fields hold what
+// could be read, unless the signature was bad.
 type Answer struct {
 	Status       Status
 	ChargeAgent  *bool // automatic debit; nil when not given
@@ -41,7 +41,7 @@ type Answer struct {
 	Verification mapi.Verification
 }
 
-// params are the words of the query, unsigned. Empty ones are not sent.
+// params are the parameters of the query, unsigned. Empty ones are not sent.
 func (q Query) params(cs mapi.Charset, accountParam string) mapi.Params {
 	p := mapi.Params{
 		{Name: "service", Value: Service},
@@ -58,7 +58,7 @@ func (q Query) params(cs mapi.Charset, accountParam string) mapi.Params {
 	return p
 }
 
-// read makes an Answer of a body, or says why it is none.
+// read makes an Answer from a body, or says why it is none.
 func read(body []byte, sent mapi.Params, v mapi.Verifier, cs mapi.Charset) (Answer, error) {
 	doc, err := mapi.ParseAnswer(body)
 	if err != nil {
@@ -79,8 +79,8 @@ func read(body []byte, sent mapi.Params, v mapi.Verifier, cs mapi.Charset) (Answ
 	return a, err
 }
 
-// judge decides what a well read answer says. Only the gateway's own word makes a "no".
-// An empty error beside success is a template's empty field, not a second word.
+// judge decides what a readable answer says. Only an answer of the gateway makes a "no". An empty
+// error together with success is an empty field of a template, and has no meaning.
 func judge(a Answer) (Status, error) {
 	switch failed := a.Code != ""; {
 	case a.IsSuccess == "":
@@ -111,14 +111,14 @@ func judgeCode(code string) (Status, error) {
 		return Abnormal, nil
 	}
 	known, _ := mapi.Lookup(code)
-	if known.Class == mapi.Biz { // an answer that we have no word for is not a "no"
+	if known.Class == mapi.Biz { // an answer that this program does not know is not a "no"
 		known.Class = mapi.Unlisted
 	}
 	return "", fail(code, known.Class, nil)
 }
 
-// sameRequest compares the request that wrapped answers repeat. Case may differ: the
-// gateway spells charsets and e-mails as it likes. So may white space around them.
+// sameRequest compares the request that wrapped answers repeat. Case may differ, because the
+// gateway changes the case of charsets and e-mails. Surrounding white space may differ, too.
 func sameRequest(doc mapi.Answer, sent mapi.Params) error {
 	for _, p := range sent {
 		if p.Name == mapi.ParamSign || p.Name == mapi.ParamSignType {
@@ -132,8 +132,8 @@ func sameRequest(doc mapi.Answer, sent mapi.Params) error {
 	return nil
 }
 
-// word gives a field without the white space around it, which page templates leave there; ""
-// when there is none. What is signed keeps it: see mapi.Answer.Signed.
+// word returns a field without surrounding white space, which page templates leave there; "" if
+// there is no such field. The signed text keeps the white space: see mapi.Answer.Signed.
 func word(doc mapi.Answer, name string) string {
 	v, _ := doc.Get(name)
 	return strings.TrimSpace(v)
@@ -149,7 +149,7 @@ func flag(doc mapi.Answer, name string) *bool {
 	return nil
 }
 
-// printable keeps a code from being a page, or a terminal's escape sequence.
+// printable keeps a whole page, or a terminal's escape sequence, from being a code.
 func printable(code string) string {
 	const most = 64
 	clean := strings.Map(func(r rune) rune {

@@ -1,4 +1,4 @@
-// The proxy on the way to the gateway, as the environment names it, or why there is none.
+// The proxy for the gateway, as the environment names it, or why there is none.
 
 package gateway
 
@@ -12,15 +12,15 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Proxy is what the environment says of the way to the gateway.
+// Proxy is the environment's proxy for the gateway.
 type Proxy struct {
-	// URL is the proxy: http, https, socks5 or socks5h, with a host, perhaps with a port, user
-	// and password. Nil: the gateway is asked directly.
+	// URL is the proxy: http, https, socks5 or socks5h, with a host and optional port, user and
+	// password. Nil: there is no proxy.
 	URL *url.URL
-	// Variable decides it: the one the proxy stands in, the one that exempts the gateway, or
-	// the one that is not set.
+	// Variable is the variable that decided: the one that names the proxy, the one that exempts the
+	// gateway, or the one that is not set.
 	Variable string
-	// Direct says why there is no proxy; "" where there is one.
+	// Direct says why there is no proxy; "" if there is one.
 	Direct string
 }
 
@@ -35,12 +35,13 @@ func (p Proxy) String() string {
 // GoString is String.
 func (p Proxy) GoString() string { return p.String() }
 
-// ProxyFromEnv finds the proxy for target in the variables net/http looks at: HTTPS_PROXY for
-// https, HTTP_PROXY for http, then NO_PROXY, each in capitals or in small letters. As there, no
-// proxy is asked for localhost or a loopback address. What net/http lets pass is an error here,
-// because it sends the query past the proxy, or to another: a value that is no proxy's URL, and
-// two spellings that contradict each other. An entry of NO_PROXY that matches nothing is no
-// error, as then the proxy is used. Errors name the variable and show nothing of its value.
+// ProxyFromEnv finds the proxy for target in the variables that net/http uses: HTTPS_PROXY for
+// https, HTTP_PROXY for http, then NO_PROXY, each in capitals or in small letters. As in net/http,
+// localhost and loopback addresses need no proxy. Some values that net/http accepts are errors
+// here, because they would send the query past the proxy, or to another: a value that is not the
+// URL of a proxy, and two spellings that contradict each other. An entry of NO_PROXY that matches
+// nothing is not an error, as the proxy is then used. Errors name the variable and show nothing of
+// its value.
 func ProxyFromEnv(target *url.URL, getenv func(string) string) (Proxy, error) {
 	upper, lower := "HTTPS_PROXY", "https_proxy"
 	if target.Scheme == "http" {
@@ -80,8 +81,8 @@ func ProxyFromEnv(target *url.URL, getenv func(string) string) (Proxy, error) {
 	return Proxy{Variable: exempting, Direct: "exempts " + target.Hostname()}, nil
 }
 
-// exemptedBy names the variable that keeps target from the proxy, "" when none does. NO_PROXY
-// and no_proxy may differ, as long as they say the same of target.
+// exemptedBy names the variable that exempts target from the proxy, or "". NO_PROXY and no_proxy
+// may differ if they say the same about target.
 func exemptedBy(target *url.URL, getenv func(string) string) (string, error) {
 	upper, lower := getenv("NO_PROXY"), getenv("no_proxy")
 	name, value := "NO_PROXY", upper
@@ -98,16 +99,16 @@ func exemptedBy(target *url.URL, getenv func(string) string) (string, error) {
 	return name, nil
 }
 
-// proxied reports whether a proxy would be asked for target under this NO_PROXY.
+// proxied reports whether a proxy would be used for target with this NO_PROXY.
 func proxied(target *url.URL, noProxy string) bool {
-	const some = "http://proxy.invalid" // which one does not matter here
+	const some = "http://proxy.invalid" // any proxy will do here
 	u, err := (&httpproxy.Config{HTTPProxy: some, HTTPSProxy: some, NoProxy: noProxy}).ProxyFunc()(target)
 	return err == nil && u != nil
 }
 
-// parseProxy reads a URL or a bare host[:port], which means http, and takes nothing that would
-// have to be guessed at: net/http makes a host called "http" of http//proxy:3128. Its errors
-// show nothing of the value, not even the scheme: what stands there may be a password.
+// parseProxy reads a URL or a bare host[:port], which means http. It refuses anything ambiguous:
+// net/http makes a host called "http" of http//proxy:3128. Its errors show nothing of the value,
+// not even the scheme: the value may be a password.
 func parseProxy(value string) (*url.URL, error) {
 	schemes := []string{"http", "https", "socks5", "socks5h"}
 	u, err := url.Parse(value)

@@ -1,4 +1,4 @@
-// Where one TLS record ends: what has come of the next one is seen by nobody above TLS.
+// Where a TLS record ends: a partly received record is invisible above TLS.
 
 package gateway
 
@@ -12,9 +12,9 @@ import (
 // (RFC 8446 section 5.1, RFC 5246 section 6.2.1).
 const recordHead = 5
 
-// records is what TLS reads its records from. It follows their lengths, which are not encrypted:
-// crypto/tls keeps the beginning of a record to itself until the rest has come, and the system
-// no longer has it. One goroutine at a time reads.
+// records is the reader below TLS. It follows the lengths of records, which are not encrypted:
+// crypto/tls keeps the beginning of a record to itself until the rest arrives, and the system no
+// longer has it. One goroutine at a time reads.
 type records struct {
 	net.Conn
 	head [recordHead]byte
@@ -22,7 +22,7 @@ type records struct {
 	left int // bytes of the present body that are still to come
 }
 
-// Read follows what TLS is given.
+// Read follows the bytes that TLS reads.
 func (r *records) Read(b []byte) (int, error) {
 	n, err := r.Conn.Read(b)
 	r.follow(b[:n])
@@ -46,8 +46,8 @@ func (r *records) follow(b []byte) {
 	}
 }
 
-// withinRecord reports whether the beginning of a TLS record is here and its end is not, on the
-// connection to the gateway or on one to a proxy below it.
+// withinRecord reports whether a TLS record has arrived only in part, on the connection to the
+// gateway or on a connection to a proxy below it.
 func withinRecord(conn net.Conn) bool {
 	for {
 		switch c := conn.(type) {

@@ -1,4 +1,4 @@
-// How one call went: its phases, for a log line or a person in front of a terminal.
+// How one call went: its phases, for a log line or a person at a terminal.
 
 package gateway
 
@@ -8,37 +8,38 @@ import (
 	"time"
 )
 
-// Report says how a call went, whatever came of it. A phase that did not happen, as on a
-// connection used again, is zero.
+// Report says how a call went, whatever its result. A phase that did not happen is zero, for
+// example on a reused connection.
 type Report struct {
 	At         time.Time
 	DNS        time.Duration
 	Connect    time.Duration
 	TLS        time.Duration
-	Quiet      time.Duration // what the call waited for its connection to have been quiet long enough
-	FirstByte  time.Duration // from the request's last byte sent to the answer's first
+	Quiet      time.Duration // time that the call waited until its connection had been quiet long enough
+	FirstByte  time.Duration // from the request's last byte sent to the answer's first byte
 	Body       time.Duration // from the answer's first byte to its last
 	Total      time.Duration
 	Reused     bool
 	Remote     string // address and port connected to
 	HTTPStatus int
-	// Bytes is the body's length as far as it was read; of one left unread what its header says, at
-	// most 256 KiB + 1.
+	// Bytes is the length of the body that was read. For an unread body it is the length in its
+	// header, at most 256 KiB + 1.
 	Bytes int
 	// ContentType is the answer's header in visible ASCII, at most 100 bytes.
 	ContentType string
-	// Excerpt is the beginning, at most 800 bytes as text, of a body that was no readable answer,
-	// an HTTP status's too; of an HTML page its text without the markup. Only with Query.Explain.
-	// It may hold the e-mail, the account and the sign, and whatever the other side put there,
-	// control characters too: not for logs, and for a terminal only masked and made printable.
+	// Excerpt is the beginning, at most 800 bytes as text, of a body that was not a readable answer,
+	// also of an HTTP error; for an HTML page it is the text without the markup. It is set only with
+	// Query.Explain. It may hold the e-mail, the account and the signature, and anything that the
+	// other side sent, including control characters. Do not log it; show it on a terminal only masked
+	// and made printable.
 	Excerpt string
 	// StringToSign is the signed text, without the key; only with Query.Explain. It holds
 	// the e-mail and the account.
 	StringToSign string
 }
 
-// tracer collects the phases. net.Dialer calls its hooks from goroutines of its own, even
-// after the call has ended, hence the lock.
+// tracer collects the phases. net.Dialer calls its hooks from goroutines of its own, even after the
+// call has ended, so tracer needs a lock.
 type tracer struct {
 	mu                                      sync.Mutex // guards all below
 	r                                       Report
@@ -69,8 +70,8 @@ func (t *tracer) firstByte() {
 	t.end(&t.wrote, &t.r.FirstByte)
 }
 
-// begin notes the first time something happens: with two addresses tried at once, the
-// phase begins with the first.
+// begin notes when something first happens: if two addresses are tried at once, the phase begins
+// with the first.
 func (t *tracer) begin(at *time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,8 +101,8 @@ func (t *tracer) connected() bool {
 	return t.hasConn
 }
 
-// shookHands tells a refused TLS handshake from a failed connection. The errors do not:
-// an alert of the other side has a type of its own that crypto/tls keeps.
+// shookHands distinguishes a refused TLS handshake from a failed connection. The errors do not: an
+// alert of the other side has an unexported type of crypto/tls.
 func (t *tracer) shookHands() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,7 +124,7 @@ func (t *tracer) bodyRead(n int) {
 	}
 }
 
-// report copies what is known now; hooks that still come change nothing of the copy.
+// report copies what is known now; later hooks do not change the copy.
 func (t *tracer) report() Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,24 +15,23 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// errLogin is the one refusal of a proxy that has a code of its own: somebody has to correct a
-// password.
+// errLogin is the one refusal of a proxy that has its own code: somebody must correct a password.
 var errLogin = fmt.Errorf("it answers CONNECT with status %d", http.StatusProxyAuthRequired)
 
-// dialFunc is what net.Dialer.DialContext is.
+// dialFunc has the type of net.Dialer.DialContext.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Dial is for x/net/proxy, whose interface asks for it and whose code does not use it.
+// Dial is for x/net/proxy: its interface requires it, but its code does not use it.
 func (d dialFunc) Dial(network, address string) (net.Conn, error) {
 	return d(context.Background(), network, address)
 }
 
-// DialContext lets a proxy be reached as everything else is.
+// DialContext reaches a proxy like any other address.
 func (d dialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return d(ctx, network, address)
 }
 
-// throughProxy gives the TCP connection to the proxy, and what leads over it to address.
+// throughProxy returns the TCP connection to the proxy, and the connection over it to address.
 func throughProxy(ctx context.Context, tcp dialFunc, through *url.URL, address string) (socket, conn net.Conn,
 	err error) {
 	keep := func(ctx context.Context, network, at string) (net.Conn, error) {

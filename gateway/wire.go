@@ -20,44 +20,44 @@ import (
 const (
 	// strayLogEvery bounds the log lines about stray bytes.
 	strayLogEvery = 30 * time.Second
-	// defaultRest is how long a connection has been quiet before its question.
+	// defaultRest is how long a connection must be quiet before its question.
 	defaultRest = 100 * time.Millisecond
-	// maxAhead bounds the dials that go on ahead of their calls.
+	// maxAhead bounds the dials that run ahead of their calls.
 	maxAhead = 64
 )
 
-// wire exchanges questions for answers. A connection carries one question, unless reuse is
-// set; the next call's is dialled as one begins, so that its rest costs no time.
+// wire exchanges questions for answers. A connection carries one question, unless reuse is set. The
+// connection of the next call is dialled when a call begins, so that its rest costs no time.
 //
-// net/http's Transport cannot do this: it hands a connection to the next call before it has
-// seen what stands behind the answer, believes an answer that was there before the question,
-// has no greatest age of a connection (measured: 60 of 60 requests went to the old address
-// after a change of DNS), and prints stray bytes on the process's standard error. The
-// grammar of HTTP stays with net/http.
+// net/http's Transport cannot do this. It gives a connection to the next call before it has seen
+// what follows the answer, believes an answer that was there before the question, has no maximum
+// age of a connection (measured: 60 of 60 requests went to the old address after a change of DNS),
+// and prints stray bytes on the process's standard error. This package still uses net/http for the
+// grammar of HTTP.
 type wire struct {
 	dialer *dialer
 	pool   *pool
 	reuse  bool
 	logger *slog.Logger
-	// life is what connections are dialled ahead under; it ends with the wire.
+	// life is the context of connections dialled ahead; it ends with the wire.
 	life        context.Context
 	end         context.CancelFunc
 	dialTimeout time.Duration
 
-	ahead       atomic.Int32 // dials ahead that go on
-	lastCall    atomic.Int64 // when the last call began, in nanoseconds
-	strayLogged atomic.Int64 // when stray bytes at rest were last logged, in nanoseconds
+	ahead       atomic.Int32 // dials ahead in progress
+	lastCall    atomic.Int64 // start of the last call, in nanoseconds
+	strayLogged atomic.Int64 // when stray bytes on a resting connection were last logged, in nanoseconds
 }
 
 // question is one request, ready to be written.
 type question struct {
 	request *http.Request
 	bytes   []byte
-	fence   func() error // asked as the first byte is about to leave
-	explain bool         // read the body of a refusal too
+	fence   func() error // called just before the first byte leaves
+	explain bool         // also read the body of a refusal
 }
 
-// reply is what came back: the status is 0 where there is none.
+// reply is the response: the status is 0 if there is none.
 type reply struct {
 	status int
 	header http.Header
@@ -76,17 +76,17 @@ func (w *wire) close() {
 	w.pool.close()
 }
 
-// buffers are those of requests: what one takes is a few kilobytes while it is composed.
+// buffers are for requests: composing one takes a few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// send writes the question once, to a connection that is quiet, and reads the answer. The
-// context has a deadline.
+// send writes the question once, to a quiet connection, and reads the answer. The context has a
+// deadline.
 func (w *wire) send(q question, t *tracer) (reply, error) {
-	// Who will not ask again says so: the other side then closes first, and keeps nothing for us,
-	// nor does this machine keep the port for a minute.
+	// A client that will not ask again says so: the other side then closes first and keeps nothing for
+	// the client, and this machine need not keep the port for a minute.
 	q.request.Close = !w.reuse
 	b := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(b) // nobody reads it any more: it was written, or never will be
+	defer buffers.Put(b) // not read any more: it was written, or never will be
 	b.Reset()
 	if err := q.request.Write(b); err != nil {
 		return reply{}, err
@@ -123,8 +123,8 @@ func (w *wire) send(q question, t *tracer) (reply, error) {
 	return a, err
 }
 
-// connect gives a connection that has rested and is quiet: from the pool, where it waits for
-// the one that is ready first, else a fresh one.
+// connect returns a connection that has rested and is quiet: from the pool, after waiting for the
+// first that is ready, or else a new one.
 func (w *wire) connect(ctx context.Context, t *tracer) (*connection, error) {
 	before := w.lastCall.Swap(time.Now().UnixNano())
 	more := time.Since(time.Unix(0, before)) < maxIdle
@@ -157,8 +157,8 @@ func (w *wire) connect(ctx context.Context, t *tracer) (*connection, error) {
 	}
 }
 
-// fresh dials. What comes on the connection before the question makes it the call's
-// failure: the next connection would be no better.
+// fresh dials. If bytes arrive on the connection before the question, the call fails: the next
+// connection would be no better.
 func (w *wire) fresh(ctx context.Context, t *tracer, more bool) (*connection, error) {
 	c, err := w.dialer.dial(ctx, t)
 	if err != nil {
@@ -181,8 +181,8 @@ func (w *wire) fresh(ctx context.Context, t *tracer, more bool) (*connection, er
 	return c, nil
 }
 
-// dialAhead dials the connection of the next call: where calls follow each other its rest
-// is over when that call comes. If it fails, that call dials for itself and says so.
+// dialAhead dials the connection of the next call: if calls follow each other, its rest is over
+// when that call comes. If the dial fails, that call dials for itself and reports the fault.
 func (w *wire) dialAhead() {
 	if w.ahead.Add(1) > maxAhead {
 		w.ahead.Add(-1)
@@ -198,7 +198,7 @@ func (w *wire) dialAhead() {
 	}()
 }
 
-// rest waits, unless the context ends before.
+// rest waits, unless the context ends first.
 func rest(ctx context.Context, d time.Duration, t *tracer) error {
 	if d <= 0 {
 		return nil
@@ -215,8 +215,8 @@ func rest(ctx context.Context, d time.Duration, t *tracer) error {
 	}
 }
 
-// strayAtRest logs what cost no call its answer and yet shows that something before the
-// gateway sends answers to the wrong place.
+// strayAtRest logs stray bytes that cost no call its answer, but show that something in front of
+// the gateway sends answers to the wrong place.
 func (w *wire) strayAtRest() {
 	now := time.Now().UnixNano()
 	last := w.strayLogged.Load()

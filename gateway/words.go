@@ -1,4 +1,4 @@
-// Words for the client's own codes, in two languages, beside those of the gateway's table.
+// Texts for the client's own codes, in two languages, in addition to those of the gateway's table.
 
 package gateway
 
@@ -10,9 +10,9 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// Lookup finds a code that an [Error] or an [Answer] can carry: the gateway's, or one of the
-// client's own, GATEWAY_HTTP_nnn with any status included. For a code in no table it gives what
-// [mapi.Lookup] gives: false, class Unlisted and general words.
+// Lookup finds a code that an [Error] or an [Answer] can carry: one of the gateway's, or one of the
+// client's own, including GATEWAY_HTTP_nnn with any status. For an unknown code it returns what
+// [mapi.Lookup] returns: false, class Unlisted and general texts.
 func Lookup(code string) (mapi.Code, bool) {
 	if status, ok := strings.CutPrefix(code, CodeHTTP); ok {
 		if n, err := strconv.Atoi(status); err == nil && 0 <= n && n <= 999 && strconv.Itoa(n) == status {
@@ -25,10 +25,11 @@ func Lookup(code string) (mapi.Code, bool) {
 	return mapi.Lookup(code)
 }
 
-// said are the words of one code: the meaning and what to do about it, each in English and Chinese.
+// said are the texts for one code: the meaning and what to do about it, each in English and
+// Chinese.
 type said struct{ en, zh, doEN, doZH string }
 
-// Codes lists the client's own codes, and the statuses that have words of their own.
+// Codes lists the client's own codes, and the statuses that have texts of their own.
 func Codes() []string {
 	list := make([]string, 0, len(words)+len(statuses))
 	for _, c := range words {
@@ -46,16 +47,16 @@ func own(code string, class Class, s said) mapi.Code {
 	return mapi.Code{Name: code, Class: class, MeaningEN: s.en, MeaningZH: s.zh, DoEN: s.doEN, DoZH: s.doZH}
 }
 
-// words say of a Temp code also what to look at: a wrong address or a closed firewall fails a
-// hundred times in the same way.
+// For a Temp code the texts also say what to check: with a wrong address or a closed firewall,
+// every try fails in the same way.
 var words = []mapi.Code{
 	own(CodeTimeout, mapi.Temp, said{
 		"the gateway gave no complete answer in time", "网关未在时限内返回完整应答",
 		"ask again later; if it lasts, check firewall and proxy on the way to the gateway and how long a call may take",
 		"稍后重新查询；若持续出现，请检查到网关途中的防火墙与代理，以及单次调用的时限设置"}),
-	// One code for a name that is not known and for a refused connection: a resolver that restarts
-	// or serves other names inside a company says "no such host" of a good name too, so both may
-	// pass, and both need the same look at the settings.
+	// One code covers an unknown name and a refused connection. A resolver that restarts, or that
+	// serves other names inside a company, says "no such host" for a good name, too. So both may pass,
+	// and both need the same check of the settings.
 	own(CodeUnreachable, mapi.Temp, said{
 		"no connection to the gateway: its name is not known, the connection was refused, or there is no route",
 		"无法连接网关：域名无法解析，或连接被拒绝，或网络不通",
@@ -110,7 +111,7 @@ var words = []mapi.Code{
 		"请更正查询，或为该合作者设置能表示该字符的编码，再查询"}),
 }
 
-// statusWords explain an HTTP status that is no answer. The status may be the gateway's or that of
+// statusWords explain an HTTP status that is no answer. It may come from the gateway or from
 // anything on the way to it. All are Temp: nothing was answered.
 func statusWords(status int) mapi.Code {
 	s := statuses[slices.IndexFunc(statuses, func(s statusSaid) bool { return s.from <= status && status <= s.to })]
@@ -118,7 +119,7 @@ func statusWords(status int) mapi.Code {
 	return own(CodeHTTP+strconv.Itoa(status), mapi.Temp, said{s.en + n, s.zh + n, s.doEN, s.doZH})
 }
 
-// statusSaid are the words of the statuses from, to and between.
+// statusSaid are the texts for the statuses between from and to, inclusive.
 type statusSaid struct {
 	from, to int
 	said
@@ -131,8 +132,8 @@ const (
 	seeBodyZH = "稍后重新查询；若持续出现，请用 protocolq call -v 查看返回的内容"
 )
 
-// statuses go from the exact to the general: the first that fits is taken, and the last fits all of
-// the numbers that HTTP can write.
+// statuses go from the exact to the general: the first that fits is used, and the last fits all
+// numbers that HTTP can write.
 var statuses = []statusSaid{
 	{401, 401, said{"the gateway, or a proxy on the way, wants a login", "网关或途中的代理要求登录",
 		"check gateway-url and proxies on the way (the gateway itself asks for no login), then ask again later",

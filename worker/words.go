@@ -16,8 +16,8 @@ type Words struct {
 	Class mapi.Class `json:"class"`
 	// Retryable follows from Class: to ask the same again later can help.
 	Retryable bool `json:"retryable"`
-	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be split at
-	// a semicolon.
+	// MeaningEN and MeaningZH say what happened. MeaningEN has no semicolon, so that Message can be
+	// split at a semicolon.
 	MeaningEN string `json:"meaning_en"`
 	MeaningZH string `json:"meaning_zh"`
 	// DoEN and DoZH say what to do about it.

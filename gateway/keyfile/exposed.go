@@ -1,4 +1,4 @@
-// Who else can read or change a key's file, by its mode and its folder's.
+// Who else can read or change a key's file, by its mode and the mode of its folder.
 
 package keyfile
 
@@ -14,20 +14,18 @@ type place struct {
 	mode fs.FileMode
 }
 
-// The bits that count. For reading the group does not: secrets that Kubernetes
-// (fsGroup) and systemd (LoadCredential) mount are 0440, and root:protocolq
-// 0640 is how a service is given a file of root's. For writing it does: no
-// mounted secret needs it.
+// The mode bits that count. Reading by the group is allowed: secrets that Kubernetes (fsGroup) and
+// systemd (LoadCredential) mount are 0440, and with root:protocolq 0640 a service gets a file of
+// root's. Writing by the group is not allowed: no mounted secret needs it.
 const (
 	readByAll    fs.FileMode = 0o004
 	writeByGroup fs.FileMode = 0o020
 	writeByAll   fs.FileMode = 0o002
 )
 
-// Exposed says, a sentence each, who may read or change the file beside its
-// owner, and the chmod that ends it. Of a public key anybody may read the file.
-// It is nil for what is not a regular file, and on systems whose files have no
-// such modes.
+// Exposed says, in a sentence for each, who may read or change the file besides its owner, and
+// which chmod ends that. Anybody may read the file of a public key. The result is nil for anything
+// but a regular file, and on systems whose files have no such modes.
 func (s Source) Exposed(public bool) []string {
 	if !s.Regular || !modesCount {
 		return nil
@@ -50,8 +48,8 @@ func exposed(file place, folders []place, public bool) (faults []string) {
 	}
 	for _, f := range folders {
 		wrong := f.mode & (writeByGroup | writeByAll)
-		// In a sticky folder (/tmp, a secret's mount in Kubernetes) only the owners of the
-		// file and the folder, and root, can put another file in the place of this one.
+		// In a sticky folder (/tmp, a secret's mount in Kubernetes) only root and the owners of the file
+		// and the folder can replace this file.
 		if wrong == 0 || f.mode&fs.ModeSticky != 0 {
 			continue
 		}
@@ -75,7 +73,7 @@ func whoMay(bits fs.FileMode) string {
 	return strings.Join(said, " and ")
 }
 
-// shellWord is path as one types it.
+// shellWord is path as typed in a shell.
 func shellWord(path string) string {
 	plain := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||

@@ -1,4 +1,4 @@
-// Reading a file that holds a secret: once, bounded, and never in the way of a signal.
+// Reading a file that holds a secret: once, with bounds, and without blocking a signal.
 
 // Package keyfile reads the sources of keys: a file, a pipe, /dev/stdin, or the
 // /dev/fd/63 of a shell's process substitution. A source is opened and read
@@ -6,8 +6,7 @@
 // source may be read again (only a regular file may), and who else can read or
 // change the file.
 //
-// The package knows files, not keys: protocolq/gateway/mapi and others read what
-// is in them.
+// The package knows files, not keys: protocolq/gateway/mapi and others parse what is in them.
 package keyfile
 
 import (
@@ -21,16 +20,16 @@ import (
 	"time"
 )
 
-// MaxSize in bytes is far above any key and keeps a wrong path from being read
-// whole.
+// MaxSize in bytes is far above the size of any key. It keeps a wrong path from being read
+// completely.
 const MaxSize = 64 << 10
 
-// ErrNotRegular says that a source can be read once only: a pipe, a terminal.
+// ErrNotRegular says that a source can be read only once: a pipe, a terminal.
 var ErrNotRegular = errors.New("is not a regular file, so it cannot be read again")
 
-// Source is where a secret came from. It holds nothing of the secret.
+// Source describes where a secret came from. It holds no part of the secret.
 type Source struct {
-	// Path is as it was given.
+	// Path is the path as given.
 	Path string
 	// Regular says that the file may be read again, with [Reread].
 	Regular bool
@@ -49,14 +48,14 @@ func Read(ctx context.Context, path string) ([]byte, Source, error) {
 	return readRegular(path)
 }
 
-// Reread reads a regular file again, and waits for nobody.
+// Reread reads a regular file again. It never waits.
 func Reread(path string) ([]byte, error) {
 	material, _, err := readRegular(path)
 	return material, err
 }
 
 func readRegular(path string) ([]byte, Source, error) {
-	// What was a file a moment ago may be a pipe now: to open it must not wait.
+	// A regular file may have become a pipe meanwhile: opening it must not block.
 	f, err := os.OpenFile(path, os.O_RDONLY|openWithoutWaiting, 0)
 	if err != nil {
 		return nil, Source{Path: path}, err
@@ -74,7 +73,8 @@ func readRegular(path string) ([]byte, Source, error) {
 		Source{Path: path, Regular: true, file: place{nameOf(path), info.Mode()}, folders: foldersOf(path)}, err
 }
 
-// nameOf is the name a file has for every process: /dev/stdin and /dev/fd/63 mean another to chmod.
+// nameOf is a name of the file that is valid in every process: for chmod, /dev/stdin and /dev/fd/63
+// would be other files.
 func nameOf(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil &&
 		(strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")) {
@@ -83,8 +83,8 @@ func nameOf(path string) string {
 	return path
 }
 
-// foldersOf are the folder that path names and, where it is a link, the one it
-// leads to: who may change either can put another file in the key's place.
+// foldersOf are the folder in path and, if path is a link, the folder of its target: a user who may
+// change either can replace the key.
 func foldersOf(path string) (folders []place) {
 	paths := []string{filepath.Dir(path)}
 	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(real) != paths[0] {
@@ -109,8 +109,8 @@ func readBounded(r io.Reader, path string) ([]byte, error) {
 	return material, nil
 }
 
-// readStream reads in a goroutine, because to open a pipe blocks until there is
-// a writer, and no context ends that.
+// readStream reads in a goroutine, because opening a pipe blocks until there is a writer, and no
+// context ends that.
 func readStream(ctx context.Context, path string) ([]byte, error) {
 	type result struct {
 		material []byte
@@ -127,8 +127,8 @@ func readStream(ctx context.Context, path string) ([]byte, error) {
 			return r.material, r.err
 		}
 	case <-ctx.Done():
-		// The goroutine ends with this or by its deadline; where the system knows
-		// neither for this kind of file, with the program.
+		// The goroutine ends by this or by its deadline. If the system supports neither for this kind of
+		// file, it ends with the program.
 		wakeReader(path)
 	}
 	return nil, fmt.Errorf("%s was not written to the end: %w", path, ctx.Err())

@@ -1,4 +1,4 @@
-// Systems without Unix's modes, such as Windows, whose access lists this program does not judge.
+// Systems without Unix modes, such as Windows: this program does not check their access lists.
 
 //go:build !unix
 

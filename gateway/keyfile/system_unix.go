@@ -1,4 +1,4 @@
-// What Unix has: pipes with names, and modes that say who may read.
+// What only Unix has: named pipes, and modes that say who may read.
 
 //go:build unix
 
@@ -14,7 +14,7 @@ const (
 	modesCount         = true
 )
 
-// wakeReader ends an open of a named pipe that waits for a writer, by being one.
+// wakeReader ends an open of a named pipe that waits for a writer, by being that writer.
 func wakeReader(path string) {
 	if info, err := os.Stat(path); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		return

@@ -1,4 +1,4 @@
-// The charsets of mapi, both ways, refusing what they cannot hold.
+// The charsets of mapi, encoding and decoding, with an error for what they cannot hold.
 
 package mapi
 
@@ -16,12 +16,12 @@ const (
 	kindUTF8
 	kindGBK
 	kindGB2312
-	kindGB18030 // declared by answers only; no request may ask for it
+	kindGB18030 // only declared by answers; no request may ask for it
 )
 
-// Charset is one of the three values of _input_charset: utf-8, gbk or gb2312.
-// It keeps the spelling it was parsed from, because the spelling that is sent
-// is the spelling that is signed. The zero Charset encodes nothing.
+// Charset is one of the three values of _input_charset: utf-8, gbk or gb2312. It keeps the spelling
+// that it was parsed from, because the spelling that is sent is also signed. The zero Charset
+// encodes nothing.
 type Charset struct {
 	kind     charsetKind
 	spelling string
@@ -47,21 +47,21 @@ func ParseCharset(spelling string) (Charset, error) {
 	return Charset{}, fmt.Errorf("charset %q is not one of utf-8, gbk, gb2312", clip(spelling))
 }
 
-// String gives the spelling, as sent and signed.
+// String returns the spelling, as sent and signed.
 func (c Charset) String() string { return c.spelling }
 
-// IsZero says whether no charset has been chosen.
+// IsZero reports whether no charset has been chosen.
 func (c Charset) IsZero() bool { return c.kind == noCharset }
 
 // MarshalText makes logs and JSON show the spelling.
 func (c Charset) MarshalText() ([]byte, error) { return []byte(c.spelling), nil }
 
-// UnmappableError says that a charset has no place for a character. It never
-// holds the text around it, which may be somebody's name.
+// UnmappableError says that a charset cannot hold a character. It never holds the text around it,
+// which may be a person's name.
 type UnmappableError struct {
-	Rune    rune   // the first character without a place; utf8.RuneError also for text that is not UTF-8
+	Rune    rune   // the first such character; utf8.RuneError also for text that is not UTF-8
 	Charset string // the charset in the spelling given
-	Param   string // the parameter's name, where a parameter was encoded
+	Param   string // the parameter's name, if a parameter was encoded
 }
 
 // Error names the character and, where known, the parameter.
@@ -78,13 +78,13 @@ func (e *UnmappableError) Error() string {
 
 var errNoCharset = errors.New("no charset chosen")
 
-// Encode gives the bytes of a UTF-8 text in c, or an *UnmappableError for the
-// first character that c cannot hold.
+// Encode returns the bytes of a UTF-8 text in c, or an *UnmappableError for the first character
+// that c cannot hold.
 func (c Charset) Encode(text string) ([]byte, error) {
 	return c.append(make([]byte, 0, len(text)), text)
 }
 
-// append is Encode onto what is there.
+// append is Encode, appended to dst.
 func (c Charset) append(b []byte, text string) ([]byte, error) {
 	switch c.kind {
 	case kindUTF8:
@@ -99,8 +99,7 @@ func (c Charset) append(b []byte, text string) ([]byte, error) {
 	}
 }
 
-// Decode gives the text of bytes in c, or an error for the first byte that
-// does not belong there.
+// Decode returns the text of bytes in c, or an error for the first byte that is not valid in c.
 func (c Charset) Decode(b []byte) (string, error) {
 	switch c.kind {
 	case kindUTF8:

@@ -1,4 +1,4 @@
-// Classes of the gateway's error codes, and finding a code in the table.
+// Classes of the gateway's error codes, and the look-up of a code in the table.
 
 package mapi
 
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Class says what may be done about a code. The zero Class is invalid: no code
-// has it, and meeting it is a mistake in a program.
+// Class says what may be done about a code. The zero Class is invalid: no code has it, and its use
+// is a mistake in a program.
 type Class int
 
 // The classes.
@@ -23,8 +23,7 @@ const (
 
 var classNames = [...]string{"INVALID", "BIZ", "INPUT", "CONF", "BUG", "TEMP", "UNLISTED"}
 
-// String gives BIZ, INPUT, CONF, BUG, TEMP or UNLISTED, and INVALID for any
-// other number.
+// String returns BIZ, INPUT, CONF, BUG, TEMP or UNLISTED, and INVALID for any other number.
 func (c Class) String() string {
 	if c < 0 || int(c) >= len(classNames) {
 		c = 0
@@ -38,17 +37,16 @@ func (c Class) Retryable() bool { return c == Temp }
 // MarshalText makes logs and JSON show the name.
 func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// Code is one error code of the gateway with words for a person, in English
-// and Chinese.
+// Code is one error code of the gateway with texts for a person, in English and Chinese.
 type Code struct {
 	Name                 string // as on the wire, the gateway's own misspellings included
 	Class                Class
-	MeaningEN, MeaningZH string // what the gateway says with it
+	MeaningEN, MeaningZH string // what it means, by the gateway
 	DoEN, DoZH           string // what to do about it
 }
 
-// Lookup finds a code by its exact name. For a code in no table it gives false
-// and a Code that can still be shown: Class Unlisted and general words.
+// Lookup finds a code by its exact name. For an unknown code it returns false and a Code that can
+// still be shown: Class Unlisted and general texts.
 func Lookup(code string) (Code, bool) {
 	i, ok := slices.BinarySearchFunc(codes, code,
 		func(c Code, name string) int { return strings.Compare(c.Name, name) })
@@ -64,5 +62,5 @@ func Lookup(code string) (Code, bool) {
 	}, false
 }
 
-// Codes gives the whole table, sorted by name. The caller may change it.
+// Codes returns the whole table, sorted by name. The caller may change it.
 func Codes() []Code { return slices.Clone(codes) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// advice is what to do, once for all codes that ask for the same.
+// advice is what to do, written once for all codes with the same advice.
 type advice struct{ en, zh string }
 
 var (
@@ -46,9 +46,9 @@ func code(name string, class Class, en, zh string, do advice) Code {
 	return Code{name, class, en, zh, do.en, do.zh}
 }
 
-// codes is sorted by name; it is kept here by class. The first group
-// is this service's own (the gateway owner's appendix, table 3-1, 错误码处理); the
-// others are the gateway's, for every service.
+// codes is sorted by name; the source lists it by class. The first group are the codes of this
+// service (the gateway owner's appendix, table 3-1, 错误码处理). The others are codes of the gateway,
+// for every service.
 var codes = sortedByName(
 	code("NO_SIGN_CUSTOMER", Biz, "the customer has not signed", "没签约的客户", answered),
 	code("NO_NORMAL_SIGN_CUSTOMER", Biz, "the customer has signed, but the agreement's state is not normal", "签约状态不正常",
@@ -84,10 +84,10 @@ var codes = sortedByName(
 	code("HASH_NO_PRIVILEGE", Conf, "the partner has no permission for this service", "没有权限访问该服务", checkContract),
 	code("ILLEGAL_CLIENT_IP", Conf, "this client's address is not allowed", "客户端 IP 地址无权访问", checkContract),
 	code("ILLEGAL_AGENT", Conf, "the agent is wrong", "代理信息不正确", checkContract),
-	// These two, and ILLEGAL_TARGET_SERVICE below, stand beside SYSTEM_ERROR in public lists
-	// (系统错误). That says where in the gateway they arise, not that asking again helps: no account is
-	// named in them, so every query of the partner meets them. As Conf the partner is halted and a
-	// probe a minute finds out when the service is open; as Temp each question would be asked five
+	// These two, and ILLEGAL_TARGET_SERVICE below, are listed with SYSTEM_ERROR in public lists
+	// (系统错误). That says where in the gateway they arise, not that asking again helps: they name no
+	// account, so that every query of the partner gets them. As Conf, the partner is halted and one
+	// probe a minute finds out when the service is open; as Temp, each question would be asked five
 	// times.
 	code("ILLEGAL_ACCESS_SWITCH_SYSTEM", Conf, "the partner may not use this system", "不允许访问该系统", checkContract),
 	code("EXTERFACE_IS_CLOSED", Conf, "the service is closed", "接口已关闭", checkContract),
@@ -97,8 +97,8 @@ var codes = sortedByName(
 	code("ILLEGAL_ENCODING", Conf, "the encoding is wrong", "编码不正确", checkCharset),
 
 	code("ILLEGAL_SERVICE", Bug, "there is no such service", "接口名称不正确", report),
-	// target_service belongs to services that hand on to another. This program never sends it, so
-	// neither a setting nor a wait helps.
+	// target_service is for services that pass a request on to another. This program never sends it,
+	// so that neither a setting nor waiting helps.
 	code("ILLEGAL_TARGET_SERVICE", Bug, "the target service is wrong", "目标服务不正确", report),
 	code("ILLEGAL_DIGEST", Bug, "the digest is wrong", "文件摘要不正确", report),
 	code("ILLEGAL_DIGEST_TYPE", Bug, "the digest's type is wrong", "文件摘要类型不正确", report),

@@ -1,4 +1,4 @@
-// Why a sign is bad: the usual mistakes, each tried.
+// Why a signature is wrong: the usual mistakes, tried one by one.
 
 package mapi
 
@@ -9,16 +9,15 @@ import (
 	"strings"
 )
 
-// Bounds on what a diagnosis tries: about a thousand signs, each of a text that a
-// person can have typed.
+// Bounds of a diagnosis: about a thousand signatures, each for a text that a person can have typed.
 const (
 	maxDiagnosedText   = 64 << 10 // bytes of names and values; a longer text gets no diagnosis
-	maxDiagnosedParams = 64       // of these, each is tried to be left out
+	maxDiagnosedParams = 64       // each of these is tried to be left out
 )
 
-// reading is one way in which a sign may have been made.
+// reading is one way in which a signature may have been made.
 type reading struct {
-	params      Params // with sign and sign_type, also where they are no part of the text
+	params      Params // with sign and sign_type, even if they are not part of the text
 	charset     Charset
 	sign        string
 	check       verifier
@@ -28,7 +27,7 @@ type reading struct {
 	front, back string               // around the text
 }
 
-// verifies says whether the sign is right, had it been made in this way.
+// verifies reports whether the signature is right if it was made in this way.
 func (r reading) verifies() bool {
 	text, err := layOut(r.picked(), r.charset)
 	if err != nil {
@@ -37,7 +36,7 @@ func (r reading) verifies() bool {
 	return r.check.verify(slices.Concat([]byte(r.front), text, []byte(r.back)), r.sign) == nil
 }
 
-// picked are the parameters that the text is made of, in its order.
+// picked are the parameters in the signed text, in its order.
 func (r reading) picked() Params {
 	picked := slices.DeleteFunc(slices.Clone(r.params), func(q Param) bool {
 		return q.Name == ParamSign || q.Name == ParamSignType && !r.withType || q.Value == "" && !r.withEmpty
@@ -48,20 +47,19 @@ func (r reading) picked() Params {
 	return picked
 }
 
-// Diagnose says which usual mistake, or which two of them, would explain that
-// sign is not the sign of p: "with X it would verify", each having been tried.
-// sign_type is taken from p, where it is there. It is "" when the sign is right
-// or no mistake explains it, and shows no value, no sign and no key. It is for a
-// person who looks for the cause of an ILLEGAL_SIGN, never for a decision: what
-// verifies only by a mistake is bad.
+// Diagnose says which usual mistake, or which two of them, would explain that sign is not the
+// signature of p: "with X it would verify". Each was tried. It takes sign_type from p if it is
+// there. The result is "" if the signature is right or no mistake explains it. It shows no value,
+// no signature and no key. It helps a person to find the cause of an ILLEGAL_SIGN, and is never for
+// a decision: a signature that verifies only by a mistake is bad.
 func Diagnose(p Params, v Verifier, cs Charset, sign string) string {
 	return diagnose(reading{params: p, charset: cs, sign: sign, check: v.verifier, compare: byName}, v.signType,
 		mistakes)
 }
 
-// Diagnose does for an answer what the function of that name does for parameters.
-// It also tries is_success and error in the signed text: that the sign of a flat
-// answer leaves them out is inferred.
+// Diagnose does for an answer what the function of that name does for parameters. It also tries
+// is_success and error in the signed text, because it is only inferred that the signature of a flat
+// answer leaves them out.
 func (a Answer) Diagnose(v Verifier, cs Charset) string {
 	sign, ok := find(a.root, ParamSign)
 	if !ok {
@@ -134,7 +132,7 @@ func would(advice string, what ...string) string {
 	return text
 }
 
-// wrongType is for a sign that is right, where sign_type says that it is of another kind.
+// wrongType finds a right signature of another type than sign_type says.
 func wrongType(p Params, t SignType) string {
 	if said := p.Get(ParamSignType); said != "" && said != string(t) {
 		return would("it is a sign of that type", fmt.Sprintf("sign_type=%s", t))
@@ -142,7 +140,7 @@ func wrongType(p Params, t SignType) string {
 	return ""
 }
 
-// tooMuch gives the parameter without which the sign is right, "" when there is none.
+// tooMuch returns the parameter without which the signature is right, or "".
 func (r reading) tooMuch() string {
 	if len(r.params) > maxDiagnosedParams {
 		return ""
@@ -160,7 +158,7 @@ func (r reading) tooMuch() string {
 	return ""
 }
 
-// wrongSize is for a sign that cannot be of this key, whatever was signed.
+// wrongSize finds a signature that cannot be from this key, whatever text was signed.
 func (r reading) wrongSize() string {
 	_, notHex := hex.DecodeString(r.sign)
 	switch key := r.check.(type) {

@@ -13,7 +13,7 @@
 //
 //	a signature that does not verify ── Diagnose ──► the mistake with which it would
 //
-// It follows three rules:
+// The package follows three rules:
 //
 //   - Nothing is guessed. A character that the charset cannot hold, a repeated
 //     parameter, or an answer that is not plain and complete XML is an error. It

@@ -1,4 +1,5 @@
-// DSA, which Go's x509 half left behind: its private keys and its three signs.
+// DSA, which Go's x509 supports only in part: its private keys and its three spellings of
+// signatures.
 
 package mapi
 
@@ -19,8 +20,8 @@ import (
 
 var oidDSA = asn1.ObjectIdentifier{1, 2, 840, 10040, 4, 1}
 
-// checkDSA keeps out parameters under which anything verifies (a generator or
-// key of order 1) or under which verifying takes long.
+// checkDSA keeps out parameters with which any signature verifies (a generator or key of order 1)
+// or with which verifying takes long.
 func checkDSA(k *dsa.PublicKey) error {
 	if bits := k.P.BitLen(); bits < 1024 || bits > 3072 {
 		return fmt.Errorf("its prime has %d bits, 1024 to 3072 are allowed", bits)
@@ -39,15 +40,15 @@ func checkDSA(k *dsa.PublicKey) error {
 	return nil
 }
 
-// oldDSAKey is OpenSSL's form from before PKCS #8.
+// oldDSAKey is OpenSSL's form before PKCS #8.
 type oldDSAKey struct {
 	Version       int
 	P, Q, G, Y, X *big.Int
 }
 
-// parseDSAKey reads a private key in PKCS #8 or in the older form; nil when it
-// is neither. The public half is computed, not believed. The older form has to
-// be nothing more than that: an RSA key begins with as many numbers.
+// parseDSAKey reads a private key in PKCS #8 or in the older form, or returns nil if it is neither.
+// It computes the public half. The older form must have nothing after its numbers: an RSA key begins
+// with as many.
 func parseDSAKey(der []byte) *dsa.PrivateKey {
 	k := new(dsa.PrivateKey)
 	var old oldDSAKey
@@ -72,13 +73,13 @@ func parseDSAKey(der []byte) *dsa.PrivateKey {
 	return k
 }
 
-// unmarshal says whether der is one whole value of into's shape.
+// unmarshal reports whether der is exactly one value of into's type.
 func unmarshal(der []byte, into any) bool {
 	rest, err := asn1.Unmarshal(der, into)
 	return err == nil && len(rest) == 0
 }
 
-// isExactly says whether der is how value is written, with nothing added.
+// isExactly reports whether der is the encoding of value, with nothing added.
 func isExactly(der []byte, value any) bool {
 	back, err := asn1.Marshal(value)
 	return err == nil && bytes.Equal(back, der)
@@ -117,8 +118,8 @@ type dsaVerifier struct{ key *dsa.PublicKey }
 
 type dsaSign struct{ R, S *big.Int }
 
-// verify takes each of the spellings seen: DER, and the bare numbers r and s
-// one after the other, both in base64, which may be in the underscore spelling.
+// verify accepts each of the known spellings: DER, and the plain numbers r and s one after the
+// other, both in base64, which may be in the underscore spelling.
 func (v *dsaVerifier) verify(text []byte, sign string) error {
 	raw, err := DecodeSign(DSA, sign)
 	if err != nil {
@@ -138,8 +139,8 @@ func (v *dsaVerifier) verify(text []byte, sign string) error {
 	return errNoMatch
 }
 
-// read gives what raw can mean; by chance r and s can look like DER, so it may
-// be two things. DER is held to its one right form.
+// read returns what raw can mean. By chance r and s can look like DER, so there may be two
+// meanings. DER is accepted only in its one right form.
 func (v *dsaVerifier) read(raw []byte) (candidates []dsaSign) {
 	var der dsaSign
 	if unmarshal(raw, &der) && isExactly(raw, der) {
@@ -152,10 +153,9 @@ func (v *dsaVerifier) read(raw []byte) (candidates []dsaSign) {
 	return candidates
 }
 
-// DecodeSign gives the bytes behind a sign as it was sent: small hexadecimal
-// digits for MD5, standard base64 for the others, and for DSA also the spelling
-// of the gateway's own signs, base64 with each capital X written _x (measured:
-// three recorded signs).
+// DecodeSign returns the bytes of a signature as sent: small hexadecimal digits for MD5, standard
+// base64 for the others. For DSA it also reads the spelling of the gateway's own signatures: base64
+// with each capital X written _x (measured: three recorded signatures).
 func DecodeSign(t SignType, sign string) ([]byte, error) {
 	if t == MD5 {
 		raw, err := hex.DecodeString(sign)
@@ -174,7 +174,7 @@ func DecodeSign(t SignType, sign string) ([]byte, error) {
 	return decodeBase64(sign)
 }
 
-// underscored undoes the underscore spelling, in which no capital is left.
+// underscored undoes the underscore spelling, which has no capital letters.
 func underscored(sign string) (string, error) {
 	plain := make([]byte, 0, len(sign))
 	for i := 0; i < len(sign); i++ {

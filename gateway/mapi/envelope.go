@@ -1,4 +1,4 @@
-// Reading an answer: its size, its encoding, and what a reader may ask of it.
+// Reading an answer: its size, its encoding, and its fields.
 
 package mapi
 
@@ -12,37 +12,35 @@ import (
 	"sync/atomic"
 )
 
-// Bounds on an answer. A real one has a few hundred bytes and ten elements.
+// Bounds of an answer. A real one has a few hundred bytes and ten elements.
 const (
 	MaxAnswer   = 256 << 10 // bytes
-	MaxDepth    = 16        // elements inside one another, the root counted
+	MaxDepth    = 16        // nested elements, including the root
 	MaxElements = 1024
 )
 
-// Answer is one answer of the gateway, whole and unambiguous, but not yet
-// verified. The zero Answer has no fields.
+// Answer is one answer of the gateway, complete and unambiguous, but not yet verified. The zero
+// Answer has no fields.
 type Answer struct {
-	root     Params // the leaves under the root
-	response Params // those under response or its wrapper; nil when there is no response
+	root     Params // the leaves directly under the root
+	response Params // the leaves under response or its wrapper; nil if there is no response
 	request  Params // request/param, by name
 	encoding string
 	declared bool
 	fellBack bool
 }
 
-// ParseAnswer reads the XML of an answer. It takes one root named alipay, in
-// utf-8, gbk, gb2312 or gb18030 as declared (utf-8 when nothing is), flat or
-// with the fields under response or one wrapper inside it. Refused are: a
-// document type, processing instructions, comments, prefixes and attributes
-// (name on request/param aside), a field that is there twice, text between
-// elements, anything after the root, and what is larger than MaxAnswer,
-// MaxDepth or MaxElements. The XML readers of Go let most of these pass
-// (measured), and each is a way to read T where the gateway said F.
+// ParseAnswer reads the XML of an answer. It accepts one root named alipay, in utf-8, gbk, gb2312
+// or gb18030 as declared (utf-8 if nothing is declared), flat or with the fields under response or
+// one wrapper inside it. It refuses a document type, processing instructions, comments, prefixes
+// and attributes (except name on request/param), a repeated field, text between elements, anything
+// after the root, and answers beyond MaxAnswer, MaxDepth or MaxElements. Go's XML readers accept
+// most of these (measured), and each is a way to read T although the gateway said F.
 //
-// Bytes that are not valid in the declared encoding are read as the other of
-// utf-8 and gbk, and Answer.FellBack says so: answers with a wrong label exist.
+// Bytes that are not valid in the declared encoding are read as the other of utf-8 and gbk, and
+// Answer.FellBack reports that: answers with a wrong label exist.
 //
-// With an error the Answer is zero and nothing is known: not "not signed".
+// With an error the Answer is zero and nothing is known, not even "not signed".
 func ParseAnswer(body []byte) (Answer, error) {
 	if len(body) > MaxAnswer {
 		return Answer{}, fmt.Errorf("read answer: it is larger than %d bytes", MaxAnswer)
@@ -63,8 +61,8 @@ func ParseAnswer(body []byte) (Answer, error) {
 	return a, nil
 }
 
-// Get gives a field by name: one directly under the root or else one under
-// response or its wrapper. No name is in both places.
+// Get returns a field by name: one directly under the root, or one under response or its wrapper.
+// No name is in both places.
 func (a Answer) Get(name string) (string, bool) {
 	if v, ok := find(a.root, name); ok {
 		return v, true
@@ -72,19 +70,18 @@ func (a Answer) Get(name string) (string, bool) {
 	return find(a.response, name)
 }
 
-// Request gives one of the parameters that the answer repeats from the request.
-// They are never signed.
+// Request returns one of the request's parameters that the answer repeats. They are never signed.
 func (a Answer) Request(name string) (string, bool) { return find(a.request, name) }
 
-// Encoding gives the encoding that the answer declares, in its own spelling;
-// "utf-8" when it declares none.
+// Encoding returns the encoding that the answer declares, in its own spelling, or "utf-8" if it
+// declares none.
 func (a Answer) Encoding() string { return a.encoding }
 
-// Declared says whether the answer declares its encoding.
+// Declared reports whether the answer declares its encoding.
 func (a Answer) Declared() bool { return a.declared }
 
-// FellBack says that the bytes were not in the declared encoding and were read
-// as the other of utf-8 and gbk.
+// FellBack reports that the bytes were not valid in the declared encoding and were read as the
+// other of utf-8 and gbk.
 func (a Answer) FellBack() bool { return a.fellBack }
 
 func find(p Params, name string) (string, bool) {
@@ -101,14 +98,14 @@ var declaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z0-9._-]{1,40}"|'[A-Za-z0-9._-]{1,40}'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
 
-// prolog is an XML declaration and the encoding in it, "" where there is none.
+// prolog is an XML declaration and its encoding, "" if it has none.
 type prolog struct{ text, encoding string }
 
-// lastProlog is the one that was read last: the answers of a gateway begin alike.
+// lastProlog is the last one that was read: the answers of a gateway begin alike.
 var lastProlog atomic.Pointer[prolog]
 
-// prologOf gives the declaration that body begins with, nil where that is no plain one. There is
-// but one way to read it: none holds the ?> that ends it.
+// prologOf returns the declaration at the start of body, or nil if it is not a simple one. There is
+// only one way to read it: it cannot contain the ?> that ends it.
 func prologOf(body []byte) *prolog {
 	if d := lastProlog.Load(); d != nil && len(d.text) <= len(body) && d.text == string(body[:len(d.text)]) {
 		return d
@@ -125,9 +122,9 @@ func prologOf(body []byte) *prolog {
 	return d
 }
 
-// answerText gives what follows the declaration as UTF-8, and the encoding that is declared, ""
-// when none is. White space before the declaration is against XML's letter but cannot mislead
-// anybody, and page templates are known to write it.
+// answerText returns what follows the declaration as UTF-8, and the declared encoding, "" if there
+// is none. White space before the declaration is against the XML standard, but it cannot mislead,
+// and page templates are known to write it.
 func answerText(body []byte) (declared, text string, fellBack bool, err error) {
 	if bytes.HasPrefix(body, []byte{0xFE, 0xFF}) || bytes.HasPrefix(body, []byte{0xFF, 0xFE}) {
 		return "", "", false, errors.New("it is in UTF-16")
@@ -145,10 +142,9 @@ func answerText(body []byte) (declared, text string, fellBack bool, err error) {
 	return declared, text, fellBack, err
 }
 
-// decodeAnswer obeys the label, then tries the other of utf-8 and gbk. For the
-// two other Chinese encodings utf-8 comes first: text of theirs that happens to
-// be whole UTF-8 is rarer than the reverse. A byte order mark rules out all but
-// utf-8.
+// decodeAnswer tries the declared encoding, then the other of utf-8 and gbk. For the two other
+// Chinese encodings utf-8 comes first: their text is rarely valid UTF-8 by chance, more rarely than
+// the reverse. A byte order mark excludes all but utf-8.
 func decodeAnswer(body []byte, label string, marked bool) (text string, fellBack bool, err error) {
 	var kinds []charsetKind
 	switch strings.ToLower(label) {

@@ -1,4 +1,4 @@
-// The tables behind gbk and gb2312, taken from x/text and cut to what they are.
+// The tables for gbk and gb2312, taken from x/text and reduced to the real charsets.
 
 package mapi
 
@@ -19,14 +19,14 @@ const (
 	trailCount         = trailMax - trailMin + 1
 )
 
-// gbTable maps between the two-byte codes and the characters of GBK; 0 is no
-// character. All of GBK is in the Basic Multilingual Plane.
+// gbTable maps between the two-byte codes and the characters of GBK; 0 means no character. All of
+// GBK is in the Basic Multilingual Plane.
 type gbTable struct {
 	decode [(leadMax - leadMin + 1) * trailCount]uint16
 	encode [1 << 16]uint16
 }
 
-// gb builds the table once, when the first text needs it: most never do.
+// gb builds the table once, when a text first needs it: most texts never do.
 var gb = sync.OnceValue(func() *gbTable {
 	t := new(gbTable)
 	decoder := simplifiedchinese.GBK.NewDecoder()
@@ -48,11 +48,10 @@ var gb = sync.OnceValue(func() *gbTable {
 	return t
 })
 
-// beyondGBK says which codes of x/text's GBK are not GBK but later additions of
-// GB 18030 (measured against two other implementations, which agree on every
-// code): the euro sign, a second ideographic space, ǹ, the ideographic
-// description characters, and the end of row FE. x/text also writes the euro
-// sign as the single byte 80, a habit of one vendor; that byte is refused.
+// beyondGBK reports whether a code of x/text's GBK is not GBK but a later addition of GB 18030
+// (measured against two other implementations, which agree on every code): the euro sign, a second
+// ideographic space, ǹ, the ideographic description characters, and the end of row FE. x/text also
+// writes the euro sign as the single byte 80, as only one vendor does; that byte is refused.
 func beyondGBK(code uint16) bool {
 	switch {
 	case code == 0xA2E3, code == 0xA3A0, code == 0xA8BF:
@@ -63,11 +62,10 @@ func beyondGBK(code uint16) bool {
 	return code >= 0xFE50
 }
 
-// inGB2312 says whether a GBK code is a character of GB 2312-80 too. x/text
-// knows the name gb2312 but gives GBK for it, so its rows and the gaps in them
-// are listed here: 7,445 characters. Two punctuation marks, A1A4 and A1AA, are
-// read as · and —, as in GBK and on every Chinese keyboard, where some tables
-// have the katakana dot and the horizontal bar.
+// inGB2312 reports whether a GBK code is also a character of GB 2312-80. x/text knows the name
+// gb2312 but uses GBK for it, so its rows and their gaps are listed here: 7,445 characters. Two
+// punctuation marks, A1A4 and A1AA, are read as · and —, as in GBK and on every Chinese keyboard,
+// while some tables have the katakana dot and the horizontal bar.
 func inGB2312(code uint16) bool {
 	trail := code & 0xFF
 	if trail < 0xA1 || trail > 0xFE {
@@ -136,7 +134,7 @@ func (c Charset) decodeGB(b []byte) (string, error) {
 	return string(out), nil
 }
 
-// decodePair gives 0 for what is no character of c.
+// decodePair returns 0 for a pair that is not a character of c.
 func (c Charset) decodePair(lead, trail byte) uint16 {
 	if lead < leadMin || lead > leadMax || trail < trailMin || trail > trailMax {
 		return 0
@@ -147,8 +145,8 @@ func (c Charset) decodePair(lead, trail byte) uint16 {
 	return gb().decode[(int(lead)-leadMin)*trailCount+int(trail)-trailMin]
 }
 
-// decodeGB18030 leans on x/text and encodes back what it gave: the decoder
-// itself puts U+FFFD for what is wrong and takes the vendor's euro byte.
+// decodeGB18030 uses x/text and encodes the result back: the decoder replaces invalid bytes by
+// U+FFFD and accepts the vendor's euro byte.
 func decodeGB18030(b []byte) (string, error) {
 	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(b)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Reading keys: which kind is wanted, which is there, and what to do where the two differ.
+// Reading keys: which kind is wanted, which kind the file has, and what to do if they differ.
 
 package mapi
 
@@ -9,20 +9,17 @@ import (
 	"fmt"
 )
 
-// RSA sizes in bits. 1024 is what the gateway owner's key page has merchants
-// make; below it Go refuses to sign. The upper bound keeps one verification
-// from taking long.
+// RSA sizes in bits. The gateway owner's key page tells merchants to make 1024; Go refuses to sign
+// with fewer. The upper bound keeps one verification from taking long.
 const rsaMinBits, rsaMaxBits = 1024, 8192
 
-// ParseKey reads a signing key from what a file holds. For MD5 that is 32
-// letters and digits and at most one line end, and nothing else: any byte more
-// would be signed with. For the others it is a private key as PEM, DER or
-// base64, in PKCS #8 or in the older form of its kind (PKCS #1, OpenSSL's DSA
-// form); what is inside counts, not the PEM's title, and of several PEM blocks
-// the first that fits is taken. Line ends, indentation, quotes and a byte order
-// mark around these do not matter. The key has signed once, and its sign has
-// held, when it is returned. An error says what is wrong and what to do, and
-// shows nothing of the key.
+// ParseKey reads a signing key from the content of a file. An MD5 key is 32 letters and digits and
+// at most one line end, and nothing else, because any further byte would be part of the key. Other
+// keys are private keys as PEM, DER or base64, in PKCS #8 or in the older form of their kind (PKCS
+// #1, OpenSSL's DSA form). The content counts, not the PEM's title, and of several PEM blocks the
+// first that fits is used. Line ends, indentation, quotes and a byte order mark around them do not
+// matter. Before ParseKey returns a key, the key has signed once and the signature has verified. An
+// error says what is wrong and what to do, and shows nothing of the key.
 func ParseKey(t SignType, material []byte) (Key, error) {
 	key, err := parseKey(t, material)
 	if err != nil {
@@ -31,8 +28,8 @@ func ParseKey(t SignType, material []byte) (Key, error) {
 	return Key{signType: t, signer: key}, nil
 }
 
-// NewMD5Key takes any MD5 key that is not empty, for test suites whose keys are
-// not of the shape that ParseKey holds a merchant's key to.
+// NewMD5Key accepts any MD5 key that is not empty, for test suites whose keys do not have the form
+// that ParseKey requires.
 func NewMD5Key(secret string) (Key, error) {
 	if secret == "" {
 		return Key{}, errors.New("MD5 key: it is empty")
@@ -40,9 +37,8 @@ func NewMD5Key(secret string) (Key, error) {
 	return Key{signType: MD5, signer: &md5Key{&secret}}, nil
 }
 
-// ParseVerifier reads what checks signs: for MD5 the key, as ParseKey does; for
-// the others a public key in PKIX or PKCS #1 form or a certificate, in the same
-// wrappings as ParseKey.
+// ParseVerifier reads what verifies signatures: for MD5 the key, as ParseKey does; for the others a
+// public key in PKIX or PKCS #1 form or a certificate, in the same wrappings as ParseKey.
 func ParseVerifier(t SignType, material []byte) (Verifier, error) {
 	v, err := parseVerifier(t, material)
 	if err != nil {
@@ -65,8 +61,8 @@ func parseVerifier(t SignType, material []byte) (verifier, error) {
 	return firstFit(material, func(b keyBlock) (verifier, error) { return publicVerifier(t, b) })
 }
 
-// firstFit gives what the first block makes that read takes, or else what is
-// wrong with each.
+// firstFit returns what read makes of the first block that it accepts, or else what is wrong with
+// each block.
 func firstFit[T any](material []byte, read func(keyBlock) (T, error)) (T, error) {
 	var none T
 	if _, err := parseMD5(material); err == nil {
@@ -124,14 +120,14 @@ func privateSigner(t SignType, b keyBlock) (signer, error) {
 	}
 }
 
-// tried lets the library judge a key by what it does: what it signs has to hold.
+// tried tests a key with the library: what it signs must verify.
 func tried(s signer) (signer, error) {
 	text := []byte("protocolq")
 	sign, err := s.sign(text)
 	if err == nil {
 		err = s.verifier().verify(text, sign)
 	}
-	if err != nil { // its own words could show numbers of the key
+	if err != nil { // its own text could show numbers of the key
 		return nil, errNumbers
 	}
 	return s, nil
@@ -163,7 +159,7 @@ func publicVerifier(t SignType, b keyBlock) (verifier, error) {
 	}
 }
 
-// The refusals. Each says what is there and what to do.
+// The refusals. Each says what the file has and what to do.
 var (
 	errEmpty     = errors.New("it is empty")
 	errUTF16     = errors.New("it is UTF-16 text, as Windows saves it: save it as UTF-8 or ASCII")

@@ -1,4 +1,4 @@
-// What is in the DER of a key: the kinds that crypto/x509 reads, and RSA keys that it finds odd.
+// The content of a key's DER: the kinds that crypto/x509 reads, and RSA keys that it refuses.
 
 package mapi
 
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// privateKey gives nil for what is no private key.
+// privateKey returns nil if der is not a private key.
 func privateKey(der []byte) any {
 	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return k
@@ -31,8 +31,8 @@ func privateKey(der []byte) any {
 	return nil
 }
 
-// publicKey gives nil for what holds no public key, and says whether it came
-// in a certificate.
+// publicKey returns nil if der holds no public key, and reports whether the key came in a
+// certificate.
 func publicKey(der []byte) (key any, certificate bool) {
 	if k, err := x509.ParsePKIXPublicKey(der); err == nil {
 		return k, false
@@ -56,9 +56,9 @@ type privateInfo struct {
 
 var oidRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
 
-// parseOddRSA reads an RSA key that x509 refuses for numbers which can be left
-// out or computed: the three that only save time, and the primes. Whether the
-// rest can sign is for [tried] to find out. nil when it is no RSA key.
+// parseOddRSA reads an RSA key that x509 refuses because of numbers that can be left out or
+// computed: the three that only save time, and the primes. [tried] finds out whether the rest can
+// sign. The result is nil if it is not an RSA key.
 func parseOddRSA(der []byte) *rsa.PrivateKey {
 	var outer privateInfo
 	if unmarshal(der, &outer) {
@@ -100,7 +100,7 @@ func isEncrypted(der []byte) bool {
 	return strings.HasPrefix(scheme, "1.2.840.113549.1.5.") || strings.HasPrefix(scheme, "1.2.840.113549.1.12.")
 }
 
-// isPKCS12 recognizes the outside of such a file: version 3, then PKCS #7 data.
+// isPKCS12 recognizes the outer form of such a file: version 3, then PKCS #7 data.
 func isPKCS12(der []byte) bool {
 	var outer struct {
 		Version int

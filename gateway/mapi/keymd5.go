@@ -1,4 +1,5 @@
-// An MD5 key's file: 32 letters and digits, one line end, and nothing else to sign with by mistake.
+// An MD5 key's file: 32 letters and digits, one line end, and nothing else that would be signed
+// with by mistake.
 
 package mapi
 
@@ -12,10 +13,9 @@ import (
 
 const md5KeyLength = 32
 
-// parseMD5 holds a key to the shape the gateway hands out (the appendix's
-// security check code). A wrong file or a cut key is found here, not by an
-// ILLEGAL_SIGN hours later. One line end is dropped, because editors add it;
-// whatever else is there could as well be part of the key.
+// parseMD5 requires the form in which the gateway issues keys (the appendix's security check code).
+// So a wrong file or a truncated key is found here, not by an ILLEGAL_SIGN hours later. One line
+// end is dropped, because editors add it. Anything else could be part of the key.
 func parseMD5(material []byte) (*md5Key, error) {
 	if isUTF16(material) {
 		return nil, errUTF16
@@ -43,7 +43,7 @@ func withoutLineEnd(text []byte) []byte {
 	return text
 }
 
-// foreign finds what is no letter or digit, and names what it is likely to be.
+// foreign finds a character that is not a letter or digit, and says what it probably is.
 func foreign(text []byte) error {
 	switch {
 	case bytes.HasPrefix(text, []byte("\uFEFF")):
@@ -75,7 +75,7 @@ func foreign(text []byte) error {
 	return fmt.Errorf("byte %d of %d is %s: %s", at+1, len(text), what, only)
 }
 
-// isLetterOrDigit is for ASCII alone, as is the key.
+// isLetterOrDigit knows only ASCII, as does the key.
 func isLetterOrDigit(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 }

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// keyBlock is one key of a file: its DER, or what is wrong with it. sealed says
-// that it is encrypted.
+// keyBlock is one key of a file: its DER, or what is wrong with it. sealed says that it is
+// encrypted.
 type keyBlock struct {
 	der    []byte
 	sealed bool
 	fault  error
 }
 
-// keyBlocks takes the wrapping off. All blocks but one come from PEM.
+// keyBlocks removes the wrapping. All blocks but one come from PEM.
 func keyBlocks(material []byte) ([]keyBlock, error) {
 	switch {
 	case isUTF16(material):
@@ -43,8 +43,7 @@ func keyBlocks(material []byte) ([]keyBlock, error) {
 	return []keyBlock{{der: der}}, nil
 }
 
-// isUTF16 goes by the byte order mark or, without one, by the empty half of
-// each letter.
+// isUTF16 looks for a byte order mark or, without one, for a zero half in each letter.
 func isUTF16(material []byte) bool {
 	if bytes.HasPrefix(material, []byte{0xFF, 0xFE}) || bytes.HasPrefix(material, []byte{0xFE, 0xFF}) {
 		return true
@@ -61,8 +60,8 @@ func isUTF16(material []byte) bool {
 	return empty == [2]int{4, 0} || empty == [2]int{0, 4}
 }
 
-// isDER says whether material is one whole ASN.1 sequence, and white space at
-// most behind it. Nothing may be trimmed before: DER can end in any byte.
+// isDER reports whether material is one complete ASN.1 sequence, followed by white space at most.
+// Nothing may be trimmed before this check: DER can end in any byte.
 func isDER(material []byte) bool { return wholeDER(material) != nil }
 
 func wholeDER(material []byte) []byte {
@@ -75,10 +74,10 @@ func wholeDER(material []byte) []byte {
 	return outer.FullBytes
 }
 
-// No key has a backslash, a carriage return or a byte order mark in it.
+// No key contains a backslash, a carriage return or a byte order mark.
 var unescape = strings.NewReplacer("\uFEFF", "", `\r`, "\n", `\n`, "\n", "\r", "\n")
 
-// plainText undoes what quoting, escaping and other systems' line ends add.
+// plainText removes what quoting, escaping and the line ends of other systems add.
 func plainText(material []byte) string {
 	text := strings.TrimSpace(unescape.Replace(string(material)))
 	for _, quote := range []string{`"`, `'`} {
@@ -95,10 +94,9 @@ const (
 	pemDash  = "-----"
 )
 
-// pemBlocks reads every block. It is more lenient than encoding/pem, which
-// wants each mark on a line of its own, and never stops at a bad block.
-// Parameters before a key are how OpenSSL writes DSA and elliptic keys, and are
-// in the key again.
+// pemBlocks reads every block. It is more lenient than encoding/pem, which requires each mark on
+// its own line, and it never stops at a bad block. OpenSSL writes parameters before DSA and
+// elliptic keys; they are repeated in the key.
 func pemBlocks(text string) ([]keyBlock, error) {
 	var blocks []keyBlock
 	for {
@@ -139,7 +137,7 @@ func pemBlock(title, body string) keyBlock {
 	}
 	var b strings.Builder
 	for line := range strings.Lines(body) {
-		if !strings.Contains(line, ":") { // a header
+		if !strings.Contains(line, ":") { // a header line
 			b.WriteString(line)
 		}
 	}
@@ -150,7 +148,7 @@ func pemBlock(title, body string) keyBlock {
 	return keyBlock{der: der}
 }
 
-// decodeKey takes both alphabets of base64, padded or not, with any white space.
+// decodeKey accepts both alphabets of base64, padded or not, with any white space.
 func decodeKey(text string) ([]byte, error) {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.Join(strings.Fields(text), ""))
 	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))

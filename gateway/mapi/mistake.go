@@ -1,4 +1,4 @@
-// The usual mistakes in signing, as changes that would undo them.
+// The usual mistakes in signing, each as a change that would undo it.
 
 package mapi
 
@@ -10,17 +10,17 @@ import (
 	"strings"
 )
 
-// mistake is one way to sign or to send wrongly.
+// mistake is one wrong way to sign or to send.
 type mistake struct {
 	what   string // as in "with … it would verify"
 	advice string // what to do, or what has happened; may be empty
-	// apply changes a reading to how things are without the mistake in the sign, or with the
-	// mistake in the text, and says whether that is a change at all.
+	// apply changes a reading to how it would be without the mistake in the signature, or with the
+	// mistake in the text. It reports whether that is a change at all.
 	apply func(*reading) bool
 }
 
-// mistakes are tried in this order. Some make the same bytes: the one that needs more to be true
-// of the values comes first. What decides the bytes of values comes before their characters.
+// mistakes are tried in this order. Some produce the same bytes: the one that assumes more about
+// the values comes first. A mistake in the bytes of values comes before one in their characters.
 var mistakes = []mistake{
 	{"sign type RSA2", "it was made with SHA-256, as RSA2 is, and not with SHA-1", hashed(crypto.SHA256)},
 	{"sign type RSA", "it was made with SHA-1, as RSA is, and not with SHA-256", hashed(crypto.SHA1)},

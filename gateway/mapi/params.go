@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Names of the parameters that carry the signature. They are sent, last, but
-// are no part of what is signed.
+// Names of the parameters that carry the signature. They are sent last, and are not part of the
+// signed text.
 const (
 	ParamSign     = "sign"
 	ParamSignType = "sign_type"
@@ -22,16 +22,14 @@ const (
 	usualValue   = 64
 )
 
-// Param is one parameter as text, not encoded in any way.
+// Param is one parameter as text, without any encoding.
 type Param struct{ Name, Value string }
 
-// Params are the parameters of one request or notification in any order. A
-// name that occurs twice is an error wherever the parameters are signed,
-// verified or sent.
+// Params are the parameters of one request or notification in any order. A repeated name is an
+// error when the parameters are signed, verified or sent.
 type Params []Param
 
-// Get gives the value of the first parameter with this name, "" when there is
-// none.
+// Get returns the value of the first parameter with this name, "" if there is none.
 func (p Params) Get(name string) string {
 	for _, q := range p {
 		if q.Name == name {
@@ -41,10 +39,9 @@ func (p Params) Get(name string) string {
 	return ""
 }
 
-// StringToSign gives the canonical text: the parameters that have a value,
-// without sign and sign_type, sorted by name in byte order, as name=value
-// joined with &, the values raw (the gateway owner's appendix, table 3-1,
-// 签名). A repeated or impossible name is an error that names it.
+// StringToSign returns the canonical text: the parameters that have a value, without sign and
+// sign_type, sorted by name in byte order, as name=value joined with &, the values raw (the gateway
+// owner's appendix, table 3-1, 签名). A repeated or impossible name is an error that names it.
 func (p Params) StringToSign() (string, error) {
 	sorted, err := p.canonical()
 	if err != nil {
@@ -67,9 +64,9 @@ func (p Params) StringToSign() (string, error) {
 	return b.String(), nil
 }
 
-// Body gives the form body (application/x-www-form-urlencoded): the parameters
-// that have a value, sorted by name, sign and sign_type last, each value as
-// percent-encoded bytes of cs with a space as +. It is ASCII whatever cs is.
+// Body returns the form body (application/x-www-form-urlencoded): the parameters that have a value,
+// sorted by name, sign and sign_type last. Each value is written as the percent-encoded bytes of
+// cs, with a space as +. The body is ASCII for every cs.
 func (p Params) Body(cs Charset) (string, error) {
 	sorted, err := p.canonical()
 	if err != nil {
@@ -83,7 +80,7 @@ func (p Params) Body(cs Charset) (string, error) {
 	return sorted.form(cs)
 }
 
-// form is a form body of the parameters in the order that they have.
+// form is a form body of the parameters in their present order.
 func (p Params) form(cs Charset) (body string, err error) {
 	b, value := make([]byte, 0, usualRequest), make([]byte, 0, usualValue)
 	for i, q := range p {
@@ -99,7 +96,7 @@ func (p Params) form(cs Charset) (body string, err error) {
 	return string(b), nil
 }
 
-// appendEscaped is url.QueryEscape onto what is there.
+// appendEscaped is url.QueryEscape, appended to dst.
 func appendEscaped(b, from []byte) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, c := range from {
@@ -115,11 +112,11 @@ func appendEscaped(b, from []byte) []byte {
 	return b
 }
 
-// canonical gives a sorted copy of what is signed, after every name has been
-// checked, those that are left out too: a request with a repeated sign or a
-// repeated empty parameter is as unclear as any other.
+// canonical returns a sorted copy of the parameters that are signed. It first checks every name,
+// also of parameters that are left out: a request with a repeated sign or a repeated empty
+// parameter is as ambiguous as any other.
 func (p Params) canonical() (Params, error) {
-	sorted := append(make(Params, 0, len(p)+2), p...) // with room for the sign
+	sorted := append(make(Params, 0, len(p)+2), p...) // with room for the signature
 	slices.SortFunc(sorted, byName)
 	for i, q := range sorted {
 		if err := checkName(q.Name); err != nil {
@@ -136,8 +133,8 @@ func (p Params) canonical() (Params, error) {
 
 func byName(a, b Param) int { return strings.Compare(a.Name, b.Name) }
 
-// checkName keeps out names that would make the canonical text ambiguous or
-// that no charset is sure to hold.
+// checkName keeps out names that would make the canonical text ambiguous or that some charsets
+// cannot hold.
 func checkName(name string) error {
 	if name == "" {
 		return errors.New("a parameter has no name")
@@ -150,7 +147,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// bytesToSign gives the canonical text in the bytes of cs.
+// bytesToSign returns the canonical text in the bytes of cs.
 func (p Params) bytesToSign(cs Charset) ([]byte, error) {
 	sorted, err := p.canonical()
 	if err != nil {
@@ -159,8 +156,8 @@ func (p Params) bytesToSign(cs Charset) ([]byte, error) {
 	return layOut(sorted, cs)
 }
 
-// layOut joins parameters as they are signed. It encodes value by value, so that an
-// error can name the parameter.
+// layOut joins parameters as they are signed. It encodes each value separately, so that an error
+// can name the parameter.
 func layOut(sorted Params, cs Charset) ([]byte, error) {
 	b := make([]byte, 0, usualRequest)
 	for i, q := range sorted {
@@ -176,8 +173,8 @@ func layOut(sorted Params, cs Charset) ([]byte, error) {
 	return b, nil
 }
 
-// appendValue is Charset.Encode onto what is there, with the parameter's name in
-// the error; the value is personal data and stays out of it.
+// appendValue is Charset.Encode, appended to dst, with the parameter's name in the error. The value
+// is personal data and is not in the error.
 func appendValue(b []byte, q Param, cs Charset) ([]byte, error) {
 	b, err := cs.append(b, q.Value)
 	if err == nil {
@@ -189,7 +186,7 @@ func appendValue(b []byte, q Param, cs Charset) ([]byte, error) {
 	return nil, err
 }
 
-// clip bounds text that a stranger chose before it goes into an error.
+// clip shortens text from outside before it goes into an error.
 func clip(s string) string {
 	const most = 64
 	if len(s) <= most {

@@ -1,12 +1,12 @@
-// A partner's id: its form, and the ids that are public test accounts.
+// A partner's id: its form, and ids that are public test accounts.
 
 package mapi
 
 import "errors"
 
-// CheckPartner says what is wrong with a partner id, nil when nothing is: 2088 and 12 more
-// digits, 16 in all (the partner row of Alipay's parameter tables; table 3-1 of the gateway
-// owner's appendix calls it 合作者身份 ID). The error does not repeat the id.
+// CheckPartner says what is wrong with a partner id, or returns nil. An id is 2088 and 12 more
+// digits, 16 in all (the partner row of Alipay's parameter tables; table 3-1 of the gateway owner's
+// appendix calls it 合作者身份 ID). The error does not repeat the id.
 func CheckPartner(id string) error {
 	good := len(id) == 16 && id[:4] == "2088"
 	for i := 0; good && i < len(id); i++ {
@@ -18,9 +18,9 @@ func CheckPartner(id string) error {
 	return nil
 }
 
-// testPartners are accounts that public documents print as a test account or as their sample.
-// The gateway owner's appendix, table 3-1: replaced once the tests are done, as they are charged
-// 3 %. The list cannot be complete.
+// testPartners are accounts that public documents print as a test account or as a sample. The
+// gateway owner's appendix, table 3-1, says to replace them once the tests are done, as they are
+// charged 3 %. The list cannot be complete.
 var testPartners = map[string]string{
 	"2088002007018955": "the buyer in the sample request of create_direct_pay_by_user",
 	"2088002007018966": "the seller alipay-test01@alipay.com in the sample request of create_direct_pay_by_user",
@@ -34,6 +34,6 @@ var testPartners = map[string]string{
 	"2088111956092332": "lokielse/omnipay-alipay, “ILLEGAL_PARTNER_EXTERFACE”, as alipay_test@alipay.com",
 }
 
-// TestPartner gives the public document that shows id as a test account or sample, "" for any
+// TestPartner returns the public document that shows id as a test account or sample, "" for any
 // other id.
 func TestPartner(id string) (source string) { return testPartners[id] }

@@ -1,4 +1,4 @@
-// How signs and values come to be spelled otherwise, and how that is undone.
+// Other spellings of signatures and values, and how to undo them.
 
 package mapi
 
@@ -27,7 +27,7 @@ func dropSpace(s string) string { return strings.Join(strings.Fields(s), "") }
 
 func unquote(s string) string { return strings.Trim(strings.TrimSpace(s), `"'`) }
 
-// unescapePath keeps a +, which base64 is full of.
+// unescapePath keeps a +, which is common in base64.
 func unescapePath(s string) string {
 	if plain, err := url.PathUnescape(s); err == nil {
 		return plain
@@ -54,7 +54,7 @@ func hexToBase64(s string) string {
 	return s
 }
 
-// valueChange gives what a value would be; one that cannot be so changed stays as it is.
+// valueChange applies a change to each value; a value that cannot be changed so stays as it is.
 type valueChange func(value string, cs Charset) string
 
 func inValues(change valueChange) func(*reading) bool {
@@ -74,7 +74,7 @@ func plain(change func(string) string) valueChange {
 	return func(value string, _ Charset) string { return change(value) }
 }
 
-// bytesAs gives the text of a value's bytes in another charset.
+// bytesAs reads a value's bytes in another charset.
 func bytesAs(encode func(string) ([]byte, error), cs Charset) valueChange {
 	return func(value string, _ Charset) string {
 		raw, err := encode(value)
@@ -89,8 +89,8 @@ func bytesAs(encode func(string) ([]byte, error), cs Charset) valueChange {
 	}
 }
 
-// shellGBK undoes what a shell in gbk makes of a text: its bytes, taken for UTF-8. They are that
-// by chance, too: then they hold characters that no Chinese charset has.
+// shellGBK undoes what a gbk shell does to a text: its bytes are taken as UTF-8. Bytes can be valid
+// UTF-8 by chance, too: then they hold characters that no Chinese charset has.
 func shellGBK(value string, _ Charset) string {
 	if _, err := GBK.Encode(value); err == nil {
 		return value
@@ -102,8 +102,8 @@ func shellGBK(value string, _ Charset) string {
 	return text
 }
 
-// readAsGBK undoes UTF-8 that was read as gbk, 寮犱笁 for 张三. Text of gbk can be valid UTF-8 by
-// chance, and then hardly ever of Chinese.
+// readAsGBK undoes UTF-8 that was read as gbk, 寮犱笁 for 张三. gbk text can be valid UTF-8 by chance,
+// but hardly ever as Chinese text.
 func readAsGBK(value string, cs Charset) string {
 	text := bytesAs(GBK.Encode, UTF8)(value, cs)
 	if _, err := GBK.Encode(text); err != nil {
@@ -146,7 +146,7 @@ func percentDecoded(decode func(string) (string, error)) valueChange {
 	}
 }
 
-// percentEncoded encodes as one of many libraries does, told apart by a few characters.
+// percentEncoded encodes like one of many libraries, which differ in a few characters.
 func percentEncoded(as ...func(string) string) valueChange {
 	return func(value string, cs Charset) string {
 		raw, err := cs.Encode(value)

@@ -1,4 +1,4 @@
-// Signing parameters: the sign types and the key that makes a sign.
+// Signing parameters: the sign types and the key that makes a signature.
 
 package mapi
 
@@ -34,7 +34,7 @@ func ParseSignType(s string) (SignType, error) {
 	return "", fmt.Errorf("sign type %q is not one of MD5, RSA, RSA2, DSA (in capitals)", clip(s))
 }
 
-// hash gives the digest that RSA and RSA2 sign.
+// hash returns the digest that RSA and RSA2 sign.
 func (t SignType) hash() crypto.Hash {
 	if t == RSA2 {
 		return crypto.SHA256
@@ -42,29 +42,28 @@ func (t SignType) hash() crypto.Hash {
 	return crypto.SHA1
 }
 
-// signer is the private half behind a Key. Every one is a pointer to a struct
-// that points to the key: where fmt cannot call Key's methods, in an unexported
-// field, it then shows an address (measured: %s follows one pointer, not two).
+// signer is the private half of a Key. Every implementation is a pointer to a struct that points to
+// the key. So if fmt cannot call Key's methods, in an unexported field, it shows an address
+// (measured: %s follows one pointer, not two).
 type signer interface {
 	sign(text []byte) (string, error)
 	verifier() verifier
 }
 
-// Key makes signs. It prints as "[redacted]" in every form. The zero Key signs
-// nothing.
+// Key makes signatures. It prints as "[redacted]" in every form. The zero Key signs nothing.
 type Key struct {
 	signType SignType
 	signer   signer
 }
 
-// SignType gives the key's sign_type.
+// SignType returns the key's sign_type.
 func (k Key) SignType() SignType { return k.signType }
 
-// IsZero says whether there is no key.
+// IsZero reports whether there is no key.
 func (k Key) IsZero() bool { return k.signer == nil }
 
-// Equal says whether both are the same key of the same sign type, whatever form
-// they were read from.
+// Equal reports whether both are the same key of the same sign type, whatever form they were read
+// from.
 func (k Key) Equal(other Key) bool {
 	if k.signType != other.signType {
 		return false
@@ -83,10 +82,10 @@ func (k Key) Equal(other Key) bool {
 	return other.signer == nil
 }
 
-// Sign gives the sign of p with its text in the bytes of cs: for MD5 small
-// hexadecimal digits, else standard base64 without line breaks. DSA signs are
-// the DER form in base64; which spelling the gateway wants of a merchant is
-// documented nowhere, and every DSA sign of the same text differs.
+// Sign returns the signature of p with its text in the bytes of cs: for MD5 small hexadecimal
+// digits, else standard base64 without line breaks. A DSA signature is the DER form in base64. No
+// document says which spelling the gateway wants from a merchant, and every DSA signature of the
+// same text differs.
 func (k Key) Sign(p Params, cs Charset) (string, error) {
 	sorted, err := p.canonical()
 	if err != nil {
@@ -110,7 +109,7 @@ func (k Key) signSorted(sorted Params, cs Charset) (string, error) {
 	return sign, nil
 }
 
-// Signed gives a copy of p with sign and sign_type, in place of any that p had.
+// Signed returns a copy of p with sign and sign_type, in place of any that p had.
 func (k Key) Signed(p Params, cs Charset) (Params, error) {
 	sign, err := k.Sign(p, cs)
 	if err != nil {
@@ -122,7 +121,7 @@ func (k Key) Signed(p Params, cs Charset) (Params, error) {
 	return append(signed, Param{ParamSign, sign}, Param{ParamSignType, string(k.signType)}), nil
 }
 
-// Form gives the form body of p with its sign, see [Params.Body], and the parameters that it holds,
+// Form returns the form body of p with its signature, see [Params.Body], and the parameters in it,
 // in its order. It is Signed and Body with one sorting.
 func (k Key) Form(p Params, cs Charset) (signed Params, body string, err error) {
 	signed, err = p.canonical()
@@ -138,9 +137,9 @@ func (k Key) Form(p Params, cs Charset) (signed Params, body string, err error) 
 	return signed, body, err
 }
 
-// Verifier gives what checks the signs of k: for MD5 the same key, else its
-// public half. (The gateway's own answers are signed with the gateway's key, so
-// only for MD5 is this the right one for them.)
+// Verifier returns what verifies the signatures of k: for MD5 the same key, else its public half.
+// (The gateway signs its answers with its own key, so that only for MD5 this is the right verifier
+// for them.)
 func (k Key) Verifier() Verifier {
 	if k.signer == nil {
 		return Verifier{}

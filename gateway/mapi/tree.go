@@ -1,4 +1,4 @@
-// The strict token pass over an answer's XML, and which fields it yields.
+// The strict pass over the XML tokens of an answer, and the fields that it yields.
 
 package mapi
 
@@ -10,27 +10,26 @@ import (
 	"strings"
 )
 
-// element is one element: a leaf has text, any other has children.
+// element is one element: a leaf has text, any other element has children.
 type element struct {
 	name     string
 	param    string // the attribute name of a request/param
 	text     string
-	cdata    bool // text has come from CDATA, with white space alone around it
+	cdata    bool // text has come from CDATA, with only white space around it
 	children []*element
 }
 
 func (e *element) leaf() bool { return len(e.children) == 0 }
 
-// treeReader keeps what is open while the tokens pass by.
+// treeReader holds the open elements while it reads tokens.
 type treeReader struct {
 	root  *element
-	open  []*element // from the root inwards
+	open  []*element // from the root to the innermost
 	count int
 }
 
-// parseTree reads raw tokens: the decoder's own pairing, namespaces and
-// declarations would be in the way of seeing what is really there. Its strict
-// mode knows the five entities of XML and no other.
+// parseTree reads raw tokens: the decoder's own pairing, namespaces and declarations would hide
+// what is really there. Its strict mode knows only the five entities of XML.
 func parseTree(text string) (*element, error) {
 	d := xml.NewDecoder(strings.NewReader(text))
 	var t treeReader
@@ -41,11 +40,11 @@ func parseTree(text string) (*element, error) {
 			break
 		}
 		if err == nil {
-			// The decoder gives CDATA as it gives text.
+			// The decoder returns CDATA like text.
 			err = t.take(token, strings.HasPrefix(text[from:], "<![CDATA["))
 		}
 		if err != nil {
-			// The decoder's words can repeat the answer's own at any length.
+			// The decoder's text can repeat the answer's own at any length.
 			return nil, errors.New(clip(err.Error()))
 		}
 	}
@@ -103,7 +102,7 @@ func (t *treeReader) start(token xml.StartElement) error {
 	return t.attributes(e, token.Attr)
 }
 
-// attributes allows one alone: the name of a request/param.
+// attributes allows only one: the name of a request/param.
 func (t *treeReader) attributes(e *element, attributes []xml.Attr) error {
 	isParam := len(t.open) == 3 && t.open[1].name == "request" && e.name == "param"
 	if !isParam {
@@ -127,8 +126,8 @@ func (t *treeReader) end(token xml.EndElement) error {
 	return nil
 }
 
-// chars takes a value in one piece: text, or one CDATA with nothing but white space around it,
-// which belongs to the value as it does to one of text.
+// chars takes a value in one piece: text, or one CDATA section with only white space around it.
+// That white space belongs to the value, as it does around text.
 func (t *treeReader) chars(text string, cdata bool) error {
 	if len(t.open) == 0 {
 		if !blank(text) {
@@ -142,14 +141,14 @@ func (t *treeReader) chars(text string, cdata bool) error {
 	case !e.leaf():
 		return errors.New("it has text between elements")
 	case cdata && (e.cdata || !blank(e.text)), e.cdata && !blank(text):
-		return errors.New("a value is in several pieces") // text beside CDATA
+		return errors.New("a value is in several pieces") // text next to CDATA
 	default:
 		e.text, e.cdata = e.text+text, e.cdata || cdata
 	}
 	return nil
 }
 
-// blank says whether text is nothing but XML's white space.
+// blank reports whether text is only XML white space.
 func blank(text string) bool { return strings.Trim(text, " \t\r\n") == "" }
 
 func plainName(n xml.Name) (string, error) {
@@ -159,7 +158,7 @@ func plainName(n xml.Name) (string, error) {
 	return n.Local, nil
 }
 
-// readFields finds the three places that fields are read from.
+// readFields finds the three places from which fields are read.
 func readFields(root *element) (Answer, error) {
 	if root.name != "alipay" {
 		return Answer{}, fmt.Errorf("its root is %q, not alipay", clip(root.name))
@@ -210,8 +209,8 @@ func readRequest(request *element) (Params, error) {
 	return params, nil
 }
 
-// readResponse gives the leaves of the one wrapper under response, or of
-// response itself when it has nothing but leaves. The result is never nil.
+// readResponse returns the leaves of the one wrapper under response, or of response itself if it
+// has only leaves. The result is never nil.
 func readResponse(response *element) (Params, error) {
 	if !blank(response.text) {
 		return nil, errors.New("response holds text")
@@ -241,9 +240,9 @@ func allLeaves(e *element) bool {
 	return true
 }
 
-// checkRepeats refuses siblings of one name, all the way down: which of them
-// would be the field? Only the params of request share a name, and the records
-// of a list inside a wrapper (depth 3) or deeper, of which no field is read.
+// checkRepeats refuses siblings with the same name at all depths: it would be unclear which of them
+// is the field. Only the params of request may share a name, and the records of a list inside a
+// wrapper (depth 3) or deeper, from which no field is read.
 func checkRepeats(e *element, depth int) error {
 	if e.leaf() || depth == 2 && e.name == "request" {
 		return nil

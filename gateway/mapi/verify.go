@@ -1,4 +1,4 @@
-// Verifying signs: of a parameter list, and of a whole answer.
+// Verifying signatures: of a parameter list, and of a whole answer.
 
 package mapi
 
@@ -12,35 +12,35 @@ import (
 	"strings"
 )
 
-// ErrBadSign is behind every error of Verify: whatever keeps a sign from being
-// checked, the parameters are not to be believed.
+// ErrBadSign is wrapped in every error of Verify. Whatever keeps a signature from being verified,
+// the parameters must not be believed.
 var ErrBadSign = errors.New("sign is bad")
 
-// errNoMatch is for a sign in order that is not the sign of this text and key.
+// errNoMatch is for a well-formed signature that is not the signature of this text and key.
 var errNoMatch = errors.New("it does not match the text under this key")
 
-// verifier is the checking half behind a Verifier; its error says what is
-// wrong, without the sign and without the key.
+// verifier is the checking half of a Verifier. Its error says what is wrong, without the signature
+// and without the key.
 type verifier interface {
 	verify(text []byte, sign string) error
 }
 
-// Verifier checks signs. It prints as "[redacted]" in every form, since an MD5
-// verifier is the secret itself. The zero Verifier believes nothing.
+// Verifier verifies signatures. It prints as "[redacted]" in every form, because an MD5 verifier is
+// the secret itself. The zero Verifier accepts nothing.
 type Verifier struct {
 	signType SignType
 	verifier verifier
 }
 
-// SignType gives the sign_type that v checks.
+// SignType returns the sign_type that v verifies.
 func (v Verifier) SignType() SignType { return v.signType }
 
-// IsZero says whether there is nothing to check with.
+// IsZero reports whether there is no key to verify with.
 func (v Verifier) IsZero() bool { return v.verifier == nil }
 
-// Verify checks the sign of p, whose text was signed in the bytes of cs. The
-// sign and sign_type inside p are left out, as in signing. It gives nil or an
-// error for which errors.Is(err, ErrBadSign) holds.
+// Verify verifies the signature of p, whose text was signed in the bytes of cs. It leaves out the
+// sign and sign_type inside p, as signing does. It returns nil or an error for which errors.Is(err,
+// ErrBadSign) holds.
 func (v Verifier) Verify(p Params, cs Charset, sign string) error {
 	if v.verifier == nil {
 		return fmt.Errorf("%w: no key to verify with", ErrBadSign)
@@ -55,8 +55,7 @@ func (v Verifier) Verify(p Params, cs Charset, sign string) error {
 	return nil
 }
 
-// verify compares in constant time: an early end would tell a forger how much
-// of a guess was right.
+// verify compares in constant time: an early end would tell a forger how much of a guess was right.
 func (k *md5Key) verify(text []byte, sign string) error {
 	if !hmac.Equal([]byte(k.sum(text)), []byte(sign)) {
 		return errNoMatch
@@ -82,8 +81,8 @@ func (v *rsaVerifier) verify(text []byte, sign string) error {
 	return nil
 }
 
-// decodeBase64 takes one spelling only: standard, padded, with no line breaks
-// (which the decoder would skip) and no stray bits at the end.
+// decodeBase64 accepts only one spelling: standard, padded, without line breaks (which the decoder
+// would skip) and without stray bits at the end.
 func decodeBase64(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errors.New("it has a line break")
@@ -100,17 +99,17 @@ type Verification string
 
 // The three results of Answer.Verify.
 const (
-	Verified Verification = "verified" // the sign was there and is right
-	Unsigned Verification = "unsigned" // no sign: TLS is the only protection
+	Verified Verification = "verified" // it has a signature, which is right
+	Unsigned Verification = "unsigned" // no signature: TLS is the only protection
 	Bad      Verification = "bad"      // the answer must not be believed
 )
 
-// Verify checks the answer's sign with cs, the _input_charset of the request.
-// The error is non-nil only with Bad, says why, and has ErrBadSign inside.
+// Verify verifies the answer's signature with cs, the _input_charset of the request. The error is
+// non-nil only with Bad. It says why, and wraps ErrBadSign.
 //
-// What is signed is Answer.Signed. An answer is bad, too, when its sign_type is
-// not v's, when its sign is empty, and when a wrapped answer has fields beside
-// the signed ones that the sign does not cover.
+// The signed fields are those of Answer.Signed. An answer is also bad if its sign_type is not that
+// of v, if its signature is empty, and if a wrapped answer has other fields that the signature does
+// not cover.
 func (a Answer) Verify(v Verifier, cs Charset) (Verification, error) {
 	sign, ok := find(a.root, ParamSign)
 	if !ok {
@@ -135,10 +134,9 @@ func (a Answer) Verify(v Verifier, cs Charset) (Verification, error) {
 	return Verified, nil
 }
 
-// Signed gives the fields that the answer's sign covers: those of the wrapper
-// under response (measured: reproduces a recorded answer's sign), or, in a flat
-// answer, those under the root without is_success, error, sign and sign_type
-// (inferred: no signed flat answer is known).
+// Signed returns the fields that the answer's signature covers: those of the wrapper under response
+// (measured: reproduces the signature of a recorded answer), or, in a flat answer, those under the
+// root without is_success, error, sign and sign_type (inferred: no signed flat answer is known).
 func (a Answer) Signed() Params {
 	if a.response != nil {
 		return append(Params(nil), a.response...)
@@ -152,7 +150,7 @@ func (a Answer) Signed() Params {
 	return signed
 }
 
-// aroundSigned says which fields of the root are never signed.
+// aroundSigned are fields of the root that are never signed.
 func aroundSigned(name string) bool {
 	switch name {
 	case "is_success", "error", ParamSign, ParamSignType:

@@ -1,4 +1,4 @@
-// The XML that the gateway answers with, in the charset of the request.
+// The XML of the gateway's answers, in the charset of the request.
 
 package simulator
 
@@ -16,18 +16,18 @@ type reply struct {
 	name                      string // of the scenario, for the call log
 	isSuccess, charge, refund string
 	code                      string // of a failure
-	wrapped                   bool   // in request/response elements, as other services answer
+	wrapped                   bool   // in request/response elements, like other services
 	signed                    bool
 }
 
-// conclusive says whether the answer settles the question: both flags, or one of the
-// two codes that are answers.
+// conclusive reports whether the answer settles the question: by both flags, or by one of the two
+// codes that are answers.
 func (a reply) conclusive() bool {
 	c, _ := mapi.Lookup(a.code)
 	return a.isSuccess == "T" && a.charge != "" && a.refund != "" || a.code != "" && c.Class == mapi.Biz
 }
 
-// label is the answer's word in the call log: the code, or the scenario.
+// label is the answer in the call log: the code, or the scenario.
 func (a reply) label() string {
 	if a.code != "" {
 		return a.code
@@ -35,11 +35,11 @@ func (a reply) label() string {
 	return a.name
 }
 
-// document is an answer on its way to bytes; the faults change it before it is written.
+// document is an answer before it is written; the faults change it.
 type document struct {
 	label   string // encoding in the declaration
 	root    string
-	inside  string // under the root, as text
+	inside  string // as text, under the root
 	charset mapi.Charset
 }
 
@@ -61,7 +61,8 @@ func (s *Simulator) render(q question, a reply) ([]byte, error) {
 	return d.bytes()
 }
 
-// document writes the answer. A failure is never signed: the gateway's own are not.
+// document makes the answer's document. A failure is never signed: the gateway does not sign them
+// either.
 func (s *Simulator) document(q question, a reply) (document, error) {
 	d := document{label: "utf-8", root: "alipay", charset: q.charset}
 	if !q.charset.IsZero() {
@@ -102,7 +103,7 @@ func (s *Simulator) leavesOf(q question, a reply) mapi.Params {
 	return leaves
 }
 
-// userID is 16 digits, begins 2088, and is always the same for an account.
+// userID is 16 digits, begins with 2088, and is always the same for an account.
 func userID(q question) string {
 	if len(q.account) == 20 && strings.HasPrefix(q.account, "2088") {
 		return q.account[:16]
@@ -111,7 +112,7 @@ func userID(q question) string {
 	return "2088" + strings.Repeat("0", 12-len(rest)) + rest
 }
 
-// echo repeats the request as the wrapped form does.
+// echo repeats the request, as the wrapped form does.
 func (s *Simulator) echo(q question) string {
 	var b strings.Builder
 	b.WriteString("<request>")
@@ -141,9 +142,9 @@ func elements(leaves mapi.Params) string {
 }
 
 func writeXML(w http.ResponseWriter, body []byte) {
-	// Assigned, not Set: this is the hot path, and the name is canonical already.
+	// Assigned, not Set: this code runs for every call, and the name is canonical already.
 	w.Header()["Content-Type"] = xmlType
-	_, _ = w.Write(body) // a client that has left is seen by the request's context
+	_, _ = w.Write(body) // the request's context shows that a client has left
 }
 
 var xmlType = []string{"text/xml"}

@@ -1,4 +1,4 @@
-// The append-only call log: the evidence of what the gateway was asked.
+// The append-only call log: evidence of what the gateway was asked.
 
 package simulator
 
@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Words of Call.Answer for calls that got no answer.
+// Values of Call.Answer for calls without an answer.
 const (
-	noAnswer   = "none"        // a fault gave nothing that can be read
-	clientLeft = "client-left" // gone before the answer was due
+	noAnswer   = "none"        // a fault gave nothing readable
+	clientLeft = "client-left" // the client left before the answer was due
 )
 
-// Call is one call as the gateway saw it. Times are unix microseconds; Ended is when the
-// answer had been handed over, before the client can have read it.
+// Call is one call as the gateway saw it. Times are unix microseconds. Ended is the time at which
+// the answer was handed over, before the client can have read it.
 type Call struct {
-	N       uint64 `json:"n"` // from 1, in the order in which calls ended
+	N       uint64 `json:"n"` // from 1, in the order of the calls' ends
 	Started int64  `json:"started"`
 	Ended   int64  `json:"ended"`
-	Partner string `json:"partner"`         // "unknown" where it is
+	Partner string `json:"partner"`         // "unknown" if it is
 	Key     string `json:"key"`             // the e-mail, the account number, or both with a space between
 	Answer  string `json:"answer"`          // a code, a scenario, "none" or "client-left"
-	Fault   string `json:"fault,omitempty"` // the fault that befell it
-	Conn    uint64 `json:"conn"`            // the connection, 0 where there was none
+	Fault   string `json:"fault,omitempty"` // the fault of this call
+	Conn    uint64 `json:"conn"`            // number of the connection, 0 if there was none
 	// Conclusive says that the answer settles the question.
 	Conclusive bool `json:"conclusive"`
-	// Overlapping says that another call for the same account was in flight at the start.
+	// Overlapping says that another call for the same account was in flight when this one began.
 	Overlapping bool `json:"overlapping"`
 	// After says that the call began after a conclusive answer for the account had ended.
 	After bool `json:"after"`
@@ -38,13 +38,13 @@ type Stats struct {
 	InFlight   int    `json:"in_flight"`
 	Accounts   int    `json:"accounts"`   // distinct, of distinct partners
 	Conclusive uint64 `json:"conclusive"` // conclusive answers
-	Doubled    int    `json:"doubled"`    // accounts with more than one
+	Doubled    int    `json:"doubled"`    // accounts with more than one conclusive answer
 	// conclusive answers beyond the first, over all accounts
 	Doubles         uint64 `json:"doubles"`
 	AfterConclusive uint64 `json:"after_conclusive"` // calls begun after a conclusive answer had ended
-	Overlapping     uint64 `json:"overlapping"`      // calls begun while another was in flight
+	Overlapping     uint64 `json:"overlapping"`      // calls begun while another for the same account was in flight
 	Dropped         uint64 `json:"dropped"`          // oldest calls no longer in the log
-	// calls of accounts beyond the bound: not in doubles or overlapping
+	// calls for accounts beyond the bound: not counted as doubled or overlapping
 	Untracked uint64            `json:"untracked"`
 	By        map[string]uint64 `json:"by"`                 // by answer
 	Faults    map[string]uint64 `json:"faults,omitempty"`   // by fault
@@ -58,14 +58,14 @@ type account struct {
 	inFlight          int
 }
 
-// callLog keeps the newest calls and the sums of all.
+// callLog keeps the newest calls and the sums of all calls.
 type callLog struct {
 	mu         sync.Mutex // guards all below; held for lines
 	keep       int
 	calls      []Call // a ring once it is full
 	oldest     int    // index in the ring
 	last       uint64
-	generation int // of resets: a call of an older one is not counted
+	generation int // number of resets: a call from before a reset is not counted
 	inFlight   int
 	accounts   map[accountKey]*account
 	sums       Stats
@@ -77,11 +77,11 @@ func newCallLog(keep int) *callLog {
 	return l
 }
 
-// openCall is a call in flight. Its handler owns it.
+// openCall is a call in flight. Only its handler uses it.
 type openCall struct {
 	Call
-	account    *account // nil where the bound on accounts is reached
-	index      uint64   // how many calls of that account were before
+	account    *account // nil if the bound on accounts is reached
+	index      uint64   // number of calls for that account before
 	generation int
 }
 
@@ -90,7 +90,7 @@ func (c *openCall) told(a reply) {
 }
 
 func (l *callLog) begin(q question, conn uint64) *openCall {
-	if q.partner == nil { // nobody vouches for the text: keep long rubbish and endless names out of memory
+	if q.partner == nil { // unverified text: keep long and endless names out of memory
 		q.partnerID, q.key = "unknown", q.key[:min(len(q.key), 100)]
 	}
 	c := &openCall{Call: Call{
@@ -103,7 +103,8 @@ func (l *callLog) begin(q question, conn uint64) *openCall {
 	key := accountKey{q.partnerID, q.key}
 	a := l.accounts[key]
 	if a == nil {
-		// As many accounts as calls are kept, so that a stream of new ones cannot fill the memory.
+		// At most as many accounts as calls are kept, so that a stream of new ones cannot fill the
+		// memory.
 		if len(l.accounts) >= l.keep {
 			l.sums.Untracked++
 			return c

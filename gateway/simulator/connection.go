@@ -1,4 +1,4 @@
-// Faults of the connection and of HTTP: what happens before anyone reads XML.
+// Faults of the connection and of HTTP: they happen before the client reads XML.
 
 package simulator
 
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// stage is one misbehaving call.
+// stage is one call with a fault.
 type stage struct {
 	s     *Simulator
 	w     http.ResponseWriter
@@ -33,7 +33,7 @@ func (st *stage) body() []byte {
 	return b
 }
 
-// flush hands what is written to the network; it may fail only where there is none.
+// flush sends what is written to the network. Without a network it may fail.
 func (st *stage) flush() { _ = http.NewResponseController(st.w).Flush() }
 
 func late(st *stage) {
@@ -49,7 +49,8 @@ func hang(st *stage) {
 	drop(st)
 }
 
-// drop leaves as net/http foresees it: the server closes the connection and says nothing.
+// drop leaves in the way that net/http provides: the server closes the connection without a
+// response.
 func drop(*stage) { panic(http.ErrAbortHandler) }
 
 // reset closes with a zero linger, which makes TCP send RST instead of FIN.
@@ -87,8 +88,8 @@ func slowDrip(st *stage) {
 	st.call.told(st.scene.reply)
 }
 
-// endless begins as the answer does: a client that stops reading early must not have
-// enough to believe.
+// endless begins like the answer: a client that stops reading early must not have enough to
+// believe.
 func endless(st *stage) {
 	body := st.body()
 	writeXML(st.w, bytes.TrimSuffix(body, []byte("</alipay>")))
@@ -100,8 +101,8 @@ func endless(st *stage) {
 	}
 }
 
-// gzipMember is 1 MiB of spaces, compressed: members can be strung together, and spaces
-// may follow an XML document.
+// gzipMember is 1 MiB of compressed spaces: members can be joined, and spaces may follow an XML
+// document.
 var gzipMember = sync.OnceValue(func() []byte {
 	return gzipped(bytes.Repeat([]byte(" "), 1<<20))
 })
@@ -153,8 +154,8 @@ func page(status int) func(*stage) {
 	}
 }
 
-// notBefore turns the client away until a time that say writes. The response has a Date of its own,
-// in whole seconds as every Date is, so that both ways of saying it mean the same.
+// notBefore refuses the client until a time, which say writes into the response. The response has
+// its own Date, in whole seconds like every Date, so that both forms of the time mean the same.
 func notBefore(status int, say func(date time.Time, pause time.Duration) string) func(*stage) {
 	show := page(status)
 	return func(st *stage) {
@@ -165,7 +166,7 @@ func notBefore(status int, say func(date time.Time, pause time.Duration) string)
 	}
 }
 
-// inSeconds rounds up: the header knows whole seconds only.
+// inSeconds rounds up, as the header has only whole seconds.
 func inSeconds(_ time.Time, pause time.Duration) string {
 	return strconv.FormatInt(int64((pause+time.Second-1)/time.Second), 10)
 }

@@ -1,5 +1,4 @@
-// Faults of the document: HTTP is well, and what the XML says must not be believed, or
-// only with care.
+// Faults of the document: HTTP is correct, but the XML must not be believed, or only with care.
 
 package simulator
 
@@ -12,13 +11,13 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// The names whose bytes are not valid in the other charset, utf-8 or GBK.
+// Names whose bytes are not valid in the other charset, utf-8 or GBK.
 const (
-	oddInGBK  = "王小明" // 9 bytes of utf-8: the last is no first half of a GBK pair before "<"
+	oddInGBK  = "王小明" // 9 bytes of utf-8: the last cannot begin a GBK pair before "<"
 	oddInUTF8 = "张三"
 )
 
-// rewrite writes the true answer, changed. The call log holds it as no answer.
+// rewrite writes the true answer, changed. The call log records no answer for it.
 func (st *stage) rewrite(change func(*document)) {
 	d, err := st.s.document(st.q, st.scene.reply)
 	if err != nil {
@@ -34,7 +33,7 @@ func (st *stage) rewrite(change func(*document)) {
 	writeXML(st.w, body)
 }
 
-// instead writes another answer than the scenario's.
+// instead writes another answer than that of the scenario.
 func (st *stage) instead(r reply) { st.s.tell(st.w, st.call, st.q, r) }
 
 func systemError(st *stage) { st.instead(scenes["system-error"]) }
@@ -47,7 +46,7 @@ func signedAnswer(st *stage) {
 	st.instead(r)
 }
 
-// badSign signs another text: the sign has the right form and is wrong.
+// badSign signs another text: the signature has the right form but is wrong.
 func badSign(st *stage) {
 	key := st.q.partner.AnswerKey
 	sign, err := key.Sign(mapi.Params{{Name: "somebody", Value: "else"}}, st.q.charset)
@@ -59,8 +58,8 @@ func badSign(st *stage) {
 	})
 }
 
-// The two label faults give a true answer in bytes that fit another charset; a client that tries
-// that charset may believe it.
+// The two label faults give a true answer whose bytes fit another charset. A client that tries that
+// charset may believe the answer.
 func gbkLabel(st *stage)  { st.mislabel("GBK", "utf-8", oddInGBK) }
 func utf8Label(st *stage) { st.mislabel("utf-8", "gbk", oddInUTF8) }
 
@@ -123,7 +122,7 @@ func garbage(st *stage) {
 
 func empty(st *stage) { writeXML(st.w, nil) }
 
-// otherAccount answers in the wrapped form, whose echo of the request names somebody else.
+// otherAccount answers in the wrapped form, whose echo of the request names another account.
 func otherAccount(st *stage) {
 	other := st.q
 	other.email, other.account = "somebody.else@example.com", ""

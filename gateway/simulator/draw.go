@@ -1,4 +1,4 @@
-// Chance that is none: the same seed and words always give the same number.
+// Reproducible chance: the same seed and words always give the same number.
 
 package simulator
 
@@ -14,7 +14,7 @@ func draw(seed, n uint64, words ...string) uint64 {
 		for i := range len(w) {
 			h = (h ^ uint64(w[i])) * prime
 		}
-		h = (h ^ 0xff) * prime // keeps "ab","c" apart from "a","bc"
+		h = (h ^ 0xff) * prime // distinguishes "ab","c" from "a","bc"
 	}
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
@@ -23,7 +23,7 @@ func draw(seed, n uint64, words ...string) uint64 {
 	return h ^ h>>33
 }
 
-// chance is a draw as a number from 0 up to, not including, 1.
+// chance is a draw as a number of at least 0 and below 1.
 func chance(seed, n uint64, words ...string) float64 {
 	return float64(draw(seed, n, words...)>>11) / (1 << 53)
 }

@@ -1,4 +1,4 @@
-// Every way in which the practice gateway misbehaves, by name.
+// Every fault of the practice gateway, by name.
 
 package simulator
 
@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// Fault befalls calls by probability.
+// Fault is a fault that calls get with a probability.
 type Fault struct {
 	// Name is one of [FaultNames].
 	Name string
 	// Probability is above 0 and at most 1.
 	Probability float64
-	// For is how long, of a fault that takes a time; its own default when zero.
+	// For is the duration, for a fault that has one; its own default when zero.
 	For time.Duration
 }
 
-// A fault does one thing wrong. Where its answer can still be read for what it says,
-// the call log holds that answer, else "none".
+// A fault does one thing wrong. If its answer can still be read, the call log holds that answer,
+// else "none".
 type fault struct {
 	does  string
-	pause time.Duration // default of a fault that takes a time
+	pause time.Duration // default duration, for a fault that has one
 	play  func(*stage)
 }
 
@@ -78,11 +78,11 @@ var faults = map[string]fault{
 // FaultNames lists the faults, sorted.
 func FaultNames() []string { return slices.Sorted(maps.Keys(faults)) }
 
-// FaultDoes says in a few words what a fault does, "" for one that is not.
+// FaultDoes says in a few words what a fault does, "" for an unknown name.
 func FaultDoes(name string) string { return faults[name].does }
 
-// ParseFault reads NAME[=DURATION][:PROBABILITY], such as "system-error:0.05" or
-// "delay=300ms:0.1". The probability is 1 where it is left out.
+// ParseFault reads NAME[=DURATION][:PROBABILITY], such as "system-error:0.05" or "delay=300ms:0.1".
+// The default probability is 1.
 func ParseFault(text string) (Fault, error) {
 	f := Fault{Probability: 1}
 	rest, odds, given := strings.Cut(text, ":")
@@ -118,8 +118,8 @@ func (f Fault) check() error {
 	return nil
 }
 
-// misfortune draws whether one of the faults given as an option befalls this call. Each
-// call of an account draws anew, so a retry has its own luck.
+// misfortune draws whether this call gets one of the faults that are given as an option. Each call
+// for an account draws anew, so that a retry may succeed.
 func (s *Simulator) misfortune(q question, index uint64) (string, time.Duration) {
 	for _, f := range s.options.Faults {
 		if chance(s.options.Seed, index, f.Name, q.partnerID, q.key) < f.Probability {

@@ -1,4 +1,4 @@
-// How the call log is read: from Go, and over HTTP at an address of its own.
+// How to read the call log: from Go, and over HTTP at an address of its own.
 
 package simulator
 
@@ -10,14 +10,14 @@ import (
 	"strconv"
 )
 
-// Calls gives the calls in the order in which they ended, oldest first.
+// Calls returns the calls in the order of their ends, oldest first.
 func (s *Simulator) Calls() []Call { return s.log.since(0) }
 
-// Stats gives the sums.
+// Stats returns the sums.
 func (s *Simulator) Stats() Stats { return s.log.stats() }
 
-// Reset empties the log and the sums; numbers begin at 1 again, and scenarios that
-// count an account's calls begin anew. Calls in flight are forgotten.
+// Reset empties the log and the sums. Numbers begin at 1 again, and scenarios that count an
+// account's calls begin anew. Calls in flight are forgotten.
 func (s *Simulator) Reset() { s.log.reset() }
 
 // logVerbs is the page at the call log's address.
@@ -29,8 +29,8 @@ GET  /stats          the sums, as JSON
 POST /reset          empties both; numbers begin at 1 again
 `
 
-// LogHandler serves the call log: GET /calls as one JSON object a line (?since=N leaves
-// out those up to N), GET /stats as JSON, POST /reset, and GET / to say so. It belongs at an
+// LogHandler serves the call log: GET /calls with one JSON object on each line (?since=N leaves out
+// those up to N), GET /stats as JSON, POST /reset, and GET / for a list of these. Serve it at an
 // address of its own, which the gateway's clients do not know.
 func (s *Simulator) LogHandler() http.Handler {
 	mux := http.NewServeMux()

@@ -1,4 +1,4 @@
-// A form as multipart/form-data, which is what the vendor's own PHP demo sends.
+// A form as multipart/form-data: the vendor's own PHP demo sends this.
 
 package simulator
 
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxParts is far above what this service knows; the body as a whole is bounded before.
+	// maxParts is far above what this service needs; the whole body is bounded before.
 	maxParts = 32
 	// maxBoundary is the bound of RFC 2046, section 5.1.1.
 	maxBoundary = 70
@@ -22,14 +22,14 @@ const (
 
 var errNoForm = errors.New("not a form of plain fields")
 
-// formOfParts gives the fields as a form in percent-encoding, undecoded, so that whatever is
-// checked afterwards is checked of both kinds alike. Files, nested and encoded parts are no
-// parameters of the gateway and are refused.
+// formOfParts returns the fields as a percent-encoded form, not yet decoded, so that the same
+// checks follow for both kinds of form. It refuses files, nested parts and encoded parts: the
+// gateway has no such parameters.
 func formOfParts(body []byte, boundary string) (string, error) {
 	if boundary == "" || len(boundary) > maxBoundary {
 		return "", errNoForm
 	}
-	// The reader says io.EOF of a body that is cut off within a part's header, too.
+	// The reader also returns io.EOF for a body that ends within a part's header.
 	if !bytes.Contains(body, []byte("\n--"+boundary+"--")) {
 		return "", errNoForm
 	}
@@ -58,7 +58,7 @@ func formOfParts(body []byte, boundary string) (string, error) {
 	}
 }
 
-// fieldName is the name of a part that is one plain field of text.
+// fieldName is the name of a part that is one plain text field.
 func fieldName(header textproto.MIMEHeader) (string, bool) {
 	if len(header["Content-Disposition"]) != 1 {
 		return "", false

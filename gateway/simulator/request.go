@@ -1,4 +1,4 @@
-// What the gateway demands of a request, checked in a fixed order.
+// What the gateway requires of a request, checked in a fixed order.
 
 package simulator
 
@@ -12,22 +12,22 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// maxRequest is far above any request of this service and keeps a runaway client out.
+// maxRequest is far above any request of this service. It keeps out a runaway client.
 const maxRequest = 64 << 10
 
-// question is one request as read: what was asked, by whom.
+// question is one request as read: its account and its partner.
 type question struct {
 	partnerID string
-	partner   *partner // nil: unknown
+	partner   *partner // nil if unknown
 	charset   mapi.Charset
 	email     string
 	account   string
-	key       string // what the call log calls the account asked for
+	key       string // the account's name in the call log
 }
 
-// read gives the question, as far as it could be read, and the code it is refused
-// with, "" when it is not. The real gateway's order of checks is not documented; this
-// one goes from the outside in: transport, charset, partner, sign, then meaning.
+// read returns the question, as far as it could be read, and the code of its refusal, "" if it is
+// not refused. No document gives the order of the real gateway's checks. This order goes from the
+// outside in: transport, charset, partner, signature, then meaning.
 func (s *Simulator) read(r *http.Request) (question, string) {
 	var q question
 	form, code := formOf(r)
@@ -56,8 +56,8 @@ func (s *Simulator) read(r *http.Request) (question, string) {
 	return q, s.checkMeaning(q, params)
 }
 
-// formOf gives the undecoded form: of a POST its body, in either of the two kinds of form, of a
-// GET (which the appendix allows, and which is what a browser makes of the form) its query.
+// formOf returns the undecoded form. For a POST that is its body, in either of the two kinds of
+// form. For a GET it is its query: the appendix allows GET, and a browser makes one from the form.
 func formOf(r *http.Request) (string, string) {
 	if r.Method == http.MethodGet {
 		return r.URL.RawQuery, ""
@@ -81,9 +81,9 @@ func formOf(r *http.Request) (string, string) {
 	return "", "ILLEGAL_ARGUMENT"
 }
 
-// charsetOf finds _input_charset, which must stand in the URL and in the form, alike.
-// A URL that carries anything else beside a form is what the appendix forbids; it, and
-// a missing or different charset, end in ILLEGAL_SIGN there.
+// charsetOf finds _input_charset, which must be the same in the URL and in the form. The appendix
+// forbids anything else in the URL beside a form. Such a URL, and a missing or different charset,
+// result in ILLEGAL_SIGN.
 func charsetOf(r *http.Request, form string) (string, string) {
 	inForm, ok := formValue(form, "_input_charset")
 	if !ok || inForm == "" {
@@ -106,8 +106,8 @@ func formValue(form, name string) (string, bool) {
 	return "", false
 }
 
-// decode gives the parameters as text. Bytes that the charset does not have cannot be
-// what was signed: the usual ILLEGAL_SIGN of Chinese values in the wrong charset.
+// decode returns the parameters as text. Bytes that are not valid in the charset cannot be what was
+// signed: that is the usual ILLEGAL_SIGN of Chinese values in the wrong charset.
 func decode(form string, charset mapi.Charset) (mapi.Params, string) {
 	params := make(mapi.Params, 0, 10)
 	for pair := range strings.SplitSeq(form, "&") {
@@ -135,7 +135,7 @@ func decode(form string, charset mapi.Charset) (mapi.Params, string) {
 	return params, ""
 }
 
-// text decodes what needs it: plain ASCII is itself in every charset the gateway knows.
+// text decodes only what needs it: plain ASCII is the same in every charset of the gateway.
 func text(charset mapi.Charset, value string) (string, error) {
 	for i := range len(value) {
 		if value[i] >= 0x80 {
@@ -172,7 +172,7 @@ func (s *Simulator) checkMeaning(q question, params mapi.Params) string {
 		}
 	}
 	if biz := params.Get("biz_type"); biz != "10004" {
-		return "ILLEGAL_BIZ_TPYE" // spelled so by the gateway
+		return "ILLEGAL_BIZ_TPYE" // the gateway's spelling
 	}
 	if q.email == "" && q.account == "" {
 		return "NULL_EMAIL_AND_ACCOUNT_NO"
@@ -193,7 +193,7 @@ func (s *Simulator) documented(name string) bool {
 	return name == s.options.AccountParam
 }
 
-// keyOf names what was asked for in the call log: the e-mail, the account, or both.
+// keyOf names the account of the question in the call log: the e-mail, the account number, or both.
 func keyOf(email, account string) string {
 	if email == "" {
 		return account

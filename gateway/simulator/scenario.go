@@ -1,7 +1,7 @@
-// Which account plays which part: the naming scheme of the practice accounts.
+// Which account plays which part: the names of the practice accounts.
 //
-// An e-mail's scenario is its local part up to the first "+", "." or "@", in any case;
-// what follows makes distinct accounts of the same scenario:
+// An e-mail's scenario is its local part up to the first "+", "." or "@", in any case. The rest
+// makes distinct accounts with the same scenario:
 //
 //	signed@example.com            signed, both flags T
 //	signed+17@example.com         another account, the same answer
@@ -23,16 +23,16 @@
 //	fault-delay-300ms-1@…         both together
 //	fault-429-after-90s-1@…       turned away for 90 s (Retry-After), the first call only
 //
-// An account number (16 to 20 digits, else ILLEGAL_ACCOUNT_NO) that does not end in
-// 0156, as the real ones do, plays by its last four digits:
+// An account number (16 to 20 digits, else ILLEGAL_ACCOUNT_NO) that does not end in 0156, as the
+// real ones do, plays a part by its last four digits:
 //
 //	9901 signed · 9902 debit-only · 9903 refund-only · 9904 not-signed
 //	9905 no-sign-customer · 9906 abnormal · 9907 illegal-account-no · 9908 system-error
 //	9909 p · 9910 unlisted · 9911 flag-missing · 97nn the first nn calls SYSTEM_ERROR
 //
-// Where both are given the e-mail's part counts, if it has one. Any other account plays
-// one of signed, debit-only, refund-only, not-signed, no-sign-customer and abnormal
-// (70, 8, 7, 6, 6 and 3 of a hundred) by a hash of the seed and the account, in any case.
+// If both are given the e-mail's part counts, if it has one. Any other account plays signed,
+// debit-only, refund-only, not-signed, no-sign-customer or abnormal (70, 8, 7, 6, 6 and 3 in a
+// hundred) by a hash of the seed and the account, in any case.
 
 package simulator
 
@@ -50,7 +50,7 @@ import (
 type scene struct {
 	reply reply
 	fault string        // "" or a name of faults
-	pause time.Duration // of a fault that takes a time; 0: the fault's own
+	pause time.Duration // duration, for a fault that has one; 0: the fault's default
 	first uint64        // 0: every call; n: the first n calls of the account, then signed
 }
 
@@ -87,7 +87,7 @@ var accountScenes = map[string]string{
 	"9908": "system-error", "9909": "p", "9910": "unlisted", "9911": "flag-missing",
 }
 
-// mix is what accounts without a part play, by chance of a hundred.
+// mix is the parts of accounts without a part of their own, with their chances in a hundred.
 var mix = []struct {
 	upTo uint64
 	name string
@@ -96,11 +96,11 @@ var mix = []struct {
 	{97, "no-sign-customer"}, {100, "abnormal"},
 }
 
-// ScenarioNames lists what the local part of an e-mail may begin with, sorted. Every
-// name takes "-n" for "the first n calls, then signed".
+// ScenarioNames lists the possible beginnings of an e-mail's local part, sorted. Every name can
+// have "-n" for "the first n calls, then signed".
 func ScenarioNames() []string { return slices.Sorted(maps.Keys(scenes)) }
 
-// sceneOf decides what the call of that number (from 0) of an account gets.
+// sceneOf decides the scene of an account's call with that number (from 0).
 func (s *Simulator) sceneOf(q question, index uint64) scene {
 	sc, plays := scene{}, false
 	if q.email != "" {
@@ -131,7 +131,7 @@ func (s *Simulator) mixed(key string) string {
 	return "signed"
 }
 
-// sceneOfEmail is false for an e-mail that plays no part.
+// sceneOfEmail returns false for an e-mail that plays no part.
 func sceneOfEmail(email string) (scene, bool) {
 	part := email
 	if end := strings.IndexAny(email, "+.@"); end >= 0 {
@@ -149,8 +149,8 @@ func sceneOfEmail(email string) (scene, bool) {
 	return scene{reply: r, first: first}, ok && known
 }
 
-// sceneOfFault reads NAME[-duration][-n]. Names may end in digits themselves (502), so
-// the whole is tried first.
+// sceneOfFault reads NAME[-duration][-n]. Names may end in digits themselves (502), so it tries the
+// whole text first.
 func sceneOfFault(text string) (scene, bool) {
 	sc := scene{reply: scenes["signed"]}
 	for range 3 {
@@ -175,7 +175,7 @@ func sceneOfFault(text string) (scene, bool) {
 	return scene{}, false
 }
 
-// cutCount takes "-n" off the end, n at least 1.
+// cutCount removes "-n" from the end, with n at least 1.
 func cutCount(text string) (string, uint64, bool) {
 	i := strings.LastIndexByte(text, '-')
 	if i < 0 {

@@ -1,4 +1,4 @@
-// The simulator on the network, and without one.
+// The simulator on a network, and without one.
 
 package simulator
 
@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// Serve answers as the gateway on one listener and, where log is not nil, with the call
-// log on another, until ctx ends. It closes both, cuts the calls in flight after a
-// second, and has ended every goroutine it began when it returns. Its error is nil when
-// ctx ended it.
+// Serve serves the gateway on one listener and, if log is not nil, the call log on another, until
+// ctx ends. It closes both, and cuts the calls in flight after a second. When it returns, every
+// goroutine that it began has ended. Its error is nil if ctx ended it.
 func (s *Simulator) Serve(ctx context.Context, gateway, log net.Listener) error {
 	servers := []*http.Server{s.server(s)}
 	listeners := []net.Listener{gateway}
@@ -60,13 +59,12 @@ func (s *Simulator) server(h http.Handler) *http.Server {
 	}
 }
 
-// RoundTrip makes the simulator an http.RoundTripper that calls its own handler, with no
-// network between: for tests in a synctest bubble, and for programs that play gateway
-// and client in one. A connection that the handler cuts is io.ErrUnexpectedEOF. The body
-// of the response must be closed.
+// RoundTrip makes the simulator an http.RoundTripper that calls its own handler without a network:
+// for tests in a synctest bubble, and for programs that are gateway and client in one. A connection
+// that the handler cuts results in io.ErrUnexpectedEOF. The body of the response must be closed.
 func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
-		return nil, err // as net/http: nothing is sent for a caller who has left
+		return nil, err // as in net/http: nothing is sent for a caller that has left
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	inner := req.Clone(ctx)
@@ -95,21 +93,21 @@ func (s *Simulator) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// handle runs the handler as net/http would, its abort included.
+// handle runs the handler like net/http, including its abort.
 func (s *Simulator) handle(w *pipeWriter, r *http.Request) {
 	defer func() {
 		cut := recover()
 		_ = r.Body.Close()
-		if cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // what was thrown, never wrapped
+		if cut != nil && cut != http.ErrAbortHandler { //nolint:errorlint // the panic's value, never wrapped
 			panic(cut)
 		}
 		if cut != nil {
-			w.tell(0) // no status was written: nothing at all came
+			w.tell(0) // no status was written: there is no response at all
 			_ = w.body.CloseWithError(io.ErrUnexpectedEOF)
 			return
 		}
 		w.tell(http.StatusOK)
-		// A body that was being read when the caller's time ended must not look complete.
+		// A body that is still being read when the caller's time ends must not look complete.
 		_ = w.body.CloseWithError(r.Context().Err())
 	}()
 	s.ServeHTTP(w, r)

@@ -1,17 +1,17 @@
 // Package simulator is the practice gateway: an http.Handler that behaves like the real gateway,
 // strictly.
 //
-// It answers query_customer_protocol as the gateway at /gateway.do does: it checks the request by
-// the appendix of the gateway's owner (table 3-1), verifies the signature, and answers with HTTP
-// 200 and a flat XML document. It also misbehaves on demand, in every way that a gateway or the
-// network in front of it has been seen to misbehave. It keeps an append-only log of the calls, so
-// that a test can count them without trusting the program that made them.
+// It answers query_customer_protocol like the gateway at /gateway.do: it checks the request by the
+// appendix of the gateway's owner (table 3-1), verifies the signature, and answers with HTTP 200
+// and a flat XML document. On demand it also shows every fault that a gateway or the network in
+// front of it is known to have. It keeps an append-only log of the calls, so that a test can count
+// them without trusting the program that made them.
 //
 // The account in the query decides the answer (see [ScenarioNames] and scenario.go), never chance:
-// two simulators with the same seed give the same answers to the same calls, in whatever order the
-// calls of different accounts come.
+// two simulators with the same seed give the same answers to the same calls, in any order of the
+// calls for different accounts.
 //
-// Its call log holds e-mails and accounts in the clear. It is made for practice data.
+// Its call log holds e-mails and accounts unmasked. It is for practice data.
 package simulator
 
 import (
@@ -30,26 +30,25 @@ import (
 // Path is the only path the gateway answers at.
 const Path = "/gateway.do"
 
-// Options say whom the simulator knows and how it behaves. The zero value of a field
-// is its default.
+// Options are the simulator's partners and behaviour. The zero value of a field is its default.
 type Options struct {
-	// Partners may ask; at least one.
+	// Partners are the platforms that may ask; at least one.
 	Partners []Partner
 	// AccountParam is the wire name of the account number; "trans_account" when empty.
 	AccountParam string
 	// Seed decides the mix of answers, the jitter and the faults drawn by probability.
 	Seed uint64
-	// Latency is added to every answer, and on top a part of Jitter drawn by the seed.
+	// Latency is added to every answer, plus a part of Jitter drawn by the seed.
 	Latency, Jitter time.Duration
-	// Faults befall calls by probability. Faults asked for by an e-mail go first.
+	// Faults hit calls by probability. A fault named in an e-mail has precedence.
 	Faults []Fault
-	// RedirectTo is where the redirect faults send the client; a name that does not
-	// resolve when empty.
+	// RedirectTo is where the redirect faults send the client. When empty it is a name that does not
+	// resolve.
 	RedirectTo string
 	// KeepCalls bounds the call log, 1,000,000 when zero. Beyond it the oldest are dropped
 	// and counted.
 	KeepCalls int
-	// Logger logs what goes wrong in the simulator itself; nil discards.
+	// Logger logs faults in the simulator itself; nil discards.
 	Logger *slog.Logger
 }
 
@@ -57,13 +56,13 @@ type Options struct {
 type Partner struct {
 	// ID is 2088 and 12 more digits.
 	ID string
-	// Key is what the partner signs with; its sign type is the only one accepted.
+	// Key is the partner's signing key; only its sign type is accepted.
 	Key mapi.Key
-	// Charset, when set, is the only one the partner may ask in.
+	// Charset, if set, is the only one in which the partner may ask.
 	Charset mapi.Charset
 	// AnswerKey signs answers; Key when zero.
 	AnswerKey mapi.Key
-	// SignAnswers makes every success signed, as some services of the gateway are.
+	// SignAnswers signs every success, as some services of the gateway do.
 	SignAnswers bool
 }
 
@@ -82,7 +81,7 @@ type partner struct {
 	verifier mapi.Verifier
 }
 
-// New checks the options, all at once, and gives a simulator.
+// New checks all options at once, and returns a simulator.
 func New(o Options) (*Simulator, error) {
 	s := &Simulator{options: o, partners: map[string]*partner{}, logger: o.Logger}
 	var faults []error
@@ -145,8 +144,8 @@ func (s *Simulator) admit(p Partner) error {
 	return nil
 }
 
-// ServeHTTP is the gateway: it reads one request, writes it down, and answers, or
-// misbehaves as the account asks it to.
+// ServeHTTP is the gateway: it reads one request, logs it, and answers, or misbehaves as the
+// account demands.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != Path {
 		http.NotFound(w, r)
@@ -159,7 +158,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	q, refusal := s.read(r)
 	call := s.log.begin(q, connOf(r.Context()))
-	// Deferred, as the faults that cut the connection leave by a panic of net/http's own.
+	// Deferred, because the faults that cut the connection leave by net/http's own panic.
 	defer s.log.end(call)
 	if refusal != "" {
 		s.tell(w, call, q, reply{code: refusal})
@@ -182,7 +181,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.tell(w, call, q, scene.reply)
 }
 
-// reply writes a true answer and says so in the call log.
+// reply writes a true answer and logs it.
 func (s *Simulator) tell(w http.ResponseWriter, c *openCall, q question, a reply) {
 	body, err := s.render(q, a)
 	if err != nil {
@@ -202,7 +201,7 @@ func (s *Simulator) latency(q question, index uint64) time.Duration {
 	return d
 }
 
-// wait is false when the client left before the time was over.
+// wait returns false if the client left before the time was over.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -219,8 +218,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 type connKey struct{}
 
-// ConnContext numbers the connections in the call log. Give it to the http.Server that
-// serves the simulator, where that is not [Simulator.Serve].
+// ConnContext numbers the connections in the call log. Set it in the http.Server that serves the
+// simulator, if that is not [Simulator.Serve].
 func (s *Simulator) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, s.lastConn.Add(1))
 }
