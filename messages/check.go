@@ -1,4 +1,4 @@
-// What the fields of a Query may hold, beyond their kind. Every refusal says what to do.
+// Limits of a Query's fields, beyond their kind. Every refusal says what to do.
 
 package messages
 
@@ -16,14 +16,14 @@ const (
 	maxMeta     = 16      // entries
 	maxMetaName = 64      // bytes
 	maxMetaText = 256     // bytes
-	maxMetaSize = 1 << 10 // bytes of all names and values: each answer is as much longer
+	maxMetaSize = 1 << 10 // bytes of all names and values: each answer is longer by as much
 	maxMaxAge   = 10 * 365 * 24 * 3600 * 1000
 	minUnixMs   = 1e12 // 2001: anything less is seconds
 	maxUnixMs   = 1e13 // 2286: anything more is micro- or nanoseconds
 )
 
-// Check says what is wrong with a Query, as DecodeQuery would; nil or an *Error. A missing partner
-// is right: the worker has a default one.
+// Check returns what is wrong with a Query, like DecodeQuery: nil or an *Error. A missing partner
+// is allowed: the worker has a default one.
 func (q Query) Check() error {
 	if e := q.check(); e != nil {
 		e.address(q.legible())
@@ -73,8 +73,8 @@ func (e *Error) address(q Query) {
 	e.ID, e.Key, e.Partner, e.ReplyTo = q.ID, q.Key, q.Partner, q.ReplyTo
 }
 
-// legible is what is right by itself of the fields that say where a refusal belongs and whom it is
-// about.
+// legible keeps of the fields that say where a refusal belongs, and whom it is about, those that
+// are valid by themselves.
 func (q *Query) legible() (r Query) {
 	for _, f := range [...]struct {
 		to        *string
@@ -104,7 +104,7 @@ func badID(s string) string {
 	return badText(s)
 }
 
-// badText keeps control and invisible characters out of what is echoed, stored and shown.
+// badText keeps control and invisible characters out of texts that are echoed, stored and shown.
 func badText(s string) string {
 	for _, r := range s {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -114,8 +114,8 @@ func badText(s string) string {
 	return ""
 }
 
-// IsPartner reports whether s is a partner id: 2088 and 12 more digits. The gateway's side has the
-// same rule, and a test of the worker feeds both from one table.
+// IsPartner reports whether s is a partner id: 2088 and 12 more digits. The gateway's package has
+// the same rule, and a test of the worker runs both on one table.
 func IsPartner(s string) bool { return len(s) == 16 && isDigits(s) && s[:4] == "2088" }
 
 func badPartner(s string) string {

@@ -1,10 +1,10 @@
-// The codes our own program says, beside those of the gateway, with words for a person.
+// The codes of our own program, in addition to those of the gateway, with texts for a person.
 
 package messages
 
-// Our own codes, as in Result.Code. Those up to TooLarge are refusals (no call was made, asking the
-// same again gives the same); the others come with the outcome unknown, and all but Forgotten may
-// be asked again.
+// Our own codes, as in Result.Code. Those up to TooLarge are refusals: no call was made, and to ask
+// the same again gives the same. The others come with the outcome unknown, and for all but
+// Forgotten it helps to ask again.
 const (
 	BadRequest     = "BAD_REQUEST"
 	KeyConflict    = "KEY_CONFLICT"
@@ -20,10 +20,10 @@ const (
 	Forgotten      = "FORGOTTEN"
 )
 
-// Code is one of our own codes with words for a person, in English and Chinese.
+// Code is one of our own codes with texts for a person, in English and Chinese.
 type Code struct {
 	Name string
-	// Outcome goes with the code: Refused or Unknown.
+	// Outcome is the outcome of results with the code: Refused or Unknown.
 	Outcome Outcome
 	// MeaningEN and MeaningZH say what happened.
 	MeaningEN, MeaningZH string
@@ -62,8 +62,8 @@ var codes = [...]Code{
 		"ask for this person again only if somebody newly needs it", "仅在确有新的需要时才再查询此人"},
 }
 
-// Retryable reports whether asking the same again later can help, as in Result.Retryable. A person
-// that was to be forgotten is not asked for again by a program.
+// Retryable reports whether asking the same again later can help, as in Result.Retryable. A program
+// must not ask again about a person who is to be forgotten.
 func (c Code) Retryable() bool { return c.Outcome == Unknown && c.Name != Forgotten }
 
 // Codes lists our own codes: refusals first.
@@ -75,8 +75,8 @@ func Codes() []string {
 	return names
 }
 
-// LookupCode finds one of our own codes; ok is false for any other (the gateway's codes have their
-// own table).
+// LookupCode finds one of our own codes; ok is false for any other code (the gateway's codes have
+// their own table).
 func LookupCode(code string) (c Code, ok bool) {
 	for i := range codes {
 		if codes[i].Name == code {
@@ -95,7 +95,7 @@ func Message(code string) string {
 	return c.MeaningEN + "; " + c.DoEN
 }
 
-// OutcomeOf is the outcome that goes with one of our own codes; ok is false for any other code.
+// OutcomeOf is the outcome of one of our own codes; ok is false for any other code.
 func OutcomeOf(code string) (o Outcome, ok bool) {
 	c, ok := LookupCode(code)
 	return c.Outcome, ok

@@ -1,4 +1,4 @@
-// Bytes to messages and back.
+// Bytes to messages, and back.
 
 package messages
 
@@ -12,17 +12,17 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeQuery reads a Query. contentType is the Content-Type header, "" when there is none. The
-// encoding is the one to answer in, and is given with an error too. The error is an *Error: the
-// bytes, a field's kind or its value is at fault. Then the Query holds no more than what is right
-// by itself of where the refusal belongs and whom it is about (ID, Key, Partner, ReplyTo,
-// UserEmail, AccountNo). v is 1 where it was absent, and user_email is without spaces around it.
+// DecodeQuery reads a Query. contentType is the Content-Type header, "" if there is none. The
+// encoding is the one to answer in, and is also returned with an error. The error is an *Error: the
+// bytes, a field's kind or its value are wrong. Then the Query holds only fields that say where the
+// refusal belongs and whom it is about (ID, Key, Partner, ReplyTo, UserEmail, AccountNo), if they
+// are valid by themselves. v is 1 if it was absent, and user_email has no spaces around it.
 func DecodeQuery(data []byte, contentType string) (Query, Encoding, error) {
 	m := newMessage()
 	defer m.free()
 	readMessage(m, data, contentType)
 	q := m.query()
-	if q.V > Version { // whatever else is not understood follows from that
+	if q.V > Version { // any other unknown content is a consequence of that
 		m.fault = q.badVersion()
 	}
 	if m.fault == nil {
@@ -36,8 +36,7 @@ func DecodeQuery(data []byte, contentType string) (Query, Encoding, error) {
 	return q, m.encoding, nil
 }
 
-// DecodeResult reads a Result, as DecodeQuery reads a Query, but passes over names it does not
-// know.
+// DecodeResult reads a Result, as DecodeQuery reads a Query, but skips unknown names.
 func DecodeResult(data []byte, contentType string) (Result, Encoding, error) {
 	m := newMessage()
 	defer m.free()
@@ -71,9 +70,9 @@ func (r *Result) check() *Error {
 	return nil
 }
 
-// Encode writes a Query, with v filled in. It fails only on what no reader would take: an unknown
-// encoding, text that is not UTF-8, more than 64 KiB. Check says whether the fields hold what they
-// may.
+// Encode writes a Query, with v filled in. It fails only for what no reader would accept: an
+// unknown encoding, text that is not UTF-8, more than 64 KiB. Check says whether the fields are
+// valid.
 func (q Query) Encode(e Encoding) ([]byte, error) {
 	q.V = Version
 	err := checkTexts(q.Meta, q.ID, q.Key, q.Partner, q.UserEmail, q.AccountNo, q.BizType, q.ReplyTo)
@@ -86,7 +85,7 @@ func (q Query) Encode(e Encoding) ([]byte, error) {
 	return encode(e, q)
 }
 
-// Encode writes a Result, with v filled in. It fails as Query.Encode does.
+// Encode writes a Result, with v filled in. It fails in the same cases as Query.Encode.
 func (r Result) Encode(e Encoding) ([]byte, error) {
 	r.V = Version
 	err := checkTexts(r.Meta, r.ID, r.Key, r.Partner, r.Run, r.Question, string(r.Outcome), r.UserID, r.IsSuccess,
@@ -114,7 +113,7 @@ func checkTexts(meta map[string]string, texts ...string) error {
 	return nil
 }
 
-// encode writes what is not MessagePack.
+// encode writes encodings other than MessagePack.
 func encode(e Encoding, from any) ([]byte, error) {
 	if e != JSON {
 		return nil, fmt.Errorf("encoding %s is unknown", quoted(string(e)))
@@ -133,10 +132,10 @@ func bounded(data []byte) ([]byte, error) {
 	return data, nil
 }
 
-// usualMessage has room for most Results, in bytes.
+// usualMessage is enough for most Results, in bytes.
 const usualMessage = 512
 
-// written are what messages are written into, before each is cut to its size.
+// written are buffers for messages, before each message is cut to its size.
 var written = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, usualMessage)) }}
 
 func encodeMsgPack(write func(*msgpack.Encoder) error) ([]byte, error) {

@@ -1,11 +1,12 @@
-// What a reply says beside the gateway's word: the Results of our own codes, and the headers.
+// What a reply says in addition to the gateway's answer: the Results of our own codes, and the
+// headers.
 
 package messages
 
 import "strconv"
 
-// CodeResult is the Result that one of our own codes comes to, but for what is the asker's own. Of
-// any other code it is unknown, never a no.
+// CodeResult is the Result for one of our own codes, without what belongs to the asker. For any
+// other code it is unknown, never a "no".
 func CodeResult(code string) Result {
 	r := Result{V: Version, Outcome: Unknown, Code: code, Message: Message(code)}
 	if o, ok := OutcomeOf(code); ok {
@@ -15,8 +16,8 @@ func CodeResult(code string) Result {
 	return r
 }
 
-// Status is what the reply of a NATS service carries as its error code for an outcome that is no
-// answer: 400, 403, 409 or 503; 0 for one that is.
+// Status is the error code of a NATS service's reply for an outcome that is not an answer: 400,
+// 403, 409 or 503; 0 for an answer.
 func (r *Result) Status() int {
 	switch r.Outcome {
 	case Unknown:
@@ -34,9 +35,9 @@ func (r *Result) Status() int {
 }
 
 // ReplyHeader is the header of a reply that holds this Result. id is the identity of a durable
-// reply in its stream, "" of one to an inbox. It is nil for a plain answer in MessagePack to an
-// inbox without a trace: that says all of it itself, and headers cost both sides more than the rest
-// of it.
+// reply in its stream, "" for a reply to an inbox. The header is nil for a plain MessagePack answer
+// to an inbox without a trace: the body says everything, and headers would cost both sides more
+// than the rest of the reply.
 func (r *Result) ReplyHeader(e Encoding, trace, id string) map[string][]string {
 	status := r.Status()
 	if id == "" && status == 0 && trace == "" && e == MsgPack {

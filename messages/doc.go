@@ -1,5 +1,5 @@
-// Package messages is what travels on NATS: a Query comes in, one Result goes out. README.md beside
-// it is the contract for askers in any language.
+// Package messages defines the messages on NATS: a Query comes in, one Result goes out. README.md
+// beside it is the contract for askers in any language.
 //
 // A "protocol" (协议) is what the gateway calls a signed agreement: the account's holder lets a
 // partner debit the account (charge_agent) and refund to it (refund_charge). A Query asks whether

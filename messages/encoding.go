@@ -1,10 +1,10 @@
-// In which of two encodings a message is, by its Content-Type header or its first byte.
+// The encoding of a message, by its Content-Type header or its first byte.
 
 package messages
 
 import "strings"
 
-// Encoding is how a message is written, spelled as its Content-Type. The zero value is not an
+// Encoding is the encoding of a message, spelled as its Content-Type. The zero value is not an
 // encoding.
 type Encoding string
 
@@ -15,7 +15,7 @@ const (
 )
 
 // ParseEncoding reads a Content-Type header: application/msgpack, application/x-msgpack or
-// application/json; parameters and case are of no account.
+// application/json. It ignores parameters and case.
 func ParseEncoding(contentType string) (Encoding, bool) {
 	name, _, _ := strings.Cut(contentType, ";")
 	name = strings.TrimSpace(name)
@@ -30,7 +30,7 @@ func ParseEncoding(contentType string) (Encoding, bool) {
 	return "", false
 }
 
-// Sniff tells the encoding by the first byte: { after any spaces is JSON, the header of a map is
+// Sniff finds the encoding by the first byte: { after any spaces is JSON, the header of a map is
 // MessagePack.
 func Sniff(data []byte) (Encoding, bool) {
 	if len(data) > 0 && opensMap(data[0]) {
@@ -51,8 +51,8 @@ func Sniff(data []byte) (Encoding, bool) {
 // opensMap reports whether a MessagePack message that begins with c is a map.
 func opensMap(c byte) bool { return c&0xf0 == 0x80 || c == 0xde || c == 0xdf }
 
-// Byte is the encoding as one byte, as it is stored beside a query: 1 for MessagePack, 2 for JSON,
-// 0 for none of the encodings.
+// Byte is the encoding as one byte, as it is stored with a query: 1 for MessagePack, 2 for JSON, 0
+// for neither.
 func (e Encoding) Byte() uint8 {
 	switch e {
 	case MsgPack:
@@ -63,7 +63,7 @@ func (e Encoding) Byte() uint8 {
 	return 0
 }
 
-// EncodingOf is the encoding that a byte stands for: MessagePack, unless it is that of another.
+// EncodingOf is the encoding of such a byte: JSON for 2, otherwise MessagePack.
 func EncodingOf(b uint8) Encoding {
 	if b == JSON.Byte() {
 		return JSON

@@ -1,4 +1,4 @@
-// Envelope: what surrounds the body of a message, in its subject and its headers.
+// Envelope: what a message says outside its body, in its subject and its headers.
 
 package messages
 
@@ -9,32 +9,32 @@ import (
 	"unicode/utf8"
 )
 
-// Envelope is all that a message on NATS says besides its body. ParseEnvelope reads one, Header
-// writes one. A field with its zero value is absent and has no header.
+// Envelope is everything that a message on NATS says outside its body. ParseEnvelope reads one,
+// Header writes one. A field with its zero value is absent and has no header.
 //
 //	came by a door (query, submit): subject ──► Door, Partner, Asker
 //	                                headers ──► ContentType, ID, Trace, Redriven
 //	written by the fleet:           headers ──► every field
 //
-// The headers of a message that came by a door are its asker's, who may put anything there: only
-// those that are the asker's to say are read. The reply subject of NATS itself is no header; the
-// door puts it into ReplyTo.
+// The headers of a message that came by a door are from its asker, who may put anything there. Only
+// those that an asker may set are read. The reply subject of NATS itself is not a header; the door
+// puts it into ReplyTo.
 type Envelope struct {
 	// Subject is where the asker sent the query.
 	Subject string
 	// Door is DoorQuery or DoorSubmit.
 	Door string
-	// Partner is the one that the subject names, or the header: it stands in for a query without
-	// one.
+	// Partner is the partner in the subject, or in the header. It is used for a query without a
+	// partner.
 	Partner string
-	// Asker is the token after the partner in Subject, there where permissions distinguish askers.
+	// Asker is the token after the partner in Subject, present if permissions distinguish askers.
 	Asker string
 
-	// ContentType is that of the body, as it was spelled; "" where the first byte says it.
+	// ContentType is the body's, as it was spelled; "" if the first byte decides.
 	ContentType string
-	// ID is the asker's, at most 128 characters: it stands in for a query without one.
+	// ID is the asker's, at most 128 characters. It is used for a query without an id.
 	ID string
-	// ReplyTo is where the answer goes; whether it may is for CheckReply.
+	// ReplyTo is where the answer goes; CheckReply decides whether it may.
 	ReplyTo string
 	// Trace is a W3C traceparent.
 	Trace string
@@ -45,23 +45,23 @@ type Envelope struct {
 	Token string
 	// StoredMs is when the ask was stored, unix milliseconds.
 	StoredMs int64
-	// Tries is how often it was tried.
+	// Tries is how many times the ask was tried.
 	Tries int64
-	// Redriven is how often a dead letter was sent again.
+	// Redriven is how many times a dead letter was sent again.
 	Redriven int64
-	// LastCode is what came of the last try.
+	// LastCode is the code of the last try.
 	LastCode string
-	// Why is why a dead letter is dead, in words.
+	// Why is the reason for a dead letter, in words.
 	Why string
-	// BodySum is the SHA-256 sum of the whole body in hex, of a dead letter that holds a part of
+	// BodySum is the SHA-256 sum of the whole body in hex, for a dead letter that holds only a part of
 	// it.
 	BodySum string
 
-	// Run is the one that answered.
+	// Run is the run that answered.
 	Run string
-	// Outcome is that of the run.
+	// Outcome is the outcome of the run.
 	Outcome Outcome
-	// ErrorCode and ErrorMessage are those of a NATS service's error reply; the code is digits.
+	// ErrorCode and ErrorMessage are from a NATS service's error reply; the code is digits.
 	ErrorCode    string
 	ErrorMessage string
 
@@ -71,8 +71,8 @@ type Envelope struct {
 // Query decodes the body by ContentType, or else by its first byte. See DecodeQuery.
 func (e *Envelope) Query() (Query, Encoding, error) { return DecodeQuery(e.Body, e.ContentType) }
 
-// texts are the fields that are headers as they are, but for Token, which is left out where it is
-// the message's own identity.
+// texts are the fields that are headers without conversion. Token is left out if it is the
+// message's own identity.
 func (e *Envelope) texts() [16]text {
 	return [...]text{
 		{HeaderContentType, &e.ContentType}, {HeaderMsgID, &e.MsgID}, {HeaderToken, &e.Token},
@@ -101,8 +101,8 @@ type number struct {
 	value *int64
 }
 
-// Header writes the headers; nil when there is nothing to say, as each costs the server and every
-// reader its time. Asker is the end of Subject and no header of its own.
+// Header writes the headers, or returns nil if there is nothing to say, as each header costs the
+// server and every reader time. Asker is the end of Subject and has no header.
 func (e *Envelope) Header() map[string][]string {
 	var h map[string][]string
 	add := func(name, value string) {
@@ -124,7 +124,7 @@ func (e *Envelope) Header() map[string][]string {
 	return h
 }
 
-// UsableID is an id out of a header when it can be echoed, else "".
+// UsableID returns an id from a header if it can be echoed, else "".
 func UsableID(id string) string {
 	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxID || strings.ContainsFunc(id, unicode.IsControl) {
 		return ""
@@ -132,7 +132,7 @@ func UsableID(id string) string {
 	return id
 }
 
-// UsableTrace is a trace context when it could be one, else "": two hex digits, 32, 16 and 2,
+// UsableTrace returns a trace context if its form is valid, else "": two hex digits, 32, 16 and 2,
 // joined by dashes.
 func UsableTrace(v string) string {
 	if len(v) != 55 {

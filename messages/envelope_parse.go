@@ -1,4 +1,5 @@
-// Reading an envelope: what came by a door is an asker's word, all else the fleet's own.
+// Reading an envelope: headers of a message from a door are an asker's; all others are the fleet's
+// own.
 
 package messages
 
@@ -9,17 +10,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxHeader bounds one value. The longest that the fleet writes is the subject that a query came
-// by.
+// maxHeader bounds one value. The longest value that the fleet writes is the subject by which a
+// query came.
 const maxHeader = 4 << 10 // bytes
 
-// ParseEnvelope reads what surrounds a body that was found on a subject under the prefix. header is
-// that of the message; a nats.Header is one. The error is an *Error with BadRequest and the
-// header's name as its field (none for the content type, of which DecodeQuery says the same, and
-// for the subject): a header that is read was given twice, is too long or is not what it must be.
-// Then the envelope holds everything else, so that a message can be refused, or shown, by it.
+// ParseEnvelope reads the envelope of a message that was found on a subject under the prefix.
+// header is the message's header; a nats.Header is one. The error is an *Error with BadRequest and
+// the header's name as its field (no name for the content type, for which DecodeQuery reports the
+// same, and for the subject). It says that a header that is read was repeated, is too long or is
+// invalid. The envelope then holds everything else, so that the message can still be refused or
+// shown.
 //
-// Of a message that came by a door, an id or a trace that is of no use counts as not given.
+// In a message that came by a door, an invalid id or trace counts as absent.
 func (n Names) ParseEnvelope(subject string, header map[string][]string, body []byte) (Envelope, error) {
 	e := Envelope{Body: body}
 	p := envelopeParser{header: header}
@@ -53,7 +55,7 @@ func (p *envelopeParser) fail(name, reason string) {
 	}
 }
 
-// one is the value of a header, "" where there is none.
+// one is the value of a header, "" if there is none.
 func (p *envelopeParser) one(name string) string {
 	v := p.header[name]
 	switch {
@@ -77,8 +79,8 @@ func (p *envelopeParser) asked(name string) string {
 	return ""
 }
 
-// contentType is one that names an encoding, and of a wrong one what it says, which DecodeQuery
-// refuses.
+// contentType is the content type if it names an encoding. A wrong one is returned as it is;
+// DecodeQuery refuses it.
 func (p *envelopeParser) contentType() string {
 	v := p.one(HeaderContentType)
 	if _, ok := ParseEncoding(v); !ok && v != "" {
@@ -87,7 +89,7 @@ func (p *envelopeParser) contentType() string {
 	return v
 }
 
-// ours reads what the fleet wrote itself.
+// ours reads what the fleet itself wrote.
 func (p *envelopeParser) ours(e *Envelope) {
 	if len(p.header) == 0 {
 		return

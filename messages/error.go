@@ -4,15 +4,15 @@ package messages
 
 import "slices"
 
-// Error is the refusal of a message by its bytes or its fields. What could be read before the fault
-// is in ID, Key, Partner and ReplyTo, each only where it was right by itself, so that a refused
-// Result can be addressed.
+// Error is the refusal of a message because of its bytes or its fields. ID, Key, Partner and
+// ReplyTo hold what could be read before the fault, if it was valid by itself, so that the refusal
+// can be addressed.
 type Error struct {
 	Code   string // BadRequest, TooLarge or ReplyRefused
-	Field  string // the field's name on the wire, "" when the message as a whole is at fault
+	Field  string // the field's name on the wire, "" if the whole message is wrong
 	Reason string // what is wrong and what to do, without the field's name
 
-	// Newer says that it is of a later version, which another program may be able to read.
+	// Newer says that the message is of a later version, which another program may be able to read.
 	Newer bool
 
 	ID, Key, Partner, ReplyTo string
@@ -21,8 +21,8 @@ type Error struct {
 // Error is the code, the field and the reason in one line.
 func (e *Error) Error() string { return e.Code + ": " + e.Message() }
 
-// Brief is the error for a log: the code and, when it is a Query's own, the field. Nothing in it
-// was written by the asker.
+// Brief is the error for a log: the code and, if it is one of a Query's own, the field. It contains
+// no text of the asker.
 func (e *Error) Brief() string {
 	if f := e.QueryField(); f != "" {
 		return e.Code + " in " + f
@@ -30,8 +30,8 @@ func (e *Error) Brief() string {
 	return e.Code
 }
 
-// QueryField is the field when it is a Query's own, else "": the asker may have put its data
-// anywhere, also where a name belongs.
+// QueryField is the field if it is one of a Query's own, else "": an asker may put personal data
+// anywhere, also in place of a name.
 func (e *Error) QueryField() string {
 	if slices.Contains(queryFields[:], e.Field) {
 		return e.Field

@@ -1,4 +1,4 @@
-// One event, as it is published once for each run of the gateway.
+// An event: one is published for each run of the gateway.
 
 package messages
 
@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Event is what protocol.event.<partner>.<outcome> says of a run, as JSON: personal fields are
+// Event is what protocol.event.<partner>.<outcome> says about a run, as JSON. Personal fields are
 // masked, so that many may read it.
 type Event struct {
 	V            int     `json:"v"` // 1
@@ -23,13 +23,13 @@ type Event struct {
 	Attempts     int     `json:"attempts"`
 	AskedAtMs    int64   `json:"asked_at_ms,omitempty"`
 	ExpiresAtMs  int64   `json:"expires_at_ms,omitempty"`
-	// AskIDs are the askers' own ids of the asks that the run settles, e-mails in them masked: the
-	// first ones, of Asks in all.
+	// AskIDs are the askers' own ids for the asks that the run settles, with e-mails masked: the first
+	// ones, of Asks in total.
 	AskIDs []string `json:"ask_ids,omitempty"`
 	Asks   int      `json:"asks,omitempty"`
 }
 
-// DecodeEvent reads an Event, and passes over names that it does not know. The error is an *Error.
+// DecodeEvent reads an Event, and skips unknown names. The error is an *Error.
 func DecodeEvent(data []byte) (Event, error) {
 	if len(data) > MaxMessage {
 		return Event{},

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// unknown refuses a name that a Query does not have. It is not passed over: a misspelt max_age_ms
-// that goes unnoticed gives an answer older than was asked for.
+// unknown refuses a name that a Query does not have. A misspelt max_age_ms that was ignored would
+// give an answer older than the asker accepts.
 func (m *message) unknown(name string) {
 	if near := Nearest(name, queryFields[:]); near != "" {
 		m.refuse(shown(name), "is not a field of a query; did you mean %s?", near)
@@ -20,8 +20,8 @@ func (m *message) unknown(name string) {
 var queryFields = [...]string{"v", "id", "key", "partner", "user_email", "account_no", "biz_type", "max_age_ms",
 	"deadline_ms", "reply_to", "meta"}
 
-// query fills a Query; what is of the wrong kind stays zero. A known field that is nil, or null in
-// JSON, is absent, as there are languages that write each field they have.
+// query fills a Query; values of the wrong kind stay zero. A known field that is nil, or null in
+// JSON, counts as absent, because some languages write every field.
 func (m *message) query() (q Query) {
 	q.V = Version
 	for i := range m.fields {
@@ -61,7 +61,7 @@ func (m *message) query() (q Query) {
 	return q
 }
 
-// result fills a Result. An unknown name is passed over: a newer worker may say more.
+// result fills a Result. It skips unknown names: a newer worker may say more.
 func (m *message) result() (r Result) {
 	r.V = Version
 	for i := range m.fields {

@@ -1,25 +1,25 @@
-// Every header name we put on a NATS message or read from one. NATS compares them letter by letter.
+// Every header name on NATS messages that we write or read. NATS compares names letter by letter.
 
 package messages
 
-// Headers of our own: what a dead letter says of its ask, what goes with it when it is asked again,
-// and what tells readers of a reply or an event about it.
+// Our own headers: what a dead letter says about its ask, what is sent along when it is asked
+// again, and what tells readers about a reply or an event.
 const (
-	HeaderReplyTo = "Protocol-Reply-To"    // where the answer goes: of a dead letter, and of what is asked again
+	HeaderReplyTo = "Protocol-Reply-To"    // where the answer goes: in a dead letter, and when it is asked again
 	HeaderID      = "Protocol-Id"          // the asker's id
 	HeaderPartner = "Protocol-Partner"     // 16 digits
-	HeaderDoor    = "Protocol-Door"        // by which door it came in: DoorQuery or DoorSubmit
-	HeaderSubject = "Protocol-Subject"     // the subject it came in on
-	HeaderToken   = "Protocol-Token"       // the ask token, where it is not the message's own id
-	HeaderRun     = "Protocol-Run"         // the run that answered: of a durable reply, an event
-	HeaderOutcome = "Protocol-Outcome"     // of a durable reply, a JSON reply or an event
-	HeaderReason  = "Protocol-Reason"      // why a dead letter is dead
-	HeaderBodySum = "Protocol-Body-Sha256" // of the whole body, in hex, where a dead letter holds a part of it
+	HeaderDoor    = "Protocol-Door"        // by which door it came: DoorQuery or DoorSubmit
+	HeaderSubject = "Protocol-Subject"     // the subject by which it came
+	HeaderToken   = "Protocol-Token"       // the ask token, if it is not the message's own id
+	HeaderRun     = "Protocol-Run"         // the run that answered: in a durable reply, an event
+	HeaderOutcome = "Protocol-Outcome"     // in a durable reply, a JSON reply or an event
+	HeaderReason  = "Protocol-Reason"      // the reason for a dead letter
+	HeaderBodySum = "Protocol-Body-Sha256" // of the whole body, in hex, if a dead letter holds only a part of it
 	HeaderStored  = "Protocol-Stored"      // when the ask was stored, unix milliseconds
 
-	HeaderTries    = "Protocol-Tries"     // how often it was tried
-	HeaderLastCode = "Protocol-Last-Code" // what came of it last
-	HeaderRedriven = "Protocol-Redriven"  // how often a dead letter was sent again
+	HeaderTries    = "Protocol-Tries"     // how many times it was tried
+	HeaderLastCode = "Protocol-Last-Code" // code of the last try
+	HeaderRedriven = "Protocol-Redriven"  // how many times a dead letter was sent again
 )
 
 // Values of HeaderDoor.
@@ -28,7 +28,7 @@ const (
 	DoorSubmit = "submit"
 )
 
-// Headers that others defined.
+// Headers that others have defined.
 const (
 	HeaderContentType      = "Content-Type"
 	HeaderMsgID            = "Nats-Msg-Id"

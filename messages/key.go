@@ -1,4 +1,4 @@
-// How a query and its key are known, byte for byte, so that a program in another language can
+// How a query and its key are identified, byte for byte, so that a program in another language can
 // derive the same.
 
 package messages
@@ -17,8 +17,8 @@ const keyTokenLen = 26
 
 var tokenAlphabet = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
-// KeyToken is what the query log knows this query's key by, and hashes: 26 characters of 0-9 and
-// a-v. It needs Partner to be filled in. See Identity for what a worker knows it by.
+// KeyToken is the query log's identity of this query's key, which it hashes: 26 characters of 0-9
+// and a-v. It needs Partner to be filled in. Identity is the one that a worker uses.
 //
 // It is the SHA-256 sum of a list of fields, written in base32hex (RFC 4648 section 7), lower case,
 // without padding, cut to its first 26 characters. Each field is hashed as its length in bytes, a
@@ -28,9 +28,9 @@ var tokenAlphabet = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithP
 //	"k", partner, key                               when the query carries a key
 //	"q", partner, biz_type, user_email, account_no  when it does not
 //
-// with biz_type 10004 when it is absent, user_email without spaces around it and with A-Z as a-z
-// (no other letter is touched, as languages disagree on those), and an absent user_email or
-// account_no as a field of length 0.
+// with biz_type 10004 if it is absent, user_email without spaces around it and with A-Z as a-z
+// (other letters stay, as languages disagree about them), and an absent user_email or account_no as
+// a field of length 0.
 func (q Query) KeyToken() string {
 	sum := q.questionSum()
 	if q.Key != "" {
@@ -42,24 +42,23 @@ func (q Query) KeyToken() string {
 }
 
 // Question is the identity of what is asked, whatever the key: the first 16 bytes of the SHA-256
-// sum over the second list of KeyToken.
+// sum of the second list of KeyToken.
 func (q Query) Question() [16]byte {
 	sum := q.questionSum()
 	return [16]byte(sum[:16])
 }
 
 // QuestionText is Question as Result.Question holds it: the first 32 digits of the sum in hex,
-// lower case. In other words, of any language:
+// lower case. As a formula for any language:
 //
 //	hex(sha256(field("q") + field(partner) + field(biz_type) + field(user_email) + field(account_no)))[:32]
 //	field(s) = 4-byte big-endian length of s in UTF-8, then s in UTF-8
 //
-// An asker that names no partner takes that of the Result. The hash is not secret: a program that
-// can guess an e-mail address can find out whether it is the right one, so the hash is only in
-// Results.
+// An asker that names no partner uses the partner in the Result. The hash is not secret: a program
+// that can guess an e-mail address can check the guess. So the hash is only in Results.
 func (q Query) QuestionText() string { return QuestionText(q.Question()) }
 
-// QuestionText is a Question as Result.Question holds it; "" of the zero one, which is of no query.
+// QuestionText is a Question as Result.Question holds it; "" for zero, which belongs to no query.
 func QuestionText(question [16]byte) string {
 	if question == [16]byte{} {
 		return ""
@@ -67,17 +66,16 @@ func QuestionText(question [16]byte) string {
 	return hex.EncodeToString(question[:])
 }
 
-// Answers reports whether r says of itself that it answers q. A reader of durable replies, which
-// others may be able to write, believes no other; an id alone can be known to many.
+// Answers reports whether r says that it answers q. A reader of durable replies must accept no
+// other, because others may be able to write replies, and many may know an id.
 func (r *Result) Answers(q Query) bool {
 	q.Partner = cmp.Or(q.Partner, r.Partner)
 	return r.Question == q.QuestionText()
 }
 
-// Identity is what a worker knows a query by: the first 16 bytes of the sum that KeyToken is
-// written from, and Question. asker is the name in the subject that the query came by, "" where
-// that has none: two askers may give the same key and mean two requests, so that the first list of
-// KeyToken then is
+// Identity is a worker's identity of a query: the first 16 bytes of the sum that KeyToken is made
+// from, and Question. asker is the name in the subject by which the query came, "" if it has none.
+// Two askers may use the same key for two requests, so with a name the first list of KeyToken is
 //
 //	"k", partner, asker, key
 func (q Query) Identity(asker string) (key, question [16]byte) {
@@ -92,8 +90,8 @@ func (q Query) Identity(asker string) (key, question [16]byte) {
 	return [16]byte(sum[:16]), question
 }
 
-// AskIdentity is what an ask is known by that comes again: the first 16 bytes of the sum over "i",
-// partner, asker (see Identity) and id; zero without an id.
+// AskIdentity identifies an ask that comes again: the first 16 bytes of the sum of "i", partner,
+// asker (see Identity) and id; zero without an id.
 func (q Query) AskIdentity(asker string) (id [16]byte) {
 	if q.ID != "" {
 		sum := hashFields("i", q.Partner, asker, q.ID)
@@ -120,7 +118,7 @@ func hashFields(fields ...string) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// lowerASCII is s with A-Z as a-z and nothing else changed.
+// lowerASCII returns s with A-Z as a-z and nothing else changed.
 func lowerASCII(s string) string {
 	for i := range len(s) {
 		if 'A' <= s[i] && s[i] <= 'Z' {

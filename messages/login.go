@@ -14,9 +14,8 @@ const (
 	maxPhone = 20
 )
 
-// badLogin reports what keeps s from being a login, "" when nothing does. It is no full reading of
-// the mail standards: it keeps out what cannot be one, and leaves the rest to the gateway, which
-// knows.
+// badLogin says why s cannot be a login, or returns "". It does not implement the mail standards:
+// it keeps out what cannot be a login, and leaves the rest to the gateway, which knows.
 func badLogin(s string) string {
 	if n := utf8.RuneCountInString(s); n > maxLogin {
 		return fmt.Sprintf("is %d characters long; at most %d", n, maxLogin)

@@ -1,4 +1,4 @@
-// Personal fields as they may be shown in a log, an event or a page.
+// Personal fields as a log, an event or a page may show them.
 
 package messages
 
@@ -11,9 +11,9 @@ import (
 
 const stars = "***"
 
-// MaskEmail shows of a login only the first character of each side and the last part of the domain:
-// "alice@mail.example.com" is "a***@m***.com", a phone login "1***". Odd input gives no more than
-// that; empty stays empty.
+// MaskEmail shows only the first character of each side of a login, and the last part of the
+// domain: "alice@mail.example.com" is "a***@m***.com", a phone login "1***". For odd input it shows
+// no more than that; empty stays empty.
 func MaskEmail(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -33,8 +33,8 @@ func MaskEmail(s string) string {
 
 var emails = regexp.MustCompile(`[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]*`)
 
-// MaskText shows a text that somebody else wrote, such as a key or an id, with whatever looks like
-// an e-mail address in it masked.
+// MaskText shows a text of an asker, such as a key or an id, and masks everything in it that looks
+// like an e-mail address.
 func MaskText(s string) string {
 	if !strings.Contains(s, "@") {
 		return s
@@ -42,7 +42,7 @@ func MaskText(s string) string {
 	return emails.ReplaceAllStringFunc(s, MaskEmail)
 }
 
-// first is the first character, * for one that cannot be shown, "" of nothing.
+// first is the first character, * if it cannot be shown, "" for an empty text.
 func first(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	switch {
@@ -54,8 +54,8 @@ func first(s string) string {
 	return s[:size]
 }
 
-// isTopLevel tells a short, plain last part of a domain (com, cn, example) from something that may
-// be personal.
+// isTopLevel distinguishes a short, plain last part of a domain (com, cn, example) from something
+// that may be personal.
 func isTopLevel(s string) bool {
 	for i := range len(s) {
 		if c := s[i] | 0x20; c < 'a' || c > 'z' {

@@ -1,18 +1,18 @@
-// The few words a Result may use for what came of a query, and for where its answer is from.
+// The words in a Result for the outcome of a query, and for the source of its answer.
 
 package messages
 
-// Outcome is what came of a query. The zero value is not an outcome.
+// Outcome is the result of a query. The zero value is not an outcome.
 type Outcome string
 
-// The outcomes. Only the first three are the gateway's word on the agreement.
+// The outcomes. Only the first three are the gateway's answer about the agreement.
 const (
-	Signed    Outcome = "signed"     // the agreement is there: debit, refund or both, as the flags say
+	Signed    Outcome = "signed"     // there is an agreement: for debit, refund or both, as the flags say
 	NotSigned Outcome = "not_signed" // the gateway said that there is none
-	Abnormal  Outcome = "abnormal"   // signed once, not in normal state now
+	Abnormal  Outcome = "abnormal"   // signed, but not in a normal state now
 	Refused   Outcome = "refused"    // cannot be answered as asked; asking the same again gives the same
 	Accepted  Outcome = "accepted"   // stored; the answer follows on reply_to
-	Unknown   Outcome = "unknown"    // nobody knows yet: never to be read as a no
+	Unknown   Outcome = "unknown"    // not known yet: never read it as a "no"
 )
 
 // Outcomes lists every outcome, in the order of their definition.
@@ -29,18 +29,18 @@ func (o Outcome) Valid() bool {
 	return false
 }
 
-// Conclusive reports whether o is the gateway's word on the agreement.
+// Conclusive reports whether o is the gateway's answer about the agreement.
 func (o Outcome) Conclusive() bool { return o == Signed || o == NotSigned || o == Abnormal }
 
-// Source is where an answer is from. The zero value means that it is not known, as in a refusal of
+// Source is the source of an answer. The zero value means that it is not known, as in a refusal of
 // our own.
 type Source string
 
 // The sources.
 const (
 	Asked      Source = "asked"      // this ask made the call
-	Joined     Source = "joined"     // waited for a call that was in flight
-	Remembered Source = "remembered" // answered from memory of an earlier call
+	Joined     Source = "joined"     // waited for a call in flight
+	Remembered Source = "remembered" // answered from the memory of an earlier call
 )
 
 // Valid reports whether s is one of the sources.

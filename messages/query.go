@@ -1,4 +1,4 @@
-// One question, as it travels on NATS.
+// One question on NATS.
 
 package messages
 
@@ -8,13 +8,13 @@ const Version = 1
 // BizType is the only business the gateway knows for this query; absent means the same.
 const BizType = "10004"
 
-// Query asks whether an account has signed the agreement. Fields that are not given have their zero
-// value and are left out on the wire.
+// Query asks whether an account has signed the agreement. Fields without a value are zero, and are
+// left out on the wire.
 type Query struct {
 	V int `msgpack:"v" json:"v"` // 1
-	// the asker's own name for this ask, only echoed; at most 128 characters
+	// the asker's own name for this ask, which is only echoed; at most 128 characters
 	ID string `msgpack:"id,omitempty" json:"id,omitempty"`
-	// same key, same request: asked once; at most 128 characters
+	// the same key means the same request, which is asked once; at most 128 characters
 	Key string `msgpack:"key,omitempty" json:"key,omitempty"`
 	// 16 digits, begins with 2088; absent: the worker's default partner
 	Partner string `msgpack:"partner,omitempty" json:"partner,omitempty"`
@@ -23,9 +23,9 @@ type Query struct {
 	// 16 to 20 digits; at least one of user_email and account_no
 	AccountNo string `msgpack:"account_no,omitempty" json:"account_no,omitempty"`
 	BizType   string `msgpack:"biz_type,omitempty" json:"biz_type,omitempty"` // absent or 10004
-	// how old a remembered answer may be; nil: as long as the worker remembers
+	// maximum age of a remembered answer; nil: as long as the worker remembers
 	MaxAgeMs *int64 `msgpack:"max_age_ms,omitempty" json:"max_age_ms,omitempty"`
-	// unix milliseconds after which nobody waits any more
+	// unix milliseconds after which the asker no longer waits
 	DeadlineMs int64 `msgpack:"deadline_ms,omitempty" json:"deadline_ms,omitempty"`
 	// subject the Result goes to
 	ReplyTo string `msgpack:"reply_to,omitempty" json:"reply_to,omitempty"`

@@ -1,5 +1,5 @@
-// What a walk found, read as the kinds of values that messages have; the first fault is kept with
-// its field.
+// Reads the result of a walk as the kinds of values that messages have. The first fault is kept
+// with its field.
 
 package messages
 
@@ -12,7 +12,7 @@ import (
 )
 
 // pinned is the size above which texts are copied out of the message, so that a small Query does
-// not keep 64 KiB alive while it waits.
+// not keep 64 KiB in memory while it waits.
 const pinned = 2 << 10
 
 // message is what one walk found, and the first fault in it.
@@ -21,10 +21,10 @@ type message struct {
 	encoding Encoding
 }
 
-// mostFields is more than a message of ours has.
+// mostFields is more than any of our messages has.
 const mostFields = 28
 
-// unread are messages that are done with: what one walk finds has the room of the one before.
+// unread are finished messages: the next walk reuses their memory.
 var unread = sync.Pool{New: func() any {
 	m := new(message)
 	m.fields, m.names = make([]field, 0, mostFields), make([]string, 0, mostFields)
@@ -33,11 +33,11 @@ var unread = sync.Pool{New: func() any {
 
 func newMessage() *message { return unread.Get().(*message) }
 
-// free forgets what m has found. What was read of it holds no more than texts.
+// free forgets what m holds. Values that were read from it share no memory with it, except texts.
 func (m *message) free() {
 	fields, names := m.fields[:0], m.names[:0]
 	if cap(fields) > mostFields || cap(names) > mostFields {
-		return // of somebody who sends more
+		return // from a sender with more fields
 	}
 	clear(fields[:cap(fields)])
 	clear(names[:cap(names)])
@@ -46,8 +46,8 @@ func (m *message) free() {
 	unread.Put(m)
 }
 
-// readMessage walks data as contentType or else the first byte says. Whatever the fault, the fields
-// before it are there.
+// readMessage walks data as contentType or else the first byte says. After a fault, the fields
+// before it are still there.
 func readMessage(m *message, data []byte, contentType string) {
 	m.in = string(data[:min(len(data), MaxMessage)])
 	sniffed, known := Sniff(data)
@@ -79,29 +79,29 @@ func readMessage(m *message, data []byte, contentType string) {
 		m.fail("the message is neither a MessagePack map nor a JSON object")
 	}
 	if m.encoding == "" {
-		m.encoding = JSON // an answer that people can read
+		m.encoding = JSON // an answer in JSON is readable for people
 	}
 }
 
-// hasBOM reports whether data begins as many editors and .NET write a text: with the byte order
-// mark of UTF-8 or UTF-16. No message does.
+// hasBOM reports whether data begins with the byte order mark of UTF-8 or UTF-16, as many editors
+// and .NET write it. No message may begin so.
 func hasBOM(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
 		bytes.HasPrefix(data, []byte("\xff\xfe"))
 }
 
 // opensExtension reports whether a MessagePack message that begins with c is an extension type, as
-// msgpackr writes its records.
+// msgpackr writes for its records.
 func opensExtension(c byte) bool { return 0xc7 <= c && c <= 0xc9 || 0xd4 <= c && c <= 0xd8 }
 
-// refuse notes a fault of one field, unless there was one before.
+// refuse notes a fault of one field, unless there is an earlier one.
 func (m *message) refuse(name, format string, args ...any) {
 	if m.fault == nil {
 		m.fault = &Error{Code: BadRequest, Field: name, Reason: fmt.Sprintf(format, args...)}
 	}
 }
 
-// is reports whether f is of the wanted kind, and refuses it when not.
+// is reports whether f is of the wanted kind, and refuses it if not.
 func (m *message) is(f *field, want kind) bool {
 	if f.kind == want {
 		return true
@@ -141,7 +141,7 @@ func (m *message) integer(f *field) int64 {
 	return f.num
 }
 
-// number is an integer that an int holds everywhere.
+// number is an integer that fits into an int on every platform.
 func (m *message) number(f *field) int {
 	n := m.integer(f)
 	if n < math.MinInt32 || n > math.MaxInt32 {
@@ -159,7 +159,7 @@ func (m *message) flag(f *field) *bool {
 	return &b
 }
 
-// texts is the map of texts that meta is.
+// texts is the map of texts in meta.
 func (m *message) texts(f *field) map[string]string {
 	if !m.is(f, kindMap) || len(m.meta) == 0 {
 		return nil

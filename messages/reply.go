@@ -1,5 +1,5 @@
-// Which subjects a Result may be sent to: without this check an asker could make a worker with wide
-// rights publish anywhere, such as to the server's own API.
+// The subjects to which a Result may be sent. Without this check an asker could make a worker with
+// wide rights publish anywhere, for example to the server's own API.
 
 package messages
 
@@ -10,18 +10,18 @@ import (
 
 const maxSubject = 255
 
-// DefaultReplies is the allow-list of reply subjects unless a setting says otherwise: the inboxes
-// of NATS clients, also those that begin with a name of their own (_INBOX_refunds), the subjects
-// that a server makes for askers of other accounts, and our durable replies.
+// DefaultReplies is the default allow-list of reply subjects: the inboxes of NATS clients, also
+// with a prefix of their own (_INBOX_refunds), the subjects that a server makes for askers of other
+// accounts, and our durable replies.
 func (n Names) DefaultReplies() []string { return []string{"_INBOX", "_INBOX_", "_R_.", n.reply} }
 
 // CheckReply checks whether a Result may be published on subject, which came from outside. allowed
 // and own hold prefixes of whole tokens: the entry "_INBOX" covers "_INBOX" and "_INBOX.x" but not
-// "_INBOX_rq.x"; with a dot at its end ("protocol.reply.", also spelled "protocol.reply.>") it
-// covers only what is below; with a _ at its end it covers every token that begins so: "_INBOX_"
-// covers "_INBOX_rq.x". own are the inboxes of this process, refused even where allowed covers
-// them, as is every subject under our prefix but the durable replies. The error is an *Error with
-// code ReplyRefused and field reply_to.
+// "_INBOX_rq.x". With a dot at its end ("protocol.reply.", also spelled "protocol.reply.>") an
+// entry covers only subjects below it. With a _ at its end it covers every token that begins so:
+// "_INBOX_" covers "_INBOX_rq.x". own are the inboxes of this process. They are refused even if
+// allowed covers them, and so is every subject under our prefix except durable replies. The error
+// is an *Error with code ReplyRefused and field reply_to.
 func (n Names) CheckReply(subject string, allowed, own []string) error {
 	reason := badSubject(subject)
 	switch {
@@ -38,9 +38,9 @@ func (n Names) CheckReply(subject string, allowed, own []string) error {
 	return &Error{Code: ReplyRefused, Field: "reply_to", Reason: reason}
 }
 
-// CheckReplyOf checks whether an asker that is known by name may name subject in reply_to: its own
-// durable replies, [Names.ReplyOf] and what is below, and nothing else, or it could have a false
-// answer put among another's. The error is as that of CheckReply; asker "" is nobody's name.
+// CheckReplyOf checks whether a named asker may use subject as reply_to: only its own durable
+// replies, [Names.ReplyOf] and subjects below it. Otherwise it could send a false answer to another
+// asker. The error is like that of CheckReply; asker "" has no name.
 func (n Names) CheckReplyOf(asker, subject string) error {
 	if asker == "" || below(subject, n.ReplyOf(asker)) {
 		return nil
@@ -49,8 +49,8 @@ func (n Names) CheckReplyOf(asker, subject string) error {
 		Reason: fmt.Sprintf("is not this asker's own; use %s or a subject below it", n.ReplyOf(asker))}
 }
 
-// Inbox prefixes of a fleet's own connections. Askers have others, so that none can have a reply
-// sent to them.
+// Inbox prefixes of a fleet's own connections. Askers have others, so that no asker can have a
+// reply sent to these.
 const (
 	WorkerInbox      = "_INBOX_wk"
 	WorkerReplyInbox = "_INBOX_wr" // of the connection that replies
@@ -60,17 +60,17 @@ const (
 	MonitorInbox     = "_INBOX_monitor"
 )
 
-// HTTPInbox is the inbox prefix of the HTTP door, which is an asker's: it is replied to.
+// HTTPInbox is the inbox prefix of the HTTP door. It is an asker's inbox: replies may go to it.
 const HTTPInbox = "_INBOX_http"
 
-// OwnInboxes lists all inbox prefixes that are a fleet's own.
+// OwnInboxes lists all inbox prefixes of a fleet's own connections.
 func OwnInboxes() []string {
 	return []string{WorkerInbox, WorkerReplyInbox, ProvisionerInbox, RecorderInbox, OpsInbox, MonitorInbox}
 }
 
-// CheckSubmitted finds what every worker would refuse in a query that is submitted: stored, it
-// would only become a dead letter of which its sender learns nothing. What else a fleet allows as
-// reply_to is a setting of its workers, and not known here.
+// CheckSubmitted finds faults for which every worker would refuse a submitted query: stored, it
+// would only become a dead letter, of which its sender learns nothing. Which other subjects a fleet
+// allows as reply_to is a setting of its workers, and not known here.
 func (n Names) CheckSubmitted(q Query) error {
 	if err := q.Check(); err != nil || q.ReplyTo == "" {
 		return err
@@ -78,8 +78,8 @@ func (n Names) CheckSubmitted(q Query) error {
 	return n.CheckReply(q.ReplyTo, []string{q.ReplyTo}, OwnInboxes())
 }
 
-// CheckAllowed finds what is wrong with an entry of the allow-list of reply subjects, as an
-// operator may have set it.
+// CheckAllowed finds what is wrong with an entry of the allow-list of reply subjects that an
+// operator has set.
 func (n Names) CheckAllowed(entry string) error {
 	head := strings.TrimSuffix(strings.TrimSuffix(entry, ">"), ".")
 	if reason := badSubject(head); reason != "" {
@@ -91,7 +91,7 @@ func (n Names) CheckAllowed(entry string) error {
 	return nil
 }
 
-// ours reports whether a subject is one of the system's, other than a durable reply.
+// ours reports whether a subject is one of our system's, except durable replies.
 func (n Names) ours(subject string) bool {
 	return subject == n.prefix || strings.HasPrefix(subject, n.root) && !below(subject, n.reply)
 }
@@ -123,7 +123,7 @@ func below(subject, entry string) bool {
 	return rest == "" || rest[0] == '.'
 }
 
-// badSubject reports what keeps s from being a plain subject, "" when nothing does.
+// badSubject says why s is not a plain subject, or returns "".
 func badSubject(s string) string {
 	if s == "" {
 		return "is empty"

@@ -1,16 +1,16 @@
-// One answer, as it travels on NATS.
+// One answer on NATS.
 
 package messages
 
-// Result says what came of a Query. v, outcome and retryable are always there, the others only when
-// there is something to say.
+// Result is the result of a Query. v, outcome and retryable are always there, the others only if
+// they have a value.
 type Result struct {
 	V int `msgpack:"v" json:"v"` // 1
 	// the asker's own id, echoed
 	ID string `msgpack:"id,omitempty" json:"id,omitempty"`
 	// the key the asker gave, echoed
 	Key string `msgpack:"key,omitempty" json:"key,omitempty"`
-	// under whose contract it was asked
+	// the partner for which it was asked
 	Partner string `msgpack:"partner,omitempty" json:"partner,omitempty"`
 	// identity of the answer: equal in all Results of one run
 	Run string `msgpack:"run,omitempty" json:"run,omitempty"`
@@ -27,7 +27,7 @@ type Result struct {
 	IsSuccess string `msgpack:"is_success,omitempty" json:"is_success,omitempty"`
 	// the gateway's code or one of ours; see Message
 	Code string `msgpack:"code,omitempty" json:"code,omitempty"`
-	// English, for people; names the field where one is at fault
+	// English, for people; names the field if one is wrong
 	Message string `msgpack:"message,omitempty" json:"message,omitempty"`
 	// whether asking the same again later can help
 	Retryable bool `msgpack:"retryable" json:"retryable"`
@@ -48,8 +48,8 @@ type Result struct {
 	Meta map[string]string `msgpack:"meta,omitempty" json:"meta,omitempty"`
 }
 
-// What Result.Verified may say of the gateway's answer.
+// Values of Result.Verified, about the gateway's answer.
 const (
-	VerifiedSign   = "verified" // its signature was there and right
-	UnsignedAnswer = "unsigned" // it carried none
+	VerifiedSign   = "verified" // it had a signature, which was right
+	UnsignedAnswer = "unsigned" // it had no signature
 )

@@ -1,5 +1,5 @@
-// The walk over bytes from outside, the same for both encodings: what is kept of them, and the
-// bounds that hold before anything is kept.
+// The walk over bytes from outside, for both encodings: what is kept of them, and the bounds that
+// hold before anything is kept.
 
 package messages
 
@@ -9,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of one message. They keep out what a decoder would die of: lengths that lie, depth without
-// end, names by the thousand.
+// Bounds of one message. They keep out what would kill a decoder: false lengths, endless depth,
+// thousands of names.
 const (
 	MaxMessage = 64 << 10 // bytes; a longer message is refused unread
-	maxDepth   = 8        // maps and lists within one another, the message itself included
+	maxDepth   = 8        // nested maps and lists, including the message itself
 	maxNames   = 64       // names in one map: keeps the search for a duplicate short
 )
 
-// kind is what a value is on the wire, before anybody asks what it should be.
+// kind is the kind of a value on the wire, before it is known which kind is wanted.
 type kind uint8
 
 const (
@@ -37,8 +37,8 @@ func (k kind) String() string {
 		"binary", "a map", "a list"}[k]
 }
 
-// field is one name and its value. Of maps and lists only the kind is kept, apart from the entries
-// of meta.
+// field is one name and its value. For maps and lists only the kind is kept, except the entries of
+// meta.
 type field struct {
 	name string
 	text string // of kindText
@@ -46,8 +46,8 @@ type field struct {
 	kind kind
 }
 
-// whole is a float, as an integer where it has no fraction: some languages have no other numbers.
-// From 2^53 on a float does not distinguish an integer from its neighbors, and stays a float.
+// whole returns a float as an integer if it has no fraction: some languages have no other numbers.
+// From 2^53 on a float does not distinguish neighboring integers, and stays a float.
 func whole(f float64) field {
 	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 		return field{kind: kindInt, num: int64(f)}
@@ -55,25 +55,25 @@ func whole(f float64) field {
 	return field{kind: kindFloat}
 }
 
-// level is a map or list that is open during the walk.
+// level is an open map or list during the walk.
 type level struct {
 	items int // MessagePack: values still to come; JSON: values met
 	names int // where this map's names begin in scan.names
 	isMap bool
 }
 
-// scan is the state of one walk. The texts in fields and meta are parts of in, or copies where JSON
+// scan is the state of one walk. The texts in fields and meta are parts of in, or copies if JSON
 // escapes had to be resolved.
 type scan struct {
 	in     string
 	pos    int
-	fault  *Error // the first; it ends the walk
+	fault  *Error // the first one; it ends the walk
 	fields []field
 	meta   []field
-	names  []string // met so far in the maps that are open
+	names  []string // of the open maps, read so far
 	depth  int
 	levels [maxDepth]level
-	field  string // the message's field the walk is in, "" outside
+	field  string // the message's field that the walk is in, "" outside
 	name   string // the name in the innermost map whose value comes next
 }
 
@@ -88,7 +88,7 @@ func (s *scan) fail(format string, args ...any) bool {
 // short is the fault of a message that ends too early.
 func (s *scan) short() bool { return s.fail("the message ends in the middle of a value") }
 
-// setName takes the name of the next value, unless the open map had it before.
+// setName sets the name of the next value, unless the open map already had it.
 func (s *scan) setName(name string) bool {
 	if s.depth == 1 {
 		s.field = shown(name)
@@ -107,7 +107,7 @@ func (s *scan) setName(name string) bool {
 	return true
 }
 
-// put keeps a value where somebody will ask for it.
+// put keeps a value if it may be needed.
 func (s *scan) put(f field) bool {
 	f.name = s.name
 	switch {

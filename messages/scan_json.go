@@ -104,7 +104,7 @@ func (s *scan) jsonWord(word string, f field) bool {
 	return s.put(f)
 }
 
-// jsonNumber reads a number; one with a fraction or an exponent is a float, see [whole].
+// jsonNumber reads a number. With a fraction or an exponent it is a float, see [whole].
 func (s *scan) jsonNumber() bool {
 	from := s.pos
 	minus := s.in[s.pos] == '-'
@@ -135,7 +135,7 @@ func (s *scan) jsonNumber() bool {
 	}
 	if k == kindFloat {
 		f, err := strconv.ParseFloat(s.in[from:s.pos], 64)
-		if err != nil { // beyond all floats
+		if err != nil { // beyond the range of floats
 			return s.put(field{kind: kindFloat})
 		}
 		return s.put(whole(f))
@@ -143,7 +143,7 @@ func (s *scan) jsonNumber() bool {
 	return s.put(integer(digits, minus))
 }
 
-// integer is the value of digits, or kindBig when int64 cannot hold it.
+// integer is the value of digits, or kindBig if int64 cannot hold it.
 func integer(digits string, minus bool) field {
 	if len(digits) > 19 {
 		return field{kind: kindBig}
@@ -169,7 +169,7 @@ func (s *scan) digits() string {
 	return s.in[from:s.pos]
 }
 
-// next skips spaces and looks at the byte behind them, 0 at the end.
+// next skips spaces and returns the byte after them, 0 at the end.
 func (s *scan) next() byte {
 	for s.pos < len(s.in) {
 		switch c := s.in[s.pos]; c {
@@ -189,7 +189,7 @@ func (s *scan) peek() byte {
 	return 0
 }
 
-// wrong is the fault of bytes that are not JSON, with where.
+// wrong is the fault of bytes that are not JSON, with their position.
 func (s *scan) wrong(what string) bool {
 	if s.pos >= len(s.in) {
 		return s.short()

@@ -1,4 +1,4 @@
-// Texts in JSON: their escapes, and the ways to spell them wrong.
+// Texts in JSON: their escapes, and their possible errors.
 
 package messages
 
@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// jsonText reads from the opening quote to behind the closing one. Without escapes the text is a
-// part of the message, not a copy.
+// jsonText reads from the opening quote to the end of the closing one. Without escapes the text is
+// a part of the message, not a copy.
 func (s *scan) jsonText() (string, bool) {
 	s.pos++
 	from := s.pos

@@ -1,4 +1,4 @@
-// The walk over MessagePack: without recursion, and believing no length.
+// The walk over MessagePack: without recursion, and without trusting any length.
 
 package messages
 
@@ -90,7 +90,7 @@ func (s *scan) msgpackValue() bool {
 	return s.fail("an extension type or a reserved byte (0x%02x); use text, integers, booleans and maps only", c)
 }
 
-// msgpackSized reads what carries its length in 1, 2 or 4 bytes.
+// msgpackSized reads a value that has its length in 1, 2 or 4 bytes.
 func (s *scan) msgpackSized(c byte) bool {
 	width := 2 << (c & 1) // dc, de: 2; dd, df: 4
 	switch {
@@ -121,8 +121,8 @@ func (s *scan) msgpackText(n uint64) bool {
 	return ok && s.checkText(text) && s.put(field{kind: kindText, text: text})
 }
 
-// msgpackOpen believes a count only as far as there are bytes for it: every value takes one, every
-// name one more.
+// msgpackOpen accepts a count only if there are enough bytes for it: every value takes one, and
+// every name one more.
 func (s *scan) msgpackOpen(k kind, n uint64) bool {
 	left := uint64(len(s.in) - s.pos)
 	if k == kindMap {
@@ -142,7 +142,7 @@ func (s *scan) msgpackInt(c byte) bool {
 		return s.short()
 	case c <= 0xcf && n > 1<<63-1:
 		return s.put(field{kind: kindBig})
-	case c >= 0xd0: // carry the sign of the narrower kinds
+	case c >= 0xd0: // keep the sign of the narrower kinds
 		shift := 64 - 8*width
 		return s.put(field{kind: kindInt, num: int64(n<<shift) >> shift})
 	}
@@ -161,7 +161,7 @@ func (s *scan) uint(width int) (n uint64, ok bool) {
 	return n, true
 }
 
-// take reads that many bytes; a length that lies is a fault.
+// take reads that many bytes; a false length is a fault.
 func (s *scan) take(n uint64) (string, bool) {
 	if n > uint64(len(s.in)-s.pos) {
 		return "", s.short()

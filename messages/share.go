@@ -1,4 +1,4 @@
-// A Result for many askers: what they are given alike is written once.
+// A Result for many askers: what is the same for all of them is written once.
 
 package messages
 
@@ -11,16 +11,16 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Shared is a Result in one encoding but for what belongs to a single asker. It is safe for
+// Shared is an encoded Result without the parts that belong to a single asker. It is safe for
 // concurrent use.
 type Shared struct {
 	encoding Encoding
-	told     int // MessagePack: how many fields parts hold
-	// parts stand before id, before retry_after_ms, before answered_at_ms and before meta.
+	told     int // MessagePack: number of fields in parts
+	// parts come before id, before retry_after_ms, before answered_at_ms and before meta.
 	parts [4][]byte
 }
 
-// Own is what a Result holds of a single asker.
+// Own is the part of a Result that belongs to a single asker.
 type Own struct {
 	ID           string            // as in Result.ID
 	RetryAfterMs int64             // as in Result.RetryAfterMs
@@ -29,17 +29,17 @@ type Own struct {
 	Meta         map[string]string // as in Result.Meta
 }
 
-// With is the Result as one asker is given it.
+// With is the Result for one asker.
 func (r Result) With(o Own) Result {
 	r.ID, r.RetryAfterMs, r.Source, r.AnsweredAtMs, r.Meta = o.ID, o.RetryAfterMs, o.Source, o.AnsweredAtMs, o.Meta
 	return r
 }
 
-// Share writes what all askers are given alike. The fields of Own are left out of r. It fails as
-// Encode does.
+// Share writes what is the same for all askers. It leaves the fields of Own out of r. It fails in
+// the same cases as Encode.
 func (r Result) Share(e Encoding) (*Shared, error) {
 	r.ID, r.RetryAfterMs, r.Source, r.AnsweredAtMs, r.Meta = "", 0, "", 0, nil
-	whole, err := r.Encode(e) // all that Encode checks
+	whole, err := r.Encode(e) // everything that Encode checks
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func (r Result) Share(e Encoding) (*Shared, error) {
 	return s, nil
 }
 
-// cut cuts a Result in JSON where an asker's own fields belong. No value can hold a name with its
-// quotes: they are escaped there.
+// cut cuts a JSON Result at the places of an asker's own fields. No value can contain a name with
+// its quotes: they are escaped there.
 func (s *Shared) cut(whole []byte) {
 	rest := bytes.TrimSuffix(whole, []byte("}"))
 	to := func(part int, at int) { s.parts[part], rest = rest[:at:at], rest[at:] }
@@ -83,8 +83,8 @@ func (s *Shared) cut(whole []byte) {
 	to(3, len(rest))
 }
 
-// Encode writes the Result of one asker: the bytes that Result.Encode gives of all its fields. It
-// fails as that does.
+// Encode writes the Result of one asker: the same bytes as Result.Encode for all its fields. It
+// fails in the same cases.
 func (s *Shared) Encode(o Own) (data []byte, err error) {
 	if err := checkTexts(o.Meta, o.ID, string(o.Source)); err != nil {
 		return nil, fmt.Errorf("encode result: %w", err)
@@ -125,7 +125,7 @@ func (s *Shared) encodeMsgPack(o *Own) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// fields writes the fields that follow a part of what is shared.
+// fields writes the own fields that follow a shared part.
 func (o *Own) fields(w *mapWriter, part int) {
 	switch part {
 	case 0:
@@ -150,7 +150,7 @@ func (s *Shared) encodeJSON(o *Own) ([]byte, error) {
 		if err := enc.Encode(v); err != nil {
 			fault = fmt.Errorf("write JSON: %w", err)
 		}
-		b.Truncate(b.Len() - 1) // the line's end
+		b.Truncate(b.Len() - 1) // the line end
 	}
 	number := func(name string, v int64) {
 		if v != 0 {

@@ -1,4 +1,4 @@
-// Foreign names in our own messages: cut, quoted, and the known name they may have been meant for.
+// Foreign names in our own messages: cut, quoted, and compared with known names.
 
 package messages
 
@@ -6,8 +6,8 @@ import "strconv"
 
 const maxShown = 40
 
-// shown is a name as it may stand in Error.Field: itself when it is short and plain, else quoted
-// and cut.
+// shown is a name in a form for Error.Field: unchanged if it is short and plain, else quoted and
+// cut.
 func shown(name string) string {
 	if len(name) <= maxShown && IsToken(name) {
 		return name
@@ -15,7 +15,7 @@ func shown(name string) string {
 	return quoted(name)
 }
 
-// quoted is at most the first 40 bytes of s in quotes, in plain ASCII.
+// quoted returns at most the first 40 bytes of s in quotes, in plain ASCII.
 func quoted(s string) string {
 	if len(s) > maxShown {
 		return strconv.QuoteToASCII(s[:maxShown]) + "…"
@@ -23,8 +23,8 @@ func quoted(s string) string {
 	return strconv.QuoteToASCII(s)
 }
 
-// Nearest is the candidate that name is most likely a misspelling of, "" when none is near: at most
-// two letters apart, or one spelled with more behind it (max_age for max_age_ms).
+// Nearest is the candidate of which name is most likely a misspelling, "" if none is near: at most
+// two letters differ, or name is its beginning (max_age for max_age_ms).
 func Nearest(name string, candidates []string) string {
 	if len(name) < 2 || len(name) > 2*maxShown {
 		return ""
@@ -47,8 +47,8 @@ func Nearest(name string, candidates []string) string {
 	return ""
 }
 
-// fold leaves the lower-cased letters and digits of a name: userEmail, user-email and user_email
-// are one.
+// fold leaves only the lower-cased letters and digits of a name: userEmail, user-email and
+// user_email are the same.
 func fold(s string) string {
 	b := make([]byte, 0, len(s))
 	for _, c := range []byte(lowerASCII(s)) {
@@ -59,7 +59,7 @@ func fold(s string) string {
 	return string(b)
 }
 
-// distance is how many letters must be put in, taken away or changed to make a from b.
+// distance is how many letters must be inserted, removed or changed to make a from b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -1,4 +1,4 @@
-// The names of the streams and consumers, and what each captures.
+// The names of the streams and consumers, and which subjects each stream captures.
 
 package messages
 
@@ -9,41 +9,41 @@ type Kind string
 
 // The streams, and what each is for.
 const (
-	Journal   Kind = "JOURNAL"   // the log of all that the workers decide
-	Fleet     Kind = "FLEET"     // records the fleet shares about a partner, its intake and its alerts
-	Submitted Kind = "SUBMITTED" // what is submitted, and operators' words, until they are in the log
+	Journal   Kind = "JOURNAL"   // the log of all decisions of the workers
+	Fleet     Kind = "FLEET"     // records that the fleet shares about a partner, its intake and its alerts
+	Submitted Kind = "SUBMITTED" // submitted queries, and operators' commands, until they are in the log
 	Replies   Kind = "REPLIES"   // durable replies
-	Events    Kind = "EVENTS"    // one event a run
+	Events    Kind = "EVENTS"    // one event for each run
 	Log       Kind = "LOG"       // lines for the query log
 	Dead      Kind = "DEAD"      // what could not be answered
 )
 
-// Watches is the stream of the page in the browser: what its users watch, and when it is asked
-// again. It is no part of what workers and askers have to do with, and none of Kinds.
+// Watches is the stream of the page in the browser: whom its users watch, and when to ask again.
+// Workers and askers do not use it, and it is not in Kinds.
 const Watches Kind = "WATCHES"
 
-// Kinds lists every stream of the workers and of those who ask them.
+// Kinds lists every stream of the workers and of their askers.
 func Kinds() []Kind {
 	return []Kind{Journal, Fleet, Submitted, Replies, Events, Log, Dead}
 }
 
-// The durable consumers. Each reads all of its stream, but where it says so.
+// The durable consumers. Each reads its whole stream, unless its comment says otherwise.
 const (
 	ConsumerSubmitted = "submitted" // of Submitted
 	ConsumerRecorder  = "recorder"  // of Log
-	ConsumerWebhook   = "webhook"   // of [Names.StreamHTTP], the answers
-	ConsumerWatches   = "watches"   // of Watches, what is due
+	ConsumerWebhook   = "webhook"   // of [Names.StreamHTTP], only answers
+	ConsumerWatches   = "watches"   // of Watches, only due messages
 )
 
-// ConsoleName is by what the page in the browser asks and submits: the last token of its subjects,
-// and the name of its consumer of Replies. No asker has it.
+// ConsoleName is the name under which the page in the browser asks and submits: the last token of
+// its subjects, and the name of its consumer of Replies. No asker may have it.
 const ConsoleName = "console"
 
-// backupName is the name in the inbox of the NATS user who backs up.
+// backupName is the name in the inbox of the NATS user for backups.
 const backupName = "backup"
 
-// IsFleets reports whether a name, in capitals or not, is the fleet's own, so that no asker has it.
-// Those that are only an inbox's are in OwnInboxes.
+// IsFleets reports whether a name, in capitals or not, is the fleet's own, so that no asker may
+// have it. Names that are only in inboxes are in OwnInboxes.
 func IsFleets(name string) bool {
 	return strings.EqualFold(name, ConsoleName) || strings.EqualFold(name, backupName)
 }
@@ -59,7 +59,7 @@ func (n Names) Captures(k Kind) []string {
 		return []string{n.journal + "*"}
 	case Submitted:
 		return []string{n.submit, n.submitAll, n.redrive + "*", n.forget}
-	case Fleet: // the first is republished
+	case Fleet: // the first one is republished
 		return []string{n.partner + "*.*", n.intake, n.alerts}
 	case Replies:
 		return []string{n.reply + ">"}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DefaultPrefix is the first token of every subject unless the setting prefix says otherwise.
+// DefaultPrefix is the first token of every subject, unless the setting prefix says otherwise.
 const DefaultPrefix = "protocol"
 
 // QueueGroup is the queue group in which the workers answer Query().
@@ -18,8 +18,8 @@ const ServiceName = "protocol-query"
 
 const maxPrefix = 64
 
-// Names makes the subjects, stream names and filters for one prefix. The zero value is of no use:
-// call NewNames. It is a value, safe to copy and to share.
+// Names makes the subjects, stream names and filters for one prefix. The zero value is not usable:
+// call NewNames. Names is a value, safe to copy and to share.
 type Names struct {
 	prefix, stream string
 	// without a dot: query and submit, which are subjects themselves
@@ -73,16 +73,16 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// Prefix is what NewNames was given.
+// Prefix is the prefix given to NewNames.
 func (n Names) Prefix() string { return n.prefix }
 
-// Query is where an asker asks and awaits, in trust domains where anybody may ask for any partner.
+// Query is where an asker asks and waits, in trust domains where anybody may ask for any partner.
 func (n Names) Query() string { return n.query }
 
-// QueryOf is Query for one partner, so that NATS permissions can say who may ask for whom.
+// QueryOf is Query for one partner, so that NATS permissions can say who may ask for which partner.
 func (n Names) QueryOf(partner string) string { return n.query + "." + partner }
 
-// QueryBy is QueryOf for one asker of that partner, when name is not empty.
+// QueryBy is QueryOf for one asker of that partner, if name is not empty.
 func (n Names) QueryBy(partner, name string) string {
 	if name == "" {
 		return n.QueryOf(partner)
@@ -93,10 +93,10 @@ func (n Names) QueryBy(partner, name string) string {
 // QueryAll covers QueryOf of every partner, with and without an asker's name.
 func (n Names) QueryAll() string { return n.queryAll }
 
-// Submit is where an asker asks and goes.
+// Submit is where an asker asks without waiting.
 func (n Names) Submit() string { return n.submit }
 
-// SubmitOf is Submit for one partner and, when name is not empty, for one asker of that partner.
+// SubmitOf is Submit for one partner and, if name is not empty, for one asker of that partner.
 func (n Names) SubmitOf(partner, name string) string {
 	if name == "" {
 		return n.submit + "." + partner
@@ -121,36 +121,36 @@ func (n Names) LogRun() string { return n.log + "run" }
 // LogAsk carries the lines about asks.
 func (n Names) LogAsk() string { return n.log + "ask" }
 
-// Dead is where goes what could not be answered. reason is one of the Dead… words.
+// Dead is the subject of what could not be answered. reason is one of the Dead… words.
 func (n Names) Dead(reason string) string { return n.dead + reason }
 
-// Partner is a record the fleet shares about a partner, such as its rate or its halt.
+// Partner is a record that the fleet shares about a partner, such as its rate or its halt.
 func (n Names) Partner(partner, record string) string { return n.partner + partner + "." + record }
 
 // Changed is where a record of Partner is republished: record is what follows the first token of
 // its subject.
 func (n Names) Changed(record string) string { return n.changed + record }
 
-// Intake is the record the fleet shares about its intake: whether operators have paused it.
+// Intake is the record that the fleet shares about its intake: whether operators have paused it.
 func (n Names) Intake() string { return n.intake }
 
-// Alerts is the subject of the record of which alerts were said, and by whom.
+// Alerts is the subject of the record that says which alerts were sent, and by which process.
 func (n Names) Alerts() string { return n.alerts }
 
-// Journal is the beginning of every batch's subject, with its dot; the member that writes it
+// Journal is the beginning of every batch's subject, with its dot; the member that writes the batch
 // follows.
 func (n Names) Journal() string { return n.journal }
 
-// Followed is the same of where the batches are republished.
+// Followed is the same for republished batches.
 func (n Names) Followed() string { return n.followed }
 
 // Member is where a member publishes its beats.
 func (n Names) Member(id string) string { return n.member + id }
 
-// Members covers Member of every member, and no Ping.
+// Members covers Member of every member, but no Ping.
 func (n Names) Members() string { return n.member + "*" }
 
-// Ping is where a member, and nobody else, answers: a dead one has no responders there.
+// Ping is where only that member responds: a dead member has no responders there.
 func (n Names) Ping(id string) string { return n.member + id + ".ping" }
 
 // Forget is where operators say that a person is to be forgotten.
@@ -159,30 +159,30 @@ func (n Names) Forget() string { return n.forget }
 // Redrive is where operators ask again for a partner what could not be answered.
 func (n Names) Redrive(partner string) string { return n.redrive + partner }
 
-// HTTP is what the HTTP door keeps for an asker: one message for each of what is kept and its name.
+// HTTP is what the HTTP door keeps for an asker: one message for each kind and name.
 func (n Names) HTTP(asker, what, name string) string { return n.http + asker + "." + what + "." + name }
 
-// StreamHTTP is the name of the stream that captures [Names.HTTP] of one asker, whatever is kept.
-// Each has its own, so that what one asks leaves another's answers where they are.
+// StreamHTTP is the name of the stream that captures [Names.HTTP] of one asker, for all kinds. Each
+// asker has its own stream, so that the queries of one do not displace the answers of another.
 func (n Names) StreamHTTP(asker string) string { return n.stream + "HTTP_" + asker }
 
 // What the HTTP door keeps.
 const (
-	HTTPAsked       = "asked"       // a query that was stored, and its question
-	HTTPAnswer      = "answer"      // the last Result to it
+	HTTPAsked       = "asked"       // a stored query, and its question
+	HTTPAnswer      = "answer"      // the last Result for the query
 	HTTPBatch       = "batch"       // the ids of a batch of queries
-	HTTPUndelivered = "undelivered" // an answer that its webhook never took
+	HTTPUndelivered = "undelivered" // an answer that its webhook never accepted
 )
 
 // Watch is what the page in the browser keeps of a watch: what is one of the Watch… words, owner
-// stands for the user whose it is.
+// identifies the user of the watch.
 func (n Names) Watch(what, owner, id string) string { return n.watch + what + "." + owner + "." + id }
 
 // What is kept of a watch.
 const (
 	WatchKept = "kept" // its record
 	WatchPlan = "plan" // the schedule of its next question
-	WatchDue  = "due"  // what the schedule gives when its time has come
+	WatchDue  = "due"  // the message of the schedule when its time has come
 )
 
 // PartnerOf is the partner in a subject of one of the doors; "" in the plain forms. ok is false for
@@ -192,7 +192,7 @@ func (n Names) PartnerOf(subject string) (partner string, ok bool) {
 	return partner, door != ""
 }
 
-// AskerOf is the asker in a subject of one of the doors, the one token after its partner; "" where
+// AskerOf is the asker in a subject of one of the doors: the one token after its partner; "" if
 // there is none, or more than one.
 func (n Names) AskerOf(subject string) string {
 	if _, _, asker := n.takeApart(subject); IsToken(asker) {
@@ -201,14 +201,15 @@ func (n Names) AskerOf(subject string) string {
 	return ""
 }
 
-// NamesAsker reports whether anything follows the partner in a subject of one of the doors. What is
-// no name, see AskerOf, is nobody's.
+// NamesAsker reports whether anything follows the partner in a subject of one of the doors. If that
+// is not a name, see AskerOf, it belongs to no asker.
 func (n Names) NamesAsker(subject string) bool {
 	_, _, asker := n.takeApart(subject)
 	return asker != ""
 }
 
-// takeApart gives the door of a subject, "" where it is none's, its partner and all that follows.
+// takeApart returns the door of a subject, "" if it has none, its partner and everything that
+// follows.
 func (n Names) takeApart(subject string) (door, partner, asker string) {
 	for _, d := range [...]struct{ name, head string }{{DoorQuery, n.query}, {DoorSubmit, n.submit}} {
 		rest, found := strings.CutPrefix(subject, d.head)
@@ -221,13 +222,13 @@ func (n Names) takeApart(subject string) (door, partner, asker string) {
 	return "", "", ""
 }
 
-// Why a dead letter is dead: the last token of its subject.
+// The reasons for dead letters: the last token of their subjects.
 const (
 	DeadUnreadable   = "unreadable"    // refused, with no place to reply to
 	DeadReplyRefused = "reply_refused" // its reply subject is not allowed
-	DeadReplyFull    = "reply_full"    // of earlier versions: the stream of durable replies took no more
+	DeadReplyFull    = "reply_full"    // in earlier versions: the stream of durable replies was full
 	DeadPoison       = "poison"        // its workers died three times
 	DeadExpired      = "expired"       // no answer within its deadline or the patience
-	DeadCrashed      = "crashed"       // its worker died in the call, and after-crash says not to ask again
-	DeadCorrupt      = "corrupt"       // a batch of the workers' own journal that is not what was written
+	DeadCrashed      = "crashed"       // its worker died during the call, and after-crash says not to ask again
+	DeadCorrupt      = "corrupt"       // a batch of the workers' own journal that is damaged
 )

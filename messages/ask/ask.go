@@ -38,43 +38,42 @@ import (
 	"protocolq/messages"
 )
 
-// ErrMalformed is wrapped by the error of an Ask or Submit that was answered by something that is
-// no answer, as when a stream captures the subject of the workers, and by that of a [Rejected]
-// which cannot be decoded.
+// ErrMalformed is wrapped in the error of an Ask or Submit that got a response which is not an
+// answer, for example because a stream captures the workers' subject. It is also wrapped in the
+// error of a [Rejected] that cannot be decoded.
 var ErrMalformed = errors.New("answer not understood")
 
 // Options say how to ask. The zero value of a field is its default.
 type Options struct {
-	Prefix   string            // "protocol": the first tokens of every subject, as the workers have it
-	Encoding messages.Encoding // MessagePack: how queries are written, and so answered
-	// Asker is the name of who asks: the last token of the subjects that name a partner, where
-	// permissions separate askers, and that of its durable replies, protocol.reply.<asker>. "":
-	// submitted queries are replied to where they say.
+	Prefix   string            // "protocol": the first tokens of every subject, as for the workers
+	Encoding messages.Encoding // MessagePack: the encoding of queries, and so of their answers
+	// Asker is the name of the asker. It is the last token of the subjects that name a partner, if
+	// permissions separate askers, and of the subject of its durable replies, protocol.reply.<asker>.
+	// If it is "", replies to submitted queries go to the reply_to of each query.
 	Asker string
-	// Inbox is the first tokens of the inboxes, where permissions give this asker its own
+	// Inbox is the first tokens of the inboxes, if permissions give this asker its own
 	// ("_INBOX_refunds"). "": the connection's.
 	Inbox string
-	// Try is how long the first try waits for its answer, 5 s where 0; after each one unanswered
-	// twice as long, at most MaxTry: 30 s, or Try where that is more.
+	// Try is how long the first try waits for its answer; 5 s if 0. The wait doubles after each try
+	// without an answer, up to MaxTry: 30 s, or Try if that is more.
 	Try, MaxTry time.Duration
-	// Pause is the wait while nobody listens, with jitter, 250 ms where 0; after each time twice as
-	// long, at most MaxPause: 5 s, or Pause where that is more.
+	// Pause is the wait while there are no responders, with jitter; 250 ms if 0. It doubles each time,
+	// up to MaxPause: 5 s, or Pause if that is more.
 	Pause, MaxPause time.Duration
-	// FailFast ends an Ask where no worker listens (nats.ErrNoResponders, three times in a row, as
-	// a cluster says so for a moment while its leaders change), and a Submit where no stream takes
-	// the subject or the stream has no room (a *jetstream.APIError), instead of waiting for one
-	// until ctx ends. A lost answer is asked for again all the same, so that the question may be
-	// stored by a try before the last, and a connection that is away is waited for.
+	// FailFast ends an Ask early if no worker listens (nats.ErrNoResponders three times in a row,
+	// because a cluster says so briefly while its leaders change). It ends a Submit early if no stream
+	// captures the subject or the stream has no room (a *jetstream.APIError). Without FailFast both
+	// wait for that until ctx ends. A lost answer is still asked for again, so that a try before the
+	// last may have stored the question, and an unavailable connection is still waited for.
 	FailFast bool
-	// Trace gives the W3C traceparent of the caller's span, which goes along with what is asked, or
-	// "". With OpenTelemetry it is what its propagator injects; nil: none goes along.
+	// Trace returns the W3C traceparent of the caller's span, which is sent with each question, or "".
+	// With OpenTelemetry it is what its propagator injects; nil: none is sent.
 	Trace func(context.Context) string
-	API   string // "$JS.API": what the JetStream API begins with, where it is another account's or domain's
+	API   string // "$JS.API": prefix of the JetStream API, if it is that of another account or domain
 }
 
-// Client asks over one connection. It may be used by many goroutines at once and needs no closing;
-// the connection stays the caller's. Between two asks it holds nothing but which durable messages
-// it has read.
+// Client asks over one connection. Many goroutines may use it at once, and it needs no closing; the
+// connection stays the caller's. Between two asks it holds only which durable messages it has read.
 type Client struct {
 	nc              *nats.Conn
 	names           messages.Names
@@ -138,21 +137,22 @@ func Ask(ctx context.Context, nc *nats.Conn, q messages.Query) (messages.Result,
 }
 
 // Ask sends q and returns its answer. Without an answer it asks again, with the same id (a new one
-// where q has none), until ctx ends: give ctx a deadline.
+// if q has none), until ctx ends: give ctx a deadline.
 //
-// The query's deadline is that of ctx, see [Deadline], or its own where that is earlier; without
-// either it has none.
+// The query's deadline is the deadline of ctx, see [Deadline], or its own if that is earlier. If
+// neither has one, there is none.
 //
-// Every Result is an answer, whatever its outcome: a refusal, accepted for a query with reply_to,
-// and unknown, too, which the caller may ask again after retry_after_ms. Two kinds of unknown are
-// asked again here: OVERLOADED, after its retry_after_ms while that lies before ctx's deadline, and
-// DEADLINE where there is none, since then only the worker's patience has ended, or where it comes
-// before half of the time until ctx's has passed, since then the worker's clock is ahead: without
-// that deadline. A query that no worker would take is refused without being sent.
+// Every Result is an answer, whatever its outcome: also a refusal, accepted for a query with
+// reply_to, and unknown, for which the caller may ask again after retry_after_ms. Ask itself
+// repeats two kinds of unknown. OVERLOADED is repeated after its retry_after_ms, if that is before
+// ctx's deadline. DEADLINE is repeated if there is no deadline, since then only the worker's
+// patience has ended. It is also repeated, then without a deadline, if it comes before half of the
+// time until ctx's deadline has passed, since then the worker's clock is ahead. A query that no
+// worker would accept is refused without being sent.
 //
-// The error wraps the end of ctx and what was in the way last (nats.ErrNoResponders: no worker
-// listens there; nats.ErrDisconnected), or else what Options.FailFast says, ErrMalformed,
-// nats.ErrConnectionClosed or what keeps q from being sent at all.
+// The error wraps the end of ctx and the last obstacle (nats.ErrNoResponders: no worker listens;
+// nats.ErrDisconnected). Or it wraps the errors of Options.FailFast, ErrMalformed,
+// nats.ErrConnectionClosed, or the reason why q can never be sent.
 func (c *Client) Ask(ctx context.Context, q messages.Query) (messages.Result, error) {
 	q, own, begun := identified(q), q.DeadlineMs, time.Now()
 	if end, ok := ctx.Deadline(); ok {
@@ -189,7 +189,7 @@ func (c *Client) Ask(ctx context.Context, q messages.Query) (messages.Result, er
 	return r, nil
 }
 
-// answer reads one reply and reports whether it is the end.
+// answer reads one reply and reports whether it ends the Ask.
 func (c *Client) answer(ctx context.Context, q *messages.Query, reply *nats.Msg) (messages.Result, heard) {
 	r, _, err := messages.DecodeResult(reply.Data, reply.Header.Get(messages.HeaderContentType))
 	switch {
@@ -200,7 +200,7 @@ func (c *Client) answer(ctx context.Context, q *messages.Query, reply *nats.Msg)
 		return r, heard{err: fmt.Errorf("%w: %w", ErrMalformed, err)}
 	case r.ID != "" && r.ID != q.ID:
 		return r, heard{err: fmt.Errorf("%w: it has the id of another question", ErrMalformed)}
-	case r.Question != "" && !r.Answers(*q): // workers before this field have none
+	case r.Question != "" && !r.Answers(*q): // workers before this field send none
 		return r, heard{err: fmt.Errorf("%w: it answers another question", ErrMalformed)}
 	case r.Outcome == messages.Unknown && r.Code == messages.DeadlinePassed && q.DeadlineMs == 0:
 		return r, heard{again: c.o.Pause, err: errPatience}
@@ -214,7 +214,7 @@ func (c *Client) answer(ctx context.Context, q *messages.Query, reply *nats.Msg)
 	return r, heard{}
 }
 
-// What was in the way, besides the errors of NATS.
+// Obstacles, in addition to the errors of NATS.
 var (
 	errOverloaded = errors.New("the workers are full")
 	errPatience   = errors.New("the worker's patience has ended")
@@ -222,9 +222,9 @@ var (
 	errClock      = errors.New("the worker's clock is ahead")
 )
 
-// Deadline is the deadline of a query whose asker waits from now until end: earlier by a tenth of
-// the time, and at least by 300 ms, so that DEADLINE comes before the asker has left. Of a time so
-// short that it would be over by then, it leaves half.
+// Deadline is the deadline of a query whose asker waits from now until end. It is earlier than end
+// by a tenth of the time, and at least by 300 ms, so that DEADLINE comes before the asker has left.
+// If the time is too short for that, the deadline is at half of it.
 func Deadline(now, end time.Time) time.Time {
 	left := max(end.Sub(now), 0)
 	return end.Add(-min(max(left/10, 300*time.Millisecond), left/2))
@@ -240,7 +240,7 @@ func early(r messages.Result, begun time.Time, deadlineMs int64) bool {
 // maxRetryAfterMs bounds the wait that an answer may ask for.
 const maxRetryAfterMs = 60_000
 
-// identified is q with its version and an id.
+// identified returns q with its version and an id.
 func identified(q messages.Query) messages.Query {
 	q.V = messages.Version
 	if q.ID == "" {
@@ -249,7 +249,7 @@ func identified(q messages.Query) messages.Query {
 	return q
 }
 
-// inbox is a new one of this asker's.
+// inbox returns a new inbox of this asker.
 func (c *Client) inbox() string {
 	if c.o.Inbox == "" {
 		return c.nc.NewInbox()

@@ -1,4 +1,4 @@
-// A stream that captures the workers' subject answers in their place: by its acknowledgement.
+// A stream that captures the workers' subject responds in their place, by its acknowledgement.
 
 package ask
 
@@ -10,12 +10,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// ErrCaptured is wrapped by an error that says which stream answered in place of the workers. It
-// goes with [ErrMalformed].
+// ErrCaptured is wrapped in an error that names the stream which responded in place of the workers,
+// together with [ErrMalformed].
 var ErrCaptured = errors.New("a stream captures the subject and answers in the workers' place")
 
-// Captured is an error that names the stream whose acknowledgement a reply is, nil where it is
-// none.
+// Captured returns an error that names the stream whose acknowledgement a reply is, or nil if it is
+// not one.
 func Captured(reply *nats.Msg) error {
 	var ack struct {
 		Stream   string `json:"stream"`

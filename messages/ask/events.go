@@ -1,4 +1,4 @@
-// Events: what became of each run of the gateway, for programs that only react.
+// Events: the result of each run of the gateway, for programs that only react.
 
 package ask
 
@@ -16,7 +16,7 @@ import (
 type Event struct {
 	messages.Event
 	Stored     time.Time // since when it waits to be read
-	Deliveries int       // 1 the first time; what nobody acknowledged comes again
+	Deliveries int       // 1 the first time; an unacknowledged event comes again
 }
 
 // Events reads events with the default Options: see [Client.Events].
@@ -28,9 +28,9 @@ func Events(ctx context.Context, nc *nats.Conn, listener string, each func(conte
 	return c.Events(ctx, ReadOptions{Name: listener}, each)
 }
 
-// Events gives each event to each, as [Client.Replies] does with replies: acknowledged once each
-// has returned nil, and no run twice. The consumer is that of a listener (protocolq provision
-// --listener NAME). It begins with the oldest event that is kept, a week old at most.
+// Events passes each event to each, as [Client.Replies] does with replies: an event is acknowledged
+// once each has returned nil, and no run is passed twice. The consumer is a listener's (protocolq
+// provision --listener NAME). It begins with the oldest event that is kept, a week old at most.
 func (c *Client) Events(ctx context.Context, o ReadOptions, each func(context.Context, Event) error) error {
 	r := &reading[Event]{c: c, kind: messages.Events, flag: "--listener", known: &c.events, read: readEvent, each: each}
 	return r.run(ctx, o)

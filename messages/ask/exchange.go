@@ -1,4 +1,4 @@
-// One message sent until it is answered: the tries, the waits between them, and what ends them.
+// One message, sent until there is an answer: the tries, the waits between them, and their end.
 
 package ask
 
@@ -13,33 +13,34 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// heard is what one reply means. The zero value is an answer, and the end.
+// heard is what one reply means. The zero value is an answer, which ends the exchange.
 type heard struct {
-	again time.Duration // send again after this; 0: it is the end
-	err   error         // why
+	again time.Duration // send again after this time; 0: the exchange ends
+	err   error         // the reason
 }
 
-// exchange is one message and the tries to have it answered. Only the goroutine of until uses it.
+// exchange is one message and the tries to get an answer to it. Only the goroutine of until uses
+// it.
 type exchange struct {
 	c       *Client
 	m       *nats.Msg
-	timer   *time.Timer // fires when the message is to be sent (again)
-	waiting bool        // the last try has not been answered and its time is not over
+	timer   *time.Timer // fires when the message must be sent (again)
+	waiting bool        // the last try has no answer, and its time is not over
 	sent    time.Time   // when the last try was made
 	tries   int
 	silent  int   // tries without an answer in a row: their time-out grows
-	paused  int   // times in a row that nobody was there: the pause grows
-	cause   error // what was in the way last
+	paused  int   // times in a row without responders: the pause grows
+	cause   error // the last obstacle
 }
 
-// backlog is how many replies may lie unread. There is at most one for each try, and they are read
+// backlog is how many replies may be unread. There is at most one for each try, and they are read
 // as they come.
 const backlog = 16
 
-// absences is how often in a row nobody must be there before FailFast believes it.
+// absences is how many times in a row there must be no responders before FailFast ends an Ask.
 const absences = 3
 
-// until sends m until read says that a reply is the end, whichever try that answers, or ctx ends.
+// until sends m until read says that a reply, to any of the tries, ends the exchange, or ctx ends.
 func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) heard) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -50,7 +51,7 @@ func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) he
 	if err != nil {
 		return fmt.Errorf("open an inbox: %w", err)
 	}
-	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection, which has none
+	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection, which has no subscriptions
 	states := c.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
 	defer c.nc.RemoveStatusListener(states)
 	x := &exchange{c: c, m: m, timer: time.NewTimer(0)}
@@ -75,8 +76,8 @@ func (c *Client) until(ctx context.Context, m *nats.Msg, read func(*nats.Msg) he
 	}
 }
 
-// send makes one try. While the connection is away nothing is sent: the library would keep it and
-// send all tries at once later. An error means that it never can be sent.
+// send makes one try. While the connection is down nothing is sent: the library would keep all
+// tries and send them together later. An error means that the message can never be sent.
 func (x *exchange) send() error {
 	if x.waiting { // its time is over
 		x.waiting, x.cause = false, x.silence()
@@ -103,7 +104,7 @@ func (x *exchange) send() error {
 	return nil
 }
 
-// hear deals with one reply.
+// hear handles one reply.
 func (x *exchange) hear(reply *nats.Msg, read func(*nats.Msg) heard) (end bool, err error) {
 	if len(reply.Data) == 0 && reply.Header.Get("Status") == "503" {
 		if x.c.o.FailFast && x.paused+1 >= absences {
@@ -121,15 +122,15 @@ func (x *exchange) hear(reply *nats.Msg, read func(*nats.Msg) heard) (end bool, 
 	return false, nil
 }
 
-// pause waits, longer each time in a row, before the next try.
+// pause waits before the next try, longer each time in a row.
 func (x *exchange) pause(cause error) {
 	x.waiting, x.cause = false, cause
 	x.timer.Reset(jittered(grown(x.c.o.Pause, x.c.o.MaxPause, x.paused)))
 	x.paused++
 }
 
-// connection deals with a change of the connection. After a break the message is sent again soon:
-// it, or its answer, may have been lost with the old connection. The jitter keeps askers from
+// connection handles a change of the connection. After a break the message is soon sent again,
+// because it or its answer may have been lost with the old connection. The jitter keeps askers from
 // coming back in one wave.
 func (x *exchange) connection(s nats.Status) error {
 	switch s {
@@ -157,15 +158,15 @@ func (x *exchange) ended(ctx context.Context, in <-chan *nats.Msg, read func(*na
 		}
 		break
 	}
-	// a younger try may yet hear that nobody is there
+	// a later try may still learn that there are no responders
 	if x.cause == nil || x.waiting && time.Since(x.sent) > x.c.o.Pause {
 		x.cause = x.silence()
 	}
 	return fmt.Errorf("%w after %d tries: %w", ctx.Err(), x.tries, x.cause)
 }
 
-// silence is why a try was not answered. A server that forbids the subject or the inbox says so to
-// the connection alone.
+// silence is why a try got no answer. A server that forbids the subject or the inbox reports that
+// only on the connection.
 func (x *exchange) silence() error {
 	if err := x.c.forbidden(`"`+x.m.Subject+`"`, `"`+x.m.Reply+`"`); err != nil {
 		return fmt.Errorf("%w: %w", errSilence, err)
@@ -173,7 +174,7 @@ func (x *exchange) silence() error {
 	return errSilence
 }
 
-// forbidden is what the server said last, if that is to forbid something that one of parts is in.
+// forbidden is the server's last error, if it forbids something that contains one of parts.
 func (c *Client) forbidden(parts ...string) error {
 	err := c.nc.LastError()
 	if !errors.Is(err, nats.ErrPermissionViolation) {
@@ -187,7 +188,7 @@ func (c *Client) forbidden(parts ...string) error {
 	return nil
 }
 
-// grown is first, doubled n times, at most limit.
+// grown returns first, doubled n times, at most limit.
 func grown(first, limit time.Duration, n int) time.Duration {
 	for range n {
 		if first >= limit/2 {
@@ -198,6 +199,6 @@ func grown(first, limit time.Duration, n int) time.Duration {
 	return min(first, limit)
 }
 
-// jittered is d and up to half of it more, so that many who wait the same do not come back in one
-// wave.
+// jittered returns d plus up to half of it, so that many askers with the same wait do not come back
+// in one wave.
 func jittered(d time.Duration) time.Duration { return d + rand.N(d/2+1) }

@@ -1,4 +1,4 @@
-// Which messages the caller's function has had: none is given to it twice in one process.
+// Which messages the caller's function has seen: it gets no message twice in one process.
 
 package ask
 
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// identity is what all deliveries of one answer have in common.
+// identity is the same for all deliveries of one answer.
 type identity [16]byte
 
 func identityOf(parts ...string) (id identity) {
@@ -21,18 +21,17 @@ func identityOf(parts ...string) (id identity) {
 	return id
 }
 
-// mostKnown is how many messages are known that the function is done with: the last ones. Each
-// takes some 60 bytes.
+// mostKnown is how many finished messages are remembered: the last ones. Each takes some 60 bytes.
 const mostKnown = 100_000
 
-// known knows messages. Its zero value knows none.
+// known remembers messages. Its zero value remembers none.
 type known struct {
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the rest
 	state map[identity]state
 	done  []identity // a ring, once it is full
 	next  int        // the oldest in it
 
-	failed map[identity]int // errors of what is not done with
+	failed map[identity]int // errors of messages that are not finished
 }
 
 // state is what is known of a message. The zero value: nothing.
@@ -41,10 +40,10 @@ type state int
 const (
 	fresh state = iota
 	busy        // the function has it
-	done        // the function is done with it
+	done        // the function has finished it
 )
 
-// begin says what was known of a message. Of a fresh one it keeps that the function has it now:
+// begin returns the state of a message. It notes that the function now has a fresh one: a call of
 // end must follow.
 func (k *known) begin(id identity) state {
 	k.mu.Lock()
@@ -59,7 +58,7 @@ func (k *known) begin(id identity) state {
 	return s
 }
 
-// again keeps that the function is to have a message again, and how many errors that adds to its.
+// again notes that the function must get a message again, and adds to the message's errors.
 func (k *known) again(id identity, errors int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -74,18 +73,18 @@ func (k *known) again(id identity, errors int) {
 		k.failed[id] = n + errors
 		return
 	}
-	clear(k.failed) // messages that others were done with, or that are gone: what is left is counted anew
+	clear(k.failed) // messages that others finished, or that are gone: the rest is counted anew
 	k.failed[id] = errors
 }
 
-// failures is how many errors a message has cost.
+// failures is the number of errors of a message.
 func (k *known) failures(id identity) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.failed[id]
 }
 
-// end keeps that the function is done with a message.
+// end notes that the function has finished a message.
 func (k *known) end(id identity) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1,5 +1,5 @@
 // Reading a durable consumer: one message for each call of the caller's function, acknowledged when
-// that is done with it.
+// the function has finished it.
 
 package ask
 
@@ -20,29 +20,30 @@ import (
 	"protocolq/messages"
 )
 
-// ErrNoConsumer is wrapped by the error of Replies and Events where the consumer is not there.
+// ErrNoConsumer is wrapped in the error of Replies and Events if the consumer does not exist.
 var ErrNoConsumer = errors.New("there is no such consumer")
 
 // ReadOptions say how replies and events are read. The zero value of a field is its default.
 type ReadOptions struct {
-	Name   string       // Options.Asker: of the asker or listener, whose consumer has its name
-	AtOnce int          // 1: how many messages the function is given at once, and at most are taken out
-	Logger *slog.Logger // of what has to be tried again; discarded when nil
+	Name   string       // Options.Asker: the asker or listener whose consumer has its name
+	AtOnce int          // 1: how many messages the function gets at once, and how many are fetched at most
+	Logger *slog.Logger // logs what must be tried again; discarded when nil
 
-	// Rejected is given what cannot be decoded, at once, and what the function has ended with an
-	// error Tries times. Once it has returned nil the message is terminated, and nobody else has
-	// it; after an error it is given again. Where Rejected is nil such messages stay as long as
-	// their stream keeps them, a week, and come again each minute: as many as the consumer may have
-	// given out (1,000) keep all others from coming, which is logged.
+	// Rejected gets messages that cannot be decoded, at once, and messages for which the function has
+	// returned an error Tries times. Once Rejected has returned nil the message is terminated, and
+	// nobody else has it. After an error it gets the message again. If Rejected is nil such messages
+	// stay as long as their stream keeps them, a week, and come again every minute. If there are as
+	// many of them as the consumer may have unacknowledged (1,000), no other messages come, which is
+	// logged.
 	Rejected func(context.Context, Rejected) error
-	// Tries is how many errors of the function one message may cost in this process, 25 where 0,
-	// which are some twenty minutes. [After] is no such error.
+	// Tries is how many errors of the function one message may cause in this process; 25 if 0, which
+	// takes some twenty minutes. [After] does not count as an error.
 	Tries int
 }
 
-// After is what the caller's function returns for a message that it wants to be given again, at the
-// earliest after d, as when its database is away: that is no fault of the message, and does not
-// count towards ReadOptions.Tries. An unknown is no such message: it stays what it is, and the
+// After is returned by the caller's function to get the message again after d at the earliest, for
+// example because its database is unavailable: that is not a fault of the message, and does not
+// count towards ReadOptions.Tries. It does not help with an unknown: that stays unknown, and the
 // query must be submitted again.
 func After(d time.Duration) error { return after(d) }
 
@@ -51,11 +52,11 @@ type after time.Duration
 // Error implements error.
 func (a after) Error() string { return "again after " + time.Duration(a).String() }
 
-// reading is one consumer, and the function that its messages are given to.
+// reading is one consumer, and the function that gets its messages.
 type reading[T any] struct {
 	c     *Client
 	kind  messages.Kind
-	flag  string // of provision, which makes the consumer
+	flag  string // of provision, to make the consumer
 	known *known
 	read  func(jetstream.Msg, *jetstream.MsgMetadata) (T, identity, error)
 	each  func(context.Context, T) error
@@ -69,14 +70,14 @@ type reading[T any] struct {
 	room         room
 }
 
-// forbidden is what the server said last, if it forbids what reading takes: it says so to the
-// connection, and answers nothing.
+// forbidden is the server's last error, if it forbids something that reading needs: the server
+// reports that on the connection, and sends no response.
 func (r *reading[T]) forbidden() error {
 	inboxes := r.c.nc.NewInbox()
 	return r.c.forbidden("."+r.stream+"."+r.name+`"`, `"`+inboxes[:strings.LastIndexByte(inboxes, '.')+1])
 }
 
-// run reads until ctx ends, or it cannot go on.
+// run reads until ctx ends, or until it cannot go on.
 func (r *reading[T]) run(ctx context.Context, o ReadOptions) error {
 	r.name, r.log, r.stream = cmp.Or(o.Name, r.c.o.Asker), o.Logger, r.c.names.Stream(r.kind)
 	if r.log == nil {
@@ -112,7 +113,7 @@ func (r *reading[T]) check() (err error) {
 	return err
 }
 
-// loop takes one message after the other until ctx ends.
+// loop reads one message after another until ctx ends.
 func (r *reading[T]) loop(ctx context.Context) error {
 	missing := 0
 	for failed := 0; ; failed++ {
@@ -143,14 +144,14 @@ func (r *reading[T]) loop(ctx context.Context) error {
 }
 
 const (
-	healthy   = 30 * time.Second // reading that went on for so long was in no trouble
-	lookFor   = 5 * time.Second  // how long the server may take to say what a consumer is
-	pullFor   = 20 * time.Second // how long one request for a message lives
-	heartbeat = 2 * time.Second  // by which a request is known to live
-	ackWithin = 5 * time.Second  // how long an acknowledgement may take to be stored, or AckWait
+	healthy   = 30 * time.Second // reading for this long counts as success
+	lookFor   = 5 * time.Second  // how long the server may take to describe a consumer
+	pullFor   = 20 * time.Second // lifetime of one request for a message
+	heartbeat = 2 * time.Second  // shows that a request is still alive
+	ackWithin = 5 * time.Second  // how long an acknowledgement may take to be stored, or AckWait if shorter
 )
 
-// consume finds the consumer and takes its messages until that fails.
+// consume finds the consumer and reads its messages until that fails.
 func (r *reading[T]) consume(ctx context.Context) error {
 	looking, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
@@ -182,8 +183,8 @@ func (r *reading[T]) consume(ctx context.Context) error {
 	return nil
 }
 
-// whileConnected ends with ctx, or when the connection is another one: what was requested on the
-// old one never comes.
+// whileConnected ends with ctx, or when the client has reconnected: responses to requests on the
+// old connection never come.
 func (c *Client) whileConnected(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	states := c.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
@@ -199,7 +200,7 @@ func (c *Client) whileConnected(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(); watching.Wait() }
 }
 
-// next waits for one message: no more is taken out of the stream than the function is given.
+// next waits for one message: no more are fetched than the function gets.
 func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
 	waiting, cancel := context.WithTimeout(ctx, pullFor)
 	defer cancel()
@@ -208,12 +209,12 @@ func next(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, erro
 		jetstream.FetchHeartbeat(max(min(heartbeat, time.Until(end)/3), time.Millisecond)))
 }
 
-// take deals with one message, and reports whether that is done with. What is done with is
-// acknowledged also where ctx has ended.
+// take handles one message, and reports whether the message is finished. A finished message is
+// acknowledged even if ctx has ended.
 func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) (over bool) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		r.log.Error("message without metadata", "stream", r.stream, "err", err) // it was not brought by the stream
+		r.log.Error("message without metadata", "stream", r.stream, "err", err) // it did not come from the stream
 		return true
 	}
 	wait := jittered(grown(r.c.o.Pause, longestAgain, int(min(meta.NumDelivered, 64))-1))
@@ -246,7 +247,7 @@ func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.D
 		return false
 	}
 	log := r.log.With("stream", r.stream, "sequence", meta.Sequence.Stream, "err", err)
-	// The end of ctx is not the message's fault.
+	// The end of ctx is not a fault of the message.
 	if malformed || ctx.Err() == nil && r.known.failures(id)+1 >= r.tries {
 		if r.reject(ctx, msg, meta, err, ackWait, log) {
 			r.known.end(id)
@@ -260,17 +261,17 @@ func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.D
 	return false
 }
 
-// longestAgain is the longest wait before a message is given again.
+// longestAgain is the longest wait before a message comes again.
 const longestAgain = time.Minute
 
-// call runs a function of the caller's, and tells the server meanwhile that the message is in work.
+// call runs the caller's function, and tells the server meanwhile that the message is in progress.
 func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, every time.Duration,
 	function func(context.Context) error) error {
 	over, ended := context.WithCancel(context.WithoutCancel(ctx))
 	var telling sync.WaitGroup
 	telling.Go(func() {
 		for sleep(over, every) {
-			_ = msg.InProgress() // a message that comes again meanwhile is known
+			_ = msg.InProgress() // if the message comes again meanwhile, it is known
 		}
 	})
 	defer telling.Wait()
@@ -278,8 +279,8 @@ func (r *reading[T]) call(ctx context.Context, msg jetstream.Msg, every time.Dur
 	return function(ctx)
 }
 
-// acknowledge waits until the acknowledgement is stored. One that is lost costs nothing: the
-// message comes again, and is known.
+// acknowledge waits until the acknowledgement is stored. If it is lost, the message comes again,
+// and is known.
 func (r *reading[T]) acknowledge(ctx context.Context, msg jetstream.Msg, ackWait time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(ackWithin, ackWait))
 	defer cancel()
@@ -291,7 +292,7 @@ func (r *reading[T]) acknowledge(ctx context.Context, msg jetstream.Msg, ackWait
 
 func (r *reading[T]) again(msg jetstream.Msg, wait time.Duration) {
 	if err := msg.NakWithDelay(wait); err != nil {
-		r.log.Debug("give back", "stream", r.stream, "err", err) // it comes again by itself
+		r.log.Debug("give back", "stream", r.stream, "err", err) // it comes again anyway
 	}
 }
 

@@ -1,5 +1,5 @@
-// Rejected messages: reading is done with them although the function is not. They go to the caller,
-// and nobody else keeps them.
+// Rejected messages: reading ends for them although the function has not finished them. They go to
+// the caller, and nobody else keeps them.
 
 package ask
 
@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Rejected is a message that cannot be decoded, or that the function was never done with.
+// Rejected is a message that cannot be decoded, or that the function never finished.
 type Rejected struct {
 	Subject    string
 	Header     nats.Header
@@ -21,15 +21,15 @@ type Rejected struct {
 	Sequence   uint64    // in its stream
 	Stored     time.Time // since when it waits to be read
 	Deliveries int
-	// Err wraps [ErrMalformed] where the message cannot be decoded, which a later version of this
-	// package may do; else it is the function's last error.
+	// Err wraps [ErrMalformed] if the message cannot be decoded; a later version of this package may
+	// be able to. Otherwise it is the function's last error.
 	Err error
 }
 
-// usualTries is the default of ReadOptions.Tries: after nine of them the wait is a minute.
+// usualTries is the default of ReadOptions.Tries: after nine tries the wait is a minute.
 const usualTries = 25
 
-// reject gives a message to the caller's Rejected and terminates it. false: it stays.
+// reject passes a message to the caller's Rejected and terminates it. false: the message stays.
 func (r *reading[T]) reject(ctx context.Context, msg jetstream.Msg, meta *jetstream.MsgMetadata, cause error,
 	ackWait time.Duration, log *slog.Logger) bool {
 	if r.rejected == nil {
@@ -51,7 +51,7 @@ func (r *reading[T]) reject(ctx context.Context, msg jetstream.Msg, meta *jetstr
 	return true
 }
 
-// room says when a consumer gives out nothing new, as too much that it gave out is not done with.
+// room logs when a consumer delivers nothing new, because it has too many unacknowledged messages.
 type room struct {
 	mu     sync.Mutex // guards looked
 	looked time.Time

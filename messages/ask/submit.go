@@ -1,4 +1,4 @@
-// Submit: ask and go, once the stream keeps the question.
+// Submit: ask without waiting for the answer, once the stream has the question.
 
 package ask
 
@@ -15,25 +15,25 @@ import (
 	"protocolq/messages"
 )
 
-// Ack says where a submitted query is kept.
+// Ack says where a submitted query is stored.
 type Ack struct {
 	ID        string // the query's, given or made
 	Stream    string
 	Sequence  uint64
-	Duplicate bool // an earlier try had stored it, less than the stream's window ago
+	Duplicate bool // an earlier try has stored it, within the stream's window
 }
 
-// Refusals of a stream that pass: unavailable is the code of those such as a full one's;
-// beingStored is that of a message id that a cluster has got and not yet stored on most of its
-// servers, as when the first try was sent while its leaders changed.
+// Temporary refusals of a stream. unavailable is the code of refusals such as a full stream's.
+// beingStored is for a message id that a cluster has received but not yet stored on most of its
+// servers, for example because the first try was sent while its leaders changed.
 const (
 	unavailable = 503
 	beingStored = jetstream.ErrorCode(10158)
 )
 
-// mostStored is how often in a row a message may be called in process. A server that lost it while
-// leaders changed may say so without end (seen 129 times); then it is sent under another id: at
-// worst there are two replies, and still one call.
+// mostStored is how many times in a row a server may say that a message is being stored. A server
+// that lost the message while leaders changed may say so without end (seen 129 times). Then the
+// message is sent under another id: at worst there are two replies, but still one call.
 const mostStored = 20
 
 // Submit submits with the default Options.
@@ -45,27 +45,27 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 	return c.Submit(ctx, q)
 }
 
-// Submit stores q and returns the stream's acknowledgement: from then on it is answered, on
-// q.ReplyTo. With Options.Asker it needs to name nothing: the reply goes to protocol.reply.<asker>,
-// where [Client.Replies] reads it. With a partner as well, it can name only that subject and those
-// below it. Without either no reply is sent, but a run has its event. The end of ctx does not end
-// the question: it waits for as long as q.DeadlineMs says. However often it has to be sent, it is
-// one question (but see mostStored): its message id is new and cannot be guessed, because a message
-// that another program stored under it first would keep it out.
+// Submit stores q and returns the stream's acknowledgement. From then on q will be answered, on
+// q.ReplyTo. With Options.Asker, q.ReplyTo may be empty: the reply goes to protocol.reply.<asker>,
+// where [Client.Replies] reads it. With a partner as well, q may name only that subject and those
+// below it. Without Asker and ReplyTo no reply is sent, but a run has its event. The end of ctx
+// does not end the question: it waits until q.DeadlineMs. It is one question, however often it is
+// sent (but see mostStored). Its message id is new and cannot be guessed: otherwise another program
+// could keep it out by storing a message with its id first.
 //
-// Without an acknowledgement it is sent again until ctx ends, also while no stream is there or the
-// stream has no room (but for Options.FailFast). An error then does not say that q is not stored:
-// to be sure, submit it again with the same id. The error wraps the end of ctx and what was in the
-// way last (nats.ErrNoResponders: no stream takes the subject; a *jetstream.APIError), or else what
-// Options.FailFast says, a *messages.Error for a query that no worker would take, ErrMalformed,
-// nats.ErrConnectionClosed, or the *jetstream.APIError of a refusal for good.
+// Without an acknowledgement it is sent again until ctx ends, also while no stream exists or the
+// stream has no room (unless Options.FailFast is set). After an error, q may still have been
+// stored: to be sure, submit it again with the same id. The error wraps the end of ctx and the last
+// obstacle (nats.ErrNoResponders: no stream captures the subject; a *jetstream.APIError). Or it
+// wraps the errors of Options.FailFast, a *messages.Error for a query that no worker would accept,
+// ErrMalformed, nats.ErrConnectionClosed, or the *jetstream.APIError of a permanent refusal.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
 	subject := c.names.Submit()
 	switch {
 	case q.Partner != "":
 		subject = c.names.SubmitOf(q.Partner, c.o.Asker)
-	case q.ReplyTo == "" && c.o.Asker != "": // the subject does not say whose it is
+	case q.ReplyTo == "" && c.o.Asker != "": // the subject does not name the asker
 		q.ReplyTo = c.names.ReplyOf(c.o.Asker)
 	}
 	if err := c.checkSubmitted(q, subject); err != nil {
@@ -95,7 +95,7 @@ func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	return Ack{ID: q.ID, Stream: a.Stream, Sequence: a.Sequence, Duplicate: a.Duplicate}, nil
 }
 
-// checkSubmitted finds what every worker would refuse.
+// checkSubmitted finds faults for which every worker would refuse the query.
 func (c *Client) checkSubmitted(q messages.Query, subject string) error {
 	if err := c.names.CheckSubmitted(q); err != nil || q.ReplyTo == "" {
 		return err
@@ -103,7 +103,7 @@ func (c *Client) checkSubmitted(q messages.Query, subject string) error {
 	return c.names.CheckReplyOf(c.names.AskerOf(subject), q.ReplyTo)
 }
 
-// acknowledged reads a stream's answer.
+// acknowledged reads a stream's response.
 func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 	var word struct {
 		Error *jetstream.APIError `json:"error"`

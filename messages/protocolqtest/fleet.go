@@ -7,8 +7,8 @@
 //	r, err := ask.Ask(ctx, q.Connect(), messages.Query{UserEmail: protocolqtest.Email("not-signed", "zhang")})
 //
 // The e-mail decides what the gateway answers, see [Email]: each outcome, each code, each fault.
-// Calls has what the gateway was asked. Worker, server and gateway can each be stopped and started
-// again, as happens to every program at some time.
+// Calls returns what the gateway was asked. Worker, server and gateway can each be stopped and
+// started again, as happens to every program at some time.
 package protocolqtest
 
 import (
@@ -34,23 +34,24 @@ const (
 	OtherPartner = "2088000000000002"
 )
 
-// Options say what is otherwise than usual. The zero value of a field is its default.
+// Options are differences from the default fleet. The zero value of a field is its default.
 type Options struct {
-	Askers    []string // "refunds": names of the programs whose durable replies can be read
-	Listeners []string // "ledger": the same of events
+	Askers    []string // "refunds": names of programs whose durable replies can be read
+	Listeners []string // "ledger": names of programs that can read events
 	// Latency is how long the gateway takes for each answer.
 	Latency time.Duration
-	// Faults befall calls by chance; [Email] has those that befall one account.
+	// Faults hit calls by chance; [Email] names those that hit one account.
 	Faults []simulator.Fault
-	// Worker changes the settings of workers. As they are here, a failure is waited out for half a
-	// second, so that retry_after_ms is short; answers are remembered as long as ever.
+	// Worker changes the settings of workers. Here, a key is left alone for half a second after a
+	// failure, so that retry_after_ms is short; answers are remembered as long as usual.
 	Worker func(*worker.Options)
 	Logger *slog.Logger // of workers, gateway and server; discarded when nil
 }
 
-// Fleet is all that a caller talks to. It is for the goroutine of the test, but for Calls.
+// Fleet is everything that a caller talks to. Only the goroutine of the test may use it, except
+// Calls.
 type Fleet struct {
-	// URL is where the NATS server listens, also after a restart.
+	// URL is the address of the NATS server, also after a restart.
 	URL string
 
 	t       testing.TB
@@ -91,7 +92,7 @@ func StartWith(t testing.TB, o Options) *Fleet {
 	return f
 }
 
-// Connect is a new connection, until the test ends: a program has its own.
+// Connect returns a new connection, open until the test ends: a program has its own.
 func (f *Fleet) Connect(options ...nats.Option) *nats.Conn {
 	f.t.Helper()
 	nc := must(nats.Connect(f.URL, append(reconnecting(), options...)...))(f.t)
@@ -99,13 +100,13 @@ func (f *Fleet) Connect(options ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// Client asks as one of Options.Askers; "": as nobody in particular.
+// Client asks as one of Options.Askers; "": without a name.
 func (f *Fleet) Client(asker string) *ask.Client {
 	f.t.Helper()
 	return must(ask.New(f.Connect(), ask.Options{Asker: asker}))(f.t)
 }
 
-// Calls are the calls of the gateway that have ended, the oldest first.
+// Calls returns the gateway's finished calls, oldest first.
 func (f *Fleet) Calls() []simulator.Call { return f.gateway.sim.Calls() }
 
 // StopNATS ends the server. Its streams stay.
@@ -114,7 +115,7 @@ func (f *Fleet) StopNATS() {
 	f.srv.WaitForShutdown()
 }
 
-// StartNATS starts it again, where it was.
+// StartNATS starts it again, at the same address.
 func (f *Fleet) StartNATS() {
 	f.t.Helper()
 	f.serve(f.port)
@@ -149,7 +150,7 @@ func reconnecting() []nats.Option {
 		nats.ReconnectJitter(time.Millisecond, time.Millisecond)}
 }
 
-// must is value for the test that is given next, which err ends.
+// must returns value; if there is an err, it ends the test.
 func must[T any](value T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()

@@ -13,8 +13,8 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// Email is an account's login that makes the gateway play a part. name makes distinct accounts of
-// the same part: letters and digits.
+// Email is the login of an account for which the gateway plays a part. name, of letters and digits,
+// makes distinct accounts for the same part.
 //
 // The parts are signed, debit-only, refund-only, not-signed and abnormal; every code of the gateway
 // in lower case with - for _ (no-sign-customer, system-error: [simulator.ScenarioNames] lists all);
@@ -53,7 +53,7 @@ func openGate(t testing.TB, o *Options) *gate {
 	return g
 }
 
-// ServeHTTP is the gateway's; while it is away, connections end without an answer.
+// ServeHTTP is the gateway's. While the gateway is stopped, connections end without an answer.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.away.Load() {
 		panic(http.ErrAbortHandler)
@@ -61,7 +61,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.sim.ServeHTTP(w, r)
 }
 
-// StopGateway lets every call end without an answer: who asks is answered unknown.
+// StopGateway lets every call end without an answer: askers get unknown.
 func (f *Fleet) StopGateway() { f.gateway.away.Store(true) }
 
 // StartGateway lets the gateway answer again.

@@ -1,4 +1,4 @@
-// Workers of a fleet, which come and go.
+// Workers of a fleet, which start and stop.
 
 package protocolqtest
 
@@ -18,7 +18,7 @@ import (
 // running is one worker.
 type running struct {
 	conns [2]*nats.Conn
-	stop  func() error // ends it and gives what Run returned
+	stop  func() error // ends it and returns what Run returned
 }
 
 // StartWorker starts one more worker, until the test ends, and returns when it answers.
@@ -68,7 +68,7 @@ func (f *Fleet) StartWorker() {
 	}
 }
 
-// StopWorker lets the oldest worker finish what it has, and ends it.
+// StopWorker lets the oldest worker finish its work, and ends it.
 func (f *Fleet) StopWorker() {
 	f.t.Helper()
 	if err := f.oldest().stop(); err != nil {
@@ -76,15 +76,15 @@ func (f *Fleet) StopWorker() {
 	}
 }
 
-// KillWorker takes NATS away from the oldest worker for good, as if its machine were gone: what it
-// has is left to the others, and to those that are started later.
+// KillWorker cuts the oldest worker off from NATS for good, as if its machine were gone. Its work
+// is left to the other workers, and to those that are started later.
 func (f *Fleet) KillWorker() {
 	f.t.Helper()
 	r := f.oldest()
 	for _, nc := range r.conns {
 		nc.Close()
 	}
-	_ = r.stop() // it says that its connections are closed
+	_ = r.stop() // its error says that its connections are closed
 }
 
 func (f *Fleet) oldest() *running {

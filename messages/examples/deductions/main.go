@@ -1,4 +1,4 @@
-// A deduction service: it debits an account only where its holder agreed, and answers in time.
+// A deduction service: it debits an account only if its holder agreed, and answers in time.
 
 // Deductions debits orders over HTTP:
 //
@@ -8,8 +8,9 @@
 //	409 declined      the gateway says that there is no agreement to debit this account
 //	503 unknown       nobody knows: nothing is debited; post it again after Retry-After
 //
-// Each answer comes within the time given by -within, also where workers, gateway or NATS are away:
-// that time travels with the question, so that nobody works for a caller that has left.
+// Each answer comes within the time given by -within, even if workers, gateway or NATS are
+// unavailable. That time is sent with the question, so that no worker works for a caller that has
+// left.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// One request: ask while there is time, then debit, decline, or say that nobody knows.
+// One request: ask while there is time, then debit, decline, or say that it is not known.
 
 package main
 
@@ -17,7 +17,7 @@ type service struct {
 	ask    func(context.Context, messages.Query) (messages.Result, error)
 	store  *store
 	within time.Duration
-	room   chan struct{} // one for each request that may be under way
+	room   chan struct{} // one for each request in progress
 	log    *slog.Logger
 }
 
@@ -32,9 +32,9 @@ const (
 
 var statuses = map[step]int{debit: http.StatusOK, decline: http.StatusConflict, later: http.StatusServiceUnavailable}
 
-// next is the rule: money follows only from the gateway's yes, and a no is only the gateway's, too.
+// next is the rule: money follows only from a "yes" of the gateway, and only the gateway says "no".
 // An error, or unknown, says nothing about the account. wait is how long to wait before asking
-// again; 0: that does not help by itself.
+// again; 0: asking again does not help by itself.
 func next(r *messages.Result, err error) (what step, wait time.Duration) {
 	switch {
 	case err != nil: // no answer in time
@@ -55,7 +55,7 @@ func (s *service) handler() http.Handler {
 		select {
 		case s.room <- struct{}{}:
 			defer func() { <-s.room }()
-		default: // full: say so at once, not when everybody's time is over
+		default: // full: say so at once, and not only when everybody's time is over
 			write(w, later, time.Second)
 			return
 		}
@@ -67,7 +67,7 @@ func (s *service) handler() http.Handler {
 	return mux
 }
 
-// debit debits an order, unless that was done before.
+// debit debits an order, unless it has been debited before.
 func (s *service) debit(ctx context.Context, order, email string) (step, time.Duration) {
 	if done, err := s.store.debited(ctx, order); err != nil || done {
 		return s.kept(debit, err)
@@ -80,7 +80,7 @@ func (s *service) debit(ctx context.Context, order, email string) (step, time.Du
 	return s.kept(debit, s.store.debit(context.WithoutCancel(ctx), order, run))
 }
 
-// check asks, and where nobody knows asks again when the workers say so, while there is time.
+// check asks. If the answer is unknown it asks again when the workers say so, while there is time.
 func (s *service) check(ctx context.Context, q messages.Query) (step, time.Duration, string) {
 	end, _ := ctx.Deadline()
 	for {
@@ -96,7 +96,7 @@ func (s *service) check(ctx context.Context, q messages.Query) (step, time.Durat
 	}
 }
 
-// kept is a step, or that nobody knows whether it was done.
+// kept is a stored step, or unknown if it is not known whether the order was debited.
 func (s *service) kept(what step, err error) (step, time.Duration) {
 	if err != nil {
 		s.log.Error("store", "err", err)
@@ -111,6 +111,6 @@ func write(w http.ResponseWriter, what step, wait time.Duration) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(statuses[what])
-	// who asked has left
+	// the caller has left
 	_ = json.NewEncoder(w).Encode(map[string]any{"step": what, "retry_after_ms": wait.Milliseconds()})
 }

@@ -32,8 +32,8 @@ func (s *store) debited(ctx context.Context, order string) (done bool, err error
 	return done, err
 }
 
-// debit debits an order once: here it is a row. Where the money moves elsewhere, give that place
-// the order as its idempotency key.
+// debit debits an order once; here a debit is a row. If the money moves elsewhere, use the order as
+// the idempotency key there.
 func (s *store) debit(ctx context.Context, order, run string) error {
 	_, err := s.ExecContext(ctx, `INSERT INTO debits VALUES (?, ?) ON CONFLICT DO NOTHING`, order, run)
 	return err

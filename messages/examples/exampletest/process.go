@@ -1,4 +1,4 @@
-// An example as its own process, so that its test can kill it.
+// An example as a process of its own, so that its test can kill it.
 
 // Package exampletest runs the program of an example from its test, as a process that can be killed
 // and started again.
@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// asProgram is the variable that says that a process of the test is the program.
+// asProgram is the variable that makes a process of the test run the program.
 const asProgram = "PROTOCOLQ_EXAMPLE"
 
-// Main is for TestMain: it runs the program where Start began this process, and the tests else.
+// Main is for TestMain: it runs the program in a process that Start began, and the tests otherwise.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) != "" {
 		program()
@@ -35,7 +35,7 @@ type Process struct {
 	ended   chan error
 }
 
-// Start runs the program until the test ends it, at its own end at the latest.
+// Start runs the program until the test stops it, or at the latest until the test ends.
 func Start(t testing.TB, stdin string, args ...string) *Process {
 	t.Helper()
 	p := &Process{t: t, command: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan error, 1)}
@@ -54,7 +54,7 @@ func Start(t testing.TB, stdin string, args ...string) *Process {
 	return p
 }
 
-// Kill ends the program at once: it does nothing more.
+// Kill ends the program at once, without giving it time for anything.
 func (p *Process) Kill() {
 	_ = p.command.Process.Kill() // it may have ended
 	err := <-p.ended
@@ -77,7 +77,7 @@ func (p *Process) Stop() {
 	}
 }
 
-// Said is what the program has written up to now.
+// Said is what the program has written so far.
 func (p *Process) Said() string { return p.out.String() }
 
 // Eventually waits until ok is true.

@@ -1,8 +1,8 @@
 // An orchestration: one effect for each run of the gateway, made from events.
 
-// Orchestration takes orders as lines "id,e-mail" from its standard input and asks for each. What
-// follows is made from events alone, so that it follows also where this program was away when the
-// answer came, and once, however often an event is delivered:
+// Orchestration reads orders as lines "id,e-mail" from its standard input and asks for each.
+// Effects are made only from events. So there is an effect even if this program was not running
+// when the answer came, and only one, however often an event is delivered:
 //
 //	orders ──► Ask ──► workers ──► event of the run ──► Events ──► one transaction: run and effect
 //	  ▲         │                                                      │
@@ -73,7 +73,7 @@ func run(ctx context.Context, log *slog.Logger, url, file, listener string) erro
 	return err
 }
 
-// take stores the orders that are new.
+// take stores the new orders.
 func take(ctx context.Context, s *store, from io.Reader) error {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {

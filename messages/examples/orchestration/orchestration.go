@@ -1,4 +1,4 @@
-// Asking until somebody knows, and what follows from an event.
+// Asking until the answer is known, and the effects of events.
 
 package main
 
@@ -18,18 +18,18 @@ type orchestration struct {
 	log    *slog.Logger
 }
 
-// effect is what follows from a run: the next step of an order.
+// effect is what follows from a run: the next step for an order.
 type effect string
 
 const (
 	none        effect = ""
-	release     effect = "release"       // the account may be debited and refunded to
-	askToSign   effect = "ask_to_sign"   // its holder is asked for what is missing
+	release     effect = "release"       // the account may be debited, and refunds may go to it
+	askToSign   effect = "ask_to_sign"   // its holder is asked for the missing agreement
 	lookCloser  effect = "look_closer"   // by a person
 	longestTime        = 5 * time.Second // for one answer
 )
 
-// next is the rule: something follows only from what the gateway said. Unknown says nothing.
+// next is the rule: only what the gateway said has effects. Unknown says nothing.
 func next(e *messages.Event) effect {
 	is := func(flag *bool) bool { return flag != nil && *flag }
 	switch e.Outcome {
@@ -46,7 +46,7 @@ func next(e *messages.Event) effect {
 	return none
 }
 
-// follow deals with one event: of an order, as its key says, or of somebody else's question.
+// follow handles one event: of an order, by its key, or of a question by another program.
 func (o *orchestration) follow(ctx context.Context, e ask.Event) error {
 	what := next(&e.Event)
 	made, err := o.store.settle(ctx, e.Run, e.Key, what)
@@ -76,19 +76,19 @@ func (o *orchestration) askAll(ctx context.Context) error {
 	return nil
 }
 
-// ask asks for one order. The answer says only whether and when to ask again: what follows from it
-// is the event's.
+// ask asks for one order. The answer only says whether and when to ask again; its effect is made
+// from the event.
 func (o *orchestration) ask(ctx context.Context, order order) {
 	asking, cancel := context.WithTimeout(ctx, longestTime)
 	defer cancel()
 	r, err := o.client.Ask(asking, messages.Query{ID: order.id, Key: order.id, UserEmail: order.email})
 	state, wait := after(&r, err)
 	if err := o.store.asked(ctx, order.id, state, time.Now().Add(wait)); err != nil && ctx.Err() == nil {
-		o.log.Error("store", "err", err) // it is asked again
+		o.log.Error("store", "err", err) // the order is asked for again
 	}
 }
 
-// after is what becomes of an order by its answer, and how long until it is asked for again.
+// after is the state of an order after its answer, and how long until it is asked for again.
 func after(r *messages.Result, err error) (state string, wait time.Duration) {
 	switch {
 	case err != nil:

@@ -39,7 +39,7 @@ func (s *store) add(ctx context.Context, id, email string) error {
 	return err
 }
 
-// due are orders of which nobody knows, and whose time to be asked for has come.
+// due are orders whose answer is not known, and whose time to ask again has come.
 func (s *store) due(ctx context.Context, now time.Time) (all []order, err error) {
 	rows, err := s.QueryContext(ctx, `SELECT id, email FROM orders WHERE state = 'unknown' AND due_ms <= ? LIMIT 100`,
 		now.UnixMilli())
@@ -62,9 +62,9 @@ func (s *store) asked(ctx context.Context, id, state string, due time.Time) erro
 	return err
 }
 
-// settle keeps a run and makes its effect, in one transaction: an event that comes again, also to
-// another process, finds its run here and makes none. The effect is a row that another program
-// works by. Where it is made elsewhere, give that place the run as its idempotency key.
+// settle stores a run and its effect, in one transaction: if the event comes again, also in another
+// process, its run is found here and has no second effect. The effect is a row by which another
+// program works. If the effect is made elsewhere, use the run as the idempotency key there.
 func (s *store) settle(ctx context.Context, run, orderID string, what effect) (made bool, err error) {
 	tx, err := s.BeginTx(ctx, nil)
 	if err != nil {

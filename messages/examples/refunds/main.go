@@ -1,9 +1,8 @@
-// A refund pipeline: each refund is checked, and paid only where the account's holder agreed.
+// A refund pipeline: each refund is checked, and paid only if the account's holder agreed.
 
-// Refunds takes refunds as lines "id,e-mail" from its standard input, has each account checked by
-// the workers, and pays where the gateway says that it may. It can be stopped, killed and started
-// again at any time, with the same lines or without: what was asked goes on, and no refund is paid
-// twice.
+// Refunds reads refunds as lines "id,e-mail" from its standard input, has the workers check each
+// account, and pays if the gateway says that it may. It can be stopped, killed and started again at
+// any time, with the same lines or without: questions go on, and no refund is paid twice.
 //
 //	lines ──► store ──► Submit ──► workers ──► Replies ──► paid · stopped
 //	            ▲                                 │
@@ -76,7 +75,7 @@ func run(ctx context.Context, log *slog.Logger, url, file, asker string, patienc
 	return err
 }
 
-// take stores the refunds that are new.
+// take stores the new refunds.
 func take(ctx context.Context, s *store, from io.Reader) error {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {

@@ -1,4 +1,4 @@
-// What follows from an answer, and the asking again where there is none.
+// What follows from an answer, and asking again if there is none.
 
 package main
 
@@ -23,11 +23,11 @@ type step string
 
 const (
 	pay      step = "paid"
-	stopHere step = "stopped" // a person looks at it
-	again    step = "unknown" // nothing is done, and it is asked again
+	stopHere step = "stopped" // a person must look at it
+	again    step = "unknown" // nothing is done, and the question is asked again
 )
 
-// next is the rule: money follows only from the gateway's yes. Unknown is never a no.
+// next is the rule: money follows only from a "yes" of the gateway. Unknown is never a "no".
 func next(r *messages.Result) step {
 	switch {
 	case r.Outcome == messages.Signed && r.RefundCharge != nil && *r.RefundCharge:
@@ -38,8 +38,8 @@ func next(r *messages.Result) step {
 	return stopHere
 }
 
-// check has each refund checked whose time has come, until ctx ends. A refund that is submitted
-// twice, as its submission could not be kept before the program ended, costs no second call.
+// check submits each refund whose time has come, until ctx ends. A refund that is submitted twice,
+// because the program ended before it stored the submission, costs no second call.
 func (p *pipeline) check(ctx context.Context) error {
 	for ctx.Err() == nil {
 		due, err := p.store.due(ctx, time.Now())
@@ -64,8 +64,8 @@ func (p *pipeline) check(ctx context.Context) error {
 	return nil
 }
 
-// answered deals with one reply. It is acknowledged when this returns nil, so that what comes of it
-// is stored by then.
+// answered handles one reply. The reply is acknowledged when this returns nil, so its effect is
+// stored by then.
 func (p *pipeline) answered(ctx context.Context, r ask.Reply) error {
 	refund, known, err := p.store.find(ctx, r.ID)
 	if err != nil {

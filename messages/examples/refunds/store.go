@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS payments (refund TEXT PRIMARY KEY, run TEXT NOT NULL)
 
 type store struct{ *sql.DB }
 
-// refund is a refund that is to be checked.
+// refund is a refund to check.
 type refund struct {
 	id, email string
 	due       int64 // since when, in unix milliseconds
@@ -47,7 +47,7 @@ func (s *store) add(ctx context.Context, id, email string) error {
 	return err
 }
 
-// due are refunds that nobody was asked about yet, or whose time to be asked again has come.
+// due are refunds that have not been asked for yet, or whose time to ask again has come.
 func (s *store) due(ctx context.Context, now time.Time) (all []refund, err error) {
 	rows, err := s.QueryContext(ctx,
 		`SELECT id, email, due_ms FROM refunds WHERE state IN ('new', 'unknown') AND due_ms <= ? LIMIT 100`,
@@ -66,7 +66,7 @@ func (s *store) due(ctx context.Context, now time.Time) (all []refund, err error
 	return all, rows.Err()
 }
 
-// asked keeps that a refund was submitted, unless its answer was faster: then it is due at another
+// asked notes that a refund was submitted, unless its answer came first: then it is due at another
 // time, or never.
 func (s *store) asked(ctx context.Context, r refund) error {
 	_, err := s.ExecContext(ctx,
@@ -82,9 +82,9 @@ func (s *store) find(ctx context.Context, id string) (r refund, known bool, err 
 	return r, err == nil, err
 }
 
-// settle keeps what comes of an answer. The payment is in the same transaction as the state: here
-// it is a row, which another program pays by. Where the money moves elsewhere, give that place the
-// refund's id as its idempotency key.
+// settle stores the result of an answer. The payment is in the same transaction as the state; here
+// it is a row by which another program pays. If the money moves elsewhere, use the refund's id as
+// the idempotency key there.
 func (s *store) settle(ctx context.Context, id string, what step, run string, due time.Time) error {
 	tx, err := s.BeginTx(ctx, nil)
 	if err != nil {
