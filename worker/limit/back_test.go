@@ -1,4 +1,4 @@
-// The clock that the fleet shares is set back: nobody waits for the time that was.
+// The clock that the fleet shares is set back: no call waits for the time before.
 
 package limit_test
 

@@ -1,4 +1,4 @@
-// A rate, a concurrency and a budget, as two processes have them.
+// A rate, a concurrency and a budget, as two processes use them.
 
 package limit_test
 
@@ -13,8 +13,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// Two processes share a record, and with it the rate: where the one has taken the next stretch of
-// time, the other is told how long it would have to wait, and takes nothing.
+// Two processes share a record, and with it the rate: if one has taken the next stretch of time,
+// the other learns how long it would have to wait, and takes nothing.
 func ExampleRate() {
 	ctx, shared := context.Background(), &record.Memory{}
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -30,7 +30,7 @@ func ExampleRate() {
 	// two 500ms <nil>
 }
 
-// At most one call is under way over both processes: what the one holds, the other waits for.
+// At most one call runs over both processes: while one process makes it, the other waits.
 func ExampleShare() {
 	shared := &record.Memory{}
 	one := limit.NewShare(shared, "2088000000000001.calls", "one", 1, time.Now)
@@ -54,8 +54,8 @@ func ExampleShare() {
 	// two after it: <nil>
 }
 
-// An outage does not multiply its own load: once the retries saved up are used, each ten calls
-// allow for one more.
+// An outage does not multiply its own load: once the saved retries are used, each ten calls allow
+// one more.
 func ExampleBudget() {
 	budget := limit.NewBudget(2)
 	fmt.Println(budget.Retry(), budget.Retry(), budget.Retry())

@@ -13,7 +13,7 @@ import (
 	"protocolq/worker/record"
 )
 
-// slow answers as a server some milliseconds away does.
+// slow responds like a server some milliseconds away.
 type slow struct{ *record.Memory }
 
 func (s slow) Get(ctx context.Context, name string) (record.Record, error) {
@@ -31,7 +31,7 @@ func (s slow) Change(ctx context.Context, name string, edit func([]byte) ([]byte
 	return record.Change(ctx, s, name, edit)
 }
 
-// With more demand than there is, and askers who are refused after most, the rate holds.
+// With more demand than the rate allows, and askers who are refused after most, the rate holds.
 func TestRateWhenMostAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, seconds = 20, 60

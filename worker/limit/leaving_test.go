@@ -1,4 +1,5 @@
-// A caller that leaves before its turn must not take it along: what a fleet may ask is never wasted.
+// A caller that leaves before its turn must not take the turn along: no call that the fleet may
+// make is wasted.
 
 package limit_test
 
@@ -13,9 +14,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// Two of three who wait hear their answer from elsewhere before their turn has come, as happens
-// when the same keys are asked for at several workers. The rate must be used all the same, and not
-// by more.
+// Two of three waiting callers get their answer elsewhere before their turn has come, as happens
+// when several workers get asks for the same keys. The rate must still be used, and not exceeded.
 func TestRateIsNotWastedOnThoseWhoLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perSecond, seconds = 20, 30

@@ -15,8 +15,8 @@ import (
 	"protocolq/worker/record"
 )
 
-// Three processes that all want more than there is begin together exactly as
-// many calls as the rate allows, and not more in any second.
+// Three processes that all want more than the rate allows begin together exactly as many calls as
+// it allows, and no more in any second.
 func TestRateOverThreeProcesses(t *testing.T) {
 	for _, perSecond := range []float64{0.5, 7, 100, 5000} {
 		t.Run(fmt.Sprint(perSecond), func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestRateTakesNothingTooFarAway(t *testing.T) {
 	})
 }
 
-// worker calls as often as it may, each call taking d.
+// worker makes as many calls as it may, each taking d.
 func callers(ctx context.Context, wg *sync.WaitGroup, s *limit.Share, n int, d time.Duration, under, most, made *atomic.Int64) {
 	wg.Go(func() {
 		for ctx.Err() == nil {
@@ -158,7 +158,7 @@ func TestShareOverThreeProcesses(t *testing.T) {
 	})
 }
 
-// What a dead process held is free again after its time, and not before.
+// The share of a dead process is free after its time, and not before.
 func TestShareOfTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &record.Memory{}
@@ -211,7 +211,7 @@ func TestBudget(t *testing.T) {
 		t.Error("a retry after nine calls")
 	}
 	b.Called()
-	b.Called() // floating point: the tenth may fall short by a hair
+	b.Called() // floating point: the tenth may be slightly less
 	if !b.Retry() {
 		t.Error("no retry after eleven calls")
 	}

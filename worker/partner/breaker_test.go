@@ -1,4 +1,4 @@
-// When a partner is halted, probed and resumed, as a table of what happens one after the other.
+// When a partner is halted, probed and resumed, as a table of events in order.
 
 package partner_test
 
@@ -10,7 +10,7 @@ import (
 	"protocolq/worker/partner"
 )
 
-// event is one thing that happens to a Breaker, so long after the one before.
+// event is one event for a Breaker, some time after the one before.
 type event struct {
 	after time.Duration
 	run   partner.Run // where it has a key
@@ -86,7 +86,7 @@ func repeated(n int, keys ...string) (all []string) {
 	return all
 }
 
-// What is decided about a call, and about a good answer, with each kind of record.
+// The decision about a call, and about a good answer, with each kind of record.
 func TestBreakerCalls(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	at := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
@@ -134,8 +134,8 @@ func TestBreakerCalls(t *testing.T) {
 	}
 }
 
-// A record that is known changes nothing, nor does an older one that comes late; of a newer one it
-// is said whether the partner turned.
+// A known record changes nothing, nor does an older one that comes late. For a newer one, Learn
+// reports whether the partner turned.
 func TestBreakerLearns(t *testing.T) {
 	var b partner.Breaker
 	for i, c := range []struct {
@@ -149,8 +149,8 @@ func TestBreakerLearns(t *testing.T) {
 	}
 }
 
-// What is read holds unless more was learned meanwhile. An older record holds when it is read twice
-// in a row: the records were made anew.
+// A record that was read holds unless a newer one was learned meanwhile. An older record holds if
+// it is read twice in a row: the records were made anew.
 func TestBreakerReads(t *testing.T) {
 	type read struct {
 		before, seq uint64
@@ -178,7 +178,7 @@ func TestBreakerReads(t *testing.T) {
 	}
 }
 
-// A probe that finds nothing out makes five calls, and none once it has, or another process has
+// A probe without a finding makes five calls, and no more once it has one, or another process has
 // written.
 func TestProbeAgain(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
@@ -210,7 +210,7 @@ func TestProbeAgain(t *testing.T) {
 	}
 }
 
-// Only what a worker has halted, and what is not to be probed anyway, is probed at once.
+// Only a halt by a worker, without a probe that is due anyway, is probed at once.
 func TestRepaired(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	in := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }

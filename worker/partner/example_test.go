@@ -9,8 +9,8 @@ import (
 	"protocolq/worker/partner"
 )
 
-// Five answers that find fault with a partner's settings, over three keys within a minute, halt it.
-// Once a minute one call is a probe; a good answer to it ends the halt.
+// Five answers that reject a partner's settings, for three keys within a minute, halt it. Once a
+// minute one call is a probe; a good answer to it ends the halt.
 func ExampleBreaker() {
 	var b partner.Breaker
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -18,7 +18,7 @@ func ExampleBreaker() {
 		w := b.Note(now, "worker-1", partner.Run{Key: fmt.Sprint("key-", i%3), Code: "ILLEGAL_SIGN", Finding: partner.Fault})
 		fmt.Println("fault", i+1, "halts:", w != nil)
 		if w != nil {
-			b.Learn(w.Halt, 1) // it is written, and watched by the fleet
+			b.Learn(w.Halt, 1) // it is written, and the fleet sees it
 		}
 	}
 	after, probe := b.Call(now.Add(20 * time.Second))

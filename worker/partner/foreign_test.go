@@ -1,5 +1,5 @@
-// A halt that no worker of this version wrote: what is known of the partner holds, and is written
-// over it.
+// A halt that no worker of this version wrote: what is known of the partner stays, and overwrites
+// the halt.
 
 package partner_test
 

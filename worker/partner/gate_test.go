@@ -32,7 +32,7 @@ func (j *journal) Write(p []byte) (int, error) {
 	return j.buf.Write(p)
 }
 
-// wantOne wants one line with all of these in it.
+// wantOne wants exactly one line with all of these in it.
 func (j *journal) wantOne(t *testing.T, parts ...string) {
 	t.Helper()
 	j.mu.Lock()
@@ -52,7 +52,7 @@ func (j *journal) wantOne(t *testing.T, parts ...string) {
 	}
 }
 
-// newGate makes a watching gate of a process of this name.
+// newGate makes a watching gate for a process of this name.
 func newGate(t *testing.T, records partner.Records, owner string, j *journal, limits map[string]partner.Limits) *partner.Gate {
 	t.Helper()
 	g := partner.New(partner.Options{Partners: []string{one, two}, Limits: limits, Records: records, Owner: owner, Logger: slog.New(slog.NewTextHandler(j, nil))})
@@ -71,7 +71,7 @@ func wantHalted(t *testing.T, g *partner.Gate, id string, want time.Duration) {
 	}
 }
 
-// probe makes the probe of a halted partner, of which nothing is found out.
+// probe makes the probe of a halted partner, without a finding.
 func probe(t *testing.T, g *partner.Gate, id string) {
 	t.Helper()
 	turn, err := g.Turn(t.Context(), id)
@@ -88,8 +88,8 @@ func fail(t *testing.T, g *partner.Gate, id string) {
 	}
 }
 
-// What one process has seen halts the partner for all; one of them probes it, once a minute; a good
-// answer resumes it.
+// What one process has seen halts the partner for all. One of them probes it, once a minute, and a
+// good answer resumes it.
 func TestGatesHaltTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -125,7 +125,7 @@ func TestGatesHaltTogether(t *testing.T) {
 	})
 }
 
-// Many who ask at the time of the probe: one makes it.
+// Of many calls at the time of the probe, one is the probe.
 func TestOneProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -159,8 +159,8 @@ func TestOneProbe(t *testing.T) {
 	})
 }
 
-// An operator's word holds at once, has no probe, and no answer ends it; it is written over what a
-// worker has written.
+// An operator's halt holds at once, has no probe, and no answer ends it. It overwrites a worker's
+// halt.
 func TestOperatorHasTheLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -174,7 +174,7 @@ func TestOperatorHasTheLastWord(t *testing.T) {
 		wantHalted(t, g, one, time.Minute)
 		g.Note(t.Context(), one, partner.Run{Key: "k", Finding: partner.Good})
 		wantHalted(t, g, one, time.Minute)
-		racing := &between{Memory: &m, name: one + ".halt", meanwhile: func() { // a worker writes while the operator's hand is on it
+		racing := &between{Memory: &m, name: one + ".halt", meanwhile: func() { // a worker writes at the same time
 			if err := partner.WriteHalt(t.Context(), &m, one, partner.Halt{Halted: true, By: "a worker"}); err != nil {
 				t.Error(err)
 			}
@@ -217,8 +217,7 @@ func (o *overtaken) Put(ctx context.Context, name string, data []byte, expect ui
 	return seq, err
 }
 
-// The acknowledgement of an own write may come after the change that followed it: the newer one
-// holds.
+// The acknowledgement of an own write may come after a later change: the newer one holds.
 func TestOwnWriteIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -233,7 +232,7 @@ func TestOwnWriteIsOvertaken(t *testing.T) {
 	})
 }
 
-// A halt that is read may be older than one that is seen before the answer comes: the newer one
+// A halt that was read may be older than one that is seen before the response comes: the newer one
 // holds.
 func TestReadIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -261,8 +260,7 @@ func TestReadIsOvertaken(t *testing.T) {
 	})
 }
 
-// faulty are records that are lost on the way: changes are not seen, or nothing can be written or
-// read.
+// faulty are records with losses: changes are not seen, or nothing can be written or read.
 type faulty struct {
 	*record.Memory
 	deaf                 bool
@@ -319,7 +317,8 @@ func TestMissedChangesAreRead(t *testing.T) {
 	})
 }
 
-// wantUnwritable wants no turn for a partner that may be probed, as nobody can say so.
+// wantUnwritable wants no turn for a partner that could be probed, because the probe cannot be
+// written.
 func wantUnwritable(t *testing.T, g *partner.Gate) {
 	t.Helper()
 	if turn, err := g.Turn(t.Context(), one); err != nil || turn.Leave != nil || turn.After != time.Second {
@@ -327,8 +326,8 @@ func wantUnwritable(t *testing.T, g *partner.Gate) {
 	}
 }
 
-// Without its records a gate halts nobody and probes nobody; what cannot be read is logged and
-// changes nothing.
+// Without its records a gate halts and probes no partner. Unreadable records are logged and change
+// nothing.
 func TestGateWithoutRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory

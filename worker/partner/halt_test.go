@@ -1,4 +1,4 @@
-// What is said of a halt to whoever is not answered because of it.
+// What askers learn of a halt that keeps them from an answer.
 
 package partner_test
 

@@ -47,8 +47,8 @@ func TestGatesShareTheirConcurrency(t *testing.T) {
 	})
 }
 
-// A call that would wait for the rate too long is refused with how long, and takes no place among
-// the calls that are under way.
+// A call that would wait too long for the rate is refused with that time, and takes no place among
+// the calls in progress.
 func TestGateKeepsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -65,7 +65,7 @@ func TestGateKeepsTheRate(t *testing.T) {
 		var all sync.WaitGroup
 		var mu sync.Mutex
 		refused := 0
-		for range 27 { // the places that are left: 20 turns in 10 s, then they are refused
+		for range 27 { // the places left: 20 turns in 10 s, then refusals
 			all.Go(func() {
 				turn, err := g.Turn(t.Context(), one)
 				mu.Lock()
@@ -82,7 +82,7 @@ func TestGateKeepsTheRate(t *testing.T) {
 		if refused < 6 || refused > 8 {
 			t.Errorf("%d of 27 were refused, want about 7", refused)
 		}
-		for range refused { // those who were refused have given their places back
+		for range refused { // the refused calls have given their places back
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if turn, err := g.Turn(ctx, one); err != nil || turn.Leave == nil {
 				t.Errorf("%+v, %v", turn, err)

@@ -1,4 +1,4 @@
-// Turns of calls, the one probe of a halted partner, and who is woken when.
+// Turns of calls, the one probe of a halted partner, and which waiters are woken when.
 
 package partner_test
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/worker/record"
 )
 
-// wakes collects when a gate's partners need not be waited for any more.
+// wakes collects when waiting for a gate's partners ends.
 type wakes struct {
 	begun time.Time
 	mu    sync.Mutex // guards at
@@ -68,14 +68,13 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// Many who wait when a halted partner is probed: one makes the probe, the others have the answer
-// that comes of it, and nothing sooner. One that finds nothing out is followed by the next, five in
-// all.
+// Of many calls that wait when a halted partner is probed, one makes the probe, and the others get
+// its result, not earlier. A probe without a finding is followed by the next, five in total.
 func TestOthersWaitForTheProbe(t *testing.T) {
 	for name, c := range map[string]struct {
 		found []partner.Finding
 		calls int
-		turns int // beside the probe's
+		turns int // in addition to the probe's
 	}{
 		"good":             {[]partner.Finding{partner.Good}, 1, 19},
 		"fault":            {[]partner.Finding{partner.Fault}, 1, 0},
@@ -129,7 +128,7 @@ func TestOthersWaitForTheProbe(t *testing.T) {
 	}
 }
 
-// Who ends while another probes waits no longer.
+// A caller that ends while another probes waits no longer.
 func TestTurnEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -147,7 +146,7 @@ func TestTurnEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// Each process is told, whoever resumes the partner: its own call, another's, an operator.
+// Each process is notified, whatever resumes the partner: its own call, another's, an operator.
 func TestResumed(t *testing.T) {
 	for name, resume := range map[string]func(t *testing.T, g *partner.Gate, m *record.Memory){
 		"by a good answer": func(t *testing.T, g *partner.Gate, _ *record.Memory) {
@@ -175,8 +174,8 @@ func TestResumed(t *testing.T) {
 	}
 }
 
-// The key of a halted partner is replaced: one probe goes at once, of whichever process comes
-// first. What an operator has halted stays as it is.
+// The key of a halted partner is replaced: one probe goes at once, from whichever process tries
+// first. An operator's halt stays as it is.
 func TestRepairedKeyIsProbedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory
@@ -204,8 +203,8 @@ func TestRepairedKeyIsProbedAtOnce(t *testing.T) {
 	})
 }
 
-// The key of a partner is replaced that is not halted yet: what the former key did counts no more,
-// and keys that cool down are looked at.
+// The key of a partner that is not halted yet is replaced: faults of the former key no longer
+// count, and keys in their cool-down are tried again.
 func TestRepairedBeforeTheHalt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m record.Memory

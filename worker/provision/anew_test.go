@@ -1,4 +1,4 @@
-// Streams with settings that no server changes: they stay as they are, and all else is done.
+// Streams with settings that no server changes: they stay as they are, and everything else is done.
 
 package provision_test
 
@@ -53,9 +53,9 @@ func TestWhatNoServerChanges(t *testing.T) {
 	}
 }
 
-// A fleet of version 0.1 has a stream of replies from which nothing is taken. Everything else is
-// brought up to date; once nothing comes to it any more, its readers read it to its end, and it is
-// made anew.
+// A fleet of version 0.1 has a stream of replies that keeps what was read. Everything else is
+// updated. Once no more replies go to that stream, its readers read it to its end, and it is made
+// anew.
 func TestRepliesOfAnEarlierVersion(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	old := declared(t, o, messages.Replies)
@@ -101,7 +101,7 @@ func TestRepliesOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// Who made a consumer for itself that reads another's replies, too, is named as the cause.
+// A user who made a consumer for itself that also reads another's replies is named as the cause.
 func TestRepliesWithAnotherReader(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
@@ -120,7 +120,7 @@ func TestRepliesWithAnotherReader(t *testing.T) {
 	}
 }
 
-// declared is a stream as it is declared.
+// declared is a stream as declared.
 func declared(t *testing.T, o provision.Options, kind messages.Kind) jetstream.StreamConfig {
 	t.Helper()
 	for _, s := range provision.Streams(o) {

@@ -1,4 +1,4 @@
-// No setting is overlooked, also none that a later client library adds.
+// No setting is overlooked, not even one that a later client library adds.
 
 package provision
 

@@ -1,4 +1,4 @@
-// The contract says in which stream a message lies, and how long.
+// The contract names the stream of each message, and how long it is kept.
 
 package provision_test
 
@@ -54,7 +54,7 @@ func TestContractSaysHowLong(t *testing.T) {
 	}
 }
 
-// covers tells whether a stream's subject, perhaps with wildcards, covers another.
+// covers reports whether a stream's subject, perhaps with wildcards, covers another.
 func covers(of, subject string) bool {
 	head, rest := strings.CutSuffix(of, ">")
 	if rest {

@@ -1,4 +1,4 @@
-// Streams of somebody else on the subjects of questions.
+// Streams of other programs on the subjects of questions.
 
 package provision_test
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// A stream on our questions answers in our place.
+// A stream on our question subjects responds in our place.
 func TestForeignStreams(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	for name, subject := range map[string]string{"AUDIT": "protocol.query", "BACKUP": "protocol.member.*.ping", "HARMLESS": "other.one", "WIDE": "*.query.>"} {

@@ -1,4 +1,4 @@
-// What provisioning makes, reports and mends, on a real server in the test's own process.
+// What provisioning makes, reports and repairs, on a real server in the test's own process.
 
 package provision_test
 
@@ -24,7 +24,7 @@ func start(t *testing.T) jetstream.JetStream {
 	return js
 }
 
-// serve is a server of one test, with JetStream.
+// serve is a server for one test, with JetStream.
 func serve(t *testing.T, o *server.Options) *server.Server {
 	t.Helper()
 	o.JetStream = true
@@ -58,7 +58,7 @@ func apply(t *testing.T, js jetstream.JetStream, o provision.Options) provision.
 	return r
 }
 
-// actions are what was done, by name, for those that are not as declared.
+// actions are the actions by name, for items that are not as declared.
 func actions(r provision.Report) map[string]provision.Action {
 	done := map[string]provision.Action{}
 	for _, i := range r.Items {
@@ -91,7 +91,7 @@ func TestApplyMakesEverythingOnce(t *testing.T) {
 	}
 }
 
-// What the design stands on, read back from the server.
+// Settings that the design relies on, read back from the server.
 func TestDeclaredRules(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
@@ -136,7 +136,7 @@ func TestDeclaredRules(t *testing.T) {
 	}
 }
 
-// A stream from before there was an intake record lacks its subject; halts stay in it.
+// A stream from before the intake record lacks its subject; its halts stay.
 func TestIntakeRecordIsAdded(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	for _, c := range provision.Streams(o) {
@@ -204,7 +204,7 @@ func TestDifferencesAreNamedAndMended(t *testing.T) {
 	}
 }
 
-// Other bounds are declared where they are asked for.
+// Other bounds are declared if they are asked for.
 func TestOptionsReachTheServer(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	o.AckWait, o.JournalBytes = 3*time.Second, 5<<20
@@ -230,7 +230,7 @@ func TestServerAway(t *testing.T) {
 	}
 }
 
-// said lists the differences, one a line.
+// said lists the differences, one on each line.
 func said(r provision.Report) []string {
 	var lines []string
 	for _, i := range r.Items {

@@ -35,7 +35,7 @@ const (
 	waiting = "protocol.wait.2088000000000001"
 )
 
-// deployEarlier makes an earlier deployment, with halts and a record, in which what it took is
+// deployEarlier makes an earlier deployment, with halts and a record, whose queries are all
 // answered.
 func deployEarlier(t *testing.T, js jetstream.JetStream, o provision.Options) {
 	t.Helper()
@@ -63,7 +63,7 @@ func publish(t *testing.T, js jetstream.JetStream, subject, data string) {
 	}
 }
 
-// in is what a stream holds, by subject.
+// in is the content of a stream, by subject.
 func in(t *testing.T, js jetstream.JetStream, stream string) map[string]string {
 	t.Helper()
 	s, err := js.Stream(t.Context(), stream)
@@ -85,7 +85,7 @@ func in(t *testing.T, js jetstream.JetStream, stream string) map[string]string {
 	return held
 }
 
-// answer takes one query out of a stream of the earlier version, as its workers do.
+// answer takes one query from a stream of the earlier version, as its workers do.
 func answer(t *testing.T, js jetstream.JetStream, stream, consumer string) {
 	t.Helper()
 	c, err := js.Consumer(t.Context(), stream, consumer)
@@ -153,7 +153,7 @@ func TestTakesOver(t *testing.T) {
 	o.Update = true
 	wantTakenOver(t, js, o, apply(t, js, o))
 
-	// What was written since is newer than what was taken over.
+	// A newer record wins over one that is taken over.
 	publish(t, js, o.Names.Partner("2088000000000001", "halt"), "resumed")
 	o.Update = false
 	again := apply(t, js, o)
@@ -215,7 +215,7 @@ func (r *racing) UpdateStream(ctx context.Context, c jetstream.StreamConfig) (je
 	return r.JetStream.UpdateStream(ctx, c)
 }
 
-// A query that comes as the streams are narrowed is not lost: its workers can still answer it.
+// A query that comes while the streams are narrowed is not lost: its workers can still answer it.
 func TestTakesOverUnderTraffic(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	deployEarlier(t, js, o)

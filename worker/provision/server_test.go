@@ -1,4 +1,4 @@
-// A server that is older than what a fleet needs.
+// A server that is older than a fleet needs.
 
 package provision_test
 
@@ -41,7 +41,8 @@ func TestOldServer(t *testing.T) {
 	}
 }
 
-// A server from before message schedules has all but what needs them, and that is no fault.
+// A server from before message schedules gets everything that does not need them, and that is no
+// fault.
 func TestServerWithoutSchedules(t *testing.T) {
 	srv := serve(t, &server.Options{Host: "127.0.0.1", Port: -1})
 	nc, err := nats.Connect("nats://" + saying(t, srv, "2.11.17"))
@@ -72,7 +73,7 @@ func TestServerWithoutSchedules(t *testing.T) {
 	}
 }
 
-// saying is the address of a server that says it is of another version.
+// saying is the address of a server that claims another version.
 func saying(t *testing.T, srv *server.Server, version string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

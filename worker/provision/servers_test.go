@@ -1,4 +1,4 @@
-// Servers as they are: small ones, three of them, and what somebody has changed on them.
+// Real servers: small ones, three of them, and settings that an operator has changed.
 
 package provision_test
 
@@ -19,7 +19,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// Whatever somebody has changed by hand is found, and mended where the server lets it be.
+// Any setting changed by hand is found, and repaired if the server allows it.
 func TestEveryChangeIsFound(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	apply(t, js, o)
@@ -63,7 +63,7 @@ func TestEveryChangeIsFound(t *testing.T) {
 	}
 }
 
-// Whoever runs the servers says where a stream is; mending another setting leaves that.
+// The operator of the servers decides where a stream is; repairing another setting leaves that.
 func TestPlacementStays(t *testing.T) {
 	js := connect(t, serve(t, &server.Options{DontListen: true, Tags: []string{"ssd"}}))
 	o := options(t, "protocol")
@@ -80,7 +80,7 @@ func TestPlacementStays(t *testing.T) {
 	}
 }
 
-// forgetful is a server that does not know some fields, and drops them without a word.
+// forgetful is a server that does not know some fields, and silently drops them.
 type forgetful struct{ jetstream.JetStream }
 
 func (f forgetful) CreateStream(ctx context.Context, c jetstream.StreamConfig) (jetstream.Stream, error) {
@@ -93,7 +93,7 @@ func (f forgetful) CreateConsumer(ctx context.Context, stream string, c jetstrea
 	return f.JetStream.CreateConsumer(ctx, stream, c)
 }
 
-// What is made is looked at, too.
+// A made stream is checked, too.
 func TestWhatWasMadeDiffers(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	r := apply(t, forgetful{js}, o)
@@ -108,7 +108,7 @@ func TestWhatWasMadeDiffers(t *testing.T) {
 	}
 }
 
-// Where the disk has less, it is said what is needed.
+// If the disk has less room, the error says what is needed.
 func TestSmallDisk(t *testing.T) {
 	js := connect(t, serve(t, &server.Options{DontListen: true, JetStreamMaxStore: 512 << 20}))
 	o := options(t, "protocol")
@@ -159,7 +159,7 @@ func within(t *testing.T, what string, do func() error) {
 	}
 }
 
-// copiesOf are how many each stream has, by number.
+// copiesOf lists how many copies each stream has.
 func copiesOf(t *testing.T, js jetstream.JetStream, o provision.Options) map[int]int {
 	t.Helper()
 	all := map[int]int{}
@@ -178,7 +178,7 @@ func await(t *testing.T, js jetstream.JetStream, o provision.Options) {
 	}
 }
 
-// Copies grow when that is asked for, shrink when that is allowed, and else stay.
+// Copies grow on request, shrink if that is allowed, and otherwise stay.
 func TestCopies(t *testing.T) {
 	t.Parallel() // the servers take their time
 	js, o := cluster(t), options(t, "protocol")
@@ -221,7 +221,7 @@ func TestCopies(t *testing.T) {
 	if got := in(t, js, "PROTOCOL_SUBMITTED")[o.Names.Submit()]; got != "a query" {
 		t.Errorf("what was submitted is %q", got)
 	}
-	// What stays also bounds what a stream may hold.
+	// A setting that stays also bounds what a stream may hold.
 	changeStream(t, js, "PROTOCOL_LOG", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 })
 	less.Less, less.Replicas = false, 0
 	if r := apply(t, js, less); !r.Differs() || config(t, js, "PROTOCOL_LOG").MaxBytes != 1<<30 {

@@ -1,4 +1,4 @@
-// What one asker may take of the stream that all submit into, on real servers.
+// What one asker may use of the stream into which all submit, on real servers.
 
 package provision_test
 
@@ -17,7 +17,7 @@ import (
 
 const partner, partner2 = "2088000000000001", "2088000000000002"
 
-// However long its queries are, what one asker submits for one partner is half of the stream, and a
+// However long its queries are, one asker for one partner gets half of the stream at most, and a
 // backlog of 100,000 has room.
 func TestShareOfSubmitted(t *testing.T) {
 	s := declared(t, options(t, "protocol"), messages.Submitted)
@@ -26,8 +26,8 @@ func TestShareOfSubmitted(t *testing.T) {
 	}
 }
 
-// The largest query there can be fits in with the headers of a dead letter that is sent again, in
-// each encoding.
+// The largest possible query fits, with the headers of a dead letter that is sent again, in each
+// encoding.
 func TestLargestQueryCanBeSubmitted(t *testing.T) {
 	const wide = "𠀋" // four bytes, printed as it is
 	meta := map[string]string{}
@@ -58,8 +58,8 @@ func TestLargestQueryCanBeSubmitted(t *testing.T) {
 	}
 }
 
-// One asker submits without end: it is refused, and all others submit on, also it itself for
-// another partner.
+// One asker submits without end: it is refused, while all others can still submit, and so can
+// itself for another partner.
 func TestOneAskerLeavesRoomForOthers(t *testing.T) {
 	t.Run("a server", func(t *testing.T) {
 		js, o := start(t), options(t, "protocol")
@@ -76,7 +76,8 @@ func TestOneAskerLeavesRoomForOthers(t *testing.T) {
 	})
 }
 
-// fillShare submits as the asker greedy until it is refused, which is to be after so many.
+// fillShare submits as the asker greedy until it is refused, which must happen after so many
+// queries.
 func fillShare(t *testing.T, js jetstream.JetStream, names messages.Names, share int) {
 	t.Helper()
 	greedy := names.SubmitOf(partner, "greedy")
@@ -107,7 +108,8 @@ func mayPublish(t *testing.T, js jetstream.JetStream, subject string) {
 	}
 }
 
-// A stream of a fleet of version 0.1 has no share. It gets one where that takes nothing away.
+// A stream of a fleet of version 0.1 has no share for each asker. It gets one if that takes nothing
+// away.
 func TestShareOfAnEarlierVersion(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	old := declared(t, o, messages.Submitted)

@@ -1,4 +1,4 @@
-// Acknowledgements of every form, and bytes that are none.
+// Acknowledgements of every form, and other bytes.
 
 package publish
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Publish returns when the stream has stored the message, with its sequence there. The stream
-// recognises a second message of one id.
+// recognises a second message with the same id.
 func Example() {
 	nc, done, err := exampleStream()
 	if err != nil {

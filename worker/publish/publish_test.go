@@ -159,8 +159,8 @@ func BenchmarkPublish(b *testing.B) {
 	}
 }
 
-// What was on its way when the connection broke is given up at once, though it might wait for an
-// hour.
+// Messages on their way when the connection breaks are given up at once, though they may wait for
+// an hour.
 func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
 	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
@@ -188,7 +188,7 @@ func TestGoIsGivenUpAfterANewConnection(t *testing.T) {
 	}
 }
 
-// An acknowledgement that never comes is given up in time, without a timer for each.
+// A wait for a missing acknowledgement ends in time, without a timer for each.
 func TestPublishWithinIsGivenUp(t *testing.T) {
 	nc := stream(t)
 	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {

@@ -1,4 +1,4 @@
-// Spans go to a collector, again where that may help, and nothing waits for it.
+// Spans go to a collector, repeatedly if that may help, and nothing waits for that.
 
 package tracing
 
@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// collector takes what an exporter sends, after it has given the statuses.
+// collector takes what an exporter sends, after it has responded with the statuses.
 type collector struct {
 	mu       sync.Mutex
 	statuses []int
@@ -29,7 +29,7 @@ type collector struct {
 	headers  http.Header
 }
 
-// RoundTrip implements [http.RoundTripper], so that no network stands between.
+// RoundTrip implements [http.RoundTripper], so that there is no network between.
 func (c *collector) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +68,7 @@ func TestExporter(t *testing.T) {
 		name          string
 		statuses      []int
 		sent, dropped uint64
-		after         []time.Duration // of each request, from the first span on
+		after         []time.Duration // of each request, counted from the first span
 		lines         int
 	}{
 		{"at once", nil, 3, 0, []time.Duration{time.Second}, 0},
@@ -114,7 +114,7 @@ func TestExporter(t *testing.T) {
 	}
 }
 
-// What waits is bounded, and sent at the end as far as there is time.
+// Waiting spans are bounded, and sent at the end while there is time.
 func TestExporterEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &collector{}

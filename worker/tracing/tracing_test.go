@@ -1,4 +1,4 @@
-// Which asks are followed, and what the variables of OpenTelemetry say.
+// Which asks are followed, and what OpenTelemetry's variables say.
 
 package tracing
 
@@ -129,8 +129,8 @@ func TestSampler(t *testing.T) {
 	}
 }
 
-// BenchmarkQuery is what one query costs that is asked for: at its door, its run with one call, its
-// reply, and a request to the collector for each 512 spans.
+// BenchmarkQuery is the cost of one followed query with a call: at its door, its run with one call,
+// its reply, and a request to the collector for each 512 spans.
 func BenchmarkQuery(b *testing.B) {
 	names, err := messages.NewNames("protocol")
 	if err != nil {
