@@ -1,4 +1,4 @@
-// What an asker may say about time: how old an answer may be, and until when it waits.
+// What an asker may say about time: the age of an answer, and how long the asker waits.
 
 package worker_test
 
@@ -13,7 +13,8 @@ import (
 	"protocolq/worker"
 )
 
-// A refresh by two workers at once is one call; whoever accepts the older answer has it at once.
+// A refresh by two workers at once is one call. An asker that accepts the older answer gets it at
+// once.
 func TestMaxAgeOverTwoWorkers(t *testing.T) {
 	t.Parallel()
 	const minAge = 500 * time.Millisecond
@@ -36,7 +37,7 @@ func TestMaxAgeOverTwoWorkers(t *testing.T) {
 	}
 	within(t, "the refresh under way", func() bool { return f.gateway.Stats().InFlight == 1 })
 	if r := f.ask(messages.Query{UserEmail: "signed@example.com"}); r.Run != first.Run || r.Source != messages.Remembered {
-		t.Errorf("during the refresh: %+v", r) // who waits for it hears of its run
+		t.Errorf("during the refresh: %+v", r) // an asker that waits for it gets its run
 	}
 	second := (<-fresh).r
 	if second.Run == first.Run || second.Outcome != messages.Signed {
@@ -60,7 +61,7 @@ func TestMaxAgeOverTwoWorkers(t *testing.T) {
 	f.wantCalls(2)
 }
 
-// Nobody calls the gateway for an asker whose time is over, whatever door it came by.
+// No worker calls the gateway for an asker whose time is over, whichever door it used.
 func TestDeadlinePassed(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
@@ -78,7 +79,8 @@ func TestDeadlinePassed(t *testing.T) {
 	f.wantCalls(0)
 }
 
-// One slot, taken by a slow call: whoever waits behind it gets a reply at the deadline, not after it.
+// One slot, used by a slow call: an ask that waits behind it gets a reply at its deadline, not
+// later.
 func TestDeadlineBehindASlowCall(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 1500 * time.Millisecond})

@@ -1,4 +1,4 @@
-// What a hundred thousand waiting queries of one partner cost those who ask for another.
+// What a hundred thousand waiting queries of one partner cost askers of another.
 
 package worker_test
 
@@ -15,8 +15,8 @@ import (
 	gate "protocolq/worker/partner"
 )
 
-// BenchmarkBesideABacklog asks one by one for a partner, with and without a backlog of another who
-// is halted: while it comes in, and when all of it waits. Its metrics are milliseconds.
+// BenchmarkBesideABacklog asks one by one for a partner, with and without a backlog of a halted
+// partner: while the backlog comes in, and when all of it waits. Its metrics are milliseconds.
 func BenchmarkBesideABacklog(b *testing.B) {
 	for _, backlog := range []int{0, 100_000} {
 		b.Run(fmt.Sprint(backlog), func(b *testing.B) {

@@ -1,4 +1,4 @@
-// What is not right: it costs no call, it is told once, and nothing is lost.
+// Faulty messages: they cost no call, get one reply, and nothing is lost.
 
 package worker_test
 
@@ -52,7 +52,7 @@ func TestBadInput(t *testing.T) {
 	f.wantRest()
 }
 
-// Replies never go where a worker's rights reach and the asker's do not.
+// Replies never go to subjects that a worker may publish to and the asker may not.
 func TestReplyAttacks(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start(func(o *worker.Options) { o.OwnInboxes = []string{"_INBOX_wk"} })
@@ -68,7 +68,7 @@ func TestReplyAttacks(t *testing.T) {
 		if err := f.nc.PublishRequest("protocol.query", to, body); err != nil {
 			t.Fatal(err)
 		}
-		if to == "protocol.query" { // our own question comes back to us as we listen there, too
+		if to == "protocol.query" { // the worker listens there and gets the question back, too
 			continue
 		}
 		if m, err := heard.NextMsg(50 * time.Millisecond); err == nil {
@@ -120,8 +120,8 @@ func TestUnreadableWithoutReplyIsDeadLetter(t *testing.T) {
 	f.wantRest()
 }
 
-// A header that is not what it must be is told to whoever sent it; of a message that lies in a
-// stream it is a dead letter.
+// The sender of an invalid header gets a reply that names it; a stored message with one becomes a
+// dead letter.
 func TestBadHeaders(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()

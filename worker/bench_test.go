@@ -1,4 +1,4 @@
-// What an answer costs the worker: server, asker and worker share this process, the gateway costs
+// What an answer costs a worker: server, asker and worker share this process, and the gateway costs
 // nothing.
 
 package worker_test
@@ -25,7 +25,7 @@ func (yes) Ask(_ context.Context, _ gateway.Query, fence func() error) (gateway.
 }
 
 // asking sends b.N queries, 512 at a time over one connection, about the accounts that account
-// names.
+// returns.
 func asking(b *testing.B, account func(n uint64) string) {
 	f := newFleet(b, simulator.Options{})
 	f.start(func(o *worker.Options) { o.Gateway = yes{}; o.Slots = 1024 })

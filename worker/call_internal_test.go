@@ -1,4 +1,4 @@
-// What a call's end means to its key, for every end that it may have.
+// What the end of a call means for its key, for every possible end.
 
 package worker
 
@@ -32,7 +32,7 @@ const (
 	cooldown  = 30 * time.Second
 )
 
-// fakeAsker passes the fence as a client does, and ends as it is told.
+// fakeAsker passes the fence as a client does, and ends as the test says.
 type fakeAsker struct {
 	answer gateway.Answer
 	report gateway.Report
@@ -59,12 +59,12 @@ func (f *fakeAsker) Ask(ctx context.Context, q gateway.Query, fence func() error
 	}
 }
 
-// notes are what the gate was given.
+// notes are the findings that the gate got.
 type notes []partner.Run
 
 func (n *notes) Note(_ context.Context, _ string, r partner.Run) { *n = append(*n, r) }
 
-// today brings a bubble's clock, which begins in the year 2000, to a time that a line may have.
+// today moves a bubble's clock, which begins in the year 2000, to a time that a line may have.
 func today() { time.Sleep(27 * 365 * 24 * time.Hour) }
 
 func open() error { return nil }
@@ -201,7 +201,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Whatever code the gateway refuses with, it is no "no", and its class alone decides.
+// Whatever code the gateway refuses with, it is not a "no", and only its class decides.
 func TestEveryCode(t *testing.T) {
 	classes := map[mapi.Class]flight.Class{mapi.Biz: flight.Final, mapi.Input: flight.Answered, mapi.Bug: flight.Answered,
 		mapi.Conf: flight.Final, mapi.Temp: flight.Temporary, mapi.Unlisted: flight.Final}
@@ -220,7 +220,7 @@ func TestEveryCode(t *testing.T) {
 	}
 }
 
-// httpStatus is a gateway that answers with a status, and with what would be a "no".
+// httpStatus is a gateway that responds with a status, and with the body of a "no".
 type httpStatus struct {
 	status int
 	header http.Header
@@ -231,7 +231,7 @@ func (h httpStatus) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: h.status, Header: h.header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}, nil
 }
 
-// The body of any other status than 200 is no answer.
+// The body of any status other than 200 is no answer.
 func TestEveryStatus(t *testing.T) {
 	key, err := mapi.ParseKey(mapi.MD5, []byte(strings.Repeat("k", 32)))
 	if err != nil {
@@ -265,7 +265,7 @@ func TestEveryStatus(t *testing.T) {
 
 var errShut = errors.New("the lease is over")
 
-// What the fence has stopped before its first byte left is not a call.
+// If the fence stops a request before its first byte leaves, there was no call.
 func TestUnsent(t *testing.T) {
 	for shutAt := 1; shutAt <= 2; shutAt++ {
 		checks, counted := 0, 0
@@ -284,8 +284,8 @@ func TestUnsent(t *testing.T) {
 	}
 }
 
-// A call that its time has ended is the gateway's time-out, whoever saw it first; one that the
-// process has ended is cut.
+// A call whose time ends is the gateway's time-out, wherever that is seen first. A call that the
+// process ends is cut.
 func TestCallsThatAreEnded(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -325,7 +325,7 @@ func TestCallsThatAreEnded(t *testing.T) {
 	}
 }
 
-// A query that nobody can read is asked by nobody.
+// An unreadable query causes no call.
 func TestUnreadableQuery(t *testing.T) {
 	for _, query := range [][]byte{nil, []byte("?"), []byte(`{"partner":"` + partnerID + `"}`)} {
 		f := &fakeAsker{answer: gateway.Answer{Status: gateway.NotSigned}}
@@ -336,7 +336,7 @@ func TestUnreadableQuery(t *testing.T) {
 	}
 }
 
-// What a door has decoded is not decoded again; of any other ask the journal's query is asked.
+// A query that a door has decoded is not decoded again; any other ask uses the journal's query.
 func TestCallAsksWhatWasRead(t *testing.T) {
 	a, f := &journal.Ask{Query: plain(t)}, &fakeAsker{answer: gateway.Answer{Status: gateway.Signed}}
 	read := messages.Query{Partner: partnerID, UserEmail: "read@example.com"}
@@ -354,7 +354,7 @@ func TestCallAsksWhatWasRead(t *testing.T) {
 	}
 }
 
-// A panic over a query is a crash of this one call, which is logged without what it says.
+// A panic during a call counts as a crash of only that call, and is logged without its text.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	o := callOptions{Gateway: panicking{}, Notes: &notes{}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
@@ -388,7 +388,7 @@ func TestCallsAreCounted(t *testing.T) {
 	})
 }
 
-// Each of our own codes has a Result, which says what its table says.
+// Each of our own codes has a Result with the texts of its table.
 func TestWords(t *testing.T) {
 	w := words()
 	for _, code := range []string{w.Deadline, w.Conflict, w.Cooling, w.Overloaded, w.Crashed, w.Forgotten} {

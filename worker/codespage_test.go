@@ -1,4 +1,4 @@
-// The page of codes for askers: its tables are made from the words that the program gives.
+// The page of codes for askers: its tables are made from the program's texts.
 
 package worker_test
 
@@ -24,11 +24,11 @@ var clientCodes = []string{gateway.CodeNoPartner, gateway.CodeCharset, gateway.C
 	gateway.CodeTLS, gateway.CodeTimeout, gateway.CodeCut, gateway.CodeStray, gateway.CodeRedirect, gateway.CodeUnreadable,
 	gateway.CodeBadSign, gateway.CodeUnclear}
 
-// statuses are those with words of their own, and one for each range of the others.
+// statuses are those with texts of their own, and one for each range of the others.
 var statuses = []int{401, 403, 404, 405, 407, 408, 410, 429, 499, 502, 503, 504, 599, 999}
 
-// TestCodesPage holds the end of messages/README.md, the tables of codes, to what the program says
-// of each. With -update it writes them.
+// TestCodesPage compares the end of messages/README.md, the tables of codes, with the program's
+// texts. With -update it writes them.
 func TestCodesPage(t *testing.T) {
 	path := filepath.Join("..", "messages", "README.md")
 	data, err := os.ReadFile(path)
@@ -51,7 +51,7 @@ func TestCodesPage(t *testing.T) {
 	}
 }
 
-// TestCodesContract holds the end of messages/asyncapi.yaml to the same words. With -update it
+// TestCodesContract compares the end of messages/asyncapi.yaml with the same texts. With -update it
 // writes them.
 func TestCodesContract(t *testing.T) {
 	path := filepath.Join("..", "messages", "asyncapi.yaml")
@@ -76,7 +76,7 @@ func TestCodesContract(t *testing.T) {
 	}
 }
 
-// contractCodes is what the contract is made from the program after.
+// contractCodes is the part of the contract that is made from the program.
 const contractCodes = `
 # What a code of a Result means. From here on written by: go test ./worker -run TestCodesContract -update
 x-codes:
@@ -85,7 +85,8 @@ x-codes:
 // codesBegin is the line after which the page is made from the program.
 const codesBegin = "<!-- from here on written by: go test ./worker -run TestCodesPage -update -->\n"
 
-// codesByKind are the workers' codes, those of a call, the gateway's, and what stands for any other.
+// codesByKind are the workers' codes, those of a call, the gateway's, and the entry for any other
+// code.
 func codesByKind() [][]string {
 	client := slices.Clone(clientCodes)
 	for _, status := range statuses {
@@ -102,7 +103,7 @@ func codesByKind() [][]string {
 	return [][]string{messages.Codes(), client, theirs, {"ANY_OTHER_CODE"}}
 }
 
-// codeTables are all tables, each below its title.
+// codeTables are all tables, each under its title.
 func codeTables() string {
 	var b strings.Builder
 	for i, codes := range codesByKind() {
@@ -126,7 +127,7 @@ func codeTable(codes []string) string {
 	return b.String()
 }
 
-// outcomeOf is the outcome that a code comes with.
+// outcomeOf is the outcome of results with a code.
 func outcomeOf(code string, w worker.Words) messages.Outcome {
 	if o, ok := messages.OutcomeOf(code); ok {
 		return o

@@ -1,5 +1,5 @@
-// Workers that die over a call, a server that goes away and comes back: everybody is answered,
-// nothing is asked twice beyond need.
+// Workers that die during a call, a server that goes away and comes back: every asker gets an
+// answer, and nothing is asked twice without need.
 
 package worker_test
 
@@ -24,7 +24,7 @@ func (m *member) die() {
 	m.o.Reply.Close()
 }
 
-// quick are settings under which a death is soon over.
+// quick are settings with which a death is soon over.
 func quick(after worker.AfterCrash) func(*worker.Options) {
 	return func(o *worker.Options) {
 		o.Lease, o.CallTime, o.AfterCrash, o.Grace = 4*time.Second, 2*time.Second, after, time.Second
@@ -54,8 +54,8 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 			victim.die() // before its calls end, however long another takes to start
 			heir := f.start(quick(tt.after))
 			wantAll(t, answers(), tt.outcome, tt.code)
-			// Sealed after 3 s at most, then the rest of its lease of 4 s and 2 s of grace, the
-			// call 0.6 s; and what busy cores need.
+			// A worker is sealed after 3 s at most. Then come the rest of its lease of 4 s and 2 s of grace,
+			// the call of 0.6 s, and what busy cores need.
 			if d := time.Since(begun); d > time.Minute {
 				t.Errorf("answered %v after the death", d)
 			}
@@ -63,7 +63,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 				t.Errorf("%d calls, want %d: one for each of %d keys, and one more where the owner died", s.Calls, tt.calls, keys)
 			}
 			f.wantRest()
-			if tt.after == worker.Fail { // final for those who waited; who asks now is answered
+			if tt.after == worker.Fail { // final for those who waited; a new asker gets an answer
 				if r := f.ask(messages.Query{UserEmail: email("signed", 0)}); r.Outcome != messages.Signed {
 					t.Errorf("asked anew: %s", refusal(r))
 				}
@@ -75,7 +75,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 	}
 }
 
-// A worker that can tell nobody any more ends, and what it held is answered by others.
+// A worker that can reach nobody ends, and other workers answer what it held.
 func TestReplyConnectionClosed(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 300 * time.Millisecond})
@@ -103,7 +103,7 @@ func TestReplyConnectionClosed(t *testing.T) {
 	}
 }
 
-// The server goes away in the middle of the calls and comes back with what it had stored.
+// The server goes away in the middle of calls and comes back with what it had stored.
 func TestServerRestart(t *testing.T) {
 	t.Parallel()
 	const keys, askers = 20, 60
@@ -136,8 +136,8 @@ func (a asker) Ask(ctx context.Context, q gateway.Query, fence func() error) (ga
 	return a(ctx, q, fence)
 }
 
-// A query over which the call panics takes no worker with it: it is given up after its attempts,
-// and told as any failure.
+// A query whose call panics stops no worker: it is given up after its attempts, and replied to like
+// any failure.
 func TestPanic(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	calls := make(chan string, 100)
@@ -150,7 +150,7 @@ func TestPanic(t *testing.T) {
 			return gateway.Answer{Status: gateway.NotSigned, IsSuccess: "T"}, gateway.Report{At: time.Now()}, nil
 		})
 	})
-	for range 4 { // in the cool-down it is told at once, and not tried
+	for range 4 { // in the cool-down the reply comes at once, without a call
 		if r := f.ask(messages.Query{ID: "poison", UserEmail: "poison@example.com"}); r.Outcome != messages.Unknown || r.Code != messages.Crashed || r.ID != "poison" {
 			t.Errorf("told %s", refusal(r))
 		}

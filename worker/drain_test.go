@@ -1,5 +1,5 @@
-// How workers begin and end: before their streams are there, in the middle of the work, and without
-// a trace.
+// How workers begin and end: before their streams exist, in the middle of work, and without leaving
+// anything behind.
 
 package worker_test
 
@@ -14,7 +14,8 @@ import (
 	"protocolq/messages"
 )
 
-// wave asks n queries over so many accounts, all at once, and returns how to wait for the answers.
+// wave asks n queries about a number of accounts, all at once, and returns how to wait for the
+// answers.
 func (f *fleet) wave(n, accounts int) func() []messages.Result {
 	results := make([]messages.Result, n)
 	var wg sync.WaitGroup
@@ -30,7 +31,7 @@ func (f *fleet) wave(n, accounts int) func() []messages.Result {
 	return func() []messages.Result { wg.Wait(); return results }
 }
 
-// wantOneEach checks that no account was called twice, and that so many were.
+// wantOneEach checks that so many accounts were called, and none twice.
 func (f *fleet) wantOneEach(accounts int) {
 	f.t.Helper()
 	if s := f.gateway.Stats(); s.Accounts != accounts || s.Calls != uint64(accounts) {
@@ -47,7 +48,7 @@ func wantAll(t *testing.T, results []messages.Result, outcome messages.Outcome, 
 	}
 }
 
-// A worker that is told to end finishes what it has begun; the other takes the rest.
+// A worker that is stopped finishes what it has begun; the other takes the rest.
 func TestDrainLosesNothing(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 300 * time.Millisecond})
 	leaving := f.start()
@@ -99,7 +100,7 @@ func TestWorkerBeforeItsStreams(t *testing.T) {
 	}
 }
 
-// A worker that still waits for its streams, or for one consumer, ends at once when told to.
+// A worker that still waits for its streams, or for one consumer, ends at once when stopped.
 func TestEndWhileWaiting(t *testing.T) {
 	for name, prepare := range map[string]func(f *fleet){
 		"streams": func(*fleet) {},

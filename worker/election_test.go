@@ -1,4 +1,4 @@
-// Elections: while a stream chooses another leader, who asks waits, and is answered.
+// Elections: while a stream chooses another leader, askers wait, and get answers.
 
 package worker_test
 
@@ -10,8 +10,8 @@ import (
 	"protocolq/messages"
 )
 
-// The leader of each stream steps down, again and again, under load: everybody is answered, nobody
-// is told OVERLOADED.
+// The leader of each stream steps down, again and again, under load: every asker gets an answer,
+// and none gets OVERLOADED.
 func TestElectionsKeepNobodyFromAnAnswer(t *testing.T) {
 	t.Parallel()
 	f := newCluster(t)

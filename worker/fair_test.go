@@ -1,4 +1,4 @@
-// Fair shares: what one asker's thousands cost another who asks one by one.
+// Fair shares: what thousands of queries of one asker cost another, who asks one by one.
 
 package worker_test
 
@@ -15,8 +15,8 @@ import (
 	gate "protocolq/worker/partner"
 )
 
-// flood is what a greedy asker does. A modest one waits meanwhile for no more than so many times as
-// long as at rest, and one call.
+// flood is what a greedy asker does. Meanwhile a modest asker waits for one call and at most so
+// many times as long as at rest.
 type flood struct {
 	asks  int
 	times time.Duration
@@ -56,7 +56,7 @@ func sharing(t testing.TB, call time.Duration) *fleet {
 	return f
 }
 
-// modest asks so many times, one by one, and gives the waits in their order.
+// modest asks a number of times, one by one, and returns the waits in order.
 func (f *fleet) modest(what string, n int) (took []time.Duration) {
 	f.t.Helper()
 	for i := range n {
@@ -79,8 +79,8 @@ func (f *fleet) modest(what string, n int) (took []time.Duration) {
 // part is the wait that so many in a hundred do not exceed.
 func part(took []time.Duration, percent int) time.Duration { return took[len(took)*percent/100] }
 
-// A flood of thousands makes nobody else wait much. How much exactly [BenchmarkFairShares] says, on
-// a machine that has nothing else to do.
+// A flood of thousands makes no other asker wait much. [BenchmarkFairShares] says how much exactly,
+// on a machine with no other work.
 func TestPromiseFairShares(t *testing.T) {
 	for name, c := range floods {
 		t.Run(name, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestPromiseFairShares(t *testing.T) {
 	}
 }
 
-// BenchmarkFairShares fails where a modest asker waits for longer than it may, in one of a hundred
-// cases: behind the flood, and while what is submitted comes in. Its metrics are milliseconds.
+// BenchmarkFairShares fails if a modest asker waits too long in one case of a hundred: behind the
+// flood, and while submitted queries come in. Its metrics are milliseconds.
 func BenchmarkFairShares(b *testing.B) {
 	for name, c := range floods {
 		b.Run(name, func(b *testing.B) {

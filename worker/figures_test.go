@@ -1,4 +1,4 @@
-// What a page of the fleet shows of one worker, as it says it itself.
+// What a page of the fleet shows of one worker, by the worker's own figures.
 
 package worker_test
 

@@ -44,12 +44,12 @@ type fleet struct {
 	gateway *simulator.Simulator
 	url     string
 	nc      *nats.Conn // the asker's connection
-	tries   int        // how often an asker asks again when no answer comes
+	tries   int        // how often an asker asks again without an answer
 	js      jetstream.JetStream
-	members []*member // those that were started, also when they have ended
+	members []*member // all that were started, also those that have ended
 }
 
-// setup is what a test may want otherwise.
+// setup is what a test may change.
 type setup struct {
 	server    server.Options
 	provision provision.Options
@@ -156,7 +156,7 @@ type member struct {
 	ended atomic.Bool  // it has
 }
 
-// start runs a worker until the test, or its stop, ends it.
+// start runs a worker until the test, or its stop func, ends it.
 func (f *fleet) start(change ...func(*worker.Options)) *member {
 	f.t.Helper()
 	m := f.begin(change...)
@@ -227,7 +227,7 @@ func (f *fleet) try(q messages.Query) (messages.Result, error) {
 		return messages.Result{}, err
 	}
 	m, err := f.nc.Request(f.names.Query(), body, time.Minute/time.Duration(1+f.tries))
-	for try := 0; err != nil && try < f.tries; try++ { // what is sent while the server is away may be lost: asked again
+	for try := 0; err != nil && try < f.tries; try++ { // a query may be lost while the server is away: asked again
 		m, err = f.nc.Request(f.names.Query(), body, time.Minute/time.Duration(1+f.tries))
 	}
 	if err != nil {
@@ -237,7 +237,7 @@ func (f *fleet) try(q messages.Query) (messages.Result, error) {
 	return r, err
 }
 
-// calls counts what the gateway saw.
+// calls counts the calls that the gateway saw.
 func (f *fleet) calls() int { return len(f.gateway.Calls()) }
 
 func (f *fleet) wantCalls(n int) {
@@ -247,8 +247,8 @@ func (f *fleet) wantCalls(n int) {
 	}
 }
 
-// within waits until ok is true; this is real time, as the server's is. A machine can be as busy as
-// it likes: what never comes is red all the same.
+// within waits until ok is true. This is real time, like the server's. A machine may be as busy as
+// it likes; what never comes still fails.
 func within(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Minute); !ok(); {
@@ -259,7 +259,7 @@ func within(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// email makes an account of the given part that no other test call uses.
+// email makes an account that plays the given part, and that no other call of a test uses.
 func email(part string, n any) string { return fmt.Sprintf("%s+%v@example.com", part, n) }
 
 func refusal(r messages.Result) string {

@@ -1,4 +1,4 @@
-// Messages on the fleet's own subjects that no worker wrote, or none of this version: on a real
+// Messages on the fleet's own subjects that no worker, or none of this version, wrote: on a real
 // server.
 
 package worker_test
@@ -17,7 +17,7 @@ import (
 	limits "protocolq/worker/partner"
 )
 
-// Records that nobody can read keep nobody from the gateway, and are written over, once each.
+// Unreadable records keep no query from the gateway, and are overwritten, once each.
 func TestForeignRecords(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -53,8 +53,8 @@ func TestForeignRecords(t *testing.T) {
 	}
 }
 
-// An asker may have its own replies delivered among its own submits, where the server stores them
-// under the subject that they had. They are no queries, and do not stay there.
+// An asker may have its own replies delivered among its own submitted queries, where the server
+// stores them under their old subject. They are not queries, and do not stay there.
 func TestOwnRepliesSubmitted(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -33,7 +33,7 @@ func newCluster(t *testing.T) *fleet {
 		routes = append(routes, &url.URL{Scheme: "nats-route", Host: l.Addr().String()})
 	}
 	for _, l := range listeners {
-		_ = l.Close() // the servers take their places
+		_ = l.Close() // the servers use the ports
 	}
 	options := func(i int) server.Options {
 		return server.Options{ServerName: fmt.Sprint("s", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
@@ -60,8 +60,8 @@ func newCluster(t *testing.T) *fleet {
 	return f
 }
 
-// On three servers, too, no call begins above the mark; the one under way has its answer
-// journalled, and with room again all goes on.
+// On three servers, too, no call begins above the mark. The answer of the call in progress is
+// journalled, and with room again everything goes on.
 func TestJournalNearlyFullOnThree(t *testing.T) {
 	t.Parallel()
 	f := newCluster(t)

@@ -1,4 +1,4 @@
-// No room: replied at once, and what was begun is finished.
+// No room: askers get a reply at once, and work in progress is finished.
 
 package worker_test
 
@@ -15,7 +15,7 @@ import (
 	"protocolq/worker"
 )
 
-// bound gives a stream room for n bytes only.
+// bound gives a stream room for only n bytes.
 func (f *fleet) bound(k messages.Kind, n int64) {
 	f.t.Helper()
 	f.change(k, func(c *jetstream.StreamConfig) { c.MaxBytes = n })
@@ -41,7 +41,7 @@ func (f *fleet) filled(k messages.Kind, percent int64) {
 	f.bound(k, int64(f.stream(k).Bytes)*100/percent)
 }
 
-// slow is a gateway that keeps every call of one account until it is released, and the lease that
+// slow is a gateway that holds every call for one account until it is released, with the lease that
 // such calls need.
 func slow(who string) (change func(*worker.Options), called, release chan struct{}) {
 	called, release = make(chan struct{}), make(chan struct{})
@@ -61,8 +61,7 @@ func slow(who string) (change func(*worker.Options), called, release chan struct
 	}, called, release
 }
 
-// A journal that takes nothing more: whoever asks is told so soon, and is answered when there is
-// room.
+// A journal without room: askers are told so soon, and get answers when there is room.
 func TestJournalFull(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -86,20 +85,21 @@ func TestJournalFull(t *testing.T) {
 	})
 }
 
-// Above 80 % of the journal's room no call begins; the one under way has its answer journalled.
+// Above 80 % of the journal's room no call begins. The answer of the call in progress is
+// journalled.
 func TestJournalNearlyFull(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	f.nearlyFull(f.start)
 }
 
-// nearlyFull is both tests of it.
+// nearlyFull is the body of both tests.
 func (f *fleet) nearlyFull(start func(...func(*worker.Options)) *member) {
 	f.t.Helper()
 	t := f.t.(*testing.T)
 	change, called, release := slow("slow@example.com")
 	m := start(change)
-	wantAll(t, f.wave(400, 400)(), messages.Signed, "") // beside which what follows is little
+	wantAll(t, f.wave(400, 400)(), messages.Signed, "") // compared with this, what follows is little
 	f.wantRest()
 	waits := make(chan messages.Result, 1)
 	go func() {
@@ -129,8 +129,8 @@ func (f *fleet) nearlyFull(start func(...func(*worker.Options)) *member) {
 	}
 }
 
-// A reply for which its stream has no room is published when there is some. Whoever awaits an
-// answer has it as before.
+// A reply for which its stream has no room is published when there is some. An asker that waits for
+// an answer gets it as before.
 func TestRepliesFull(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -156,7 +156,7 @@ func TestRepliesFull(t *testing.T) {
 	}
 }
 
-// Nobody reads the events, and their stream is full: the oldest go, and no asker notices.
+// The events are not read, and their stream is full: the oldest are dropped, and no asker notices.
 func TestEventsUnread(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()

@@ -15,8 +15,8 @@ import (
 	"protocolq/worker/publish"
 )
 
-// Five faults of the partner's settings over three keys halt the partner over all workers; the
-// other partner goes on, and an operator's word opens it again.
+// Five faults of the partner's settings over three keys halt the partner for all workers. The other
+// partner goes on, and an operator resumes the halted one.
 func TestPartnerHalt(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	first := f.start()
@@ -26,13 +26,14 @@ func TestPartnerHalt(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
-	// Only faults ask here: a good answer of the worker that has not seen the halt yet would end it.
+	// All asks here are faults: a good answer of the worker that has not seen the halt yet would end
+	// it.
 	halted := func() bool {
 		r := f.ask(messages.Query{UserEmail: email("illegal-sign", time.Now().UnixNano())})
 		return r.Code == messages.PartnerHalted
 	}
-	// Each worker counts what it has seen itself: some more faults may be needed until one has seen
-	// five, and the other sees the halt a moment later. Twenty in a row were answered by both.
+	// Each worker counts what it has seen itself. Some more faults may be needed until one has seen
+	// five, and the other sees the halt slightly later. Twenty in a row were answered by both.
 	within(t, "both workers have halted the partner", func() bool {
 		for range 20 {
 			if !halted() {
@@ -68,7 +69,7 @@ func (f *fleet) setHalt(h gate.Halt) {
 	}
 }
 
-// Two strange queries, asked again and again, halt nobody: six faults within a minute, over two
+// Two unusual queries, asked again and again, halt no partner: six faults within a minute, over two
 // keys.
 func TestTwoStrangeQueriesHaltNobody(t *testing.T) {
 	t.Parallel()
@@ -105,12 +106,12 @@ func TestFaultsWithGoodAnswersBetweenHaltNobody(t *testing.T) {
 	}
 }
 
-// A probe that succeeds opens the partner again: here its time has come already.
+// A probe that succeeds resumes the partner: here its time has come already.
 func TestProbeReopens(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
 	within(t, "halted", func() bool {
-		// Each time: the good answer of a call that was under way opens it again.
+		// Each time, the good answer of a call in progress resumes it.
 		f.setHalt(gate.Halt{Halted: true, By: "a worker", ProbeAtMs: time.Now().Add(55 * time.Second).UnixMilli()})
 		return f.ask(messages.Query{UserEmail: email("signed", time.Now().UnixNano())}).Code == messages.PartnerHalted
 	})
@@ -124,7 +125,7 @@ func TestProbeReopens(t *testing.T) {
 	})
 }
 
-// Three workers together keep to the partner's rate and concurrency.
+// Three workers together keep within the partner's rate and concurrency.
 func TestLimitsOverTheFleet(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 50 * time.Millisecond})
 	for range 3 {
@@ -151,7 +152,7 @@ func TestLimitsOverTheFleet(t *testing.T) {
 	f.wantCalls(asks)
 }
 
-// Three workers together keep to the partner's rate, all of it, when they could do more.
+// Three workers together reach the partner's whole rate, but not more, although they could.
 func TestRateOverTheFleet(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -175,7 +176,7 @@ func TestRateOverTheFleet(t *testing.T) {
 	f.wantCalls(asks)
 }
 
-// mostAtOnce is the largest number of calls under way at one instant, by the gateway's log.
+// mostAtOnce is the largest number of calls at one instant, by the gateway's log.
 func (f *fleet) mostAtOnce() int {
 	most := 0
 	calls := f.gateway.Calls()
@@ -191,7 +192,7 @@ func (f *fleet) mostAtOnce() int {
 	return most
 }
 
-// An outage costs one call per key and a few retries, not five calls per key.
+// An outage costs one call for each key and a few retries, not five calls for each key.
 func TestRetryBudget(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start(func(o *worker.Options) { o.RetryBudget = 10 })

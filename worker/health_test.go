@@ -1,5 +1,5 @@
-// What a probe is told of a worker, from before it runs until it has drained; and figures that only
-// trouble makes.
+// What a probe learns about a worker, from before it runs until it has drained; and figures that
+// change only in trouble.
 
 package worker_test
 
@@ -30,7 +30,7 @@ func TestCondition(t *testing.T) {
 	}
 }
 
-// A halt is the fleet's: it is shown, and nobody is unready because of it.
+// A halt concerns the whole fleet: it is shown, and no worker is unready because of it.
 func TestConditionOfAHaltedPartner(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	m := f.start()

@@ -13,7 +13,7 @@ import (
 	"protocolq/worker/journal"
 )
 
-// journal reads all batches that the log holds.
+// journal reads all batches in the log.
 func (f *fleet) journal() (all []*journal.Batch) {
 	f.t.Helper()
 	s, err := f.js.Stream(f.t.Context(), f.names.Stream(messages.Journal))

@@ -1,4 +1,4 @@
-// That a worker which has ended leaves nothing running.
+// A worker that has ended leaves nothing running.
 
 package worker_test
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/messages"
 )
 
-// On return of Run every goroutine of the worker has ended, whatever it has done.
+// When Run returns, every goroutine of the worker has ended, whatever it has done.
 func TestNothingRunsAfterRun(t *testing.T) {
 	f := newFleet(t, simulator.Options{Latency: 20 * time.Millisecond})
 	cycle := func() {
@@ -32,7 +32,7 @@ func TestNothingRunsAfterRun(t *testing.T) {
 		m.o.NATS.Close()
 		m.o.Reply.Close()
 	}
-	cycle() // what the server and the asker's connection begin once is there now
+	cycle() // starts what the server and the asker's connection start only once
 	before := goleak.IgnoreCurrent()
 	cycle()
 	if err := goleak.Find(before); err != nil {

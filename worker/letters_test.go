@@ -1,4 +1,4 @@
-// That what cannot even become a dead letter holds up nobody.
+// A message that cannot even become a dead letter blocks no other.
 
 package worker_test
 
@@ -10,7 +10,7 @@ import (
 	"protocolq/messages"
 )
 
-// Messages that nobody can be told of, with no room for their dead letters, hold up nobody's reply.
+// Messages without a sender to reply to, and without room for their dead letters, delay no reply.
 func TestDeadLettersFull(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()

@@ -95,13 +95,13 @@ func TestEveryRunAndEveryAskIsLogged(t *testing.T) {
 	f.wantRest()
 }
 
-// What a worker owes that dies between the answer and its line is written down, told and replied to
-// by another: once each.
+// If a worker dies between the answer and its line, another writes the line and sends the replies:
+// once each.
 func TestWhatADeadWorkerOwesIsToldByAnother(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	victim := f.start(logged(t), quick(worker.Rerun))
-	room := f.stream(messages.Log) // of which nothing is taken
+	room := f.stream(messages.Log) // from which nothing is read
 	f.bound(messages.Log, 1)
 	reply, err := f.nc.SubscribeSync(f.nc.NewInbox())
 	if err != nil {
@@ -129,7 +129,7 @@ func TestWhatADeadWorkerOwesIsToldByAnother(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// While the log takes no lines nobody waits for it: what it is owed is written when it has room.
+// While the log accepts no lines no query waits for it: the lines are written when it has room.
 func TestFullLogHoldsNobodyUp(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	w := f.start(logged(t))

@@ -1,4 +1,4 @@
-// Askers that are known by name: what each has for itself, over a real server.
+// Askers with names: what each has for itself, over a real server.
 
 package worker_test
 
@@ -13,8 +13,8 @@ import (
 	"protocolq/messages"
 )
 
-// Who submits under its name and names no place is replied to under its name, remembered answers
-// included, and nobody can have anything put among another's replies.
+// An asker that submits under its name without a reply_to gets its replies under its name, also
+// remembered answers. No asker can have anything put among another's replies.
 func TestRepliesOfANamedAsker(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -79,7 +79,7 @@ func (f *fleet) storedOn(kind messages.Kind, subject string) uint64 {
 	return info.State.Subjects[subject]
 }
 
-// Message ids and keys are each asker's own: nobody takes another's place under them.
+// Message ids and keys belong to each asker: no asker can take another's place with them.
 func TestIDsOfAnotherAsker(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

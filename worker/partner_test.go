@@ -1,4 +1,4 @@
-// One rule for a partner id: what askers send and what the gateway is asked with, from one table.
+// One rule for a partner id, for askers' queries and for the gateway's, from one table.
 
 package worker_test
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/worker"
 )
 
-// partnerIDs are ids and whether they are good.
+// partnerIDs are ids, and whether they are valid.
 var partnerIDs = map[string]bool{
 	"2088000000000001":     true, // the practice set
 	"2088000000000002":     true,
@@ -78,13 +78,13 @@ func verdict(ok bool) error {
 	return errors.New("no partner id")
 }
 
-// served is what a worker finds wrong with id among its partners.
+// served is a worker's fault for id among its partners.
 func served(id string) error {
 	_, err := worker.New(worker.Options{Partners: []string{id}})
 	return verdict(err != nil && !strings.Contains(err.Error(), fmt.Sprintf("%q is not a partner id", id)))
 }
 
-// decoded is what the door finds wrong with a query for id in JSON.
+// decoded is the door's fault for a query for id in JSON.
 func decoded(id string) error {
 	data, err := json.Marshal(map[string]string{"partner": id, "user_email": "a@example.com"})
 	if err != nil {

@@ -1,4 +1,4 @@
-// A pause of a whole fleet, on real servers: what is asked in it, and what becomes of it after.
+// A pause of a whole fleet, on real servers: what happens to queries during it, and afterwards.
 
 package worker_test
 
@@ -13,7 +13,7 @@ import (
 	"protocolq/worker/record"
 )
 
-// switches pauses the intake and resumes it as an operator does.
+// switches pauses the intake and resumes it like an operator.
 func (f *fleet) switches(records *record.Stream, paused bool) {
 	f.t.Helper()
 	if err := intake.WritePause(f.t.Context(), records, intake.Pause{Paused: paused, By: "ops", Reason: "contract"}); err != nil {

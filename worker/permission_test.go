@@ -1,5 +1,5 @@
-// The least that a worker's two users need: with it all goes, and what a reply must not reach it
-// cannot.
+// The minimum rights of a worker's two users: with them everything works, and a reply cannot reach
+// what it must not reach.
 
 package worker_test
 
@@ -40,7 +40,7 @@ func rights(publish, subscribe []string) server.Permissions {
 	return server.Permissions{Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: subscribe}}
 }
 
-// guarded is a fleet whose server knows these users, and what it refused them.
+// guarded is a fleet whose server knows these users, with what the server refused them.
 type guarded struct {
 	*fleet
 	mu      sync.Mutex // guards refused
@@ -59,7 +59,7 @@ func newGuarded(t *testing.T, o simulator.Options) *guarded {
 	return g
 }
 
-// as connects as one of the users; what the server refuses it is written down.
+// as connects as one of the users, and notes what the server refuses to it.
 func (g *guarded) as(user, inbox string) *nats.Conn {
 	return g.connect(user, nats.UserInfo(user, user), nats.CustomInboxPrefix(inbox), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		g.mu.Lock()
@@ -96,7 +96,7 @@ func TestLeastPermissions(t *testing.T) {
 	}
 	body, _ := messages.Query{ID: "d", UserEmail: "signed+d@example.com", ReplyTo: "protocol.reply.test"}.Encode(messages.MsgPack)
 	late, _ := messages.Query{ID: "w", UserEmail: "system-error-7@example.com", ReplyTo: "protocol.reply.test"}.Encode(messages.MsgPack)
-	for _, b := range [][]byte{body, late} { // the second waits in between, in a stream of its own
+	for _, b := range [][]byte{body, late} { // the second one waits in between, in a stream of its own
 		if _, err := g.nc.Request(g.names.Submit(), b, time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -124,8 +124,8 @@ func TestLeastPermissions(t *testing.T) {
 	}
 }
 
-// Also without the check of reply subjects: the reply connection itself reaches none of these, and
-// may not listen to what others are told.
+// Even without the check of reply subjects, the reply connection itself reaches none of these, and
+// may not subscribe to others' replies.
 func TestReplyUserReachesNothingElse(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, simulator.Options{})
@@ -149,7 +149,7 @@ func TestReplyUserReachesNothingElse(t *testing.T) {
 			t.Errorf("%s: %s", to, r)
 		}
 	}
-	for _, to := range []string{"_INBOX_rq.one.abc", "protocol.reply.refunds"} { // the two that it is there for
+	for _, to := range []string{"_INBOX_rq.one.abc", "protocol.reply.refunds"} { // the two that it is for
 		if err := reply.Publish(to, []byte(to)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,5 @@
-// Promises that hold whoever dies: recorded before told, one event and one line of each run.
+// Promises that hold whichever worker dies: recorded before told, one event and one line for each
+// run.
 
 package worker_test
 
@@ -11,13 +12,13 @@ import (
 	"protocolq/worker"
 )
 
-// Workers die one after the other over asks of both doors. Everybody is answered, nobody before the
-// answer is in the journal, and each run has its event and its line.
+// Workers die one after another during asks of both doors. Every asker gets an answer, not before
+// it is in the journal, and each run has its event and its line.
 func TestPromiseRecordedBeforeToldWhoeverDies(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 200 * time.Millisecond})
 	one, other := f.start(brief, written(t)), f.start(brief, written(t))
-	f.tries = 3 // what had come in and was not stored yet is asked again
+	f.tries = 3 // queries that had arrived and were not stored yet are asked again
 	const keys = 40
 	for _, q := range many("signed+submitted", keys/4) {
 		f.submits(f.names.Submit(), q)
@@ -61,8 +62,8 @@ func (f *fleet) wantEach(n int) {
 	}
 }
 
-// The streams of events and lines are away when the answers come, and then everybody dies. Who
-// comes later has the events and lines of all runs published.
+// The streams of events and lines are away when the answers come, and then all workers die. A new
+// worker publishes the events and lines of all runs.
 func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 250 * time.Millisecond})
@@ -85,8 +86,8 @@ func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	f.wantCalls(keys)
 }
 
-// A call that is cut by a death is not made again where that is the setting: whoever waited
-// gets CRASHED, and again when it asks once more with the same id, by either door, of any worker.
+// A call that a death cuts is not made again with this setting. Waiting askers get CRASHED, and get
+// it again for the same id, by either door, from any worker.
 func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 400 * time.Millisecond})
@@ -131,8 +132,8 @@ func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 	f.wantCalls(3)
 }
 
-// A worker that dies over the fourth call leaves one: the bound is the question's, not the
-// worker's.
+// If a worker dies during the fourth call, one call is left: the bound belongs to the question, not
+// to the worker.
 func TestPromiseAttemptsOverADeath(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -148,8 +149,8 @@ func TestPromiseAttemptsOverADeath(t *testing.T) {
 	f.wantCalls(5)
 }
 
-// Askers of different patience join one run, by three workers. They leave one after the other, and
-// the calls are no more than for the most patient one alone.
+// Askers with different patience join one run, at three workers. They leave one after another, and
+// there are no more calls than for the most patient one alone.
 func TestPromiseAttemptsForAskersOfDifferentPatience(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

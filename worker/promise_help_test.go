@@ -17,20 +17,20 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// cut ends a worker without a word, as kill -9 does for the rest of the world.
+// cut ends a worker abruptly, like kill -9.
 func (m *member) cut() {
 	m.dies = true
 	m.o.NATS.Close()
 	m.o.Reply.Close()
 }
 
-// brief has a death noticed and done with in about 6 s. A call has so long that its answer is read
-// on a busy machine, too: it would be tried again.
+// brief lets a death be noticed and handled in about 6 s. A call may take long enough that its
+// answer is read on a busy machine, too; otherwise it would be tried again.
 func brief(o *worker.Options) {
 	o.Lease, o.CallTime, o.Grace = 4*time.Second, 1500*time.Millisecond, time.Second
 }
 
-// written has a query log written.
+// written turns on the query log.
 func written(t testing.TB) func(*worker.Options) {
 	t.Helper()
 	h, err := querylog.NewHasher([]byte(strings.Repeat("k", 32)))
@@ -81,7 +81,7 @@ func many(part string, n int) (all []messages.Query) {
 	return all
 }
 
-// submits puts a query into the stream of submitted ones.
+// submits stores a query in the stream of submitted queries.
 func (f *fleet) submits(subject string, q messages.Query) {
 	f.t.Helper()
 	body, err := q.Encode(messages.MsgPack)
@@ -93,7 +93,7 @@ func (f *fleet) submits(subject string, q messages.Query) {
 	}
 }
 
-// durable are the replies that the stream of replies holds, by the asker's id.
+// durable are the replies in the stream of replies, by the asker's id.
 func (f *fleet) durable() map[string][]messages.Result {
 	f.t.Helper()
 	all := map[string][]messages.Result{}
@@ -139,8 +139,8 @@ func (f *fleet) eventsOf() map[string]int {
 	return runs
 }
 
-// rows are what a database has of the lines: its keys are runs and the tokens of asks. What is
-// published again after a death must say the same.
+// rows are a database's content of the lines: its keys are runs and the tokens of asks. A line that
+// is published again after a death must say the same.
 func (f *fleet) rows() (runs map[string]querylog.Run, asks map[string]bool) {
 	f.t.Helper()
 	runs, asks = map[string]querylog.Run{}, map[string]bool{}
@@ -183,7 +183,7 @@ func (f *fleet) tokens() map[string]bool {
 	return all
 }
 
-// answered is when the answer of each run was stored.
+// answered is the time at which the answer of each run was stored.
 func (f *fleet) answered() map[string]time.Time {
 	f.t.Helper()
 	at := map[string]time.Time{}
@@ -197,7 +197,7 @@ func (f *fleet) answered() map[string]time.Time {
 	return at
 }
 
-// remove deletes streams; the returned func makes it anew with its consumers.
+// remove deletes streams; the returned func makes them anew with their consumers.
 func (f *fleet) remove(kinds ...messages.Kind) (anew func()) {
 	f.t.Helper()
 	for _, k := range kinds {
@@ -208,7 +208,7 @@ func (f *fleet) remove(kinds ...messages.Kind) (anew func()) {
 	return f.provision
 }
 
-// owner is the worker that has a call under way.
+// owner is the worker with a call in progress.
 func owner(t testing.TB, all ...*member) (m *member) {
 	t.Helper()
 	within(t, "a call under way", func() bool {

@@ -1,4 +1,4 @@
-// Promises to who waits for a partner: woken at once when it is asked for again.
+// Promises to askers that wait for a partner: they are woken as soon as it may be asked again.
 
 package worker_test
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/worker/publish"
 )
 
-// atOnce is no wait, on a busy machine: a probe, which is what would come otherwise, comes a minute
-// after the last one.
+// atOnce counts as no wait, on a busy machine: a probe, the alternative, comes a minute after the
+// last one.
 const atOnce = 40 * time.Second
 
 // halts writes a partner's halt as an operator does.
@@ -41,7 +41,7 @@ func (f *fleet) parked(n int, all ...*member) {
 	})
 }
 
-// Submitted asks wait for a partner that an operator has halted. They are answered as soon as it is
+// Submitted asks wait for a partner that an operator has halted. They get answers as soon as it is
 // resumed.
 func TestPromiseResumeWakesWhoWaits(t *testing.T) {
 	t.Parallel()
@@ -49,7 +49,7 @@ func TestPromiseResumeWakesWhoWaits(t *testing.T) {
 	one, other := f.start(), f.start()
 	f.halts(gate.Halt{Halted: true, By: gate.ByOperator})
 	within(t, "halted for both", func() bool {
-		for range 10 { // of each an own account: an answer that came before would be remembered
+		for range 10 { // each with its own account: an answer from before would be remembered
 			if r := f.ask(messages.Query{UserEmail: email("signed+halted", time.Now().UnixNano())}); r.Code != messages.PartnerHalted {
 				return false
 			}
@@ -76,8 +76,8 @@ func TestPromiseResumeWakesWhoWaits(t *testing.T) {
 	f.wantCalls(before + waiting)
 }
 
-// A partner whose key is wrong is halted. As soon as a worker has the right one, those who wait are
-// answered.
+// A partner whose key is wrong is halted. As soon as a worker has the right key, waiting asks get
+// answers.
 func TestPromiseRepairedKeyWakesWhoWaits(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -1,4 +1,4 @@
-// Promises that hold while a stream is away, full, or holds what nobody can read.
+// Promises that hold while a stream is away, full, or has unreadable messages.
 
 package worker_test
 
@@ -17,12 +17,12 @@ import (
 	"protocolq/worker"
 )
 
-// The stream of events is away for 6 s. Nobody waits for it, neither asker nor call, and the event
-// of each run is there when it is back.
+// The stream of events is away for 6 s. No asker and no call waits for it, and the event of each
+// run is there when it is back.
 func TestPromiseEventsComeWhenTheirStreamIsBack(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 10 * time.Millisecond})
-	slots := func(o *worker.Options) { o.Slots = 4 } // a run that held its slot would show
+	slots := func(o *worker.Options) { o.Slots = 4 } // a run that kept its slot would show
 	f.start(slots)
 	f.start(slots)
 	anew, back := f.remove(messages.Events), time.Now().Add(6*time.Second)
@@ -44,8 +44,8 @@ func TestPromiseEventsComeWhenTheirStreamIsBack(t *testing.T) {
 	f.wantCalls(keys)
 }
 
-// The stream of lines is away for a second under a hot key. All that is replied to is logged when
-// it is back, but for what is counted as lost.
+// The stream of lines is away for a second under a hot key. Everything that got a reply is logged
+// when it is back, except what is counted as lost.
 func TestPromiseLinesAreCountedWhileTheirStreamIsAway(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -87,7 +87,7 @@ func TestPromiseLinesAreCountedWhileTheirStreamIsAway(t *testing.T) {
 	}
 }
 
-// An ask that is late is given the answer where one is remembered, by both doors, without a call.
+// A late ask gets the remembered answer, if there is one, by both doors, without a call.
 func TestPromiseLateAskIsToldWhatIsRemembered(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -116,8 +116,8 @@ func TestPromiseLateAskIsToldWhatIsRemembered(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// While the stream of dead letters is full, what has to go there stays where it is: in the stream
-// of submitted queries, or in the journal.
+// While the stream of dead letters is full, what must go there stays where it is: in the stream of
+// submitted queries, or in the journal.
 func TestPromiseNothingVanishesWhileDeadIsFull(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{}, func(s *setup) { s.provision.AckWait = 500 * time.Millisecond })
@@ -142,7 +142,7 @@ func TestPromiseNothingVanishesWhileDeadIsFull(t *testing.T) {
 	f.wantCalls(0)
 }
 
-// room leaves a stream that many bytes; the returned func gives it back what it had.
+// room leaves a stream that many bytes; the returned func restores its bound.
 func (f *fleet) room(kind messages.Kind, bytes int64) (back func()) {
 	f.t.Helper()
 	s, err := f.js.Stream(f.t.Context(), f.names.Stream(kind))
@@ -163,8 +163,8 @@ func (f *fleet) room(kind messages.Kind, bytes int64) (back func()) {
 	}
 }
 
-// What nobody can read in the journal, a stranger's or under the name of a worker that lives, is
-// one dead letter and one alarm, and everybody goes on.
+// An unreadable batch in the journal, from a stranger or under the name of a live worker, causes
+// one dead letter and one alarm, and all workers go on.
 func TestPromiseUnreadableRecordIsPassedOver(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -197,7 +197,7 @@ func TestPromiseUnreadableRecordIsPassedOver(t *testing.T) {
 	}
 }
 
-// alarms are what workers say at the level of errors and warnings.
+// alarms are what workers log as errors and warnings.
 type alarms struct {
 	mu    sync.Mutex // guards lines
 	lines []string

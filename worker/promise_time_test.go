@@ -19,8 +19,8 @@ import (
 // late is how long after its deadline DEADLINE is published at most.
 const late = 200 * time.Millisecond
 
-// An ask that hangs, one that joins it, and one that comes in a later attempt are told DEADLINE at
-// their deadline, with the run, its attempts and what the last one came to.
+// An ask that hangs, one that joins it, and one that comes during a later attempt get DEADLINE at
+// their deadline, with the run, its attempts and the result of the last one.
 func TestPromiseDeadlineInTime(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -48,7 +48,7 @@ func TestPromiseDeadlineInTime(t *testing.T) {
 	t.Logf("the latest DEADLINE came %v after the deadline", longest.Round(time.Millisecond))
 }
 
-// A caller of ask.Ask who has 3 s has DEADLINE before they are over, 100 times of 100.
+// A caller of ask.Ask with 3 s gets DEADLINE before they are over, 100 times of 100.
 func TestPromiseDeadlineWithinTheCallersTime(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	for range 2 {
@@ -92,7 +92,7 @@ func TestPromiseDeadlineWithinTheCallersTime(t *testing.T) {
 	}
 }
 
-// watched says, when it is called, for how long the machine stood still at most.
+// watched returns a func that says for how long the machine stood still at most.
 func watched(t *testing.T) (longest func() time.Duration) {
 	ctx, stop := context.WithCancel(t.Context())
 	most := make(chan time.Duration)
@@ -108,8 +108,8 @@ func watched(t *testing.T) (longest func() time.Duration) {
 	return func() time.Duration { stop(); return <-most }
 }
 
-// Three asks in a row to a gateway that hangs, each given up before its call ends: what the last
-// call came to holds, and so does the cool-down.
+// Three asks in a row to a gateway that hangs, each given up before its call ends: the result of
+// the last call holds, and so does the cool-down.
 func TestPromiseCoolDownThoughNobodyWaited(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -131,8 +131,8 @@ func TestPromiseCoolDownThoughNobodyWaited(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// Workers are restarted one after the other under 150 asks a second. Nobody waits for long: who
-// waits for a lease to end would wait for 8 s.
+// Workers are restarted one after another under 150 asks a second. No asker waits long: to wait
+// until a lease ends would take 8 s.
 func TestPromiseNoWaitForARollingRestart(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 20 * time.Millisecond})
@@ -177,7 +177,7 @@ func TestPromiseNoWaitForARollingRestart(t *testing.T) {
 			t.Errorf("told %v %s", r.err, refusal(r.Result))
 		}
 	}
-	if longest > 20*time.Second { // of a second, on a machine that does much else
+	if longest > 20*time.Second { // instead of a second, on a busy machine
 		t.Errorf("an ask waited for %v", longest)
 	}
 	f.wantCalls(n)

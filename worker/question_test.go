@@ -1,4 +1,4 @@
-// That every Result says which question it answers, by whatever way it comes about.
+// Every Result says which question it answers, however it comes about.
 
 package worker_test
 

@@ -1,4 +1,4 @@
-// Replies that at first nobody hears.
+// Replies that at first have no receiver.
 
 package worker_test
 
@@ -10,8 +10,8 @@ import (
 	"protocolq/messages"
 )
 
-// After a server's restart the workers may be back before an asker listens
-// again: its reply is sent again for some seconds, and only then acknowledged.
+// After a server's restart the workers may be back before an asker listens again: its reply is sent
+// again for some seconds, and only then acknowledged.
 func TestReplyIsSentAgainToWhoComesBack(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	w := f.start()

@@ -1,4 +1,4 @@
-// The gateway says when to come back: nobody calls before, by whatever door, worker or refresh.
+// The gateway says when to come back: no call comes before, by any door, worker or refresh.
 
 package worker_test
 
@@ -27,7 +27,7 @@ func (f *fleet) gap() time.Duration {
 	return time.Duration(last[1].Started-last[0].Ended) * time.Microsecond
 }
 
-// A short time is waited for in the run itself, its key held.
+// The run itself waits for a short time, and its key is held.
 func TestRetryAfterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -44,7 +44,7 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A long one holds no slot: the run ends, the key rests for as long, and no other worker, no
+// A long time holds no slot: the run ends, the key rests for that time, and no other worker, no
 // refresh and no other door asks before.
 func TestRetryAfterIsACoolDown(t *testing.T) {
 	t.Parallel()
@@ -67,7 +67,7 @@ func TestRetryAfterIsACoolDown(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// A submitted query waits in the journal and is asked again when the time has come, no sooner.
+// A submitted query waits in the journal and is asked again when the time has come, not before.
 func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -90,7 +90,7 @@ func TestSubmittedQueryWaitsOutRetryAfter(t *testing.T) {
 	}
 }
 
-// While a refresh is turned away the remembered answer is given to whoever accepts its age.
+// While a refresh is refused, an asker that accepts its age gets the remembered answer.
 func TestRefreshObeysRetryAfter(t *testing.T) {
 	t.Parallel()
 	const minAge = 100 * time.Millisecond
@@ -124,7 +124,7 @@ func TestRefreshObeysRetryAfter(t *testing.T) {
 	}
 }
 
-// 429 is about the partner: a query about another account waits until the time is over.
+// 429 concerns the partner: a query about another account waits until the time is over.
 func TestTooManyHoldsOtherKeys(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -154,8 +154,8 @@ func TestTooManyHoldsOtherKeys(t *testing.T) {
 	f.wantCalls(4)
 }
 
-// A long 429 is told to whoever awaits a reply about another account of the partner, with when to
-// come back. A worker that got none calls.
+// During a long 429, an asker that waits for a reply about another account of the partner is told
+// when to come back. A worker that got no 429 calls.
 func TestTooManyForLong(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -78,8 +78,8 @@ func logged(t *testing.T, run *outbox.Run) string {
 	return log.String()
 }
 
-// While a gateway is away all runs end alike: that is loud twice a minute, whatever codes it makes
-// up.
+// While a gateway is away all runs end alike: that is loud twice a minute, whatever codes the
+// gateway invents.
 func TestRunLogWhileItLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

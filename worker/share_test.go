@@ -1,5 +1,5 @@
-// That no asker takes all of what is everybody's: the streams of dead letters and of durable
-// replies, on a real server.
+// No asker gets all of a shared resource: the streams of dead letters and of durable replies, on a
+// real server.
 
 package worker_test
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/messages"
 )
 
-// 1,050 messages of 64 KiB that nobody can read were 64 MiB of dead letters: all that there is room
-// for, and real ones vanished.
+// 1,050 unreadable messages of 64 KiB were 64 MiB of dead letters: all the room that there is, and
+// real dead letters vanished.
 func TestUnreadableMessagesLeaveRoomForDeadLetters(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -50,14 +50,14 @@ func TestUnreadableMessagesLeaveRoomForDeadLetters(t *testing.T) {
 	f.wantRest()
 }
 
-// anyLength lets what is submitted be as long as in a stream of version 0.1.
+// anyLength lets submitted messages be as long as in a stream of version 0.1.
 func (f *fleet) anyLength() {
 	f.t.Helper()
 	f.change(messages.Submitted, func(c *jetstream.StreamConfig) { c.MaxMsgSize = -1 })
 }
 
-// However much of one asker is refused, it takes half of the stream of dead letters: what could not
-// be answered finds room.
+// However many queries of one asker are refused, they use half of the stream of dead letters: there
+// is room for what could not be answered.
 func TestRefusalsLeaveRoomForDeadLetters(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -87,7 +87,7 @@ func TestRefusalsLeaveRoomForDeadLetters(t *testing.T) {
 }
 
 // One remembered question, asked again and again for durable replies on many subjects, filled their
-// stream in two minutes, and nobody else's found room.
+// stream in two minutes, and no other asker's replies found room.
 func TestRepliesOfOneAskerLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -141,8 +141,8 @@ func TestRepliesOfOneAskerLeaveRoomForOthers(t *testing.T) {
 	within(t, "what was read is gone", func() bool { return f.stream(messages.Replies).Msgs == 1 })
 }
 
-// The stream of replies of an earlier version keeps what was read, for a week: who reads all of it is
-// not held up there.
+// The stream of replies of an earlier version keeps what was read, for a week: a reader that reads
+// all of it is not blocked there.
 func TestRepliesThatAreKeptHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -173,7 +173,7 @@ func TestRepliesThatAreKeptHoldUpNobody(t *testing.T) {
 	}
 }
 
-// The longest reply there is finds room in its stream.
+// The longest possible reply has room in its stream.
 func TestLongestReply(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -1,4 +1,4 @@
-// Which calls are slow, and that nobody is named.
+// Which calls are slow, without naming a person.
 
 package worker
 

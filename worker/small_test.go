@@ -1,4 +1,4 @@
-// Servers and streams that let only short messages through: a worker starts, or says what it needs.
+// Servers and streams that accept only short messages: a worker starts, or says what it needs.
 
 package worker_test
 
@@ -20,7 +20,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// limited are a server's options with a bound of an account that is not the server's own.
+// limited are a server's options with a bound for an account that is not the server's own.
 func limited(t *testing.T, payload string) server.Options {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "server.conf")
@@ -36,7 +36,7 @@ func limited(t *testing.T, payload string) server.Options {
 	return *o
 }
 
-// wantSmall wants a worker to end, and to say why.
+// wantSmall wants a worker to end with the reason.
 func wantSmall(t *testing.T, m *member, words string) {
 	t.Helper()
 	m.dies = true
@@ -71,7 +71,7 @@ func TestAccountOfShortMessages(t *testing.T) {
 	}
 }
 
-// A log that is bounded while workers run: one batch too many, and they say so.
+// A log that gets a bound while workers run: one batch is too large, and they say so.
 func TestLogOfShortMessages(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -98,7 +98,7 @@ func (f *fleet) shorten(k messages.Kind, bytes int32) {
 	}
 }
 
-// Streams that take next to nothing hold nobody up: what they refuse for good is not tried again.
+// Streams that accept almost nothing block no query: what they refuse for good is not tried again.
 func TestStreamsOfShortMessages(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -1,5 +1,5 @@
-// The worker's figures: their names, and when the gateway counts as away: no call has been answered
-// for a while, whatever was asked.
+// The worker's figures: their names, and when the gateway counts as unavailable: no call has been
+// answered for a while, whatever was asked.
 
 package worker
 

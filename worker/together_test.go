@@ -1,4 +1,4 @@
-// Many asks at once are journalled together: each is answered for itself, none is lost with
+// Many asks at once are journalled together: each gets its own answer, and none is lost because of
 // another.
 
 package worker_test
@@ -38,7 +38,7 @@ func TestAskersAreJournalledTogether(t *testing.T) {
 	}
 }
 
-// What is not right among those that come together spoils no other.
+// A faulty message among others affects none of them.
 func TestBadOnesAmongGoodOnes(t *testing.T) {
 	const each = 50
 	f := newFleet(t, simulator.Options{})
@@ -83,8 +83,8 @@ func TestBadOnesAmongGoodOnes(t *testing.T) {
 	}
 }
 
-// halting is a gateway that answers at once, but for the account named slow: there it waits until
-// goOn is closed.
+// halting is a gateway that answers at once, except for the account named slow: there it waits
+// until goOn is closed.
 func halting(goOn <-chan struct{}) func(*worker.Options) {
 	return func(o *worker.Options) {
 		o.Grace = 200 * time.Millisecond
@@ -101,7 +101,8 @@ func halting(goOn <-chan struct{}) func(*worker.Options) {
 	}
 }
 
-// together asks for so many quick accounts and a slow one, and returns where their replies come.
+// together asks for a number of quick accounts and a slow one, and returns where their replies
+// come.
 func (f *fleet) together(quicks int) (quick []*nats.Subscription, slow *nats.Subscription) {
 	f.t.Helper()
 	for i := range quicks + 1 {
@@ -132,8 +133,8 @@ func wantAnswer(t *testing.T, sub *nats.Subscription, id string) {
 	}
 }
 
-// A worker that ends over a call leaves its asker to another. Whoever came with it and was answered
-// has no second call, and no second reply.
+// A worker that ends during a call leaves its asker to another worker. An asker of the same batch
+// that has its answer gets no second call, and no second reply.
 func TestSlowOneIsLeftToAnother(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -160,7 +161,7 @@ func TestSlowOneIsLeftToAnother(t *testing.T) {
 	}
 }
 
-// What is no batch is a dead letter, once, and the workers go on.
+// A message that is not a batch becomes a dead letter, once, and the workers go on.
 func TestUnreadableBatch(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -1,4 +1,4 @@
-// Traces of a whole fleet: what belongs together, what is linked, and that nobody is named.
+// Traces of a whole fleet: what belongs together and what is linked, without naming a person.
 
 package worker_test
 
@@ -73,7 +73,7 @@ const (
 	traceparent = "00-" + askersTrace + "-" + askersSpan + "-01"
 )
 
-// traced asks with a trace context and gives the reply.
+// traced asks with a trace context and returns the reply.
 func (f *fleet) traced(q messages.Query, trace string) *nats.Msg {
 	f.t.Helper()
 	body, err := q.Encode(messages.JSON)
@@ -123,7 +123,7 @@ func TestTraceOfAQuery(t *testing.T) {
 		t.Errorf("the event goes on with %v, %v", m, err)
 	}
 	f.wantRest() // both workers know the answer
-	// Who joins or comes later has a trace of its own.
+	// An ask that joins or comes later has a trace of its own.
 	f.traced(messages.Query{UserEmail: "system-error-2+canary@example.com", AccountNo: "2088000000000777", Key: "canary-key"}, "00-11111111111111111111111111111111-2222222222222222-01")
 	if kept := made.named(t, "11111111111111111111111111111111", "process", 1)[0]; attribute(kept, "protocolq.source") != "remembered" {
 		t.Errorf("remembered: %v", kept)
@@ -158,7 +158,8 @@ func TestTraceOfWhoJoins(t *testing.T) {
 	made.named(t, "", "publish", 3)
 }
 
-// Without a context an ask begins a trace; an asker that is not followed is not followed here.
+// Without a context an ask begins a trace. If its asker is not followed, the ask is not followed
+// either.
 func TestTraceBegins(t *testing.T) {
 	f, made := newFleet(t, simulator.Options{}), &spans{}
 	f.start(made.traced(f))

@@ -1,5 +1,5 @@
-// Trouble from all sides: streams made anew, full logs, deaths between two steps, drains at the
-// wrong moment.
+// Trouble of all kinds: streams made anew, full logs, deaths between two steps, drains at the wrong
+// moment.
 
 package worker_test
 
@@ -44,8 +44,8 @@ func TestStreamsMadeAnew(t *testing.T) {
 			}
 			<-time.After(500 * time.Millisecond)
 			f.provision()
-			// That the journal is gone is doubted for 12 s, and then no call is made for a lease:
-			// who asks meanwhile is told to ask again.
+			// For 12 s workers doubt that the journal is gone, and then they make no call for a lease:
+			// askers are told meanwhile to ask again.
 			within(t, "answered after the streams were made anew", func() bool {
 				r := f.ask(messages.Query{UserEmail: email("signed", 2)})
 				return r.Outcome == messages.Signed
@@ -54,8 +54,8 @@ func TestStreamsMadeAnew(t *testing.T) {
 	}
 }
 
-// Each call of the gateway is an attempt in the query log, also when its asker left before the
-// second.
+// Each call of the gateway is an attempt in the query log, even if its asker left before the second
+// call.
 func TestAttemptsOfALeftRunAreLogged(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -63,8 +63,8 @@ func TestAttemptsOfALeftRunAreLogged(t *testing.T) {
 		o.AskPatience = 1500 * time.Millisecond
 		o.Retry = retry.Policy{Initial: 4 * time.Second, Max: 4 * time.Second}
 	})
-	// The first call fails, the wait before the second outlasts the asker. It is drawn from 0 to 8
-	// s, so there are several.
+	// The first call fails, and the wait before the second outlasts the asker. The wait is drawn from
+	// 0 to 8 s, so there are several.
 	for _, r := range f.askMany("system-error", 10) {
 		if r.Outcome != messages.Unknown {
 			t.Errorf("told %s", refusal(r))
@@ -96,7 +96,7 @@ func TestAttemptsOfALeftRunAreLogged(t *testing.T) {
 	})
 }
 
-// askMany asks for so many accounts of a part at once.
+// askMany asks for a number of accounts that play a part, at once.
 func (f *fleet) askMany(part string, n int) []messages.Result {
 	results := make([]messages.Result, n)
 	var all sync.WaitGroup
@@ -113,7 +113,7 @@ func (f *fleet) askMany(part string, n int) []messages.Result {
 	return results
 }
 
-// With the log full, an asker still hears OVERLOADED, and a bad message its refusal.
+// With the log full, an asker still gets OVERLOADED, and a bad message its refusal.
 func TestFullLogLeavesNobodyInSilence(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	w := f.start(logged(t))
@@ -145,8 +145,8 @@ func TestFullLogLeavesNobodyInSilence(t *testing.T) {
 	_, _ = f.js.UpdateStream(t.Context(), config)
 }
 
-// The run of a waiting query whose worker dies between store and run line is logged by whoever
-// serves it.
+// If a worker dies between the answer's batch and the run's line, the worker that serves the
+// waiting query next logs the run.
 func TestRunOfAWaitingQueryIsLoggedAfterADeath(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -210,8 +210,8 @@ func (f *fleet) runsLogged() int {
 	return len(runs)
 }
 
-// In a drain no call begins that the grace's end would cut: what came of it nobody would know, and
-// under fail its asker would be told CRASHED.
+// During a drain no call begins that the end of the grace would cut: its result would be unknown,
+// and with fail its asker would get CRASHED.
 func TestDrainCutsNoCall(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	said := make(chan string, 100)
@@ -275,8 +275,8 @@ func TestDrainWhileNATSIsAway(t *testing.T) {
 	}
 }
 
-// What the gateway said last stands in the dead letter, also when patience ended in the stream of
-// waiting queries.
+// The dead letter has the gateway's last code, even if the patience ended in the stream of waiting
+// queries.
 func TestLetterTellsTheLastCode(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -303,7 +303,7 @@ func TestLetterTellsTheLastCode(t *testing.T) {
 	}
 }
 
-// Who was told CRASHED under fail and did not await can be redriven: there is a dead letter.
+// An asker that got CRASHED under fail without waiting can be redriven: there is a dead letter.
 func TestCrashedSubmittedQueryIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{Latency: 900 * time.Millisecond})
@@ -321,7 +321,7 @@ func TestCrashedSubmittedQueryIsADeadLetter(t *testing.T) {
 	f.wantCalls(1)
 }
 
-// An event shows nothing personal, in the asker's own key neither.
+// An event shows nothing personal, not even in the asker's own key.
 func TestEventMasksTheKey(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
@@ -339,7 +339,7 @@ func TestEventMasksTheKey(t *testing.T) {
 	}
 }
 
-// An outage costs at most 1.1 calls a key and ten more for each worker.
+// An outage costs at most 1.1 calls for each key and ten more for each worker.
 func TestRetryBudgetBound(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start(func(o *worker.Options) { o.RetryBudget = 10 })

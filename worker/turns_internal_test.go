@@ -1,4 +1,4 @@
-// Why a call may not begin, in the words that askers are given.
+// Why a call may not begin, in the words that askers get.
 
 package worker
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/worker/partner"
 )
 
-// fakeGate answers as it is told.
+// fakeGate returns what the test says.
 type fakeGate struct {
 	turn  partner.Turn
 	err   error
@@ -36,7 +36,7 @@ func TestTurns(t *testing.T) {
 		name  string
 		gate  fakeGate
 		full  bool
-		tried bool // Try gives a turn
+		tried bool // Try returns a turn
 		leave bool
 		after time.Duration
 		why   string
@@ -66,7 +66,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// A limit that cannot be kept fills no log, and who ends is not warned of.
+// A limit that cannot be kept does not fill the log, and a caller that ends causes no warning.
 func TestTurnsWarnNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

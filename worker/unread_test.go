@@ -1,4 +1,4 @@
-// What a worker's log says of something that came back and was no answer.
+// What a worker's log says about a response that was not an answer.
 
 package worker_test
 
@@ -51,7 +51,7 @@ func TestLogOfUnreadAnswers(t *testing.T) {
 		o.Logger = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	for part, want := range map[string]struct {
-		status float64 // as JSON has it; 0: nothing of the answer is in the line
+		status float64 // as in JSON; 0: the line has nothing of the response
 		kind   string
 	}{
 		"fault-html":        {200, "text/html; charset=utf-8"},

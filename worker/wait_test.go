@@ -1,5 +1,5 @@
-// A submitted query's whole life: it waits out failures, is asked again, and ends with an answer or
-// a dead letter.
+// The whole life of a submitted query: it waits through failures, is asked again, and ends with an
+// answer or a dead letter.
 
 package worker_test
 
@@ -54,7 +54,7 @@ func (f *fleet) replies() jetstream.Consumer {
 	return c
 }
 
-// waiting counts the asks that wait without a call under way.
+// waiting counts the asks that wait without a call in progress.
 func (f *fleet) waiting() int {
 	f.t.Helper()
 	n := 0
@@ -68,8 +68,8 @@ func cooldown(d time.Duration) func(*worker.Options) {
 	return func(o *worker.Options) { o.Cooldown = d }
 }
 
-// The gateway fails for seven calls, which is one run and two attempts: the query waits out one
-// cool-down and is answered then, while an awaiting asker is told at once.
+// The gateway fails for seven calls, which is one run and two attempts: the query waits through one
+// cool-down and then gets its answer, while a waiting asker gets a reply at once.
 func TestSubmittedQueryWaitsOutACoolDown(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -90,7 +90,8 @@ func TestSubmittedQueryWaitsOutACoolDown(t *testing.T) {
 	f.wantRest()
 }
 
-// What has no answer within its deadline ends with unknown and a dead letter that says why.
+// A query without an answer within its deadline ends with unknown and a dead letter that gives the
+// reason.
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -118,7 +119,7 @@ func TestPatienceEnds(t *testing.T) {
 	within(t, "nothing waits", func() bool { return f.waiting() == 0 })
 }
 
-// A client's own headers cannot make a submitted query look like one that waits.
+// A client's own headers cannot make a submitted query look like a waiting one.
 func TestWaitingCannotBeForged(t *testing.T) {
 	f := newFleet(t, simulator.Options{})
 	f.start()
@@ -134,7 +135,7 @@ func TestWaitingCannotBeForged(t *testing.T) {
 	}
 }
 
-// A backlog of one partner's waiting queries delays nobody who asks for another.
+// A backlog of one partner's waiting queries delays no asker of another.
 func TestBacklogDelaysNobodyElse(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
@@ -163,7 +164,7 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 			within(t, "all of them wait", func() bool { return f.waiting() == backlog })
 		}
 	}
-	// The middle one: a single stall is the machine's, a queue would be everybody's.
+	// The median: a single stall is the machine's, but a queue would affect all.
 	slices.Sort(took)
 	if took[25] > time.Second {
 		t.Errorf("askers of another partner waited %v", took)
@@ -171,7 +172,7 @@ func TestBacklogDelaysNobodyElse(t *testing.T) {
 	f.wantCalls(50)
 }
 
-// A deadline farther away than the patience is the patience.
+// A deadline later than the patience counts as the patience.
 func TestDeadlineEndsWithPatience(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})

@@ -1,5 +1,5 @@
-// The headers of all that a worker writes, as they are on the wire: golden, so that no change of
-// the code changes them unseen.
+// The headers of everything that a worker writes, as they are on the wire: a golden file, so that
+// no change of them goes unnoticed.
 
 package worker_test
 
@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write testdata/wire.txt anew")
 
 const goldenWire = "testdata/wire.txt"
 
-// What differs from run to run, and the word that stands for it.
+// What differs from run to run, and the word that replaces it.
 var varying = []struct {
 	is   *regexp.Regexp
 	word string
@@ -101,7 +101,7 @@ func TestWire(t *testing.T) {
 		reply.Subject = fmt.Sprintf("reply to %.40q", m.Data)
 		seen.take(reply)
 	}
-	// Waits once, then is answered.
+	// Waits once, then gets its answer.
 	patient := messages.Query{ID: "patient", UserEmail: "system-error-7@example.com", ReplyTo: "protocol.reply.booking.six"}
 	late := messages.Query{ID: "late", UserEmail: "signed+8@example.com", ReplyTo: "protocol.reply.booking.eight"}
 	late.DeadlineMs = time.Now().Add(-time.Second).UnixMilli()

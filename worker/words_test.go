@@ -1,4 +1,4 @@
-// Every code that a result can carry has true words in two languages.
+// Every code that a result can have has true words in two languages.
 
 package worker_test
 
@@ -34,7 +34,7 @@ func TestEveryCodeHasTrueWords(t *testing.T) {
 	}
 }
 
-// TestWordsNameWhatToCheck: where waiting alone may never help, the words say at what to look.
+// TestWordsNameWhatToCheck: if waiting alone may never help, the words say what to check.
 func TestWordsNameWhatToCheck(t *testing.T) {
 	for code, want := range map[string][]string{
 		gateway.CodeUnreachable: {"name", "gateway-url", "DNS", "proxy", "域名", "代理"},
@@ -65,8 +65,8 @@ func TestUnknownCodeStaysGeneral(t *testing.T) {
 	}
 }
 
-// What the words promise by class. A word of hope is false where asking again changes nothing, and
-// a warning is false where only asking again helps.
+// What the words promise for each class. Hope is false if asking again changes nothing, and a
+// warning is false if only asking again helps.
 var (
 	hopes    = []string{"again later", "again after", "稍后"}
 	warnings = []string{"do not ask again", "不要自动重试", "不要重新查询"}
@@ -119,8 +119,8 @@ func says(w worker.Words, phrases []string) bool {
 	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(all, p) })
 }
 
-// TestResultAgreesWithItsWords: what a program reads (retryable) and a person (message) is one
-// thing.
+// TestResultAgreesWithItsWords: what a program reads (retryable) and what a person reads (message)
+// agree.
 func TestResultAgreesWithItsWords(t *testing.T) {
 	for _, code := range allCodes(t) {
 		if _, ours := messages.OutcomeOf(code); ours {
@@ -140,7 +140,8 @@ func TestResultAgreesWithItsWords(t *testing.T) {
 	}
 }
 
-// TestClassIsSaidOnce holds the classes that the sources give with a code against the table's.
+// TestClassIsSaidOnce compares the classes that the sources give with a code with those of the
+// table.
 func TestClassIsSaidOnce(t *testing.T) {
 	consts := constants(t, "../gateway", "Code")
 	found := 0
@@ -168,8 +169,8 @@ func TestClassIsSaidOnce(t *testing.T) {
 	}
 }
 
-// allCodes are the codes of the gateway's table, of its client and of the messages, those that
-// carry an HTTP status with every status there is.
+// allCodes are the codes of the gateway's table, of its client and of the messages. Codes with an
+// HTTP status appear with every status.
 func allCodes(t *testing.T) []string {
 	t.Helper()
 	codes := map[string]bool{}
@@ -205,8 +206,8 @@ func allCodes(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(codes))
 }
 
-// constants are the texts in capitals among a package's constants whose name begins with prefix; of
-// messages those of code.go alone, as the package has other words in capitals.
+// constants are the texts in capitals among a package's constants whose names begin with prefix;
+// for messages only those of code.go, because that package has other words in capitals.
 func constants(t *testing.T, dir, prefix string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -268,7 +269,7 @@ func nodes[N ast.Node](t *testing.T, dir string) (found []N) {
 	return found
 }
 
-// firstName is the identifier that an expression begins with.
+// firstName is the identifier at the start of an expression.
 func firstName(e ast.Expr) (name string) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok && name == "" {

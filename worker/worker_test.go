@@ -1,4 +1,4 @@
-// What an asker sees, by both doors, over a real server and a real socket to the practice gateway.
+// What an asker gets, by both doors, over a real server and a real socket to the practice gateway.
 
 package worker_test
 
@@ -18,7 +18,7 @@ import (
 	"protocolq/messages"
 )
 
-// sameAnswer compares what two replies of one run say, leaving out what is each asker's own.
+// sameAnswer compares two replies of one run, without what is each asker's own.
 var sameAnswer = cmpopts.IgnoreFields(messages.Result{}, "ID", "Source", "AnsweredAtMs", "RetryAfterMs", "Meta")
 
 func TestOutcomes(t *testing.T) {
@@ -55,7 +55,7 @@ func TestOutcomes(t *testing.T) {
 			r := f.ask(messages.Query{UserEmail: email(tt.part, "x"), ID: "my-id", Meta: map[string]string{"order": "42"}})
 			code := r.Code
 			if tt.part == "unlisted" {
-				code = "" // whatever it was, it is told as it came
+				code = "" // any code is passed on unchanged
 			}
 			if r.Outcome != tt.outcome || code != tt.code || !cmp.Equal(r.ChargeAgent, tt.debit) || !cmp.Equal(r.RefundCharge, tt.refund) || r.Attempts != tt.attempts {
 				t.Errorf("%+v", r)
@@ -231,13 +231,14 @@ func TestDurableReply(t *testing.T) {
 	f.wantRest()
 }
 
-// wantRest checks that everything submitted is in the journal, and every ask and run in it told.
+// wantRest checks that everything submitted is in the journal, and that every ask and run in it is
+// told.
 func (f *fleet) wantRest() {
 	f.t.Helper()
 	within(f.t, "nothing left", func() bool { return f.stream(messages.Submitted).Msgs == 0 && f.owed() == 0 })
 }
 
-// stream is what a stream holds.
+// stream is the content of a stream.
 func (f *fleet) stream(kind messages.Kind) jetstream.StreamState {
 	f.t.Helper()
 	s, err := f.js.Stream(f.t.Context(), f.names.Stream(kind))
@@ -256,7 +257,7 @@ func TestEventForEachRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, _ := messages.Query{UserEmail: "not-signed@example.com", AccountNo: "20880000000000010156"}.Encode(messages.JSON)
-	for range 3 { // nobody is to be replied to: the event tells
+	for range 3 { // no reply is wanted: the event shows the result
 		if err := f.nc.Publish(f.names.Query(), body); err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +312,7 @@ func TestServiceIsFound(t *testing.T) {
 	if e.QueueGroup != "workers" || e.Requests != 3 || e.Data.Outcomes["signed"] != 2 || e.Data.Sources["remembered"] != 1 || e.Data.Gateway.Count != 1 {
 		t.Errorf("%s", m.Data)
 	}
-	// A call took 20 ms, which the time of the handler alone, some µs, would not show.
+	// A call took 20 ms; the time of the handler alone, some µs, would not show that.
 	if e.Errors != 1 || e.LastError != messages.BadRequest || time.Duration(e.Took) < 15*time.Millisecond || e.Average != e.Took/3 {
 		t.Errorf("%d errors, the last %s; %v in all, %v each", e.Errors, e.LastError, time.Duration(e.Took), time.Duration(e.Average))
 	}
