@@ -1,4 +1,4 @@
-// A change of DNS is followed: no connection outlives its time.
+// A change of DNS takes effect: no connection outlives its time.
 
 package gateway_test
 
@@ -16,8 +16,8 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// TestDNSChangeIsFollowed moves the gateway while a connection to the old address is kept
-// alive by a call a second. The clock and the network are the bubble's.
+// TestDNSChangeIsFollowed moves the gateway while a call a second keeps a connection to the old
+// address alive. The clock and the network are the bubble's.
 func TestDNSChangeIsFollowed(t *testing.T) {
 	for reuse, most := range map[time.Duration]int{0: 302, time.Millisecond: 8} {
 		t.Run(fmt.Sprintf("reuse after %s", reuse), func(t *testing.T) { followDNS(t, reuse, most) })
@@ -102,7 +102,7 @@ func TestCallInFlightOutlivesTheRotation(t *testing.T) {
 	})
 }
 
-// pipes is a listener in memory, whose connections a bubble's clock waits for.
+// pipes is a listener in memory. A bubble's clock waits for its connections.
 type pipes struct {
 	accept chan net.Conn
 	closed chan struct{}
@@ -156,7 +156,7 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// TestDNSChangeOnSockets is the same on real sockets, with every connection aged at once.
+// TestDNSChangeOnSockets is the same on real sockets, where every connection ages at once.
 func TestDNSChangeOnSockets(t *testing.T) {
 	old, moved := newSimulator(t, nil), newSimulator(t, nil)
 	addresses := []string{serveAt(t, old, "127.0.0.1:0"), serveAt(t, moved, "127.0.0.2:0")}

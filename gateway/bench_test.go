@@ -39,8 +39,8 @@ func BenchmarkAskLoopback(b *testing.B) {
 	})
 }
 
-// BenchmarkAskTLS is what the watch over the connection costs, over TLS on loopback, beside
-// net/http's own transport in the same run: from one caller and from 128.
+// BenchmarkAskTLS is the cost of the checks of connections, over TLS on loopback, compared with
+// net/http's own transport in the same run: with one caller and with 128.
 func BenchmarkAskTLS(b *testing.B) {
 	server := httptest.NewTLSServer(newSimulator(b, nil))
 	defer server.Close()
@@ -67,7 +67,7 @@ func BenchmarkAskTLS(b *testing.B) {
 	}
 }
 
-// askAll makes b.N calls from some callers at once, and reports the processor's time.
+// askAll makes b.N calls from a number of callers at once, and reports the processor time.
 func askAll(b *testing.B, c *gateway.Client, callers int) {
 	var left atomic.Int64
 	left.Store(int64(b.N))

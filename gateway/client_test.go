@@ -1,4 +1,4 @@
-// The client's judgement, asked of the practice gateway without a network.
+// The client's decisions, tested with the practice gateway without a network.
 
 package gateway_test
 
@@ -132,12 +132,12 @@ func TestWhatSettlesNothingIsNoAnswer(t *testing.T) {
 	}
 }
 
-// faults the gateway's answer survives: what it says is true and can be told.
+// Faults that leave the gateway's answer true and usable.
 var harmless = map[string]bool{
 	"delay": true, "gbk-label": true, "utf8-label": true, "signed-answer": true,
 }
 
-// TestFaultsNeverBecomeAnswers asks for every fault that the practice gateway has.
+// TestFaultsNeverBecomeAnswers tries every fault of the practice gateway.
 func TestFaultsNeverBecomeAnswers(t *testing.T) {
 	codes := map[string]string{
 		"hang": gateway.CodeTimeout, "slow-drip": gateway.CodeTimeout,
@@ -152,7 +152,7 @@ func TestFaultsNeverBecomeAnswers(t *testing.T) {
 	for _, name := range simulator.FaultNames() {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulator(t, nil)
-			timeout := 40 * time.Second // for a machine with much else to do
+			timeout := 40 * time.Second // time-out for a busy machine
 			if name == "hang" || name == "slow-drip" {
 				timeout = 300 * time.Millisecond
 			}

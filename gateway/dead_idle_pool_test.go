@@ -1,4 +1,4 @@
-// A balancer that forgets every kept connection at once, on real sockets.
+// A balancer that forgets all kept connections at once, on real sockets.
 
 package gateway_test
 
@@ -14,13 +14,13 @@ import (
 	"protocolq/gateway"
 )
 
-// TestDeadIdlePool has the old connections go silent, without a FIN or RST, while new ones work.
-// The first call cannot know; the next one must not be given another of the old connections.
+// TestDeadIdlePool lets the old connections go silent, without a FIN or RST, while new ones work.
+// The first call cannot know; the next one must not get another of the old connections.
 func TestDeadIdlePool(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, "127.0.0.1:0")
 	t.Cleanup(func() { _ = ln.Close() })
-	var silent atomic.Int64 // connections accepted before this number say nothing
+	var silent atomic.Int64 // connections accepted before this number are silent
 	var seen atomic.Int64
 	go func() {
 		for {

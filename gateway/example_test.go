@@ -12,8 +12,8 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// One signed call, and what its end allows: an answer, or an error whose class says what may be
-// done. The zero RoundTripper is the network; here the practice gateway stands for it.
+// One signed call, and its result: an answer, or an error whose class says what may be done. The
+// zero RoundTripper is the network; here it is the practice gateway.
 func Example() {
 	key, err := mapi.ParseKey(mapi.MD5, []byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {

@@ -1,4 +1,4 @@
-// What a person is shown of a body that was no answer.
+// What a person sees of a body that was no answer.
 
 package gateway_test
 
@@ -14,13 +14,13 @@ import (
 	"protocolq/gateway"
 )
 
-// canned answers each request with one response.
+// canned responds to each request with one response.
 type canned struct {
 	status      int
 	contentType string
 	encoding    string
 	body        string
-	cut         bool // the connection ends behind the body
+	cut         bool // the connection ends after the body
 }
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -102,7 +102,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// The body of a status is read only for a person; its length is known either way.
+// The body of an HTTP error is read only for a person; its length is always known.
 func TestContentTypeAndLength(t *testing.T) {
 	for _, explain := range []bool{true, false} {
 		for in, want := range map[string]string{
@@ -125,7 +125,7 @@ func TestContentTypeAndLength(t *testing.T) {
 	}
 }
 
-// FuzzExcerpt holds that whatever comes back is cut, and that text of a charset comes out as text.
+// FuzzExcerpt checks that any body is cut, and that text of a charset is shown as text.
 func FuzzExcerpt(f *testing.F) {
 	seeds := []string{page, "<html>", "<html><!--", "<html><script></SCRIPT >x", "<html><<<>>>", "\xff\xfe<\x00", "\xb4\xed", "<html>&#x1b;&amp", strings.Repeat("<a>界", 400)}
 	if len(seeds) == 0 {

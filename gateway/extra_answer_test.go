@@ -1,4 +1,4 @@
-// The case that began it: two answers in one segment, every account signed.
+// The case that led to these checks: two answers in one segment, every account signed.
 
 package gateway_test
 
@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestExtraAnswer has the server write a second answer behind each, in the same segment. It must
-// never become somebody's answer: with net/http's transport 63 of 3,840 calls came to not_signed.
+// TestExtraAnswer lets the server write a second answer after each, in the same segment. It must
+// never become the answer to another question: with net/http's transport 63 of 3,840 calls became
+// not_signed.
 func TestExtraAnswer(t *testing.T) {
 	t.Parallel()
 	c := strayClient(t, func(conn net.Conn, next func() error) {

@@ -1,4 +1,4 @@
-// Whatever the network brings, an answer is never invented.
+// Whatever the network brings, the client never invents an answer.
 
 package gateway_test
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway"
 )
 
-// bodies answers each request with the bytes of the moment.
+// bodies responds to each request with the present bytes.
 type bodies struct{ now []byte }
 
 func (b *bodies) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -23,8 +23,8 @@ func (b *bodies) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var cdata = regexp.MustCompile(`(?s)<!\[CDATA\[.*?\]\]>`)
 
-// FuzzAnswer holds that a status comes only from a document that says is_success once and
-// then either both flags or a code; and that all else is an *Error with a class.
+// FuzzAnswer checks that a status comes only from a document with is_success once and either both
+// flags or a code, and that everything else is an *Error with a class.
 func FuzzAnswer(f *testing.F) {
 	seeds := []string{
 		`<?xml version="1.0" encoding="utf-8"?><alipay><is_success>T</is_success><charge_agent>T</charge_agent><refund_charge>F</refund_charge></alipay>`,

@@ -1,4 +1,4 @@
-// What an answer may have around its words and still be read: white space, CDATA, an empty error.
+// What an answer may have around its values and still be read: white space, CDATA, an empty error.
 
 package gateway_test
 
@@ -13,7 +13,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// plainAnswer answers each request with one body under one Content-Encoding, | between lines.
+// plainAnswer responds to each request with one body in one Content-Encoding; | separates its
+// lines.
 type plainAnswer struct{ body, encoding string }
 
 func (p plainAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -40,7 +41,7 @@ func TestContentEncoding(t *testing.T) {
 	}
 }
 
-// TestWhiteSpaceAround holds that white space around a word changes nothing of what is read.
+// TestWhiteSpaceAround checks that white space around a value does not change what is read.
 func TestWhiteSpaceAround(t *testing.T) {
 	const flags = `<charge_agent>F</charge_agent><refund_charge>F</refund_charge>`
 	tests := []struct {
@@ -105,7 +106,7 @@ func TestWhiteSpaceOfWrappedAnswer(t *testing.T) {
 	}
 }
 
-// TestSignCoversRawValues holds that only reading trims: a sign over the trimmed values is bad.
+// TestSignCoversRawValues checks that only reading trims: a signature over trimmed values is bad.
 func TestSignCoversRawValues(t *testing.T) {
 	sign := func(agent string) string {
 		s, err := md5Key.Sign(mapi.Params{{Name: "charge_agent", Value: agent}, {Name: "refund_charge", Value: "F"}}, mapi.UTF8)

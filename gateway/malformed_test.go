@@ -1,5 +1,5 @@
-// What comes back and is no HTTP, or no proxy's consent: its code has true words, and nothing of it
-// is repeated.
+// Responses that are not HTTP, or no consent of a proxy: their codes have true texts, and nothing
+// of them is repeated.
 
 package gateway_test
 
@@ -16,8 +16,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// sayOnce answers each connection with bytes as they are, once the request's head is there, and
-// closes it.
+// sayOnce sends fixed bytes on each connection once the request's head is there, and closes it.
 func sayOnce(t *testing.T, raw string) string {
 	t.Helper()
 	l := listen(t, "127.0.0.1:0")
@@ -40,8 +39,8 @@ func sayOnce(t *testing.T, raw string) string {
 	return l.Addr().String()
 }
 
-// TestMalformedIsNoCut: the connection did not end before the answer did, what came was no answer.
-// What came may repeat the question, so that no error may quote it.
+// TestMalformedIsNoCut: the connection did not end before the answer; the response was not an
+// answer. The response may repeat the question, so that no error may quote it.
 func TestMalformedIsNoCut(t *testing.T) {
 	const canary = "canary@example.com"
 	const ok = "HTTP/1.1 200 OK\r\n"
@@ -77,7 +76,7 @@ func TestMalformedIsNoCut(t *testing.T) {
 	}
 }
 
-// TestWhatTheProxySays: the words for a wrong password name the variable it stands in.
+// TestWhatTheProxySays: the text for a wrong password names the variable that holds it.
 func TestWhatTheProxySays(t *testing.T) {
 	for name, c := range map[string]struct{ raw, code string }{
 		"wants a login": {"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", gateway.CodeHTTP + "407"},

@@ -1,4 +1,4 @@
-// The walls around the settings.
+// The bounds of the settings.
 
 package gateway_test
 
@@ -89,7 +89,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 	}
 }
 
-// A call whose time is over before its connection has rested could never be answered.
+// A call whose time is over before its connection has rested could never get an answer.
 func TestTimeoutLeavesTimeForTheQuestion(t *testing.T) {
 	for _, c := range []struct {
 		timeout, reuse time.Duration

@@ -1,4 +1,4 @@
-// Many partners, every kind of key, and keys that change while calls go on.
+// Many partners, every kind of key, and keys that change during calls.
 
 package gateway_test
 
@@ -36,8 +36,8 @@ func readKey(t *testing.T, st mapi.SignType, name string) mapi.Key {
 	return k
 }
 
-// TestPartnersOfEveryKind has four partners in one client, each with its key and charset;
-// the gateway signs its answers, and each sign is checked.
+// TestPartnersOfEveryKind has four partners in one client, each with its key and charset. The
+// gateway signs its answers, and each signature is verified.
 func TestPartnersOfEveryKind(t *testing.T) {
 	keys := map[string]mapi.Key{
 		"2088101568350001": md5Key,
@@ -93,7 +93,7 @@ const (
 	secondKey = "ffffffffffffffffffffffffffffffff"
 )
 
-// keyFile is a key on disk, and a client that was told of the file alone.
+// keyFile is a key on disk, and a client that knows only the file.
 func keyFile(t *testing.T, change func(*gateway.Options)) (path string, c *gateway.Client) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "key")
@@ -213,7 +213,7 @@ func TestKeyFilesAreWatched(t *testing.T) {
 	})
 }
 
-// TestKeyChangesUnderLoad: every sign is one of the two keys', never a mixture.
+// TestKeyChangesUnderLoad: every signature is from one of the two keys, never a mixture.
 func TestKeyChangesUnderLoad(t *testing.T) {
 	path, c := keyFile(t, func(o *gateway.Options) { o.RoundTripper = newSimulator(t, nil) })
 	verifiers := []mapi.Verifier{mustKey(mapi.MD5, firstKey).Verifier(), mustKey(mapi.MD5, secondKey).Verifier()}

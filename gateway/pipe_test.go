@@ -1,4 +1,4 @@
-// Keys from pipes, which can be read once, and keys that are not new.
+// Keys from pipes, which can be read only once, and keys that are not new.
 
 //go:build unix
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// TestKeyFromAPipe: the pipe is read by New alone. Nobody writes into it a second time, so a reload
-// that read it would hang, and one that read nothing would complain.
+// TestKeyFromAPipe: only New reads the pipe. Nothing writes into it a second time, so a reload that
+// read it would hang, and one that read nothing would complain.
 func TestKeyFromAPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -50,8 +50,8 @@ func TestKeyFromAPipe(t *testing.T) {
 	}
 }
 
-// TestSameKeyIsNoNews: a key that was given with its file is no new one when the file is first
-// looked at, nor is one that was only written down in another way.
+// TestSameKeyIsNoNews: a key that was given with its file is not new when the file is first read,
+// nor is the same key in another form.
 func TestSameKeyIsNoNews(t *testing.T) {
 	var log bytes.Buffer
 	path := filepath.Join(t.TempDir(), "key")

@@ -1,4 +1,4 @@
-// Which connection a call is given, and when: exact, on a bubble's clock.
+// Which connection a call gets, and when: exact times, on a bubble's clock.
 
 package gateway_test
 
@@ -27,7 +27,7 @@ func inBubble(t *testing.T, change func(*gateway.Options)) (c *gateway.Client, n
 	return c, network
 }
 
-// forgetful is a network whose balancer can forget all connections at once, without a word.
+// forgetful is a network whose balancer can silently forget all connections at once.
 type forgetful struct {
 	pipes   *pipes
 	dials   atomic.Int32
@@ -38,7 +38,7 @@ func (f *forgetful) dial(context.Context, string, string) (net.Conn, error) {
 	return &forgettable{Conn: f.pipes.dial(), number: f.dials.Add(1), network: f}, nil
 }
 
-// forget makes the connections of now silent.
+// forget makes the present connections silent.
 func (f *forgetful) forget() { f.forgets.Store(f.dials.Load()) }
 
 type forgettable struct {
@@ -49,13 +49,13 @@ type forgettable struct {
 
 func (c *forgettable) Write(b []byte) (int, error) {
 	if c.number <= c.network.forgets.Load() {
-		return len(b), nil // as a socket does: it goes nowhere
+		return len(b), nil // like a socket: the bytes go nowhere
 	}
 	return c.Conn.Write(b)
 }
 
-// Where a connection is no socket that can be looked into, a short read looks: before the question,
-// and behind an answer after which the other side does not close.
+// If a connection is not a socket that can be inspected, a short read looks instead: before the
+// question, and after an answer after which the other side does not close.
 const (
 	lookBefore = time.Millisecond
 	look       = lookBefore + time.Millisecond
@@ -71,8 +71,8 @@ func TestRestBeforeTheFirstQuestion(t *testing.T) {
 			}
 			return time.Since(begun)
 		}
-		// The first two dial and rest; from then on each call finds a connection that was
-		// dialled as the one before it began.
+		// The first two dial and rest. From then on each call finds a connection that was dialled when
+		// the call before it began.
 		for n, want := range []time.Duration{350 * time.Millisecond, 350 * time.Millisecond, 250 * time.Millisecond, 250 * time.Millisecond} {
 			if took := ask(); took != want+lookBefore {
 				t.Errorf("call %d took %s, not %s", n+1, took, want+lookBefore)
@@ -87,7 +87,7 @@ func TestRestBeforeTheFirstQuestion(t *testing.T) {
 		if n := network.pipes.open.Load(); n != 0 {
 			t.Errorf("%d connections open", n)
 		}
-		// A call that stands alone dials nothing ahead.
+		// A single call dials nothing ahead.
 		_ = ask()
 		if n := network.dials.Load(); n != 6 {
 			t.Errorf("%d connections for 5 calls", n)
@@ -118,7 +118,7 @@ func TestRestBeforeTheNextQuestion(t *testing.T) {
 }
 
 // TestSecondAttemptAlwaysSucceeds lets all kept connections go silent. The calls that got one
-// cannot know; their next attempts must not be given another.
+// cannot know; their next attempts must not get another.
 func TestSecondAttemptAlwaysSucceeds(t *testing.T) {
 	for name, patience := range map[string]time.Duration{"the client's time-out": time.Hour, "the caller's deadline": 300 * time.Millisecond} {
 		for _, reuse := range []time.Duration{0, 50 * time.Millisecond} {
@@ -157,8 +157,8 @@ func TestSecondAttemptAlwaysSucceeds(t *testing.T) {
 	}
 }
 
-// TestHangUpSaysNothingOfTheOthers has the gateway hang up on a question, in order: the connections
-// at rest are as good as before, and the next call finds one.
+// TestHangUpSaysNothingOfTheOthers lets the gateway close on a question, in order: the resting
+// connections are as good as before, and the next call finds one.
 func TestHangUpSaysNothingOfTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, network := inBubble(t, nil)

@@ -1,4 +1,4 @@
-// The environment's word on the way to the gateway: used, absent, contradictory or unreadable.
+// The environment's proxy for the gateway: used, absent, contradictory or unreadable.
 
 package gateway_test
 
@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// proxySecret stands in every place of a value where a secret may stand.
+	// proxySecret is in every place of a value where a secret may be.
 	proxySecret = "hunter2"
 	proxyURL    = "http://u:" + proxySecret + "@proxy.example:3128"
 )
@@ -33,7 +33,7 @@ func TestProxyFromEnv(t *testing.T) {
 		target   string
 		env      env
 		url      string // of the proxy
-		variable string // with url "", why it is direct
+		variable string // with url "", the variable that made it direct
 		fault    string
 	}{
 		"capitals":             {https, env{"HTTPS_PROXY": proxyURL}, proxyURL, "HTTPS_PROXY", ""},
@@ -102,7 +102,7 @@ func checkProxy(t *testing.T, target string, e env, want, variable, fault string
 	if got.URL == nil || got.URL.String() != want || got.Variable != variable || got.Direct != "" {
 		t.Errorf("got %v", got)
 	}
-	// What is taken is what net/http would take.
+	// Accepted values mean what they mean to net/http.
 	theirs := httpproxy.Config{HTTPSProxy: e[got.Variable], NoProxy: e["NO_PROXY"]}
 	if p, err := theirs.ProxyFunc()(u); err != nil || p.String() != got.URL.String() {
 		t.Errorf("net/http would take another: %v", err)
@@ -144,9 +144,9 @@ func TestNewRefusesABadProxy(t *testing.T) {
 	}
 }
 
-// TestTheProxyIsDialled holds the wire to what the client says of itself.
+// TestTheProxyIsDialled compares the wire with what the client says about itself.
 func TestTheProxyIsDialled(t *testing.T) {
-	t.Setenv("HTTPS_PROXY", "http://nobody-asked.example") // the process's own counts for nothing
+	t.Setenv("HTTPS_PROXY", "http://nobody-asked.example") // the process's own variable does not count
 	errSeen := errors.New("seen")
 	for name, c := range map[string]struct {
 		lookUp  func(string) string

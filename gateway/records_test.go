@@ -1,4 +1,4 @@
-// A TLS record that is here in part is a byte that nobody asked for, although TLS hides it.
+// A partly received TLS record is an unexpected byte, although TLS hides it.
 
 package gateway_test
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/gateway"
 )
 
-// lateByte keeps a record's last byte back until it is let go.
+// lateByte holds back a record's last byte until it is released.
 type lateByte struct {
 	net.Conn
 	holds bool
@@ -39,8 +39,8 @@ func (c *lateByte) letGo() error {
 	return err
 }
 
-// TestHalfARecordBeforeTheQuestion has the other side send a whole answer but for its record's
-// last byte, and that byte when the question comes.
+// TestHalfARecordBeforeTheQuestion lets the other side send a whole answer except its record's last
+// byte, and that byte when the question comes.
 func TestHalfARecordBeforeTheQuestion(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestHalfARecordBeforeTheQuestion(t *testing.T) {
 	}
 }
 
-// halfRecords is a client of a server that says something early, less one byte.
+// halfRecords is a client of a server that sends something early, less one byte.
 func halfRecords(t *testing.T, version uint16, early string) *gateway.Client {
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS() // for its certificate

@@ -1,4 +1,4 @@
-// What a Retry-After asks for, in every way that servers write it.
+// Retry-After in every form that servers write.
 
 package gateway
 
@@ -95,8 +95,8 @@ func TestRetryAfterBelowACeilingWithAFraction(t *testing.T) {
 	}
 }
 
-// FuzzRetryAfter: nothing that a server writes is negative, above the ceiling, or part of a
-// millisecond.
+// FuzzRetryAfter: the result is never negative, above the ceiling, or a fraction of a millisecond,
+// whatever a server writes.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range [][2]string{{"120", ""}, {"-1", "x"}, {"99999999999999999999", ""}, {"1.5", ""},
 		{"Sun, 08 Nov 2026 10:00:40 GMT", "Sun, 08 Nov 2026 10:00:00 GMT"}, {"Sunday, 08-Nov-26 10:00:40 GMT", "Sun Nov  8 10:00:00 2026"}} {

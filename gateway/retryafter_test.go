@@ -1,4 +1,4 @@
-// How long the gateway wants to be left alone, as the error of Ask says it.
+// How long the gateway asks to wait, in the error of Ask.
 
 package gateway_test
 
@@ -48,7 +48,7 @@ func TestRetryAfterIsInTheError(t *testing.T) {
 	}
 }
 
-// The default ceiling, and what the practice gateway says over a real socket.
+// The default ceiling, and the practice gateway's header over a real socket.
 func TestRetryAfterOfThePracticeGateway(t *testing.T) {
 	for part, want := range map[string]time.Duration{
 		"fault-429-after": 2 * time.Second, "fault-503-after-90s": 90 * time.Second, "fault-429-date": 2 * time.Second,

@@ -1,4 +1,4 @@
-// Only HTTP 200 is an answer, also where the body is read for a person.
+// Only HTTP 200 is an answer, even if the body of another status is read for a person.
 
 package gateway_test
 
@@ -31,8 +31,8 @@ func TestOnly200IsAnAnswer(t *testing.T) {
 	}
 }
 
-// TestDrippingHeadIsATimeout ends the call's time within a line, which net/http then takes for a
-// whole one.
+// TestDrippingHeadIsATimeout ends the call's time within a line, which net/http then takes as
+// complete.
 func TestDrippingHeadIsATimeout(t *testing.T) {
 	c := strayClient(t, func(conn net.Conn, next func() error) {
 		if next() == nil {

@@ -1,4 +1,4 @@
-// Bytes that nobody asked for never become an answer.
+// Unexpected bytes never become an answer.
 
 package gateway_test
 
@@ -35,11 +35,11 @@ func httpAnswer(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
-// strayWays are what the other side does on each connection, given how to read a request.
+// strayWays are what the other side does on each connection, with a func to read a request.
 var strayWays = []struct {
 	name  string
 	speak func(conn net.Conn, next func() error)
-	// apart says whether the right answer can be told from the stray one.
+	// apart says whether the right answer can be distinguished from the stray one.
 	apart bool
 }{
 	{"in the same segment", func(conn net.Conn, next func() error) {
@@ -55,15 +55,15 @@ var strayWays = []struct {
 	{"0 to 50 ms after the answer", func(conn net.Conn, next func() error) {
 		for next() == nil {
 			_, _ = io.WriteString(conn, rightAnswer)
-			// Real time: this is a server, which no clock of ours governs.
+			// Real time: the clock of a bubble does not govern this server.
 			time.Sleep(rand.N(51 * time.Millisecond))
 			_, _ = io.WriteString(conn, strayAnswer)
 		}
 	}, true},
 }
 
-// TestStrayAnswers asks about signed accounts only. PROTOCOLQ_STRAY_CALLS is the number of
-// calls in each way (make stray).
+// TestStrayAnswers asks only about signed accounts. PROTOCOLQ_STRAY_CALLS is the number of calls in
+// each way (make stray).
 func TestStrayAnswers(t *testing.T) {
 	calls := fromEnv(t, "PROTOCOLQ_STRAY_CALLS", 320)
 	for _, way := range strayWays {
@@ -82,8 +82,8 @@ func TestStrayAnswers(t *testing.T) {
 	}
 }
 
-// TestAnswerBeforeTheQuestion has the other side speak first, on a fresh connection: a dial
-// ends only when that is done. PROTOCOLQ_STRAY_CALLS is the number of calls (make stray).
+// TestAnswerBeforeTheQuestion lets the other side speak first, on a new connection: a dial ends
+// only when that is done. PROTOCOLQ_STRAY_CALLS is the number of calls (make stray).
 func TestAnswerBeforeTheQuestion(t *testing.T) {
 	var spoken sync.Map // a channel by the client's address, closed when the other side has spoken
 	until := func(client net.Addr) chan struct{} {
@@ -112,8 +112,8 @@ func TestAnswerBeforeTheQuestion(t *testing.T) {
 	}
 }
 
-// TestAnswerBeforeTheQuestionTLS asks one after the other: over TLS the dial is over before the
-// other side can speak, so that the rest alone has to be long enough.
+// TestAnswerBeforeTheQuestionTLS asks one by one: over TLS the dial is over before the other side
+// can speak, so that only the rest can be long enough.
 func TestAnswerBeforeTheQuestionTLS(t *testing.T) {
 	t.Parallel()
 	c := strayClient(t, func(conn net.Conn, next func() error) {
@@ -131,7 +131,7 @@ func TestAnswerBeforeTheQuestionTLS(t *testing.T) {
 	}
 }
 
-// fromEnv lets a test be longer than it is by default.
+// fromEnv lets a test run longer than by default.
 func fromEnv(t *testing.T, name string, otherwise int) int {
 	text := os.Getenv(name)
 	if text == "" {
@@ -146,7 +146,7 @@ func fromEnv(t *testing.T, name string, otherwise int) int {
 
 type sums struct{ signed, notSigned, unknown atomic.Int64 }
 
-// askMany asks over and over, from many goroutines at once.
+// askMany asks again and again, from many goroutines at once.
 func askMany(t *testing.T, c *gateway.Client, calls int) *sums {
 	var s sums
 	var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func askMany(t *testing.T, c *gateway.Client, calls int) *sums {
 	return &s
 }
 
-// strayClient is a client of a bare server that speaks as the test has it.
+// strayClient is a client of a plain server that speaks as the test says.
 func strayClient(t *testing.T, speak func(net.Conn, func() error), secure bool, change func(*gateway.Options)) *gateway.Client {
 	l := listen(t, "127.0.0.1:0")
 	t.Cleanup(func() { _ = l.Close() })

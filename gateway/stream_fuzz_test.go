@@ -1,5 +1,5 @@
-// However an answer is cut into segments, and whatever stands around it, the client gives
-// the right answer or none.
+// However an answer is cut into segments, and whatever surrounds it, the client gives the right
+// answer or none.
 
 package gateway_test
 
@@ -18,8 +18,8 @@ import (
 	"protocolq/gateway"
 )
 
-// scripted is a connection in memory whose other side has written in advance what it says at
-// each stage: before the first question, after it, after the second.
+// scripted is a connection in memory whose other side has prepared what it says at each stage:
+// before the first question, after it, after the second.
 type scripted struct {
 	stages   []stage
 	deadline time.Time
@@ -39,7 +39,7 @@ type segment struct {
 func (c *scripted) Read(b []byte) (int, error) {
 	now := &c.stages[0]
 	switch {
-	case c.deadline.Before(time.Unix(2, 0)): // over already: nothing is looked for
+	case c.deadline.Before(time.Unix(2, 0)): // over already: nothing to look for
 		return 0, os.ErrDeadlineExceeded
 	case len(now.says) == 0 && now.ends:
 		return 0, io.EOF
@@ -77,11 +77,11 @@ func (c *scripted) SetDeadline(t time.Time) error      { c.deadline = t; return 
 func (c *scripted) SetReadDeadline(t time.Time) error  { c.deadline = t; return nil }
 func (c *scripted) SetWriteDeadline(_ time.Time) error { return nil }
 
-// theater is a client whose every dial gives the next of some scripted connections.
+// theater is a client whose every dial returns the next of some scripted connections.
 type theater struct {
 	client     *gateway.Client
 	next       []*scripted
-	both, none int // times that the second question was answered, and that one was not
+	both, none int // how often the second question was answered, and how often one was not
 }
 
 func newTheater(t testing.TB) *theater {
@@ -100,7 +100,7 @@ func newTheater(t testing.TB) *theater {
 	return s
 }
 
-// ask gives "signed", another status, or "" for no answer.
+// ask returns "signed", another status, or "" for no answer.
 func (s *theater) ask(t *testing.T) gateway.Status {
 	a, _, err := s.client.Ask(t.Context(), email("signed"), nil)
 	if err == nil {
@@ -144,8 +144,8 @@ func (c *choices) token() string {
 
 const signedBody = `<alipay><is_success>T</is_success><charge_agent>T</charge_agent><refund_charge>T</refund_charge></alipay>`
 
-// answer is the body in one of the framings of HTTP. Where whole is false the framing itself
-// may be refused.
+// answer is the body in one of the framings of HTTP. If whole is false the framing itself may be
+// refused.
 func (c *choices) answer(body string) (text string, whole, closes bool) {
 	for range c.of(8) {
 		text += fmt.Sprintf("HTTP/1.1 %d Info\r\nX-%s: %s\r\n\r\n", 102+c.of(2), c.token(), c.token())
@@ -177,7 +177,7 @@ func (c *choices) answer(body string) (text string, whole, closes bool) {
 	return text, whole, closes
 }
 
-// stray is what nobody asked for: a whole answer that says the opposite, or any bytes.
+// stray is unexpected: a whole answer that says the opposite, or any bytes.
 func (c *choices) stray() string {
 	switch c.of(4) {
 	case 0, 1:
@@ -202,9 +202,9 @@ func (c *choices) split(text string) (parts []segment) {
 	return parts
 }
 
-// FuzzStream asks twice about signed accounts over a connection whose other side answers each
-// question rightly and says anything around that: before the question, behind the answer, at
-// once or while the connection rests. The second answer may come over a second, clean one.
+// FuzzStream asks twice about signed accounts over a connection. The other side answers each
+// question correctly and says anything around that: before the question, after the answer, at once
+// or while the connection rests. The second answer may come over a second, clean one.
 func FuzzStream(f *testing.F) {
 	seeds := []string{
 		"", "\x00\x00\x00\x01", strings.Repeat("\x02", 40), strings.Repeat("\x03", 60), strings.Repeat("\x01\x02\x03", 30),
@@ -240,13 +240,13 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// play runs one stream and holds what must hold of it.
+// play runs one stream and checks what must hold for it.
 func (s *theater) play(t *testing.T, data []byte) {
 	c := choices(data)
 	first := &scripted{}
 	before := c.stray()
 	first.stages = append(first.stages, stage{says: c.split(before)})
-	clean := [2]bool{before == "", true} // what must be answered: nothing else would be right
+	clean := [2]bool{before == "", true} // which questions must get an answer: nothing else would be right
 	for n := range 2 {
 		text, whole, closes := c.answer(signedBody)
 		behind, cut := c.stray(), c.of(4) == 3
@@ -287,8 +287,8 @@ func (s *theater) play(t *testing.T, data []byte) {
 	}
 }
 
-// FuzzSplit holds that where a stream's bytes are cut changes nothing: what is believed in
-// pieces is believed in one, and is the same.
+// FuzzSplit checks that the cuts of a stream change nothing: what is believed in pieces is believed
+// in one piece, and is the same.
 func FuzzSplit(f *testing.F) {
 	seeds := []string{rightAnswer, strayAnswer, rightAnswer + strayAnswer, "HTTP/1.1 100 Continue\r\n\r\n" + strayAnswer,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n69\r\n" + signedBody + "\r\n0\r\n\r\n",

@@ -1,4 +1,4 @@
-// Through a proxy: what it is asked for, and what comes of each thing that it may do.
+// Through a proxy: what the proxy is asked for, and the result of each of its possible responses.
 
 package gateway_test
 
@@ -21,11 +21,11 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// behindProxy is a client of a practice gateway at example.com that only the proxy can reach.
-// speak is what the proxy does on each connection before it hands on to gateway's address.
+// behindProxy is a client of a practice gateway at example.com that only the proxy can reach. speak
+// is what the proxy does on each connection before it connects to the gateway's address.
 func behindProxy(t *testing.T, scheme string, speak func(conn net.Conn, in *bufio.Reader) bool, timeout time.Duration) *gateway.Client {
 	server := httptest.NewUnstartedServer(newSimulator(t, nil))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections end in the middle here
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections are cut here
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	l := listen(t, "127.0.0.1:0")
@@ -64,7 +64,7 @@ func handOn(conn net.Conn, in io.Reader, address string) {
 	wg.Wait()
 }
 
-// connectProxy answers CONNECT with what it is given, and hands on after a 200.
+// connectProxy responds to CONNECT as the test says, and forwards after a 200.
 func connectProxy(t *testing.T, answer string) func(net.Conn, *bufio.Reader) bool {
 	credentials := "Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+proxySecret))
 	return func(conn net.Conn, in *bufio.Reader) bool {
@@ -149,7 +149,7 @@ func TestProxyThatRefuses(t *testing.T) {
 	}
 }
 
-// TestProxyThatHangs is bounded as every other part of a call is.
+// TestProxyThatHangs is bounded like every other part of a call.
 func TestProxyThatHangs(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})

@@ -1,4 +1,4 @@
-// The client on real sockets: what leaves, how often, to whom, and for how long.
+// The client on real sockets: what it sends, how often, where, and for how long.
 
 package gateway_test
 
@@ -46,7 +46,7 @@ func serveOn(t testing.TB, s *simulator.Simulator, l net.Listener) {
 	})
 }
 
-// serve gives the simulator's URL on loopback.
+// serve returns the simulator's URL on loopback.
 func serve(t testing.TB, s *simulator.Simulator) string {
 	l := listen(t, "127.0.0.1:0")
 	serveOn(t, s, l)
@@ -103,8 +103,8 @@ func TestOnePostAndNoMore(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentTwice drops kept-alive connections after the request was read: there
-// net/http sends a GET, or a POST with a body it can rewind, again by itself (measured).
+// TestNothingIsSentTwice drops kept-alive connections after the request was read: in that case
+// net/http automatically repeats a GET, or a POST with a body that it can rewind (measured).
 func TestNothingIsSentTwice(t *testing.T) {
 	for _, fault := range []string{"fault-drop", "fault-reset"} {
 		s := newSimulator(t, nil)
@@ -128,8 +128,8 @@ func TestNothingIsSentTwice(t *testing.T) {
 	}
 }
 
-// settled waits for the calls that the gateway is still ending: it cuts a connection a
-// moment before it writes the call down.
+// settled waits for calls that the gateway is still ending: it cuts a connection slightly before it
+// logs the call.
 func settled(t *testing.T, s *simulator.Simulator) simulator.Stats {
 	t.Helper()
 	for {
@@ -196,8 +196,8 @@ func TestDeadlineLiesOverTheBodyToo(t *testing.T) {
 	}
 }
 
-// TestCallersDeadlineIsTheCallers lets many deadlines of the caller's pass at a gateway that is
-// silent: the connection and the context are after the same moment, and either may be first.
+// TestCallersDeadlineIsTheCallers lets many deadlines of the caller pass at a silent gateway: the
+// connection and the context end at the same time, and either may be first.
 func TestCallersDeadlineIsTheCallers(t *testing.T) {
 	c := strayClient(t, func(_ net.Conn, next func() error) {
 		for next() == nil {
@@ -216,7 +216,7 @@ func TestCallersDeadlineIsTheCallers(t *testing.T) {
 	}
 }
 
-// TestUnwantedBodyIsNotWaitedFor answers with the beginning of a body and never ends it.
+// TestUnwantedBodyIsNotWaitedFor responds with the beginning of a body and never ends it.
 func TestUnwantedBodyIsNotWaitedFor(t *testing.T) {
 	large := strings.Repeat("x", mapi.MaxAnswer+1)
 	for head, code := range map[string]string{
@@ -262,7 +262,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestHTTPStaysOnLoopback(t *testing.T) {
-	// localhost, as a resolver may have it: the connection itself is looked at.
+	// localhost, as a resolver may know it: the address of the connection itself is checked.
 	c := newClient(t, func(o *gateway.Options) {
 		o.URL, o.UnsafeHost = "http://localhost:80/gateway.do", true
 		o.Dial = func(context.Context, string, string) (net.Conn, error) {
@@ -327,12 +327,12 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestFenceHoldsTheFirstByte lets the fence fail at each moment it is asked, on a fresh
-// and on a kept-alive connection, and looks at what a bare socket receives.
+// TestFenceHoldsTheFirstByte lets the fence fail each time that it is called, on a new and on a
+// kept-alive connection, and checks what a plain socket receives.
 func TestFenceHoldsTheFirstByte(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	t.Cleanup(func() { _ = l.Close() })
-	received := make(chan int, 8) // bytes that came on a connection after its good requests
+	received := make(chan int, 8) // bytes on a connection after its good requests
 	go func() {
 		for {
 			conn, err := l.Accept()

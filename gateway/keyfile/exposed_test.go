@@ -1,4 +1,4 @@
-// Modes that keep a key, and those that do not.
+// Modes that protect a key, and modes that do not.
 
 package keyfile
 
@@ -48,7 +48,7 @@ func TestExposed(t *testing.T) {
 	}
 }
 
-// The chmod can be typed as it stands.
+// The chmod in the text works when typed.
 func TestChmodIsTyped(t *testing.T) {
 	for path, want := range map[string]string{
 		"/etc/protocolq/key": "/etc/protocolq/key", "my key": "'my key'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "-r": "./'-r'", "": "''",

@@ -1,4 +1,4 @@
-// Sources of every kind, each read once, and none that holds up a signal.
+// Sources of every kind, each read once, and none that blocks a signal.
 
 //go:build unix
 
@@ -64,7 +64,7 @@ func TestRegularFile(t *testing.T) {
 	}
 }
 
-// A secret that Kubernetes mounts is a link to a link, in a sticky folder that everybody may write
+// A secret that Kubernetes mounts is a link to a link, in a sticky folder that all users may write
 // to.
 func TestMountedSecret(t *testing.T) {
 	dir := t.TempDir()
@@ -93,8 +93,7 @@ func TestMountedSecret(t *testing.T) {
 	}
 }
 
-// TestPipes reads what is written in parts, and late, from a named pipe and from one that a shell
-// hands over.
+// TestPipes reads parts that are written late, from a named pipe and from one of a shell.
 func TestPipes(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -156,7 +155,7 @@ func TestPipeNobodyWrites(t *testing.T) {
 	_ = (<-writer).Close()
 }
 
-// TestDescriptor: chmod 640 /dev/stdin would change whatever is chmod's own standard input.
+// TestDescriptor: chmod 640 /dev/stdin would change the standard input of chmod itself.
 func TestDescriptor(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("elsewhere /dev/fd does not say which file it leads to")

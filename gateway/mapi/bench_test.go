@@ -1,4 +1,4 @@
-// What one question costs in this package; a worker asks thousands a second.
+// The cost of one question in this package; a worker asks thousands a second.
 
 package mapi_test
 

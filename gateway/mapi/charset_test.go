@@ -1,5 +1,4 @@
-// The charsets against two other implementations, code by code, and at their
-// edges.
+// The charsets compared with two other implementations, code by code, and at their edges.
 
 package mapi_test
 
@@ -15,10 +14,10 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// TestEveryCode decodes all 65,536 pairs with a high first byte. The digests
-// are of the lines "CODE RUNE" that GNU libc's iconv and CPython's codecs give;
-// the two agree on every line. For gb2312 both have U+30FB and U+2015 where
-// this package has · and — as gbk does; that was changed before digesting.
+// TestEveryCode decodes all 65,536 pairs with a high first byte. The digests are of the lines "CODE
+// RUNE" from GNU libc's iconv and CPython's codecs; the two agree on every line. For gb2312 both
+// have U+30FB and U+2015 where this package has · and — like gbk; that was changed before
+// digesting.
 func TestEveryCode(t *testing.T) {
 	tests := []struct {
 		cs     mapi.Charset

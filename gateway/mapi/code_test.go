@@ -1,4 +1,4 @@
-// The code table, held against a second list kept by hand.
+// The code table, compared with a second list kept by hand.
 
 package mapi_test
 
@@ -62,8 +62,8 @@ func checkWords(t *testing.T, c mapi.Code) {
 	}
 }
 
-// TestBesideSystemError: public lists put these under one heading (系统错误), and only the first
-// three pass by themselves.
+// TestBesideSystemError: public lists put these under one heading (系统错误), but only the first three
+// pass with time.
 func TestBesideSystemError(t *testing.T) {
 	for name, want := range map[string]mapi.Class{
 		"SYSTEM_ERROR": mapi.Temp, "SESSION_TIMEOUT": mapi.Temp, "ILLEGAL_SWITCH_SYSTEM": mapi.Temp,

@@ -1,4 +1,4 @@
-// What a diagnosis says of each usual mistake, and that it says nothing else.
+// The diagnosis of each usual mistake, and that it says nothing else.
 
 package mapi_test
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// md5Of signs a text as the page of a manual says, with no part of the package.
+// md5Of signs a text by the manual, without this package.
 func md5Of(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
@@ -43,7 +43,7 @@ func TestDiagnoseMD5(t *testing.T) {
 		params mapi.Params
 		cs     mapi.Charset
 		sign   string
-		want   string // how the diagnosis begins; "" is none
+		want   string // beginning of the diagnosis; "" is none
 	}{
 		{"right", plain, mapi.UTF8, md5Of("a=1&b=2" + key), ""},
 		{"right, in gbk", pairs("a=机"), mapi.GBK, md5Of("a=\xBB\xFA" + key), ""},
@@ -137,7 +137,7 @@ func TestDiagnoseRSA(t *testing.T) {
 		return key
 	}
 	rsa, rsa2 := keyOf(mapi.RSA), keyOf(mapi.RSA2)
-	// signed has a sign with what the mistakes are about: a + and a /.
+	// signed has a signature with the characters that the mistakes change: a + and a /.
 	signed := func(key mapi.Key) (mapi.Params, string) {
 		for i := range 100 {
 			p := pairs("n="+strings.Repeat("x", i), "a=1")

@@ -1,4 +1,4 @@
-// DSA keys whose numbers would make every sign, or none, a good one.
+// DSA keys whose numbers would make every signature valid, or none.
 
 package mapi_test
 
@@ -15,7 +15,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// dsaNumbers reads the public test key; x509 knows DSA that far.
+// dsaNumbers reads the public test key; x509 supports that much of DSA.
 func dsaNumbers(t *testing.T) dsa.PublicKey {
 	t.Helper()
 	block, _ := pem.Decode(readKey(t, "dsa_public.pem"))
@@ -26,7 +26,7 @@ func dsaNumbers(t *testing.T) dsa.PublicKey {
 	return *key.(*dsa.PublicKey)
 }
 
-// public writes a DSA public key in PKIX form, bare.
+// public writes a DSA public key in plain PKIX form.
 func public(t *testing.T, k dsa.PublicKey) []byte {
 	t.Helper()
 	y, err := asn1.Marshal(k.Y)

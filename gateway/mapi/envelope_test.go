@@ -1,4 +1,4 @@
-// Answers that are read, and everything that only looks like one.
+// Answers that are read, and documents that only look like answers.
 
 package mapi_test
 
@@ -45,7 +45,7 @@ func TestParseAnswer(t *testing.T) {
 		{"entities", `<alipay><a>&lt;&amp;&gt;&quot;&apos;&#26426;&#x7968;</a></alipay>`, "utf-8", false, fields{"a": `<&>"'机票`}},
 		{"CDATA", `<alipay><a><![CDATA[<b>&]]></a></alipay>`, "utf-8", false, fields{"a": "<b>&"}},
 		{"CDATA on a line of its own", "<alipay><a>\n <![CDATA[<b>]]>\r\n</a><b> <![CDATA[]]></b></alipay>", "utf-8", false,
-			fields{"a": "\n <b>\n", "b": " "}}, // XML has line ends read as \n
+			fields{"a": "\n <b>\n", "b": " "}}, // XML reads line ends as \n
 		{"what looks like CDATA", `<alipay><a> <![CDATA[&lt;![CDATA[ ]]> </a><b>&lt;![CDATA[T]]&gt;</b></alipay>`, "utf-8", false,
 			fields{"a": " &lt;![CDATA[  ", "b": "<![CDATA[T]]>"}},
 		{"CDATA in gbk", "<?xml version=\"1.0\" encoding=\"GBK\"?><alipay><a>\n<![CDATA[\xBB\xFA]]>\n</a></alipay>", "GBK", false,
@@ -88,7 +88,7 @@ func TestParseAnswer(t *testing.T) {
 	}
 }
 
-// A declaration is that of its own answer, whatever was read before.
+// A declaration belongs to its own answer, whatever was read before.
 func TestDeclarationsAreNotMixedUp(t *testing.T) {
 	const root = `<alipay><is_success>F</is_success></alipay>`
 	for range 2 {
@@ -208,7 +208,7 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
-// TestBounds reads answers that are just small enough.
+// TestBounds reads answers that are just within the bounds.
 func TestBounds(t *testing.T) {
 	frame := len("<alipay><a></a></alipay>")
 	for name, xml := range map[string]string{

@@ -1,4 +1,4 @@
-// The package in use: one question, signed, and one answer, read.
+// How to use the package: one signed question, and one answer.
 
 package mapi_test
 

@@ -1,4 +1,4 @@
-// What must hold for any input: the canonical text, the answer, the sign.
+// What must hold for any input: the canonical text, the answer, the signature.
 
 package mapi_test
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// needSeeds keeps a fuzz target from passing because it has nothing to try.
+// needSeeds keeps a fuzz target from passing because it has no inputs.
 func needSeeds(f *testing.F, n int) {
 	f.Helper()
 	if n == 0 {
@@ -22,8 +22,8 @@ func needSeeds(f *testing.F, n int) {
 	}
 }
 
-// FuzzStringToSign: the order of the parameters never matters, and the text is
-// what a much simpler program makes of them.
+// FuzzStringToSign: the order of the parameters never matters, and the text is the same as that of
+// a much simpler program.
 func FuzzStringToSign(f *testing.F) {
 	seeds := []string{"", "a=1", "b=2\na=1", "sign=x\nsign_type=MD5\n_input_charset=gbk\nA=\n0=0", "a=1\na=2", "=x", "ключ=1"}
 	for _, v := range loadVectors(f) {
@@ -69,7 +69,7 @@ func simply(values map[string]string) string {
 	delete(values, "sign_type")
 	for name, value := range values {
 		if value != "" {
-			// NUL sorts a name before all that continue it, as = would not.
+			// NUL sorts a name before all names that continue it; = would not.
 			pairs = append(pairs, name+"\x00"+value)
 		}
 	}
@@ -80,8 +80,8 @@ func simply(values map[string]string) string {
 	return strings.Join(pairs, "&")
 }
 
-// FuzzParseAnswer: it never panics, an error leaves nothing behind, and what is
-// read is bounded, valid text.
+// FuzzParseAnswer: it never panics, an error leaves nothing behind, and what is read is bounded,
+// valid text.
 func FuzzParseAnswer(f *testing.F) {
 	seeds := []string{flatAnswer, wrappedAnswer, flatAnswer[:100], "<html>", "\xEF\xBB\xBF" + flatAnswer, "\xFF\xFE<\x00",
 		"<?xml version='1.0' encoding='GBK'?><alipay><a>\xBB\xFA</a><response><w><b>&#26426;<!----></b></w></response></alipay>",

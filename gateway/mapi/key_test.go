@@ -1,4 +1,4 @@
-// Keys in every form, what is wrong with the others, and that none is shown.
+// Keys in every form, the faults of the others, and that no key is shown.
 
 package mapi_test
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// bare takes the titles off a PEM file.
+// bare removes the titles from a PEM file.
 func bare(tb testing.TB, name string, lineBreaks bool) []byte {
 	tb.Helper()
 	var lines []string
@@ -29,7 +29,7 @@ func bare(tb testing.TB, name string, lineBreaks bool) []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
-// retitled gives the key under another PEM title.
+// retitled returns the key under another PEM title.
 func retitled(tb testing.TB, name, title string) []byte {
 	tb.Helper()
 	block, _ := pem.Decode(readKey(tb, name))
@@ -69,8 +69,7 @@ func TestKeyForms(t *testing.T) {
 	checkForms(t, mapi.MD5, map[string][]byte{"newline": []byte(md5Secret + "\r\n")}, map[string][]byte{"plain": []byte(md5Secret)})
 }
 
-// checkForms has each form of the key sign and each form of its other half
-// verify.
+// checkForms signs with each form of the key and verifies with each form of its other half.
 func checkForms(t *testing.T, st mapi.SignType, private, public map[string][]byte) {
 	for name, material := range private {
 		t.Run(string(st)+"/"+name, func(t *testing.T) {
@@ -101,8 +100,8 @@ func checkForms(t *testing.T, st mapi.SignType, private, public map[string][]byt
 	}
 }
 
-// spoiled gives an RSA key that is none. Its first six numbers are, in number
-// and kind, those of an old DSA key.
+// spoiled returns an invalid RSA key. Its first six numbers are, in number and kind, those of an
+// old DSA key.
 func spoiled(tb testing.TB) []byte {
 	tb.Helper()
 	block, _ := pem.Decode(readKey(tb, "rsa_pkcs1.pem"))
@@ -110,7 +109,7 @@ func spoiled(tb testing.TB) []byte {
 	return pem.EncodeToMemory(block)
 }
 
-// wrongKey is a file that is refused, and what the refusal says.
+// wrongKey is a file that is refused, and the text of the refusal.
 type wrongKey struct {
 	name     string
 	signType mapi.SignType
@@ -118,7 +117,7 @@ type wrongKey struct {
 	says     string
 }
 
-// TestKeysForNoSignType is what TestPrivateKeyForms cannot have: a sign type that there is not.
+// TestKeysForNoSignType is the case that TestPrivateKeyForms cannot have: an unknown sign type.
 func TestKeysForNoSignType(t *testing.T) {
 	wrong := wrongKey{"no such type", "HMAC", readKey(t, "rsa_pkcs1.pem"), `for "HMAC" is needed`}
 	key, err := mapi.ParseKey(wrong.signType, wrong.material)
@@ -159,8 +158,7 @@ func TestKeysAreRedacted(t *testing.T) {
 			}
 		}
 	}
-	// Where fmt cannot call methods, in an unexported field, it must not reach
-	// the secret either.
+	// In an unexported field fmt cannot call methods; it must not reach the secret there, either.
 	hidden := struct{ key any }{struct {
 		k mapi.Key
 		v mapi.Verifier

@@ -1,4 +1,4 @@
-// Every form that key files were seen in: which are read, and what is said of the others.
+// Every known form of key files: which are read, and the texts for the others.
 
 package mapi_test
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// keyForm is one file. says is empty when it is read, else what its refusal says.
+// keyForm is one file. says is empty if it is read, else the text of its refusal.
 type keyForm struct {
 	name     string
 	signType mapi.SignType
@@ -43,7 +43,7 @@ func around(before string, material []byte, after string) []byte {
 	return append(append([]byte(before), material...), after...)
 }
 
-// utf16Text is text as Windows saves it, with a byte order mark or without.
+// utf16Text is text as Windows saves it, with or without a byte order mark.
 func utf16Text(text []byte, bigEndian, mark bool) []byte {
 	units := utf16.Encode([]rune(string(text)))
 	if mark {
@@ -60,8 +60,8 @@ func utf16Text(text []byte, bigEndian, mark bool) []byte {
 	return b
 }
 
-// TestPrivateKeyForms has every form of an RSA or DSA key's file. What is read signs what the key's
-// other half verifies.
+// TestPrivateKeyForms has every form of an RSA or DSA key's file. A key that is read makes
+// signatures that its other half verifies.
 func TestPrivateKeyForms(t *testing.T) {
 	checkKeyForms(t, armoredForms(t))
 	checkKeyForms(t, bareForms(t))
@@ -252,7 +252,7 @@ func checkKeyForms(t *testing.T, forms []keyForm) {
 
 var publicHalf = map[mapi.SignType]string{mapi.RSA: "rsa_public.pem", mapi.RSA2: "rsa_public.pem", mapi.DSA: "dsa_public.pem"}
 
-// TestPublicKeyForms has the forms of a file that checks signs.
+// TestPublicKeyForms has the forms of a file that verifies signatures.
 func TestPublicKeyForms(t *testing.T) {
 	key, chain := readKey(t, "rsa_public.pem"), readKey(t, "rsa_certificate.pem")
 	signed, err := mapi.ParseKey(mapi.RSA, readKey(t, "rsa_pkcs8.pem"))

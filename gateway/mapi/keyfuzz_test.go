@@ -1,4 +1,4 @@
-// Whatever a key's file holds: reading it never panics, and no error shows anything of it.
+// Any content of a key's file: reading it never panics, and no error shows anything of it.
 
 package mapi_test
 
@@ -10,8 +10,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// keyError is every refusal that there is, with numbers where numbers stand: an error that quotes a
-// file matches none.
+// keyError matches every possible refusal, with numbers in place of numbers. An error that quotes a
+// file does not match.
 var keyError = regexp.MustCompile(`^(MD5|RSA|RSA2|DSA)( verification)? key: ` +
 	`(none of its \d+ PEM blocks fits: )?` + oneKeyError + `(; ` + oneKeyError + `){0,3}$`)
 
@@ -43,8 +43,8 @@ const oneKeyError = `(it is empty|` +
 	`(it has more than one line|it has quotes around the key|it has a name or sign before or after the key|` +
 	`byte \d+ of \d+ is (no letter or digit|white space|a control character|an invisible character)): leave only the 32 letters and digits in the file)`
 
-// FuzzParseKey: what is read signs and verifies; what is not is refused in words of ours alone, and
-// leaves nothing behind.
+// FuzzParseKey: a key that is read signs and verifies. Any other is refused only in our own words,
+// and leaves nothing behind.
 func FuzzParseKey(f *testing.F) {
 	seeds := [][]byte{nil, []byte(md5Secret + "\r\n"), []byte("\xFF\xFEa\x00"), []byte("-----BEGIN -----END"), []byte("-----BEGIN X-----AA==-----END X-----")}
 	for _, name := range []string{"dsa_old.pem", "dsa_pkcs8.pem", "dsa_public.pem", "ec.pem", "rsa_512.pem", "rsa_certificate.pem", "rsa_encrypted.pem",
@@ -52,7 +52,7 @@ func FuzzParseKey(f *testing.F) {
 		text := readKey(f, name)
 		seeds = append(seeds, text, replaced(text, "\n", `\n`), bare(f, name, false))
 		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-			seeds = append(seeds, block.Bytes) // where a changed byte is a changed number
+			seeds = append(seeds, block.Bytes) // a changed byte is a changed number
 		}
 	}
 	needSeeds(f, len(seeds))

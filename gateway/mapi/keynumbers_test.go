@@ -1,4 +1,4 @@
-// RSA keys with numbers that other programs write, and keys built by hand.
+// RSA keys with numbers as other programs write them, and keys built by hand.
 
 package mapi_test
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// numbers are those of an RSA key as PKCS #1 has them.
+// numbers are the numbers of an RSA key in PKCS #1.
 type numbers struct {
 	Version               int
 	N                     *big.Int
@@ -39,7 +39,7 @@ func rsaNumbers(t *testing.T) (numbers, *rsa.PrivateKey) {
 	return numbers{0, k.N, k.E, k.D, k.Primes[0], k.Primes[1], k.Precomputed.Dp, k.Precomputed.Dq, k.Precomputed.Qinv}, k
 }
 
-// oddNumbers are keys that other programs write. That each can sign decides, not how its numbers
+// oddNumbers are keys that other programs write. They count if they can sign, however their numbers
 // look.
 func oddNumbers(t *testing.T) []keyForm {
 	n, k := rsaNumbers(t)
@@ -77,8 +77,8 @@ func oddNumbers(t *testing.T) []keyForm {
 	}
 }
 
-// otherExponent is the same modulus with another e: valid, but not the key whose other half the
-// tests have.
+// otherExponent is the same modulus with another e: valid, but the tests have the other half of
+// another key.
 func otherExponent(t *testing.T, k *rsa.PrivateKey) numbers {
 	t.Helper()
 	one := big.NewInt(1)
@@ -109,8 +109,8 @@ func pkcs8(t *testing.T, pkcs1 []byte) []byte {
 	return b
 }
 
-// endsInSpace is a key whose last byte is a line end, which no reader may trim: the last number of
-// DER.
+// endsInSpace is a key whose last byte, in the last number of DER, is a line end: no reader may
+// trim it.
 func endsInSpace(t *testing.T) []byte {
 	n, k := rsaNumbers(t)
 	for b := n.Qinv.Bytes(); b[len(b)-1] != '\r'; b = n.Qinv.Bytes() {
@@ -119,7 +119,7 @@ func endsInSpace(t *testing.T) []byte {
 	return n.der(t)
 }
 
-// pkcs12 is the outside of such a file.
+// pkcs12 is the outer form of such a file.
 func pkcs12(t *testing.T) []byte {
 	t.Helper()
 	b, err := asn1.Marshal(struct {

@@ -1,4 +1,4 @@
-// The canonical text and the form body, where the vectors do not reach.
+// The canonical text and the form body, beyond the vectors.
 
 package mapi_test
 

@@ -1,4 +1,4 @@
-// The test accounts; what an id must be like is held against messages in package worker.
+// The test accounts. A test in package worker compares the rule for ids with that of messages.
 
 package mapi_test
 

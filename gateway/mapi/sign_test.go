@@ -1,5 +1,4 @@
-// Signing and verifying beyond the vectors: what is refused, and the spellings
-// of a DSA sign.
+// Signing and verifying beyond the vectors: refusals, and the spellings of a DSA signature.
 
 package mapi_test
 
@@ -31,7 +30,7 @@ func TestSigned(t *testing.T) {
 	}
 }
 
-// Form is Signed and Body, and changes nothing of what it is given.
+// Form is Signed and Body, and does not change its input.
 func TestForm(t *testing.T) {
 	p := append(query(), mapi.Param{Name: "sign", Value: "old"}, mapi.Param{Name: "a", Value: "机 票"}, mapi.Param{Name: "empty"})
 	before := slices.Clone(p)
@@ -115,8 +114,8 @@ func TestSpellingsRefused(t *testing.T) {
 	}
 }
 
-// stray changes the last digit, of which base64 uses four bits for 128 bytes,
-// in a fifth bit, which a careless decoder does not look at.
+// stray changes a bit of the last digit. Of that digit base64 uses four bits for 128 bytes; this is
+// another one, which a careless decoder ignores.
 func stray(t *testing.T, sign string) string {
 	t.Helper()
 	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

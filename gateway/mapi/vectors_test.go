@@ -1,5 +1,5 @@
-// Every recorded or recomputed example, one subtest each. They were made by
-// other hands (openssl, other programs' test suites), never by this package.
+// Every recorded or recomputed example, one subtest each. Other programs made them (openssl, other
+// programs' test suites), never this package.
 
 package mapi_test
 

@@ -1,4 +1,4 @@
-// Answers with a sign, without one, and with one that does not cover them.
+// Answers with a signature, without one, and with one that does not cover them.
 
 package mapi_test
 

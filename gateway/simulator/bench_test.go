@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// nowhere is a ResponseWriter that keeps nothing.
+// nowhere is a ResponseWriter that drops everything.
 type nowhere struct{ header http.Header }
 
 func (n nowhere) Header() http.Header       { return n.header }
@@ -37,7 +37,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// BenchmarkServe is the whole server on loopback, asked by bare sockets that cost little.
+// BenchmarkServe is the whole server on loopback, with plain sockets as cheap clients.
 func BenchmarkServe(b *testing.B) {
 	s := newSimulator(b, nil)
 	gateway, _ := serve(b, s)
@@ -58,7 +58,7 @@ func BenchmarkServe(b *testing.B) {
 				b.Error(err)
 				return
 			}
-			// Loopback hands a small answer over in one piece.
+			// Loopback delivers a small answer in one piece.
 			if _, err := conn.Read(buf); err != nil {
 				b.Error(err)
 				return

@@ -101,7 +101,7 @@ func TestCallLogIsBounded(t *testing.T) {
 	}
 }
 
-// serve runs the whole thing on loopback and gives the two addresses.
+// serve runs everything on loopback and returns the two addresses.
 func serve(t testing.TB, s *simulator.Simulator) (gateway, log string) {
 	t.Helper()
 	var at [2]net.Listener

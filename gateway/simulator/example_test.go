@@ -1,4 +1,4 @@
-// How a test of one's own asks the practice gateway and counts the calls.
+// How a test of your own asks the practice gateway and counts the calls.
 
 package simulator_test
 
@@ -12,7 +12,7 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// The account decides what is answered, whoever asks; the log says how often it was asked for.
+// The account decides the answer, for every asker; the log says how often it was asked for.
 func Example() {
 	key, err := mapi.ParseKey(mapi.MD5, []byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {

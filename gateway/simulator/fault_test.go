@@ -48,7 +48,7 @@ func turnsAway(status int, retryAfter string) func(*testing.T, seen) bool {
 	}
 }
 
-// turnsAwayUntil looks at the time from the response's own Date on.
+// turnsAwayUntil checks the time, counted from the response's own Date.
 func turnsAwayUntil(status int, pause time.Duration) func(*testing.T, seen) bool {
 	return func(t *testing.T, s seen) bool {
 		date, err := http.ParseTime(s.header.Get("Date"))
@@ -86,9 +86,9 @@ func verifies(as mapi.Verification) func(*testing.T, seen) bool {
 	}
 }
 
-// expectations has an entry for every fault; the log's answer is "none" unless said.
+// expectations has an entry for every fault; the log's answer is "none" by default.
 var expectations = map[string]struct {
-	as     string // the local part, where a time is wanted
+	as     string // the local part, if it needs a time
 	answer string // in the call log
 	shows  func(*testing.T, seen) bool
 }{
@@ -222,7 +222,7 @@ func look(t *testing.T, gateway, email string) seen {
 	return s
 }
 
-// TestFaultsWithoutNetwork keeps the simulator's own round trip true to the network's.
+// TestFaultsWithoutNetwork compares the simulator's own round trip with the network's.
 func TestFaultsWithoutNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulator(t, nil)
@@ -259,7 +259,7 @@ func TestFaultsWithoutNetwork(t *testing.T) {
 			t.Errorf("endless: %d, %v", n, err)
 		}
 		_ = resp.Body.Close()
-		synctest.Wait() // a handler that goes on would keep the bubble from ending
+		synctest.Wait() // a running handler would keep the bubble from ending
 	})
 }
 

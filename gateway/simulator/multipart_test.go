@@ -1,4 +1,4 @@
-// Forms as multipart/form-data: what curl makes of an array, and what a hostile client may send.
+// Forms as multipart/form-data: what curl makes from an array, and what a hostile client may send.
 
 package simulator_test
 
@@ -16,7 +16,7 @@ import (
 
 const boundary = "------------------------5d2ba7c7f0ae9b1c"
 
-// part writes one part the way curl does.
+// part writes one part like curl.
 func part(disposition, value string, headers ...string) string {
 	var more strings.Builder
 	for _, h := range headers {
@@ -27,7 +27,8 @@ func part(disposition, value string, headers ...string) string {
 
 const last = "--" + boundary + "--\r\n"
 
-// parts writes the signed parameters, values in the bytes of the charset, without the last line.
+// parts writes the signed parameters, with values in the bytes of the charset, without the last
+// line.
 func parts(t *testing.T, p mapi.Params, cs mapi.Charset, headers ...string) string {
 	t.Helper()
 	signed, err := md5Key.Signed(p, cs)

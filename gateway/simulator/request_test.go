@@ -1,4 +1,4 @@
-// What the practice gateway demands of a request.
+// What the practice gateway requires of a request.
 
 package simulator_test
 
@@ -13,7 +13,7 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// with gives the parameters with one changed, "-" takes it out.
+// with returns the parameters with one changed; "-" removes it.
 func with(p mapi.Params, name, value string) mapi.Params {
 	var out mapi.Params
 	for _, q := range p {

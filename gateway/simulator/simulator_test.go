@@ -54,7 +54,7 @@ func query(cs mapi.Charset, email, account string) mapi.Params {
 	return p
 }
 
-// form signs and encodes by mapi, as a right client does.
+// form signs and encodes with mapi, like a correct client.
 func form(t testing.TB, p mapi.Params, cs mapi.Charset) string {
 	t.Helper()
 	signed, err := md5Key.Signed(p, cs)
@@ -80,7 +80,7 @@ func post(t testing.TB, rawURL, body string) *http.Request {
 
 const action = "http://gateway.test/gateway.do?_input_charset="
 
-// askRaw gives the answer's bytes.
+// askRaw returns the answer's bytes.
 func askRaw(t testing.TB, s *simulator.Simulator, cs mapi.Charset, email, account string) []byte {
 	t.Helper()
 	resp, err := s.RoundTrip(post(t, action+cs.String(), form(t, query(cs, email, account), cs)))
