@@ -17,7 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestContractPage holds the page to the contract. With -update it writes it.
+// TestContractPage compares the page with the contract. With -update it writes the page.
 func TestContractPage(t *testing.T) {
 	path := filepath.Join("..", "deploy", "docs", "contract.md")
 	page := contractPage(contract(t))
@@ -66,7 +66,7 @@ This page is made from [asyncapi.yaml](../../messages/asyncapi.yaml), the contra
 	return b.String()
 }
 
-// subjectLines are the channels that have a subject, those that one writes to first.
+// subjectLines are the channels that have a subject, those that a user writes to first.
 func subjectLines(c object) []string {
 	act := map[string]string{}
 	for _, o := range at(c, "operations") {
@@ -98,7 +98,7 @@ func address(c object, channel string) string {
 	return a
 }
 
-// kept says where a channel's messages lie, and how long.
+// kept names the stream of a channel's messages, and how long they are kept.
 func kept(ch object) string {
 	stream, _ := ch["x-stream"].(string)
 	if stream == "" {
@@ -124,7 +124,7 @@ func writeExamples(b *strings.Builder, m object) {
 	}
 }
 
-// writeFields writes a table of the properties of a schema, those that are always there first.
+// writeFields writes a table of the properties of a schema, required ones first.
 func writeFields(b *strings.Builder, what string, schema object) {
 	properties := at(schema, "properties")
 	if len(properties) == 0 {

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write deploy/docs/contract.md anew")
 
-// object is one of the contract, with what it refers to in its place.
+// object is an object of the contract, with its references resolved.
 type object = map[string]any
 
 // contract reads asyncapi.yaml.
@@ -74,7 +74,7 @@ func referred(t testing.TB, doc object, ref string) any {
 	return at
 }
 
-// at is the object below o by these names.
+// at is the object under o with these names.
 func at(o object, path ...string) object {
 	for _, name := range path {
 		o, _ = o[name].(object)
@@ -91,7 +91,7 @@ func words(v any) (all []string) {
 	return all
 }
 
-// constants are the values of the constants in a file of this package whose names match.
+// constants are the values of the matching constants in a file of this package.
 func constants(t testing.TB, file, name string) (all []string) {
 	t.Helper()
 	for _, m := range regexp.MustCompile(`(?m)^\t(?:`+name+`) += "([^"]+)"`).FindAllStringSubmatch(readFile(t, file), -1) {
@@ -105,7 +105,7 @@ func TestContractHasEveryHeader(t *testing.T) {
 	named := map[string]bool{}
 	for _, m := range at(contract(t), "components", "messages") {
 		for name := range at(m.(object), "headers", "properties") {
-			if !strings.HasPrefix(name, "ce-") { // CloudEvents', which a test of events knows
+			if !strings.HasPrefix(name, "ce-") { // CloudEvents' headers, which a test of events knows
 				named[name] = true
 			}
 		}
@@ -115,7 +115,7 @@ func TestContractHasEveryHeader(t *testing.T) {
 	}
 }
 
-// A dead letter has the headers that the golden ones have.
+// A dead letter has the headers of the golden ones.
 func TestContractHasTheHeadersOfADeadLetter(t *testing.T) {
 	seen := map[string]bool{}
 	for _, g := range goldenDeadLetters(t) {
@@ -199,8 +199,8 @@ func fits(t testing.TB, schema, value any) {
 	}
 }
 
-// Every example fits its schemas, and the program reads and writes it as it stands. Those of events
-// are read by a test of worker/outbox as well.
+// Every example fits its schemas, and the program reads and writes it unchanged. A test of
+// worker/outbox also reads the events.
 func TestContractExamples(t *testing.T) {
 	for kind, m := range at(contract(t), "components", "messages") {
 		m := m.(object)
@@ -239,7 +239,7 @@ func TestContractExamples(t *testing.T) {
 	}
 }
 
-// A dead letter's headers say of the query in it what the query says.
+// A dead letter's headers agree with the query in it.
 func TestContractDeadLetter(t *testing.T) {
 	for _, e := range at(contract(t), "components", "messages", "deadLetter")["examples"].([]any) {
 		g := goldenDead{Subject: "protocol.dead." + e.(object)["name"].(string), Headers: map[string]string{}, body: must(json.Marshal(e.(object)["payload"]))(t)}

@@ -1,4 +1,4 @@
-// What reading, writing and naming cost.
+// The cost of reading, writing and naming.
 
 package messages_test
 

@@ -1,4 +1,4 @@
-// What is refused, and in which words.
+// What is refused, and with which text.
 
 package messages_test
 
@@ -222,7 +222,7 @@ func TestErrorIsFound(t *testing.T) {
 	}
 }
 
-// A later version is told as such, whatever else is in the message.
+// A later version is reported as such, whatever else is in the message.
 func TestLaterVersion(t *testing.T) {
 	for data, newer := range map[string]bool{
 		`{"v":2,"user_email":"a@b.cn","priority":"high"}`: true, `{"priority":"high","v":2}`: true, "\x82\xa1v\x02\xa1x\x90": true,

@@ -1,4 +1,4 @@
-// Messages come back as they were, and a refusal reaches its asker.
+// Messages come back unchanged, and a refusal reaches its asker.
 
 package messages_test
 
@@ -90,7 +90,7 @@ func TestAbsentAndFalseDiffer(t *testing.T) {
 	}
 }
 
-// Equal messages are equal bytes, and what people read in JSON is not escaped without need.
+// Equal messages give equal bytes, and readable JSON is not escaped without need.
 func TestEncodingIsSteady(t *testing.T) {
 	q := typicalQuery()
 	q.ID, q.Meta = "a<b>&张", map[string]string{}
@@ -245,7 +245,7 @@ func TestRefusalKnowsItsAsker(t *testing.T) {
 	}
 }
 
-// A small query must not keep the large message alive that it came in.
+// A small query must not keep its large message in memory.
 func TestSmallQueryInLargeMessage(t *testing.T) {
 	padded := `{"account_no":"2088123456789012"` + strings.Repeat(" ", 60000) + "}"
 	keep := make([]messages.Query, 200)
@@ -290,8 +290,7 @@ func TestEncodingAsAByte(t *testing.T) {
 	}
 }
 
-// Languages whose numbers are all floats, and those that write each field they have, are
-// understood.
+// Languages whose numbers are all floats, and languages that write every field, are understood.
 func TestFloatsAndNulls(t *testing.T) {
 	want := messages.Query{V: 1, AccountNo: "2088123456789012", DeadlineMs: 1795424400000, Meta: map[string]string{"a": "b"}}
 	for name, data := range map[string]string{

@@ -1,4 +1,5 @@
-// The golden dead letters: a reader finds by their subject and headers all that is known of an ask.
+// The golden dead letters: their subject and headers show a reader everything that is known of an
+// ask.
 
 package messages_test
 
@@ -16,7 +17,7 @@ import (
 	"protocolq/messages"
 )
 
-// goldenDead is one dead letter of testdata, made by another hand.
+// goldenDead is one dead letter of testdata, made by another program.
 type goldenDead struct {
 	Subject string
 	Headers map[string]string
@@ -38,7 +39,7 @@ func goldenDeadLetters(t testing.TB) map[string]goldenDead {
 	return all
 }
 
-// envelope reads a dead letter as the fleet's own tools do.
+// envelope reads a dead letter like the fleet's own tools.
 func (g *goldenDead) envelope(t testing.TB) messages.Envelope {
 	t.Helper()
 	header := map[string][]string{}
@@ -52,8 +53,8 @@ func (g *goldenDead) envelope(t testing.TB) messages.Envelope {
 	return e
 }
 
-// Two can be asked again by what they hold; of the others the reason says why not, in the reader's
-// own words.
+// Two hold enough to be asked again. For the others the reason says why not, in the reader's own
+// words.
 func TestGoldenDeadLetters(t *testing.T) {
 	want := map[string]struct{ asks, why string }{
 		"expired":    {asks: "query/typical"},
@@ -86,7 +87,7 @@ func TestGoldenDeadLetters(t *testing.T) {
 	}
 }
 
-// Of one that holds a part of the body the hash says of which message.
+// In a dead letter with only a part of the body, the hash identifies the message.
 func TestGoldenDeadLetterThatIsCut(t *testing.T) {
 	g := goldenDeadLetters(t)["cut"]
 	e := g.envelope(t)

@@ -1,5 +1,5 @@
-// What surrounds a body: the golden headers of every kind of message, what is refused, and that a
-// written envelope reads the same.
+// Envelopes: the golden headers of every kind of message, refusals, and that a written envelope
+// reads the same.
 
 package messages_test
 
@@ -19,7 +19,7 @@ import (
 
 const trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 
-// envelopes are what the golden examples say.
+// envelopes are the contents of the golden examples.
 var envelopes = map[string]messages.Envelope{
 	"query": {Subject: "protocol.query.2088000000000001.booking", Door: "query", Partner: "2088000000000001", Asker: "booking",
 		ContentType: "application/json; charset=utf-8", ID: "mine-1", Trace: trace},
@@ -110,8 +110,8 @@ func TestParseEnvelope(t *testing.T) {
 	}
 }
 
-// What is refused, by which name, and that the envelope holds the rest, so that a refusal finds its
-// way.
+// What is refused, with the name of the fault, and that the envelope holds the rest, so that a
+// refusal finds its way.
 func TestEnvelopeRefused(t *testing.T) {
 	names := must(messages.NewNames("protocol"))(t)
 	for what, c := range map[string]struct{ subject, header, field string }{
@@ -148,8 +148,8 @@ func TestEnvelopeRefused(t *testing.T) {
 	}
 }
 
-// An envelope is not changed by being written and read again, as an operator does with what came by
-// a door.
+// An envelope does not change when it is written and read again, as an operator does with a message
+// from a door.
 func FuzzEnvelope(f *testing.F) {
 	files := must(filepath.Glob(filepath.Join("testdata", "envelope", "*.txt")))(f)
 	if len(files) < 6 {
@@ -189,8 +189,8 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-// storable is why what came by a door cannot be stored as it is, "" when it can: its subject names
-// no partner, or it is too long or no text, as no server passes on. The door refuses it
+// storable says why a message from a door cannot be stored unchanged, "" if it can: its subject
+// names no partner, or it is too long or not text, which no server passes on. The door refuses it
 // before.
 func storable(e *messages.Envelope) string {
 	switch {

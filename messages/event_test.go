@@ -1,4 +1,4 @@
-// Events are read as they are written, and no others.
+// Events are read as they are written, and nothing else is read as one.
 
 package messages_test
 

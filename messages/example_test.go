@@ -9,7 +9,7 @@ import (
 	"protocolq/messages"
 )
 
-// A worker reads a query that somebody wrote by hand, and answers in the same encoding.
+// A worker reads a query written by hand, and answers in the same encoding.
 func Example() {
 	query, encoding, err := messages.DecodeQuery([]byte(`{"id": "order-17", "partner": "2088001122334455", "user_email": "zhang@example.com"}`), "")
 	if err != nil {
@@ -33,7 +33,7 @@ func Example() {
 	// {"v":1,"id":"order-17","partner":"2088001122334455","outcome":"signed","charge_agent":true,"refund_charge":false,"retryable":false,"source":"asked","attempts":1}
 }
 
-// A query that cannot be taken is refused with the field's name, to whoever asked.
+// An invalid query is refused with the field's name, to its asker.
 func ExampleError() {
 	_, encoding, err := messages.DecodeQuery([]byte(`{"id": "order-18", "user_email": "zhang@example.com", "max_age": 60000}`), "application/json")
 	refusal, ok := errors.AsType[*messages.Error](err)

@@ -1,4 +1,4 @@
-// The examples in other languages: short, all there, and on their page.
+// The examples in other languages: short, complete, and on their page.
 
 package messages_test
 

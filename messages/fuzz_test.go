@@ -1,4 +1,4 @@
-// Random bytes: no panic, and what is taken is still.
+// Random bytes: no panic, and accepted messages stay the same.
 
 package messages_test
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/messages"
 )
 
-// seed adds the golden examples and the short hostile cases (long seeds make the fuzzer spend its
+// seed adds the golden examples and the short hostile cases (with long seeds the fuzzer spends its
 // time on shortening them).
 func seed(f *testing.F, kind string, inJSON bool) {
 	f.Helper()
@@ -50,9 +50,9 @@ func FuzzDecodeQueryJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { checkQuery(t, data, messages.JSON) })
 }
 
-// checkQuery holds what must be true of any bytes: a refusal can be told, and what is taken is
-// still when it is written and read again, and is what the common decoders read, who are safe once
-// the walk has passed.
+// checkQuery checks what must hold for any bytes: a refusal can be reported, and an accepted query
+// stays the same when it is written and read again. The common decoders also read the same, and are
+// safe once the walk has passed.
 func checkQuery(t *testing.T, data []byte, e messages.Encoding) {
 	q, gotEncoding, err := messages.DecodeQuery(data, string(e))
 	if gotEncoding != e {
@@ -108,7 +108,7 @@ func FuzzDecodeResult(f *testing.F) {
 	})
 }
 
-// checkLegible: of what is refused only that comes through which is right by itself.
+// checkLegible: of a refused query only fields that are valid by themselves come through.
 func checkLegible(t *testing.T, q messages.Query) {
 	t.Helper()
 	few := messages.Query{ID: q.ID, Key: q.Key, Partner: q.Partner, ReplyTo: q.ReplyTo, UserEmail: q.UserEmail, AccountNo: q.AccountNo}

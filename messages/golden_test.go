@@ -15,7 +15,7 @@ import (
 	"protocolq/messages"
 )
 
-// golden is one example of testdata, made by another hand.
+// golden is one example of testdata, made by another program.
 type golden struct {
 	name         string
 	packed, text []byte
@@ -73,14 +73,14 @@ func TestGoldenResults(t *testing.T) {
 	}
 }
 
-// sameBytes checks that we write, field by field, what the other hand wrote.
+// sameBytes checks that we write, field by field, what the other program wrote.
 func sameBytes(t *testing.T, g golden, encode func(messages.Encoding) ([]byte, error)) {
 	t.Helper()
 	if diff := cmp.Diff(anyJSON(t, g.text), anyJSON(t, must(encode(messages.JSON))(t))); diff != "" {
 		t.Errorf("JSON (-example +ours):\n%s", diff)
 	}
 	ours := must(encode(messages.MsgPack))(t)
-	if strings.Contains(string(g.text), "\n    \"") { // meta: we sort its names, the other hand does not
+	if strings.Contains(string(g.text), "\n    \"") { // meta: its names are sorted here, but not in the other program
 		if len(ours) != len(g.packed) {
 			t.Errorf("MessagePack of %d bytes, the example has %d", len(ours), len(g.packed))
 		}
@@ -91,7 +91,7 @@ func sameBytes(t *testing.T, g golden, encode func(messages.Encoding) ([]byte, e
 	}
 }
 
-// anyJSON reads JSON as somebody else would.
+// anyJSON reads JSON with another reader.
 func anyJSON(t testing.TB, data []byte) map[string]any {
 	t.Helper()
 	var v map[string]any

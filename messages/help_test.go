@@ -19,7 +19,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// must2 is must for what also says in which encoding it read.
+// must2 is must for a func that also returns the encoding that it read.
 func must2[T any](v T, _ messages.Encoding, err error) func(testing.TB) T { return must(v, err) }
 
 // names are those of the default prefix.

@@ -1,4 +1,4 @@
-// Bytes made to hurt: reading them must stay cheap.
+// Hostile bytes: reading them must stay cheap.
 
 package messages_test
 
@@ -13,7 +13,7 @@ import (
 	"protocolq/messages"
 )
 
-// What any message of at most 64 KiB may cost to read.
+// The cost limit for reading any message of at most 64 KiB.
 const (
 	mostBytes = 1 << 20
 	mostTime  = 10 * time.Millisecond
@@ -21,7 +21,8 @@ const (
 
 type cost struct{ total, live uint64 }
 
-// allocated tells how many bytes f asked for, and how many of them are still held when it is over.
+// allocated returns how many bytes f allocated, and how many of them are still in use when it is
+// over.
 func allocated(f func()) cost {
 	var before, after, swept runtime.MemStats
 	runtime.GC()
@@ -43,8 +44,8 @@ func fill(head, part, tail string) string {
 	return head + strings.Repeat(part, n) + tail
 }
 
-// manyMaps is 64 KiB of maps with as many names in each as a map may have: the dearest search for
-// duplicates.
+// manyMaps is 64 KiB of maps with as many names in each as a map may have: the most expensive
+// search for duplicates.
 func manyMaps(open, shut, sep string, name func(int) string) string {
 	one := open
 	for i := range 64 {

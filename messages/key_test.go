@@ -1,4 +1,4 @@
-// Key tokens against another hand, and apart from one another.
+// Key tokens compared with another program, and with each other.
 
 package messages_test
 
@@ -12,8 +12,8 @@ import (
 
 const partner = "2088001122334455"
 
-// The expected values are another hand's: Python's hashlib and base64 over the bytes that the doc
-// comment of KeyToken describes, the first also openssl's.
+// The expected values are from another program: Python's hashlib and base64 over the bytes that the
+// doc comment of KeyToken describes, the first also from openssl.
 func TestKeyToken(t *testing.T) {
 	for _, c := range []struct {
 		q              messages.Query
@@ -42,7 +42,7 @@ func TestKeyToken(t *testing.T) {
 	}
 }
 
-// What runs together in plain concatenation must stay apart.
+// Fields that plain concatenation would confuse must stay distinct.
 func TestKeysStayApart(t *testing.T) {
 	seen := map[string]messages.Query{}
 	for _, q := range []messages.Query{
@@ -54,7 +54,7 @@ func TestKeysStayApart(t *testing.T) {
 		{Partner: partner, UserEmail: "2088123456789012"},
 		{Partner: "2088001122334456", UserEmail: "a@b.cn"},
 		{UserEmail: "a@b.cn"},
-		{Partner: partner, Key: "\u212a"}, // the sign of Kelvin is not a k
+		{Partner: partner, Key: "\u212a"}, // the Kelvin sign is not a k
 		{Partner: partner, Key: "k"},
 		{Partner: partner, UserEmail: "\u212a@b.cn"},
 		{Partner: partner, UserEmail: "k@b.cn"},
@@ -100,7 +100,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// The question in the golden Results is another hand's, over the queries beside them.
+// The question in the golden Results is from another program, for the queries beside them.
 func TestQuestionOfGoldens(t *testing.T) {
 	queries, results := map[string]messages.Query{}, map[string]messages.Result{}
 	for _, g := range goldens(t, "query") {

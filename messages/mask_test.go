@@ -1,4 +1,4 @@
-// Masks never show more than they say.
+// Masks never show more than they should.
 
 package messages_test
 
@@ -59,7 +59,7 @@ func TestMaskAccount(t *testing.T) {
 	}
 }
 
-// Whatever comes in, a mask is short, shows no more than a few characters, and can be printed.
+// For any input, a mask is short, shows no more than a few characters, and is printable.
 func FuzzMask(f *testing.F) {
 	seeds := []string{"alice@bank.com", "张三@example.com", "13800138000", "20881234567890121234", "a@\x00.b", "\xff@\xff.\xff", "@@@@", "a@b.c.d.e"}
 	if len(seeds) == 0 {

@@ -1,4 +1,4 @@
-// Masks in texts that somebody else wrote.
+// Masks in texts from outside.
 
 package messages_test
 

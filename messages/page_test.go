@@ -21,7 +21,7 @@ func readFile(t testing.TB, path string) string {
 	return string(data)
 }
 
-// section is what stands on the page below a heading, as far as the next one.
+// section is the text of the page under a heading, up to the next one.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(page, "\n"+heading+"\n")

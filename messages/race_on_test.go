@@ -4,6 +4,6 @@
 
 package messages_test
 
-// slower is how many times longer code may take under the race detector, with its counting of
-// statements and on a busy machine.
+// slower is how many times longer code may take under the race detector, which also counts
+// statements, on a busy machine.
 const slower = 50

@@ -1,4 +1,4 @@
-// Reply subjects, with every attack we know.
+// Reply subjects, with every known attack.
 
 package messages_test
 

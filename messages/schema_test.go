@@ -46,7 +46,7 @@ func readSchema(t testing.TB, text string) *schema {
 	return &s
 }
 
-// faults tells how v differs from the schema.
+// faults says how v differs from the schema.
 func (s *schema) faults(path string, v any) (all []string) {
 	add := func(format string, args ...any) { all = append(all, path+": "+fmt.Sprintf(format, args...)) }
 	if s.Const != nil && !cmp.Equal(s.Const, v) {
@@ -183,7 +183,7 @@ func TestGoldensFitTheSchemas(t *testing.T) {
 }
 
 // What the schema of a Query refuses, the reader refuses, and the reverse, as far as a schema can
-// say it.
+// express it.
 func TestSchemaAndReaderAgree(t *testing.T) {
 	const account = "2088123456789012"
 	s := schemas(t)["query"]

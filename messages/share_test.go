@@ -1,4 +1,4 @@
-// What is written once for many is byte for byte what is written for each.
+// What is written once for many askers is byte for byte what is written for each.
 
 package messages_test
 
@@ -11,8 +11,8 @@ import (
 	"protocolq/messages"
 )
 
-// anyResult is a Result of which each field is told or not, by chance. Its texts hold what could be
-// taken for other fields.
+// anyResult is a Result whose fields are set or not, by chance. Its texts hold what could be
+// mistaken for other fields.
 func anyResult(r *rand.Rand) messages.Result {
 	texts := []string{"", "", "x", `,"retryable":true`, `","retryable":false,"`, `,"expires_at_ms":1`, `","verified":"`, "}", "张三 <&>", strings.Repeat("y", 300)}
 	text := func() string { return texts[r.IntN(len(texts))] }

@@ -1,4 +1,4 @@
-// Asking, with workers that answer, are away, drop, die, delay and babble.
+// Asking, with workers that answer, are away, drop, die, delay and send nonsense.
 
 package ask_test
 
@@ -75,7 +75,7 @@ func TestAskAndBeAnswered(t *testing.T) {
 	}
 }
 
-// Every outcome but two kinds of unknown is an answer, told at once.
+// Every outcome except two kinds of unknown is an answer, returned at once.
 func TestWhatIsAnAnswer(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	nc := natstest.Connect(t, srv)
@@ -107,7 +107,7 @@ func TestWhatIsAnAnswer(t *testing.T) {
 	}
 }
 
-// An answer to another question is believed by nobody, whatever its id.
+// An answer to another question is never accepted, whatever its id.
 func TestAnswerToAnotherQuestion(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(n int, in taken) {
@@ -128,7 +128,7 @@ func TestAnswerToAnotherQuestion(t *testing.T) {
 	}
 }
 
-// A worker that takes the query and dies costs a time-out; the next try is the same message, and
+// A worker that takes the query and dies costs a time-out. The next try is the same message, and
 // waits longer.
 func TestWorkersThatDropAreAskedAgain(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
@@ -199,7 +199,7 @@ func TestSilenceIsNotTakenForAbsence(t *testing.T) {
 	}
 }
 
-// First nobody listens, then somebody takes the query and says nothing: what was in the way last is
+// First there are no responders, then a worker takes the query and is silent: the last obstacle is
 // the silence.
 func TestWhatWasInTheWayLast(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
@@ -216,8 +216,8 @@ func TestWhatWasInTheWayLast(t *testing.T) {
 	}
 }
 
-// OVERLOADED is asked again after the time it says; DEADLINE without a deadline of the asker's own,
-// too.
+// OVERLOADED is asked again after the time that it says, and so is DEADLINE if the asker has no
+// deadline.
 func TestAskedAgainByCode(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	for _, r := range []messages.Result{
@@ -246,8 +246,7 @@ func TestAskedAgainByCode(t *testing.T) {
 	}
 }
 
-// The connection breaks while a query is under way, which is then asked again as soon as it is
-// back.
+// The connection breaks during a query, which is asked again as soon as the connection is back.
 func TestConnectionLost(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	line := &cord{srv: srv}
@@ -337,7 +336,7 @@ func TestWrongOptions(t *testing.T) {
 	}
 }
 
-// What the server forbids is only told to the connection; whoever asks must still learn of it.
+// The server reports what it forbids only on the connection; the asker must still learn of it.
 func TestForbidden(t *testing.T) {
 	user := &server.User{Username: "u", Password: "p", Permissions: &server.Permissions{
 		Publish: &server.SubjectPermission{Allow: []string{"other"}}}}
@@ -347,7 +346,7 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// Many at once over one connection; nothing is left behind, here or on the server.
+// Many at once over one connection. Nothing is left behind, here or on the server.
 func TestManyAtOnceLeaveNothing(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	nc := natstest.Connect(t, srv)
@@ -377,7 +376,7 @@ func TestManyAtOnceLeaveNothing(t *testing.T) {
 	})
 }
 
-// The caller's trace goes along with each try, and with what is submitted.
+// The caller's trace is sent with each try, and with each submitted query.
 func TestTraceGoesAlong(t *testing.T) {
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	nc, js := natstest.JetStream(t)

@@ -1,4 +1,4 @@
-// How fast replies are read, by how many are given at once.
+// How fast replies are read, by the number of replies at once.
 
 package ask_test
 

@@ -1,4 +1,4 @@
-// The deadline that a query is sent with, and what comes of it.
+// The deadline that a query is sent with, and its effects.
 
 package ask_test
 
@@ -26,8 +26,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// What remains of ctx is the query's deadline, unless its own is earlier; without either it has
-// none.
+// The remaining time of ctx is the query's deadline, unless its own is earlier. If neither has a
+// deadline, there is none.
 func TestDeadlineIsSent(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	c := newClient(t, natstest.Connect(t, srv), calm)
@@ -65,7 +65,7 @@ func TestDeadlineIsSent(t *testing.T) {
 	}
 }
 
-// A caller hears DEADLINE before its own time ends.
+// A caller gets DEADLINE before its own time ends.
 func TestDeadlineComesInTime(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(_ int, in taken) {
@@ -77,8 +77,7 @@ func TestDeadlineComesInTime(t *testing.T) {
 	}
 }
 
-// A worker whose clock is ahead takes a query for late that is not: it is asked without the
-// deadline.
+// A worker whose clock is ahead takes a query in time as late: it is asked without the deadline.
 func TestWorkerWhoseClockIsAhead(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(_ int, in taken) {

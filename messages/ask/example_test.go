@@ -19,7 +19,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// Whether a refund may go to the agent's account: asked once, by whatever worker lives.
+// May a refund go to the agent's account? It is asked once, and any worker answers.
 func Example() {
 	nc, done := connectExample("signed")
 	defer done()
@@ -40,7 +40,7 @@ func Example() {
 	// Output: debit: true refund: false
 }
 
-// Ask and go: the answer goes to a durable subject, whenever the workers are back.
+// Ask without waiting: the answer goes to a durable subject when the workers are back.
 func ExampleSubmit() {
 	nc, done := connectExample("stored")
 	defer done()
@@ -60,8 +60,8 @@ func ExampleSubmit() {
 	// refund-R-1001 is in PROTOCOL_SUBMITTED 2
 }
 
-// What was submitted is answered once, also where the program ended meanwhile: until the function
-// has returned nil the reply is kept.
+// A submitted query is answered once, even if the program ended meanwhile: the reply is kept until
+// the function has returned nil.
 func ExampleReplies() {
 	nc, done := connectExample("answered")
 	defer done()
@@ -70,7 +70,7 @@ func ExampleReplies() {
 	defer cancel()
 	again := map[string]time.Time{} // when to submit a query again; in earnest a table of yours
 	err := ask.Replies(ctx, nc, "refunds", func(_ context.Context, r ask.Reply) error {
-		if r.Outcome == messages.Unknown { // never a no: nothing follows from it
+		if r.Outcome == messages.Unknown { // never a "no": nothing follows from it
 			again[r.ID] = time.Now().Add(time.Duration(r.RetryAfterMs) * time.Millisecond)
 			return nil
 		}
@@ -84,7 +84,7 @@ func ExampleReplies() {
 	// error: <nil>
 }
 
-// What becomes of each run of the gateway, whoever asked: each once.
+// The result of each run of the gateway, for all askers: each once.
 func ExampleEvents() {
 	nc, done := connectExample("answered")
 	defer done()
@@ -102,7 +102,7 @@ func ExampleEvents() {
 	// error: <nil>
 }
 
-// A client with settings of its own: another prefix, JSON.
+// A client with its own settings: another prefix, JSON.
 func ExampleNew() {
 	nc, done := connectExample("signed")
 	defer done()
@@ -119,7 +119,7 @@ func ExampleNew() {
 	// Output: true true
 }
 
-// connectExample is a connection to a server where a worker or streams stand in.
+// connectExample is a connection to a server with a stand-in for a worker or streams.
 func connectExample(what string) (*nats.Conn, func()) {
 	dir, err := os.MkdirTemp("", "protocolq-ask-")
 	must(err)

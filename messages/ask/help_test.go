@@ -15,11 +15,10 @@ import (
 	"protocolq/messages/ask"
 )
 
-// quick are Options whose times suit a test.
+// quick are Options with times for tests.
 var quick = ask.Options{Try: 50 * time.Millisecond, MaxTry: 100 * time.Millisecond, Pause: 10 * time.Millisecond, MaxPause: 20 * time.Millisecond}
 
-// calm are those with which silence makes no second try, however busy the machine is: only what is
-// said does.
+// calm are Options with which silence causes no second try, on any busy machine: only replies do.
 var calm = ask.Options{Try: time.Hour, Pause: quick.Pause, MaxPause: quick.MaxPause}
 
 func newClient(t testing.TB, nc *nats.Conn, o ask.Options) *ask.Client {
@@ -31,14 +30,14 @@ func newClient(t testing.TB, nc *nats.Conn, o ask.Options) *ask.Client {
 	return c
 }
 
-// taken is a query as a stand-in took it.
+// taken is a query as a stand-in received it.
 type taken struct {
 	msg *nats.Msg
 	q   messages.Query
 	at  time.Time
 }
 
-// standIn plays a worker: handle answers the n-th message (from 1); it keeps what came.
+// standIn plays a worker: handle answers the n-th message (from 1); standIn keeps all messages.
 type standIn struct {
 	mu   sync.Mutex // guards came
 	came []taken
@@ -75,7 +74,7 @@ func (s *standIn) all() []taken {
 	return append([]taken(nil), s.came...)
 }
 
-// reply answers as a worker does, in the encoding of the question.
+// reply answers like a worker, in the encoding of the question.
 func (in taken) reply(t testing.TB, r messages.Result) {
 	r.ID = in.q.ID
 	_, encoding, err := messages.DecodeQuery(in.msg.Data, in.msg.Header.Get(messages.HeaderContentType))
@@ -108,7 +107,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// cord gives connections to a server, and cuts them.
+// cord makes connections to a server, and cuts them.
 type cord struct {
 	srv *server.Server
 
@@ -128,7 +127,7 @@ func (c *cord) InProcessConn() (net.Conn, error) {
 	return c.last, err
 }
 
-// cut breaks the connection; until mend it cannot be made again.
+// cut breaks the connection; until mend no new one can be made.
 func (c *cord) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,4 @@
-// What is known of messages, and how much of it.
+// What is remembered of messages, and how much.
 
 package ask
 

@@ -1,5 +1,5 @@
-// What a caller's module takes when it imports messages and messages/ask, as the contract's page
-// says.
+// What a caller's module gets when it imports messages and messages/ask, compared with the
+// contract's page.
 
 package ask_test
 
@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// callersProgram asks as the page shows.
+// callersProgram asks like the example on the page.
 const callersProgram = `package main
 
 import (

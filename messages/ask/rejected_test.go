@@ -1,4 +1,4 @@
-// What no function is done with: it stands in nobody's way, and is not lost without a word.
+// Messages that no function finishes: they block nothing, and are not lost silently.
 
 package ask_test
 
@@ -19,7 +19,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// unreadable stores a reply that is none.
+// unreadable stores a reply that cannot be decoded.
 func (k *kept) unreadable() {
 	k.t.Helper()
 	if _, err := k.js.Publish(k.t.Context(), "protocol.reply.refunds", []byte(`{"v":2,"outcome":"signed"}`)); err != nil {
@@ -27,7 +27,7 @@ func (k *kept) unreadable() {
 	}
 }
 
-// givesOut bounds what refunds may have that is not done with.
+// givesOut bounds the unacknowledged messages of refunds.
 func (k *kept) givesOut(n int) {
 	k.t.Helper()
 	c, err := k.js.Consumer(k.t.Context(), "PROTOCOL_REPLIES", "refunds")
@@ -54,8 +54,8 @@ func (r *rejects) take(_ context.Context, m ask.Rejected) error {
 	return nil
 }
 
-// As many as a consumer may give out cannot be decoded or end in an error each time: what is behind
-// them comes.
+// As many messages as a consumer may deliver cannot be decoded or cause an error each time: those
+// after them still come.
 func TestConsumerFullOfBadReplies(t *testing.T) {
 	k := keepOn(t, server.Options{JetStream: true}, time.Hour)
 	const each, tries = 10, 2
@@ -103,8 +103,8 @@ func TestConsumerFullOfBadReplies(t *testing.T) {
 	}
 }
 
-// A message that Rejected has not taken comes again, and what the function puts off for no fault of
-// the message's is never rejected.
+// A message that Rejected has not accepted comes again. A message that the function postpones, for
+// no fault of the message, is never rejected.
 func TestRejectedComesAgain(t *testing.T) {
 	k := keepOn(t, server.Options{JetStream: true}, time.Hour)
 	k.unreadable()
@@ -130,7 +130,7 @@ func TestRejectedComesAgain(t *testing.T) {
 	}
 }
 
-// Without a place for them they stay, and a consumer that is full of them says so.
+// Without Rejected they stay, and a consumer that is full of them says so.
 func TestFullConsumerSaysSo(t *testing.T) {
 	k := keepOn(t, server.Options{JetStream: true}, time.Hour)
 	k.givesOut(1)

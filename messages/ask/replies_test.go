@@ -1,4 +1,5 @@
-// Reading durable replies: each once, until the program is done with it, over restarts of everyone.
+// Reading durable replies: each once, until the program has finished it, across restarts of every
+// part.
 
 package ask_test
 
@@ -77,7 +78,7 @@ func (k *kept) reply(to string, r messages.Result, msgID string) {
 	}
 }
 
-// wantLeft waits until so many replies are not acknowledged.
+// wantLeft waits until so many replies are unacknowledged.
 func (k *kept) wantLeft(n uint64) {
 	k.t.Helper()
 	eventually(k.t, fmt.Sprintf("%d left", n), func() bool {
@@ -142,11 +143,11 @@ func TestRepliesAreGivenOnce(t *testing.T) {
 	k := keep(t)
 	k.reply("protocol.reply.refunds", answer("1", "run-1"), "a")
 	k.reply("protocol.reply.refunds.late", answer("2", "run-1"), "b")
-	k.reply("protocol.reply.refunds", answer("1", "run-1"), "c") // to who submitted twice
+	k.reply("protocol.reply.refunds", answer("1", "run-1"), "c") // for an asker that submitted twice
 	k.reply("protocol.reply.others", answer("9", "run-1"), "d")
 	refusal := messages.Result{ID: "1", Outcome: messages.Refused, Code: messages.BadRequest}
 	k.reply("protocol.reply.refunds", refusal, "e")
-	k.reply("protocol.reply.refunds", refusal, "f") // another message of no run
+	k.reply("protocol.reply.refunds", refusal, "f") // another message without a run
 	for _, id := range []string{"g", "h"} {         // unknown, asked twice; the answer of the same run follows
 		k.reply("protocol.reply.refunds", messages.Result{ID: "3", Run: "run-1", Outcome: messages.Unknown, Code: messages.DeadlinePassed}, id)
 	}
@@ -165,7 +166,7 @@ func TestRepliesAreGivenOnce(t *testing.T) {
 	}
 }
 
-// What the function is not done with comes again, and holds up nothing.
+// A reply that the function has not finished comes again, and blocks no other.
 func TestRepliesComeAgain(t *testing.T) {
 	k := keepOn(t, server.Options{JetStream: true}, time.Hour)
 	for _, id := range []string{"bad", "later", "good"} {
@@ -200,7 +201,7 @@ func TestRepliesComeAgain(t *testing.T) {
 	}
 }
 
-// A program that is started anew is given what it was not done with, and nothing else.
+// A restarted program gets only replies that it had not finished.
 func TestRepliesOverARestart(t *testing.T) {
 	k := keep(t)
 	for i := range 5 {
@@ -228,8 +229,8 @@ func TestRepliesOverARestart(t *testing.T) {
 	}
 }
 
-// An acknowledgement that is lost with the connection is made up for without the function, by the
-// same Client also where Replies was called anew.
+// If an acknowledgement is lost with the connection, the reply is acknowledged again without
+// calling the function, by the same Client even in another call of Replies.
 func TestLostAcknowledgement(t *testing.T) {
 	k := keep(t)
 	line := &cord{srv: k.srv}
@@ -258,8 +259,8 @@ func TestLostAcknowledgement(t *testing.T) {
 	}
 }
 
-// A function that takes longer than the server waits keeps its message, and no more is taken out
-// than the function is given.
+// A function that takes longer than the server waits keeps its message, and no more are fetched
+// than the function gets.
 func TestSlowFunction(t *testing.T) {
 	k := keep(t)
 	const replies, atOnce = 6, 2
@@ -300,7 +301,7 @@ func TestSlowFunction(t *testing.T) {
 	}
 }
 
-// What cannot be read is kept for a program that can, and is said.
+// An unreadable reply is kept for a program that can read it, and logged.
 func TestReplyNotUnderstood(t *testing.T) {
 	k := keep(t)
 	if _, err := k.js.Publish(t.Context(), "protocol.reply.refunds", []byte(`{"v":2,"outcome":"signed"}`)); err != nil {
@@ -363,7 +364,7 @@ func TestRepliesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// lockedBuffer is written by many.
+// lockedBuffer has many writers.
 type lockedBuffer struct {
 	mu sync.Mutex // guards b
 	b  bytes.Buffer

@@ -61,7 +61,7 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 	}
 }
 
-// An asker that has a name is replied to under it, whether its subject says the name or not.
+// An asker with a name gets replies under it, even if its subject does not have the name.
 func TestSubmitUnderAName(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
@@ -89,8 +89,8 @@ func TestSubmitUnderAName(t *testing.T) {
 	}
 }
 
-// What is submitted once more under its id is stored, whoever has used that id: nobody can keep it
-// out, and who was told unknown can ask again.
+// A query that is submitted again under its id is stored, whoever has used that id: no program can
+// keep it out, and an asker that got unknown can ask again.
 func TestSubmitOnceMore(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
@@ -113,7 +113,7 @@ func TestSubmitOnceMore(t *testing.T) {
 	}
 }
 
-// A stream that refuses for want of room is tried until there is some.
+// A stream that refuses because it is full is tried until it has room.
 func TestSubmitWaitsForRoom(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
@@ -130,7 +130,7 @@ func TestSubmitWaitsForRoom(t *testing.T) {
 		_, err := c.Submit(within(t, 10*time.Second), question)
 		stored <- err
 	}()
-	for { // more than once: what the one above sent last may be stored yet
+	for { // more than once: the last message from above may not be stored yet
 		if err := stream.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestSubmitWaitsForRoom(t *testing.T) {
 	}
 }
 
-// Who would rather hear at once that nobody is there, or that there is no room, says so.
+// FailFast reports at once that there are no responders, or no room.
 func TestFailFast(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
 	o := quick
@@ -203,9 +203,9 @@ func TestSubmitErrors(t *testing.T) {
 	}
 }
 
-// Whatever the way of asking, a lost acknowledgement is asked for again under the same message id;
-// and a cluster whose leaders move, which says of a second try that the first is being stored, or
-// for a moment that nobody is there, has refused nothing.
+// For all ways of asking, a lost acknowledgement is asked for again under the same message id. A
+// cluster whose leaders move may say that the first try is being stored, or briefly that there are
+// no responders: neither is a refusal.
 func TestSubmitAgain(t *testing.T) {
 	const stored, inProcess = `{"stream":"SUBMITTED","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
 	for way, fast := range map[string]bool{"patient": false, "fail fast": true} {
@@ -223,7 +223,7 @@ func TestSubmitAgain(t *testing.T) {
 					}
 				})
 				o, most := calm, 3
-				if word == "" { // then a busy machine may be silent for longer than a try, too
+				if word == "" { // otherwise a busy machine may be silent for longer than a try, too
 					o, most = quick, 100
 				}
 				o.FailFast = fast
@@ -242,10 +242,10 @@ func TestSubmitAgain(t *testing.T) {
 	}
 }
 
-// nobody is what a server says where nobody listens.
+// nobody is a server's response if there are no responders.
 func nobody() *nats.Msg { return &nats.Msg{Header: nats.Header{"Status": {"503"}}} }
 
-// A server that lost the first try says so without end: another id gets the query stored.
+// A server that lost the first try says so without end: with another id the query is stored.
 func TestSubmitWhatAServerLost(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	stream := play(t, natstest.Connect(t, srv), "protocol.submit", func(_ int, in taken) {

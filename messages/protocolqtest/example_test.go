@@ -1,4 +1,4 @@
-// How the test of a program that asks begins.
+// The beginning of a test of a program that asks.
 
 package protocolqtest_test
 
@@ -33,9 +33,9 @@ func Example() {
 	// 5 calls of the gateway
 }
 
-// exampleT is what an example has in place of a test.
+// exampleT replaces a test in an example.
 type exampleT struct {
-	testing.TB // nil: an example uses nothing else of it
+	testing.TB // nil: an example uses no other method of it
 	cleanups   []func()
 }
 

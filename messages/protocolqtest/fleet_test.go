@@ -1,4 +1,4 @@
-// A fleet for tests answers at once, plays every part, and survives what it is made to survive.
+// A fleet for tests answers at once, plays every part, and survives every stop.
 
 package protocolqtest_test
 
@@ -50,7 +50,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// Everyone is taken away in turn and comes back; what is submitted is answered.
+// Every part is stopped in turn and comes back; submitted queries are answered.
 func TestEveryoneInTurn(t *testing.T) {
 	q := protocolqtest.Start(t)
 	client := q.Client("refunds")
@@ -99,7 +99,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// While the gateway is away nobody knows; afterwards the same question is answered.
+// While the gateway is away the answer is unknown; afterwards the same question is answered.
 func TestGatewayAway(t *testing.T) {
 	q := protocolqtest.Start(t)
 	client, query := q.Client(""), messages.Query{UserEmail: "signed@example.com"}
@@ -115,7 +115,7 @@ func TestGatewayAway(t *testing.T) {
 	}
 }
 
-// The best of some starts counts: the machine may have other things to do.
+// The best of some starts counts, because the machine may have other work.
 func TestReadyAtOnce(t *testing.T) {
 	best := time.Hour
 	for range 5 {

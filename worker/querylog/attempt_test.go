@@ -1,4 +1,4 @@
-// A call goes into the journal and comes out as it was.
+// A call goes into the journal and comes out unchanged.
 
 package querylog_test
 

@@ -1,4 +1,4 @@
-// When lines of asks and runs are published: together, again, and not without end.
+// When lines of asks and runs are published: together, again, and with an end.
 
 package querylog_test
 
@@ -16,8 +16,8 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// stored publishes the line of a stored ask; after gives how long it took until it was done with,
-// -1 while it is not.
+// stored publishes the line of a stored ask. after returns how long it took until its Done was
+// called, -1 before that.
 func stored(p *querylog.Publisher, token, run string) (after func() time.Duration, written func() bool) {
 	begun := time.Now()
 	var mu sync.Mutex
@@ -41,7 +41,7 @@ func stored(p *querylog.Publisher, token, run string) (after func() time.Duratio
 		}
 }
 
-// Lines of stored asks wait for each other, and their acknowledgements with them; not when the
+// Lines of stored asks wait for each other, and their acknowledgements with them, but not when the
 // worker ends.
 func TestLinesOfAsksWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -70,8 +70,8 @@ func TestLinesOfAsksWaitForEachOther(t *testing.T) {
 	})
 }
 
-// Those of one run stand side by side, in the order in which they came, and more than a message
-// holds are several.
+// Lines of one run stand side by side, in the order in which they came. More than a message holds
+// become several messages.
 func TestLinesOfManyAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &played{}
@@ -100,7 +100,7 @@ func TestLinesOfManyAsks(t *testing.T) {
 	})
 }
 
-// A stored ask whose line is not written when the worker ends is not done with as if it were.
+// If the line of a stored ask is not written when the worker ends, its Done says so.
 func TestAskWithoutItsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &played{away: true}
@@ -117,7 +117,7 @@ func TestAskWithoutItsLine(t *testing.T) {
 	})
 }
 
-// publishRun publishes a run's line; done is given whether it was written.
+// publishRun publishes a run's line; done receives whether it was written.
 func publishRun(p *querylog.Publisher, id string) (done chan bool) {
 	return publishLine(p, querylog.Run{ID: id, At: now(), Outcome: "signed"})
 }
@@ -129,7 +129,7 @@ func publishLine(p *querylog.Publisher, r querylog.Run) (done chan bool) {
 	return done
 }
 
-// wantDone wants runs to be done with, as they are written, or not yet.
+// wantDone waits for the Done of runs, as they are written, or wants none yet.
 func wantDone(t *testing.T, want bool, runs ...chan bool) {
 	t.Helper()
 	synctest.Wait()
@@ -146,7 +146,7 @@ func wantDone(t *testing.T, want bool, runs ...chan bool) {
 	}
 }
 
-// A run's line is sent at once, and those that come while it is on its way are the next one.
+// A run's line is sent at once; lines that come while it is on its way go into the next message.
 func TestLinesOfRunsGoTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &played{slow: 10 * time.Millisecond}
@@ -167,10 +167,10 @@ func TestLinesOfRunsGoTogether(t *testing.T) {
 	})
 }
 
-// A run whose line is not written when the worker ends is not done with as if it were. A line that
-// cannot be made is logged, and the run done with.
+// If a run's line is not written when the worker ends, its Done says so. A line that cannot be made
+// is logged, and its Done is called.
 func TestRunWithoutItsLine(t *testing.T) {
-	for range 8 { // at the end either may come first: that what waits is given back, or that it is taken up
+	for range 8 { // at the end either may come first: the return of waiting lines, or their publishing
 		synctest.Test(t, runWithoutItsLine)
 	}
 }
@@ -195,9 +195,9 @@ func runWithoutItsLine(t *testing.T) {
 	}
 }
 
-// A line whose acknowledgement is lost is sent again, as the same message, and says nothing of the
-// stream. One that is refused for want of room, or lost twice, says that it is full, until it takes
-// a line again.
+// A line whose acknowledgement is lost is sent again, as the same message, and the stream does not
+// count as full. If a line is refused for want of room, or its acknowledgement is lost twice, the
+// stream counts as full until it takes a line again.
 func TestFullLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer

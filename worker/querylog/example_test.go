@@ -1,4 +1,4 @@
-// How a person is found again in a log that holds no e-mail address.
+// How to find a person in a log that holds no e-mail address.
 
 package querylog_test
 
@@ -8,7 +8,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// What is stored of an e-mail address is a mask for people and a keyed hash to find it by.
+// The log stores of an e-mail address a mask for people and a keyed hash to search by.
 func ExampleHasher() {
 	h, err := querylog.NewHasher([]byte("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Lines of a kind that this recorder does not know.
+// Lines of a kind unknown to this recorder.
 
 package querylog_test
 
@@ -8,7 +8,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// A message of a kind that is not known is left to recorders of a later version, for minutes.
+// A message of an unknown kind is left to recorders of a later version, for minutes.
 func TestRecorderLeavesOtherKinds(t *testing.T) {
 	d, m := newDesk(t), &memory{}
 	runs, _ := d.lines(2)

@@ -1,4 +1,4 @@
-// Hashers: the same person has the same look-up id, and the key is shown nowhere.
+// Hashers: the same person has the same look-up id, and the key is never shown.
 
 package querylog_test
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// Spellings of an e-mail that ask the same question have one look-up id, and others have another.
+// Spellings of an e-mail that mean the same have one look-up id, and others have another.
 func TestEmailIsNormalisedAsTheKeyIs(t *testing.T) {
 	h := hasher(t)
 	spellings := []string{"a@b.example", "A@B.Example", " a@b.example ", "Ä@b.example", "ä@b.example", "\ta@b.example", "a@b.example2", "Straße@b.cn", "STRASSE@b.cn"}
@@ -48,7 +48,7 @@ func TestLookUpIDs(t *testing.T) {
 	}
 }
 
-// A key that was replaced still finds what it hashed.
+// A replaced key still finds what it hashed.
 func TestOlderKeys(t *testing.T) {
 	one, two := strings.Repeat("11", 32), strings.Repeat("22", 40)
 	before, err := querylog.NewHasher([]byte(one + "\n"))

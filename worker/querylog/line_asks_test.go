@@ -1,4 +1,4 @@
-// Lines of many asks: each ask comes out as it went in, whatever stood before it.
+// Lines of many asks: each ask comes out unchanged, whatever stood before it.
 
 package querylog_test
 
@@ -34,8 +34,8 @@ func decodeAsks(t testing.TB, lines []querylog.Line) (asks []querylog.Ask) {
 	return asks
 }
 
-// assorted are asks that differ from their neighbours in every way: fields come, stay, change and
-// go.
+// assorted are asks that differ from their neighbours in every way: fields appear, stay, change and
+// disappear.
 func assorted(h *querylog.Hasher) []querylog.Ask {
 	full, least := fullAsk(h, "a"), querylog.Ask{Token: "b", At: at}
 	full.Subject, full.Reply, full.Trace = "protocol.query", "_INBOX", "0af7651916cd43dd8448eb211c80319c" // as a line shows them
@@ -63,7 +63,7 @@ func TestAsksGoThroughTogether(t *testing.T) {
 	}
 }
 
-// Askers of one account cost little more than what is their own.
+// Askers of one account cost little more than their own fields.
 func TestAlikeAsksAreShort(t *testing.T) {
 	asks := alike(hasher(t), querylog.MaxAsks)
 	lines := encodeAsks(t, asks)
@@ -73,7 +73,7 @@ func TestAlikeAsksAreShort(t *testing.T) {
 	}
 }
 
-// Workers from before write every ask whole.
+// Earlier workers write every ask completely.
 func TestWholeAsksAreRead(t *testing.T) {
 	asks := assorted(hasher(t))
 	old := []byte{0xdc, 0, byte(len(asks))}
@@ -98,7 +98,7 @@ func TestAsksAreManyInALine(t *testing.T) {
 		a.Request = h.Request(strings.Repeat("i", 128))
 		asks = append(asks, a)
 	}
-	asks = append(asks, querylog.Ask{At: at}) // no token: left out, and told
+	asks = append(asks, querylog.Ask{At: at}) // no token: left out, and reported
 	lines, err := querylog.EncodeAsks(asks)
 	if err == nil || !strings.Contains(err.Error(), "identity") {
 		t.Errorf("error %v", err)
@@ -122,7 +122,7 @@ func TestAsksAreManyInALine(t *testing.T) {
 	}
 }
 
-// alike are n asks of one account by one door.
+// alike are n asks for one account by one door.
 func alike(h *querylog.Hasher, n int) []querylog.Ask {
 	var asks []querylog.Ask
 	for i := range n {

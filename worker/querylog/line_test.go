@@ -1,5 +1,4 @@
-// Lines: what goes in comes out, what is personal does not, and nothing hostile gets past the
-// reader.
+// Lines: what goes in comes out, personal data does not, and nothing hostile gets past the reader.
 
 package querylog_test
 
@@ -17,7 +16,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// same compares what lines hold; masked fields by all three of their parts.
+// same compares lines, and masked fields in all three of their parts.
 var same = cmp.Options{
 	cmp.Comparer(func(a, b querylog.Masked) bool { return a == b }),
 	cmp.Comparer(func(a, b querylog.RequestID) bool { return a == b }),
@@ -93,7 +92,7 @@ func TestAskGoesThrough(t *testing.T) {
 	}
 }
 
-// Another hand reads the same bytes: they are plain MessagePack.
+// Another reader reads the same bytes: they are plain MessagePack.
 func TestLineIsMsgPack(t *testing.T) {
 	line, err := fullRun(hasher(t)).Encode()
 	if err != nil {
@@ -155,7 +154,7 @@ func TestRunsAreManyInALine(t *testing.T) {
 	}
 }
 
-// A text is that of its own row, however many words a line has.
+// A text belongs to its own row, however many words a line has.
 func TestManyWords(t *testing.T) {
 	var lines []querylog.Line
 	for i := range 200 {
@@ -176,8 +175,8 @@ func TestManyWords(t *testing.T) {
 	}
 }
 
-// The server drops a line whose identity it has seen: two batches that begin alike must differ in
-// it.
+// The server drops a line with a known message id: two batches that begin alike must have different
+// ones.
 func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
 	h := hasher(t)
 	ids := map[string]bool{}
@@ -186,7 +185,7 @@ func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
 		for _, token := range tokens {
 			asks = append(asks, fullAsk(h, token))
 		}
-		for range 2 { // the same batch again keeps its identity
+		for range 2 { // the same batch keeps its id
 			lines, err := querylog.EncodeAsks(asks)
 			if err != nil || len(lines) != 1 {
 				t.Fatal(lines, err)
@@ -199,7 +198,7 @@ func TestBatchesThatBeginAlikeAreNotTheSame(t *testing.T) {
 	}
 }
 
-// Nothing personal leaves: not by its own field, nor by one that an asker fills as it likes.
+// Nothing personal leaves, neither in its own field nor in a field that an asker fills freely.
 func TestLinesHoldNothingPersonal(t *testing.T) {
 	h := hasher(t)
 	a := fullAsk(h, "TOKEN")
@@ -318,7 +317,7 @@ func TestDecodePassesOverWhatIsNew(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	known := int(line.Data[2])
-	for names, want := range map[int]bool{64: true, 65: false} { // and not without end
+	for names, want := range map[int]bool{64: true, 65: false} { // and not without bound
 		data := append([]byte(nil), line.Data...)
 		data[2] = byte(names)
 		for i := range names - known {

@@ -1,5 +1,5 @@
-// Whom lines are about, and what becomes of those from memory: on a clock of the test's own, into a
-// log that the test plays.
+// The persons of lines, and lines of answers from memory: on the test's own clock, into a log that
+// the test plays.
 
 package querylog_test
 
@@ -22,16 +22,16 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// played is the stream LOG as a test plays it: it takes lines, while it is not away or full.
+// played is the stream LOG as a test plays it: it takes lines, unless it is away or full.
 type played struct {
 	mu     sync.Mutex // guards what follows
 	away   bool       // no acknowledgement comes
 	full   bool
-	most   int           // longer lines are refused for good; 0: none is
+	most   int           // longer lines are refused for good; 0: none
 	tries  int           // of all lines
-	losing int           // so many acknowledgements are lost, of lines that were taken
+	losing int           // lost acknowledgements of lines that were taken
 	slow   time.Duration // each line takes so long
-	lines  []string      // the tokens or runs of each, with commas between them
+	lines  []string      // the tokens or runs of each, joined by commas
 	ids    []string
 	asks   []querylog.Ask
 	runs   []querylog.Run
@@ -96,7 +96,7 @@ func (l *played) PublishWithin(ctx context.Context, within time.Duration, m *nat
 	return uint64(len(l.lines)), nil
 }
 
-// taken gives the lines since the last time.
+// taken returns the lines since the last time.
 func (l *played) taken() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +138,7 @@ func running(t *testing.T, l *played, change ...func(*querylog.PublisherOptions)
 	return p, end
 }
 
-// now is a time that a line may be of: a bubble's clock begins in 2000.
+// now is a valid time for a line: a bubble's clock begins in 2000.
 func now() time.Time { return time.Now().Add(30 * 365 * 24 * time.Hour) }
 
 func remember(p *querylog.Publisher, tokens ...string) {
@@ -147,9 +147,9 @@ func remember(p *querylog.Publisher, tokens ...string) {
 	}
 }
 
-// The log may be away for longer than a batch is tried: what was answered meanwhile is written when
-// it is back, whosever room it lay in. Only what is too much, or left at the end, is dropped, and
-// counted.
+// The log may be away for longer than a batch is tried: answers from that time are written when it
+// is back, whichever batch they were in. Only lines beyond the bound, or left at the end, are
+// dropped, and counted.
 func TestAnswersFromMemoryOutlastALogThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every, try = 100 * time.Millisecond, 5 * time.Second
@@ -191,7 +191,7 @@ func TestAnswersFromMemoryOutlastALogThatIsAway(t *testing.T) {
 	})
 }
 
-// What waits when the worker ends is written once more.
+// Lines that wait when the worker ends are published once more.
 func TestAnswersFromMemoryAreWrittenAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &played{}
@@ -205,8 +205,8 @@ func TestAnswersFromMemoryAreWrittenAtTheEnd(t *testing.T) {
 	})
 }
 
-// A worker that has not said how much may wait keeps 100,000 lines. What is dropped beyond is
-// counted, and said.
+// By default a worker keeps 100,000 waiting lines. Dropped lines beyond that are counted, and
+// logged.
 func TestAnswersFromMemoryAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said strings.Builder
@@ -225,7 +225,7 @@ func TestAnswersFromMemoryAreBounded(t *testing.T) {
 	})
 }
 
-// What a line says of whom it is about comes from the query, masked, for a run and for an ask.
+// The person in a line comes from the query, masked, for a run and for an ask.
 func TestLinesAreMasked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, h := &played{}, hasher(t)
@@ -273,7 +273,7 @@ func TestLinesAreMasked(t *testing.T) {
 	})
 }
 
-// Without a query log all lines are dropped at once, and nobody waits for any.
+// Without a query log all lines are dropped at once, and nothing waits for them.
 func TestDiscard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := querylog.Discard

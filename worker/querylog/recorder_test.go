@@ -1,4 +1,4 @@
-// The recorder against a real server: every line once in the database, whatever the database does.
+// The recorder on a real server: every line once in the database, whatever the database does.
 
 package querylog_test
 
@@ -120,7 +120,7 @@ func (d *desk) left() uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
-// pending is how many lines nobody has fetched.
+// pending is how many lines have not been fetched.
 func (d *desk) pending() uint64 {
 	d.t.Helper()
 	c, err := d.js.Consumer(d.t.Context(), d.names.Stream(messages.Log), querylog.Consumer)
@@ -144,13 +144,13 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// memory is a database that fails as it is told.
+// memory is a database that fails as the test says.
 type memory struct {
 	mu       sync.Mutex
 	rows     map[string]int // written, by id: how often each was new
 	rejected []querylog.Rejected
 	writes   int
-	fail     func(b querylog.Batch) error // asked before each write
+	fail     func(b querylog.Batch) error // called before each write
 	ping     error
 }
 
@@ -204,7 +204,7 @@ func TestRecorder(t *testing.T) {
 	runs, asks := d.lines(3000)
 	d.publish(d.names.LogRun(), runs...)
 	d.publish(d.names.LogAsk(), asks...)
-	d.publish(d.names.LogRun(), runs[:10]...) // once more
+	d.publish(d.names.LogRun(), runs[:10]...) // a second time
 	r, stop := d.start(querylog.Options{Database: m})
 	d.empty()
 	if n := len(m.ids()); n != 6000 {
@@ -227,7 +227,7 @@ func TestRecorder(t *testing.T) {
 	stop()
 }
 
-// Lines that keep coming share a transaction; who comes after a quiet time is written at once.
+// Lines that keep coming share a transaction; a line after a quiet time is written at once.
 func TestRecorderKeepsItsPace(t *testing.T) {
 	d, m := newDesk(t), &memory{}
 	runs, _ := d.lines(300)
@@ -248,7 +248,7 @@ func TestRecorderKeepsItsPace(t *testing.T) {
 	}
 }
 
-// What is in hand is written when the recorder ends, and is bounded in bytes.
+// Messages in hand are written when the recorder ends, and are bounded in bytes.
 func TestRecorderHoldsLittle(t *testing.T) {
 	d, m := newDesk(t), &memory{}
 	runs, _ := d.lines(1)
@@ -287,7 +287,7 @@ func TestRecorderHoldsLittle(t *testing.T) {
 	}
 }
 
-// A message that is no line is rejected once, and those around it are written.
+// A message that is not a line is rejected once, and those around it are written.
 func TestRecorderRejects(t *testing.T) {
 	d, m := newDesk(t), &memory{}
 	var log transcript
@@ -323,7 +323,7 @@ func TestRecorderIsolatesWhatCannotBeStored(t *testing.T) {
 		return nil
 	}}
 	runs, asks := d.lines(500)
-	var joined []querylog.Line // one of the two is among others in its line
+	var joined []querylog.Line // one of the two is in a line with others
 	for _, data := range runs[:100] {
 		joined = append(joined, querylog.Line{Data: data})
 	}
@@ -341,7 +341,7 @@ func TestRecorderIsolatesWhatCannotBeStored(t *testing.T) {
 	}
 }
 
-// A database that is away for a while loses nothing, and is told of rarely.
+// A database that is away for a while loses nothing, and is logged rarely.
 func TestRecorderHolds(t *testing.T) {
 	d := newDesk(t)
 	away := errors.New("connection refused")
@@ -356,7 +356,7 @@ func TestRecorderHolds(t *testing.T) {
 	if left := d.left(); left != 3000 {
 		t.Errorf("the stream holds %d lines of 3000", left)
 	}
-	m.set(func() { m.ping = nil }) // it answers, and is full
+	m.set(func() { m.ping = nil }) // it responds, and is full
 	<-time.After(time.Second)
 	m.set(func() { m.fail = nil })
 	d.empty()
@@ -369,7 +369,7 @@ func TestRecorderHolds(t *testing.T) {
 	}
 }
 
-// Two recorders share the stream; a writer in the way is tried again at once.
+// Two recorders share the stream; after a conflict of writers the write is tried again at once.
 func TestTwoRecorders(t *testing.T) {
 	d := newDesk(t)
 	n := 0

@@ -14,8 +14,8 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// A line that the stream will never take is not tried as if it would pass: whoever waits for it
-// goes on, it is counted and said, and the lines that came with it are written.
+// A line that the stream will never take is not tried forever: what waits for it goes on, it is
+// counted and logged, and the lines that came with it are written.
 func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
@@ -30,7 +30,7 @@ func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 			done = append(done, publishLine(p, r))
 			synctest.Wait()
 		}
-		run("first", 0) // while it is on its way the others come together
+		run("first", 0) // while it is on its way the others gather
 		for i := range 8 {
 			run(fmt.Sprint("run-", i), map[int]int{5: 20}[i])
 		}
@@ -71,7 +71,7 @@ func TestALineRefusedForGoodBlocksNobody(t *testing.T) {
 	})
 }
 
-// A stored ask whose line still waits for others when Run ends, or comes after that, is given back.
+// A stored ask whose line still waits for others when Run ends, or comes later, is given back.
 func TestAsksThatWaitAtTheEndAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, end := running(t, &played{})
@@ -87,7 +87,7 @@ func TestAsksThatWaitAtTheEndAreGivenBack(t *testing.T) {
 	})
 }
 
-// What waits behind a line that does not get away is given back at the end, too.
+// Lines that wait behind a line that cannot be published are given back at the end, too.
 func TestAsksBehindALineAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, end := running(t, &played{away: true})

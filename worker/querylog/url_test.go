@@ -1,4 +1,4 @@
-// A URL is refused for what is wrong with it, and no error shows its password.
+// A wrong URL is refused with the reason, and no error shows its password.
 
 package querylog_test
 

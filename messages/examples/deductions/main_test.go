@@ -1,4 +1,4 @@
-// No debit without the gateway's yes, none twice, and an answer in time, whoever is killed.
+// No debit without a "yes" of the gateway, none twice, and an answer in time, whatever is killed.
 
 package main
 
@@ -48,7 +48,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// bench is the program on a fleet, and its file.
+// bench is the program with its file, on a fleet.
 type bench struct {
 	t       *testing.T
 	q       *protocolqtest.Fleet
@@ -86,7 +86,7 @@ func (b *bench) start() {
 // within is how long a request may take.
 const within = 2 * time.Second
 
-// answer is what the service says.
+// answer is a response of the service.
 type answer struct {
 	status int
 	Step   step  `json:"step"`
@@ -114,7 +114,8 @@ func (b *bench) debits() (n int) {
 	return n
 }
 
-// While nobody knows nothing is debited and nothing is declined, in time; later it is debited once.
+// While the answer is unknown nothing is debited and nothing is declined, in time; later it is
+// debited once.
 func TestNoDebitOnUnknown(t *testing.T) {
 	b := newBench(t, 0)
 	email := protocolqtest.Email("signed", "zhang")
@@ -145,16 +146,16 @@ func TestNoDebitOnUnknown(t *testing.T) {
 	}
 }
 
-// A failure that passes within the time of the request is waited out.
+// The service waits through a failure that passes within the time of the request.
 func TestAskedAgainInTime(t *testing.T) {
 	b := newBench(t, 0)
-	a, err := b.post("order-1", protocolqtest.Email("system-error-6", "li")) // five of them are one answer: unknown
+	a, err := b.post("order-1", protocolqtest.Email("system-error-6", "li")) // five calls make one answer: unknown
 	if err != nil || a.status != http.StatusOK {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
 
-// Customers post until they know; everyone is killed in turn, each time in the middle of calls.
+// Customers post until they get an answer; every part is killed in turn, each time during calls.
 func TestDebitsOverKills(t *testing.T) {
 	b := newBench(t, 500*time.Millisecond)
 	parts := map[string]step{"signed": debit, "debit-only": debit, "refund-only": decline, "not-signed": decline, "system-error-2": debit, "fault-drop-1": debit}
@@ -182,7 +183,7 @@ func TestDebitsOverKills(t *testing.T) {
 	}
 }
 
-// postUntil is a customer, who posts until the service knows, and when it says.
+// postUntil is a customer that posts until the service has an answer, and when the service says.
 func (b *bench) postUntil(order, email string, want step) {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		a, err := b.post(order, email)
@@ -198,7 +199,7 @@ func (b *bench) postUntil(order, email string, want step) {
 	b.t.Errorf("%s: nobody knows after a minute", order)
 }
 
-// What is more than the service has room for is sent away at once.
+// Requests beyond the service's room are refused at once.
 func TestFull(t *testing.T) {
 	held, asked := make(chan struct{}), make(chan struct{})
 	s := &service{within: time.Minute, room: make(chan struct{}, 1), log: slog.New(slog.DiscardHandler)}

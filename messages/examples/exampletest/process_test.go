@@ -1,4 +1,4 @@
-// A process runs, is read, ends when it is asked to, and is killed.
+// A process runs, its output is read, it ends when asked to, and it can be killed.
 
 package exampletest_test
 
@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { exampletest.Main(m, program) }
 
-// program says its arguments and its first line, and waits for its end.
+// program prints its arguments and its first line, and waits for its end.
 func program() {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -36,6 +36,6 @@ func TestProcess(t *testing.T) {
 		if end.by(p); strings.Contains(p.Said(), "ends") != end.said {
 			t.Errorf("it said %q", p.Said())
 		}
-		p.Kill() // once more does nothing
+		p.Kill() // a second time does nothing
 	}
 }

@@ -1,4 +1,4 @@
-// One effect for each run that the gateway answered, none for unknown, whoever is killed.
+// One effect for each run that the gateway answered, none for unknown, whatever is killed.
 
 package main
 
@@ -51,7 +51,7 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-// bench is the program on a fleet, and its file.
+// bench is the program with its file, on a fleet.
 type bench struct {
 	t    *testing.T
 	q    *protocolqtest.Fleet
@@ -76,7 +76,7 @@ func (b *bench) start(lines string) *exampletest.Process {
 	return exampletest.Start(b.t, lines, "-nats", b.q.URL, "-store", b.file)
 }
 
-// count gives the number that a query counts.
+// count returns the number that a query counts.
 func (b *bench) count(query string) (n int) {
 	b.t.Helper()
 	if err := b.rows.QueryRowContext(b.t.Context(), query).Scan(&n); err != nil {
@@ -85,7 +85,7 @@ func (b *bench) count(query string) (n int) {
 	return n
 }
 
-// A run makes its effect once, whatever process has the event when.
+// A run makes its effect once, whichever process gets the event, and when.
 func TestOneEffectForEachRun(t *testing.T) {
 	b := newBench(t)
 	if err := b.rows.add(t.Context(), "order-1", "zhang@example.com"); err != nil {
@@ -104,7 +104,7 @@ func TestOneEffectForEachRun(t *testing.T) {
 	}
 }
 
-// While nobody knows nothing follows, though there are events; then it is asked again, and one
+// While the answer is unknown there are events but no effect. Then it is asked again, and one
 // effect follows.
 func TestNoEffectOnUnknown(t *testing.T) {
 	b := newBench(t)
@@ -122,7 +122,7 @@ func TestNoEffectOnUnknown(t *testing.T) {
 	}
 }
 
-// Everyone is killed in turn, the program itself most often.
+// Every part is killed in turn, the program itself most often.
 func TestEffectsOverKills(t *testing.T) {
 	b := newBench(t)
 	effects := map[string]effect{"signed": release, "debit-only": askToSign, "not-signed": askToSign, "abnormal": lookCloser, "system-error-6": release,

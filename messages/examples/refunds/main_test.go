@@ -1,4 +1,4 @@
-// No refund without the gateway's yes, and none twice, whoever is killed.
+// No refund without a "yes" of the gateway, and none twice, whatever is killed.
 
 package main
 
@@ -37,7 +37,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// bench is the program on a fleet, and its file.
+// bench is the program with its file, on a fleet.
 type bench struct {
 	t    *testing.T
 	q    *protocolqtest.Fleet
@@ -62,7 +62,7 @@ func (b *bench) start(lines string, args ...string) *exampletest.Process {
 	return exampletest.Start(b.t, lines, append([]string{"-nats", b.q.URL, "-store", b.file}, args...)...)
 }
 
-// count gives the number that a query counts.
+// count returns the number that a query counts.
 func (b *bench) count(query string) (n int) {
 	b.t.Helper()
 	if err := b.rows.QueryRowContext(b.t.Context(), query).Scan(&n); err != nil {
@@ -71,7 +71,7 @@ func (b *bench) count(query string) (n int) {
 	return n
 }
 
-// It is asked again when the workers said so, and not before.
+// It is asked again when the workers say so, and not before.
 func TestUnknownWaits(t *testing.T) {
 	rows, err := open(t.Context(), filepath.Join(t.TempDir(), "refunds.db"))
 	if err != nil {
@@ -93,9 +93,10 @@ func TestUnknownWaits(t *testing.T) {
 	}
 }
 
-// While nobody knows nothing is paid; when the gateway is back, it is asked again, and paid once.
+// While the answer is unknown nothing is paid. When the gateway is back, it is asked again, and
+// paid once.
 func TestNoRefundOnUnknown(t *testing.T) {
-	// The second time that it is asked for, the run before still has to cool down, and is named again.
+	// The second time, the run before still has to cool down, and is named again.
 	b := newBench(t, protocolqtest.Options{Worker: func(o *worker.Options) { o.Cooldown = 2 * time.Second }})
 	b.q.StopGateway()
 	p := b.start("R-1,"+protocolqtest.Email("signed", "zhang")+"\n", "-patience", "300ms")
@@ -111,7 +112,7 @@ func TestNoRefundOnUnknown(t *testing.T) {
 	}
 }
 
-// Everyone is killed in turn, the pipeline itself most often.
+// Every part is killed in turn, the pipeline itself most often.
 func TestRefundsOverKills(t *testing.T) {
 	b := newBench(t, protocolqtest.Options{})
 	parts := []string{"signed", "debit-only", "refund-only", "not-signed", "abnormal", "system-error-6", "fault-drop-2", "fault-delay-300ms"}

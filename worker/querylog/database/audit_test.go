@@ -1,4 +1,4 @@
-// Deeds are written down and read back, the newest first; a person is counted as it is forgotten.
+// Actions are stored and read back, newest first. A person's rows are counted as they are deleted.
 
 package database_test
 

@@ -1,6 +1,7 @@
 //go:build unix
 
-// What a recorder costs at a steady rate: a process of its own, its CPU counted apart.
+// What a recorder costs at a steady rate: a process of its own, so that its CPU time is counted
+// separately.
 
 package database_test
 
@@ -32,8 +33,8 @@ func (tr *traffic) single(queries int) (b querylog.Batch) {
 	return b
 }
 
-// BenchmarkRecord is the CPU of a recorder for a query of one run and one ask, as workers publish
-// them: those of 20 ms in one message. Each round has a log of its own and lasts three seconds.
+// BenchmarkRecord is the CPU time of a recorder for a query of one run and one ask, as workers
+// publish them: those of 20 ms in one message. Each round has its own log and lasts three seconds.
 func BenchmarkRecord(b *testing.B) {
 	for name, place := range benchPlaces(b) {
 		for _, rate := range []int{200, 1000, 4000} {
@@ -84,7 +85,7 @@ func recordSteadily(b *testing.B, url string, tr *traffic, rate int) (queries in
 	return queries, time.Duration(ns)
 }
 
-// publishTogether publishes a batch as a worker does: runs in one message, asks in another.
+// publishTogether publishes a batch like a worker: runs in one message, asks in another.
 func (d *desk) publishTogether(batch querylog.Batch) {
 	d.t.Helper()
 	var runs []querylog.Line
@@ -107,8 +108,8 @@ func (d *desk) publishTogether(batch querylog.Batch) {
 	}
 }
 
-// stepMeasure is the step of a child that lives until it is told to end, and then says what it has
-// used.
+// stepMeasure is the step of a child that lives until it is told to end, and then prints what it
+// has used.
 const stepMeasure = "measure"
 
 func childMeasured(nc *nats.Conn, names messages.Names, db *database.DB) error {
@@ -124,7 +125,7 @@ func childMeasured(nc *nats.Conn, names messages.Names, db *database.DB) error {
 	return err
 }
 
-// cpu is what this process has used.
+// cpu is the CPU time that this process has used.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

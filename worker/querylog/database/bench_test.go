@@ -18,7 +18,7 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// traffic makes rows as a fleet would: two asks to a run, some that fail, people who come back.
+// traffic makes rows like a fleet: two asks for each run, some that fail, people who come back.
 type traffic struct {
 	h      *querylog.Hasher
 	rand   *rand.Rand
@@ -61,8 +61,8 @@ func (tr *traffic) batch(rows int) (b querylog.Batch) {
 	return b
 }
 
-// benchPlaces are databases that keep their promises: the shared server of the tests does not wait
-// for the disk.
+// benchPlaces are databases that sync to disk: the shared server of the tests does not wait for the
+// disk.
 func benchPlaces(b *testing.B) map[string]place {
 	return map[string]place{"sqlite": places["sqlite"], "postgres": func(t testing.TB) string {
 		if os.Getenv("PROTOCOLQ_TEST_POSTGRES") != "" {
@@ -110,7 +110,7 @@ func BenchmarkInsert(b *testing.B) {
 }
 
 // BenchmarkPages fills a log with PROTOCOLQ_BENCH_ROWS rows (200,000) over 400 days and measures
-// what a reader waits for: each kind of page, a thousand times.
+// the waits of a reader: each kind of page, a thousand times.
 func BenchmarkPages(b *testing.B) {
 	rows := 200_000
 	if text := os.Getenv("PROTOCOLQ_BENCH_ROWS"); text != "" {
@@ -146,7 +146,8 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// fill writes rows and tells the rate of each tenth; it gives a batch of the middle to look for.
+// fill writes rows and reports the rate of each tenth. It returns a batch from the middle to search
+// for.
 func fill(b *testing.B, db *database.DB, tr *traffic, rows int) querylog.Batch {
 	b.Helper()
 	var seen querylog.Batch
@@ -257,8 +258,8 @@ func reads(tr *traffic, seen querylog.Batch) map[string]reading {
 	}
 }
 
-// BenchmarkCatchUp is how fast a recorder empties a stream that has waited for its database, lines
-// of one row each.
+// BenchmarkCatchUp is how fast a recorder empties a stream that has waited for its database, with
+// lines of one row each.
 func BenchmarkCatchUp(b *testing.B) {
 	const rows = 30_000
 	for name, place := range benchPlaces(b) {

@@ -1,6 +1,6 @@
 //go:build !unix
 
-// Elsewhere the tests know one database only.
+// On other systems the tests use only one database.
 
 package database_test
 

@@ -1,7 +1,7 @@
 //go:build unix
 
 // A real PostgreSQL for the tests: the one that PROTOCOLQ_TEST_POSTGRES names, or a cluster made
-// for them where its programs are.
+// for them if its programs are installed.
 
 package database_test
 
@@ -25,10 +25,10 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
-// cluster is a running server of our own.
+// cluster is a running server of the tests.
 type cluster struct {
 	dir, bin string
-	as       *syscall.Credential // nil: as ourselves
+	as       *syscall.Credential // nil: the tests' own user
 	settings []string
 	mu       sync.Mutex // guards cmd
 	cmd      *exec.Cmd
@@ -60,7 +60,7 @@ func programs() (string, error) {
 	return "", errNoPostgres
 }
 
-// notRoot is whom the server runs as: it refuses to be root.
+// notRoot is the user that the server runs as: it refuses to be root.
 func notRoot() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -160,7 +160,7 @@ func (c *cluster) url(name string) string {
 	return "postgres://postgres@/" + name + "?" + url.Values{"host": {c.dir}}.Encode()
 }
 
-// end signals the server and waits: SIGINT ends it in order, SIGQUIT as a crash would.
+// end signals the server and waits: SIGINT ends it in order, SIGQUIT like a crash.
 func (c *cluster) end(s os.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,8 +199,8 @@ func sharedURL() (string, error) {
 	return shared.url, shared.err
 }
 
-// postgresPlace makes a database for a test. Where there is no PostgreSQL the
-// test is skipped, and fails where CI is set: there it must not go unseen.
+// postgresPlace makes a database for a test. If there is no PostgreSQL the test is skipped, and
+// fails if CI is set, so that the lack is noticed.
 func postgresPlace(t testing.TB) string {
 	t.Helper()
 	base, err := sharedURL()
@@ -229,7 +229,7 @@ func postgresPlace(t testing.TB) string {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
-	// A password may come by the environment only.
+	// A password may come only from the environment.
 	if password, has := u.User.Password(); has {
 		t.Setenv("PGPASSWORD", password)
 		u.User = url.User(u.User.Username())

@@ -1,5 +1,4 @@
-// One set of rules for every database: what was written is found, once, by everything it may be
-// looked for.
+// One set of rules for every database: what was written is found, once, by every possible search.
 
 package database_test
 
@@ -20,10 +19,10 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// place is a database of a test's own: its URL.
+// place is a database of one test: its URL.
 type place func(t testing.TB) string
 
-// places are all the kinds there are.
+// places are all kinds of databases.
 var places = map[string]place{
 	"sqlite":   func(t testing.TB) string { return "sqlite://" + filepath.Join(t.TempDir(), "sub", "log.db") },
 	"postgres": postgresPlace,
@@ -77,7 +76,7 @@ func aRun(n int) querylog.Run {
 		}}
 }
 
-// anAsk has a run of its own, and a time that tells it from all others.
+// anAsk has its own run, and a time that differs from all others.
 func anAsk(n int) querylog.Ask {
 	at := began.Add(time.Duration(n) * time.Minute)
 	return querylog.Ask{Token: fmt.Sprintf("tok-%03d", n), At: at, AnsweredAt: at.Add(time.Second), Request: keys.Request(fmt.Sprint("id-", n)), Run: fmt.Sprintf("run-%03d", n),
@@ -160,8 +159,8 @@ func TestRowsHoldWhatLinesSay(t *testing.T) {
 	})
 }
 
-// many is 60 asks: every third of partner B, every fifth not signed, some with codes, some slow,
-// two of one person.
+// many is 60 asks: every third for partner B, every fifth not signed, some with codes, some slow,
+// two about one person.
 func many() (b querylog.Batch) {
 	for n := range 60 {
 		a := anAsk(n)
@@ -240,8 +239,8 @@ func TestList(t *testing.T) {
 	})
 }
 
-// No list is sorted or scanned: an index gives its order. (Seen by SQLite's plan, which follows
-// from the statement alone.)
+// No list is sorted or scanned: an index gives its order. (SQLite's plan shows it, and depends only
+// on the statement.)
 func TestListsNeedNoSort(t *testing.T) {
 	db := open(t, places["sqlite"](t))
 	since := began.Add(-time.Hour)
@@ -255,7 +254,7 @@ func TestListsNeedNoSort(t *testing.T) {
 			if err != nil || strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "SCAN asks") && name != "all" || !strings.Contains(plan, "asks") {
 				t.Errorf("%s at %q:\n%s %v", name, cursor, plan, err)
 			}
-			// Where several branches are merged, the rows that are wanted are all that is read of the table.
+			// If several branches are merged, only the wanted rows are read from the table.
 			index := map[string]string{"partner": "asks_outcome", "outcome": "asks_outcome", "code": "asks_code", "slow": "asks_slow", "slow, partner": "asks_slow"}[name]
 			if index != "" && (strings.Count(plan, "SEARCH asks USING COVERING INDEX "+index) != strings.Count(plan, "SEARCH asks")-1 || strings.Count(plan, "SEARCH asks USING PRIMARY KEY") != 1) {
 				t.Errorf("%s at %q reads rows that are not wanted:\n%s", name, cursor, plan)
@@ -264,12 +263,13 @@ func TestListsNeedNoSort(t *testing.T) {
 	}
 }
 
-// Every filter's pages, one after the other, are its whole list: nothing twice, nothing left out.
+// The pages of every filter, one after another, are its whole list: nothing twice, nothing left
+// out.
 func TestPages(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		b := many()
-		for i := range b.Asks { // many at the same instant, where only the token tells them apart; three months
+		for i := range b.Asks { // many at the same instant, where only the token distinguishes them; three months
 			b.Asks[i].At = began.AddDate(0, 0, i/20*20)
 			b.Asks[i].AnsweredAt = b.Asks[i].At.Add(time.Second)
 		}
@@ -345,7 +345,7 @@ func TestShow(t *testing.T) {
 	})
 }
 
-// Two who start at once make the tables once; both can write then.
+// Two recorders that start at once make the tables once; then both can write.
 func TestTwoStartAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		var wg sync.WaitGroup
@@ -373,7 +373,7 @@ func TestTwoStartAtOnce(t *testing.T) {
 	})
 }
 
-// What an earlier version has written is read as it was, and written on.
+// A log of an earlier version is read unchanged, and written to.
 func TestMigration(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		first := anAsk(1)

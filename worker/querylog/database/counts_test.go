@@ -1,4 +1,4 @@
-// The buckets of times: without a gap, and narrow.
+// The buckets of times: narrow, and without gaps.
 
 package database_test
 

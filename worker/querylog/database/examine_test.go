@@ -1,4 +1,4 @@
-// An examination finds what a recorder would meet, on both databases, and leaves nothing behind.
+// An examination finds what a recorder would find, in both databases, and leaves nothing behind.
 
 package database_test
 

@@ -1,4 +1,4 @@
-// What only the tests look at or turn: the buckets of times, and SQLite's own views of its file.
+// What only the tests see or change: the buckets of times, and SQLite's own views of its file.
 
 package database
 
@@ -15,7 +15,7 @@ var (
 	BucketStart = bucketStart
 )
 
-// Integrity is what SQLite thinks of its file.
+// Integrity is SQLite's own check of its file.
 func Integrity(ctx context.Context, db *DB) (result string) {
 	if err := db.read.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&result); err != nil {
 		return err.Error()
@@ -23,7 +23,7 @@ func Integrity(ctx context.Context, db *DB) (result string) {
 	return result
 }
 
-// Plan is how SQLite goes about the list of a filter.
+// Plan is SQLite's plan for the list of a filter.
 func Plan(ctx context.Context, db *DB, f Filter, after Cursor) (plan string) {
 	statement, args := db.shape(&f, after, 51).statement(f.branches([]string{"2088000000000001", "2088000000000002"}), f.common(after), &where{})
 	result, err := db.read.QueryContext(ctx, "EXPLAIN QUERY PLAN "+statement, args...)
@@ -42,7 +42,7 @@ func Plan(ctx context.Context, db *DB, f Filter, after Cursor) (plan string) {
 	return plan
 }
 
-// older is a kind as it was when its tables had version n.
+// older is a kind at the time when its tables had version n.
 type older struct {
 	kind
 	n int
@@ -50,7 +50,7 @@ type older struct {
 
 func (o older) migrations() []string { return o.kind.migrations()[:o.n] }
 
-// WriteFirst makes the tables of version 1 and an ask in them, as the program of that time did.
+// WriteFirst makes the tables of version 1 with an ask in them, like the program of that time.
 func WriteFirst(ctx context.Context, url string, a querylog.Ask) error {
 	open := openPostgres
 	if strings.HasPrefix(url, "sqlite:") {
@@ -80,7 +80,7 @@ func WriteFirst(ctx context.Context, url string, a querylog.Ask) error {
 	return err
 }
 
-// LimitPages lets the file grow no further than n pages.
+// LimitPages keeps the file from growing beyond n pages.
 func LimitPages(ctx context.Context, db *DB, n int) {
 	var had int
 	if err := db.write.QueryRowContext(ctx, "PRAGMA max_page_count = "+strconv.Itoa(n)).Scan(&had); err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The test binary as a recorder of its own process, which tests kill.
+// The test binary as a recorder in its own process, which tests kill.
 
 package database_test
 
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// killer is a database that takes its process along at a step.
+// killer is a database that kills its process at a step.
 type killer struct {
 	*database.DB
 	step string
@@ -84,8 +84,8 @@ func (k *killer) Write(ctx context.Context, b querylog.Batch) (querylog.Written,
 
 const childVariable = "PROTOCOLQ_TEST_CHILD"
 
-// childRecorder is what a child process does: records until nothing came for a second, or until it
-// is killed.
+// childRecorder is the child process: it records until nothing came for a second, or until it is
+// killed.
 func childRecorder() error {
 	ctx := context.Background()
 	nc, err := nats.Connect(os.Getenv("CHILD_NATS"))

@@ -1,6 +1,6 @@
 //go:build linux
 
-// A full disk: a file system of fixed size where the test may make one, else a file of fixed size.
+// A full disk: a file system of fixed size if the test may make one, else a file of fixed size.
 
 package database_test
 
@@ -12,8 +12,8 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// TestDiskFull fills the file system that holds the file, then makes room. The stream holds what
-// has none.
+// TestDiskFull fills the file system of the file, then makes room. The stream holds the lines that
+// have no room.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	full, room := smallDisk(t, dir, 1<<20)
@@ -38,8 +38,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// smallDisk makes dir a file system of that size where we may (root), or else bounds the database's
-// pages. full takes most of the room away, room gives it back.
+// smallDisk makes dir a file system of that size if the test may (as root), or else bounds the
+// database's pages. full uses most of the room, room releases it.
 func smallDisk(t *testing.T, dir string, size int) (full, room func(*database.DB)) {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {

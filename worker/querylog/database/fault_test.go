@@ -1,6 +1,6 @@
 //go:build unix
 
-// Faults: a database that dies or is full, recorders that die or come in pairs, lines that come
+// Faults: a database that dies or is full, recorders that die or run in pairs, lines that come
 // twice. Row by row, the log must hold what was published, once.
 
 package database_test
@@ -36,7 +36,7 @@ type desk struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	names messages.Names
-	b     querylog.Batch // all that was published
+	b     querylog.Batch // everything that was published
 }
 
 func newDesk(t testing.TB) *desk {
@@ -58,7 +58,7 @@ func newDesk(t testing.TB) *desk {
 	if _, err := d.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream, Subjects: d.names.Captures(messages.Log), Retention: jetstream.WorkQueuePolicy}); err != nil {
 		t.Fatal(err)
 	}
-	// A short AckWait: what a killed recorder had in hand comes again soon.
+	// A short AckWait: messages of a killed recorder come again soon.
 	if _, err := d.js.CreateConsumer(t.Context(), stream, jetstream.ConsumerConfig{Durable: querylog.Consumer, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: time.Second, MaxDeliver: -1, MaxAckPending: 20_000}); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func newDesk(t testing.TB) *desk {
 	return d
 }
 
-// publish makes traffic of rows rows and publishes it, each tenth line twice.
+// publish makes traffic of so many rows and publishes it, each tenth line twice.
 func (d *desk) publish(rows int) {
 	d.t.Helper()
 	tr := &traffic{h: keys, rand: rand.New(rand.NewPCG(uint64(rows), 1)), at: time.Date(2026, 11, 29, 23, 0, 0, 0, time.UTC), step: 10 * time.Second, serial: d.b.Rows()}
@@ -142,7 +142,7 @@ func (d *desk) record(w querylog.Writer, rows int) (*querylog.Recorder, func()) 
 	return r, stop
 }
 
-// check compares the log with all that was published: every row, and every sum.
+// check compares the log with everything that was published: every row, and every sum.
 func (d *desk) check(db *database.DB) {
 	d.t.Helper()
 	rows := map[string]database.Ask{}
@@ -203,8 +203,8 @@ func TestTwoRecordersOneDatabase(t *testing.T) {
 	})
 }
 
-// The same lines into one database from many hands at the same time: each row is new to one of
-// them.
+// The same lines are written into one database by many writers at once: each row is new to exactly
+// one.
 func TestWritersRace(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		d := newDesk(t)
@@ -238,7 +238,7 @@ func TestWritersRace(t *testing.T) {
 	})
 }
 
-// mustWrite tries again where writers got into each other's way, as the recorder does.
+// mustWrite tries again after a conflict of writers, as the recorder does.
 func mustWrite(t *testing.T, db *database.DB, b querylog.Batch) int {
 	for {
 		w, err := db.Write(t.Context(), b)
@@ -252,7 +252,8 @@ func mustWrite(t *testing.T, db *database.DB, b querylog.Batch) int {
 	}
 }
 
-// TestRecorderKilled kills a recorder, a process of its own, at each of its steps, again and again.
+// TestRecorderKilled kills a recorder in a process of its own, at each of its steps, again and
+// again.
 func TestRecorderKilled(t *testing.T) {
 	for name, place := range places {
 		for _, step := range []string{"before write", "in write", "after write", "after acks"} {
@@ -265,7 +266,7 @@ func TestRecorderKilled(t *testing.T) {
 				for d.left() > 0 {
 					child := d.child(t, url, step)
 					if err := child.Run(); err == nil {
-						continue // it ended by itself: nothing came for a while
+						continue // it ended normally: nothing came for a while
 					}
 					if status, ok := child.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 						t.Fatalf("the recorder ended with %v", child.ProcessState)
@@ -284,11 +285,10 @@ func TestRecorderKilled(t *testing.T) {
 	}
 }
 
-// TestDatabaseKilled ends the server as a crash would, in the middle of batches, and starts it
-// again.
+// TestDatabaseKilled ends the server like a crash, in the middle of batches, and starts it again.
 func TestDatabaseKilled(t *testing.T) {
 	if _, err := sharedURL(); err != nil || os.Getenv("PROTOCOLQ_TEST_POSTGRES") != "" {
-		postgresPlace(t) // fails or skips where there is none
+		postgresPlace(t) // fails or skips if there is none
 	}
 	c, err := newCluster()
 	if errors.Is(err, errNoPostgres) {
@@ -301,7 +301,7 @@ func TestDatabaseKilled(t *testing.T) {
 	url := c.url("postgres")
 	d, db := newDesk(t), open(t, url)
 	d.publish(3000)
-	// The batches of a database that answers slowly: the kill comes in the middle of one.
+	// The batches of a slow database: the kill comes in the middle of one.
 	r, stop := d.record(slowly{db}, 50)
 	for kill := range 3 {
 		was := r.Stats().Rows
@@ -323,9 +323,9 @@ func TestDatabaseKilled(t *testing.T) {
 	d.check(db)
 }
 
-// TestFailover makes the server take no rows while it still answers, as one does that has become a
-// standby; when another is to be written to, or the same again, the connections that lead to the
-// old one must not be kept.
+// TestFailover makes the server refuse rows while it still responds, like one that has become a
+// standby. When another server is the primary, or the same again, connections to the former one
+// must not be kept.
 func TestFailover(t *testing.T) {
 	url := postgresPlace(t)
 	d, db := newDesk(t), open(t, url)
@@ -361,7 +361,7 @@ func TestFailover(t *testing.T) {
 	d.check(db)
 }
 
-// slowly takes its time before each batch.
+// slowly waits before each batch.
 type slowly struct{ *database.DB }
 
 func (s slowly) Write(ctx context.Context, b querylog.Batch) (querylog.Written, error) {

@@ -31,7 +31,7 @@ func TestStats(t *testing.T) {
 		}
 		b.Rejected = []querylog.Rejected{{At: began, Stream: 1, Subject: "s", Reason: "r"}}
 		write(t, db, b)
-		write(t, db, b) // counts once
+		write(t, db, b) // counts only once
 		s, err := db.Stats(t.Context(), began.Add(-time.Hour), began.Add(2*time.Hour), "")
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestPrune(t *testing.T) {
 		if n, err := db.Prune(t.Context(), before); n != 0 || err != nil {
 			t.Errorf("again: %d, %v", n, err)
 		}
-		// A line of long ago still finds its place, and goes again.
+		// An old line still finds its place, and is deleted again.
 		write(t, db, querylog.Batch{Asks: []querylog.Ask{b.Asks[0]}, Runs: []querylog.Run{b.Runs[0]}})
 		if _, err := db.Prune(t.Context(), before); err != nil {
 			t.Error(err)
@@ -193,7 +193,7 @@ func TestForget(t *testing.T) {
 	})
 }
 
-// Who is forgotten is in no byte of the file.
+// A forgotten person is in no byte of the file.
 func TestForgottenInTheFile(t *testing.T) {
 	url := places["sqlite"](t)
 	db := open(t, url)

@@ -1,5 +1,5 @@
-// An upgrade of large tables takes its time, however little a person has for a database that does not
-// answer.
+// An upgrade of large tables takes as long as it needs, even if the patience for an unresponsive
+// database is short.
 
 package database
 
@@ -12,7 +12,7 @@ import (
 	"modernc.org/sqlite"
 )
 
-// largeTables are some whose next version takes long to be made.
+// largeTables are tables whose next version takes long to make.
 type largeTables struct{ kind }
 
 func (l largeTables) migrations() []string {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// PostgreSQL behind a real pgbouncer, which lends a server's session for one transaction at a time.
+// PostgreSQL behind a real pgbouncer, which lends a server's session for one transaction.
 
 package database_test
 
@@ -36,8 +36,8 @@ var pooler struct {
 
 var errNoPooler = errors.New("no pgbouncer: install it")
 
-// pooledPlace makes a database for a test and gives its URL at the pooler. Where there is none the
-// test is skipped, and fails where CI is set.
+// pooledPlace makes a database for a test and returns its URL at the pooler. If there is none the
+// test is skipped, and fails if CI is set.
 func pooledPlace(t testing.TB) string {
 	t.Helper()
 	direct := postgresPlace(t)
@@ -56,8 +56,8 @@ func pooledPlace(t testing.TB) string {
 
 const poolerPort = 6432 // names its socket
 
-// needPooler starts a pgbouncer where none runs. One that has ended is started again, with what it
-// said last.
+// needPooler starts a pgbouncer if none runs. One that has ended is started again, and its last
+// output is shown.
 func needPooler(t testing.TB) error {
 	pooler.mu.Lock()
 	defer pooler.mu.Unlock()
@@ -109,7 +109,7 @@ func startPooler() error {
 	ini := filepath.Join(pooler.dir, "pgbouncer.ini")
 	text := fmt.Sprintf("[databases]\n* = host=%s port=%d user=%s%s\n[pgbouncer]\npool_mode = transaction\ndefault_pool_size = 2\nauth_type = any\n"+
 		"unix_socket_dir = %s\nlisten_port = %d\nlogfile = %s\n", to.Host, to.Port, to.User, password, pooler.dir, poolerPort, filepath.Join(pooler.dir, "log"))
-	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { // who runs it is another user; the folder is theirs
+	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { // another user runs it; the folder is that user's
 		return err
 	}
 	pooler.cmd = exec.Command(bin, "-q", ini)
@@ -148,7 +148,7 @@ func endPooler() {
 	}
 }
 
-// Sessions are not ours: who reads and who writes get the same ones, and leave nothing in them.
+// Sessions are shared: readers and writers get the same ones, and must leave nothing in them.
 func TestPooledSessions(t *testing.T) {
 	place := pooledPlace(t)
 	writers := []*database.DB{open(t, place), open(t, place)}
@@ -188,7 +188,7 @@ func TestPooledSessions(t *testing.T) {
 	}
 }
 
-// A commit is on the disk before it is said to be, whatever the database's own default is.
+// A commit is on disk before it is reported, whatever the database's own default is.
 func TestCommitsAreSynchronous(t *testing.T) {
 	for _, kind := range []string{"postgres", "pooled"} {
 		t.Run(kind, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestCommitsAreSynchronous(t *testing.T) {
 				}
 			}
 			db := open(t, place)
-			eventually(t, "it is written", func() bool { // sessions from before are gone with the first tries
+			eventually(t, "it is written", func() bool { // the first tries use up the sessions from before
 				_, err := db.Write(t.Context(), querylog.Batch{Rejected: []querylog.Rejected{{At: began, Stream: 1, Subject: "s", Reason: "r"}}})
 				if err != nil && strings.Contains(err.Error(), "it is off") {
 					t.Fatal(err)

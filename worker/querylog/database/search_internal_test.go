@@ -1,4 +1,4 @@
-// The spans that a search goes by, and where one goes on that ran out of time.
+// The spans of a search, and where a search continues that ran out of time.
 
 package database
 

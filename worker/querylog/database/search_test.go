@@ -1,5 +1,4 @@
-// A search gives what the list gives, page by page, in both directions; a tally what there is of
-// it.
+// A search returns what the list returns, page by page, in both directions; a tally counts it.
 
 package database_test
 
@@ -13,7 +12,7 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// rare are filters that no index answers alone.
+// rare are filters that no single index answers.
 var rare = map[string]database.Filter{
 	"code, outcome":    {Code: "SYSTEM_ERROR", Outcome: "unknown"},
 	"no such pair":     {Code: "SYSTEM_ERROR", Outcome: "signed"},
@@ -67,7 +66,7 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-// searched reads all pages of a search, from one to the next as step says.
+// searched reads all pages of a search, from one to the next by step.
 func searched(t *testing.T, db *database.DB, f database.Filter, step func(database.Found) database.Cursor, at database.Cursor) (all []database.Ask, last database.Found) {
 	t.Helper()
 	for range 100 {

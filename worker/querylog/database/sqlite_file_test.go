@@ -17,11 +17,11 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// What was acknowledged is in the file that was there, and what comes later in the one that is.
+// Acknowledged rows are in the file that was there, and later rows in the present one.
 func TestFileOfTheLogChanges(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, path string)
-		former string // where the first file is afterwards; "" where it is gone
+		former string // where the first file is afterwards; "" if it is gone
 		whole  bool   // the new one holds the first lines, too
 	}{
 		"moved":   {func(t *testing.T, path string) { ok(t, os.Rename(path, path+".old")) }, "log.db.old", false},
@@ -37,7 +37,7 @@ func TestFileOfTheLogChanges(t *testing.T) {
 		"write-ahead log removed": {func(t *testing.T, path string) { ok(t, os.Remove(path+"-wal")) }, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // a recorder leaves a database that failed alone for a moment
+			t.Parallel() // after a failure a recorder leaves the database alone for a moment
 			path := filepath.Join(t.TempDir(), "log", "log.db")
 			d, db := newDesk(t), open(t, "sqlite://"+path)
 			r, stop := d.record(db, 500)
@@ -72,13 +72,13 @@ func TestFileOfTheLogChanges(t *testing.T) {
 	}
 }
 
-// Before a line is acknowledged it is known where it is; and a file that cannot be opened anew is
-// tried again.
+// Before a line is acknowledged its file is known. If a file cannot be opened anew, that is tried
+// again.
 func TestReplacedFileIsNamed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	db := open(t, "sqlite://"+filepath.Join(dir, "log.db"))
 	b := querylog.Batch{Rejected: []querylog.Rejected{{Subject: "s", Reason: "r"}}}
-	ok(t, errors.Join(os.Rename(dir, dir+".old"), os.WriteFile(dir, nil, 0o600))) // no folder can be there
+	ok(t, errors.Join(os.Rename(dir, dir+".old"), os.WriteFile(dir, nil, 0o600))) // no folder can be made there
 	for range 2 {
 		if _, err := db.Write(t.Context(), b); !errors.Is(err, database.ErrReplaced) {
 			t.Errorf("written where nobody finds it: %v", err)
@@ -106,7 +106,7 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-// asksIn gives the tokens of all asks of a log.
+// asksIn returns the tokens of all asks in a log.
 func asksIn(t *testing.T, db *database.DB) (all []string) {
 	t.Helper()
 	for next := (database.Cursor{}); ; {
@@ -121,7 +121,7 @@ func asksIn(t *testing.T, db *database.DB) (all []string) {
 	}
 }
 
-// backup copies a log while it is open.
+// backup copies an open log.
 func backup(t *testing.T, from, to string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", from)
