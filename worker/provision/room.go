@@ -14,7 +14,7 @@ import (
 
 // keepRoom puts back settings that would let the stream hold less than before, because the server
 // at once deletes what is too much. fullest is the number of messages of the fullest subject: the
-// bound for each subject becomes at least twice that.
+// bound for each subject may be reduced to twice that, and no further.
 func keepRoom(have jetstream.StreamConfig, change *jetstream.StreamConfig, fullest uint64) {
 	keepMore(have.Replicas, &change.Replicas)
 	keepMore(have.MaxBytes, &change.MaxBytes)

@@ -148,7 +148,7 @@ func (p *Publisher) Run(ctx context.Context) {
 	}
 }
 
-// expire ends overdue waits; at the zero time it ends all waits.
+// expire ends overdue waits; at the zero time it ends all waits that have an end.
 func (p *Publisher) expire(now time.Time) {
 	var overdue []wait
 	p.mu.Lock()
