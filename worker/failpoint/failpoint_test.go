@@ -9,7 +9,7 @@ import (
 )
 
 func TestOffByDefault(t *testing.T) {
-	t.Setenv("PROTOCOLQ_FAILPOINT", "here:1") // without the build tag nobody reads it; with it, it was read before
+	t.Setenv("PROTOCOLQ_FAILPOINT", "here:1") // without the build tag it is not read; with it, it was read before
 	if n := testing.AllocsPerRun(100, func() { failpoint.Hit("here"); failpoint.Soon("here") }); n != 0 {
 		t.Errorf("%v allocations a hit", n)
 	}

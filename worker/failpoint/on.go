@@ -26,8 +26,8 @@ type point struct {
 
 var armed = parse(os.Getenv("PROTOCOLQ_FAILPOINT"))
 
-// parse reads name:n or name:n:stop; a setting that is wrong ends the program, as a test that kills
-// nobody proves nothing.
+// parse reads name:n or name:n:stop. A wrong setting ends the program, because a test that kills no
+// process proves nothing.
 func parse(text string) *point {
 	p := &point{signal: syscall.SIGKILL}
 	if text == "" {

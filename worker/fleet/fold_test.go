@@ -188,8 +188,8 @@ func TestABatchThatCannotBeReadSealsItsWriter(t *testing.T) {
 	}
 }
 
-// What a member wrote between a seal that it did not hear of and its end counts for nobody: a fold
-// that began there would take it for one that lives.
+// What a member wrote between its unnoticed seal and its end does not count: a fold that began
+// there would take the member as live.
 func TestNothingBeginsBetweenASealAndWhatCameAfterIt(t *testing.T) {
 	x := newTape(t, settings, "a", "b")
 	x.put(&journal.Batch{Member: "a", Position: uint64(len(x.log)) + 1, Corrupt: []byte{1}})
@@ -367,7 +367,7 @@ func TestCarriedAndPurged(t *testing.T) {
 	}
 }
 
-// Whoever carries a long tail looks through the memory once, not from its begin for each portion.
+// A member that carries a long tail searches the memory once, not from its start for each portion.
 func TestCarryGoesOn(t *testing.T) {
 	const answers, portion = 200, 50
 	x := newTape(t, settings, "a")

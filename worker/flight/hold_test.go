@@ -1,4 +1,4 @@
-// Who waits for a partner, for a slot, or for the end of a hold, at exact instants.
+// Asks that wait for a partner, for a slot, or for the end of a hold, at exact instants.
 
 package flight_test
 
@@ -30,8 +30,8 @@ func TestResumeEndsCooldown(t *testing.T) {
 	})
 }
 
-// Who awaits a reply is told at once that the partner is halted; who submitted waits, and is woken
-// when it is resumed.
+// An awaiting ask is told at once that the partner is halted. A submitted ask waits, and is woken
+// when the partner is resumed.
 func TestHalt(t *testing.T) {
 	bubble(t, nil, func(m *member) {
 		m.gate = func(context.Context, string) (flight.Admission, error) {
@@ -74,7 +74,7 @@ func TestEverybodyWaits(t *testing.T) {
 	})
 }
 
-// Who waits for a partner's rate holds no slot.
+// An ask that waits for a partner's rate holds no slot.
 func TestNoSlotAtTheGate(t *testing.T) {
 	bubble(t, func(o *flight.Options) { o.Slots = 1 }, func(m *member) {
 		m.gate = func(ctx context.Context, partner string) (flight.Admission, error) {
@@ -93,8 +93,8 @@ func TestNoSlotAtTheGate(t *testing.T) {
 	})
 }
 
-// Whoever resumes a partner does not speak for the gateway: where that asked to be left alone, the
-// key waits on.
+// A resumed partner does not override the gateway: if the gateway asked for a pause, the key still
+// waits.
 func TestResumeKeepsRetryAfter(t *testing.T) {
 	bubble(t, nil, func(m *member) {
 		m.answer = func(n int, _ string) (time.Duration, flight.Outcome) {
@@ -111,7 +111,7 @@ func TestResumeKeepsRetryAfter(t *testing.T) {
 	})
 }
 
-// Who waits for a partner for a short while is told nothing, and is asked for when the while is
+// An ask that waits briefly for a partner gets no reply yet, and is called for when that time is
 // over.
 func TestShortHold(t *testing.T) {
 	bubble(t, nil, func(m *member) {
@@ -164,7 +164,7 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// Who waits between two attempts holds no slot.
+// A run that waits between two attempts holds no slot.
 func TestNoSlotWhileWaiting(t *testing.T) {
 	bubble(t, func(o *flight.Options) { o.Slots = 1 }, func(m *member) {
 		m.answer = func(_ int, query string) (time.Duration, flight.Outcome) {

@@ -323,8 +323,8 @@ func TestCallOfFormerMember(t *testing.T) {
 	})
 }
 
-// Requests, acknowledgements and followed messages are lost: each key is called once, everybody is
-// told.
+// Requests, acknowledgements and followed messages are lost: each key is called once, and every ask
+// is told.
 func TestLossyLog(t *testing.T) {
 	for range 20 {
 		bubble(t, func(o *flight.Options) { o.Slots = 8 }, func(m *member) {

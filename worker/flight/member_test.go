@@ -46,7 +46,7 @@ type member struct {
 	answer func(n int, query string) (time.Duration, flight.Outcome)
 }
 
-// gone is a call whose first byte has left, heard what an asker was told, both with when.
+// gone is a call whose first byte has left, heard what an asker was told, both with their times.
 type gone struct {
 	at      time.Duration
 	query   string

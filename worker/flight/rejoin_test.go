@@ -162,7 +162,7 @@ func TestCallOfRerun(t *testing.T) {
 	}
 }
 
-// A begin that is being released allows no call, whoever comes meanwhile.
+// A begin that is being released allows no call, even if another ask comes meanwhile.
 func TestNoCallOfReleased(t *testing.T) {
 	s := newScene(t)
 	s.shut = true
@@ -191,8 +191,8 @@ func TestNoCallOfReleased(t *testing.T) {
 	}
 }
 
-// Who has joined begins nothing until those before it have read the join, and then without any
-// other reason to look.
+// A member that has joined begins nothing until the members before it have read the join, and then
+// without any other reason to look.
 func TestJoinerWaits(t *testing.T) {
 	s := newScene(t)
 	s.write("z", true)

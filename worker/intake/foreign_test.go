@@ -26,8 +26,8 @@ func TestLaterVersion(t *testing.T) {
 	}
 }
 
-// What nobody can read and finds no room among the dead letters is said, all but its body, and
-// makes way; a query waits.
+// An unreadable message without room among the dead letters is logged, except its body, and makes
+// way; a query waits.
 func TestNoRoomForWhatNobodyCanRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

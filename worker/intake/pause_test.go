@@ -21,7 +21,7 @@ func (f *fixture) pauses() (paused *atomic.Bool, option func(*intake.Options)) {
 	}
 }
 
-// idle reports whether nobody pulls what is submitted.
+// idle reports whether no worker pulls submitted queries.
 func (f *fixture) idle() bool {
 	c := must(f.js.Consumer(f.t.Context(), f.submitted(), messages.ConsumerSubmitted))(f.t)
 	return must(c.Info(f.t.Context()))(f.t).NumWaiting == 0

@@ -79,7 +79,7 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
-// Doors that the server forbids do not open: nobody could ask there.
+// Doors that the server forbids do not open: no asker could use them.
 func TestForbiddenDoor(t *testing.T) {
 	for _, subject := range []string{"protocol.query", "protocol.query.>", "$SRV.>"} {
 		deny := &server.Permissions{Subscribe: &server.SubjectPermission{Deny: []string{subject}}}
@@ -174,7 +174,7 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// The journal is away: whoever awaits is replied to in time all the same.
+// The journal is away: awaiting askers still get their replies in time.
 func TestDeadlineWithoutJournal(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -255,7 +255,7 @@ func TestReplyAttacks(t *testing.T) {
 	}
 }
 
-// A refusal is one line of the log, also where nobody can be told, and many alike are no more.
+// A refusal is one line of the log, also if it has no receiver, and many alike make no more lines.
 func TestOneLineForARefusal(t *testing.T) {
 	f := newFixture(t)
 	f.dead(-1)
@@ -290,7 +290,7 @@ func TestServiceInfo(t *testing.T) {
 	}
 }
 
-// Closing, the door still takes what had come in, and then nobody is there.
+// While closing, the door still takes what had arrived; after that it has no responders.
 func TestCloseQueryDoor(t *testing.T) {
 	f := newFixture(t)
 	f.log.set(func(l *log) { l.holds = true })

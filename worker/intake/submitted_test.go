@@ -244,7 +244,7 @@ func TestUnfit(t *testing.T) {
 	}
 }
 
-// Closing, the door gives back what is not journalled, at once to whoever is there.
+// While closing, the door gives back what is not journalled, at once and for any other worker.
 func TestCloseSubmitted(t *testing.T) {
 	for name, set := range map[string]func(*log){
 		"held":      func(l *log) { l.holds = true },

@@ -1,4 +1,4 @@
-// What every log promises to who reads it.
+// What every log promises to its readers.
 
 package journal_test
 
@@ -304,7 +304,7 @@ func sealedOnce(s *subject) {
 				if sealed && err == nil {
 					return
 				}
-				if err == nil || time.Since(begun) > s.within { // while the seal of another is under way nobody knows
+				if err == nil || time.Since(begun) > s.within { // while another's seal is in progress this is not known
 					s.t.Errorf("sealed by %s: %v, %v", by, sealed, err)
 					return
 				}

@@ -77,7 +77,7 @@ func (s *subject) ctx() context.Context {
 	return ctx
 }
 
-// put appends until there is a verdict: while a leader is chosen nobody answers.
+// put appends until there is a verdict: while a leader is chosen no server responds.
 func (s *subject) put(m journal.Member, expect uint64, data string) (uint64, error) {
 	for begun, doubted := time.Now(), false; ; <-time.After(20 * time.Millisecond) {
 		at, err := s.log.Append(s.ctx(), journal.Append{Member: m, Expect: expect, Data: []byte(data)})
@@ -131,7 +131,7 @@ func (s *subject) last(m journal.Member) journal.Message {
 	return got
 }
 
-// next reads on until there is something: who answers may be behind.
+// next reads on until there is something: the server that responds may be behind.
 func (s *subject) next(from uint64, want int) []journal.Message {
 	s.t.Helper()
 	var got []journal.Message

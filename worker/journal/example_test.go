@@ -1,4 +1,4 @@
-// How a member writes, and how everybody reads.
+// How a member writes, and how all members read.
 
 package journal_test
 

@@ -264,8 +264,8 @@ func TestAnswerWithALostMessage(t *testing.T) {
 	}
 }
 
-// Each worker reads on twice a second when nobody asks: that must take next to nothing. A
-// synchronous subscription would take half a megabyte each time.
+// Each worker reads on twice a second, even without asks: that must use almost no memory. A
+// synchronous subscription would use half a megabyte each time.
 func TestReadingOnTakesLittleMemory(t *testing.T) {
 	c := newServers(t, 1)
 	o := c.names("little")

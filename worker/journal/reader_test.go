@@ -205,8 +205,8 @@ func TestGapIsReadAtOnce(t *testing.T) {
 	})
 }
 
-// That nobody has what is missing proves nothing: it is asked for again and again, and comes by
-// itself.
+// That no server has a missing batch proves nothing: it is asked for again and again, and then
+// comes.
 func TestNothingProvesNothing(t *testing.T) {
 	sit(t, 0, nil, func(d *desk) {
 		d.mu.Lock()

@@ -1,5 +1,5 @@
-// Everything goes wrong at once, by seed: what is said to be stored is in the log once, and
-// everybody reads the same.
+// Everything goes wrong at once, by seed: what is reported as stored is in the log once, and all
+// members read the same.
 
 package journal_test
 

@@ -183,7 +183,7 @@ func TestPermanentRefusalOfAnother(t *testing.T) {
 	})
 }
 
-// Of what is on its way when the writer is ended, nobody knows.
+// It is not known what happens to batches on their way when the writer ends.
 func TestEndedOnItsWay(t *testing.T) {
 	play(t, journaltest.Faults{}, nil, func(s *stage) {
 		s.conn.SetFaults(journaltest.Faults{LoseReply: 1})

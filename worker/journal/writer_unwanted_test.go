@@ -14,7 +14,8 @@ import (
 	"protocolq/worker/journal/journaltest"
 )
 
-// What nobody wants any more as its batch is composed is left out; what is on its way is not.
+// Entries that are no longer wanted when their batch is composed are left out; those on their way
+// are not.
 func TestUnwantedIsLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := journaltest.New(1)

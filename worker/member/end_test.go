@@ -15,7 +15,7 @@ import (
 	"protocolq/worker/journal/journaltest"
 )
 
-// Whoever is told to leave before the log is there has nothing to wait for.
+// A member that is told to leave before the log exists has nothing to wait for.
 func TestLeaveBeforeTheLogIsThere(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.log.Delete()
@@ -29,7 +29,7 @@ func TestLeaveBeforeTheLogIsThere(t *testing.T) {
 	})
 }
 
-// A log that is away holds nobody up beyond the time that is given.
+// An unavailable log delays no member beyond its time limit.
 func TestLeaveWithoutALeader(t *testing.T) {
 	bubble(t, func(w *world) {
 		x := w.start("a")
@@ -70,7 +70,7 @@ func TestRest(t *testing.T) {
 	})
 }
 
-// Who is forgotten is gone from the log soon after Keep, in a fleet that does nothing else.
+// A forgotten person is gone from the log soon after Keep, in a fleet that does nothing else.
 func TestForgotten(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.what.Keep = 24 * time.Hour
@@ -109,7 +109,7 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// A batch that nobody can read ends its member: the worker goes on as another, the letter is given,
+// An unreadable batch ends its member: the worker goes on as another, publishes the dead letter,
 // and what is told afterwards is told.
 func TestCorruptBatch(t *testing.T) {
 	bubble(t, func(w *world) {
@@ -151,8 +151,8 @@ func TestCorruptBatch(t *testing.T) {
 	})
 }
 
-// An answer that was told as its batch was acknowledged, and whose batch nobody can read then, is
-// journalled again: no other call is made, and no other answer told.
+// If an answer was told when its batch was acknowledged, and the batch is then unreadable, the
+// answer is journalled again: there is no other call, and no other answer is told.
 func TestCorruptAnswer(t *testing.T) {
 	bubble(t, func(w *world) {
 		a, b := w.start("a"), w.start("b")

@@ -38,7 +38,7 @@ type world struct {
 	calls   []call
 	replies map[string][]reply // by token
 	runs    map[string]int     // by run, how often its duty was given
-	corrupt map[string]int     // by worker, batches that nobody can read
+	corrupt map[string]int     // by worker, unreadable batches
 	away    bool               // what is given is not published
 }
 

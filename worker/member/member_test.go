@@ -51,7 +51,7 @@ func TestAskIsAnsweredOnce(t *testing.T) {
 	})
 }
 
-// Who waits for a key of a worker that leaves is answered by the next owner, at once.
+// If a worker leaves, the next owner at once answers the asks that wait for its keys.
 func TestLeavingIsNoWait(t *testing.T) {
 	bubble(t, func(w *world) {
 		a, b := w.start("a"), w.start("b")
@@ -211,7 +211,7 @@ func TestLogMadeAnew(t *testing.T) {
 	})
 }
 
-// Everybody dies; whoever comes replays the log, seals those before it and goes on.
+// All workers die. The next one replays the log, seals those before it and goes on.
 func TestAllDie(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.took = time.Second
@@ -233,8 +233,8 @@ func TestAllDie(t *testing.T) {
 	})
 }
 
-// Whoever is told of a failure is told when to come back: by the key's cool-down, or by what the
-// gateway wants of all.
+// An asker that is told of a failure is told when to come back: by the key's cool-down, or by what
+// the gateway asks of all.
 func TestWhenToComeBack(t *testing.T) {
 	bubble(t, func(w *world) {
 		a := w.start("a")

@@ -34,8 +34,8 @@ func TestPromiseNoCallForWhoIsLate(t *testing.T) {
 	})
 }
 
-// DEADLINE is given at the deadline to the instant, whoever set the call off that hangs, and who is
-// more patient has its answer.
+// DEADLINE comes exactly at the deadline, whichever ask caused the call that hangs. A more patient
+// asker gets the call's answer.
 func TestPromiseDeadlineToTheInstant(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.took = 7 * time.Second
@@ -62,9 +62,9 @@ func TestPromiseDeadlineToTheInstant(t *testing.T) {
 	})
 }
 
-// The servers' clocks are apart, by seconds or by an hour, and the leader moves from one to another
-// while everything goes on: an ask for a fresh answer is one call, whoever asks, and what is
-// remembered is remembered for its time and no longer.
+// The servers' clocks differ, by seconds or by an hour, and the leader moves from one to another
+// while everything goes on. An ask for a fresh answer is one call for all askers, and an answer is
+// remembered for its time and no longer.
 func TestPromiseOneCallWhateverTheServersClocksShow(t *testing.T) {
 	for _, off := range []time.Duration{6 * time.Second, -6 * time.Second, time.Hour, -time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
@@ -104,8 +104,8 @@ func TestPromiseOneCallWhateverTheServersClocksShow(t *testing.T) {
 	}
 }
 
-// Who starts when the leader's clock has been moved takes what is remembered for too old rather
-// than for younger than it is.
+// A member that starts after a change of the leader's clock takes remembered answers as too old
+// rather than as younger than they are.
 func TestPromiseNoAnswerOutlivesItsTimeByAClock(t *testing.T) {
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(off.String(), func(t *testing.T) {
@@ -132,8 +132,8 @@ func TestPromiseNoAnswerOutlivesItsTimeByAClock(t *testing.T) {
 	}
 }
 
-// A crash is final for ten minutes, for whoever asks again with the same id, also of a worker that
-// came later.
+// A crash is final for ten minutes, for any asker that asks again with the same id, also at a
+// worker that started later.
 func TestPromiseCrashedIsFinalForTenMinutes(t *testing.T) {
 	fail := func(o *member.Options) { o.Fleet.Fail = true }
 	bubble(t, func(w *world) {
@@ -191,7 +191,7 @@ func (w *world) first(token string) string {
 	return ""
 }
 
-// What is owed is published once by who comes later, however long everybody was away.
+// What is owed is published once by the next worker, however long all workers were away.
 func TestPromiseWhatIsOwedOutlivesEverybody(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.away = true // the streams of events, lines and replies
@@ -226,8 +226,8 @@ func TestPromiseWhatIsOwedOutlivesEverybody(t *testing.T) {
 	})
 }
 
-// A run that ends when nobody waits any more keeps what came of it: who asks next is told that, and
-// no call is made in the cool-down.
+// A run that ends when no ask waits any more keeps its result: the next asker is told it, and there
+// is no call in the cool-down.
 func TestPromiseCoolDownHoldsWhenAllHaveLeft(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.took = time.Minute // it hangs

@@ -10,8 +10,8 @@ import (
 	"protocolq/worker/journal"
 )
 
-// One token may come twice with two queries, of which the log knows one: whoever calls is given the
-// query of the very ask, else reads the log's.
+// One token may come twice with two queries, of which the log has one: the caller gets the query of
+// exactly its ask, or must read the log's.
 func TestQueryIsThatOfTheAsk(t *testing.T) {
 	m := &Member{}
 	first, second := &journal.Ask{Token: "t"}, &journal.Ask{Token: "t"}

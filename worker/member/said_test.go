@@ -63,7 +63,7 @@ func TestSaidOfMembers(t *testing.T) {
 		if got := a.lines(); !slices.Equal(got, want) {
 			t.Errorf("the first said:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		// Of those before it the log tells a newcomer, and the newcomer nobody.
+		// A newcomer learns of earlier members from the log, and does not log them.
 		if got := d.lines(); len(got) != 1 || !strings.HasPrefix(got[0], `level=INFO msg="in the fleet" member=d-2 members=2 `) {
 			t.Errorf("the last said:\n%s", strings.Join(got, "\n"))
 		}

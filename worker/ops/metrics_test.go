@@ -1,4 +1,4 @@
-// Metrics: what they show, that their names are in order, and that nobody outside can add a label.
+// Metrics: what they show, that their names are in order, and that no outsider can add a label.
 
 package ops_test
 
@@ -86,7 +86,7 @@ func TestWorkerMetrics(t *testing.T) {
 	}
 }
 
-// The gateway's side, and whoever sends queries, can write what they like: of it no label is made.
+// The gateway's side and the senders of queries can write any text: it never becomes a label.
 func TestLabelsAreBounded(t *testing.T) {
 	s := full()
 	for i := range 5000 {

@@ -109,7 +109,7 @@ func sampleAt(t *testing.T, c ruleTest, minute int) ops.Sample {
 	return s
 }
 
-// What happens to counters: a process that begins anew, one that is not heard for a while, one more.
+// What happens to counters: a process that starts again, one that is missing for a while, one more.
 func TestIncrease(t *testing.T) {
 	rule := ops.Rule{Term: ops.Term{Agg: "sum", Metric: "m", Fn: "increase", Over: 10 * time.Minute}, Op: ">", Limit: -1}
 	at := func(figures ...string) (s ops.Series) {

@@ -34,7 +34,7 @@ type manner int
 const (
 	well   manner = iota
 	gone          // the server says at once that there is no such stream, or the connection that it is not there
-	silent        // nothing is stored and nobody says so
+	silent        // nothing is stored, and nothing is reported
 	full          // the stream has no room
 )
 

@@ -1,4 +1,4 @@
-// Replies on a real server: who awaits one has it, and who has left is known to have left.
+// Replies on a real server: an asker that waits gets one, and it is known which asker has left.
 
 package outbox_test
 

@@ -306,7 +306,7 @@ func TestEveryTryIsTheSame(t *testing.T) {
 	})
 }
 
-// A run that made no call owes nothing, and what nobody can read is done as well as it can be.
+// A run without a call owes nothing, and an unreadable duty is done as well as possible.
 func TestNothingOwedIsDoneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

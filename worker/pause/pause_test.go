@@ -1,4 +1,4 @@
-// A pause takes its time, and ends with whoever no longer wants it.
+// A pause takes its time, and ends when its caller no longer wants it.
 
 package pause_test
 

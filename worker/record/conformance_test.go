@@ -138,8 +138,8 @@ func oneWinner(t *testing.T, s store, base string) {
 			})
 		}
 		all.Wait()
-		// On a cluster a correct write may be refused while a wrong one is under way: then nobody
-		// has won.
+		// On a cluster a correct write may be refused while a wrong one is in progress: then neither has
+		// won.
 		if len(won) > 1 {
 			t.Fatalf("%d have written over %d: %v", len(won), expect, won)
 		}

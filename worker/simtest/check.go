@@ -14,8 +14,8 @@ func (w *World) check(b *journal.Batch) {
 	w.checkSeal(b)
 	var begins []*journal.Begin
 	if m := w.oracle.Member(b.Member); m == nil || m.Sealed == 0 {
-		// Who may decide knows all that is purged; otherwise it may write again what has ended
-		// there.
+		// A member that may decide knows everything that is purged; otherwise it may write again what has
+		// ended there.
 		if m != nil && m.Joined <= b.Read && b.Read+1 < w.first {
 			w.Errorf("%s has read %d only, and the log begins at %d", b.Member, b.Read, w.first)
 		}
@@ -107,7 +107,7 @@ func (w *World) checkAsk(b *journal.Batch, e *journal.Ask) {
 		w.Seen["near"]++
 	}
 	if !knows && w.now-a.since > w.Fleet.Keep {
-		// A door stood still with it for longer than Keep, and nobody could seal it: it is another
+		// A door stood still with it for longer than Keep, and no member could seal it: it is another
 		// ask.
 		w.Seen["later than Keep"]++
 		delete(w.replies, a.name)
@@ -147,7 +147,7 @@ func (w *World) checkBegin(b *journal.Batch, e *journal.Begin) {
 	w.checkNeed(b, e)
 }
 
-// checkNeed looks at whether somebody waits for a begin, whom no remembered answer serves.
+// checkNeed checks that an ask waits for a begin, and that no remembered answer serves it.
 func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 	waits, needs := false, false
 	kept, ok := w.oracle.Answers().Get(e.Key)

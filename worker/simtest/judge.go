@@ -115,7 +115,7 @@ func Says(s *fleet.Settlement) string {
 	return "answer at " + s.Answer.String()
 }
 
-// judge looks at the end: nobody waits, and all folds are equal.
+// judge checks the end: no ask waits, and all folds are equal.
 func (w *World) judge() {
 	for _, k := range w.Keys {
 		for _, a := range w.oracle.Waiting(k) {

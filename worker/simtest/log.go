@@ -82,7 +82,7 @@ func (w *World) newest(p *Process, m journal.Member, then func(outcome)) {
 	})
 }
 
-// store puts a batch into the log and hands it to everybody who listens.
+// store puts a batch into the log and passes it to all listeners.
 func (w *World) store(b *journal.Batch) {
 	b.Position = uint64(len(w.log)) + 1
 	b.Stored = w.start.Add(w.now + w.wrong)

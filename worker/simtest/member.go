@@ -99,7 +99,7 @@ func (m *Member) suspect() {
 			continue
 		}
 		if q := w.members[o.ID]; (q.dead || q.Process.Member != q) && !m.cutOff() && w.Draw.IntN(4) == 0 {
-			m.watch.Mute(o.ID, w.now) // nobody is subscribed any more
+			m.watch.Mute(o.ID, w.now) // no process is subscribed any more
 		}
 		switch m.watch.Suspect(o.ID, w.now) {
 		case fleet.Prove:

@@ -112,7 +112,7 @@ func (p *Process) tick() {
 	m.Compose()
 }
 
-// replay folds what the log holds, as somebody does who starts now.
+// replay folds the content of the log, like a process that starts now.
 func (w *World) replay(p *Process) *fleet.State {
 	s := fleet.New(w.Fleet, w.first)
 	server := w.start.Add(w.now + w.wrong)

@@ -14,7 +14,7 @@ import (
 	"protocolq/worker/simtest"
 )
 
-// refusal is a member that begins nothing and refuses whoever waits.
+// refusal is a member that begins nothing and refuses waiting asks.
 type refusal struct{ *simtest.Member }
 
 func (r refusal) Decide(d *fleet.Draft) {
@@ -52,7 +52,7 @@ func (h haste) Applied(*journal.Batch, *fleet.Changes) {
 	}
 }
 
-// idleness begins runs for nobody.
+// idleness begins runs that no ask waits for.
 type idleness struct{ refusal }
 
 func (i idleness) Decide(d *fleet.Draft) {

@@ -17,7 +17,7 @@ const (
 	Faulty = 80 * time.Second
 	// Calm is from when on no process stands still.
 	Calm = 113 * time.Second
-	// Healed is how long after the faults everybody must have been answered.
+	// Healed is how long after the faults every ask must have been answered.
 	Healed = 60 * time.Second
 	// CallTime is the longest that a call takes.
 	CallTime = 2 * time.Second
