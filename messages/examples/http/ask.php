@@ -1,6 +1,6 @@
 <?php // Asks over HTTP, without extensions: TOKEN=… php ask.php E-MAIL KEY, the key of your own case, such as refund-R-1001
 
-// call gives status, headers in lower case, and the decoded body; status 0 where no response came.
+// call returns the status, the headers in lower case, and the decoded body; status 0 if there was no response.
 function call(string $method, string $address, array $headers = [], ?array $body = null): array
 {
     $headers = ['Authorization: Bearer ' . getenv('TOKEN'), 'Content-Type: application/json', ...$headers];
@@ -24,7 +24,7 @@ if ($argc !== 3) {
 }
 [, $email, $key] = $argv;
 for ($tries = 1; ; $tries++) {
-    // The same key again is the same request: that is safe, also where the response was lost.
+    // The same key is the same request: it is safe to send it again, also if the response was lost.
     [$status, $headers, $r] = call('POST', '/v1/queries', ['Prefer: wait=20', "Idempotency-Key: $key"], ['user_email' => $email]);
     for ($location = $headers['location'] ?? ''; $status === 202; ) { // stored; the answer will be there
         sleep((int) $headers['retry-after']);

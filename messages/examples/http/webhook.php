@@ -1,6 +1,6 @@
 <?php // Takes answers: SECRET_FILE=shop.secret php -S 127.0.0.1:8000 webhook.php, behind TLS where others can reach it.
 
-// signed reports whether a delivery is the door's, and of now.
+// signed reports whether a delivery is from the door, and recent.
 function signed(string $secretFile, string $id, string $time, string $body, string $signatures): bool
 {
     if (abs(time() - (int) $time) > 300) {
@@ -24,6 +24,6 @@ if (!signed(getenv('SECRET_FILE'), $header('ID'), $header('TIMESTAMP'), $body, $
     return;
 }
 $r = json_decode($body, true)['data'];
-// Here belongs the effect, with $r['id'] and $r['run'] kept in the same transaction: a delivery may come twice.
+// Put the effect here, and store $r['id'] and $r['run'] in the same transaction: a delivery may come twice.
 file_put_contents('php://stderr', "{$r['id']} {$r['outcome']}\n");
 http_response_code(204); // only now: what is not taken comes again

@@ -1,4 +1,4 @@
-// Asks, and awaits the answer: java Await E-MAIL.
+// Asks and waits for the answer: java Await E-MAIL.
 import java.net.SocketTimeoutException;
 import java.util.*;
 import org.msgpack.value.*;
@@ -11,7 +11,7 @@ class Await {
         byte[] query = Body.write(Map.of("id", "refund-R-1001", "user_email", args[0], "deadline_ms", deadline));
         Map<String, Value> result = Map.of("outcome", ValueFactory.newString("unknown"), "code", ValueFactory.newString("NO_REPLY"));
 
-        // Without a reply, and on "unknown", the same query again is safe: equal questions cost one call.
+        // Without a reply, and on "unknown", it is safe to send the same query again: equal questions cost one call.
         for (long wait = 200; ; wait *= 2) {
             try {
                 Message reply = nats.request("protocol.query", query);

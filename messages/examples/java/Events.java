@@ -1,4 +1,4 @@
-// Listens to what comes of every run: java Events. protocolq provision --listener NAME keeps them for who is away.
+// Listens to the results of all runs: java Events. With protocolq provision --listener NAME they are kept for a listener that is away.
 class Events {
     public static void main(String[] args) throws Exception {
         Nats nats = new Nats();

@@ -1,4 +1,4 @@
-// As much of the NATS protocol as the examples need, over a socket. io.nats:jnats from Maven has TLS, reconnects and credentials.
+// The part of the NATS protocol that the examples need, over a socket. io.nats:jnats from Maven has TLS, reconnects and credentials.
 import java.io.*;
 import java.net.*;
 import java.util.*;

@@ -1,4 +1,4 @@
-// Reads the durable replies of refunds, however long ago they came: java Replies. Ends when none comes for two seconds.
+// Reads the durable replies of refunds, also old ones: java Replies. Ends after two seconds without a reply.
 import java.util.HashSet;
 
 class Replies {

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Listens to what comes of every run: events.sh
+# Listens to the results of all runs: events.sh
 exec nats subscribe 'protocol.event.*.*' --raw

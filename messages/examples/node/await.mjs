@@ -1,4 +1,4 @@
-// Asks, and awaits the answer: node await.mjs E-MAIL. In MessagePack; JSON.stringify and m.json() do as well.
+// Asks and waits for the answer: node await.mjs E-MAIL. In MessagePack; JSON.stringify and m.json() work, too.
 import { connect } from "@nats-io/transport-node";
 import { decode, encode } from "@msgpack/msgpack"; // or { pack as encode, unpack as decode } of msgpackr
 
@@ -10,7 +10,7 @@ if (!user_email) {
 const nc = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
 const query = { id: "refund-R-1001", user_email, deadline_ms: Date.now() + 20_000 };
 
-// Without a reply, and on "unknown", the same query again is safe: equal questions cost one call.
+// Without a reply, and on "unknown", it is safe to send the same query again: equal questions cost one call.
 async function ask() {
   for (let wait = 200, result = { outcome: "unknown", code: "NO_REPLY" }; ; wait *= 2) {
     try {

@@ -1,4 +1,4 @@
-// Listens to what comes of every run: node events.mjs. protocolq provision --listener NAME keeps them for who is away.
+// Listens to the results of all runs: node events.mjs. With protocolq provision --listener NAME they are kept for a listener that is away.
 import { connect } from "@nats-io/transport-node";
 
 const nc = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });

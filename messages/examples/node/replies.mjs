@@ -1,4 +1,4 @@
-// Reads the durable replies of refunds, however long ago they came: node replies.mjs. Ends when none comes for two seconds.
+// Reads the durable replies of refunds, also old ones: node replies.mjs. Ends after two seconds without a reply.
 import { connect } from "@nats-io/transport-node";
 import { jetstream } from "@nats-io/jetstream";
 import { decode } from "@msgpack/msgpack";

@@ -1,4 +1,4 @@
-// Asks and goes: node submit.mjs ID E-MAIL. The answer waits at protocol.reply.refunds; replies.mjs reads it.
+// Asks without waiting: node submit.mjs ID E-MAIL. The answer waits at protocol.reply.refunds; replies.mjs reads it.
 import { connect } from "@nats-io/transport-node";
 import { jetstream } from "@nats-io/jetstream";
 
@@ -10,9 +10,9 @@ if (!user_email) {
 const nc = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
 const query = { id, user_email, reply_to: "protocol.reply.refunds" };
 
-// One message id for all tries of this ask, and another where it is asked again later, as after an unknown.
+// One message id for all tries of this ask. To ask again later, for example after an unknown, take another id.
 const msgID = crypto.randomUUID();
-// From the acknowledgement on it is answered, whoever dies. An error does not say that it is not: publish again.
+// Once it is acknowledged it will be answered, even if workers die. After an error it may be stored or not: publish again.
 const ack = await jetstream(nc).publish("protocol.submit", JSON.stringify(query), { msgID, retries: 10 });
 console.log("kept in", ack.stream);
 await nc.close();

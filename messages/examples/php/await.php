@@ -1,8 +1,8 @@
-<?php // Asks, and awaits the answer: php await.php E-MAIL. In MessagePack (php-msgpack); json_encode does as well.
+<?php // Asks and waits for the answer: php await.php E-MAIL. In MessagePack (php-msgpack); json_encode does as well.
 require __DIR__ . '/nats.php';
 if ($argc !== 2) exit("usage: php await.php E-MAIL\n");
 
-// Without a reply, and on "unknown", the same query again is safe: equal questions cost one call.
+// Without a reply, and on "unknown", it is safe to send the same query again: equal questions cost one call.
 function ask(Nats $nats, array $query): array
 {
     for ($wait = 200, $result = ['outcome' => 'unknown', 'code' => 'NO_REPLY'];; $wait *= 2) {

@@ -1,4 +1,4 @@
-<?php // Listens to what comes of every run: php events.php. protocolq provision --listener NAME keeps them for who is away.
+<?php // Listens to the results of all runs: php events.php. With protocolq provision --listener NAME they are kept for a listener that is away.
 require __DIR__ . '/nats.php';
 
 $nats = new Nats();

@@ -1,4 +1,4 @@
-<?php // As much of the NATS protocol as the examples need, over a socket. A client from Packagist has TLS, reconnects and credentials.
+<?php // The part of the NATS protocol that the examples need, over a socket. A client from Packagist has TLS, reconnects and credentials.
 class Nats
 {
     private $socket;
@@ -13,7 +13,7 @@ class Nats
     private function send(string $line): void { fwrite($this->socket, "$line\r\n"); }
     public function subscribe(string $subject): int { $this->send("SUB $subject " . ++$this->sid); return $this->sid; }
 
-    /** The next message of a subscription as [body, reply subject, headers]; null when none comes in time. */
+    /** The next message of a subscription as [body, reply subject, headers]; null if none comes in time. */
     public function next(int $sid, float $seconds): ?array
     {
         for ($until = microtime(true) + $seconds; ($left = $until - microtime(true)) > 0;) {

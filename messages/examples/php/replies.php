@@ -1,4 +1,4 @@
-<?php // Reads the durable replies of refunds, however long ago they came: php replies.php. Ends when none comes for two seconds.
+<?php // Reads the durable replies of refunds, also old ones: php replies.php. Ends after two seconds without a reply.
 require __DIR__ . '/nats.php';
 
 $nats = new Nats();

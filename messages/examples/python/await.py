@@ -1,9 +1,9 @@
-# Asks, and awaits the answer: python3 await.py E-MAIL. In MessagePack; json.dumps(query).encode() does as well.
+# Asks and waits for the answer: python3 await.py E-MAIL. In MessagePack; json.dumps(query).encode() works, too.
 import asyncio, os, sys, time
 import msgpack, nats
 
 
-# Without a reply, and on "unknown", the same query again is safe: equal questions cost one call.
+# Without a reply, and on "unknown", it is safe to send the same query again: equal questions cost one call.
 async def ask(nc, query):
     wait, result = 0.2, {"outcome": "unknown", "code": "NO_REPLY"}
     while True:

@@ -1,4 +1,4 @@
-# Listens to what comes of every run: python3 events.py. protocolq provision --listener NAME keeps them for who is away.
+# Listens to the results of all runs: python3 events.py. With protocolq provision --listener NAME they are kept for a listener that is away.
 import asyncio, json, os
 import nats
 

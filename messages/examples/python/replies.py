@@ -1,4 +1,4 @@
-# Reads the durable replies of refunds, however long ago they came: python3 replies.py. Ends when none comes for two seconds.
+# Reads the durable replies of refunds, also old ones: python3 replies.py. Ends after two seconds without a reply.
 import asyncio, json, os
 import msgpack, nats
 

@@ -1,13 +1,13 @@
--- The query log in PostgreSQL: the tables of SQLite, in a part for each month, which is dropped when it is too old.
--- Parts are made as rows come; each has an index of its own that keeps an identity from coming twice.
+-- The query log in PostgreSQL: the tables of SQLite, with a part for each month, which is dropped when it is too old.
+-- Parts are made when rows come; each has its own index that keeps identities unique.
 
 CREATE TABLE asks (
 	token        TEXT COLLATE "C" NOT NULL, -- identity
 	at_ms        BIGINT   NOT NULL, -- arrived, unix milliseconds
-	took_ms      BIGINT   NOT NULL, -- until answered
+	took_ms      BIGINT   NOT NULL, -- until it was answered
 	slow         SMALLINT NOT NULL, -- 0 under half a second, then one more for each doubling, up to 8
 	request      TEXT COLLATE "C" NOT NULL, -- the asker's own id, hashed when it may name a person
-	run          TEXT COLLATE "C" NOT NULL, -- whose answer he was told
+	run          TEXT COLLATE "C" NOT NULL, -- the run that answered it
 	partner      TEXT COLLATE "C" NOT NULL,
 	key_id       BYTEA,
 	email        TEXT     NOT NULL, -- masked
@@ -57,7 +57,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_id ON runs (id);
 CREATE INDEX runs_at ON runs (at_ms);
 
--- Sums by hour (since 1970) and partner, kept with every row. Room in each page, as the rows of the hour are changed all the time.
+-- Sums by hour (since 1970) and partner, updated with every row. Pages keep room, as the rows of the present hour change all the time.
 CREATE TABLE counters (
 	hour    BIGINT NOT NULL,
 	partner TEXT COLLATE "C" NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE counters (
 	PRIMARY KEY (hour, partner, name)
 ) WITH (fillfactor = 50);
 
--- The same by day, without the times: what a list's count adds up.
+-- The same by day, without the times: a list's count adds these up.
 CREATE TABLE counters_day (
 	name    TEXT COLLATE "C" NOT NULL,
 	partner TEXT COLLATE "C" NOT NULL,
@@ -75,12 +75,12 @@ CREATE TABLE counters_day (
 	PRIMARY KEY (name, partner, day)
 ) WITH (fillfactor = 50);
 
--- Every partner there is an ask of.
+-- Every partner that has an ask.
 CREATE TABLE partners (
 	partner TEXT COLLATE "C" NOT NULL PRIMARY KEY
 );
 
--- Messages of the stream that were no lines: that they were there, not what they held.
+-- Messages of the stream that were not lines: that they existed, without their content.
 CREATE TABLE rejected (
 	at_ms   BIGINT  NOT NULL,
 	stream  BIGINT  NOT NULL, -- sequence in the stream

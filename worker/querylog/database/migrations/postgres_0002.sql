@@ -1,2 +1,2 @@
--- Of a refusal: the field of the query that was at fault.
+-- For a refusal: the field of the query that was wrong.
 ALTER TABLE asks ADD COLUMN field TEXT NOT NULL DEFAULT '';

@@ -1,3 +1,3 @@
--- What operators did to the log: who, when, what, how many; never to whom.
+-- What operators did to the log: who, when, what and how many rows, never whose.
 CREATE TABLE audit (at_ms BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX audit_at ON audit (at_ms);

@@ -5,10 +5,10 @@ CREATE TABLE asks (
 	token        TEXT    NOT NULL, -- identity
 	at_ms        INTEGER NOT NULL, -- arrived
 	day          INTEGER NOT NULL, -- of at_ms, counted from 1970
-	took_ms      INTEGER NOT NULL, -- until answered
+	took_ms      INTEGER NOT NULL, -- until it was answered
 	slow         INTEGER NOT NULL, -- 0 under half a second, then one more for each doubling, up to 8
 	request      TEXT    NOT NULL, -- the asker's own id, hashed when it may name a person
-	run          TEXT    NOT NULL, -- whose answer he was told
+	run          TEXT    NOT NULL, -- the run that answered it
 	partner      TEXT    NOT NULL,
 	key_id       BLOB,
 	email        TEXT    NOT NULL, -- masked
@@ -30,14 +30,14 @@ CREATE INDEX asks_outcome ON asks (partner, outcome, at_ms, token);
 CREATE INDEX asks_code ON asks (partner, code, at_ms, token) WHERE code <> '';
 CREATE INDEX asks_slow ON asks (slow, at_ms, token) WHERE slow > 0;
 CREATE INDEX asks_run ON asks (run, at_ms, token) WHERE run <> '';
--- What is looked up at random is sorted by day first: a batch then changes the few pages of its day and not a page a row
--- (measured at 5 million rows: that halved the rate). A look-up goes through the days, the newest first.
+-- Indexes for random look-ups begin with the day: a batch then changes the few pages of its day, and not one page for each row
+-- (measured at 5 million rows: that halved the rate). A look-up goes through the days, newest first.
 CREATE INDEX asks_request ON asks (day, request, at_ms, token) WHERE request <> '';
 CREATE INDEX asks_key ON asks (day, key_id, at_ms, token) WHERE key_id IS NOT NULL;
 CREATE INDEX asks_email ON asks (day, email_id, at_ms, token) WHERE email_id IS NOT NULL;
 CREATE INDEX asks_account ON asks (day, account_id, at_ms, token) WHERE account_id IS NOT NULL;
 
--- The days there are asks of.
+-- The days that have asks.
 CREATE TABLE days (
 	day INTEGER NOT NULL PRIMARY KEY
 ) STRICT;
@@ -66,7 +66,7 @@ CREATE TABLE runs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_at ON runs (at_ms);
 
--- Sums by hour (since 1970) and partner, kept with every row, so that nobody ever counts rows.
+-- Sums by hour (since 1970) and partner, updated with every row, so that no reader ever counts rows.
 CREATE TABLE counters (
 	hour    INTEGER NOT NULL,
 	partner TEXT    NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE counters (
 	PRIMARY KEY (hour, partner, name)
 ) STRICT, WITHOUT ROWID;
 
--- The same by day, without the times: what a list's count adds up.
+-- The same by day, without the times: a list's count adds these up.
 CREATE TABLE counters_day (
 	name    TEXT    NOT NULL,
 	partner TEXT    NOT NULL,
@@ -84,12 +84,12 @@ CREATE TABLE counters_day (
 	PRIMARY KEY (name, partner, day)
 ) STRICT, WITHOUT ROWID;
 
--- Every partner there is an ask of: few, and looked up for each list.
+-- Every partner that has an ask: there are few, and each list reads them.
 CREATE TABLE partners (
 	partner TEXT NOT NULL PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- Messages of the stream that were no lines: that they were there, not what they held.
+-- Messages of the stream that were not lines: that they existed, without their content.
 CREATE TABLE rejected (
 	at_ms   INTEGER NOT NULL,
 	stream  INTEGER NOT NULL, -- sequence in the stream

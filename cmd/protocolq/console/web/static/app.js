@@ -5,7 +5,7 @@
   const root = document.documentElement;
   root.classList.add("has-js");
 
-  // Times come in UTC and are shown in the reader's zone, the same way in both languages.
+  // Times come in UTC and are shown in the reader's zone, in the same form in both languages.
   const two = (n) => String(n).padStart(2, "0");
   const format = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
   const localise = (within) => {
@@ -19,7 +19,7 @@
     }
   };
 
-  // Rows marked data-row are walked with j and k, and opened with Enter by their first link.
+  // j and k move between rows with data-row, and Enter opens the first link of the row.
   const rows = () => [...document.querySelectorAll("[data-row]")];
   const walk = (step) => {
     const list = rows();
@@ -74,7 +74,7 @@
   });
 
   // An element with data-stream shows what its stream sends: "text" replaces its data-live part,
-  // "done" loads the page anew. A hidden tab has no stream.
+  // "done" reloads the page. A hidden tab has no stream.
   const follow = (el) => {
     let source = null;
     const open = () => {
@@ -89,7 +89,7 @@
     open();
   };
 
-  // A button with data-wait cannot be pressed for so many milliseconds, and counts them down.
+  // A button with data-wait is disabled for that many milliseconds, and counts them down.
   const wait = (button) => {
     const until = Date.now() + Number(button.dataset.wait);
     const label = button.querySelector("[data-label]");
@@ -107,11 +107,11 @@
     localise(document);
     document.querySelectorAll("[data-wait]").forEach(wait);
     document.querySelectorAll("[data-stream]").forEach(follow);
-    // A form that was sent is not sent twice, and says that it is under way.
+    // A form is sent only once, and then shows that it is in progress.
     document.querySelectorAll("form[data-once]").forEach((form) => form.addEventListener("submit", () => {
       setTimeout(() => form.querySelectorAll("button").forEach((b) => { b.disabled = true; b.setAttribute("aria-busy", "true"); }));
     }));
-    // Back to a page that the browser kept: what was under way is not any more.
+    // Back to a page that the browser kept: nothing is in progress any more.
     window.addEventListener("pageshow", (e) => { if (e.persisted) document.querySelectorAll("form[data-once] button").forEach((b) => { b.disabled = false; b.removeAttribute("aria-busy"); }); });
   };
   window.protocolq = { localise };
