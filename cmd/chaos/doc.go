@@ -22,12 +22,12 @@
 //	W4  the query log's database
 //	W5  the streams: events, durable replies, dead letters, what is left
 //
-// What the workers say of themselves counts for nothing. At the end all that was written is looked
-// through for what must not be seen (testbed/leak.go), and the workers are compared with a new one
-// (testbed/rest.go). A probe (testbed/probe.go) tells a machine that stands still from a worker
-// that is late. Every fault is printed with its time; the same seed does the same harm, though to
-// processes that the machine schedules as it likes.
+// What the workers say about themselves does not count. At the end everything that was written is
+// searched for what must not be visible (testbed/leak.go), and the workers are compared with a new
+// one (testbed/rest.go). A probe (testbed/probe.go) distinguishes a machine that stands still from
+// a worker that is late. Every fault is printed with its time. The same seed does the same harm,
+// though the machine schedules the processes freely.
 //
-// The exit code is 1 when a bound is broken; then the test bed is kept, to be looked at. README.md
+// The exit code is 1 if a bound is broken; then the test bed is kept for inspection. README.md
 // beside this file has the results.
 package main

@@ -1,5 +1,5 @@
-// Bars: what protocolq has to reach beside its alternatives, each with the figure that says whether
-// it does.
+// Bars: what protocolq must reach in comparison with its alternatives, each with the figure that
+// shows whether it does.
 package main
 
 import (
@@ -7,19 +7,19 @@ import (
 	"io"
 )
 
-// bar is one row of the table. A figure above its limit is good where atLeast is set, one below it
-// elsewhere; a row without a limit that could be missed (at least 0) is there to be known.
+// bar is one row of the table. With atLeast, a figure above its limit is good, otherwise one below
+// it. A row with a limit that cannot be missed (at least 0) is for information.
 type bar struct {
 	measure string
 	limit   float64
 	atLeast bool
-	unit    string // "x" of another contestant, % of a core, ms, MB, calls
+	unit    string // "x" times another contestant, % of a core, ms, MB, calls
 	figure  func(*results) (values []float64)
 }
 
 const (
 	mine        = "protocolq"
-	drainedRate = "drained_per_second" // over the time until nothing was owed: what was put off is no speed
+	drainedRate = "drained_per_second" // over the time until nothing was owed: postponed work is no speed
 )
 
 // bars are in the order of the table.
@@ -82,19 +82,20 @@ var bars = []bar{
 		func(r *results) []float64 { return figures(r.at[loaded("unique", 1)][mine], "stop_ms") }},
 }
 
-// loaded is the place of most bars: 512 askers, a gateway without latency, one server as it comes.
+// loaded is the place of most bars: 512 askers, a gateway without latency, one server with its
+// defaults.
 func loaded(dist string, workers float64) place {
 	return place{dist: dist, workers: workers, c: 512, servers: 1}
 }
 
-// synced is three servers that have each write on their disks before they acknowledge it.
+// synced is three servers that write to disk before each acknowledgement.
 func synced(workers float64) place {
 	p := loaded("unique", workers)
 	p.servers, p.sync = 3, "always"
 	return p
 }
 
-// resting is the place of a worker that was left alone first.
+// resting is the place of a worker that was left idle first.
 var resting = place{dist: "unique", workers: 1, c: 8, servers: 1}
 
 func remembering(keys float64) place {
@@ -113,8 +114,8 @@ func growth(figure string) func(*results) []float64 {
 	}
 }
 
-// worst is the largest figure of any run of protocolq, by either door: of what must not be, one is
-// too many and a median says nothing.
+// worst is the largest figure of any run of protocolq, by either door: where even one is too many,
+// a median says nothing.
 func worst(figure string) func(*results) []float64 {
 	return func(r *results) []float64 {
 		var v []float64
@@ -176,7 +177,7 @@ func writeBars(w io.Writer, res *results) (measured, reached int) {
 	return measured, reached
 }
 
-// say prints a figure as its unit asks.
+// say prints a figure in its unit.
 func (b bar) say(v float64) string {
 	if b.unit == "x" || b.unit == "%" {
 		return fmt.Sprintf("%.2f", v)

@@ -35,8 +35,7 @@ func build(ctx context.Context) error {
 	return os.Setenv("PEERBENCH_BUILT", "1")
 }
 
-// run runs a program of the build, without cgo; what it complains of goes to the bench's own
-// errors.
+// run runs a program of the build, without cgo; its error output goes to the bench's own.
 func run(ctx context.Context, name string, args ...string) error {
 	c := exec.CommandContext(ctx, name, args...)
 	c.Stderr = os.Stderr
@@ -47,8 +46,7 @@ func run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// fingerprint tells one build of protocolq from another: what was measured of the one says nothing
-// of the other.
+// fingerprint distinguishes builds of protocolq: measurements of one say nothing about another.
 func fingerprint(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

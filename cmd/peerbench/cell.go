@@ -15,7 +15,7 @@ import (
 
 const grace = 8 * time.Second // a worker that has not stopped after this is killed and counted
 
-// runCell starts a world of its own for one contestant, asks it, and ends all it started.
+// runCell starts a world for one contestant, asks it, and ends everything that it started.
 func runCell(ctx context.Context, o *options) (*result, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func runCell(ctx context.Context, o *options) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, _, err := w.drained(ctx); err != nil { // nobody's warm-up is paid for in the measurement
+	if _, _, _, err := w.drained(ctx); err != nil { // the warm-up must not cost anything in the measurement
 		return nil, err
 	}
 	if err := w.gateway.reset(); err != nil {
@@ -110,7 +110,7 @@ func (w *world) ready(cl *client, began time.Time) (ms float64, err error) {
 	return ms, nil
 }
 
-// rest lets the workers be for -idle and returns what the busiest took of one core meanwhile, in
+// rest leaves the workers idle for -idle and returns how much of one core the busiest used, in
 // percent.
 func (w *world) rest() *float64 {
 	if w.o.idle == 0 {
@@ -150,7 +150,7 @@ func (w *world) warm(cl *client) {
 	wg.Wait()
 }
 
-// measure is the load, and what is owed after it, between two readings of every account.
+// measure runs the load, and waits for what is owed after it, between two readings of all accounts.
 func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
 	before := w.accounts()
 	restarted := w.killLater(ctx)
@@ -169,16 +169,16 @@ func (w *world) measure(ctx context.Context, cl *client) (*result, error) {
 		return nil, err
 	}
 	if w.o.killAt > 0 {
-		r.WorkerCPU, r.WorkerUs = 0, 0 // the stopped process took its account along
+		r.WorkerCPU, r.WorkerUs = 0, 0 // the CPU time of the stopped process is lost
 	}
-	time.Sleep(200*time.Millisecond + w.o.latency) // calls whose askers have left are calls, too
+	time.Sleep(200*time.Millisecond + w.o.latency) // calls whose askers have left count, too
 	st, err := w.gateway.stats()
 	r.add(&st)
 	return r, err
 }
 
-// restart starts the workers again, which remember what they had, and returns how long the first
-// good answer takes.
+// restart starts the workers again, with what they remember, and returns how long the first good
+// answer takes.
 func (w *world) restart(ctx context.Context, cl *client) (ms float64, err error) {
 	began := time.Now()
 	for i := range w.workers {
@@ -189,8 +189,8 @@ func (w *world) restart(ctx context.Context, cl *client) (ms float64, err error)
 	return w.ready(cl, began)
 }
 
-// killLater stops the first worker and starts it again, where that was asked for; the channel tells
-// when it is done.
+// killLater kills the first worker and starts it again, if that is asked for; the channel says when
+// it is done.
 func (w *world) killLater(ctx context.Context) <-chan error {
 	done := make(chan error, 1)
 	if w.o.killAt <= 0 {
@@ -209,7 +209,7 @@ func (w *world) killLater(ctx context.Context) <-chan error {
 	return done
 }
 
-// stopWorkers tells all at once, and returns how long the slowest took and how many had to be
+// stopWorkers stops all at once, and returns how long the slowest took and how many had to be
 // killed.
 func (w *world) stopWorkers() (ms float64, killed int) {
 	began := time.Now()

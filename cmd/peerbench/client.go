@@ -1,4 +1,4 @@
-// Client: one question and its answer, by the door that the contestant has.
+// Client: one question and its answer, by the contestant's door.
 package main
 
 import (
@@ -76,7 +76,7 @@ func newClient(nc *nats.Conn, ct contestant, o *options) (*client, error) {
 	return cl, nc.Flush()
 }
 
-// deliver hands an answer, or word that the publish failed, to its caller.
+// deliver passes an answer, or the failure of the publish, to its caller.
 func (cl *client) deliver(m *nats.Msg, number string) {
 	if isPubAck(m) {
 		return
@@ -124,7 +124,7 @@ func (cl *client) ask(id, email string, timeout time.Duration) outcome {
 	return outcome{kind: answered, ok: ok, note: code}
 }
 
-// exchange sends the query and returns the answer, or no message and why.
+// exchange sends the query and returns the answer, or no message and the reason.
 func (cl *client) exchange(id, email string, timeout time.Duration) (*nats.Msg, outcome) {
 	if cl.ct.ingest == core {
 		body, err := payload.EncodeRequest(id, email, "")

@@ -14,11 +14,11 @@ import (
 // contestant is what the bench starts, and how it asks it.
 type contestant struct {
 	cmd      string
-	binary   string // {protocolq}, where it is not that of this tree
+	binary   string // {protocolq}, if it is not that of this tree
 	setup    string // run once before the workers
-	beside   string // runs beside the workers, its CPU counted apart
+	beside   string // runs beside the workers, its CPU time counted separately
 	ingest   string // core: a request. js: a stream
-	replyBy  string // js: where the reply subject stands, in a header or in the field reply_to
+	replyBy  string // js: where the reply subject is, in a header or in the field reply_to
 	noStream bool   // js: setup or the workers make the stream
 }
 
@@ -31,9 +31,9 @@ const (
 	js       = "js"
 )
 
-// ours is the whole of protocolq: the streams, a worker whose limits are not what is measured, and
-// the recorder that writes the query log. Its memory is as long as that of the others, ten minutes,
-// and it uses connections to the gateway again at once, as they do.
+// ours is the whole of protocolq: the streams, a worker with limits that do not affect the
+// measurement, and the recorder that writes the query log. Like the others, it remembers for ten
+// minutes and reuses connections to the gateway at once.
 var ours = contestant{
 	setup: "{protocolq} provision --nats {nats} --replicas {replicas}",
 	cmd: "{protocolq} worker --nats {nats} --gateway-url {gateway} --unsafe-gateway --partner {partner} --sign-type " +
@@ -43,7 +43,7 @@ var ours = contestant{
 	ingest: core,
 }
 
-// dying is ours with the short times of the measure of a worker's death.
+// dying is ours with short times, to measure a worker's death.
 var dying = with(ours, " --lease 4s --call-timeout 2s")
 
 func with(ct contestant, flags string) contestant {
@@ -51,7 +51,7 @@ func with(ct contestant, flags string) contestant {
 	return ct
 }
 
-// by is a contestant with another program of protocolq.
+// by is a contestant with another build of protocolq.
 func by(ct contestant, binary string) contestant {
 	ct.binary = binary
 	return ct
@@ -71,7 +71,7 @@ var contestants = map[string]contestant{
 		noStream: true},
 }
 
-// contestantNames are the contestants in the order of the alphabet.
+// contestantNames are the contestants in alphabetical order.
 func contestantNames() []string {
 	var out []string
 	for k := range contestants {
@@ -82,7 +82,7 @@ func contestantNames() []string {
 }
 
 // known returns a contestant by its name. NAME#2 is NAME once more, which shows the noise;
-// NAME@PATH is NAME with another protocolq, which shows what a change brought.
+// NAME@PATH is NAME with another protocolq, which shows the effect of a change.
 func known(name string) (ct contestant, protocolq string, ok bool) {
 	_, protocolq, _ = strings.Cut(name, "@")
 	ct, ok = contestants[plain(name)]

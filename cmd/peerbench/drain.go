@@ -1,5 +1,5 @@
-// Drain: what a contestant still owes when every asker has an answer, and the clock that waits for
-// it.
+// Drain: what a contestant still owes when every asker has an answer, and the time until it owes
+// nothing.
 package main
 
 import (
@@ -14,12 +14,12 @@ import (
 const (
 	// lookEvery is the time between two looks at the streams.
 	lookEvery = 25 * time.Millisecond
-	// quietFor is how long nothing is owed and nothing new is stored before a run is over: longer
-	// than any contestant lets lines come together.
+	// quietFor is how long nothing must be owed and nothing new stored before a run is over: longer
+	// than any contestant gathers lines.
 	quietFor = 300 * time.Millisecond
 )
 
-// stored is what a look saw of one stream.
+// stored is what one look saw of a stream.
 type stored struct {
 	name string
 	// queue: a message leaves the stream when it is acknowledged.
@@ -27,12 +27,13 @@ type stored struct {
 	messages uint64
 	// last is the sequence of the newest message.
 	last uint64
-	// unacked is how many the consumer furthest behind has not delivered or not had acknowledged.
+	// unacked is the largest number of messages that a consumer has not delivered or not had
+	// acknowledged.
 	unacked uint64
 }
 
-// owed is how many messages somebody has yet to deal with. A message that no consumer has to
-// acknowledge is a memory, not a debt.
+// owed is how many messages must still be handled. A message that no consumer has to acknowledge is
+// a memory, not a debt.
 func (s stored) owed() uint64 {
 	if s.queue {
 		return s.messages
@@ -40,7 +41,7 @@ func (s stored) owed() uint64 {
 	return s.unacked
 }
 
-// streams are all that a look saw.
+// streams are everything that one look saw.
 type streams []stored
 
 func (all streams) owed() (n uint64) {
@@ -50,7 +51,7 @@ func (all streams) owed() (n uint64) {
 	return n
 }
 
-// last grows with each message that any stream takes in.
+// last grows with each message that any stream stores.
 func (all streams) last() (n uint64) {
 	for _, s := range all {
 		n += s.last
@@ -69,16 +70,16 @@ func (all streams) debts() string {
 	return strings.Join(names, ", ")
 }
 
-// quiet decides when nothing is owed any more: when a look saw no debt and none that followed it,
-// for quietFor, saw a debt or a new message. A debt may be paid with another one, as when a worker
-// puts the line of an answer into a stream a moment after the answer.
+// quiet decides when nothing is owed any more: when one look saw no debt, and none of the following
+// looks, for quietFor, saw a debt or a new message. A debt may be paid with another one, for
+// example when a worker stores the line of an answer slightly after the answer.
 type quiet struct {
 	on    bool
 	since time.Time
 	last  uint64
 }
 
-// look takes what was seen at a time. began says that all may be paid since then, over that it was.
+// look adds one look. began says that since then everything may be paid, over that it was.
 func (q *quiet) look(at time.Time, all streams) (began, over bool) {
 	switch last := all.last(); {
 	case all.owed() > 0:
@@ -91,7 +92,7 @@ func (q *quiet) look(at time.Time, all streams) (began, over bool) {
 	return false, at.Sub(q.since) >= quietFor
 }
 
-// accounts are the CPU seconds of everybody up to a moment.
+// accounts are the CPU seconds of all processes up to a time.
 type accounts struct {
 	at                                time.Time
 	workers, beside, nats, gw, itself float64
@@ -104,8 +105,8 @@ func (w *world) accounts() accounts {
 	}
 }
 
-// drained waits until nothing is owed and returns the accounts of the moment from which on that was
-// so. After -drain it waits no longer, and says how many messages are owed still and where.
+// drained waits until nothing is owed and returns the accounts of the time from which on that was
+// so. After -drain it gives up, and says how many messages are still owed, and where.
 func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where string, err error) {
 	js, err := jetstream.New(w.nc)
 	if err != nil {
@@ -134,7 +135,7 @@ func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where str
 	}
 }
 
-// look reads every stream of the account. Consumers are asked about only while no work queue says
+// look reads every stream of the account. It asks about consumers only while no work queue shows
 // that something is owed.
 func look(ctx context.Context, js jetstream.JetStream) (all streams, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -172,7 +173,7 @@ func look(ctx context.Context, js jetstream.JetStream) (all streams, err error) 
 	return all, nil
 }
 
-// of is the stream with this name, which is among them.
+// of is the stream with this name, which must be among them.
 func (all streams) of(name string) *stored {
 	for i := range all {
 		if all[i].name == name {
@@ -182,8 +183,8 @@ func (all streams) of(name string) *stored {
 	return &stored{}
 }
 
-// read counts what a consumer of the stream has to acknowledge. One that acknowledges nothing, such
-// as the watcher of a bucket, owes nothing that a server knows of.
+// read counts what a consumer of the stream has to acknowledge. A consumer without
+// acknowledgements, such as the watcher of a bucket, owes nothing that a server knows of.
 func (s *stored) read(info *jetstream.ConsumerInfo) {
 	if info.Config.AckPolicy != jetstream.AckNonePolicy {
 		s.unacked = max(s.unacked, info.NumPending+uint64(max(info.NumAckPending, 0)))

@@ -1,5 +1,4 @@
-// Fill: answers in the workers' log, as many as are wanted, written as a member of the fleet writes
-// them.
+// Fill: answers in the workers' log, as many as are wanted, written like those of a member.
 package main
 
 import (
@@ -23,16 +22,16 @@ const (
 	keepFilled    = time.Hour // longer than any run
 )
 
-// batches gives the batches of a member that begins and answers n keys, has told all that it owes
-// of them, and seals itself. Each answer is that of like, under a key and a run of its own. A batch
-// takes at most limit bytes.
+// batches returns the batches of a member that begins and answers n keys, tells everything that it
+// owes for them, and seals itself. Each answer is like like, under a key and a run of its own. A
+// batch takes at most limit bytes.
 func batches(like *journal.Answer, n, limit int) func(yield func([]byte, error) bool) {
 	return func(yield func([]byte, error) bool) {
 		number := uint64(1)
 		for i := 0; i < n; number++ {
 			d := journal.NewDraft(limit)
 			told := &journal.Told{}
-			// The told entry has room of its own, and takes a few bytes for each answer.
+			// The told entry has its own room, and takes a few bytes for each answer.
 			for i < n && d.Size()+len(like.Result)+8*len(told.Entries)+1024 < limit &&
 				len(told.Entries) < journal.MaxRefs {
 				at, err := answer(d, like, uint64(i))
@@ -67,9 +66,9 @@ func yieldBatch(yield func([]byte, error) bool, d *journal.Draft, number uint64,
 	return yield(data, err) && err == nil
 }
 
-// answer adds the begin and the answer of key i, and gives the answer's place.
+// answer adds the begin and the answer of key i, and returns the answer's place.
 func answer(d *journal.Draft, like *journal.Answer, i uint64) (at journal.Ref, err error) {
-	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i)) // spread as real keys are
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i)) // spread like real keys
 	key := journal.Key(sum[:len(journal.Key{})])
 	run := fmt.Sprintf("fill%018d", i)
 	begun, err := d.Add(&journal.Begin{Key: key, Run: run, Attempt: 1, Partner: like.Partner})
@@ -81,7 +80,7 @@ func answer(d *journal.Draft, like *journal.Answer, i uint64) (at journal.Ref, e
 	return d.Add(&a)
 }
 
-// fillJournal writes so many answers into the log, all like one that a worker has written.
+// fillJournal writes n answers into the log, all like one that a worker has written.
 func fillJournal(ctx context.Context, js jetstream.JetStream, n int) error {
 	s, err := js.Stream(ctx, journalStream)
 	if err != nil {

@@ -1,5 +1,5 @@
-// The first core: protocolq as it was when it kept one record for each key, built from this clone's
-// own history.
+// The first core: protocolq at the time when it kept one record for each key, built from this
+// clone's own history.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 const (
 	// firstCoreCommit is the last commit that holds the first core.
 	firstCoreCommit = "18b6bb1"
-	// firstCore is its contestant's name, firstCoreBinary its program: another commit is another
+	// firstCore is its contestant's name, firstCoreBinary its program: another commit has another
 	// file.
 	firstCore       = "first-core"
 	firstCoreBinary = "bin/first-core-" + firstCoreCommit
@@ -25,8 +25,8 @@ const (
 var errNotInClone = errors.New("this clone lacks commit " + firstCoreCommit +
 	", the last one with the first core (git fetch --unshallow brings it)")
 
-// buildFirstCore builds the program of that commit, unless it is there, with no tag: it has one
-// core only.
+// buildFirstCore builds the program of that commit, unless it exists, without a tag: it has only
+// one core.
 func buildFirstCore(ctx context.Context) error {
 	if _, err := os.Stat(firstCoreBinary); err == nil {
 		return nil
@@ -63,7 +63,7 @@ func buildFirstCore(ctx context.Context) error {
 	return nil
 }
 
-// leaveOut takes a contestant out of the cells, and a cell that has no other with it.
+// leaveOut removes a contestant from the cells, and cells that have no other contestant.
 func leaveOut(cells []cell, name string) (left []cell) {
 	for _, c := range cells {
 		var others []string
@@ -91,7 +91,7 @@ func asks(cells []cell, name string) bool {
 	return false
 }
 
-// plain is a contestant's name without what follows it, see known.
+// plain is a contestant's name without its suffix, see known.
 func plain(name string) string {
 	name, _, _ = strings.Cut(name, "@")
 	name, _, _ = strings.Cut(name, "#")

@@ -1,4 +1,4 @@
-// Gateway: the fake gateway as a process, and what it counted.
+// Gateway: the fake gateway as a process, and its counts.
 package main
 
 import (

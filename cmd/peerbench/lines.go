@@ -1,4 +1,4 @@
-// Lines: the file of results, read back, and what is computed over its rounds.
+// Lines: the file of results, read back, and computations over its rounds.
 package main
 
 import (
@@ -16,8 +16,7 @@ type row map[string]any
 func (r row) number(k string) float64 { v, _ := r[k].(float64); return v }
 func (r row) text(k string) string    { v, _ := r[k].(string); return v }
 
-// readLines reads a file; a line that is none, such as the last one of a run that was killed, is
-// left out.
+// readLines reads a file. It skips invalid lines, such as the last line of a run that was killed.
 func readLines(path string) (rows []row, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -38,16 +37,16 @@ func readLines(path string) (rows []row, err error) {
 	return rows, nil
 }
 
-// place is what a line was measured under.
+// place is the conditions under which a line was measured.
 type place struct {
 	dist                                     string
 	workers, c, latency, servers, remembered float64
 	sync                                     string
 	rate, jitter, killAt                     float64
-	long                                     bool // at least so long that most keys of zipf are known
+	long                                     bool // long enough that most keys of zipf are known
 }
 
-const longFrom = 10 // seconds of sending that are long
+const longFrom = 10 // seconds of sending that count as long
 
 func placeOf(r row) place {
 	return place{r.text("dist"), r.number("workers"), r.number("c"), r.number("gw_latency_ms"),
@@ -58,12 +57,12 @@ func placeOf(r row) place {
 // results are the good lines by place and contestant; failed ones are counted.
 type results struct {
 	at     map[place]map[string][]row
-	order  []string // contestants as they came first, sorted
+	order  []string // contestants in order of appearance, sorted
 	failed int
 }
 
-// gather takes the lines with a tag, of the build of protocolq that was measured last. A run that
-// failed and was run again did not fail.
+// gather takes the lines with a tag, of the last measured build of protocolq. A failed run that was
+// repeated does not count as failed.
 func gather(rows []row, tag string) *results {
 	res := &results{at: map[place]map[string][]row{}}
 	failed := map[string]bool{}
@@ -94,7 +93,7 @@ func gather(rows []row, tag string) *results {
 	return res
 }
 
-// derive adds what follows from a line's own figures.
+// derive adds figures that follow from a line's own.
 func derive(r row) {
 	issued, answered := r.number("issued"), r.number("answered")
 	if issued > 0 {
@@ -106,7 +105,7 @@ func derive(r row) {
 	}
 }
 
-// median of an even number of figures is the mean of the two in the middle; none give no median.
+// median of an even number of figures is the mean of the two in the middle; of none it is none.
 func median(v []float64) (m float64, ok bool) {
 	if len(v) == 0 {
 		return 0, false
@@ -119,7 +118,7 @@ func median(v []float64) (m float64, ok bool) {
 	return (v[half-1] + v[half]) / 2, true
 }
 
-// figures reads one figure of each line. A line without it counts for nothing: a 0 that nobody
+// figures reads one figure of each line. A line without it does not count: a 0 that was not
 // measured would pass many a bar.
 func figures(rows []row, name string) (v []float64) {
 	for _, r := range rows {
@@ -130,8 +129,8 @@ func figures(rows []row, name string) (v []float64) {
 	return v
 }
 
-// ratios divides a figure by another line's of the same round: only within a round was the machine
-// the same.
+// ratios divides a figure by that of another line of the same round: only within a round was the
+// machine the same.
 func ratios(over, under []row, figure string) (v []float64) {
 	for _, a := range over {
 		for _, b := range under {
@@ -147,7 +146,7 @@ func ratios(over, under []row, figure string) (v []float64) {
 // limits are the smallest and the largest of some figures.
 func limits(v []float64) (low, high float64) { return slices.Min(v), slices.Max(v) }
 
-// largest is the largest figure alone, or nothing.
+// largest is only the largest figure, or nothing.
 func largest(v []float64) []float64 {
 	if len(v) == 0 {
 		return nil

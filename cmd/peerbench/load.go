@@ -1,5 +1,5 @@
 // Load: the callers, each of which asks, waits for the answer and asks again; or queries at a fixed
-// rate, whoever has answered.
+// rate, whether answers come or not.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"protocolq/cmd/peerbench/payload"
 )
 
-// tally is what one caller saw; nobody else writes it.
+// tally is what one caller saw; only that caller writes it.
 type tally struct {
 	lat     []float64 // ms
 	kinds   [kinds]int
@@ -21,7 +21,7 @@ type tally struct {
 	note    string
 	asked   map[uint64]struct{}
 	last    time.Time
-	// when a worker was killed, in Unix nanoseconds; 0 as long as none was, nil where none will be
+	// when a worker was killed, in Unix nanoseconds; 0 before that, nil if none will be
 	died  *atomic.Int64
 	after []float64 // ms from then to the right answers of those who waited then
 }
@@ -54,7 +54,7 @@ func (t *tally) death() time.Time {
 	return time.Unix(0, t.died.Load())
 }
 
-// keysOf gives the key numbers of one caller: i counts the queries of all callers.
+// keysOf returns the key numbers of one caller: i counts the queries of all callers.
 func keysOf(o *options, caller int) func(i int64) uint64 {
 	switch o.dist {
 	case "unique":
@@ -78,8 +78,8 @@ func load(cl *client, o *options, died *atomic.Int64) *result {
 	return closedLoop(o, died, ask)
 }
 
-// closedLoop has -c callers, each of which waits for its answer before it asks again: the more
-// slowly it is answered, the less is asked.
+// closedLoop has -c callers, each of which waits for its answer before it asks again: slow answers
+// mean fewer questions.
 func closedLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) outcome) *result {
 	var next atomic.Int64
 	tallies := make([]tally, o.c)
@@ -106,9 +106,8 @@ func closedLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) ou
 	return sum(tallies, t0, time.Since(t0))
 }
 
-// openLoop asks -rate times a second, each query in a goroutine of its own. A query's latency
-// counts from when it was due: one that the bench itself was late to send, or that waited behind
-// others, waited.
+// openLoop asks -rate times a second, each query in its own goroutine. A query's latency counts
+// from when it was due, also if the bench itself sent it late, or if it waited behind others.
 func openLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) outcome) *result {
 	var mu sync.Mutex // guards t
 	t := tally{asked: map[uint64]struct{}{}, died: died}
@@ -131,7 +130,7 @@ func openLoop(o *options, died *atomic.Int64, ask func(i int64, key uint64) outc
 	return sum([]tally{t}, t0, time.Since(t0))
 }
 
-// sum puts the callers' tallies together.
+// sum adds the callers' tallies.
 func sum(tallies []tally, t0 time.Time, wall time.Duration) *result {
 	r := &result{Wall: wall.Seconds()}
 	var lat, after []float64

@@ -87,7 +87,7 @@ func (o *options) doorFlags(f *flag.FlagSet) {
 	f.BoolVar(&o.noStream, "no-stream", false, "with -ingest js: the workers or -setup-cmd make the stream")
 }
 
-// worldFlags say what the gateway and the servers are like.
+// worldFlags describe the gateway and the servers.
 func (o *options) worldFlags(f *flag.FlagSet) {
 	f.DurationVar(&o.latency, "latency", 0, "gateway latency")
 	f.DurationVar(&o.jitter, "jitter", 0, "gateway jitter")
@@ -100,7 +100,7 @@ func (o *options) worldFlags(f *flag.FlagSet) {
 	f.StringVar(&o.sync, "sync", "", "sync_interval of the nats-servers, such as always (default: the server's own)")
 }
 
-// validate names what no cell can be run with.
+// validate names options with which no cell can run.
 func (o *options) validate() error {
 	switch {
 	case !slices.Contains([]string{"unique", "zipf", "same"}, o.dist):

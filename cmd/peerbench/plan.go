@@ -1,4 +1,4 @@
-// Plan: which cells make the tables, each with the contestants that it compares.
+// Plan: the cells of the tables, each with the contestants that it compares.
 package main
 
 import (
@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// cell is one load in one world; its contestants run one after the other.
+// cell is one load in one world; its contestants run one after another.
 type cell struct {
 	dist            string
 	workers, c      int
-	rate            int // queries a second, in place of c
+	rate            int // queries a second, instead of c
 	latency, jitter time.Duration
-	timeout, max    time.Duration // where they are not the bench's own
+	timeout, max    time.Duration // if they are not the bench's own
 	// when the first worker dies, how long the workers rest before the load; 0: not at all
 	killAt, idle time.Duration
-	servers      int    // 3 is a cluster, all else one server
+	servers      int    // 3 is a cluster, anything else one server
 	sync         string // of the servers
 	remembered   int
-	once         bool // in the first round only: what is counted there needs no median
+	once         bool // only in the first round: its counts need no median
 	contestants  []string
 }
 
@@ -55,7 +55,7 @@ func (c cell) String() string {
 	return s
 }
 
-// flags are the cell's own, for the command cell. What is zero stays what the command has.
+// flags are the cell's own, for the command cell. Zero values keep the command's defaults.
 func (c cell) flags() []string {
 	f := []string{"-dist", c.dist, "-workers", strconv.Itoa(c.workers), "-latency", c.latency.String()}
 	add := func(given bool, name, value string) {
@@ -76,8 +76,8 @@ func (c cell) flags() []string {
 	return f
 }
 
-// again is the baseline once more under a second name: how far it is from itself says how much the
-// other ratios can.
+// again is the baseline once more under a second name: its distance from itself shows the precision
+// of the other ratios.
 const again = "bare#2"
 
 var planned = map[string][]cell{
@@ -92,24 +92,23 @@ var planned = map[string][]cell{
 			contestants: []string{"bare-cache", "micro-kv", "protocolq", "watermill-cache"}},
 		{dist: "unique", workers: 1, c: 1, contestants: []string{"bare", "micro-kv", "protocolq"}},
 	},
-	// Zipf for long enough that most answers come from memory.
+	// Zipf, long enough that most answers come from memory.
 	"long": {
 		{dist: "zipf", workers: 1, c: 512, max: 15 * time.Second,
 			contestants: []string{"bare-cache", "micro-kv", "protocolq"}},
 	},
-	// Many askers: more than there is room for at once, at a rate that nobody's slowness lowers,
-	// before four workers. Whoever waits behind 10,000 others waits for seconds, and is to be
-	// counted with its answer.
+	// Many askers: more than there is room for at once, at a rate that no slowness lowers, before four
+	// workers. A query behind 10,000 others waits for seconds, and counts with its answer.
 	"crowd": {
 		{dist: "unique", workers: 1, rate: 4000, latency: 20 * time.Millisecond, jitter: 10 * time.Millisecond,
 			timeout: 30 * time.Second, contestants: []string{"bare", "micro-kv", "protocolq"}},
 		{dist: "unique", workers: 1, c: 10_000, timeout: 30 * time.Second, contestants: []string{"bare", "protocolq"}},
 		{dist: "unique", workers: 4, c: 512, contestants: []string{"micro-kv", "protocolq"}},
 	},
-	// Loads under which only the calls are counted.
+	// Loads for which only the calls are counted.
 	"duplicates": duplicates(),
-	// What syncing each write costs, on one server and on three. A slow disk makes 512 askers wait
-	// for longer than the bench's own two seconds.
+	// The cost of syncing each write, on one server and on three. With a slow disk 512 askers wait
+	// longer than the bench's own two seconds.
 	"durable": {
 		{dist: "unique", workers: 1, c: 512, sync: "always", timeout: 30 * time.Second,
 			contestants: []string{"protocolq", "micro-kv"}},
@@ -118,25 +117,25 @@ var planned = map[string][]cell{
 		{dist: "unique", workers: 3, c: 512, servers: 3, sync: "always", timeout: 30 * time.Second,
 			contestants: []string{"protocolq", firstCore}},
 	},
-	// A worker dies in the middle of calls and is started again; an asker whose query had reached
-	// nobody but it waits in vain.
+	// A worker dies during calls and is started again; an asker whose query had reached only that
+	// worker waits in vain.
 	"death": {
 		{dist: "unique", workers: 2, c: 512, latency: 100 * time.Millisecond, killAt: time.Second,
 			timeout: 30 * time.Second, contestants: []string{"protocolq-short"}},
 	},
-	// What a worker takes that nobody asks anything.
+	// The cost of an idle worker.
 	"idle": {
 		{dist: "unique", workers: 1, c: 8, idle: 20 * time.Second, contestants: []string{"protocolq"}},
 	},
-	// What many remembered answers cost.
+	// The cost of many remembered answers.
 	"growth": {
 		{dist: "unique", workers: 1, c: 512, remembered: 10_000, contestants: []string{"protocolq"}},
 		{dist: "unique", workers: 1, c: 512, remembered: 1_000_000, contestants: []string{"protocolq"}},
 	},
 }
 
-// duplicates are the loads that repeat keys, on one to three workers, and unique keys on three, as
-// far as the bars have them not.
+// duplicates are the loads that repeat keys, on one to three workers, and unique keys on three,
+// unless the bars have them.
 func duplicates() (cells []cell) {
 	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
 		for _, dist := range []string{"unique", "zipf", "same"} {
@@ -168,7 +167,7 @@ func plans(names []string) (cells []cell, err error) {
 	return cells, err
 }
 
-// cross makes a cell of each combination.
+// cross makes a cell for each combination.
 func cross(contestants, dists, latencies, callers, workers []string) (cells []cell, err error) {
 	for _, latency := range latencies {
 		for _, w := range workers {

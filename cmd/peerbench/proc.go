@@ -1,4 +1,4 @@
-// Processes: each in a group of its own, its output in a file, ended with the bench.
+// Processes: each in its own group, with its output in a file, ended with the bench.
 package main
 
 import (
@@ -70,7 +70,7 @@ func start(ctx context.Context, tmp, name string, env []string, bin string, args
 	return p, p.begin()
 }
 
-// startTelling runs a program as start does and returns the first line that it prints.
+// startTelling runs a program like start and returns the first line that it prints.
 func startTelling(ctx context.Context, tmp, name, bin string, args ...string) (*proc, string, error) {
 	p, out, err := newProc(ctx, tmp, name, nil, bin, args)
 	if err != nil {

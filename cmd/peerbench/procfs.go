@@ -1,4 +1,4 @@
-// What /proc says of a process and of its group: connections, CPU, memory.
+// What /proc shows of a process and of its group: connections, CPU, memory.
 package main
 
 import (
@@ -95,7 +95,7 @@ func (p *proc) cpu() (s float64) {
 	return s
 }
 
-// peakRSS is the sum of the group's peak resident sizes in MiB, rss that of the present ones.
+// peakRSS is the sum of the group's peak resident sizes in MiB, rss that of the present sizes.
 func (p *proc) peakRSS() float64 { return p.status("VmHWM:") }
 func (p *proc) rss() float64     { return p.status("VmRSS:") }
 

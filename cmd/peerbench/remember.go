@@ -1,5 +1,4 @@
-// Remember: a log full of answers, so that the cost of many keys can be seen without asking for
-// each.
+// Remember: a log full of answers, to see the cost of many keys without asking for each.
 package main
 
 import (
@@ -31,6 +30,6 @@ func (w *world) remember(ctx context.Context) (mb float64, err error) {
 		return 0, err
 	}
 	time.Sleep(2 * time.Second) // the workers read what was stored
-	syscall.Sync()              // what the filling wrote is on the disk before anything is measured
+	syscall.Sync()              // everything written is on disk before the measurement
 	return w.largest((*proc).rss), nil
 }

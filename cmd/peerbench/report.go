@@ -107,7 +107,7 @@ func (p place) String() string {
 	return s
 }
 
-// before is the order of the tables: the plain places first, unique keys before others.
+// before is the order of the tables: plain places first, unique keys before others.
 func before(a, b place) int {
 	rank := map[string]int{"unique": 0, "zipf": 1, "same": 2}
 	long := map[bool]int{true: 1}

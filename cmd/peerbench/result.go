@@ -1,4 +1,4 @@
-// Result: what one cell gave, the line that is printed.
+// Result: the figures of one cell, and the line that is printed.
 package main
 
 // result is one line. Latencies are those of right answers, as their askers saw them.
@@ -22,14 +22,14 @@ type result struct {
 	Issued   int     `json:"issued"`
 	Answered int     `json:"answered"`
 	Refused  int     `json:"refused"`   // of the answered: no conclusive outcome
-	BadReply int     `json:"bad_reply"` // an answer that is no reply to the request
+	BadReply int     `json:"bad_reply"` // an answer that does not answer the request
 	Timeouts int     `json:"timeouts"`  // no answer in time
 	OtherErr int     `json:"other_errors"`
 	Example  string  `json:"error_example,omitempty"`
 	Seconds  float64 `json:"seconds"`   // first request to last answer
 	Wall     float64 `json:"wall_s"`    // first request to the end of the last one
 	Drained  float64 `json:"drained_s"` // first request to when nothing was owed any more
-	Owed     uint64  `json:"owed"`      // messages that were, when the waiting for it ended
+	Owed     uint64  `json:"owed"`      // messages still owed when the waiting ended
 	OwedIn   string  `json:"owed_in,omitempty"`
 
 	AnsweredRate float64 `json:"answered_per_second"` // over wall_s
@@ -40,13 +40,13 @@ type result struct {
 	P999 float64 `json:"p999_ms"`
 	Max  float64 `json:"max_ms"`
 
-	// AfterDeathP99 is of those who waited as a worker was killed, counted from then. Nil where
-	// none was.
+	// AfterDeathP99 is for those who waited when a worker was killed, counted from then; nil if none
+	// was.
 	AfterDeathP99 *float64 `json:"after_death_p99_ms,omitempty"`
 
 	AskedKeys   int     `json:"asked_keys"`
 	Calls       int     `json:"gw_calls"`
-	CallsPerKey float64 `json:"calls_per_key"` // less the injected failures
+	CallsPerKey float64 `json:"calls_per_key"` // without the injected failures
 	Dup         int     `json:"dup_calls"`
 	MaxPerKey   int     `json:"max_calls_one_key"`
 	Overlap     int     `json:"overlapping_calls"`
@@ -59,7 +59,7 @@ type result struct {
 	WorkerCPU float64 `json:"worker_cpu_s"`
 	WorkerUs  float64 `json:"worker_cpu_us_per_answer"`
 	IdleRSS   float64 `json:"worker_idle_rss_mb"` // largest worker, before any load
-	// of one core, busiest worker; nil where it was not looked at
+	// of one core, busiest worker; nil if it was not measured
 	IdleCPU    *float64 `json:"worker_idle_cpu_pct,omitempty"`
 	FilledRSS  float64  `json:"worker_filled_rss_mb,omitempty"`
 	WorkerRSS  float64  `json:"worker_peak_rss_mb"`
@@ -68,12 +68,12 @@ type result struct {
 	GatewayCPU float64  `json:"gateway_cpu_s"`
 	BenchCPU   float64  `json:"bench_cpu_s"`
 	StartMs    float64  `json:"start_ms"`             // first worker: process start to first answer
-	RestartMs  float64  `json:"restart_ms,omitempty"` // the same once more, with what is remembered
+	RestartMs  float64  `json:"restart_ms,omitempty"` // the same again, with remembered answers
 	StopMs     float64  `json:"stop_ms"`              // SIGTERM to exit, slowest worker, nothing in flight
 	Killed     int      `json:"killed,omitempty"`
 }
 
-// add takes what the gateway counted.
+// add adds the gateway's counts.
 func (r *result) add(st *gatewayStats) {
 	r.Calls, r.Dup, r.MaxPerKey, r.Overlap, r.MaxOverlap = st.Calls, st.Dup, st.MaxPerKey, st.Overlap, st.MaxOverlap
 	r.Injected, r.BadSign, r.BadParams, r.BadExample = st.Injected, st.BadSign, st.BadParams, st.BadExample
@@ -82,7 +82,7 @@ func (r *result) add(st *gatewayStats) {
 	}
 }
 
-// account takes the CPU and the time from the first request until nothing was owed.
+// account sets the CPU time, and the time from the first request until nothing was owed.
 func (r *result) account(before, after accounts) {
 	r.WorkerCPU, r.BesideCPU = after.workers-before.workers, after.beside-before.beside
 	r.NatsCPU = after.nats - before.nats

@@ -1,5 +1,5 @@
-// Rounds: every contestant of every cell, round by round, so that a noisy spell of the machine hits
-// all of a cell alike.
+// Rounds: every contestant of every cell, round by round, so that noise of the machine affects all
+// of a cell alike.
 package main
 
 import (
@@ -29,7 +29,7 @@ type schedule struct {
 	max       time.Duration
 	extra     string
 	tag, out  string
-	externals map[string][]string // flags of contestants that are no part of the bench
+	externals map[string][]string // flags of contestants from outside the bench
 }
 
 func roundsCommand(ctx context.Context, args []string) error {
@@ -46,8 +46,8 @@ func roundsCommand(ctx context.Context, args []string) error {
 	return s.run(ctx)
 }
 
-// withFirstCore builds the first core where it is to be measured. A clone that lacks it is measured
-// without.
+// withFirstCore builds the first core if it is to be measured. A clone without it is measured
+// without it.
 func (s *schedule) withFirstCore(ctx context.Context) error {
 	if !asks(s.cells, firstCore) {
 		return nil
@@ -107,7 +107,7 @@ func parseRounds(args []string) (*schedule, error) {
 	return s, err
 }
 
-// list cuts at commas; nothing gives nothing.
+// list splits at commas; an empty text gives no items.
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
 }
@@ -119,7 +119,7 @@ type due struct {
 	name  string
 }
 
-// runs are all of the plan, round by round.
+// runs are all runs of the plan, round by round.
 func (s *schedule) runs() (all []due) {
 	for round := range s.rounds {
 		for _, c := range s.cells {
@@ -174,7 +174,7 @@ func (s *schedule) run(ctx context.Context) error {
 	return nil
 }
 
-// finished reads which runs a file holds already. A run that failed is run again.
+// finished reads which runs a file already holds. A failed run is repeated.
 func finished(path string) (map[string]bool, error) {
 	done := map[string]bool{}
 	lines, err := readLines(path)
@@ -189,7 +189,7 @@ func finished(path string) (map[string]bool, error) {
 	return done, err
 }
 
-// order shuffles a cell's contestants, for each round anew and by the seed.
+// order shuffles a cell's contestants, anew for each round, by the seed.
 func (s *schedule) order(round int, c cell) []string {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, c.String())
@@ -199,7 +199,7 @@ func (s *schedule) order(round int, c cell) []string {
 	return all
 }
 
-// one runs a cell in a process of its own, so that no run inherits the heap of the one before.
+// one runs a cell in its own process, so that no run inherits the heap of the one before.
 func (s *schedule) one(ctx context.Context, c cell, name string) (row, error) {
 	args := append([]string{"cell", "-contestant", name, "-max", s.max.String(), "-seed", fmt.Sprint(s.seed)},
 		c.flags()...)
@@ -210,7 +210,7 @@ func (s *schedule) one(ctx context.Context, c cell, name string) (row, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it has processes of its own to end
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it must end its own processes
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	line := row{}

@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// startServers returns the servers and their URLs, with commas between.
+// startServers returns the servers and their URLs, joined by commas.
 func startServers(ctx context.Context, tmp string, n int, sync string) (all []*proc, urls string, err error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
@@ -50,7 +50,7 @@ func startServers(ctx context.Context, tmp string, n int, sync string) (all []*p
 	return all, strings.Join(clients, ","), nil
 }
 
-// freePorts asks the system for ports that nobody has, and gives them back at once.
+// freePorts asks the system for free ports, and gives them back at once.
 func freePorts(n int) (ports []int, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,8 +63,7 @@ func freePorts(n int) (ports []int, err error) {
 	return ports, nil
 }
 
-// connect waits for the servers, and with them for JetStream; a cluster has to find its leader
-// first.
+// connect waits for the servers and for JetStream; a cluster must first elect its leader.
 func connect(urls string) (*nats.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -86,7 +85,7 @@ func reach(ctx context.Context, urls string) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // a cluster without a leader does not answer at all
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // a cluster without a leader does not respond at all
 	defer cancel()
 	stream, err := jetstream.New(nc)
 	if err == nil {

@@ -1,4 +1,4 @@
-// World: the processes of one cell, each fresh, on loopback ports, with a store that is removed
+// World: the processes of one cell, all new, on loopback ports, with a store that is removed
 // afterwards.
 package main
 
@@ -25,7 +25,7 @@ type world struct {
 	tmp     string
 	gateway *gateway
 	servers []*proc
-	urls    string // of the servers, with commas between
+	urls    string // of the servers, joined by commas
 	nc      *nats.Conn
 	workers []*proc
 	beside  []*proc
@@ -34,7 +34,7 @@ type world struct {
 	died    atomic.Int64  // when the first worker was killed, see tally
 }
 
-// newWorld starts all but the workers. What it returns is to be closed, also after an error.
+// newWorld starts everything but the workers. Its result must be closed, also after an error.
 func newWorld(ctx context.Context, o *options, ct contestant) (w *world, err error) {
 	w = &world{o: o, ct: ct, workers: make([]*proc, 0, o.workers)}
 	w.warmKey.Store(900_000_000_000)
@@ -68,8 +68,8 @@ func newWorld(ctx context.Context, o *options, ct contestant) (w *world, err err
 	return w, nil
 }
 
-// setUp makes the streams, by the contestant's own command where it has one. A cluster whose peers
-// are not all up yet refuses a stream of three copies for a moment, so there it is tried again.
+// setUp makes the streams, by the contestant's own command if it has one. While not all peers of a
+// cluster are up, the cluster refuses a stream of three copies, so setUp tries again.
 func (w *world) setUp(ctx context.Context) error {
 	limit := time.Duration(0)
 	if w.o.servers > 1 {
@@ -94,11 +94,11 @@ func (w *world) setUp(ctx context.Context) error {
 }
 
 const (
-	clusterUp = 45 * time.Second // within which the peers of a cluster find each other, on a busy machine too
+	clusterUp = 45 * time.Second // in which the peers of a cluster find each other, also on a busy machine
 	tryPause  = 500 * time.Millisecond
 )
 
-// tryFor tries until it goes well or the limit is over, once at least. The error is the last one,
+// tryFor tries until it succeeds or the limit is over, at least once. The error is the last one,
 // with the number of tries.
 func tryFor(ctx context.Context, limit time.Duration, try func() error) error {
 	end := time.Now().Add(limit)
@@ -152,7 +152,7 @@ func (w *world) launch(ctx context.Context, i int) error {
 	return nil
 }
 
-// alive names a process that ended although nobody told it to.
+// alive names a process that has ended without being told to.
 func (w *world) alive() error {
 	for _, p := range slices.Concat(w.servers, w.beside, w.workers) {
 		if p.exited() {
@@ -162,7 +162,7 @@ func (w *world) alive() error {
 	return nil
 }
 
-// cpu is what the processes have used up to now, in seconds.
+// cpu is the CPU time of the processes so far, in seconds.
 func cpu(all ...*proc) (s float64) {
 	for _, p := range all {
 		s += p.cpu()
@@ -179,7 +179,7 @@ func (w *world) allConnected() bool {
 	return true
 }
 
-// largest is the greatest figure of any worker.
+// largest is the largest figure of any worker.
 func (w *world) largest(figure func(*proc) float64) (mb float64) {
 	for _, p := range w.workers {
 		mb = max(mb, figure(p))

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Servers whose clocks are apart: nats-server built with a package time that adds what a variable
-// says.
+// Servers whose clocks differ: nats-server built with a package time that adds the value of a
+// variable.
 
 package scenario
 
@@ -35,7 +35,7 @@ func clockScenarios() []Scenario {
 		prepare: shiftClocks, harm: leadInTurn, observe: jumped}}
 }
 
-// jumped wants the log's clock to have gone back.
+// jumped requires that the log's clock has gone back.
 func jumped(_ context.Context, _ *testbed.Bed, t *verdict.Evidence) error {
 	back, before := time.Duration(0), int64(0)
 	for _, c := range t.Journal {
@@ -52,8 +52,8 @@ func jumped(_ context.Context, _ *testbed.Bed, t *verdict.Evidence) error {
 	return nil
 }
 
-// shiftClocks builds the server whose clock can be wrong. Nothing on a machine moves one process's
-// clock alone: Go reads it without a system call. The sources of package time are not changed, but
+// shiftClocks builds the server with an adjustable clock. No other way moves the clock of only one
+// process: Go reads it without a system call. The sources of package time are not changed, but
 // overlaid for this build.
 func shiftClocks(ctx context.Context, h *testbed.Bed) error {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
@@ -96,7 +96,7 @@ func shiftClocks(ctx context.Context, h *testbed.Bed) error {
 	return nil
 }
 
-// shiftSource reads by how much the clock is ahead, before anybody asks for the time.
+// shiftSource reads by how much the clock is ahead, before any code asks for the time.
 const shiftSource = `package time
 
 import "syscall"
@@ -115,8 +115,8 @@ var clockShift = func() (shift int64) {
 }()
 `
 
-// leadInTurn lets the journal's leader step down, again and again, so that the log's clock jumps to
-// and fro.
+// leadInTurn lets the journal's leader step down, again and again, so that the log's clock jumps
+// back and forth.
 func leadInTurn(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	steps := 0
 	for end := time.Now().Add(long); time.Now().Before(end); {

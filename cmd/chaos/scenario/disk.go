@@ -1,6 +1,6 @@
 //go:build linux
 
-// Harm to disks, which only root can do: one that is full, and one whose power is cut.
+// Harm to disks, which only root can do: a full disk, and one whose power is cut.
 
 package scenario
 
@@ -57,8 +57,8 @@ func fillDisk(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	if err := os.Remove(ballast); err != nil {
 		return err
 	}
-	// A server that met a full disk keeps JetStream off until it is started again; that is its
-	// operator's part.
+	// A server that met a full disk keeps JetStream off until it is restarted; its operator must do
+	// that.
 	s := h.Cluster.Servers[0]
 	s.Running.Kill()
 	if err := h.Cluster.Start(ctx, s); err != nil {
@@ -68,8 +68,8 @@ func fillDisk(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// powerCut asks, cuts the power, and looks at what is left: with sync_interval always all that was
-// accepted and answered must be there. The server's default is cut beside it, for the figure.
+// powerCut asks, cuts the power, and checks what is left: with sync_interval always, everything
+// that was accepted and answered must be there. The server's default is also cut, for comparison.
 func powerCut(ctx context.Context, h *testbed.Bed) (v verdict.Verdict, err error) {
 	for _, sync := range []string{"", "always"} {
 		accepted, left, err := h.Cut(ctx, sync)

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Harm to the fleet as a whole: workers that come and go, a server that stands still, workers and
-// servers dead at once, everyone away, and a journal that is put back as it was once.
+// Harm to the fleet as a whole: workers that start and stop, a server that stands still, workers
+// and servers dead at once, everything away, and a journal that is restored to an older state.
 
 package scenario
 
@@ -40,7 +40,7 @@ func fleetScenarios(p verdict.Pace) []Scenario {
 	}
 }
 
-// joins adds workers and lets others go.
+// joins adds workers and stops others.
 func joins(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	const least, most = 2, 6
 	for end := time.Now().Add(long); time.Now().Before(end); {
@@ -73,7 +73,7 @@ func joins(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// hangs stops servers, with all their connections open, and lets them go on.
+// hangs stops servers, with all their connections open, and continues them.
 func hangs(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for end, n := time.Now().Add(long), 0; n < 2 || time.Now().Before(end); n++ {
 		if err := testbed.Pause(ctx, time.Duration(1500+h.Rand.IntN(1000))*time.Millisecond); err != nil {
@@ -99,7 +99,7 @@ func hangs(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// bothDeaths kills the server and a worker in one moment; the worker is back before the server.
+// bothDeaths kills the server and a worker at the same time; the worker is back before the server.
 func bothDeaths(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	away := []time.Duration{time.Second, h.Pace.Lease + 2*time.Second}
 	for end, n := time.Now().Add(long-4*time.Second), 0; n < 2 || time.Now().Before(end); n++ {
@@ -122,8 +122,8 @@ func bothDeaths(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// everyoneAway kills all that stores, asks and records, and starts it again when nobody remembers
-// what it was about.
+// everyoneAway kills all processes that store, ask and record, and starts them again when no memory
+// of the questions is left.
 func everyoneAway(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	if err := testbed.Pause(ctx, long); err != nil {
 		return err
@@ -155,7 +155,7 @@ func everyoneAway(ctx context.Context, h *testbed.Bed, long time.Duration) error
 		testbed.Pause(ctx, 4*time.Second))
 }
 
-// restoreOlder keeps a copy of the journal's files, and puts it in the place of what came of them.
+// restoreOlder keeps a copy of the journal's files, and later puts it in their place.
 func restoreOlder(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	s := h.Cluster.Servers[0]
 	files := filepath.Join(h.Store, s.Name, "jetstream", "$G", "streams", h.Observer.Names.Stream(messages.Journal))

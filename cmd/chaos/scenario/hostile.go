@@ -1,7 +1,6 @@
 //go:build unix
 
-// Harm by what is sent: bombs, poison, reply subjects that are an attack, and one key that
-// everybody asks for.
+// Harm by messages: bombs, poison, hostile reply subjects, and one key that all ask for.
 
 package scenario
 
@@ -20,8 +19,8 @@ import (
 	"protocolq/messages"
 )
 
-// rubbish is what the doors must survive. Each kills a decoder that believes what it reads, or is
-// too large, or is no query.
+// rubbish is what the doors must survive. Each message kills a decoder that trusts its input, or is
+// too large, or is not a query.
 var rubbish = []string{
 	"", "\x81\xa1a\xdd\xff\xff\xff\xff", "\x81\xa1a\xdf\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", "{", "[[[[[[[[[[[[",
 	"null", later, `{"v":1,"v":1}`,
@@ -29,7 +28,7 @@ var rubbish = []string{
 		`","deadline_ms":-1}`, "\xc1", "\x81\xa1v\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
 }
 
-// later is a query of a later version. What is submitted so is left to others for minutes.
+// later is a query of a later version. Such a submitted query is left to other workers for minutes.
 const later = "\x81\xa1v\x02"
 
 // attacks are reply subjects that must never be published to.
@@ -42,7 +41,7 @@ var attacks = []string{
 	"elsewhere.victim", "_GR_.victim",
 }
 
-// mistyped are sound messages whose values are of other types than a query's.
+// mistyped are well-formed messages whose values have other types than a query's.
 var mistyped = []string{
 	"\x81\xa1v\xa11", "\x81\xa1v\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00", "\x82\xa1v\x01\xaauser_email\x2a",
 	"\x82\xa1v\x01\xaauser_email\x91\xa1a", "\x82\xa1v\x01\xaauser_email\x81\xa1a\x01",
@@ -64,7 +63,7 @@ func hostileScenario() Scenario {
 		after:  unasked, observe: f.tell}
 }
 
-// figures are what a scenario measures itself.
+// figures are what a scenario itself measures.
 type figures struct{ list []verdict.Figure }
 
 func (f *figures) add(what, value, bound string) {
@@ -124,8 +123,8 @@ func hostile(ctx context.Context, h *testbed.Bed, long time.Duration, f *figures
 	return testbed.Pause(ctx, long/4)
 }
 
-// assault sends a query thrice: with the NATS reply subject to, and with to in the query, by both
-// doors.
+// assault sends a query three times: with the NATS reply subject to, and with to in the query, by
+// both doors.
 func assault(nc *nats.Conn, q messages.Query, to string) error {
 	plain, err := q.Encode(messages.MsgPack)
 	if err != nil {
@@ -158,8 +157,7 @@ func nested(depth int) string {
 	return string(b)
 }
 
-// unasked looks for calls on behalf of those who attacked: their queries are refused before any
-// call.
+// unasked looks for calls on behalf of attackers: their queries are refused before any call.
 func unasked(ctx context.Context, h *testbed.Bed) error {
 	t, err := h.Gather(ctx)
 	if err != nil {
@@ -173,8 +171,8 @@ func unasked(ctx context.Context, h *testbed.Bed) error {
 	return nil
 }
 
-// poison lets every worker that asks about one key die in the call, three times: the fourth must
-// say so, and live.
+// poison lets every worker that asks about one key die during the call, three times: the fourth
+// must report that, and live.
 func poison(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	const places = 3
 	for i := range places {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// One key that everybody asks for at once.
+// One key that all ask for at once.
 
 package scenario
 
@@ -24,17 +24,17 @@ const (
 	hotBound = 12 * time.Second
 )
 
-// crush is what ten thousand asks came to.
+// crush is the result of ten thousand asks.
 type crush struct {
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the rest
 	sent [hotAsks]time.Time
 	took []time.Duration
-	runs map[string]int // answers by what they say
-	full int            // were refused, as the fleet is at capacity
+	runs map[string]int // answers by their content
+	full int            // refused, because the fleet is at capacity
 }
 
-// hotKey lets ten thousand ask about one account at once. All must hear the same, by one call (the
-// gateway's log says).
+// hotKey lets ten thousand ask about one account at once. All must get the same answer, by one call
+// (by the gateway's log).
 func hotKey(ctx context.Context, h *testbed.Bed, f *figures) error {
 	nc, _, err := h.Connect()
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *crush) ask(nc *nats.Conn, inbox, email string) error {
 	return nil
 }
 
-// note notes what is wrong, and the figures.
+// note notes violations, and the figures.
 func (c *crush) note(h *testbed.Bed, f *figures, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

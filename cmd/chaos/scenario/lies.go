@@ -1,6 +1,6 @@
 //go:build unix
 
-// A gateway that is slow in every way there is, and one that lies in every way.
+// A gateway that is slow in every possible way, and one that lies in every way.
 
 package scenario
 
@@ -13,8 +13,8 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// slowness is what a client without a deadline over everything, or without bounds on what it reads,
-// would drown in. Half of the calls meet one of them.
+// slowness would block a client without a deadline for everything, or without bounds on what it
+// reads. Half of the calls meet one kind.
 var slowness = []string{"delay=1500ms:0.1", "slow-drip=300ms:0.1", "hang:0.1", "endless:0.08", "gzip-bomb:0.08",
 	"huge-headers:0.08", "interim:0.05", "half-body:0.05"}
 
@@ -26,10 +26,10 @@ var untruths = []string{"bad-sign:0.045", "other-account:0.045", "duplicate:0.04
 	"404:0.045", "500:0.045", "502:0.045", "503:0.045", "redirect-301:0.045", "redirect-302:0.045",
 	"redirect-307:0.045", "reset:0.045"}
 
-// overrun is how much longer than the workers are told a call may take in the gateway's eyes.
+// overrun is how much longer than the workers' setting a call may take, as the gateway sees it.
 const overrun = 500 * time.Millisecond
 
-// slowScenario also holds the fleet to its concurrency, since calls that hang are what fills it.
+// slowScenario also checks the fleet's concurrency limit, because calls that hang fill it.
 func slowScenario(p verdict.Pace) Scenario {
 	const concurrency = 6
 	return Scenario{Name: "slow", About: "half of the gateway's answers late, in drops, endless, as bombs or never",
@@ -49,8 +49,8 @@ func lyingScenario() Scenario {
 		bounds: verdict.Bounds{Excused: true, Failing: true, Unknown: true, Lies: true}})
 }
 
-// instead puts a gateway with faults in the place of the sound one until the load is nearly over,
-// so that all comes to an end then.
+// instead replaces the sound gateway by one with faults until the load is nearly over, so that
+// everything ends then.
 func instead(kind string, faults []string) func(context.Context, *testbed.Bed, time.Duration) error {
 	return func(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 		var args []string

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Much at once: a thousand asks a second while workers die, and ten thousand that wait for a halted
+// High load: a thousand asks a second while workers die, and ten thousand that wait for a halted
 // partner.
 
 package scenario
@@ -15,10 +15,10 @@ import (
 	"protocolq/messages"
 )
 
-// What is asked for, and what is waited for.
+// The load, and the waits that are allowed.
 const (
-	manyAsks   = 1000         // a second, where the machine has nothing else to do
-	leastAsks  = manyAsks / 4 // with less nothing is proved
+	manyAsks   = 1000         // a second, on a machine without other work
+	leastAsks  = manyAsks / 4 // less proves nothing
 	halted     = 10_000
 	firstAfter = 20 * time.Second // from the partner's return to the first reply
 	allAfter   = 40 * time.Second // and to the last
@@ -43,7 +43,7 @@ func loadScenarios(p verdict.Pace) []Scenario {
 	}
 }
 
-// askedEnough wants the load that the scenario is named for.
+// askedEnough requires the load of the scenario's name.
 func askedEnough(_ context.Context, _ *testbed.Bed, t *verdict.Evidence) error {
 	first, last := int64(0), int64(0)
 	for _, a := range t.Asks {
@@ -61,10 +61,10 @@ func askedEnough(_ context.Context, _ *testbed.Bed, t *verdict.Evidence) error {
 	return nil
 }
 
-// waiting are submitted asks for a partner that nobody may ask for.
+// waiting are submitted asks for a halted partner.
 type waiting struct{ first, last time.Duration }
 
-// harm halts the partner, submits, resumes it, and measures how soon they are answered.
+// harm halts the partner, submits, resumes it, and measures how soon the asks are answered.
 func (w *waiting) harm(ctx context.Context, h *testbed.Bed, f *figures) error {
 	if err := h.Command(ctx, "partner", "halt", verdict.Partner); err != nil {
 		return err

@@ -16,9 +16,9 @@ import (
 const manyKills = 500
 
 // manyScenario gives no worker more than a second or two. A key whose holders die three times is
-// given up, so that answers that settle nothing are to be expected, and who waits does so for many
-// deaths, asks again meanwhile, and has the journal grow by it: replies and memory are held to
-// little.
+// given up, so that answers that settle nothing are to be expected. An asker waits through many
+// deaths and asks again meanwhile, and the journal grows. So few bounds hold for replies and
+// memory.
 func manyScenario() Scenario {
 	f := &figures{}
 	return recorded(Scenario{Name: "many", About: fmt.Sprintf("kill -9 of a worker every moment, %d times", manyKills),
@@ -27,7 +27,7 @@ func manyScenario() Scenario {
 		harm: func(ctx context.Context, h *testbed.Bed, long time.Duration) error { return killMany(ctx, h, long, f) }})
 }
 
-// killMany kills and replaces until it has done so often enough, or the load ends.
+// killMany kills and replaces workers until it has done so often enough, or the load ends.
 func killMany(ctx context.Context, h *testbed.Bed, long time.Duration, f *figures) error {
 	done := 0
 	for end := time.Now().Add(long - 5*time.Second); time.Now().Before(end) && done < manyKills; done++ {

@@ -1,6 +1,7 @@
 //go:build unix
 
-// Harm to the network and to the leaders of a cluster: nobody dies, but not all hear each other.
+// Harm to the network and to the leaders of a cluster: no process dies, but not all can reach each
+// other.
 
 package scenario
 
@@ -14,7 +15,7 @@ import (
 	"protocolq/messages"
 )
 
-// networkScenarios are those in which no process is harmed.
+// networkScenarios are the scenarios in which no process is harmed.
 func networkScenarios(p verdict.Pace) []Scenario {
 	lost := verdict.Bounds{Excused: true}
 	return []Scenario{
@@ -29,8 +30,7 @@ func networkScenarios(p verdict.Pace) []Scenario {
 	}
 }
 
-// elections lets one leader after the other step down, that of the journal more often than the
-// rest.
+// elections lets the leaders step down one after another, the journal's more often than the others.
 func elections(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	var subjects []string
 	for _, kind := range []messages.Kind{messages.Journal, messages.Submitted, messages.Fleet, messages.Replies,
@@ -61,9 +61,9 @@ func elections(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// islands parts the server that leads from the two others, in three ways; the worker at its side
-// goes with it. The clean cut lasts until the others have chosen new leaders and taken over what
-// that worker had under way.
+// islands separates the leading server from the two others, in three ways; its nearest worker is
+// cut off with it. The clean cut lasts until the others have chosen new leaders and taken over that
+// worker's calls.
 func islands(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	cuts := []struct {
 		how  string
@@ -99,13 +99,13 @@ func islands(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// electing is how long two servers of three need, as a rule, until they have a leader: each waits 4
-// to 9 s before it stands.
+// electing is how long two servers of three usually need for a new leader: each waits 4 to 9 s
+// before it stands for election.
 const electing = 7 * time.Second
 
-// oneWay holds up what goes between a worker and NATS in one direction, then in the other. Nothing
-// is lost, all is late: the words of a holder whose key another has taken by then, and the
-// permission to call of one whose lease is over.
+// oneWay delays what goes between a worker and NATS in one direction, then in the other. Nothing is
+// lost, but everything is late: messages of a holder whose key another has taken, and the
+// permission to call after the end of a lease.
 func oneWay(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	each := max(h.Pace.Silence(), long/2-3*time.Second)
 	for _, cut := range []struct {

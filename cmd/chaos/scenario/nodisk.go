@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-// Where there is no loop device, no disk is harmed.
+// Without a loop device, no disk is harmed.
 
 package scenario
 

@@ -1,7 +1,7 @@
 //go:build unix
 
-// A storm: twice what the fleet may ask is wanted of it while the gateway only fails, and then the
-// gateway is well again.
+// A storm: askers want twice what the fleet may ask while the gateway only fails, and then the
+// gateway recovers.
 
 package scenario
 
@@ -14,11 +14,11 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// What the fleet of the outage is told, and what is asked of it.
+// Settings of the fleet in the outage, and its load.
 const (
 	outageRate  = 25                          // calls a second
 	calmKeys    = 4.0                         // new accounts a second in good times
-	stormKeys   = 2*outageRate - 1.5*calmKeys // and besides in the storm
+	stormKeys   = 2*outageRate - 1.5*calmKeys // and additionally in the storm
 	outageLeast = 21 * time.Second
 )
 
@@ -34,7 +34,7 @@ func outageScenario(p verdict.Pace) Scenario {
 	}
 }
 
-// outageStorm lets the storm last for seconds, or a minute where there is time.
+// outageStorm lets the storm last for seconds, or a minute if there is time.
 func outageStorm(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	calm, bad := 4*time.Second, 5*time.Second
 	after := long - calm - bad

@@ -1,7 +1,6 @@
 //go:build linux
 
-// The power of a whole cluster is cut, and that of the query log with it: only root can make the
-// disks for it.
+// A power cut of a whole cluster and its query log: only root can make the disks for it.
 
 package scenario
 
@@ -17,8 +16,8 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// blackoutScenario cuts the power of all that stores anything, while workers and askers live on and
-// wait.
+// blackoutScenario cuts the power of everything that stores, while workers and askers stay alive
+// and wait.
 func blackoutScenario() Scenario {
 	return Scenario{Name: "blackout",
 		About: "the power of three NATS servers and of the query log cut at once, and back on what the disks really " +
@@ -35,8 +34,8 @@ func blackoutScenario() Scenario {
 	}
 }
 
-// blackout kills everything that stores, at once, and starts it again from copies of what had come
-// through to the disks.
+// blackout kills everything that stores, at once, and starts it again from copies of what had
+// reached the disks.
 func blackout(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for life := 1; life <= max(1, int(long/(20*time.Second))); life++ {
 		if err := testbed.Pause(ctx, time.Duration(3000+h.Rand.IntN(2000))*time.Millisecond); err != nil {
@@ -53,7 +52,7 @@ func blackout(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 		for _, p := range dying {
 			p.Kill()
 		}
-		// copied before anything is unmounted, which would write what is still in memory
+		// copied before anything is unmounted, which would write what is only in memory
 		for _, disk := range testbed.Disks {
 			if err := testbed.Tool(ctx, "cp", "--sparse=always", h.Image(disk, life-1),
 				h.Image(disk, life)); err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// One run of a scenario: its test bed is built, harmed, looked at and judged.
+// One run of a scenario: its test bed is built, harmed, inspected and judged.
 
 package scenario
 
@@ -18,13 +18,13 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// RunOptions are what one run of a scenario is given.
+// RunOptions are the settings of one run of a scenario.
 type RunOptions struct {
 	Pace     verdict.Pace
 	Programs testbed.Programs
-	Dir      string // made, and removed again unless a bound is broken or keep is set
+	Dir      string // made, and removed afterwards unless a bound is broken or keep is set
 	Seed     uint64
-	Long     time.Duration // of the load; a scenario's own least may be longer
+	Long     time.Duration // of the load; a scenario's own minimum may be longer
 	Keep     bool
 }
 
@@ -62,8 +62,8 @@ func (s Scenario) Run(ctx context.Context, o RunOptions) (r verdict.Row, story s
 	return r, h.Story.String()
 }
 
-// preparing is how long a row's preparation may take, beside the row's own time: one compiles a
-// server with a standard library of its own, which is minutes on a machine that others use.
+// preparing bounds a row's preparation, in addition to the row's own time: one compiles a server
+// with its own standard library, which takes minutes on a busy machine.
 const preparing = 15 * time.Minute
 
 func (s Scenario) ready(ctx context.Context, h *testbed.Bed) error {
@@ -72,7 +72,7 @@ func (s Scenario) ready(ctx context.Context, h *testbed.Bed) error {
 	return s.prepare(ctx, h)
 }
 
-// keepTestimony writes down what a broken bound was read from.
+// keepTestimony writes down the evidence of a broken bound.
 func keepTestimony(dir string, t *verdict.Evidence) {
 	if t == nil {
 		return
@@ -86,8 +86,8 @@ func keepTestimony(dir string, t *verdict.Evidence) {
 	}
 }
 
-// torture builds the test bed, lets it be asked and harmed, and gathers what was seen; what does
-// everything alone judges itself.
+// torture builds the test bed, runs load and harm, and gathers the evidence. A scenario with alone
+// judges itself.
 func (s Scenario) torture(ctx context.Context, h *testbed.Bed, long time.Duration) (t *verdict.Evidence,
 	v verdict.Verdict, err error) {
 	if err := os.MkdirAll(h.Dir, 0o700); err != nil {

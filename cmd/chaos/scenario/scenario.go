@@ -1,6 +1,6 @@
 //go:build unix
 
-// The scenarios: which harm is done, and what is allowed to come of it.
+// The scenarios: which harm each does, and which results it allows.
 
 package scenario
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// Choose finds scenarios by their names; without names it takes all, those of the long run only in
-// it.
+// Choose finds scenarios by their names. Without names it takes all, but scenarios of the long run
+// only in the long run.
 func Choose(p verdict.Pace, names string, long bool) (list []Scenario, err error) {
 	if names == "" {
 		return slices.DeleteFunc(All(p), func(s Scenario) bool { return s.long && !long }), nil
@@ -55,21 +55,21 @@ type Scenario struct {
 	About  string
 	plan   testbed.Plan
 	bounds verdict.Bounds
-	least  time.Duration // how long the load must last for the harm to be done
+	least  time.Duration // minimum duration of the load for the harm
 	Root   bool          // only root can do it
-	long   bool          // only in the long run, or when it is named
-	// prepare is done before the test bed is built, tidy after its teardown; may be nil.
+	long   bool          // only in the long run, or when named
+	// prepare runs before the test bed is built, tidy after its teardown; may be nil.
 	prepare func(ctx context.Context, h *testbed.Bed) error
 	tidy    func(h *testbed.Bed)
-	// harm does it while the askers ask, for as long as given; everything is recovered when it
+	// harm does the harm while the askers ask, for the given time; everything is recovered when it
 	// returns.
 	harm func(ctx context.Context, h *testbed.Bed, long time.Duration) error
-	// after looks at the test bed when all is quiet; may be nil.
+	// after inspects the test bed when all is quiet; may be nil.
 	after func(ctx context.Context, h *testbed.Bed) error
-	// observe adds to the evidence what this scenario alone gathers; may be nil.
+	// observe adds evidence that only this scenario gathers; may be nil.
 	observe func(ctx context.Context, h *testbed.Bed, t *verdict.Evidence) error
-	// alone does everything itself, with a test bed that is not built and no askers, and judges
-	// itself; instead of harm.
+	// alone does everything itself, without a built test bed and askers, and judges itself; instead of
+	// harm.
 	alone func(ctx context.Context, h *testbed.Bed) (verdict.Verdict, error)
 }
 
@@ -116,7 +116,7 @@ func All(p verdict.Pace) []Scenario {
 		diskScenarios())...)
 }
 
-// kills ends a worker every second or two and puts another in its place.
+// kills kills a worker every second or two and starts another in its place.
 func kills(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for end := time.Now().Add(long); time.Now().Before(end); {
 		if err := testbed.Pause(ctx, time.Duration(800+h.Rand.IntN(1600))*time.Millisecond); err != nil {
@@ -141,7 +141,7 @@ func replace(ctx context.Context, h *testbed.Bed) error {
 var stepNames = []string{"before-begin", "after-begin", "after-send", "after-answer", "after-store", "after-reply",
 	"before-told", "before-ack"}
 
-// steps lets one worker after the other die at a step.
+// steps lets one worker after another die at a step.
 func steps(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	every := long / time.Duration(len(stepNames)+2)
 	for _, at := range h.Rand.Perm(len(stepNames)) {
@@ -189,17 +189,18 @@ func freezes(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// aloneScenario stops the only worker, which nobody seals, at the fence: past the time in which a
-// call may begin (2 s of this lease), and not past the call's own time-out, which would end it.
+// aloneScenario stops the only worker, which no other can seal, at the fence: longer than a call
+// may still begin (2 s of this lease), and not longer than the call's own time-out, which would end
+// it.
 func aloneScenario() Scenario {
 	return Scenario{Name: "alone", About: "SIGSTOP between begin and call of the only worker, which nobody seals",
 		plan:   testbed.Plan{Armed: true, Workers: 1, Worker: []string{"--lease", "8s", "--call-timeout", "5s"}},
 		bounds: verdict.Bounds{Excused: true}, least: 18 * time.Second, harm: fence(3200 * time.Millisecond)}
 }
 
-// fence stops workers that have begun a key and not asked: when they wake another has the answer,
-// and they must not ask. The first is stopped at the first look at the fence, before the call has a
-// time-out that would end it, too.
+// fence stops workers that have begun a key and not called yet: when they wake another has the
+// answer, and they must not call. The first is stopped at the first check of the fence, before the
+// call has a time-out that would end it, too.
 func fence(away time.Duration) func(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return func(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 		return stopAtTheFence(ctx, h, long, away)
@@ -232,8 +233,8 @@ func stopAtTheFence(ctx context.Context, h *testbed.Bed, long, away time.Duratio
 	return nil
 }
 
-// rolling replaces one worker after the other, as a deployment does: the new one is there before
-// the old one goes.
+// rolling replaces one worker after another, like a deployment: the new one is there before the old
+// one leaves.
 func rolling(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for end := time.Now().Add(long); time.Now().Before(end); {
 		for i := range h.Fleet {
@@ -259,7 +260,7 @@ func rolling(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// serverDeaths kills one NATS server after the other. Each comes back, sometimes before a lease has
+// serverDeaths kills one NATS server after another. Each comes back, sometimes before a lease has
 // passed, sometimes after.
 func serverDeaths(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	away := []time.Duration{500 * time.Millisecond, h.Pace.Lease + 1500*time.Millisecond, 2 * time.Second}

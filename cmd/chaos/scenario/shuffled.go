@@ -1,6 +1,6 @@
 //go:build unix
 
-// Messages that come more than once, in any order, and again when their answer is just being
+// Messages that come more than once, in any order, and again when their answer is about to be
 // forgotten.
 
 package scenario
@@ -36,13 +36,13 @@ func shuffledScenario() Scenario {
 // deck is the messages of one scenario.
 type deck struct {
 	sent, cards int            // messages; questions
-	durable     map[string]int // by id: submitted messages, each of which is to have a reply
+	durable     map[string]int // by id: submitted messages, each of which must get a reply
 
 	mu      sync.Mutex
 	replies map[string]int // by inbox: replies to one message; under mu
 }
 
-// play deals the messages out, and then again around the time at which their answers are forgotten.
+// play sends the messages, and again around the time at which their answers are forgotten.
 func (d *deck) play(ctx context.Context, h *testbed.Bed, _ time.Duration) error {
 	nc, _, err := h.Connect()
 	if err != nil {
@@ -63,7 +63,7 @@ func (d *deck) play(ctx context.Context, h *testbed.Bed, _ time.Duration) error 
 	if err := d.publish(ctx, nc, first, time.Second); err != nil {
 		return err
 	}
-	// The answers come within a second, so that this lies before, at and behind the edge.
+	// The answers come within a second, so that this is before, at and after the edge.
 	if err := testbed.Pause(ctx, remembered-500*time.Millisecond); err != nil {
 		return err
 	}
@@ -125,8 +125,8 @@ func (d *deck) publish(ctx context.Context, nc *nats.Conn, all []*nats.Msg, over
 	return nc.Flush()
 }
 
-// counted holds what each message came to against what it should: one reply each, however many
-// there were of it.
+// counted compares the replies of each message with what it should get: one reply, however many
+// copies there were.
 func (d *deck) counted(ctx context.Context, h *testbed.Bed, t *verdict.Evidence) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

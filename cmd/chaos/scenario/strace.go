@@ -1,7 +1,7 @@
 //go:build linux
 
-// Disks that fail and disks that are slow: strace answers for the disk of a NATS server. It must be
-// there, and root.
+// Disks that fail and disks that are slow: strace changes the system calls of a NATS server. It
+// must be installed, and needs root.
 
 package scenario
 
@@ -16,8 +16,8 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// straceScenarios are those in which a server's calls of the system are tampered with; none where
-// strace is not installed.
+// straceScenarios are those in which a server's system calls are changed; none if strace is not
+// installed.
 func straceScenarios() []Scenario {
 	if _, err := exec.LookPath("strace"); err != nil {
 		return nil
@@ -33,8 +33,8 @@ func straceScenarios() []Scenario {
 	}
 }
 
-// failingDisk fails every sync for a while, then every write. A server that met that refuses every
-// message to the streams that met it until it is started again, which is its operator's part.
+// failingDisk fails every sync for a while, then every write. A server that met such a failure
+// refuses every message to the affected streams until it is restarted, which its operator must do.
 func failingDisk(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	server := h.Cluster.Servers[0]
 	for _, calls := range []string{"fsync", "pwrite64"} {
@@ -59,8 +59,8 @@ func failingDisk(ctx context.Context, h *testbed.Bed, long time.Duration) error 
 	return h.Sweep(ctx)
 }
 
-// slowDisk makes every sync slow, then so slow that nothing can be claimed, called and stored
-// within a lease.
+// slowDisk makes every sync slow, and then so slow that a claim, a call and its storing do not fit
+// into a lease.
 func slowDisk(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for _, delay := range []time.Duration{20 * time.Millisecond, 300 * time.Millisecond} {
 		if err := testbed.Pause(ctx, long/8); err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Harm to what is made from the journal: each stream away for a while, alone.
+// Harm to the streams that are made from the journal: each is away alone for a while.
 
 package scenario
 
@@ -17,10 +17,10 @@ import (
 	"protocolq/messages"
 )
 
-// streamAway is for how long a stream is away.
+// streamAway is how long a stream is away.
 const streamAway = 6 * time.Second
 
-// streamScenarios are one for each stream that duties need.
+// streamScenarios has one scenario for each stream that duties need.
 func streamScenarios() (all []Scenario) {
 	for _, kind := range []messages.Kind{messages.Replies, messages.Events, messages.Log, messages.Dead} {
 		s := Scenario{Name: "no" + strings.ToLower(string(kind)),
@@ -60,10 +60,10 @@ func deleteFor(ctx context.Context, h *testbed.Bed, kind messages.Kind, long tim
 	return nil
 }
 
-// letters are submitted messages that nobody can read, each of which has to end as a dead letter.
+// letters are unreadable submitted messages, each of which must become a dead letter.
 type letters struct{ sent, kept int }
 
-// harm submits them before, while and after there is no stream for them.
+// harm submits them before, during and after the absence of their stream.
 func (l *letters) harm(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	ended := make(chan error, 1)
 	go func() { ended <- deleteFor(ctx, h, messages.Dead, long) }()
@@ -85,7 +85,7 @@ func (l *letters) harm(ctx context.Context, h *testbed.Bed, long time.Duration) 
 	}
 }
 
-// count wants a dead letter of each.
+// count wants a dead letter for each.
 func (l *letters) count(ctx context.Context, h *testbed.Bed) error {
 	return testbed.Eventually(ctx, testbed.Settle, fmt.Sprintf("%d dead letters", l.sent), func() bool {
 		l.kept = 0

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Harm that is not done to workers: a gateway in trouble, streams that are lost.
+// Harm to parts other than workers: a gateway in trouble, lost streams.
 
 package scenario
 
@@ -15,7 +15,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// gatewayTrouble takes the gateway away, puts one in its place that only fails, then one that lies.
+// gatewayTrouble stops the gateway, replaces it by one that only fails, then by one that lies.
 func gatewayTrouble(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	failing, err := h.Practice(ctx, "--fault", "system-error:1")
 	if err != nil {
@@ -51,7 +51,7 @@ func gatewayTrouble(ctx context.Context, h *testbed.Bed, long time.Duration) err
 	return nil
 }
 
-// wipe deletes streams and provisions them again: what was submitted, then the journal.
+// wipe deletes streams and provisions them again: submitted queries, then the journal.
 func wipe(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	for _, kind := range []messages.Kind{messages.Submitted, messages.Journal, messages.Submitted} {
 		if err := testbed.Pause(ctx, long/5); err != nil {
@@ -75,7 +75,7 @@ func wipe(ctx context.Context, h *testbed.Bed, long time.Duration) error {
 	return nil
 }
 
-// askAgain submits what was accepted and lost with its stream once more, with the same id, as its
+// askAgain submits again what was accepted and lost with its stream, with the same id, as its
 // askers would.
 func askAgain(ctx context.Context, h *testbed.Bed) error {
 	ctx, cancel := context.WithTimeout(ctx, testbed.Settle)

@@ -1,7 +1,7 @@
 //go:build unix
 
-// What a scenario lets happen in a test bed, beside harm: commands of an operator, crowds of
-// askers, other streams.
+// Actions of a scenario in a test bed that are not harm: commands of an operator, crowds of askers,
+// other streams.
 
 package testbed
 
@@ -17,10 +17,10 @@ import (
 	"protocolq/messages"
 )
 
-// Victim is a place among the workers, by the seed.
+// Victim is a place among the workers, chosen by the seed.
 func (h *Bed) Victim() int { return h.Rand.IntN(len(h.Fleet)) }
 
-// RubbishOf is up to 4 KiB that the seed makes.
+// RubbishOf is up to 4 KiB made from the seed.
 func (h *Bed) RubbishOf() string {
 	b := make([]byte, 1+h.Rand.IntN(4<<10))
 	for i := range b {
@@ -29,7 +29,7 @@ func (h *Bed) RubbishOf() string {
 	return string(b)
 }
 
-// Command runs the program and wants it to end well.
+// Command runs the program and requires that it ends well.
 func (h *Bed) Command(ctx context.Context, args ...string) error {
 	p, err := start(ctx, h.Dir, "command-"+args[0]+"-"+args[1], nil, h.Programs.protocolq,
 		append(args, "--nats", h.Cluster.uRLs())...)
@@ -89,8 +89,8 @@ func (h *Bed) Crowd(ctx context.Context, name string, offset uint64, keys float6
 	return nil
 }
 
-// Divert lets a stream take nothing more, and saves what it holds: what is published from here on
-// finds no stream.
+// Divert makes a stream accept nothing more, and saves what it holds: what is published from here
+// on finds no stream.
 func (h *Bed) Divert(ctx context.Context, kind messages.Kind) error {
 	stream, err := h.Observer.JS.Stream(ctx, h.Observer.Names.Stream(kind))
 	if err != nil {

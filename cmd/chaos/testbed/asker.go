@@ -1,6 +1,6 @@
 //go:build unix
 
-// An asker: a process that asks by seed, writes down what it asked and heard, and knows nothing of
+// An asker: a process that asks by seed, writes down what it asked and received, and does not know
 // the faults.
 
 package testbed
@@ -30,7 +30,7 @@ type asker struct {
 	load, settle time.Duration
 	rate, keys   float64 // asks and new accounts a second
 	doors        string  // query, submit or both
-	plain        bool    // no deadlines, ages, second encoding, nor anything asked again
+	plain        bool    // no deadlines, ages, second encoding, nor repeated asks
 	mu           sync.Mutex
 	out          io.Writer     // under mu
 	clients      []*ask.Client // one for each encoding
@@ -90,15 +90,14 @@ func (a *asker) run(ctx context.Context) error {
 	return nil
 }
 
-// Canaries: what everybody's e-mail and account has in it, so that it is found where it must not
-// be.
+// Canaries: text in every e-mail and account, so that they are found where they must not be.
 const (
 	CanaryName    = "canaryperson"
 	CanaryDomain  = "canaryhouse.example"
 	canaryAccount = "208877770000"
 )
 
-// accountOf names the n-th account of a seed; its first word is the part it plays at the practice
+// accountOf is the n-th account of a seed; its first word is the part it plays at the practice
 // gateway.
 func accountOf(seed uint64, n int) string {
 	parts := []string{"signed", "signed", "not-signed", "signed", "debit-only", "no-sign-customer", "signed",
@@ -106,7 +105,7 @@ func accountOf(seed uint64, n int) string {
 	return EmailOf(parts[n%len(parts)], fmt.Sprintf("%d.%d", seed, n))
 }
 
-// EmailOf is the address of somebody who plays a part.
+// EmailOf is the address of an account that plays a part.
 func EmailOf(part, who string) string {
 	return part + "+" + CanaryName + who + "@" + CanaryDomain
 }
@@ -115,7 +114,7 @@ func (a *asker) write(l verdict.Line) {
 	l.At = time.Now().UnixMicro()
 	b, err := json.Marshal(l)
 	if err != nil {
-		return // strings and a number: cannot be
+		return // strings and a number: cannot fail
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

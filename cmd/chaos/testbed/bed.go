@@ -1,6 +1,6 @@
 //go:build unix
 
-// A test bed: everything that one scenario runs in, built anew for each.
+// A test bed: everything for one run of a scenario, built anew for each.
 
 package testbed
 
@@ -20,7 +20,7 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// Settle is how long the chaos test waits for what has to come.
+// Settle is how long the chaos test waits for what must come.
 const Settle = 40 * time.Second
 
 // Bed is one scenario's processes. The scenario's goroutine uses it; faults and say may be called
@@ -41,13 +41,13 @@ type Bed struct {
 	ToGateway *Proxy // to the gateway
 	ToNATS    *Proxy // of the first worker to NATS
 	Fleet     []*Process
-	made      int // Fleet started so far
+	made      int // workers of Fleet started so far
 	askers    []*Process
 	Recorder  recording
 	panicked  []string
-	Services  [][]byte // what the workers said of their service before they were ended
+	Services  [][]byte // the workers' service answers before they were ended
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the rest
 	Harm    []verdict.Fault
 	surplus []string
 }
@@ -188,8 +188,8 @@ func (h *Bed) Work(ctx context.Context, place int, failpoint string) error {
 	return err
 }
 
-// near is what the client of a place is given: all servers, or the one that is on its side when
-// they are parted.
+// near is the address list for a client at a place: all servers, or the one on its side when they
+// are separated.
 func (h *Bed) near(place int) string {
 	if h.Parted {
 		return h.Cluster.Servers[place%len(h.Cluster.Servers)].uRL
@@ -197,7 +197,7 @@ func (h *Bed) near(place int) string {
 	return h.Cluster.uRLs()
 }
 
-// Ready waits until the doors of all workers that live are open.
+// Ready waits until the doors of all live workers are open.
 func (h *Bed) Ready(ctx context.Context) error {
 	for _, p := range h.Fleet {
 		if err := Eventually(ctx, 30*time.Second, p.Name+" ready",
@@ -208,7 +208,7 @@ func (h *Bed) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Inspect looks for a panic in what a process said.
+// Inspect looks for a panic in a process's output.
 func (h *Bed) Inspect(p *Process) {
 	for _, word := range []string{"panic:", "fatal error:", "panic in a run", "DATA RACE"} {
 		if p.Said(word) {
@@ -218,7 +218,7 @@ func (h *Bed) Inspect(p *Process) {
 	}
 }
 
-// Load starts the askers; they ask for as long as given.
+// Load starts the askers, which ask for the given time.
 func (h *Bed) Load(ctx context.Context, long time.Duration) error {
 	begin := time.Now().UnixMicro()
 	for i := range 2 {
@@ -236,7 +236,7 @@ func (h *Bed) Load(ctx context.Context, long time.Duration) error {
 	return nil
 }
 
-// Inject notes a fault, adds it to the story, and gives its place in the list for Recover.
+// Inject notes a fault, adds it to the story, and returns its index for Recover.
 func (h *Bed) Inject(kind, who string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -253,15 +253,15 @@ func (h *Bed) Recover(i int) {
 	h.Harm[i].Until = time.Now().UnixMicro()
 }
 
-// Violation notes something that must not be.
+// Violation notes a violation.
 func (h *Bed) Violation(format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.surplus = append(h.surplus, fmt.Sprintf(format, args...))
 }
 
-// Quiet waits until every asker has its answers or has given up, and until the streams have nothing
-// left to do.
+// Quiet waits until every asker has its answers or has given up, and until the streams have no work
+// left.
 func (h *Bed) Quiet(ctx context.Context) error {
 	for _, p := range h.askers {
 		if code, err := p.End(2*h.Settle + time.Minute); err != nil || code != 0 {
@@ -307,7 +307,7 @@ func (h *Bed) Gather(ctx context.Context) (*verdict.Evidence, error) {
 	return t, nil
 }
 
-// fenced sums the late writes that were refused, over the workers that live.
+// fenced sums the late writes that were refused, over the live workers.
 func (h *Bed) fenced() (n uint64) {
 	inbox := h.Observer.Conn.NewInbox()
 	sub, err := h.Observer.Conn.SubscribeSync(inbox)

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Disks that a scenario may harm: file systems in files, system calls that fail or are slow.
+// Disks that a scenario may harm: file systems in files, and system calls that fail or are slow.
 
 package testbed
 
@@ -28,15 +28,14 @@ func Tool(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// Unmount takes the file systems of a test bed away again.
+// Unmount removes the file systems of a test bed.
 func Unmount(h *Bed) {
 	for _, name := range append([]string{"small", "disk", "after"}, Disks...) {
-		_ = Tool(context.Background(), "umount", "-l", filepath.Join(h.Dir, name)) // not all are there
+		_ = Tool(context.Background(), "umount", "-l", filepath.Join(h.Dir, name)) // some may not be there
 	}
 }
 
-// Cut lets a server run on a disk of its own, kills it, and counts what a copy of the raw disk
-// holds.
+// Cut runs a server on its own disk, kills it, and counts what a copy of the raw disk holds.
 func (h *Bed) Cut(ctx context.Context, sync string) (accepted, left int, err error) {
 	defer func() { h.reset(); Unmount(h) }()
 	image, disk := filepath.Join(h.Dir, "image"), filepath.Join(h.Dir, "disk")
@@ -96,11 +95,11 @@ func (h *Bed) survivors(ctx context.Context, store string) (int, error) {
 	return int(n), err
 }
 
-// LogDisk is where the database lies.
+// LogDisk is the disk of the database.
 const LogDisk = "log"
 
-// Disks are mounted in the test bed, each a file system in a file; the servers' are named as they
-// are.
+// Disks are mounted in the test bed, each a file system in a file. Those of servers have the
+// servers' names.
 var Disks = []string{"nats-1", "nats-2", "nats-3", LogDisk}
 
 // Image is the file with the n-th life of a disk.
@@ -121,8 +120,8 @@ func (h *Bed) Mount(ctx context.Context, disk string, life int) error {
 	return errors.Join(os.MkdirAll(folder, 0o700), Tool(ctx, "mount", "-o", "loop", h.Image(disk, life), folder))
 }
 
-// Tamper lets strace answer for a process until the returned func is called: calls and inject are
-// in strace's own words.
+// Tamper lets strace change the calls of a process until the returned func is called. calls and
+// inject are in strace's syntax.
 func (h *Bed) Tamper(ctx context.Context, p *Process, calls, inject string) (func() error, error) {
 	name := fmt.Sprintf("strace-%d", len(h.Harm)+1)
 	s, err := start(ctx, h.Dir, name, nil, "strace", "-f", "-o", "/dev/null", "-e", "trace="+calls, "-e",
@@ -136,14 +135,14 @@ func (h *Bed) Tamper(ctx context.Context, p *Process, calls, inject string) (fun
 		return nil, errors.Join(err, fmt.Errorf("strace does not attach to %s: see %s", p.Name, s.log))
 	}
 	return func() error {
-		s.Signal(syscall.SIGTERM) // it lets go, and the process goes on
+		s.Signal(syscall.SIGTERM) // strace detaches, and the process goes on
 		_, err := s.End(10 * time.Second)
 		return err
 	}, nil
 }
 
-// Sweep takes out what a server has left behind in the streams that are queues, until they are
-// empty: messages that were acknowledged while the disk did not let it remove them. It neither
+// Sweep removes what a server has left behind in the streams that are queues, until they are empty:
+// messages that were acknowledged while the disk did not let it remove them. The server neither
 // delivers them again nor removes them later.
 func (h *Bed) Sweep(ctx context.Context) error {
 	swept := 0
@@ -165,8 +164,7 @@ func (h *Bed) Sweep(ctx context.Context) error {
 	return err
 }
 
-// sweepOne removes what lies below the place up to which a consumer's messages are all
-// acknowledged.
+// sweepOne removes messages below the position up to which a consumer has acknowledged everything.
 func (h *Bed) sweepOne(ctx context.Context, kind messages.Kind, consumer string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Following the journal from its first message on while the harm is done, so that no purge hides
-// what it held.
+// Following the journal from its first message on during the harm, so that no purge hides its
+// content.
 
 package testbed
 
@@ -23,21 +23,21 @@ import (
 	"protocolq/cmd/chaos/verdict"
 )
 
-// follower keeps every message of the stream JOURNAL: as it is republished, and where one was
-// missed by a get.
+// follower keeps every message of the stream JOURNAL: as republished, or by a get if one was
+// missed.
 type follower struct {
 	conn *nats.Conn
-	// the stream's name; what stands before a member's id on it, and on what is republished
+	// the stream's name, and the subjects before a member's id in the stream and when republished
 	stream, subject, followed string
 
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex // guards the rest
 	lives []*life
 }
 
-// life is the journal from its beginning until it is deleted, or another is put in its place.
+// life is the journal from its beginning until it is deleted or replaced.
 type life struct {
 	messages map[uint64]verdict.Stored
-	cursor   uint64 // up to here all is there, or was purged before it was read
+	cursor   uint64 // everything up to here is there, or was purged before it was read
 	missed   []string
 }
 
@@ -56,7 +56,7 @@ func follow(nc *nats.Conn, stream, subject, followed string) (*follower, error) 
 	return f, sub.SetPendingLimits(-1, -1)
 }
 
-// storedOf reads a message that a stream republished, or that it gave on request.
+// storedOf reads a message that a stream republished, or returned on request.
 func storedOf(m *nats.Msg, subject, before string) (s verdict.Stored, err error) {
 	if s.Position, err = strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64); err != nil {
 		return s, err
@@ -73,7 +73,7 @@ func storedOf(m *nats.Msg, subject, before string) (s verdict.Stored, err error)
 	return s, nil
 }
 
-// keep takes a message in and moves the cursor over what is there.
+// keep adds a message and moves the cursor over what is there.
 func (f *follower) keep(all ...verdict.Stored) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,15 +89,15 @@ func (f *follower) keep(all ...verdict.Stored) {
 	}
 }
 
-// Renew says that the journal is another from here on: deleted and made again, or put back as it
-// was once.
+// Renew says that the journal is another one from here on: deleted and made again, or restored to
+// an older state.
 func (f *follower) Renew() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lives = append(f.lives, &life{messages: map[uint64]verdict.Stored{}})
 }
 
-// behind gives the first position that is missing, and whether a later one is there.
+// behind returns the first missing position, and whether a later one is there.
 func (f *follower) behind() (from uint64, gap bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,17 +105,17 @@ func (f *follower) behind() (from uint64, gap bool) {
 	return now.cursor + 1, uint64(len(now.messages)) > now.cursor
 }
 
-// run closes gaps until ctx ends, soon, so that what is missing is there still.
+// run closes gaps until ctx ends, quickly, while missing messages still exist.
 func (f *follower) run(ctx context.Context) {
 	for n := 0; Pause(ctx, 250*time.Millisecond) == nil; n++ {
 		if _, gap := f.behind(); gap || n%8 == 0 {
-			_ = f.fill(ctx) // again in a moment
+			_ = f.fill(ctx) // tried again soon
 		}
 	}
 }
 
-// fill asks the stream for what lies behind the cursor. What it gives begins later where what was
-// before is purged.
+// fill asks the stream for messages after the cursor. They begin later if the ones before were
+// purged.
 func (f *follower) fill(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -145,7 +145,7 @@ func (f *follower) skip(from, to uint64) {
 	}
 }
 
-// get gives messages from a position on.
+// get returns messages from a position on.
 func (f *follower) get(ctx context.Context, from uint64) (all []verdict.Stored, err error) {
 	sub, err := f.conn.SubscribeSync(f.conn.NewInbox())
 	if err != nil {
@@ -181,7 +181,7 @@ func (f *follower) get(ctx context.Context, from uint64) (all []verdict.Stored, 
 	}
 }
 
-// last is the position of the newest message, by the stream's leader; 0 where there is no stream.
+// last is the position of the newest message, by the stream's leader; 0 if there is no stream.
 func (f *follower) last(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -204,7 +204,7 @@ func (f *follower) last(ctx context.Context) (uint64, error) {
 	return info.State.Last, nil
 }
 
-// all gives every life of the journal, once all that the leader has is read.
+// all returns every life of the journal, once everything that the leader has is read.
 func (f *follower) all(ctx context.Context) ([]verdict.Chronicle, error) {
 	var cause error
 	err := Eventually(ctx, Settle, "the journal is read to its end", func() bool {
@@ -245,7 +245,7 @@ func (o *observer) Settled(ctx context.Context) bool {
 	return true
 }
 
-// tell decodes what is kept, in its order.
+// tell decodes the kept messages in order.
 func (l *life) tell() (c verdict.Chronicle) {
 	c.Missed = l.missed
 	for _, position := range slices.Sorted(maps.Keys(l.messages)) {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Who leads in a cluster, and what is done for a server whose copies do not catch up.
+// Leaders in a cluster, and the cure for a server whose copies do not catch up.
 
 package testbed
 
@@ -17,14 +17,15 @@ import (
 	"protocolq/messages"
 )
 
-// Led are the streams, and the consumers of each, whose leaders are harmed.
+// Led are the streams, and their consumers, whose leaders are harmed.
 var Led = map[messages.Kind][]string{
 	messages.Journal: nil, messages.Submitted: {messages.ConsumerSubmitted}, messages.Fleet: nil, messages.Replies: nil,
 	messages.Events: nil,
 	messages.Log:    {messages.ConsumerRecorder},
 }
 
-// Command sends a request to the API of JetStream; an answer that tells an error is one.
+// Command sends a request to the API of JetStream. A response with an error is returned as an
+// error.
 func (o *observer) Command(ctx context.Context, subject, body string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -44,7 +45,7 @@ func (o *observer) Command(ctx context.Context, subject, body string) error {
 	return nil
 }
 
-// Leader finds who leads the journal, once somebody does, and lets it lead the submitted and their
+// Leader waits for a leader of the journal, and lets it lead the submitted queries and their
 // consumer, too, if it can.
 func (h *Bed) Leader(ctx context.Context) (at int, err error) {
 	names, name := h.Observer.Names, ""
@@ -65,7 +66,7 @@ func (h *Bed) Leader(ctx context.Context) (at int, err error) {
 	one, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if s, err := h.Observer.JS.Stream(one, submitted); err == nil && s.CachedInfo().Cluster != nil {
-		for _, peer := range s.CachedInfo().Cluster.Replicas { // one that has yet to catch up would win no election
+		for _, peer := range s.CachedInfo().Cluster.Replicas { // one that is behind would not be elected
 			if peer.Name == name && peer.Current && !peer.Offline {
 				_ = h.Observer.Command(one, "$JS.API.STREAM.LEADER.STEPDOWN."+submitted, body)
 			}
@@ -78,10 +79,10 @@ func (h *Bed) Leader(ctx context.Context) (at int, err error) {
 	return slices.IndexFunc(h.Cluster.Servers, func(s *server) bool { return s.Name == name }), nil
 }
 
-// Cure starts a server again whose copy of the journal or the submitted does not catch up, as who
-// looks after it would: after a cut nats-server 2.15.2 at times goes on for minutes with "Expected
-// first catchup entry to be a snapshot and peerstate, will retry", and a consumer that it leads
-// meanwhile delivers nothing.
+// Cure restarts a server whose copy of the journal or of the submitted queries does not catch up,
+// as an operator would. After a cut nats-server 2.15.2 sometimes continues for minutes with
+// "Expected first catchup entry to be a snapshot and peerstate, will retry", and a consumer that it
+// leads meanwhile delivers nothing.
 func (h *Bed) Cure(ctx context.Context) error {
 	var behind []string
 	if Eventually(ctx, 6*time.Second, "all copies current",
@@ -102,8 +103,8 @@ func (h *Bed) Cure(ctx context.Context) error {
 	return nil
 }
 
-// lagging names the servers whose copies of the journal or the submitted are behind, or "?" where
-// nobody leads those.
+// lagging names the servers whose copies of the journal or of the submitted queries are behind, or
+// "?" if these have no leader.
 func (h *Bed) lagging(ctx context.Context) (names []string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

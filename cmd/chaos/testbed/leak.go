@@ -1,7 +1,7 @@
 //go:build unix
 
-// The hunt (I9): the partner's key, every e-mail, every account and every guessable key's name are
-// looked for in all that is read by others than the askers.
+// The hunt (I9): the partner's key, every e-mail, every account and every guessable key name are
+// searched for in everything that others than the askers can read.
 
 package testbed
 
@@ -27,13 +27,12 @@ import (
 // hunt looks for the canaries.
 type hunt struct {
 	t     *verdict.Evidence
-	words []string // as they are and as they would be encoded
-	// names of the keys that are made of the question alone: who knows the e-mail can make them,
-	// too
+	words []string // plain and in their possible encodings
+	// names of the keys derived from the question alone: with the e-mail, anybody can compute them
 	tokens map[string]bool
 }
 
-// tokenForm is what the name of a key looks like.
+// tokenForm is the form of a key's name.
 var tokenForm = regexp.MustCompile(`[0-9a-v]{26,}`)
 
 // newHunt reads the partner's key where the workers do.
@@ -54,7 +53,7 @@ func newHunt(h *Bed, t *verdict.Evidence) (*hunt, error) {
 	return f, nil
 }
 
-// through looks through a text, as it is and with its %xx taken for what they stand for.
+// through searches a text, as it is and with %xx decoded.
 func (f *hunt) through(where string, text []byte) {
 	f.t.Looked += int64(len(text))
 	if found := f.first(text); found != "" {
@@ -83,7 +82,7 @@ func (f *hunt) first(text []byte) string {
 	return ""
 }
 
-// unescaped is text with each %xx as its byte, whatever stands around it.
+// unescaped is text with each %xx as its byte, whatever surrounds it.
 func unescaped(text []byte) []byte {
 	return regexp.MustCompile(`%[0-9a-fA-F]{2}`).ReplaceAllFunc(text, func(code []byte) []byte {
 		plain, err := url.PathUnescape(string(code))
@@ -94,8 +93,8 @@ func unescaped(text []byte) []byte {
 	})
 }
 
-// Search looks through what the test bed leaves behind: logs, the database's bytes, events, the
-// service's own words, and what the commands show of dead letters, partners and the query log.
+// Search searches what the test bed leaves behind: logs, the database's bytes, events, the
+// service's own answers, and what the commands show of dead letters, partners and the query log.
 func (h *Bed) Search(ctx context.Context, t *verdict.Evidence) error {
 	f, err := newHunt(h, t)
 	if err != nil {
@@ -119,8 +118,8 @@ func (h *Bed) Search(ctx context.Context, t *verdict.Evidence) error {
 	return f.commands(ctx, h)
 }
 
-// files goes through what the processes under torture wrote, and through the query log's bytes. In
-// the askers' own logs the canaries must be found: else the hunt would prove nothing.
+// files searches the files of the tested processes, and the query log's bytes. In the askers' own
+// logs the canaries must be found: otherwise the hunt would prove nothing.
 func (f *hunt) files(dir string) error {
 	all, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
@@ -191,7 +190,7 @@ func (f *hunt) commands(ctx context.Context, h *Bed) error {
 	return nil
 }
 
-// Service asks all workers that live for what they tell of themselves.
+// Service asks all live workers for their service information.
 func (h *Bed) Service(verb string) (told [][]byte) {
 	inbox := h.Observer.Conn.NewInbox()
 	sub, err := h.Observer.Conn.SubscribeSync(inbox)

@@ -1,6 +1,6 @@
 //go:build unix
 
-// What of a test bed is not as usual.
+// The differences of a test bed from the default.
 
 package testbed
 
@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// Plan says what is not as usual.
+// Plan has the differences of a test bed from the default.
 type Plan struct {
 	Servers   int      // 1
-	Store     string   // where the servers' streams lie: in the test bed
+	Store     string   // folder of the servers' streams: in the test bed
 	Sync      string   // "always"
 	Armed     bool     // workers with failpoints
 	Proxied   bool     // the gateway is reached through a proxy
 	Cuttable  bool     // the first worker reaches NATS through a proxy
 	Parted    bool     // servers reach each other through proxies, and each worker and asker knows one server only
 	Workers   int      // 3; -1: none at first
-	Worker    []string // more of their arguments
+	Worker    []string // more arguments for them
 	Simulator []string // more arguments of the practice gateway
 	Provision []string
-	Calm      time.Duration   // how much longer what waits for its turn is given to end
+	Calm      time.Duration   // how much longer asks may wait for their turn
 	Clocks    []time.Duration // how far ahead each server's clock is
 	Settle    time.Duration   // how long askers wait after the load; that of the pace
 	Doors     string          // both
-	Unlogged  bool            // there is no recorder
-	Plain     bool            // askers ask in one way only
+	Unlogged  bool            // no recorder
+	Plain     bool            // askers ask in only one way
 	Rate      float64         // 40 asks a second by each of two askers
 	Keys      float64         // 25 new accounts a second
 }

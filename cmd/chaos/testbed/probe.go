@@ -1,7 +1,7 @@
 //go:build unix
 
-// How long the servers need to store anything at all, whoever asks: a machine that stands still
-// must not be taken for a worker that is late.
+// How long the servers take to store anything at all: a machine that stands still must not be taken
+// for a worker that is late.
 
 package testbed
 
@@ -23,11 +23,11 @@ const (
 	probeSlow    = 250 * time.Millisecond // to store it
 )
 
-// probe stores a message every moment, and notes when that takes long.
+// probe stores a message at short intervals, and notes when that takes long.
 type probe struct {
 	jS jetstream.JetStream
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the rest
 	stalls []verdict.Stall
 }
 
@@ -48,7 +48,7 @@ func (p *probe) run(ctx context.Context, replicas int) {
 	}
 }
 
-// all is what was noted.
+// all returns the notes.
 func (p *probe) all() []verdict.Stall {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Processes: started with their output in a file, and treated as no supervisor would.
+// Processes: started with their output in a file, and treated worse than by any supervisor.
 
 package testbed
 
@@ -18,13 +18,13 @@ import (
 // Process is one child. One goroutine at a time uses it.
 type Process struct {
 	Name  string
-	log   string // file with all it wrote
+	log   string // file with all its output
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it has ended
 }
 
-// start runs a program until it ends or ctx does. Its environment is what is given and little else,
-// so that nobody's own settings get in.
+// start runs a program until it ends or ctx does. Its environment has the given variables and few
+// others, so that a user's own settings do not get in.
 func start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), cmd: exec.CommandContext(ctx, program, args...),
 		ended: make(chan struct{})}
@@ -39,14 +39,14 @@ func start(ctx context.Context, dir, name string, env []string, program string, 
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
-		_ = p.cmd.Wait() // those who want to know how it ended ask for it
+		_ = p.cmd.Wait() // callers who need to know how it ended ask for it
 		_ = out.Close()
 		close(p.ended)
 	}()
 	return p, nil
 }
 
-// Signal reports whether the process was there to get it.
+// Signal reports whether the process existed to receive it.
 func (p *Process) Signal(s syscall.Signal) bool {
 	return p.Alive() && p.cmd.Process.Signal(s) == nil
 }
@@ -61,13 +61,13 @@ func (p *Process) Alive() bool {
 	}
 }
 
-// Kill ends it at once and waits for that.
+// Kill ends it at once and waits for its end.
 func (p *Process) Kill() {
 	p.Signal(syscall.SIGKILL)
 	<-p.ended
 }
 
-// End waits for the process to end by itself and gives its exit code.
+// End waits for the process to end by itself and returns its exit code.
 func (p *Process) End(within time.Duration) (int, error) {
 	select {
 	case <-p.ended:
@@ -77,13 +77,13 @@ func (p *Process) End(within time.Duration) (int, error) {
 	}
 }
 
-// Said reports whether text stands in what it wrote.
+// Said reports whether its output contains text.
 func (p *Process) Said(text string) bool {
 	b, err := os.ReadFile(p.log)
 	return err == nil && strings.Contains(string(b), text)
 }
 
-// Eventually polls until ok; the error names what did not come.
+// Eventually polls until ok; the error names what did not happen.
 func Eventually(ctx context.Context, within time.Duration, what string, ok func() bool) error {
 	for end := time.Now().Add(within); !ok(); {
 		if time.Now().After(end) {
@@ -96,7 +96,7 @@ func Eventually(ctx context.Context, within time.Duration, what string, ok func(
 	return nil
 }
 
-// Pause waits, or gives the end of ctx.
+// Pause waits, or returns the error of ctx.
 func Pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The programs under torture, built from this module.
+// The programs under test, built from this module.
 
 package testbed
 
@@ -12,16 +12,16 @@ import (
 	"path/filepath"
 )
 
-// Programs are the paths of what is run.
+// Programs are the paths of the programs.
 type Programs struct {
-	protocolq string // the program as it is shipped
+	protocolq string // the program as released
 	armed     string // the same with failpoints
 	Nats      string // nats-server
 	self      string // this program, which is also the asker
 	Source    string // top of the module
 }
 
-// Build makes what is missing; given is a protocolq to use as it is. source is the module's top.
+// Build builds what is missing; given is a protocolq to use unchanged. source is the module's top.
 func Build(ctx context.Context, source, into, given string) (Programs, error) {
 	p := Programs{protocolq: given, Source: source, armed: filepath.Join(into, "protocolq-armed"),
 		Nats: filepath.Join(into, "nats-server")}

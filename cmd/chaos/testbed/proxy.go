@@ -1,7 +1,6 @@
 //go:build unix
 
-// A way between two processes that can be cut, held up in one direction, and made to lead
-// elsewhere.
+// A proxy between two processes that can be cut, delayed in one direction, and led elsewhere.
 
 package testbed
 
@@ -12,7 +11,7 @@ import (
 	"sync"
 )
 
-// Direction is one of the two in which bytes go: from the caller, or back to it.
+// Direction is the direction of bytes: from the caller, or back to it.
 type Direction int
 
 // There is from the caller, Back is to it.
@@ -33,7 +32,7 @@ type Proxy struct {
 	conns map[net.Conn]bool
 }
 
-// newProxy listens on loopback and passes on to the address to.
+// newProxy listens on loopback and forwards to the address to.
 func newProxy(to string) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,11 +76,11 @@ func (p *Proxy) pass(in net.Conn) {
 	one := make(chan struct{}, 2)
 	go func() { p.flow(out, in, There); one <- struct{}{} }()
 	go func() { p.flow(in, out, Back); one <- struct{}{} }()
-	<-one // what one side has ended, the other has no use for
+	<-one // when one side has ended, the other is of no use
 }
 
-// flow copies one direction of a connection. What is held up arrives late, as TCP loses nothing
-// within a connection.
+// flow copies one direction of a connection. Delayed bytes arrive late, as TCP loses nothing within
+// a connection.
 func (p *Proxy) flow(to, from net.Conn, d Direction) {
 	for b := make([]byte, 32<<10); ; {
 		n, err := from.Read(b)
@@ -118,7 +117,7 @@ func (p *Proxy) forget(conns ...net.Conn) {
 	}
 }
 
-// Sever closes every connection, and new ones too until heal.
+// Sever closes every connection, and new ones too until Heal.
 func (p *Proxy) Sever() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,7 +128,7 @@ func (p *Proxy) Sever() {
 	p.moved.Broadcast()
 }
 
-// Hold keeps what goes in a direction until heal; the other goes on, and nobody's connection ends.
+// Hold delays one direction until Heal. The other goes on, and no connection ends.
 func (p *Proxy) Hold(d Direction) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +138,7 @@ func (p *Proxy) Hold(d Direction) {
 // Heal lets bytes pass again.
 func (p *Proxy) Heal() { p.Lead("") }
 
-// Lead heals the way, and leads to another address if one is given.
+// Lead ends all faults, and forwards to another address if one is given.
 func (p *Proxy) Lead(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,7 +1,7 @@
 //go:build unix
 
 // What an asker asks, and how: with and without a deadline, an age, a name, in either encoding,
-// once or again.
+// once or repeatedly.
 
 package testbed
 
@@ -18,13 +18,13 @@ import (
 	"protocolq/messages/ask"
 )
 
-// order is one question and how it is asked.
+// order is one question and how to ask it.
 type order struct {
 	q       messages.Query
 	client  *ask.Client
 	submit  bool
 	durable bool // the reply goes into a stream
-	again   bool // once more, with the same id, when it was told
+	again   bool // ask once more, with the same id, after the reply
 }
 
 // connect makes the clients.
@@ -44,18 +44,17 @@ func (a *asker) connect(nc *nats.Conn) (err error) {
 
 // How an asker's questions differ, in percent.
 const (
-	oldAccounts  = 5  // are about an account of some seconds ago, which is remembered
-	oldAges      = 5  // the same, and the answer must be young
-	youngAges    = 5  // are about an account of the moment, with an age
+	oldAccounts  = 5  // are about an account from some seconds before, which is remembered
+	oldAges      = 5  // the same, but the answer must be young
+	youngAges    = 5  // are about a present account, with an age
 	withDeadline = 10 // have a deadline
 	inJSON       = 30
 	durably      = 10 // of those by the awaiting door: the reply goes into a stream
-	byName       = 20 // of the submitted that give no key: the reply goes to the asker's name
+	byName       = 20 // of submitted ones without a key: the reply goes to the asker's name
 	askedAgain   = 4
 )
 
-// question is about one of the accounts of the moment: a new one, or one that others ask about,
-// too.
+// question is about one of the present accounts: a new one, or one that others ask about, too.
 func (a *asker) question(n int, rng *rand.Rand) order {
 	since := time.Since(time.UnixMicro(a.begin)).Seconds()
 	o := order{submit: a.doors == "submit" || a.doors == "both" && rng.IntN(2) == 0, client: a.clients[0]}
@@ -80,7 +79,7 @@ func (a *asker) question(n int, rng *rand.Rand) order {
 		o.again = rng.IntN(100) < askedAgain
 	}
 	o.q = a.about(n, account)
-	if age != nil && o.q.Key == "" { // with a key nobody limits an age
+	if age != nil && o.q.Key == "" { // no asker limits the age with a key
 		o.q.MaxAgeMs = age
 	}
 	if deadline > 0 {
@@ -102,10 +101,10 @@ func (a *asker) about(n, account int) messages.Query {
 	return q
 }
 
-// answered says where the reply goes.
+// answered sets where the reply goes.
 func (a *asker) answered(o *order, rng *rand.Rand) {
 	switch roll := rng.IntN(100); {
-	case o.submit && !a.plain && roll < byName && o.q.Key == "": // a key means a name's own request
+	case o.submit && !a.plain && roll < byName && o.q.Key == "": // a key with a name means the name's own request
 		o.client, o.q.Partner = a.named, verdict.Partner
 	case o.submit, !a.plain && roll < durably:
 		o.q.ReplyTo = "protocol.reply.chaos." + o.q.ID
@@ -115,8 +114,7 @@ func (a *asker) answered(o *order, rng *rand.Rand) {
 	o.durable = true
 }
 
-// one asks, and asks again where the plan says so, or where the answer is one that stays as it is
-// for this id.
+// one asks, and asks again if the plan says so, or if the answer is final for this id.
 func (a *asker) one(ctx context.Context, o order) {
 	for times := 0; times < 2; times++ {
 		door := messages.DoorQuery
@@ -143,7 +141,7 @@ func (a *asker) one(ctx context.Context, o order) {
 	}
 }
 
-// ask asks once. What a stream took is accepted.
+// ask asks once. A query that a stream stored is accepted.
 func (a *asker) ask(ctx context.Context, o order) (messages.Result, error) {
 	if !o.submit {
 		return o.client.Ask(ctx, o.q)

@@ -1,6 +1,7 @@
 //go:build unix
 
-// A recorder in the test bed, and the query log as evidence (W4): what it wrote into its database.
+// A recorder in the test bed, and the query log as evidence (W4): what the recorder wrote into its
+// database.
 
 package testbed
 
@@ -25,7 +26,7 @@ type recording struct {
 	made      int
 }
 
-// open makes the key by which the workers mask what they log, and tells them of it.
+// open makes the key with which the workers mask what they log, and sets it for them.
 func (r *recording) open(h *Bed) error {
 	r.path, r.key = filepath.Join(h.Dir, "log.db"), filepath.Join(h.Dir, "log-hmac.key")
 	h.Worker = append([]string{"--log-hmac-key-file", r.key, "--log-level", "debug"}, h.Worker...)
@@ -40,7 +41,7 @@ func (r *recording) Start(ctx context.Context, h *Bed) (err error) {
 	return err
 }
 
-// DieOnce kills the recorder in the middle of things.
+// DieOnce kills the recorder in the middle of its work.
 func (r *recording) DieOnce(ctx context.Context, h *Bed, after time.Duration) error {
 	if err := Pause(ctx, after); err != nil {
 		return err

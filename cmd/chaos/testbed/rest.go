@@ -1,7 +1,7 @@
 //go:build unix
 
-// Back to rest (I10): when all is quiet, a worker that was there through the harm holds no more
-// than one that was just started.
+// Back to rest (I10): when all is quiet, a worker that was there during the harm holds no more than
+// a new one.
 
 package testbed
 
@@ -24,9 +24,9 @@ import (
 	"protocolq/messages/ask"
 )
 
-// Rested waits until the consumers have nothing pending, takes the gateways away, with whose
-// connections their goroutines end, and looks at the workers beside a new one that has answered a
-// little. At last each is ended by SIGQUIT, which makes it say what its goroutines do.
+// Rested waits until the consumers have nothing pending, and stops the gateways, whose connections
+// have goroutines. Then it compares the workers with a new one that has answered a few queries.
+// Finally it ends each by SIGQUIT, which prints its goroutines.
 func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
 	if err := h.Observer.idle(ctx, restWithin); err != nil {
 		t.Surplus = append(t.Surplus, "consumers not back to rest: "+err.Error())
@@ -42,7 +42,7 @@ func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
 		}
 	}
 	if _, err := os.Stat("/proc/self/fd"); err != nil || len(old) == 0 {
-		return nil // nobody to look at, or no way to
+		return nil // nothing to inspect, or no way to
 	}
 	if err := h.Work(ctx, len(h.Fleet), ""); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
 	}
 	for _, p := range old {
 		var r verdict.Rest
-		// What is still open is no fault, if it is closed soon.
+		// A descriptor that is still open is no fault, if it is closed soon.
 		err := Eventually(ctx, restWithin, p.Name+" rests", func() bool {
 			r, err = look(p)
 			return err == nil && r.Descriptors <= want.Descriptors
@@ -89,8 +89,8 @@ func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
 	return nil
 }
 
-// warm lets every worker answer something by each door: some of what a worker holds it only begins
-// to hold then.
+// warm lets every worker answer something by each door: a worker holds some things only from then
+// on.
 func (h *Bed) warm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, Settle)
 	defer cancel()
@@ -111,14 +111,13 @@ func (h *Bed) warm(ctx context.Context) error {
 	return nil
 }
 
-// How long descriptors may take to be given back, and what waits a second for more work before it
-// ends.
+// How long descriptors may take to be closed, and how long what waits for more work needs to end.
 const (
 	restWithin = 10 * time.Second
 	restPause  = 2500 * time.Millisecond
 )
 
-// look reads what the kernel knows of a process.
+// look reads what the kernel reports of a process.
 func look(p *Process) (verdict.Rest, error) {
 	r := verdict.Rest{Name: p.Name}
 	dir := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
@@ -138,10 +137,10 @@ func look(p *Process) (verdict.Rest, error) {
 	return r, nil
 }
 
-// aGoroutine is the head of one that is not the garbage collector's.
+// aGoroutine is the head of a goroutine other than the garbage collector's.
 var aGoroutine = regexp.MustCompile(`(?m)^goroutine \d+ .*\[[^G]`)
 
-// goroutines ends a worker and counts what it says that it did.
+// goroutines ends a worker and counts the goroutines that it prints.
 func goroutines(p *Process) (int, error) {
 	before, err := os.ReadFile(p.log)
 	if err != nil {
@@ -175,8 +174,8 @@ func (o *observer) idle(ctx context.Context, within time.Duration) error {
 	return err
 }
 
-// rests waits until every ask in the journal is told: who waits for a gateway that is away has it
-// called again and again.
+// rests waits until every ask in the journal is told: an ask that waits for an unavailable gateway
+// causes more calls.
 func (o *observer) rests(ctx context.Context, within time.Duration) error {
 	for end := time.Now().Add(within); time.Now().Before(end) && !o.Settled(ctx); {
 		if err := Pause(ctx, 300*time.Millisecond); err != nil {
@@ -186,7 +185,7 @@ func (o *observer) rests(ctx context.Context, within time.Duration) error {
 	return nil
 }
 
-// pending says what a consumer still has before it, in words, "" where that is nothing.
+// pending says what a consumer still has pending, in words, "" if nothing.
 func (o *observer) pending(ctx context.Context, kind messages.Kind, name string) string {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()

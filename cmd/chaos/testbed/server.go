@@ -20,7 +20,7 @@ import (
 // ShiftVariable holds how many seconds a server's wall clock is ahead.
 const ShiftVariable = "CHAOS_CLOCK"
 
-// server is one nats-server. It keeps its address, its folder and its settings over its deaths.
+// server is one nats-server. It keeps its address, its folder and its settings after its deaths.
 type server struct {
 	Name, uRL, settings string
 	env                 []string
@@ -32,10 +32,10 @@ type cluster struct {
 	dir     string
 	program string
 	Servers []*server
-	ways    [][]*Proxy // from one server to another, where the plan parts them
+	ways    [][]*Proxy // from one server to another, if the plan separates them
 }
 
-// freePorts gives ports that nobody listens on at present.
+// freePorts returns ports that are free at present.
 func freePorts(n int) (ports []int, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,8 +80,8 @@ func newCluster(dir, program string, p Plan) (*cluster, error) {
 	return c, nil
 }
 
-// routes are the settings of one server's ways to all. Where they are to be cut they lead through
-// proxies, and no server tells another an address at which a third could be reached beside them.
+// routes are the settings of one server's routes to all. If they are to be cut they lead through
+// proxies, and no server tells another an address that bypasses the proxies.
 func (c *cluster) routes(of int, ports []int, parted bool) (string, error) {
 	var routes []string
 	ways := make([]*Proxy, len(ports))
@@ -99,14 +99,14 @@ func (c *cluster) routes(of int, ports []int, parted bool) (string, error) {
 	told := ""
 	if parted {
 		c.ways = append(c.ways, ways)
-		told = fmt.Sprintf("no_advertise: true, advertise: \"127.0.0.1:%d\", ", of+1) // nobody listens there
+		told = fmt.Sprintf("no_advertise: true, advertise: \"127.0.0.1:%d\", ", of+1) // nothing listens there
 	}
 	return fmt.Sprintf("cluster { name: chaos, listen: \"127.0.0.1:%d\", %sroutes: [%s] }\n", ports[of], told,
 		strings.Join(routes, ", ")), nil
 }
 
-// Each calls f for every way of a server to another: out is the direction in which the server
-// speaks on it.
+// Each calls f for every route from a server to another: out is the direction in which the server
+// sends on it.
 func (c *cluster) Each(of int, f func(way *Proxy, out Direction)) {
 	for i := range c.ways {
 		if i != of {
@@ -140,7 +140,7 @@ func (c *cluster) Up(ctx context.Context) error {
 	})
 }
 
-// close ends the ways between the servers.
+// close ends the routes between the servers.
 func (c *cluster) close() {
 	for _, ways := range c.ways {
 		for _, way := range ways {
@@ -151,7 +151,7 @@ func (c *cluster) close() {
 	}
 }
 
-// uRLs is what clients are given.
+// uRLs is the address list for clients.
 func (c *cluster) uRLs() string {
 	var all []string
 	for _, s := range c.Servers {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The streams as evidence: the journal, the durable replies, the events, the dead letters, and
-// what must not be published.
+// The streams as evidence: the journal, the durable replies, the events, the dead letters, and what
+// must not be published.
 
 package testbed
 
@@ -20,7 +20,7 @@ import (
 	"protocolq/messages"
 )
 
-// observer listens to what the streams republish while the harm is done.
+// observer listens to what the streams republish during the harm.
 type observer struct {
 	Conn    *nats.Conn
 	JS      jetstream.JetStream
@@ -43,7 +43,7 @@ func observe(urls string, replicas int) (*observer, error) {
 	return observeBy(nc, replicas)
 }
 
-// observeBy observes by a connection, which is its own from then on.
+// observeBy observes over a connection, which belongs to it from then on.
 func observeBy(nc *nats.Conn, replicas int) (*observer, error) {
 	names, err := messages.NewNames(messages.DefaultPrefix)
 	if err != nil {
@@ -71,7 +71,7 @@ func (o *observer) close() {
 	o.Conn.Close()
 }
 
-// Guard watches a subject on which no result may ever be seen.
+// Guard watches a subject on which no result may ever appear.
 func (o *observer) Guard(subject string) error {
 	_, err := o.Conn.Subscribe(subject, func(m *nats.Msg) {
 		if _, _, err := messages.DecodeResult(m.Data, m.Header.Get(messages.HeaderContentType)); err == nil {
@@ -83,8 +83,8 @@ func (o *observer) Guard(subject string) error {
 	return err
 }
 
-// Each calls f for every message that a stream holds. A cluster whose leaders move swallows
-// requests: it is asked again.
+// Each calls f for every message in a stream. A cluster whose leaders move loses requests: they are
+// repeated.
 func (o *observer) Each(ctx context.Context, kind messages.Kind, f func(jetstream.Msg)) (err error) {
 	for range 5 {
 		var all []jetstream.Msg
@@ -101,11 +101,11 @@ func (o *observer) Each(ctx context.Context, kind messages.Kind, f func(jetstrea
 	return fmt.Errorf("read %s: %w", kind, err)
 }
 
-// errBehind: a copy of a stream was read that has not caught up with its leader.
+// errBehind says that the copy of a stream that was read has not caught up with its leader.
 var errBehind = errors.New("not all that the leader has was read")
 
-// all reads a stream from its beginning to its end, in one try. Whichever server reads it may be
-// behind: its leader says how much there is.
+// all reads a stream from its beginning to its end, in one try. The server that it reads from may
+// be behind: the leader knows how many messages there are.
 func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream.Msg, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -142,8 +142,8 @@ func (o *observer) all(ctx context.Context, kind messages.Kind) (all []jetstream
 	}
 }
 
-// reading makes a consumer that takes nothing away; end removes it. Of the replies, a work queue,
-// it acknowledges nothing, and is the only one while it is there: no page runs that reads there.
+// reading makes a consumer that removes nothing; end deletes it. In the work queue of replies it
+// acknowledges nothing, and is the only consumer while it exists: no page reads there.
 func reading(ctx context.Context, stream jetstream.Stream) (c jetstream.Consumer, end func(), err error) {
 	end = func() {}
 	if stream.CachedInfo().Config.Retention != jetstream.WorkQueuePolicy {
@@ -166,7 +166,7 @@ func reading(ctx context.Context, stream jetstream.Stream) (c jetstream.Consumer
 	}, nil
 }
 
-// Count is how many messages a stream holds, 0 where there is none.
+// Count is how many messages a stream holds, 0 if there is no stream.
 func (o *observer) Count(ctx context.Context, kind messages.Kind) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -197,7 +197,7 @@ func (o *observer) Left(ctx context.Context) (sum uint64, err error) {
 	return sum, nil
 }
 
-// gather adds what the streams hold, and held before they were deleted, to t.
+// gather adds to t what the streams hold, and what they held before they were deleted.
 func (o *observer) gather(ctx context.Context, t *verdict.Evidence) error {
 	journal, err := o.Journal.all(ctx)
 	t.Journal, t.Stalls = journal, o.probe.all()
@@ -207,7 +207,7 @@ func (o *observer) gather(ctx context.Context, t *verdict.Evidence) error {
 		meta, merr := m.Metadata()
 		if err == nil && merr == nil {
 			if t.Durable[m.Headers().Get(messages.HeaderMsgID)] > 1 {
-				return // the same again, under its id
+				return // a repeat, with the same id
 			}
 			t.Reply(r, meta.Timestamp.UnixMicro())
 		}
@@ -227,7 +227,7 @@ func (o *observer) gather(ctx context.Context, t *verdict.Evidence) error {
 	return err
 }
 
-// Whole calls f for all that a stream holds or held.
+// Whole calls f for everything that a stream holds or held.
 func (o *observer) Whole(ctx context.Context, kind messages.Kind, f func(jetstream.Msg)) error {
 	o.mu.Lock()
 	before := o.saved[kind]
@@ -238,7 +238,7 @@ func (o *observer) Whole(ctx context.Context, kind messages.Kind, f func(jetstre
 	return o.Each(ctx, kind, f)
 }
 
-// save keeps what a stream holds, as it is about to be deleted.
+// save keeps the content of a stream that will be deleted.
 func (o *observer) save(ctx context.Context, kind messages.Kind) error {
 	var all []jetstream.Msg
 	if err := o.Each(ctx, kind, func(m jetstream.Msg) { all = append(all, m) }); err != nil {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The checker's part on what is made from the journal: one event and one line of each run, one line
-// and one durable reply of each ask, a dead letter of each that ran out of time.
+// The checks of what is made from the journal: one event and one line for each run, one line and
+// one durable reply for each ask, a dead letter for each ask that ran out of time.
 
 package verdict
 
@@ -11,18 +11,18 @@ import (
 	"protocolq/messages"
 )
 
-// ofDuties is what is counted in the streams and in the query log. What came twice under one
-// identity counts once.
+// ofDuties is counted in the streams and in the query log. Repeats with the same identity count
+// once.
 type ofDuties struct {
 	Runs, Asks           int // that owe something
 	NoEvent, StrayEvents int
 	NoRunLine, NoAskLine int
 	NoReply, NoLetter    int
-	Repeated             int // further messages with an identity that was there before
+	Repeated             int // further messages with a known identity
 	StrayReplies         int
 }
 
-// duties counts what every run and ask of the journal's newest life came to.
+// duties counts what every run and ask of the journal's newest life made.
 func (v *Verdict) duties(t *Evidence) {
 	d := &v.Duties
 	runs, tokens := map[string]bool{}, map[string]bool{}
@@ -56,7 +56,7 @@ func (v *Verdict) duties(t *Evidence) {
 		fmt.Sprintf("%d, %d; %d", d.Runs, d.Asks, d.Repeated), "each has its own")
 }
 
-// runs wants an event and a line of each run.
+// runs wants an event and a line for each run.
 func (v *Verdict) runs(t *Evidence, book *Ledger) {
 	d := &v.Duties
 	for run := range book.ByRun {
@@ -72,8 +72,8 @@ func (v *Verdict) runs(t *Evidence, book *Ledger) {
 	}
 }
 
-// asks wants a line of each ask, a durable reply where it goes into a stream, and a letter where
-// patience has ended.
+// asks wants a line for each ask, a durable reply if it goes into a stream, and a dead letter if
+// its patience has ended.
 func (v *Verdict) asks(t *Evidence, book *Ledger) {
 	d := &v.Duties
 	lines := map[string]bool{}
@@ -105,5 +105,5 @@ func (v *Verdict) asks(t *Evidence, book *Ledger) {
 	}
 }
 
-// replies is what the subjects of durable replies begin with.
+// replies is the prefix of the subjects of durable replies.
 const replies = messages.DefaultPrefix + ".reply."

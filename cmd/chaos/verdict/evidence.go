@@ -1,6 +1,6 @@
 //go:build unix
 
-// The evidence: all that the checks may look at.
+// The evidence: everything that the checks may use.
 
 package verdict
 
@@ -31,7 +31,7 @@ type Line struct {
 	Email   string `json:"email,omitempty"`
 	Account string `json:"account,omitempty"`
 	Key     string `json:"key,omitempty"`
-	// Deadline is when the asker leaves, 0: it stays; MaxAge in milliseconds.
+	// Deadline is when the asker leaves, 0: it stays; MaxAge is in milliseconds.
 	Deadline int64  `json:"deadline,omitempty"`
 	MaxAge   *int64 `json:"max_age,omitempty"`
 	Durable  bool   `json:"durable,omitempty"` // the reply goes into a stream
@@ -39,17 +39,17 @@ type Line struct {
 	Code     string `json:"code,omitempty"`
 	Run      string `json:"run,omitempty"`
 	Source   string `json:"source,omitempty"`
-	Says     string `json:"says,omitempty"` // a sum over what all askers of a run are told alike
+	Says     string `json:"says,omitempty"` // a sum over what is the same for all askers of a run
 	Err      string `json:"err,omitempty"`
 }
 
 // Partner is the first of the practice partners.
 const Partner = "2088000000000001"
 
-// Stall is a time in which the servers did not store a message. Times are unix microseconds.
+// Stall is a time in which the servers stored no message. Times are unix microseconds.
 type Stall struct{ From, To int64 }
 
-// stalled reports whether the servers stood still between two moments, or just before: what waited
+// stalled reports whether the servers stood still between two times, or just before: what waited
 // then takes as long again.
 func (t *Evidence) stalled(from, to int64) bool {
 	for _, s := range t.Stalls {
@@ -60,8 +60,7 @@ func (t *Evidence) stalled(from, to int64) bool {
 	return false
 }
 
-// stoodStill is how long the servers stood still of themselves between two moments: not while
-// somebody had harmed them.
+// stoodStill is how long the servers stood still between two times without being harmed.
 func (t *Evidence) stoodStill(from, to int64) time.Duration {
 	sum := int64(0)
 	for _, s := range t.Stalls {
@@ -74,7 +73,7 @@ func (t *Evidence) stoodStill(from, to int64) time.Duration {
 	return time.Duration(sum) * time.Microsecond
 }
 
-// Said is a sum over all of a Result but what is each asker's own.
+// Said is a sum over a Result without what is each asker's own.
 func Said(r messages.Result) string {
 	r.ID, r.Source, r.AnsweredAtMs, r.RetryAfterMs, r.Meta = "", "", 0, 0, nil
 	b, err := json.Marshal(r)
@@ -93,59 +92,59 @@ func (t *Evidence) Reply(r messages.Result, at int64) {
 	}
 }
 
-// Figure is something measured in one scenario that has no column of its own.
+// Figure is a measurement of one scenario without a column of its own.
 type Figure struct {
-	What, Value, Bound string // Bound is "" where the figure is held to none
+	What, Value, Bound string // Bound is "" if the figure has none
 }
 
-// Evidence is what was seen of one scenario. Times are unix microseconds.
+// Evidence is what was observed of one scenario. Times are unix microseconds.
 type Evidence struct {
 	Asks    map[string]*Ask   // by id
 	Calls   []simulator.Call  // the practice gateways' logs
 	Faults  []Fault           // what was injected
-	Stalls  []Stall           // when the servers stood still of themselves
-	Journal []Chronicle       // what each life of the journal held
-	Events  map[string]int    // how many there are of a run
-	Durable map[string]int    // how many durable replies there are to an ask, by its token
+	Stalls  []Stall           // when the servers stood still without being harmed
+	Journal []Chronicle       // the content of each life of the journal
+	Events  map[string]int    // number of events of a run
+	Durable map[string]int    // number of durable replies to an ask, by its token
 	Dead    map[string]string // reason of the dead letter of an ask, by its id
 	Letters int               // dead letters
 	Left    uint64            // messages that still wait in the streams at the end
-	Fenced  uint64            // late writes that were refused, as the workers that live tell
-	Escaped []string          // subjects on which a result was seen that must not be there
+	Fenced  uint64            // late writes that were refused, as the live workers report
+	Escaped []string          // forbidden subjects on which a result appeared
 	Panics  []string          // processes that panicked
-	Surplus []string          // anything else that must not be, in words
-	Log     *QueryLog         // what the recorder wrote; nil where there was none
-	Leaks   []string          // where a secret, a person or an account was seen that must not be
-	Looked  int64             // bytes that were looked through for them
+	Surplus []string          // any other violation, in words
+	Log     *QueryLog         // what the recorder wrote; nil if there was none
+	Leaks   []string          // where a secret, a person or an account was found that must not be
+	Looked  int64             // bytes that were searched for them
 	Figures []Figure          `json:"-"` // what a scenario measured itself
-	Rests   []Rest            // what the workers held when all was quiet, a new one last
+	Rests   []Rest            // what the workers held when all was quiet, the new one last
 }
 
-// Ask is one ask and what came of it.
+// Ask is one ask and its results.
 type Ask struct {
 	ID, Door, Email string
 	Account, Key    string
 	Sent            int64
-	Times           int   // how often it was asked, with the same id
+	Times           int   // how many times it was asked, with the same id
 	Deadline        int64 // 0: none
 	MaxAge          *int64
 	Durable         bool  // its reply goes into a stream
-	Acked           int64 // when somebody said that it is kept, where its reply goes into a stream
+	Acked           int64 // when it was acknowledged, if its reply goes into a stream
 	Replies         []reply
 	GaveUp          string // why the asker stopped asking
 }
 
-// Query is what was asked, as the key's record and the gateway know it.
+// Query is the question, as the key's record and the gateway know it.
 func (a *Ask) Query() messages.Query {
 	return messages.Query{Partner: Partner, UserEmail: a.Email, AccountNo: a.Account, Key: a.Key}
 }
 
-// account is how the gateway's log names it.
+// account is the gateway's log's name for it.
 func (a *Ask) account() string {
 	return accountName(Partner, a.Email, a.Account)
 }
 
-// accountName is how the gateway's log names an account, with its partner.
+// accountName is the gateway's log's name for an account, with its partner.
 func accountName(partner, email, account string) string {
 	return partner + " " + strings.Trim(email+" "+account, " ")
 }
@@ -154,13 +153,13 @@ func accountName(partner, email, account string) string {
 type reply struct {
 	At                         int64
 	Outcome, Code, Run, Source string
-	Says                       string // a sum over all but what is the asker's own
+	Says                       string // a sum over everything that is not the asker's own
 }
 
-// Fault is one harm done.
+// Fault is one injected fault.
 type Fault struct {
 	At    int64
-	Until int64  // when it was mended; 0 where there is nothing to mend
+	Until int64  // when it was repaired; 0 if there is nothing to repair
 	Kind  string // one of the constants below
 	Who   string
 }
@@ -179,18 +178,18 @@ const (
 	Wiped    = "wiped"     // a stream deleted, and provisioned again
 	Full     = "disk full"
 	Broken   = "disk EIO"       // a disk that is there and fails
-	Slowed   = "disk slow"      // or takes its time
+	Slowed   = "disk slow"      // a disk that is slow
 	Hung     = "server SIGSTOP" // a NATS server that stands still, with its connections
 	Gone     = "away"           // a stream deleted for a while
 	Absent   = "all away"       // every process
 	Joined   = "joins"          // one more worker
-	Restored = "restored"       // the journal put back as it was once
+	Restored = "restored"       // the journal in an older state
 	Deposed  = "stepdown"       // a leader in a cluster
 	PowerOut = "power cut"      // of all NATS servers and the query log at once
 )
 
-// silences says that the fault may keep a reply from being given in time: whoever gives it, or what
-// it is stored in, is away.
+// silences says that the fault may keep a reply from coming in time: its sender, or the stream that
+// stores it, is away.
 func (f Fault) silences() bool {
 	switch f.Kind {
 	case Killed, Stopped, CutOff, Downed, PowerOut, Wiped, Full, Broken, Slowed, Deposed, Hung, Absent, Restored:
@@ -201,8 +200,8 @@ func (f Fault) silences() bool {
 	return false
 }
 
-// excuses says that the fault leaves the calls that its worker had under way in doubt: nobody can
-// know whether they came to an answer.
+// excuses says that the fault leaves the calls of its worker in doubt: it cannot be known whether
+// they got an answer.
 func (f Fault) excuses() bool {
 	return f.Kind == Killed || f.Kind == Stopped || f.Kind == CutOff || f.Kind == Hung
 }
@@ -212,7 +211,7 @@ func (f Fault) severs() bool {
 	return f.Kind == Outage || f.Kind == Storm || f.Kind == Lies || f.Kind == Sluggish
 }
 
-// ReadAsker takes in an asker's log. A last line without its end is one that was being written.
+// ReadAsker reads an asker's log. A last line without its end was still being written.
 func (t *Evidence) ReadAsker(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -252,7 +251,7 @@ func (t *Evidence) take(l Line) {
 	}
 }
 
-// ReadCalls takes in a practice gateway's log.
+// ReadCalls reads a practice gateway's log.
 func (t *Evidence) ReadCalls(page string) error {
 	answer, err := http.Get(page + "/calls") //nolint:noctx // it is this test bed's own, on loopback
 	if err != nil {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The workers' journal (W3), read by a hand that is not theirs: from a message's bytes to a plain
-// list of what was decided.
+// The workers' journal (W3), read by separate code: from a message's bytes to a plain list of
+// decisions.
 
 package verdict
 
@@ -13,20 +13,20 @@ import (
 	"hash/crc32"
 )
 
-// Chronicle is what one life of the journal held.
+// Chronicle is the content of one life of the journal.
 type Chronicle struct {
 	Batches []Batch
-	Corrupt []string // batches that are not what was written
+	Corrupt []string // damaged batches
 	Missed  []string // positions that were purged before they were read
 }
 
-// place is where an entry lies: the sequence of its message, and which one it is in it, from 1 on.
+// place is the place of an entry: the sequence of its message, and its index there, from 1 on.
 type place struct {
 	Position uint64
 	Index    int
 }
 
-// Kinds of entries, as they are numbered in the bytes.
+// Kinds of entries, by their numbers in the bytes.
 const (
 	anAsk     = 1
 	aBegin    = 2
@@ -36,13 +36,13 @@ const (
 	aSeal     = 6
 	aForget   = 7
 	aCarried  = 8
-	skippable = 128 // from here on a reader need not know it
+	skippable = 128 // from here on a reader may ignore it
 )
 
 // Verdicts of an answer.
 const (
-	conclusive = 1 // the gateway's word
-	failed     = 2 // no word of the gateway's: the key cools down
+	conclusive = 1 // the gateway's answer
+	failed     = 2 // no answer of the gateway: the key cools down
 	crashed    = 3 // the end of a run whose member died, final for those it names
 	released   = 4 // the call was never sent
 )
@@ -58,12 +58,12 @@ const (
 type entry struct {
 	At     place
 	Stored int64  // unix microseconds, by the server's clock
-	Member string // on whose subject it lies
+	Member string // of the batch's subject
 	Number uint64 // of its batch
-	Read   uint64 // what the batch's writer had applied
-	Kind   int    // of a carried one: of what is carried
+	Read   uint64 // the position that the batch's writer had applied
+	Kind   int    // for a carried entry: the kind of what is carried
 
-	// Of a carried one: where it lay first, whose it was, how long before.
+	// For a carried entry: its first place, its member, and how long before.
 	Carried bool
 	First   place
 	Writer  string
@@ -127,8 +127,8 @@ type Stored struct {
 	Data     []byte
 }
 
-// OpenBatch reads a message: one byte of format, four of CRC32C over all but these four, the head,
-// and the entries.
+// OpenBatch reads a message: one byte of format, four of CRC32C over everything but these four, the
+// head, and the entries.
 func OpenBatch(m Stored) (b Batch, err error) {
 	b = Batch{Position: m.Position, Stored: m.At, Member: m.Member}
 	if len(m.Data) < 5 {
@@ -167,8 +167,8 @@ func OpenBatch(m Stored) (b Batch, err error) {
 	return b, nil
 }
 
-// read takes the fields of an entry of the kind that e has. What lies behind those that are known
-// is of a newer writer.
+// read reads the fields of an entry of e's kind. Fields after the known ones are from a newer
+// writer.
 func (e *entry) read(p *packed) error {
 	switch e.Kind {
 	case anAsk:
@@ -213,7 +213,7 @@ func (e *entry) readAsk(p *packed) {
 		e.MaxAge = p.number()
 	}
 	e.Trace = p.text()
-	if len(p.rest) > 0 { // of a version that has it, where it may have been submitted twice
+	if len(p.rest) > 0 { // from a version that has it, if it may have been submitted twice
 		e.Near, e.Into = [2]string{"m" + hash(p), "m" + hash(p)}, p.number()
 	}
 }
@@ -233,7 +233,7 @@ func (e *entry) readAnswer(p *packed) {
 	e.Persons = [2]string{hash(p), hash(p)}
 }
 
-// readCarried makes of e what is carried.
+// readCarried makes e the carried entry.
 func (e *entry) readCarried(p *packed) error {
 	e.First, _ = offset(p, 0)
 	e.Carried, e.Writer, e.Age = true, p.text(), p.number()
@@ -243,11 +243,10 @@ func (e *entry) readCarried(p *packed) error {
 	return e.read(p)
 }
 
-// hash takes 16 bytes, or none where there is no hash.
+// hash reads 16 bytes, or none if there is no hash.
 func hash(p *packed) string { return hex.EncodeToString(p.bytes()) }
 
-// offset takes a place that is written by how far it lies from a position. A place of nothing has
-// the index 0.
+// offset reads a place written as its distance from a position. No place has the index 0.
 func offset(p *packed, from uint64) (at place, ok bool) {
 	at = place{Position: uint64(int64(from) + p.number()), Index: int(p.number())}
 	if at.Index == 0 {
@@ -256,7 +255,7 @@ func offset(p *packed, from uint64) (at place, ok bool) {
 	return at, true
 }
 
-// place takes one place. A position of 0 is that of the batch itself.
+// place reads one place. Position 0 is that of the batch itself.
 func (e *entry) place(p *packed) place {
 	at, ok := offset(p, 0)
 	if ok && at.Position == 0 {
@@ -265,7 +264,7 @@ func (e *entry) place(p *packed) place {
 	return at
 }
 
-// places takes several, each by its distance from the one before.
+// places reads several places, each by its distance from the one before.
 func (e *entry) places(p *packed) (all []place) {
 	from := uint64(0)
 	for range p.list() {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The checker's part on the journal: every call was begun in it before it was made, by one who
-// might, and only then.
+// The checks of the journal: every call was begun in it before it was made, by a member that was
+// allowed to, and only then.
 
 package verdict
 
@@ -14,7 +14,7 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// made is a call with the begin that allowed it, nil where there is none.
+// made is a call with the begin that allowed it, nil if there is none.
 type made struct {
 	simulator.Call
 	begin *begun
@@ -22,27 +22,26 @@ type made struct {
 	life  int // of the journal
 }
 
-// Slack of what the journal is held to, in microseconds.
+// Slack of the journal's bounds, in microseconds.
 const (
-	fenceSlack = 500_000 // from the last look at the fence to the request's arrival, on a busy machine
-	ageSlack   = 300_000 // of an answer's age, which each member counts by its own clock
+	fenceSlack = 500_000 // from the last check of the fence to the request's arrival, on a busy machine
+	ageSlack   = 300_000 // of an answer's age, which each member measures by its own clock
 	leaseSlack = 50_000
-	minAge     = 2_000_000 // an answer this young is fresh enough for everybody
+	minAge     = 2_000_000 // an answer this young is fresh enough for all
 )
 
 // ofJournal is what is counted in the journal.
 type ofJournal struct {
 	Begins, Reruns, Refreshes int
 	Unmeant                   int // calls before which no begin was stored
-	Hasty                     int // begins after a cut while calls of whom was cut might have gone on
+	Hasty                     int // begins after a cut while calls of the cut member might have gone on
 	Unfenced                  int // calls so long after their member's last batch that its lease may have ended
 	Beyond                    int // attempts beyond the limit
-	Needless                  int // begins of a key that remembered the answer
-	Waiting, Owed             int // asks that nothing settled; that are settled and not told
+	Needless                  int // begins of a key whose answer was remembered
+	Waiting, Owed             int // asks that nothing settled; settled asks that are not told
 }
 
-// journal reads the begins and answers of every life, and says which call was allowed by which
-// begin.
+// journal reads the begins and answers of every life, and finds the begin that allowed each call.
 func (v *Verdict) journal(t *Evidence, b Bounds) map[string][]made {
 	v.begun(b)
 	for _, c := range t.Journal {
@@ -54,7 +53,7 @@ func (v *Verdict) journal(t *Evidence, b Bounds) map[string][]made {
 	return v.allow(t.Calls, begins, b)
 }
 
-// begun looks at every begin that counts, once, however many lives hold it.
+// begun checks every begin that counts, once, however many lives hold it.
 func (v *Verdict) begun(b Bounds) {
 	seen := map[string]bool{}
 	for i, book := range v.books {
@@ -76,7 +75,7 @@ func (v *Verdict) begun(b Bounds) {
 	}
 }
 
-// byAccount gives the begins that count of each account, each once, without calls yet.
+// byAccount returns the begins that count for each account, each once, without calls yet.
 func (v *Verdict) byAccount() map[string][]made {
 	begins := map[string][]made{}
 	seen := map[string]bool{}
@@ -96,7 +95,7 @@ func (v *Verdict) byAccount() map[string][]made {
 	return begins
 }
 
-// holes names what of the journal could not be read.
+// holes names parts of the journal that could not be read.
 func (v *Verdict) holes(c Chronicle, b Bounds) {
 	for _, what := range c.Corrupt {
 		v.breaks("a batch of the journal is not what was written: %s", what)
@@ -106,7 +105,7 @@ func (v *Verdict) holes(c Chronicle, b Bounds) {
 	}
 }
 
-// begin looks at a begin that counts.
+// begin checks a begin that counts.
 func (v *Verdict) begin(book *Ledger, one *begun, b Bounds) {
 	v.Journal.Begins++
 	if one.Attempt > b.attempts() {
@@ -140,7 +139,7 @@ func (v *Verdict) begin(book *Ledger, one *begun, b Bounds) {
 	}
 }
 
-// open counts what the newest life leaves undone.
+// open counts what the newest life leaves unfinished.
 func (v *Verdict) open() {
 	if len(v.books) == 0 {
 		return
@@ -177,15 +176,15 @@ func (v *Verdict) allow(calls []simulator.Call, begins map[string][]made, b Boun
 				continue
 			}
 			list[i].begin, list[i].book = before[at].begin, before[at].book
-			before = slices.Delete(before, 0, at+1) // a begin allows one call, and an older one none after it
+			before = slices.Delete(before, 0, at+1) // a begin allows one call, and an older begin none after it
 			v.fenced(&list[i], b)
 		}
 	}
 	return accounts
 }
 
-// newest is the place of the last begin before a moment; where clocks are apart, of the first one
-// that may be before it.
+// newest is the place of the last begin before a time; if clocks differ, of the first one that may
+// be before it.
 func newest(begins []made, moment int64, apart time.Duration) int {
 	at := -1
 	for i, m := range begins {
@@ -199,7 +198,7 @@ func newest(begins []made, moment int64, apart time.Duration) int {
 	return at
 }
 
-// fenced looks for how long the caller's lease may have been over.
+// fenced measures for how long the caller's lease may have been over.
 func (v *Verdict) fenced(c *made, b Bounds) {
 	room := (b.Pace.Lease - b.Pace.Call - b.Pace.margin).Microseconds()
 	last := int64(0)
@@ -216,19 +215,17 @@ func (v *Verdict) fenced(c *made, b Bounds) {
 		time.Duration(c.Started-last)*time.Microsecond))
 }
 
-// cut says that the call's run was ended by no answer: its member died over it, or is not known to
-// live.
+// cut says that no answer ended the call's run: its member died during it, or is not known to live.
 func (m *made) cut() bool {
 	return m.begin != nil && m.book.ByRun[m.begin.Run] == nil
 }
 
-// timedOut is the code of a call that its worker has waited for as long as it waits for one.
+// timedOut is the code of a call that reached its worker's time-out.
 const timedOut = "GATEWAY_TIMEOUT"
 
-// waited says that a call was waited for in vain, for as long as its worker waits for one: the
-// gateway may have answered, and a busy machine not have read it. Further attempts may not have
-// reached the gateway, so that what came of the call stands in the begin that follows its own, or
-// in the answer.
+// waited says that a call got no answer within its worker's time-out: the gateway may have
+// answered, and a busy machine may not have read it. Further attempts may not have reached the
+// gateway, so that the result of the call is in the begin after its own, or in the answer.
 func (m *made) waited(call time.Duration) bool {
 	if m.begin == nil || call == 0 {
 		return false
@@ -243,17 +240,17 @@ func (m *made) waited(call time.Duration) bool {
 	return r != nil && r.Verdict == failed && r.Code == timedOut && r.Stored-m.begin.Stored >= call.Microseconds()
 }
 
-// recordedBy says that the journal had the gateway's word of the call's run at a moment.
+// recordedBy says that the journal had the gateway's answer for the call's run at a time.
 func (m *made) recordedBy(moment int64) bool {
 	if m.begin == nil {
-		return m.Conclusive // whoever made the call
+		return m.Conclusive // whichever worker made the call
 	}
 	r := m.book.ByRun[m.begin.Run]
 	return r != nil && r.Verdict == conclusive && r.Stored <= moment
 }
 
-// suspects holds those who were sealed by others against the faults: who lives and is heard is
-// suspected by nobody.
+// suspects compares members that others sealed with the faults: a live and reachable member is not
+// suspected.
 func (v *Verdict) suspects(t *Evidence, b Bounds) {
 	sealed, may := 0, 0
 	for _, book := range v.books {
@@ -261,7 +258,7 @@ func (v *Verdict) suspects(t *Evidence, b Bounds) {
 	}
 	for _, f := range t.Faults {
 		switch {
-		case f.Kind == Hung: // with it all who are connected to it
+		case f.Kind == Hung: // with it, all that are connected to it
 			may += suspectsOfServer
 		case f.excuses():
 			may++
@@ -276,8 +273,8 @@ func (v *Verdict) suspects(t *Evidence, b Bounds) {
 // suspectsOfServer is how many workers may be away with one server.
 const suspectsOfServer = 3
 
-// refreshes says that a call was made because somebody wanted a younger answer than the one that is
-// remembered.
+// refreshes says that a call was made because an asker wanted a younger answer than the remembered
+// one.
 func (m *made) refreshes() bool {
 	if m.begin == nil || m.begin.Remembered == nil {
 		return false
@@ -286,7 +283,7 @@ func (m *made) refreshes() bool {
 	return asked != nil && asked.MaxAge >= 0 && !asked.Given
 }
 
-// holdJournal names what is broken in the journal, in the replies and in what is made of it.
+// holdJournal names the broken bounds of the journal, of the replies and of what is made from it.
 func (v *Verdict) holdJournal(zero func(int, string)) {
 	zero(v.Journal.Unmeant, "calls before which no begin was stored")
 	zero(v.Journal.Hasty, "runs begun anew before the calls of the member that was cut had surely ended")

@@ -14,34 +14,33 @@ import (
 	"protocolq/messages"
 )
 
-// Bounds say what a scenario allows beyond the promises.
+// Bounds are what a scenario allows beyond the promises.
 type Bounds struct {
-	Excused  bool          // calls that a dead, frozen or cut-off worker had under way may be made again
+	Excused  bool          // calls of a dead, frozen or cut-off worker may be made again
 	Thawed   bool          // a worker may freeze between its last look at the fence and the request's departure
 	Failing  bool          // the gateway fails, so that a call without an answer is followed by another
-	Wiped    bool          // the records were deleted: what was asked before may be asked again, once
+	Wiped    bool          // the records were deleted: earlier questions may be asked again, once
 	Unknown  bool          // answers that settle nothing are to be expected
-	Back     time.Duration // from the gateway's return until every answer settles something; 0: not held to one
-	Recovery time.Duration // p99 from a worker's death to the answers of those who waited; 0: not held to one
+	Back     time.Duration // from the gateway's return until every answer settles something; 0: no bound
+	Recovery time.Duration // p99 from a worker's death to the answers of waiting askers; 0: no bound
 	Window   time.Duration // how long an answer is remembered; 0: longer than the scenario lasts
-	Lies     bool          // the gateway lies, and must be seen to
-	Load     *LoadBounds   // what the gateway may be asked; nil: not held to any
-	// how far the servers' clocks are apart; what is measured by two of them is not held to
-	// anything
+	Lies     bool          // the gateway lies, and that must be noticed
+	Load     *LoadBounds   // what the gateway may be asked; nil: no bounds
+	// how far the servers' clocks differ; measurements by two of them have no bounds
 	Clocks    time.Duration
 	Attempts  int  // calls for one question; 0: 5
-	Strangers bool // others ask than the askers, too
-	// what was submitted may be stored again, as its message id is forgotten, and has a reply for
-	// each time
+	Strangers bool // there are other askers, too
+	// submitted queries may be stored again, because their message ids are forgotten, and have a reply
+	// for each time
 	Repeats  bool
-	Resident int  // KiB of memory that a worker may have more, as it has much to remember; 0: no more
-	Pace     Pace // the times that the workers were told
+	Resident int  // KiB of additional memory for a worker that has much to remember; 0: none
+	Pace     Pace // the workers' times
 }
 
-// attempts are the calls for one question at most.
+// attempts is the maximum of calls for one question.
 func (b Bounds) attempts() int { return cmp.Or(b.Attempts, 5) }
 
-// Slack, in microseconds, for what lies between an event and its evidence on a busy machine.
+// Slack, in microseconds, between an event and its evidence on a busy machine.
 const (
 	storing    = 500_000   // from the gateway's answer to its record
 	thawing    = 1_000_000 // from SIGCONT to a request that had passed the fence before
@@ -49,30 +48,30 @@ const (
 	forgetting = 100_000   // of an answer, at the tick of a clock
 )
 
-// busy is how much longer a machine may need that has other things to do: new workers come late,
-// and so do those who wait for them.
+// busy is how much longer a machine with other work may need: new workers come late, and so do the
+// askers that wait for them.
 const busy = 16 * time.Second
 
 // Verdict is one row of the table.
 type Verdict struct {
 	Asked, Lost, Unanswered, Unknown int
 	Calls, Keys                      int
-	Overlapping, FrozenCalls         int // calls beside another of their account; those of a thawed worker, apart
+	Overlapping, FrozenCalls         int // calls beside another for their account; those of a thawed worker, separately
 	Doubles                          int // conclusive answers beyond the first that no fault explains
-	Reruns, InFlight                 int // further calls after a death; calls that a death cut
+	Reruns, InFlight                 int // further calls after a death; calls cut by a death
 	Repeats                          int // further calls that nothing explains
 	Refused                          uint64
 	FalseNo, FalseYes                int
-	Unfounded                        int // answers told that the gateway never gave
-	Untold, Split                    int // answers told that no journal has; runs with two answers
-	Refreshed                        int // further calls because somebody wanted a younger answer
+	Unfounded                        int // answers that the gateway never gave
+	Untold, Split                    int // answers that no journal has; runs with two answers
+	Refreshed                        int // further calls because an asker wanted a younger answer
 	TwiceTold                        int // durable replies beyond the first of an ask
 	Escaped                          int
-	P50, P99                         time.Duration // from a fault to the answers of those who waited
+	P50, P99                         time.Duration // from a fault to the answers of waiting askers
 	Back                             time.Duration // from the gateway's return to the last answer that settles nothing
 	Broken                           []string
-	Offences                         []string // the calls that are behind Broken
-	Figures                          []Figure // what has no column of its own
+	Offences                         []string // the calls behind Broken
+	Figures                          []Figure // measurements without a column
 
 	Journal ofJournal
 	Replies ofReplies
@@ -80,7 +79,7 @@ type Verdict struct {
 	books   []*Ledger // the lives of the journal
 }
 
-// Judge holds the evidence against the promises.
+// Judge compares the evidence with the promises.
 func Judge(t *Evidence, b Bounds) Verdict {
 	v := Verdict{Refused: t.Fenced, Escaped: len(t.Escaped), Figures: slices.Clone(t.Figures)}
 	slices.SortFunc(t.Faults, func(x, y Fault) int { return cmp.Compare(x.At, y.At) })
@@ -105,7 +104,7 @@ func Judge(t *Evidence, b Bounds) Verdict {
 	return v
 }
 
-// truth is what an account's part says, by the practice gateway's naming.
+// truth is the answer of an account's part, by the practice gateway's names.
 func truth(email string) string {
 	part, _, _ := strings.Cut(email, "+")
 	switch part {
@@ -116,14 +115,14 @@ func truth(email string) string {
 	case "abnormal":
 		return "abnormal"
 	}
-	return "" // not an account whose answer is known before
+	return "" // not an account with a known answer
 }
 
-// answers looks at what every ask came to.
+// answers checks the result of every ask.
 func (v *Verdict) answers(t *Evidence, b Bounds) {
 	given := map[string]bool{}
 	for _, c := range t.Calls {
-		// A code names no account, so that nobody can tell that it was given for another.
+		// A code names no account, so that a code given for another account cannot be noticed.
 		code := c.Fault == "other-account" &&
 			(strings.HasPrefix(c.Key, "abnormal") || strings.HasPrefix(c.Key, "no-sign-customer"))
 		given[c.Partner+" "+c.Key] = given[c.Partner+" "+c.Key] || c.Conclusive || code
@@ -137,7 +136,7 @@ func (v *Verdict) answers(t *Evidence, b Bounds) {
 		case a.Acked == 0:
 			v.Unanswered++
 		}
-		// what awaits that it is accepted may be sent again, and is another ask then
+		// an ask that awaits acceptance may be sent again, and is another ask then
 		if a.Door == messages.DoorSubmit && len(a.Replies) > 1 {
 			v.TwiceTold += len(a.Replies) - v.entitled(a, b)
 		}
@@ -150,12 +149,12 @@ func (v *Verdict) answers(t *Evidence, b Bounds) {
 	}
 }
 
-// reply compares one answer with what the asker's account is known to be.
+// reply compares one answer with the known answer of the asker's account.
 func (v *Verdict) reply(t *Evidence, a *Ask, told reply) {
 	is := truth(a.Email)
 	switch told.Outcome {
 	case "unknown", "refused":
-		left := a.Deadline > 0 && told.Code == messages.DeadlinePassed // who leaves early is told so
+		left := a.Deadline > 0 && told.Code == messages.DeadlinePassed // an asker that leaves early is told so
 		if !left && !v.deserted(told.Run) && !t.starved(a.Sent, told) {
 			v.Unknown++
 		}
@@ -171,7 +170,7 @@ func (v *Verdict) reply(t *Evidence, a *Ask, told reply) {
 }
 
 // entitled is how many durable replies an ask may have: one for each time that it was submitted,
-// and where what was stored is forgotten one for each time that it was stored.
+// and if stored messages are forgotten, one for each time that it was stored.
 func (v *Verdict) entitled(a *Ask, b Bounds) (n int) {
 	if b.Repeats {
 		for _, book := range v.books {
@@ -182,20 +181,20 @@ func (v *Verdict) entitled(a *Ask, b Bounds) (n int) {
 }
 
 // starved reports whether an asker's patience ended on a machine whose servers stood still, without
-// any harm done to them, for a quarter of that time: a run is stored four times before its answer
-// is told, and each of these waits for what stands still.
+// being harmed, for a quarter of that time: a run is stored four times before its answer is told,
+// and each of these waits.
 func (t *Evidence) starved(sent int64, told reply) bool {
 	wait := time.Duration(told.At-sent) * time.Microsecond
 	return told.Code == messages.DeadlinePassed && t.stoodStill(sent, told.At) > wait/4
 }
 
-// deserted reports whether a run failed when all who wanted it had been told DEADLINE: nobody tries
-// again for them, and who comes in the cool-down is told what it came to.
+// deserted reports whether a run failed after all who wanted it had got DEADLINE: there is no new
+// try for them, and a new asker in the cool-down is told the run's result.
 func (v *Verdict) deserted(run string) bool {
 	return slices.ContainsFunc(v.books, func(l *Ledger) bool { return l.ByRun[run] != nil && l.ByRun[run].Deserted })
 }
 
-// calls looks at the gateway's log, account by account.
+// calls checks the gateway's log, account by account.
 func (v *Verdict) calls(t *Evidence, b Bounds) {
 	accounts := v.journal(t, b)
 	v.Calls, v.Keys = len(t.Calls), len(accounts)
@@ -211,20 +210,19 @@ func (v *Verdict) calls(t *Evidence, b Bounds) {
 	}
 }
 
-// severed reports whether the way to the gateway was cut at a moment when c, or its answer, was on
-// it.
+// severed reports whether the way to the gateway was cut while c, or its answer, was on it.
 func (t *Evidence) severed(c made) bool {
 	between := func(at int64) bool { return c.Started <= at && at <= c.Ended+leaving }
 	return slices.ContainsFunc(t.Faults,
 		func(f Fault) bool { return f.severs() && (between(f.At) || f.Until != 0 && between(f.Until)) })
 }
 
-// further looks at a call of an account that was called before.
+// further checks a call for an account that was called before.
 func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 	last := before[len(before)-1]
 	recorded := slices.ContainsFunc(before, func(p made) bool { return p.recordedBy(c.Started) })
 	beside := slices.ContainsFunc(before, func(p made) bool { return p.Ended > c.Started })
-	// A worker that stopped between its last look at the fence and the request's departure sends it
+	// A worker that stopped between its last check of the fence and the request's departure sends it
 	// when it wakes.
 	thawed := slices.ContainsFunc(t.Faults, func(f Fault) bool {
 		return f.Kind == Stopped && f.Until > 0 && f.Until <= c.Started && c.Started <= f.Until+thawing
@@ -263,11 +261,11 @@ func (v *Verdict) offence(what string, last, c made) {
 			c.Answer, c.Conn))
 }
 
-// Clock is how moments are printed, those of faults, too.
+// Clock is the printed form of times, also those of faults.
 const Clock = "15:04:05.000"
 
-// recovery measures how long those waited who were waiting when a worker was lost, from the last
-// such fault before their answer, or from when their stream had what they submitted: until then no
+// recovery measures the waits of those who were waiting when a worker was lost, from the last such
+// fault before their answer, or from when their stream had what they submitted: until then no
 // worker knows of it.
 func (v *Verdict) recovery(t *Evidence) {
 	var took []time.Duration
@@ -293,7 +291,7 @@ func (v *Verdict) recovery(t *Evidence) {
 	v.P50, v.P99 = took[len(took)/2], took[len(took)*99/100]
 }
 
-// back measures for how long the gateway's trouble went on in the answers when it was over.
+// back measures how long the gateway's trouble was still visible in the answers when it was over.
 func (v *Verdict) back(t *Evidence) {
 	mended := int64(0)
 	for _, f := range t.Faults {

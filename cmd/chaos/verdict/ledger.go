@@ -1,7 +1,7 @@
 //go:build unix
 
-// The ledger: what the journal's entries come to, folded by a hand that is not the workers'. It
-// sees the journal from its first message on, so that copies of what is purged add nothing.
+// The ledger: a fold of the journal's entries by separate code. It sees the journal from its first
+// message on, so that copies of purged entries add nothing.
 
 package verdict
 
@@ -13,8 +13,8 @@ import (
 	"protocolq/messages"
 )
 
-// journalled is one ask: two entries with one token are one, and so are those with tokens that are
-// near; the first counts.
+// journalled is one ask: two entries with one token are one ask, and so are those with near tokens;
+// the first counts.
 type journalled struct {
 	Token, ID, Key, Question, Reply string
 	Account                         string // as the gateway's log names it
@@ -28,13 +28,13 @@ type journalled struct {
 	Replies                         bool
 }
 
-// settlement is what an ask is given: a run's answer, or why there is none.
+// settlement is what settles an ask: a run's answer, or the reason why there is none.
 type settlement struct {
 	Run, Why string
 	Stored   int64
 }
 
-// begun is a begin: the one that a call must have before it.
+// begun is a begin: a call must have one before it.
 type begun struct {
 	Run, Key, Member, Follows string
 	Before                    string // the code of the attempt before
@@ -42,12 +42,12 @@ type begun struct {
 	At                        place
 	Asked                     place
 	Stored                    int64
-	Again                     bool // its ask has set off a run before, which the gateway has answered
-	// the run whose line tells of it: its own, or one that follows it; "" while that has not ended
+	Again                     bool // its ask has started a run before, which the gateway has answered
+	// the run whose line reports it: its own, or one that follows it; "" until that has ended
 	Logged string
-	// at its place it could: it is the key's first, the next attempt, or follows what was cut
+	// it was allowed at its place: it is the key's first, the next attempt, or follows a cut one
 	Counts     bool
-	Since      int64  // of one that follows: the last batch of the member that was cut
+	Since      int64  // for one that follows: the last batch of the member that was cut
 	Remembered *ended // the key's newest conclusive answer then
 }
 
@@ -57,10 +57,10 @@ type ended struct {
 	Verdict                          int
 	Result                           []byte
 	Stored, Keep                     int64
-	Counts                           bool // its run was the key's open one
+	Counts                           bool // its run was the key's open run
 	Final                            []string
 	Attempt                          int  // of the run's newest begin
-	Deserted                         bool // it failed when all who had waited for it were told DEADLINE
+	Deserted                         bool // it failed when all who had waited for it had got DEADLINE
 }
 
 // Ledger is one life of the journal.
@@ -70,12 +70,12 @@ type Ledger struct {
 	byID      map[string][]*journalled   // by the asker's id
 	accounts  map[string]map[string]bool // the keys of an account
 	waiting   map[string][]*journalled   // by key
-	left      map[string]bool            // keys that somebody has left at its deadline since their newest run ended
+	left      map[string]bool            // keys that an asker has left at its deadline since their newest run ended
 	begins    []*begun
 	byKey     map[string][]*begun
 	open      map[string]*begun // by key
 	answers   []*ended
-	setOff    map[place]bool    // Asks that have set off a run which the gateway has answered
+	setOff    map[place]bool    // asks that have started a run which the gateway has answered
 	ByRun     map[string]*ended // those that count
 	memory    map[string]*ended // by key: the newest conclusive one
 	batches   map[string][]int64
@@ -83,10 +83,10 @@ type Ledger struct {
 	chain     map[string][]*begun // by key: since the last end
 	Suspected int                 // members that others sealed
 	Offences  []string
-	Early     []string // told before anything settled it, which is right where another life of the journal had
+	Early     []string // told before settled, which is correct if another life had settled it
 }
 
-// Fold reads a journal's entries, which are in their order.
+// Fold reads a journal's entries in order.
 func Fold(t Chronicle) *Ledger {
 	l := &Ledger{
 		Asks: map[string]*journalled{}, byPlace: map[place]*journalled{}, byID: map[string][]*journalled{},
@@ -175,7 +175,7 @@ func (l *Ledger) ask(e *entry) {
 	l.waiting[a.Key] = append(l.waiting[a.Key], a)
 }
 
-// settle gives an ask what it waits for.
+// settle settles an ask.
 func (l *Ledger) settle(a *journalled, by settlement) {
 	a.Settled = &by
 	rest := l.waiting[a.Key][:0]
@@ -219,8 +219,8 @@ func (l *Ledger) begin(e *entry) {
 	l.chain[e.Key] = append(l.chain[e.Key], b)
 }
 
-// succeeds notes since when the member had been silent over whose call the key was begun anew: 0
-// where it was not sealed.
+// succeeds notes since when the member was silent whose call's key was begun anew: 0 if it was not
+// sealed.
 func (l *Ledger) succeeds(b, open *begun) {
 	at, over := l.sealed[open.Member]
 	if all := l.batches[open.Member]; over && len(all) > 0 {
@@ -232,7 +232,7 @@ func (l *Ledger) succeeds(b, open *begun) {
 	}
 }
 
-// follows reports whether a run takes up another that was cut: at once, or over runs between that
+// follows reports whether a run takes up another that was cut: directly, or after runs between that
 // were cut before their call.
 func (l *Ledger) follows(b *begun, run string) bool {
 	for b != nil && b.Follows != "" {

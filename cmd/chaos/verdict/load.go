@@ -1,7 +1,7 @@
 //go:build unix
 
-// The checker's part on load (I8): what the gateway is asked while it fails, when all is well
-// again, and the limits that it was promised.
+// The checks of load (I8): what the gateway is asked while it fails and when it has recovered, and
+// the limits that it was promised.
 
 package verdict
 
@@ -14,13 +14,13 @@ import (
 	"protocolq/gateway/simulator"
 )
 
-// LoadBounds say what the gateway was promised.
+// LoadBounds are the promises to the gateway.
 type LoadBounds struct {
 	Cooldown    time.Duration // how long a key rests after its last failed attempt
-	Workers     int           // each brings its budget of retries; 0: there is no storm
-	Goodput     time.Duration // from the gateway's return until the askers are served as before; 0: not held to one
+	Workers     int           // each has its own budget of retries; 0: there is no storm
+	Goodput     time.Duration // from the gateway's return until askers are served as before; 0: no bound
 	Rate        float64       // calls a second over all workers; 0: any
-	Concurrency int           // calls under way over all workers; 0: any
+	Concurrency int           // calls at once over all workers; 0: any
 	Call        time.Duration // one call, as the gateway sees it; 0: any
 }
 
@@ -28,19 +28,19 @@ type LoadBounds struct {
 const Second = int64(1_000_000)
 
 const (
-	retryShare   = 1.1             // calls a key and cool-down: the budget grows by a tenth of a call with each
-	retryBudget  = 10              // further ones, by each worker
-	tolerance    = 1.05            // what a rate over a fleet may be off
+	retryShare   = 1.1             // calls for each key and cool-down: each adds a tenth of a call to the budget
+	retryBudget  = 10              // further calls, for each worker
+	tolerance    = 1.05            // how far a fleet's rate may deviate
 	rateWindow   = 5 * time.Second // over which a rate is taken
-	served       = 5 * time.Second // within which an ask has to come to something to count as good
+	served       = 5 * time.Second // the time in which an ask must have a result to count as good
 	goodShare    = 0.95
-	reached      = 0.85 // of a limit, to say that it was one
+	reached      = 0.85 // share of a limit that counts as reached
 	goodBucket   = Second
 	leastFaults  = 20
-	leastStormed = 50 // calls below which a storm was none
+	leastStormed = 50 // with fewer calls there was no storm
 )
 
-// load holds the gateway's log and the askers' against what was promised about load.
+// load compares the gateway's log and the askers' logs with the promises about load.
 func (v *Verdict) load(t *Evidence, b *LoadBounds) {
 	if b == nil {
 		return
@@ -62,9 +62,9 @@ func (v *Verdict) load(t *Evidence, b *LoadBounds) {
 	}
 }
 
-// amplification counts the calls while the gateway fails, and how many of them its failing may have
-// brought about: each key is called once, and once more for each cool-down that passed since, and
-// the budgets of retries come on top.
+// amplification counts the calls while the gateway fails, and how many of them its failures may
+// have caused: each key is called once, and once more for each cool-down that passed since, plus
+// the budgets of retries.
 func (v *Verdict) amplification(t *Evidence, b *LoadBounds) {
 	for _, f := range t.Faults {
 		if f.Kind != Storm {
@@ -97,8 +97,8 @@ func (v *Verdict) amplification(t *Evidence, b *LoadBounds) {
 	}
 }
 
-// goodput measures from the gateway's return to the moment from which on of the asks of each second
-// nearly all come to an answer that settles something, and soon.
+// goodput measures from the gateway's return to the time from which on nearly all asks of each
+// second get an answer that settles something, and soon.
 func (v *Verdict) goodput(t *Evidence, b *LoadBounds) {
 	mended, harmed := int64(0), int64(0)
 	for _, f := range t.Faults {
@@ -118,7 +118,7 @@ func (v *Verdict) goodput(t *Evidence, b *LoadBounds) {
 		case a.Sent >= mended:
 			asked[bucket]++
 			good[bucket] += well
-		case a.Sent < harmed-served.Microseconds()/2: // who asked later may have been caught by the storm
+		case a.Sent < harmed-served.Microseconds()/2: // later asks may have been affected by the storm
 			before++
 			goodBefore += well
 		}
@@ -142,7 +142,7 @@ func (v *Verdict) goodput(t *Evidence, b *LoadBounds) {
 	}
 }
 
-// settles says that the answer is one that the gateway gave.
+// settles says that the answer is the gateway's.
 func (t reply) settles() bool { return t.Outcome != "unknown" && t.Outcome != "refused" }
 
 // rate looks for the fastest seconds.
@@ -170,8 +170,8 @@ func (v *Verdict) rate(calls []simulator.Call, allowed float64) {
 	}
 }
 
-// concurrency looks for the most calls that were under way at once. The gateway sees a moment later
-// that a caller has left.
+// concurrency finds the largest number of calls at once. The gateway sees slightly late that a
+// caller has left.
 func (v *Verdict) concurrency(calls []simulator.Call, allowed int) {
 	type edge struct {
 		at   int64
@@ -196,7 +196,7 @@ func (v *Verdict) concurrency(calls []simulator.Call, allowed int) {
 	}
 }
 
-// longest looks for the call that was held on to the longest.
+// longest finds the call that lasted longest.
 func (v *Verdict) longest(calls []simulator.Call, allowed time.Duration) {
 	most, left := time.Duration(0), 0
 	for _, c := range calls {
@@ -215,8 +215,7 @@ func (v *Verdict) longest(calls []simulator.Call, allowed time.Duration) {
 	}
 }
 
-// lied counts how many answers were false, and that none of them was believed (answers and records
-// count that).
+// lied counts the false answers; that none of them was believed is counted by answers and records.
 func (v *Verdict) lied(t *Evidence, lies bool) {
 	if !lies {
 		return
@@ -235,12 +234,12 @@ func (v *Verdict) lied(t *Evidence, lies bool) {
 	}
 }
 
-// figure notes what was measured.
+// figure notes a measurement.
 func (v *Verdict) figure(what, value, bound string) {
 	v.Figures = append(v.Figures, Figure{What: what, Value: value, Bound: bound})
 }
 
-// breaks notes a bound that is broken.
+// breaks notes a broken bound.
 func (v *Verdict) breaks(format string, args ...any) {
 	v.Broken = append(v.Broken, fmt.Sprintf(format, args...))
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The times that the workers are told, and what is expected of them for it.
+// The workers' times, and the bounds that follow from them.
 
 package verdict
 
@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// Pace is the times of one run: short ones, so that much happens in little time, or those that the
-// program is shipped with.
+// Pace is the times of one run: short ones, so that much happens in little time, or the program's
+// defaults.
 type Pace struct {
 	Lease, Call, margin time.Duration
 	AckWait             time.Duration
 	Cooldown            time.Duration
 	Settle              time.Duration // how long askers wait for their answers after the load
-	Recovery            time.Duration // bound on the p99 from a worker's death to the answers of those who waited
-	Away                time.Duration // for how long everyone is away
-	shipped             bool          // the workers are told none of these
+	Recovery            time.Duration // bound on the p99 from a worker's death to the answers of waiting askers
+	Away                time.Duration // how long everything is away
+	shipped             bool          // the workers get none of these settings
 }
 
-// deadFor is how long after a lease the others wait before they take a call for ended.
+// deadFor is how long after a lease the others wait before they take a call as ended.
 const deadFor = 2 * time.Second
 
-// ShortPace is for runs in which much is to happen in little time.
+// ShortPace is for runs in which much happens in little time.
 func ShortPace() Pace {
 	return Pace{Lease: 5 * time.Second, Call: 2 * time.Second, margin: 5 * time.Second / 8, AckWait: 3 * time.Second,
 		Cooldown: 2 * time.Second,
 		Settle:   40 * time.Second, Recovery: 5*time.Second + deadFor + 4*time.Second, Away: 12 * time.Second}
 }
 
-// ShippedPace is the times that the program is shipped with.
+// ShippedPace is the program's default times.
 func ShippedPace() Pace {
 	return Pace{Lease: 12 * time.Second, Call: 8 * time.Second, margin: time.Second, AckWait: 30 * time.Second,
 		Cooldown: 30 * time.Second,
@@ -38,7 +38,7 @@ func ShippedPace() Pace {
 			4*time.Second, Away: 30 * time.Second, shipped: true}
 }
 
-// Settings are what a worker is told of it.
+// Settings are the worker's settings for it.
 func (p Pace) Settings() []string {
 	fresh := []string{"--freshness", "1h"}
 	if p.shipped {
@@ -48,5 +48,5 @@ func (p Pace) Settings() []string {
 		p.Cooldown.String())
 }
 
-// Silence is how long a worker is away to be taken for dead for sure.
+// Silence is how long a worker must be away to be certainly taken as dead.
 func (p Pace) Silence() time.Duration { return p.Lease + deadFor + time.Second }

@@ -1,6 +1,6 @@
 //go:build unix
 
-// MessagePack values read one after the other, by a hand that is not the product's.
+// MessagePack values read one after another, by separate code.
 
 package verdict
 
@@ -11,7 +11,7 @@ import (
 	"math"
 )
 
-// packed reads values from the front of bytes. The first fault stays, and every value after it is
+// packed reads values from the front of bytes. The first fault stays, and every later value is
 // zero.
 type packed struct {
 	rest []byte
@@ -20,7 +20,7 @@ type packed struct {
 
 var errShort = errors.New("the bytes end inside a value")
 
-// take gives the next n bytes.
+// take returns the next n bytes.
 func (p *packed) take(n int) []byte {
 	if p.err == nil && (n < 0 || n > len(p.rest)) {
 		p.err = errShort
@@ -33,7 +33,7 @@ func (p *packed) take(n int) []byte {
 	return b
 }
 
-// head gives the byte that says what comes.
+// head returns the byte that says what follows.
 func (p *packed) head() byte {
 	if b := p.take(1); b != nil {
 		return b[0]
@@ -41,7 +41,7 @@ func (p *packed) head() byte {
 	return 0xc1 // which MessagePack never uses
 }
 
-// wide gives a big-endian number of so many bytes.
+// wide returns a big-endian number of n bytes.
 func (p *packed) wide(bytes int) uint64 {
 	var whole [8]byte
 	copy(whole[8-bytes:], p.take(bytes))
@@ -54,7 +54,7 @@ func (p *packed) wrong(head byte, want string) {
 	}
 }
 
-// number takes a whole number.
+// number reads a whole number.
 func (p *packed) number() int64 {
 	switch h := p.head(); {
 	case h <= 0x7f:
@@ -78,7 +78,7 @@ func (p *packed) number() int64 {
 	}
 }
 
-// text takes a text.
+// text reads a text.
 func (p *packed) text() string {
 	switch h := p.head(); {
 	case 0xa0 <= h && h <= 0xbf:
@@ -91,7 +91,7 @@ func (p *packed) text() string {
 	}
 }
 
-// bytes takes opaque bytes.
+// bytes reads opaque bytes.
 func (p *packed) bytes() []byte {
 	h := p.head()
 	if h < 0xc4 || h > 0xc6 {
@@ -101,7 +101,7 @@ func (p *packed) bytes() []byte {
 	return p.take(int(p.wide(1 << (h - 0xc4))))
 }
 
-// list takes the beginning of a list and gives how many values follow.
+// list reads the head of a list and returns the number of its values.
 func (p *packed) list() int {
 	n := 0
 	switch h := p.head(); {
@@ -112,14 +112,14 @@ func (p *packed) list() int {
 	default:
 		p.wrong(h, "list")
 	}
-	if n > len(p.rest) { // each value takes a byte at least
+	if n > len(p.rest) { // each value has at least one byte
 		p.err = errShort
 		n = 0
 	}
 	return n
 }
 
-// flag takes true or false.
+// flag reads true or false.
 func (p *packed) flag() bool {
 	h := p.head()
 	if h != 0xc2 && h != 0xc3 {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The checker's part on the query log (I5): every call was meant before it was made and is written
-// down after it, and so is every ask.
+// The checks of the query log (I5): every call was begun before it was made and is logged after it,
+// and so is every ask.
 
 package verdict
 
@@ -14,14 +14,14 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// logged counts what the query log came to.
+// logged counts the query log's content.
 type logged struct {
-	calls, attempts, cut int // in the gateway's log; in the query log, whole and cut by a death
-	vain                 int // attempts while nobody could reach the gateway, which need not have come to a call
+	calls, attempts, cut int // in the gateway's log; in the query log, complete and cut by a death
+	vain                 int // attempts while the gateway was unreachable, which need not have been calls
 	unlogged, uncalled   int // calls without an attempt; attempts without a call
-	asks, missing        int // asks that were told something; those without a line that says the same
-	forgotten            int // asks that a door answered itself whose batch of lines went with it
-	strange              int // lines of asks that nobody made
+	asks, missing        int // asks with a reply; those without a line that says the same
+	forgotten            int // asks that a door answered itself, whose lines were lost with their batch
+	strange              int // lines of asks that no asker sent
 }
 
 // log compares the gateway's log, the records and the askers' logs with the database.
@@ -61,13 +61,13 @@ func (v *Verdict) log(t *Evidence, b Bounds) {
 	}
 }
 
-// silenced reports whether a member may have been taken for dead that lives: it was still, or away,
-// or what it wrote was lost.
+// silenced reports whether a live member may have been taken as dead: it was still, or away, or its
+// messages were lost.
 func (t *Evidence) silenced() bool {
 	return slices.ContainsFunc(t.Faults, func(f Fault) bool { return f.silences() && f.Kind != Deposed })
 }
 
-// countCalls goes through the accounts that were called, or that a run of the journal is about.
+// countCalls checks the accounts that were called, or that a run of the journal is about.
 func (l *logged) countCalls(v *Verdict, t *Evidence) {
 	calls := map[string][]simulator.Call{}
 	for _, c := range t.Calls {
@@ -78,7 +78,7 @@ func (l *logged) countCalls(v *Verdict, t *Evidence) {
 	// by account: runs that have ended, begins of those that have not
 	runs, open := map[string]map[string]bool{}, map[string]int{}
 	for life, book := range v.books {
-		// what a life's end took has no line
+		// what the end of a life removed has no line
 		has := func(run string) bool { return life == len(v.books)-1 || t.Log.Runs[run] != nil }
 		for account, keys := range book.accounts {
 			if runs[account] == nil {
@@ -99,8 +99,8 @@ func (l *logged) countCalls(v *Verdict, t *Evidence) {
 	}
 }
 
-// unended counts the begins of a key that no line tells of: of a run that was never ended, whose
-// call was never sent, or whose line there need not be.
+// unended counts the begins of a key that no line reports: of a run that never ended, whose call
+// was never sent, or that need not have a line.
 func (l *Ledger) unended(key string, has func(run string) bool) (n int) {
 	for _, b := range l.byKey[key] {
 		if b.Counts && (b.Logged == "" || !has(b.Logged)) {
@@ -120,9 +120,9 @@ func (l *Ledger) accountOf(key string) string {
 	return ""
 }
 
-// attempts counts the calls that the log has of some runs: whole ones, those cut by a death, and
-// those that were answered nothing while the way to the gateway was cut, or in their whole time: a
-// busy machine may not have brought them to the gateway.
+// attempts counts the log's calls of some runs: complete ones, those cut by a death, and those
+// without an answer while the way to the gateway was cut, or for their whole time: a busy machine
+// may not have brought them to the gateway.
 func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 	for run := range runs {
 		for _, c := range t.Log.Runs[run] {
@@ -144,12 +144,11 @@ func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 	return whole, cut, vain
 }
 
-// aside says that a call began so shortly before the way was cut, or so shortly after, that it may
-// have been lost on it.
+// aside says that a call began so shortly before or after the cut that it may have been lost.
 func aside(at, cut int64) bool { return cut-storing <= at && at <= cut+leaving }
 
-// compare holds one account's calls against its attempts. A worker may die between begin and call,
-// so that an attempt that was cut need not have come to one.
+// compare compares one account's calls with its attempts. A worker may die between begin and call,
+// so that a cut attempt need not be a call.
 func (l *logged) compare(v *Verdict, account string, calls, attempts, open int) {
 	if n := calls - attempts - open; n > 0 {
 		l.unlogged += n
@@ -179,13 +178,13 @@ func (l *logged) countAsks(v *Verdict, t *Evidence, b Bounds) {
 		l.asks++
 		told := a.Replies[0]
 		if slices.ContainsFunc(lines[a.ID], func(row database.Ask) bool {
-			// which run is under way then, not all know
+			// which run is in progress then is not known to all
 			same := row.Run == told.Run || told.Code == messages.DeadlinePassed
 			return same && row.Outcome == told.Outcome && row.Code == told.Code
 		}) {
 			continue
 		}
-		// one line of an ask and no more: that of what the journal settled
+		// exactly one line for an ask: that of what the journal settled
 		if len(lines[a.ID]) > 0 && t.byDoor(a, b.Pace) {
 			continue
 		}

@@ -1,7 +1,7 @@
 //go:build unix
 
-// The checker's part on replies: each says what the journal says, was recorded before it was given,
-// and came in time.
+// The checks of replies: each says what the journal says, was recorded before it was sent, and came
+// in time.
 
 package verdict
 
@@ -14,23 +14,23 @@ import (
 
 // Slack of replies, in microseconds.
 const (
-	clockStep  = 2_000     // between the server's stamp and the asker's, on one machine
+	clockStep  = 2_000     // between the server's time stamp and the asker's, on one machine
 	inTime     = 200_000   // after the deadline, as promised
-	lateSlack  = 1_500_000 // on a machine that is busy with other things
-	earlySlack = 350_000   // a deadline travels as the time left: it may be told so much before, less the way
+	lateSlack  = 1_500_000 // on a machine that is busy with other work
+	earlySlack = 350_000   // a deadline travels as remaining time: the reply may come this much earlier, less the way
 )
 
 // ofReplies is what is counted in the replies.
 type ofReplies struct {
 	Expired         int // told DEADLINE at their deadline
-	Late, Premature int // told anything long after it; told DEADLINE before it
+	Late, Premature int // any reply long after it; DEADLINE before it
 	Unrecorded      int // that arrived before their answer was stored
-	Foreign         int // that say something else than the journal settled
-	Undone          int // told something after CRASHED, which is final for the asker and its id
+	Foreign         int // that differ from what the journal settled
+	Undone          int // a reply after CRASHED, which is final for the asker and its id
 	Slowest         time.Duration
 }
 
-// told holds what every asker heard against the journal.
+// told compares every asker's replies with the journal.
 func (v *Verdict) told(t *Evidence, b Bounds) {
 	said := map[string]string{}
 	for _, a := range t.Asks {
@@ -43,7 +43,7 @@ func (v *Verdict) told(t *Evidence, b Bounds) {
 				v.Offences = append(v.Offences, fmt.Sprintf("not final: %s was told CRASHED, then %+v", a.ID, told))
 			}
 			over = over || told.Code == messages.Crashed
-			// who leaves early is told which run is under way
+			// an asker that leaves early is told which run is in progress
 			if told.Run == "" || told.Code == messages.DeadlinePassed {
 				continue
 			}
@@ -60,7 +60,7 @@ func (v *Verdict) told(t *Evidence, b Bounds) {
 	}
 }
 
-// punctual looks at the reply to an asker with a deadline. While a worker is away, it comes when
+// punctual checks the reply to an asker with a deadline. If a worker is away, the reply comes when
 // that worker is replaced.
 func (v *Verdict) punctual(t *Evidence, a *Ask, i int, b Bounds) {
 	told := a.Replies[i]
@@ -84,8 +84,8 @@ func (v *Verdict) punctual(t *Evidence, a *Ask, i int, b Bounds) {
 	}
 }
 
-// harmed reports whether somebody who answers, or what it needs for it, may have been away between
-// two moments.
+// harmed reports whether a sender of replies, or what it needs, may have been away between two
+// times.
 func (t *Evidence) harmed(from, to int64, p Pace) bool {
 	for _, f := range t.Faults {
 		if !f.silences() {
@@ -98,7 +98,7 @@ func (t *Evidence) harmed(from, to int64, p Pace) bool {
 	return false
 }
 
-// agrees holds one reply against what the journal says of it.
+// agrees compares one reply with the journal.
 func (v *Verdict) agrees(t *Evidence, a *Ask, i int, b Bounds) {
 	told := a.Replies[i]
 	if told.Run != "" && told.Code != messages.DeadlinePassed {
@@ -117,13 +117,12 @@ func (v *Verdict) agrees(t *Evidence, a *Ask, i int, b Bounds) {
 			}
 		}
 	}
-	// A query that comes when its deadline has passed, as the door that took it first is dead, is
-	// told so where it comes.
+	// A query that comes after its deadline, because the first door that took it is dead, is told so
+	// where it comes.
 	if told.Code == messages.DeadlinePassed && a.Deadline > 0 && told.At >= a.Deadline-earlySlack {
 		return
 	}
-	// Without an entry a door answers from memory, or refuses: the query that came first, or one
-	// that came again.
+	// Without an entry a door answers from memory, or refuses: the first query, or a repeated one.
 	if told.Source == string(messages.Remembered) || !found && told.Run == "" || i == 0 && t.byDoor(a, b.Pace) {
 		return
 	}
@@ -131,16 +130,16 @@ func (v *Verdict) agrees(t *Evidence, a *Ask, i int, b Bounds) {
 	v.Offences = append(v.Offences, fmt.Sprintf("foreign: %s was told %+v, the journal settled%s", a.ID, told, settled))
 }
 
-// byDoor reports whether an asker was told by the door itself that its time is over, or that there
-// is no room, while what stores its ask was away: the ask may have been on its way all that time,
-// and be settled by an answer later.
+// byDoor reports whether the door itself told an asker that its time is over, or that there is no
+// room, while the store of its ask was away: the ask may have been on its way all that time, and be
+// settled by an answer later.
 func (t *Evidence) byDoor(a *Ask, p Pace) bool {
 	told := a.Replies[0]
 	own := told.Run == "" && (told.Code == messages.DeadlinePassed || told.Code == messages.Overloaded)
 	return own && (t.harmed(a.Sent, told.At, p) || t.stalled(a.Sent, told.At))
 }
 
-// recorded wants the answer in the journal, and there before it was told.
+// recorded wants the answer in the journal, stored before it was told.
 func (v *Verdict) recorded(a *Ask, told reply, b Bounds) {
 	var at *ended
 	for _, book := range v.books {

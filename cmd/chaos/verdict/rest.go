@@ -1,6 +1,6 @@
 //go:build unix
 
-// The checker's part on rest (I10): nothing is left of the harm in those who lived through it.
+// The checks of rest (I10): no harm is left in the workers that lived through it.
 
 package verdict
 
@@ -10,17 +10,17 @@ import (
 
 const (
 	restShare = 1.05 // of what a new worker holds
-	// More than a new one's: Go keeps the threads it once needed, and needs some for each file that
-	// is slow.
+	// More than a new worker's: Go keeps the threads that it once needed, and needs some for each slow
+	// file.
 	restThreads = 8
-	// KiB, what a worker may have for itself: Go keeps a heap that has grown for a while, so that a
-	// new one is no measure.
+	// KiB, a worker's own allowance: Go keeps a heap that has grown for a while, so that a new
+	// worker's is no measure.
 	restResident = 64 << 10
 	restPeak     = 96 << 10 // KiB at any time
 )
 
-// rest compares each worker with the new one. Descriptors and goroutines must be those of a new
-// one; threads and memory have bounds of their own.
+// rest compares each worker with the new one. Descriptors and goroutines must be equal; threads and
+// memory have bounds of their own.
 func (v *Verdict) rest(t *Evidence, more int) {
 	if len(t.Rests) < 2 {
 		return
@@ -57,5 +57,5 @@ type Rest struct {
 	Name                 string
 	Descriptors, Threads int
 	Goroutines           int
-	Resident, Peak       int // KiB, now and at most ever
+	Resident, Peak       int // KiB, now and the maximum
 }

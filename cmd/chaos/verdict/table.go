@@ -1,6 +1,6 @@
 //go:build unix
 
-// The table: one row a scenario.
+// The table: one row for each scenario.
 
 package verdict
 
@@ -46,14 +46,13 @@ func PrintTable(w io.Writer, rows []Row) {
 			r.Reruns, r.InFlight, r.Refused, r.FalseNo, r.Untold, r.Split, r.Escaped, times(r.P50,
 				r.P99), times(r.Back), word)
 	}
-	_ = t.Flush() // to a terminal or a file of the caller's
+	_ = t.Flush() // to a terminal or a file of the caller
 	printFigures(w, rows)
 	fmt.Fprintln(w)
 	printBroken(w, rows)
 }
 
-// printBroken says last of all which bounds were broken, so that who sees only the end of a long
-// run sees these.
+// printBroken prints the broken bounds last, so that they are at the end of a long run's output.
 func printBroken(w io.Writer, rows []Row) {
 	const most = 5 // offences of a row
 	for _, r := range rows {
@@ -68,7 +67,7 @@ func printBroken(w io.Writer, rows []Row) {
 	}
 }
 
-// printFigures writes what the scenarios measured besides, a line each.
+// printFigures prints the other measurements of the scenarios, one on each line.
 func printFigures(w io.Writer, rows []Row) {
 	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	head := "\n| scenario\t| figure\t| measured\t| bound\t|\n| ---\t| ---\t| ---\t| ---\t|\n"

@@ -86,7 +86,7 @@ func FromAnswer(a *gw.Answer, err error) payload.Result {
 	return r
 }
 
-// Shared runs one function a key at a time, and remembers good results.
+// Shared runs one function for each key at a time, and remembers good results.
 type Shared struct {
 	TTL   time.Duration
 	group singleflight.Group

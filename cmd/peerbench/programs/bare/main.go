@@ -23,7 +23,7 @@ func main() {
 	peer.Must(sub.SetPendingLimits(-1, -1))
 	peer.Must(nc.Flush())
 	peer.Wait()
-	_ = sub.Drain() // no new requests; answer those that are here
+	_ = sub.Drain() // no new requests; answer the present ones
 	for sub.IsValid() {
 		time.Sleep(time.Millisecond)
 	}

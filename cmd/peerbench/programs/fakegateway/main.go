@@ -40,14 +40,14 @@ type server struct {
 	httpErrors float64
 	shards     [64]shard
 
-	mu         sync.Mutex // over the fields below
+	mu         sync.Mutex // guards the fields below
 	badSign    int
 	badParams  int
 	bad        string
 	maxOverlap int
 }
 
-// Stats is what /stats answers.
+// Stats is the answer of /stats.
 type Stats struct {
 	Calls      int    `json:"calls"`       // signed calls received
 	Injected   int    `json:"injected"`    // of them answered with an injected failure
@@ -55,7 +55,7 @@ type Stats struct {
 	Dup        int    `json:"dup"`         // good answers beyond the first, over all keys
 	DupKeys    int    `json:"dup_keys"`    // keys with such a second good answer
 	MaxPerKey  int    `json:"max_per_key"` // most good answers for one key
-	Overlap    int    `json:"overlap"`     // calls begun while one for the same key was under way
+	Overlap    int    `json:"overlap"`     // calls begun during another for the same key
 	MaxOverlap int    `json:"max_overlap"` // most calls at once for one key
 	BadSign    int    `json:"bad_sign"`    // calls refused for their signature
 	BadParams  int    `json:"bad_params"`  // well-signed calls refused for another parameter

@@ -36,7 +36,7 @@ type store struct {
 
 	mu    sync.Mutex
 	wait  map[string][]chan []byte
-	local map[string][]byte // results that the watcher brought
+	local map[string][]byte // results from the watcher
 }
 
 func (s *store) watch(w jetstream.KeyWatcher) {
@@ -105,8 +105,8 @@ func (s *store) do(ctx context.Context, key string, f func() payload.Result) (pa
 	}
 }
 
-// claim gives the result of key, or the revision at which this process locked it; neither: try
-// again.
+// claim returns the result of key, or the revision at which this process locked it. If it returns
+// neither, try again.
 func (s *store) claim(ctx context.Context, key string) (rev uint64, v []byte, err error) {
 	rev, err = s.kv.Create(ctx, key, []byte{locked})
 	if !errors.Is(err, jetstream.ErrKeyExists) {
@@ -129,7 +129,7 @@ func (s *store) claim(ctx context.Context, key string) (rev uint64, v []byte, er
 	if time.Since(e.Created()) >= stale {
 		rev, err = s.kv.Update(ctx, key, []byte{locked}, e.Revision())
 		if err != nil {
-			return 0, nil, nil // somebody else was first
+			return 0, nil, nil // another process was first
 		}
 		return rev, nil, nil
 	}
@@ -172,7 +172,7 @@ func main() {
 		micro.WithEndpointSubject("protocol.query"), micro.WithEndpointPendingLimits(-1, -1)))
 	peer.Must(nc.Flush())
 	peer.Wait()
-	_ = svc.Stop() // drains the subscription; then answer the requests that are here
+	_ = svc.Stop() // drains the subscription; then answer the present requests
 	time.Sleep(20 * time.Millisecond)
 	flying.Wait()
 	_ = nc.Flush()
@@ -204,7 +204,7 @@ func open(js jetstream.JetStream) *store {
 	return s
 }
 
-// handler answers from what the watcher brought, else through the bucket.
+// handler answers from the watcher's results, else through the bucket.
 func (s *store) handler(f *peer.Flags, flying *sync.WaitGroup) micro.HandlerFunc {
 	client, sem := f.Client(), make(chan struct{}, f.Concurrency)
 	var group singleflight.Group

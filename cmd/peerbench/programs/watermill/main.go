@@ -124,7 +124,7 @@ func dropping(router *message.Router, f *peer.Flags, pub message.Publisher) mess
 	}
 }
 
-// caching is what a user writes who owes every asker an answer.
+// caching is what a user must write to answer every asker.
 func caching(router *message.Router, f *peer.Flags, pub message.Publisher) message.NoPublishHandlerFunc {
 	shared := &peer.Shared{TTL: cmp.Or(f.Cache, 10*time.Minute)}
 	client, sem := f.Client(), make(chan struct{}, f.Concurrency)
