@@ -47,8 +47,8 @@ type oldDSAKey struct {
 }
 
 // parseDSAKey reads a private key in PKCS #8 or in the older form, or returns nil if it is neither.
-// It computes the public half. The older form must have nothing after its numbers: an RSA key begins
-// with as many.
+// It computes the public half. The older form must have nothing after its numbers: an RSA key
+// begins with as many.
 func parseDSAKey(der []byte) *dsa.PrivateKey {
 	k := new(dsa.PrivateKey)
 	var old oldDSAKey
