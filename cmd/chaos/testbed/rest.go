@@ -127,13 +127,16 @@ func look(p *Process) (verdict.Rest, error) {
 		return r, fmt.Errorf("look at %s: %w", p.Name, err)
 	}
 	r.Descriptors = len(open)
+	file := 0 // KiB of the program's own file, of which the kernel maps more or less as it likes
 	for line := range strings.Lines(string(status)) {
-		for name, into := range map[string]*int{"Threads:": &r.Threads, "VmRSS:": &r.Resident, "VmHWM:": &r.Peak} {
+		for name, into := range map[string]*int{"Threads:": &r.Threads, "VmRSS:": &r.Resident, "VmHWM:": &r.Peak,
+			"RssFile:": &file} {
 			if value, found := strings.CutPrefix(line, name); found {
 				_, _ = fmt.Sscan(value, into)
 			}
 		}
 	}
+	r.Resident, r.Peak = r.Resident-file, r.Peak-file
 	return r, nil
 }
 

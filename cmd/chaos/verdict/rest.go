@@ -15,8 +15,8 @@ const (
 	restThreads = 8
 	// KiB, a worker's own allowance: Go keeps a heap that has grown for a while, so that a new
 	// worker's is no measure.
-	restResident = 64 << 10
-	restPeak     = 96 << 10 // KiB at any time
+	restResident = 48 << 10
+	restPeak     = 80 << 10 // KiB at any time
 )
 
 // rest compares each worker with the new one. Descriptors and goroutines must be equal; threads and
