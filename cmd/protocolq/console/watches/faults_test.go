@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/cmd/protocolq/webhook"
 	"protocolq/messages"
 	"protocolq/messages/ask"
 )
@@ -166,5 +168,61 @@ func TestUnknownWhetherItMay(t *testing.T) {
 	}
 	if r := f.own(w, "li"); r.State != over {
 		t.Errorf("it is now %+v", r.record)
+	}
+}
+
+// behind has a console read a watch from here on as it is now, as from a server of a cluster that
+// has not got yet what is written from here on.
+func (f *fleet) behind(w *Watches, n name) {
+	f.t.Helper()
+	body, err := json.Marshal(getRequest{Last: f.names.Watch(messages.WatchKept, n.owner, n.id)})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	direct := ".DIRECT.GET." + f.names.Stream(messages.Watches)
+	was, err := f.nc.RequestWithContext(f.t.Context(), "$JS.API"+direct, body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	behind := f.nc.NewInbox()
+	if _, err := f.nc.Subscribe(behind+direct, func(m *nats.Msg) {
+		if err := m.RespondMsg(&nats.Msg{Header: was.Header, Data: was.Data}); err != nil {
+			f.t.Error(err)
+		}
+	}); err != nil {
+		f.t.Fatal(err)
+	}
+	w.store.api = behind
+}
+
+// A server that does not have the end of a watch yet, and is asked for it, costs no telling, and
+// does not put one off until the next question.
+func TestServerBehind(t *testing.T) {
+	t.Parallel()
+	f, secret := newFleet(t), webhook.NewSecret()
+	w := f.console(false)
+	w.o.Every = time.Hour
+	hooked(w, newReceiver(t, secret), secret)
+	f.begin(w, "li", "a@example.com", "begun")
+	li := f.own(w, "li")
+	f.begin(w, "wang", "b@example.com", "begun")
+	wang := f.own(w, "wang")
+
+	f.behind(w, li.name)
+	if err := w.due(t.Context(), li.name, li.BegunMs+lasts*time.Hour.Milliseconds()); !errors.Is(err, errOwed) {
+		t.Fatal(err)
+	}
+	if err := w.tell(t.Context(), li.name, 0); err == nil {
+		t.Error("what is due is acknowledged, and nobody is told")
+	}
+
+	w.store.api = "$JS.API"
+	f.behind(w, wang.name)
+	r := messages.Result{ID: wang.question(wang.DueMs), Outcome: messages.Signed}
+	if err := w.hear(t.Context(), ask.Reply{Result: r}); err != nil {
+		t.Fatal(err)
+	}
+	if at := f.planned(wang.name).AtMs; at >= wang.DueMs {
+		t.Errorf("it is told at %d, when the next question was due", at)
 	}
 }

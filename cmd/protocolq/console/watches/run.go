@@ -257,21 +257,23 @@ func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	if !ok {
 		return nil
 	}
-	var now state
+	now, owed := watching, false
 	ok, err := w.change(ctx, n, func(r *record) {
 		r.hear(a.Result, time.Now())
 		w.owe(r)
-		now = r.State
+		now, owed = r.State, r.Owed
 	})
 	if ok && now != watching {
 		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(now))
 	}
-	if err != nil || w.o.Webhook == nil || ok && now == watching {
-		return err
+	if err == nil && !ok && w.o.Webhook != nil {
+		// It ended before, when this reply came and was not acknowledged, say. What was written just
+		// now is not read again, because the server that is asked may not have it yet.
+		var f found
+		f, _, err = w.store.get(ctx, n)
+		owed = f.Owed
 	}
-	// It has ended: now, or earlier, if this reply was delivered before and not acknowledged.
-	f, ok, err := w.store.get(ctx, n)
-	if err != nil || !ok || !f.Owed {
+	if err != nil || !owed {
 		return err
 	}
 	return w.store.plan(ctx, n, time.Now())

@@ -41,6 +41,9 @@ var errOwed = errors.New("the webhook is to be told")
 // errNowhere says that this console has no webhook. Another console may have one.
 var errNowhere = errors.New("no webhook is configured here any more")
 
+// errBehind says that the server that was asked does not have the end of a watch yet.
+var errBehind = errors.New("a server is behind the others")
+
 // newsOf is what the webhook is told of a watch.
 func newsOf(f *found, page string) News {
 	n := News{Watch: f.id, State: string(f.State), User: access.NameOf(f.By), Account: f.Shown, BegunMs: f.BegunMs,
@@ -61,6 +64,9 @@ func (w *Watches) tell(ctx context.Context, n name, tries uint64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleFor)
 	defer cancel()
 	f, ok, err := w.store.get(ctx, n)
+	if err == nil && ok && f.State == watching { // it has ended, or there would be nothing to tell
+		err = errBehind
+	}
 	if err != nil || !ok || !f.Owed {
 		return err
 	}
