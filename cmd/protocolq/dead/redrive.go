@@ -147,6 +147,10 @@ func (b *deadBox) keep(ctx context.Context, m *nats.Msg) error {
 	}
 }
 
+// mostAsItWas is how long a query is asked again byte by byte: with the headers the stream takes
+// that. What is longer is padded or escaped without need, as every valid query is shorter.
+const mostAsItWas = 3 << 10
+
 // again makes the message that asks again, or says why there is none.
 //
 // It goes to the operators' subject, with the ask's own subject and door in headers. An ask that a
@@ -161,13 +165,17 @@ func (l *deadLetter) again(names messages.Names, r *redriving, now time.Time) (m
 	}
 	q, token, n := l.query, l.base(), max(l.Redriven, l.redrivenByToken())+1
 	data := l.env.Body
+	anew := len(data) > mostAsItWas
 	if q.ID == "" || l.late(now) {
+		anew = true
 		if q.ID = cmp.Or(q.ID, l.id); q.ID == "" || q.Check() != nil {
 			q.ID = token
 		}
 		if l.late(now) {
 			q.DeadlineMs = 0
 		}
+	}
+	if anew {
 		var err error
 		if data, err = q.Encode(l.encoding); err != nil {
 			return nil, "it cannot be written again: " + err.Error()

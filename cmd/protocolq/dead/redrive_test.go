@@ -4,6 +4,7 @@
 package dead
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -148,5 +149,28 @@ func TestRedriveIntoAFullStream(t *testing.T) {
 	}
 	if left := len(h.messages("PROTOCOL_DEAD")); left != 2 {
 		t.Errorf("%d letters left, want 2", left)
+	}
+}
+
+// A query that was padded to more than the stream takes with the headers is asked again as it means,
+// and keeps no other back.
+func TestRedriveOfAPaddedQuery(t *testing.T) {
+	h := newDeadServer(t)
+	q := messages.Query{V: 1, ID: "mine", Partner: redrivenPartner, UserEmail: "a@example.com"}
+	short, err := q.Encode(messages.JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	padded := append(bytes.Repeat([]byte(" "), 4<<10-len(short)), short...)
+	for token, data := range map[string][]byte{"5-1": padded, "6-1": short} {
+		h.add(messages.DeadReplyRefused, data, messages.HeaderSubject, "protocol.submit", messages.HeaderToken, token, messages.HeaderContentType, string(messages.JSON))
+	}
+	if code, out, told := h.dead("redrive", "--all-matching", "--yes"); code != cli.ExitOK || !strings.Contains(out, "redriven  2 of 2") {
+		t.Errorf("exit %d, %s%s", code, out, told)
+	}
+	for _, m := range h.asked() {
+		if got, _, err := messages.DecodeQuery(m.Data, string(messages.JSON)); err != nil || !cmp.Equal(got, q) {
+			t.Errorf("%v\n%s", err, cmp.Diff(q, got))
+		}
 	}
 }
