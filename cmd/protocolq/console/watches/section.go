@@ -97,28 +97,42 @@ func (w *Watches) Section() web.Section {
 // shown is the account, masked.
 func (w *Watches) Begin(ctx context.Context, by, shown string, q messages.Query) (word string, err error) {
 	n := name{ownerOf(by), strings.ToLower(rand.Text())}
+	planned := false
 	for range mostTries {
-		if word, err = w.begin(ctx, n, by, shown, q); !errors.Is(err, errChanged) {
-			return word, err
+		var more bool
+		word, more, err = w.begin(ctx, n, by, shown, q)
+		planned = planned || more
+		if !errors.Is(err, errChanged) {
+			break
 		}
 		pause(ctx)
 	}
-	return "", fmt.Errorf("begin a watch: %w", errChanged)
+	if planned && (err != nil || word != string(begunNote)) {
+		// It comes due at once, as nobody's, and takes no room until its time. If there is a watch after
+		// all, it is planned again then.
+		err = errors.Join(err, w.store.plan(context.WithoutCancel(ctx), n, time.Now()))
+	}
+	if err != nil {
+		return "", fmt.Errorf("begin a watch: %w", err)
+	}
+	return word, nil
 }
 
-// begin is Begin, but returns errChanged if the user's watches change meanwhile.
-func (w *Watches) begin(ctx context.Context, n name, by, shown string, q messages.Query) (word string, err error) {
+// begin is Begin, but returns errChanged if the user's watches change meanwhile; planned says that
+// a question may be planned.
+func (w *Watches) begin(ctx context.Context, n name, by, shown string, q messages.Query) (word string, planned bool,
+	err error) {
 	own, err := w.store.list(ctx, n.owner)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	now := time.Now().Truncate(time.Second)
 	if word := admit(own, q, now); word != begunNote {
-		return string(word), nil
+		return string(word), false, nil
 	}
-	planned, err := w.store.planned(ctx)
-	if err != nil || planned >= mostOfAll {
-		return string(fullNote), err
+	all, err := w.store.planned(ctx)
+	if err != nil || all >= mostOfAll {
+		return string(fullNote), false, err
 	}
 	f, at := found{name: n}, next(now, now, w.o.Every)
 	f.record = record{By: by, Shown: shown, BegunMs: now.UnixMilli(), DueMs: at.UnixMilli(),
@@ -126,17 +140,14 @@ func (w *Watches) begin(ctx context.Context, n name, by, shown string, q message
 	// The plan first: a plan without a record has no effect, but a record without a plan would wait
 	// for ever.
 	if err := w.store.plan(ctx, n, at); err != nil {
-		return "", err
+		return "", true, err
 	}
 	// Counted again with the watches that begin at the same time, here and in other consoles: together
 	// they must not exceed the bound.
-	if planned, err = w.store.planned(ctx); err == nil && planned > mostOfAll {
-		return string(fullNote), w.store.plan(ctx, n, now) // it comes due at once, without a record
+	if all, err = w.store.planned(ctx); err != nil || all > mostOfAll {
+		return string(fullNote), true, err
 	}
-	if err != nil {
-		return "", err
-	}
-	return string(begunNote), w.store.add(ctx, &f, own)
+	return string(begunNote), true, w.store.add(ctx, &f, own)
 }
 
 // newsFor is how long the page says that a person has signed.
