@@ -20,7 +20,8 @@ func TestBoundOfAllUsers(t *testing.T) {
 	f := newFleet(t)
 	consoles := []*Watches{f.console(false), f.console(false)}
 	for _, w := range consoles {
-		w.o.Every = time.Hour // no plan comes due in the test
+		w.o.Every = time.Hour // what is planned stays planned
+		f.run(w)
 	}
 	far := []byte(`{}`)
 	for i := range mostOfAll - 3 {
@@ -65,4 +66,24 @@ func TestBoundOfAllUsers(t *testing.T) {
 		n, err := consoles[0].store.planned(t.Context())
 		return err == nil && n == mostOfAll-3+begun
 	})
+}
+
+// Watches that are due, and that no console has dealt with yet, take room, too.
+func TestBoundWithThoseThatAreDue(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	w := f.console(false)
+	for i := range mostOfAll {
+		if _, err := f.js.PublishAsync(f.names.Watch(messages.WatchDue, "somebody", strconv.Itoa(i)), []byte(`{}`), jetstream.WithStallWait(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-f.js.PublishAsyncComplete()
+	f.begin(w, "li", "a@example.com", "full")
+	f.run(w) // they are nobody's
+	eventually(t, "there is room", func() bool {
+		n, err := w.store.planned(t.Context())
+		return err == nil && n == 0
+	})
+	f.begin(w, "li", "a@example.com", "begun")
 }

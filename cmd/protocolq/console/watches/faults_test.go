@@ -77,6 +77,8 @@ func TestBegunAtOnce(t *testing.T) {
 	}
 	w := f.console(false)
 	f.own(w, "li")
+	w.o.Every = time.Hour
+	f.run(w) // what is nobody's ends
 	eventually(t, "only what has begun is planned", func() bool {
 		n, err := w.store.planned(t.Context())
 		return err == nil && n == 1

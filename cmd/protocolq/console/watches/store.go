@@ -201,7 +201,7 @@ func (s *store) planTelling(ctx context.Context, n name, at time.Time, tries uin
 	return nil
 }
 
-// planned is how many watches of all users have a plan.
+// planned is how many watches of all users have a next question, also one that is due.
 func (s *store) planned(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -213,7 +213,13 @@ func (s *store) planned(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count watches: %w", err)
 	}
-	return len(info.State.Subjects), nil
+	// What is due has no plan until a console has dealt with it.
+	waiting, err := s.js.Consumer(ctx, s.names.Stream(messages.Watches), messages.ConsumerWatches)
+	if err != nil {
+		return 0, fmt.Errorf("count watches: %w", err)
+	}
+	return len(info.State.Subjects) + int(waiting.CachedInfo().NumPending) +
+		waiting.CachedInfo().NumAckPending, nil
 }
 
 func newStore(o Options) *store {
