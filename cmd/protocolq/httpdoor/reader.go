@@ -65,7 +65,14 @@ func (r *reader) read(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		room <- struct{}{}
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // what is not begun is for other readers
+			_ = m.Nak() // or it comes again by itself
+			return fmt.Errorf("read: %w", ctx.Err())
+		}
 		working.Go(func() {
 			defer func() { <-room }()
 			r.take(context.WithoutCancel(ctx), m)
