@@ -52,7 +52,8 @@ A line that is stored is printed as accepted. With --await and --asker the comma
 for its answer among the durable replies of that asker, and acknowledges it once it is in --resume. Run no
 other program of that asker meanwhile, because it would take the answers, and give lines no id that was
 used before. With --resume a later run goes on waiting for stored lines, also those of a run without --await.
-A run that is killed may leave replies whose answers are in --resume to the next reader.`,
+A run that is killed may leave replies whose answers are in --resume to the next reader. No answer comes
+while 1,000 replies or more that this run does not wait for are unread there: let their program run first.`,
 		Example: `  protocolq submit --email signed@example.com --reply-to protocol.reply.booking
   protocolq submit --email signed@example.com --asker refunds
   protocolq submit --file accounts.csv --resume accounts.state --reply-to protocol.reply.booking -o csv
