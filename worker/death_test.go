@@ -46,7 +46,7 @@ func TestWorkerDiesOverItsCalls(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.after), func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, simulator.Options{Latency: 600 * time.Millisecond})
+			f := newFleet(t, simulator.Options{Latency: 1200 * time.Millisecond})
 			victim := f.start(quick(tt.after))
 			answers := f.wave(askers, keys)
 			within(t, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
@@ -107,7 +107,7 @@ func TestReplyConnectionClosed(t *testing.T) {
 func TestServerRestart(t *testing.T) {
 	t.Parallel()
 	const keys, askers = 20, 60
-	f := newFleet(t, simulator.Options{Latency: time.Second}, func(s *setup) {
+	f := newFleet(t, simulator.Options{Latency: 2 * time.Second}, func(s *setup) {
 		s.server.DontListen, s.server.Host, s.server.Port = false, "127.0.0.1", server.RANDOM_PORT
 	})
 	f.set.server.Port = f.srv.Addr().(*net.TCPAddr).Port

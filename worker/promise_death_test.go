@@ -66,8 +66,10 @@ func (f *fleet) wantEach(n int) {
 // worker publishes the events and lines of all runs.
 func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, simulator.Options{Latency: 250 * time.Millisecond})
-	one, other := f.start(brief, written(t)), f.start(brief, written(t))
+	// On a busy machine, too, all calls are under way at one time, and none takes too long.
+	f := newFleet(t, simulator.Options{Latency: 2 * time.Second})
+	slow := func(o *worker.Options) { o.Lease, o.CallTime, o.Grace = 8*time.Second, 5*time.Second, time.Second }
+	one, other := f.start(slow, written(t)), f.start(slow, written(t))
 	const keys = 20
 	answers := f.askAll(many("signed", keys)...)
 	within(t, "all calls under way", func() bool { return f.gateway.Stats().InFlight == keys })
@@ -80,7 +82,7 @@ func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 	one.cut()
 	other.cut()
 	anew()
-	f.start(brief, written(t))
+	f.start(slow, written(t))
 	f.wantRest()
 	f.wantEach(keys)
 	f.wantCalls(keys)
@@ -90,7 +92,7 @@ func TestPromiseEventAndLineWhoeverDies(t *testing.T) {
 // it again for the same id, by either door, from any worker.
 func TestPromiseCrashedIsFinalAtBothDoors(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, simulator.Options{Latency: 400 * time.Millisecond})
+	f := newFleet(t, simulator.Options{Latency: time.Second})
 	fail := func(o *worker.Options) { o.AfterCrash = worker.Fail }
 	victim := f.start(brief, fail)
 	awaited := messages.Query{ID: "awaited", UserEmail: email("signed", 1)}
