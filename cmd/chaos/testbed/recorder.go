@@ -51,7 +51,12 @@ func (r *recording) DieOnce(ctx context.Context, h *Bed, after time.Duration) er
 	return r.Start(ctx, h)
 }
 
-// Read waits until the recorder has caught up, and reads what it wrote.
+// linesWithin is how long lines may be on their way when the stream is empty: of a stream whose
+// leader changes, workers publish again after seconds.
+const linesWithin = 20 * time.Second
+
+// Read waits until the recorder has caught up, and reads what it wrote. Lines that are missing then
+// are waited for.
 func (r *recording) Read(ctx context.Context, h *Bed, t *verdict.Evidence) error {
 	err := Eventually(ctx, Settle, "the recorder has caught up", func() bool {
 		n, err := h.Observer.Count(ctx, messages.Log)
@@ -65,25 +70,43 @@ func (r *recording) Read(ctx context.Context, h *Bed, t *verdict.Evidence) error
 		return fmt.Errorf("open the query log: %w", err)
 	}
 	defer db.Close()
-	t.Log = &verdict.QueryLog{Runs: map[string][]database.Call{}}
+	runs := map[string]bool{}
+	for _, c := range t.Journal {
+		for run := range verdict.Fold(c).ByRun {
+			runs[run] = true
+		}
+	}
+	for end := time.Now().Add(linesWithin); ; {
+		if t.Log, err = readLog(ctx, db, runs); err != nil {
+			return err
+		}
+		if len(t.Log.Runs) == len(runs) || time.Now().After(end) {
+			return nil // what is missing yet is missing
+		}
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// readLog reads all asks, and the calls of runs.
+func readLog(ctx context.Context, db *database.DB, runs map[string]bool) (*verdict.QueryLog, error) {
+	l := &verdict.QueryLog{Runs: map[string][]database.Call{}}
+	for run := range runs {
+		if err := readRun(ctx, db, l, run); err != nil {
+			return nil, err
+		}
+	}
 	for after := (database.Cursor{}); ; {
 		page, err := db.List(ctx, database.Filter{}, after, database.MaxPage)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t.Log.Asks = append(t.Log.Asks, page.Asks...)
+		l.Asks = append(l.Asks, page.Asks...)
 		if after = page.Next; after == (database.Cursor{}) {
-			break
+			return l, nil
 		}
 	}
-	for _, c := range t.Journal {
-		for run := range verdict.Fold(c).ByRun {
-			if err := readRun(ctx, db, t.Log, run); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // readRun reads the calls of a run, if it is there.
