@@ -160,8 +160,8 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 }
 
-// What an earlier run asked or had accepted is looked for and not asked; each answer that is kept is
-// said, also one of the earlier run.
+// What an earlier run asked or had accepted is looked for and not asked; each answer that is kept
+// is said, also one of the earlier run.
 func TestLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state")
@@ -204,7 +204,8 @@ func TestLookedFor(t *testing.T) {
 	})
 }
 
-// Lines of an earlier run whose answers are not found do not end the batch as one that nobody answers.
+// Lines of an earlier run whose answers are not found do not end the batch as one that nobody
+// answers.
 func TestNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lost, lines = 20, 25

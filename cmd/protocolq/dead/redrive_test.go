@@ -152,8 +152,8 @@ func TestRedriveIntoAFullStream(t *testing.T) {
 	}
 }
 
-// A query that was padded to more than the stream takes with the headers is asked again as it means,
-// and keeps no other back.
+// A query that was padded to more than the stream takes with the headers is asked again as it
+// means, and keeps no other back.
 func TestRedriveOfAPaddedQuery(t *testing.T) {
 	h := newDeadServer(t)
 	q := messages.Query{V: 1, ID: "mine", Partner: redrivenPartner, UserEmail: "a@example.com"}

@@ -90,7 +90,8 @@ func (b *busy) Consumer(context.Context, string, string) (jetstream.Consumer, er
 	return nil, jetstream.ErrConsumerNotFound
 }
 
-// A delivery under way to a webhook that is removed holds up no change; the door's end waits for it.
+// A delivery under way to a webhook that is removed holds up no change; the door's end waits for
+// it.
 func TestChangeWaitsForNoDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		js := &busy{over: make(chan struct{})}

@@ -14,8 +14,8 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// A message that waits for room when its reader is ended is not begun: it would go to a webhook that
-// was removed.
+// A message that waits for room when its reader is ended is not begun: it would go to a webhook
+// that was removed.
 func TestNothingBegunAfterTheEnd(t *testing.T) {
 	_, js := natstest.JetStream(t)
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}}); err != nil {

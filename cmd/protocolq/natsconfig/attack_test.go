@@ -32,7 +32,8 @@ var purpose = map[string][]string{
 	natsconfig.Ops: append(ofOperators(), "messages PROTOCOL_SUBMITTED protocol.forget", "messages PROTOCOL_WATCHES protocol.watch.>"),
 	natsconfig.Console: append(ofOperators(), "messages PROTOCOL_WATCHES protocol.watch.>", "position PROTOCOL_WATCHES watches",
 		"messages PROTOCOL_SUBMITTED protocol.submit.*.console", "position PROTOCOL_REPLIES console", "messages PROTOCOL_REPLIES protocol.reply.console",
-		// Its own replies, where it may publish: the server stores what is pulled under the subject that it had.
+		// Its own replies, where it may publish: the server stores what is pulled under the subject that
+		// it had.
 		"messages PROTOCOL_FLEET protocol.reply.console", "messages PROTOCOL_SUBMITTED protocol.reply.console", "messages PROTOCOL_WATCHES protocol.reply.console",
 		"messages PROTOCOL_FLEET protocol.watch.>", "messages PROTOCOL_SUBMITTED protocol.watch.>"),
 }

@@ -26,7 +26,8 @@ import (
 )
 
 // matter leaves out what the two ways may differ in: labels of the object itself, what Helm is told
-// about it, and the sum by which the chart's pods follow their settings, as Kustomize's do by a name.
+// about it, and the sum by which the chart's pods follow their settings, as Kustomize's do by a
+// name.
 func matter(all objects) objects {
 	for _, o := range all {
 		meta := o["metadata"].(map[string]any)
