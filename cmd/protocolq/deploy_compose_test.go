@@ -261,8 +261,8 @@ func TestComposeRuns(t *testing.T) {
 	}
 }
 
-// withDoors puts what the page and the HTTP door are given to the rest; the function that it returns
-// runs both and asks over HTTP.
+// withDoors puts what the page and the HTTP door are given to the rest; the function that it
+// returns runs both and asks over HTTP.
 func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 	t.Helper()
 	made := launch(t, nil, "http", "token", "-o", "json")

@@ -44,7 +44,8 @@ func TestDeployedRights(t *testing.T) {
 	d.refuses(t)
 }
 
-// publishAll publishes to the streams of these subjects, also where a server learns of a new one late.
+// publishAll publishes to the streams of these subjects, also where a server learns of a new one
+// late.
 func publishAll(t *testing.T, nc *nats.Conn, subjects ...string) {
 	t.Helper()
 	js, err := jetstream.New(nc)

@@ -252,7 +252,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// goFile is one file of the module that is no test.
+// goFile is one file of the module.
 type goFile struct {
 	path, dir string // from the module's top, with slashes
 	set       *token.FileSet
@@ -260,7 +260,13 @@ type goFile struct {
 }
 
 // sources reads every file of the module that is no test, those for other systems too.
-func sources(t *testing.T) (all []goFile) {
+func sources(t *testing.T) []goFile {
+	t.Helper()
+	return slices.DeleteFunc(goFiles(t), func(f goFile) bool { return strings.HasSuffix(f.path, "_test.go") })
+}
+
+// goFiles reads every file of the module.
+func goFiles(t *testing.T) (all []goFile) {
 	t.Helper()
 	top := filepath.Join("..", "..")
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
@@ -271,7 +277,7 @@ func sources(t *testing.T) (all []goFile) {
 		if d.IsDir() && path != top && (name[0] == '.' || name[0] == '_' || name == "testdata" || name == "bin") {
 			return filepath.SkipDir
 		}
-		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
 			return nil
 		}
 		rel, err := filepath.Rel(top, path)

@@ -30,8 +30,8 @@ func TestSuspects(t *testing.T) {
 	}
 }
 
-// A stream of replies that keeps what is read is said once, however often it is looked at, with what
-// to do.
+// A stream of replies that keeps what is read is said once, however often it is looked at, with
+// what to do.
 func TestRepliesThatStay(t *testing.T) {
 	nc, js := natstest.JetStream(t)
 	n := names{must(messages.NewNames("protocol"))}

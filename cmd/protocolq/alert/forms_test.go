@@ -19,7 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden requests anew")
 
-// The vectors were made with openssl: printf '%s\n%s' TIME SECRET | openssl dgst -sha256 -hmac SECRET -binary | base64.
+// The vectors were made with openssl: printf '%s\n%s' TIME SECRET | openssl dgst -sha256 -hmac
+// SECRET -binary | base64.
 func TestSigns(t *testing.T) {
 	const secret = "SEC0123456789abcdef"
 	for got, want := range map[string]string{

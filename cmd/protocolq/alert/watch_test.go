@@ -162,8 +162,8 @@ func TestOneSends(t *testing.T) {
 	})
 }
 
-// A target that is away is asked less and less often, said to be so now and then, and sent all in the
-// end.
+// A target that is away is asked less and less often, said to be so now and then, and sent all in
+// the end.
 func TestAwayTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, to := &world{t: t}, &receiver{away: true}

@@ -154,8 +154,8 @@ func TestStreamsThatAreNotAsDeclared(t *testing.T) {
 	}
 }
 
-// The streams of an HTTP door's askers, and the consumers by which it reads, are looked at where the
-// settings name them.
+// The streams of an HTTP door's askers, and the consumers by which it reads, are looked at where
+// the settings name them.
 func TestStreamsOfTheHTTPDoor(t *testing.T) {
 	d := newDesk(t)
 	d.provision()

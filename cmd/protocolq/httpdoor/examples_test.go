@@ -81,7 +81,8 @@ func TestExamplePHP(t *testing.T) {
 	}
 }
 
-// PHP's own server takes an answer that is signed by its secret, and none that is signed by another.
+// PHP's own server takes an answer that is signed by its secret, and none that is signed by
+// another.
 func TestExamplePHPWebhook(t *testing.T) {
 	if !has(t, "php") {
 		return

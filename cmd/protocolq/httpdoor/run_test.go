@@ -192,7 +192,8 @@ func TestRealWorkers(t *testing.T) {
 	}
 }
 
-// An answer that nobody awaited is found after a restart of the door, which has kept nothing itself.
+// An answer that nobody awaited is found after a restart of the door, which has kept nothing
+// itself.
 func TestAnswerAfterARestart(t *testing.T) {
 	b := openBench(t)
 	slow := `{"id":"slow 1","user_email":"fault-drop-1@example.com"}` // asked twice, so that it takes a moment

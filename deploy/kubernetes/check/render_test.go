@@ -1,5 +1,6 @@
-// Package check_test renders deploy/kubernetes in both ways, by Kustomize's and Helm's own packages,
-// and looks at what comes out. It is a module of its own: the program needs nothing of all that.
+// Package check_test renders deploy/kubernetes in both ways, by Kustomize's and Helm's own
+// packages, and looks at what comes out. It is a module of its own: the program needs nothing of
+// all that.
 package check_test
 
 import (
