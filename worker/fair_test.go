@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/gateway/simulator"
@@ -15,34 +16,39 @@ import (
 	gate "protocolq/worker/partner"
 )
 
-// flood is what a greedy asker does. Meanwhile a modest asker waits for one call and at most so
-// many times as long as at rest.
+// flood is what a greedy asker does, on a connection of its own. Meanwhile a modest asker waits at
+// most so many times as long as at rest, and for one call.
 type flood struct {
 	asks  int
 	times time.Duration
-	do    func(f *fleet, n int)
+	do    func(f *fleet, nc *nats.Conn, n int)
 }
 
 func (o flood) most(rest, call time.Duration) time.Duration { return o.times*rest + call }
 
 var floods = map[string]flood{
-	"queries": {20_000, 3, func(f *fleet, n int) {
-		inbox := f.nc.NewInbox()
+	"queries": {20_000, 3, func(f *fleet, nc *nats.Conn, n int) {
+		inbox := nc.NewInbox()
 		for _, q := range many("signed+flood", n) {
 			body, _ := q.Encode(messages.MsgPack)
-			if err := f.nc.PublishRequest(f.names.QueryOf(partner)+".greedy", inbox, body); err != nil {
+			if err := nc.PublishRequest(f.names.QueryOf(partner)+".greedy", inbox, body); err != nil {
 				f.t.Error(err)
 			}
 		}
 	}},
-	"submits": {100_000, 1, func(f *fleet, n int) {
+	"submits": {100_000, 1, func(f *fleet, nc *nats.Conn, n int) {
+		js, err := jetstream.New(nc)
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
 		for _, q := range many("signed+flood", n) {
 			body, _ := q.Encode(messages.MsgPack)
-			if _, err := f.js.PublishAsync(f.names.SubmitOf(partner, "greedy"), body, jetstream.WithStallWait(time.Minute)); err != nil {
+			if _, err := js.PublishAsync(f.names.SubmitOf(partner, "greedy"), body, jetstream.WithStallWait(time.Minute)); err != nil {
 				f.t.Error(err)
 			}
 		}
-		<-f.js.PublishAsyncComplete()
+		<-js.PublishAsyncComplete()
 	}},
 }
 
@@ -88,7 +94,7 @@ func TestPromiseFairShares(t *testing.T) {
 			const call, backlog = 20 * time.Millisecond, 3000
 			f := sharing(t, call)
 			rest := part(f.modest("rest", 20), 90)
-			c.do(f, backlog)
+			c.do(f, f.connect("greedy"), backlog)
 			within(t, "the backlog under way", func() bool { return f.calls() > 100 })
 			busy := part(f.modest("busy", 20), 90)
 			done := f.calls()
@@ -100,16 +106,18 @@ func TestPromiseFairShares(t *testing.T) {
 	}
 }
 
-// BenchmarkFairShares fails if a modest asker waits too long in one case of a hundred: behind the
-// flood, and while submitted queries come in. Its metrics are milliseconds.
+// BenchmarkFairShares fails if a modest asker waits too long in one case of a hundred, while the
+// flood comes in or behind it. What counts as a call is a query at rest: the gateway's call and the
+// journal's two writes. While 100,000 submits come in, for less than three seconds, they take all of
+// a small machine. Its metrics are milliseconds.
 func BenchmarkFairShares(b *testing.B) {
 	for name, c := range floods {
 		b.Run(name, func(b *testing.B) {
 			const call, asks = 100 * time.Millisecond, 200
 			f := sharing(b, call)
 			rest := part(f.modest("rest", asks), 99)
-			in := make(chan struct{})
-			go func() { defer close(in); c.do(f, c.asks) }()
+			in, greedy := make(chan struct{}), f.connect("greedy")
+			go func() { defer close(in); c.do(f, greedy, c.asks) }()
 			coming := part(f.modest("coming", asks), 99)
 			<-in
 			within(b, "all is taken in", func() bool { return f.stream(messages.Submitted).Msgs == 0 })
@@ -117,9 +125,9 @@ func BenchmarkFairShares(b *testing.B) {
 			for of, d := range map[string]time.Duration{"rest": rest, "coming": coming, "behind": behind} {
 				b.ReportMetric(float64(d.Microseconds())/1000, of+"-p99-ms")
 			}
-			most := c.most(rest, call)
-			if behind > most || name == "submits" && coming > most {
-				b.Errorf("p99 of %v while the flood comes in and %v behind it, %v at rest: at most %v", coming, behind, rest, most)
+			most, meanwhile := c.most(rest, rest), floods["queries"].most(rest, rest)
+			if behind > most || coming > meanwhile {
+				b.Errorf("p99 of %v while the flood comes in and %v behind it, %v at rest: at most %v and %v", coming, behind, rest, meanwhile, most)
 			}
 		})
 	}
