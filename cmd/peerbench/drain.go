@@ -22,23 +22,12 @@ const (
 // stored is what one look saw of a stream.
 type stored struct {
 	name string
-	// queue: a message leaves the stream when it is acknowledged.
-	queue    bool
-	messages uint64
 	// last is the sequence of the newest message.
 	last uint64
-	// unacked is the largest number of messages that a consumer has not delivered or not had
-	// acknowledged.
-	unacked uint64
-}
-
-// owed is how many messages must still be handled. A message that no consumer has to acknowledge is
-// a memory, not a debt.
-func (s stored) owed() uint64 {
-	if s.queue {
-		return s.messages
-	}
-	return s.unacked
+	// owed is the largest number of messages that a consumer has not delivered or not had
+	// acknowledged. A message that no consumer has to acknowledge is a memory, not a debt: replies,
+	// too, whose asker got them by a subscription.
+	owed uint64
 }
 
 // streams are everything that one look saw.
@@ -46,7 +35,7 @@ type streams []stored
 
 func (all streams) owed() (n uint64) {
 	for _, s := range all {
-		n += s.owed()
+		n += s.owed
 	}
 	return n
 }
@@ -63,7 +52,7 @@ func (all streams) last() (n uint64) {
 func (all streams) debts() string {
 	var names []string
 	for _, s := range all {
-		if n := s.owed(); n > 0 {
+		if n := s.owed; n > 0 {
 			names = append(names, fmt.Sprintf("%s %d", s.name, n))
 		}
 	}
@@ -135,27 +124,20 @@ func (w *world) drained(ctx context.Context) (a accounts, owed uint64, where str
 	}
 }
 
-// look reads every stream of the account. It asks about consumers only while no work queue shows
-// that something is owed.
+// look reads every stream of the account, and the consumers of those that have some.
 func look(ctx context.Context, js jetstream.JetStream) (all streams, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var read []string
 	list := js.ListStreams(ctx)
 	for info := range list.Info() {
-		s := stored{
-			name: info.Config.Name, queue: info.Config.Retention != jetstream.LimitsPolicy,
-			messages: info.State.Msgs, last: info.State.LastSeq,
-		}
-		if all = append(all, s); !s.queue && info.State.Consumers > 0 {
-			read = append(read, s.name)
+		all = append(all, stored{name: info.Config.Name, last: info.State.LastSeq})
+		if info.State.Consumers > 0 {
+			read = append(read, info.Config.Name)
 		}
 	}
 	if err := list.Err(); err != nil {
 		return nil, err
-	}
-	if all.owed() > 0 {
-		return all, nil
 	}
 	for _, name := range read {
 		s, err := js.Stream(ctx, name)
@@ -187,6 +169,6 @@ func (all streams) of(name string) *stored {
 // acknowledgements, such as the watcher of a bucket, owes nothing that a server knows of.
 func (s *stored) read(info *jetstream.ConsumerInfo) {
 	if info.Config.AckPolicy != jetstream.AckNonePolicy {
-		s.unacked = max(s.unacked, info.NumPending+uint64(max(info.NumAckPending, 0)))
+		s.owed = max(s.owed, info.NumPending+uint64(max(info.NumAckPending, 0)))
 	}
 }

@@ -13,19 +13,16 @@ func TestOwed(t *testing.T) {
 	silent.Config.AckPolicy = jetstream.AckNonePolicy
 	busy := &jetstream.ConsumerInfo{NumPending: 1, NumAckPending: -1}
 	for name, c := range map[string]struct {
-		s         stored
 		consumers []*jetstream.ConsumerInfo
 		want      uint64
 	}{
-		"a queue owes what is in it":                        {stored{queue: true, messages: 7}, nil, 7},
-		"and not what it once held":                         {stored{queue: true, last: 7}, nil, 0},
-		"a memory is no debt":                               {stored{messages: 7, last: 7}, nil, 0},
-		"but what a reader has to acknowledge is":           {stored{messages: 7}, []*jetstream.ConsumerInfo{acking}, 5},
-		"of several readers the one furthest behind counts": {stored{messages: 7}, []*jetstream.ConsumerInfo{busy, acking, busy}, 5},
-		"a reader that acknowledges nothing owes nothing":   {stored{messages: 9}, []*jetstream.ConsumerInfo{silent}, 0},
+		"a memory is no debt, nor a reply that nobody pulls": {nil, 0},
+		"what a reader has to acknowledge is":                {[]*jetstream.ConsumerInfo{acking}, 5},
+		"of several readers the one furthest behind counts":  {[]*jetstream.ConsumerInfo{busy, acking, busy}, 5},
+		"a reader that acknowledges nothing owes nothing":    {[]*jetstream.ConsumerInfo{silent}, 0},
+		"nor a reader of other subjects":                     {[]*jetstream.ConsumerInfo{{}}, 0},
 	} {
-		all := streams{{name: "A"}, c.s}
-		all[1].name = "B"
+		all := streams{{name: "A"}, {name: "B", last: 7}}
 		for _, info := range c.consumers {
 			all.of("B").read(info)
 		}
@@ -33,7 +30,7 @@ func TestOwed(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
-	if got := (streams{{name: "A", queue: true, messages: 2}, {name: "B", messages: 9}, {name: "C", unacked: 1}}).debts(); got != "A 2, C 1" {
+	if got := (streams{{name: "A", owed: 2}, {name: "B", last: 9}, {name: "C", owed: 1}}).debts(); got != "A 2, C 1" {
 		t.Errorf("debts %q", got)
 	}
 }
@@ -66,7 +63,7 @@ func TestQuiet(t *testing.T) {
 		since, over := -1, false
 		for _, s := range c.looks {
 			var began bool
-			if began, over = q.look(t0.Add(time.Duration(s.at)*time.Millisecond), streams{{queue: true, messages: s.owed, last: s.last}}); began {
+			if began, over = q.look(t0.Add(time.Duration(s.at)*time.Millisecond), streams{{owed: s.owed, last: s.last}}); began {
 				since = s.at
 			} else if s.owed > 0 {
 				since = -1
