@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (s *Server) signInPage(x *Exchange) error {
 		return x.Redirect(next)
 	}
 	return x.Render("signin.html",
-		signInView{Next: next, SignOn: s.o.SignOn != nil, Ended: x.R.FormValue("ended") != ""})
+		signInView{Next: next, SignOn: s.o.SignOn != nil, Ended: x.Left().Has("ended")})
 }
 
 func (s *Server) signIn(x *Exchange) error {
@@ -96,7 +97,7 @@ func (s *Server) signOut(x *Exchange) error {
 		s.o.Sealer.End(c.Value, x.R.PostFormValue("all") != "", time.Now())
 	}
 	x.SetCookie(sessionCookie, "", -1*time.Second)
-	return x.Redirect("/sign-in?ended=1")
+	return x.RedirectWith("/sign-in", url.Values{"ended": {""}})
 }
 
 func (s *Server) signOnBegin(x *Exchange) error {

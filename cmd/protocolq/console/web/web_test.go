@@ -20,6 +20,7 @@ import (
 	"protocolq/cmd/protocolq/console/access"
 	"protocolq/cmd/protocolq/console/audit"
 	"protocolq/cmd/protocolq/console/web"
+	"protocolq/cmd/protocolq/console/words"
 )
 
 const password = "correct horse battery"
@@ -226,8 +227,13 @@ func TestSignIn(t *testing.T) {
 	if code := signIn(t, c, address, "wang", password); code != http.StatusSeeOther {
 		t.Fatalf("%d", code)
 	}
-	if a, _ := do(t, c, "POST", address+"/sign-out", url.Values{}); a.Header.Get("Location") != "/sign-in?ended=1" {
+	if a, _ := do(t, c, "POST", address+"/sign-out", url.Values{}); a.Header.Get("Location") != "/sign-in" {
 		t.Errorf("%v", a.Header)
+	}
+	for _, says := range []bool{true, false} { // once
+		if _, body := do(t, c, "GET", address+"/sign-in", nil); strings.Contains(body, words.Say(words.English, "signin.ended")) != says {
+			t.Errorf("that the session has ended is said: %v; want %v", !says, says)
+		}
 	}
 	if a, _ := do(t, c, "GET", address+"/ask", nil); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("signed out, and still in: %d", a.StatusCode)
