@@ -1,4 +1,4 @@
-// What targets are sent, to the byte, and what of their answers is believed.
+// What alert targets are sent, to the byte, and which of their answers count as success.
 
 package alert
 
@@ -82,7 +82,8 @@ generic  https://hooks.example.com/x SEC0123456789abcdef
 	}
 }
 
-// Where there is a page in the browser, each alert says where it shows what the alert is about.
+// Where there is a page in the browser, each alert links to where the page shows what it is
+// about.
 func TestAlertsNameThePage(t *testing.T) {
 	now := time.Unix(1764400000, 0).UTC()
 	n := notice{prefix: "protocol", page: func(path string) string { return "https://protocolq.example.com" + path }}

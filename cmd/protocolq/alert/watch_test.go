@@ -1,4 +1,4 @@
-// What targets are sent, when, by whom, and how often where they take nothing.
+// What targets are sent, when, by which process, and how often while they accept nothing.
 
 package alert
 
@@ -142,7 +142,8 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// One of several says it, and another goes on where that one ended: nothing is said twice.
+// One of several processes sends an alert. When it ends, another takes over and repeats
+// nothing.
 func TestOneSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, to := &world{t: t}, &receiver{}
@@ -162,8 +163,8 @@ func TestOneSends(t *testing.T) {
 	})
 }
 
-// A target that is away is asked less and less often, said to be so now and then, and sent all in
-// the end.
+// A target that is away is tried less and less often and logged now and then. Once it is back,
+// it is sent everything.
 func TestAwayTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, to := &world{t: t}, &receiver{away: true}
@@ -184,7 +185,8 @@ func TestAwayTarget(t *testing.T) {
 	})
 }
 
-// Without the record nobody knows who sends, so nobody does, and the log says what to do.
+// Without the record no process knows which one sends, so none does, and the log says what to
+// do.
 func TestWithoutTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, to := &world{t: t, halted: true}, &receiver{}

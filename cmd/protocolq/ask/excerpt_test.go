@@ -1,4 +1,4 @@
-// What call -v shows of a body that was no answer.
+// What call -v shows of a body that is not an answer.
 
 package ask
 

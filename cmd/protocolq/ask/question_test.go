@@ -57,7 +57,7 @@ func TestNotStored(t *testing.T) {
 	full := &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum messages exceeded"}
 	for _, c := range []struct {
 		err  error
-		code int // 0: an error without one of its own
+		code int // 0: an error without an exit code of its own
 		want string
 	}{
 		{nats.ErrNoResponders, cli.ExitNoAnswer, "no stream takes protocol.submit"},

@@ -1,4 +1,4 @@
-// Which lines a result has for a person.
+// Which lines a result is shown as.
 
 package ask
 
@@ -9,7 +9,7 @@ import (
 	"protocolq/messages"
 )
 
-// TestAskAgainLine: nobody is asked to ask again where the words beside it say not to.
+// TestAskAgainLine: a result that says not to ask again has no line that says when to.
 func TestAskAgainLine(t *testing.T) {
 	for _, retryable := range []bool{true, false} {
 		shown := ""

@@ -40,7 +40,7 @@ func TestSlips(t *testing.T) {
 		name string
 		args []string
 		cs   charsetChoice
-		want []string // one for each warning, what it begins with
+		want []string // what each warning begins with
 	}{
 		{"none", []string{"a=1", "user_email=a+b@example.com", "rate=50%", "q=x&y", "notify_url=http://a.example/?b=1&c=2", "b=", "c=张三"}, param, nil},
 		{"percent", []string{"user_email=a%40example.com", "b=1", "c=%d5%c5"}, param, []string{"user_email, c looks percent-encoded"}},

@@ -1,4 +1,4 @@
-// Which charset a sign is checked in, in the bytes of the charset itself.
+// Which charset a signature is checked in, with bytes of that charset.
 
 package ask
 
@@ -40,14 +40,14 @@ func TestCharsetOfAnswer(t *testing.T) {
 	}
 }
 
-// TestVerifyAnswerInGBK checks an answer as the gateway sends it to who asks in gbk: bytes, label
-// and sign in gbk.
+// TestVerifyAnswerInGBK checks an answer as the gateway sends it to a partner that asks in GBK:
+// bytes, encoding label and signature are in GBK.
 func TestVerifyAnswerInGBK(t *testing.T) {
 	key, err := mapi.NewMD5Key("abcdefghijklmnopqrstuvwxyz012345")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// md5 of subject=机票&trade_status=T in gbk and the key, by another program.
+	// MD5 of subject=机票&trade_status=T in GBK followed by the key, computed by another program.
 	const body = "<?xml version=\"1.0\" encoding=\"GBK\"?>\n<alipay><is_success>T</is_success><response><trade><subject>\xBB\xFA\xC6\xB1</subject>" +
 		"<trade_status>T</trade_status></trade></response><sign>e34c64b09e8c9844435f91a0e4307572</sign></alipay>"
 	for flag, want := range map[string]mapi.Verification{"": mapi.Verified, "gbk": mapi.Verified, "utf-8": mapi.Bad} {

@@ -40,7 +40,7 @@ func TestAgain(t *testing.T) {
 func TestPatient(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		answers []messages.Result // the last for ever
+		answers []messages.Result // the last one repeats
 		err     error
 		asked   int
 		took    time.Duration
@@ -66,8 +66,8 @@ func TestPatient(t *testing.T) {
 	}
 }
 
-// While the workers take nothing, no other line is begun; what only one line has to wait for holds
-// up none.
+// While the workers accept nothing, no other line is begun. A wait that concerns only one line
+// holds up no other.
 func TestRest(t *testing.T) {
 	for code, rest := range map[string]time.Duration{messages.Paused: 5 * time.Second, messages.Overloaded: 5 * time.Second, messages.CoolingDown: 0} {
 		synctest.Test(t, func(t *testing.T) {

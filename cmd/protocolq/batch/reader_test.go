@@ -14,7 +14,7 @@ import (
 	"protocolq/messages"
 )
 
-// lines reads a whole file: number, what is asked, and the fault.
+// lines reads all lines of a file, each with its number, its query and its fault.
 func lines(t *testing.T, text string) (list []batch.Line) {
 	t.Helper()
 	r, err := batch.NewReader(strings.NewReader(text))
@@ -95,7 +95,7 @@ func TestLinesWithAFault(t *testing.T) {
 	}
 }
 
-// Answers recorded elsewhere, and those that a batch has printed.
+// Answers recorded elsewhere, and those that a batch printed.
 func TestRecorded(t *testing.T) {
 	yes, no := true, false
 	want := messages.Result{Outcome: messages.Signed, ChargeAgent: &yes, RefundCharge: &no}

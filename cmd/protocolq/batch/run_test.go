@@ -1,4 +1,4 @@
-// Batches in a bubble of time: windows, order, ends of every kind, and a second run.
+// Batches under a fake clock: windows, order, ends of every kind, and a second run.
 
 package batch_test
 
@@ -19,7 +19,7 @@ import (
 	"protocolq/messages"
 )
 
-// file gives n lines, from 1 on.
+// file returns n lines, numbered from 1.
 func file(n int) func() (batch.Line, error) {
 	given := 0
 	return func() (batch.Line, error) {
@@ -31,12 +31,12 @@ func file(n int) func() (batch.Line, error) {
 	}
 }
 
-// desk answers, and keeps what was asked.
+// desk answers queries, and keeps what was asked.
 type desk struct {
 	mu    sync.Mutex
 	asked []string // ids
 	under int      // under way
-	most  int      // of them at once
+	most  int      // the most under way at once
 
 	takes  time.Duration
 	answer func(id string) (messages.Result, error) // nil: signed
@@ -102,7 +102,7 @@ func TestWindowAndOrder(t *testing.T) {
 	}
 }
 
-// One slow line lets only so many others be held in memory.
+// Behind one slow line, only a bounded number of others is held in memory.
 func TestWhatIsHeldIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -120,8 +120,8 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	})
 }
 
-// A batch that is stopped waits for what is under way; a second run asks the rest, and all of it is
-// printed.
+// A stopped batch waits for the queries under way. A second run asks the rest, and everything
+// is printed.
 func TestStoppedAndResumed(t *testing.T) {
 	for name, drain := range map[string]time.Duration{"drained": time.Minute, "cut": time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -160,8 +160,8 @@ func TestStoppedAndResumed(t *testing.T) {
 	}
 }
 
-// What an earlier run asked or had accepted is looked for and not asked; each answer that is kept
-// is said, also one of the earlier run.
+// Lines that an earlier run asked or had accepted are looked for and not asked. Each kept
+// answer is reported, also one of the earlier run.
 func TestLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state")
@@ -204,8 +204,8 @@ func TestLookedFor(t *testing.T) {
 	})
 }
 
-// Lines of an earlier run whose answers are not found do not end the batch as one that nobody
-// answers.
+// Lines of an earlier run whose answers are not found do not end the batch as one without any
+// answer.
 func TestNotFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lost, lines = 20, 25
@@ -251,7 +251,7 @@ func TestNobodyAnswers(t *testing.T) {
 	})
 }
 
-// Lines with a fault, and those that nobody answers here and there, stop nothing.
+// Lines with a fault, and single lines without an answer, do not stop the batch.
 func TestFaultsStopNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, p := &desk{}, &printed{}

@@ -1,4 +1,4 @@
-// What a state remembers, after any end of the process.
+// What a state remembers, however the process ended.
 
 package batch_test
 
@@ -36,8 +36,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestStateRemembers writes with many goroutines, and cuts the file anywhere: each line is as it
-// was at that time.
+// TestStateRemembers writes from many goroutines, and cuts the file at many places. Each line
+// is as it was when the file ended there.
 func TestStateRemembers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := open(t, path)
@@ -72,7 +72,7 @@ func TestStateRemembers(t *testing.T) {
 				t.Fatalf("cut at %d, line %d: %+v, %v, %v, %v", cut, n, r, asked, answered, err)
 			}
 		}
-		must(t, s.Asking(ofNumber(60))) // it goes on where it was
+		must(t, s.Asking(ofNumber(60))) // writing continues after the cut
 		must(t, s.Close())
 		again := open(t, path)
 		if _, asked, _, err := again.Known(ofNumber(60)); err != nil || !asked {
@@ -85,7 +85,7 @@ func TestStateRemembers(t *testing.T) {
 	}
 }
 
-// TestStateAskedAgain: a line that is asked once more has no answer until it has the new one.
+// TestStateAskedAgain: a line that is asked again has no answer until the new one comes.
 func TestStateAskedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s, l := open(t, path), ofNumber(2)
@@ -134,8 +134,8 @@ func TestStateRefuses(t *testing.T) {
 
 const headLine = `{"protocolq_batch":1,"batch":"b","door":"query"}` + "\n"
 
-// TestStateAfterAPowerCut: what was being written then is NULs, or half a line of them, however
-// long; what stands before counts, and what comes after is written behind it.
+// TestStateAfterAPowerCut: what was being written may be NULs of any length, or half a line and
+// NULs. It is cut off. What stands before it counts, and later lines are written after that.
 func TestStateAfterAPowerCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	s := open(t, path)
@@ -175,8 +175,8 @@ func TestStateAfterAPowerCut(t *testing.T) {
 	}
 }
 
-// FuzzState: a file that is refused is not touched; of one that is taken, what stands before stays,
-// and it is taken again as it is.
+// FuzzState: a refused file is not changed. An accepted one keeps everything before the cut,
+// and is accepted again with nothing more to cut.
 func FuzzState(f *testing.F) {
 	for _, text := range []string{"", headLine, headLine + "{}\n", headLine + `{"line":2,"question":7}` + "\n\x00\x00", headLine + `{"line":2,"quest` + "\x00\n",
 		"\x00\x00", headLine + "x\n", headLine[:20], headLine + `{"line":2,"result":{"v":1}}` + "\n\x00" + headLine} {

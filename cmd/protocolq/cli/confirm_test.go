@@ -1,4 +1,4 @@
-// The question before what cannot be undone.
+// The question before an action that cannot be undone.
 
 package cli
 

@@ -1,4 +1,4 @@
-// CSV computes nothing, and numbers are read.
+// No cell of a CSV file is a formula, and numbers are grouped for reading.
 
 package cli
 

@@ -29,7 +29,7 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// Whoever reads our output may go without a word of ours; a connection that breaks may not.
+// A reader of the output that goes away is not reported. A connection that breaks is.
 func TestBrokenPipes(t *testing.T) {
 	socket := brokenSocket(t)
 	for _, c := range []struct {
@@ -48,7 +48,7 @@ func TestBrokenPipes(t *testing.T) {
 	}
 }
 
-// brokenSocket is the error of a write to a socket that its other side has closed.
+// brokenSocket returns the error of a write to a socket that its other side has closed.
 func brokenSocket(t *testing.T) error {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,4 +1,4 @@
-// Logs and terminals: nothing that came from outside keeps its power over either.
+// Logs and terminals: control characters in text from outside have no effect on either.
 
 package cli
 
@@ -14,9 +14,9 @@ import (
 	"github.com/lmittmann/tint"
 )
 
-// hostile is what a stranger may put into an e-mail or a header: an escape sequence, a forged line,
-// a line separator, a mark that turns the reading direction, a broken byte, and the escape spelled
-// out.
+// hostile holds what a stranger may put into an e-mail or a header: an escape sequence, a
+// forged line, a line separator, a mark that turns the reading direction, a broken byte, and
+// the escape spelled out.
 var hostile = []string{"a\x1b[31mred b", "a\r\nERR forged", "a\u2028b", "a\u202egpj.exe b", "a\xffb", `a \x1b[31m b`, "a\u009b31mb"}
 
 func TestLogsAreInert(t *testing.T) {

@@ -1,4 +1,4 @@
-// The bar.
+// The progress bar.
 
 package cli
 
@@ -13,7 +13,7 @@ import (
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for total, want := range map[int64][]string{
-			2000: {" 50% |", "1000/2000", "111 lines/s", "[9s:9s]"}, // since the begin, and until the end
+			2000: {" 50% |", "1000/2000", "111 lines/s", "[9s:9s]"}, // time elapsed, and time left
 			0:    {"1000/-", "111 lines/s", "[9s]"},
 		} {
 			var out bytes.Buffer

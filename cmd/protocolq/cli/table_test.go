@@ -1,4 +1,4 @@
-// Tables fit a terminal, and keep what is typed again.
+// Tables fit a terminal, and never cut what a person types again.
 
 package cli
 
@@ -43,7 +43,7 @@ func TestTableElsewhere(t *testing.T) {
 	}
 }
 
-// A terminal too narrow for what cannot be cut gets it whole.
+// Columns that cannot be cut are printed whole, even if the terminal is too narrow.
 func TestTableThatCannotFit(t *testing.T) {
 	table := NewTable(nil, "ID", "RUN", "CODE").Whole("ID", "RUN")
 	table.Row("booking-1", "3Vm6Z1W5ylmWn8ZhGVE4vM", "SYSTEM_ERROR")

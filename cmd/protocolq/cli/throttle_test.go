@@ -1,4 +1,5 @@
-// What comes without end is written twenty times, then every 30 s; nothing else is held back.
+// A line that repeats without end is written twenty times, then every 30 s. Nothing else is
+// held back.
 
 package cli_test
 
@@ -19,12 +20,12 @@ func TestRepeatedLines(t *testing.T) {
 		var out bytes.Buffer
 		log := cli.NewLogger(&out, slog.LevelInfo, "json")
 		written := func(what string) (n int) { return strings.Count(out.String(), `"msg":"`+what+`"`) }
-		for range 1000 { // two a second, by a logger of its own each
+		for range 1000 { // two a second, each by its own logger
 			log.With("connection", "replies").Warn("not there", "err", "away")
 			log.Info("query answered")
 			time.Sleep(500 * time.Millisecond)
 		}
-		// 20 at once and one for each 30 s of 500.
+		// 20 at once, and one for each 30 s of 500 s.
 		if n := written("not there"); n != 20+16 {
 			t.Errorf("%d lines of 1000 are written, want 36", n)
 		}
@@ -65,7 +66,7 @@ func TestLinesAboutDifferentThings(t *testing.T) {
 	}
 }
 
-// What a line is about may be anything: it takes no more room than a thousand of them.
+// What lines are about may vary without end: memory is bounded to a thousand of them.
 func TestLinesAboutTooMuch(t *testing.T) {
 	var out bytes.Buffer
 	log := cli.NewLogger(&out, slog.LevelInfo, "json")
@@ -78,7 +79,7 @@ func TestLinesAboutTooMuch(t *testing.T) {
 	}
 }
 
-// A message that is nowhere but in the log is held back by nobody but its writer.
+// A message that exists only in the log is never held back here; only its writer may do so.
 func TestLostAreWritten(t *testing.T) {
 	var out bytes.Buffer
 	log := cli.NewLogger(&out, slog.LevelInfo, "json")
@@ -90,7 +91,7 @@ func TestLostAreWritten(t *testing.T) {
 	}
 }
 
-// Whoever wants to see everything does.
+// At level debug, every line is written.
 func TestRepeatedLinesAtDebug(t *testing.T) {
 	var out bytes.Buffer
 	log := cli.NewLogger(&out, slog.LevelDebug, "text")
@@ -102,7 +103,7 @@ func TestRepeatedLinesAtDebug(t *testing.T) {
 	}
 }
 
-// Messages that are no constants, by a mistake, take no more room than a thousand that are.
+// Messages that by mistake are not constants take no more room than a thousand that are.
 func TestRepeatedLinesOfManyKinds(t *testing.T) {
 	var out bytes.Buffer
 	log := cli.NewLogger(&out, slog.LevelInfo, "json")

@@ -1,4 +1,4 @@
-// Moments as a person says them.
+// Times as a person writes them.
 
 package cli
 

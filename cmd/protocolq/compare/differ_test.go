@@ -1,4 +1,4 @@
-// Which pairs of answers differ, and what that ends with.
+// Which pairs of answers differ, and which exit code that ends with.
 
 package compare_test
 

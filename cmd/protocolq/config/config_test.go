@@ -1,4 +1,4 @@
-// What the settings are found to be, and that no secret is shown.
+// What config reports of the settings, and that it shows no secret.
 
 package config_test
 

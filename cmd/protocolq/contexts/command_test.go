@@ -1,4 +1,4 @@
-// What is kept under a name is for this user alone, and whole.
+// A saved context is complete, and only this user can read it.
 
 package contexts_test
 
@@ -45,7 +45,7 @@ func TestKeptForThisUserAlone(t *testing.T) {
 		t.Errorf("kept %+v, %v", values, err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "protocolq", "context", "shop.yaml"))
-	if err != nil || !strings.Contains(string(text), `partner: "2088000000000001"`) { // quoted, as whoever edits it should have it
+	if err != nil || !strings.Contains(string(text), `partner: "2088000000000001"`) { // quoted, as an editor should keep it
 		t.Errorf("%s, %v", text, err)
 	}
 }
@@ -62,7 +62,7 @@ func TestOneContextOrNone(t *testing.T) {
 	}
 }
 
-// A service without a home has selected nothing, and starts.
+// A service without a home directory has selected no context, and starts.
 func TestNoHome(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", "")
 	for _, home := range []string{"", "/dev/null", "/nonexistent"} {

@@ -1,4 +1,4 @@
-// What a page of dead letters is given, and what its buttons do.
+// What a page of dead letters lists, and what its buttons do.
 
 package dead
 

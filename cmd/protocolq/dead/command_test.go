@@ -1,4 +1,4 @@
-// Dead letters: what is shown of them, which are found, and what their redrive asks.
+// Dead letters: what is shown of them, and which are found.
 
 package dead
 
@@ -21,10 +21,10 @@ import (
 
 const canaryEmail, canaryAccount = "canary.holder@example.com", "20887777666655554444"
 
-// personal is everything of the canaries that must not be seen.
-var personal = []string{"canary", "holder", "777766", "666655", "555544"} // longer than what a time in nanoseconds holds by chance
+// personal holds the parts of the canaries that must not be seen.
+var personal = []string{"canary", "holder", "777766", "666655", "555544"} // too long to stand in a time in nanoseconds by chance
 
-// deadServer is a server with the streams, and letters as workers write them.
+// deadServer is a server with the streams, and with dead letters as workers write them.
 type deadServer struct {
 	t   *testing.T
 	url string
@@ -89,13 +89,13 @@ func (h *deadServer) add(reason string, data []byte, headers ...string) {
 	}
 }
 
-// dead runs a dead command and gives its exit code and what it printed.
+// dead runs a dead command and returns its exit code and what it printed.
 func (h *deadServer) dead(args ...string) (code int, stdout, stderr string) {
 	h.t.Helper()
 	return clitest.Run(h.t, Command(), append(append([]string{"dead"}, args...), "--nats", h.url)...)
 }
 
-// asked gives the messages in the stream of submitted queries.
+// asked returns the messages in the stream of submitted queries.
 func (h *deadServer) asked() []*jetstream.RawStreamMsg {
 	h.t.Helper()
 	return h.messages("PROTOCOL_SUBMITTED")
@@ -116,7 +116,7 @@ func (h *deadServer) messages(name string) (all []*jetstream.RawStreamMsg) {
 	return all
 }
 
-// Nothing personal is shown, by no command, in no form, of no letter.
+// No command shows anything personal of any dead letter, in any output format.
 func TestDeadShowsNothingPersonal(t *testing.T) {
 	h := newDeadServer(t)
 	q := messages.Query{ID: "order of " + canaryEmail, Key: canaryEmail, Partner: "2088000000000001", UserEmail: canaryEmail, AccountNo: canaryAccount,

@@ -1,6 +1,6 @@
 //go:build unix
 
-// A redriven query's way through real workers: one more reply, and no second call.
+// A redriven query through real workers: one more reply, and no second call.
 
 package dead
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/messages"
 )
 
-// Through real workers: what was asked and awaited is answered once more on the same durable
-// subject, by one call.
+// Two equal queries that became dead letters are each answered once more, on the same durable
+// subject. One call answers both.
 func TestRedriveIsAnsweredOnceMore(t *testing.T) {
 	cfg := &settings.Config{}
 	settings.Practice(cfg)
@@ -50,7 +50,7 @@ func TestRedriveIsAnsweredOnceMore(t *testing.T) {
 		t.Fatalf("exit %d, %s%s", code, out, told)
 	}
 	clitest.Eventually(t, "one more reply each", func() bool { return len(h.messages("PROTOCOL_REPLIES")) == 2*asks })
-	first := map[string]bool{} // message ids of the replies before
+	first := map[string]bool{} // message ids of the earlier replies
 	for i, m := range h.messages("PROTOCOL_REPLIES") {
 		r, _, err := messages.DecodeResult(m.Data, "")
 		token, want := m.Header.Get(messages.HeaderMsgID), messages.Unknown

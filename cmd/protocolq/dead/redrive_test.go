@@ -1,5 +1,5 @@
-// What a redrive asks of the workers: on the operators' subject, with what the letter knows of its
-// ask; and what it leaves alone.
+// What a redrive publishes to the workers, and what it leaves alone. It publishes on the
+// operators' subject, with what the dead letter holds about its query.
 
 package dead
 
@@ -19,7 +19,7 @@ import (
 
 const redrivenPartner = "2088000000000001"
 
-// letterOf reads a letter about q with these headers.
+// letterOf reads a dead letter about q with these headers.
 func letterOf(t *testing.T, q messages.Query, headers ...string) *deadLetter {
 	t.Helper()
 	h := nats.Header{}
@@ -40,7 +40,7 @@ func TestRedrive(t *testing.T) {
 		name    string
 		q       messages.Query
 		headers []string
-		to      string // the partner whose subject it goes to; "" left alone
+		to      string // the partner whose subject it is published to; "": it is left alone
 		want    messages.Envelope
 	}{
 		{"submitted", full, []string{"Protocol-Subject", "protocol.submit." + p + ".booking", "Protocol-Token", "5-1700", "Protocol-Door", "submit"},
@@ -59,8 +59,8 @@ func TestRedrive(t *testing.T) {
 			p, messages.Envelope{MsgID: "9-1800/r1", Subject: "protocol.submit." + p, Door: "submit", ID: "mine"}},
 		{"refused at the door", full, []string{"Protocol-Subject", "protocol.query." + p},
 			p, messages.Envelope{MsgID: "dead-7-42/r1", Subject: "protocol.submit." + p, Door: "submit", ID: "mine"}},
-		// What an asker may have put into a message that an earlier version refused opens no other
-		// door.
+		// Headers that an asker put into a message that an earlier version refused open no
+		// other door.
 		{"forged", bare, []string{"Protocol-Subject", "protocol.submit." + p, "Protocol-Token", "5-1700", "Protocol-Door", "query", "Protocol-Partner", "2088000000000002", "Protocol-Reply-To", "protocol.reply.x"},
 			p, messages.Envelope{MsgID: "5-1700/r1", Subject: "protocol.submit." + p, Door: "submit", ID: "5-1700"}},
 		{"asked of nobody knows whom", bare, []string{"Protocol-Subject", "protocol.query", "Protocol-Token", "tok"}, "", messages.Envelope{}},
@@ -110,8 +110,8 @@ func TestRedriveDropsDeadline(t *testing.T) {
 	}
 }
 
-// An end between storing the query and deleting the letter: the next redrive stores nothing and
-// deletes it.
+// If a redrive ends between storing the query and deleting the dead letter, the next one stores
+// nothing and deletes it.
 func TestRedriveTwiceAsksOnce(t *testing.T) {
 	h := newDeadServer(t)
 	for range 2 {
@@ -128,7 +128,7 @@ func TestRedriveTwiceAsksOnce(t *testing.T) {
 	}
 }
 
-// The stream of submitted queries has no room: the letter stays.
+// If the stream of submitted queries has no room, the dead letter stays.
 func TestRedriveIntoAFullStream(t *testing.T) {
 	h := newDeadServer(t)
 	stream, err := h.js.Stream(t.Context(), "PROTOCOL_SUBMITTED")
@@ -152,8 +152,8 @@ func TestRedriveIntoAFullStream(t *testing.T) {
 	}
 }
 
-// A query that was padded to more than the stream takes with the headers is asked again as it
-// means, and keeps no other back.
+// A query with so much padding that the stream does not take it with the headers is asked again
+// without the padding. It holds up no other.
 func TestRedriveOfAPaddedQuery(t *testing.T) {
 	h := newDeadServer(t)
 	q := messages.Query{V: 1, ID: "mine", Partner: redrivenPartner, UserEmail: "a@example.com"}

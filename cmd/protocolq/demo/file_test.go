@@ -1,4 +1,4 @@
-// A file of queries: what is read of a line, and what of it is at fault.
+// A file of queries: what is read from a line, and which faults are reported.
 
 package demo
 

@@ -1,4 +1,4 @@
-// What doctor finds around the page in the browser.
+// What doctor finds about the page in the browser.
 
 package doctor
 
@@ -73,7 +73,7 @@ func TestConsoleReadsTheQueryLog(t *testing.T) {
 	}
 }
 
-// A user that may do nothing but listen where it is answered, and one that may do all.
+// One user may only subscribe to its inbox, another may do everything.
 func TestConsoleRights(t *testing.T) {
 	nothing := &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"nothing"}}, Subscribe: &server.SubjectPermission{Allow: []string{consoleInbox + ".>"}}}
 	srv := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, Users: []*server.User{{Username: "none", Password: "x", Permissions: nothing}, {Username: "all", Password: "x"}}})

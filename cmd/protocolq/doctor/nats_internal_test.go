@@ -1,4 +1,5 @@
-// What doctor finds on a real server, and that it changes nothing there, even where it may do all.
+// What doctor finds on a real server, and that it changes nothing there, even where it may do
+// everything.
 
 package doctor
 
@@ -23,7 +24,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// desk is a server of which doctor is asked.
+// desk is a server that doctor examines.
 type desk struct {
 	t     *testing.T
 	o     *Options
@@ -52,7 +53,7 @@ func (d *desk) provision() {
 	}
 }
 
-// found are the checks that have this status, by name.
+// found returns the details of the checks that have this status, by name.
 func (d *desk) found(s Status) map[string]string {
 	d.t.Helper()
 	list := map[string]string{}
@@ -67,7 +68,7 @@ func (d *desk) found(s Status) map[string]string {
 	return list
 }
 
-// state is all that could be changed.
+// state describes everything on the server that could be changed.
 func (d *desk) state() string {
 	d.t.Helper()
 	var b strings.Builder
@@ -154,8 +155,8 @@ func TestStreamsThatAreNotAsDeclared(t *testing.T) {
 	}
 }
 
-// The streams of an HTTP door's askers, and the consumers by which it reads, are looked at where
-// the settings name them.
+// The streams of an HTTP door's askers, and the consumers that it reads with, are checked where
+// the settings name the askers.
 func TestStreamsOfTheHTTPDoor(t *testing.T) {
 	d := newDesk(t)
 	d.provision()

@@ -1,4 +1,4 @@
-// Every code that can be met has an entry, and no entry contradicts itself.
+// Every code that can occur has an entry, and no entry contradicts itself.
 
 package explain_test
 

@@ -33,7 +33,7 @@ PROTOCOL_PARTNERS  used no more
 	}
 }
 
-// The page's replies are read by the consumer of its name.
+// Reserved names are refused: the page's replies are read by the consumer named console.
 func TestProvisionRefusesNames(t *testing.T) {
 	check := func(r provision.Readers) error {
 		f := provisionFlags{ackWait: time.Second, readers: r}

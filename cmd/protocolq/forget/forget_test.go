@@ -1,4 +1,4 @@
-// A person is taken out of the dead letters, and of nothing else; what is left has a date.
+// A person's dead letters are deleted, and no others. What is left is listed with a date.
 
 package forget
 
@@ -47,7 +47,7 @@ func TestDeadLetters(t *testing.T) {
 		`{"user_email":"canary.holder@EXAMPLE.com"}`, // 1: the person, in another spelling
 		`{"user_email":"another@example.com"}`,
 		`{"account_no":"20887777666655554444"}`,   // 3
-		`garbage about Canary.holder@example.com`, // 4: nobody can read it
+		`garbage about Canary.holder@example.com`, // 4: cannot be read
 		`garbage`,
 	} {
 		m := &nats.Msg{Subject: f.names.Dead("poison"), Data: []byte(body), Header: nats.Header{"Content-Type": {"application/json"}}}
@@ -85,7 +85,7 @@ func sequences(t *testing.T, js jetstream.JetStream, stream string) (list []uint
 	return list
 }
 
-// Many letters of others stand before the person's.
+// Many dead letters about others come before the person's.
 func TestManyDeadLetters(t *testing.T) {
 	_, js := natstest.JetStream(t)
 	f := newForgetting(t, "canary@example.com", "")

@@ -1,4 +1,4 @@
-// A user of NATS that may not see the watches yet has everything else forgotten.
+// A NATS user that may not see the watches can still have everything else forgotten.
 
 package forget
 
@@ -26,11 +26,11 @@ import (
 func TestRowsAreDeletedWhereWatchesAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		denied string
-		rows   int64 // that are deleted
+		rows   int64 // deleted
 		places []string
 	}{
 		{"$JS.API.STREAM.INFO.PROTOCOL_WATCHES", 1, []string{"workers", "dead", "watches", "submitted", "replies", "http", "events", "ended_watches", "log", "database"}},
-		{"protocol.forget", 0, nil}, // the workers would write the person down again
+		{"protocol.forget", 0, nil}, // the workers would record the person again
 	} {
 		f, js := newForgetting(t, "canary@example.com", ""), (jetstream.JetStream)(nil)
 		ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoAuthUser: "old",

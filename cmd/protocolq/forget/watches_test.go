@@ -1,4 +1,4 @@
-// A person is taken out of what is watched on the page in the browser.
+// A person's watches on the page in the browser are deleted.
 
 package forget
 
@@ -61,7 +61,7 @@ func TestWatches(t *testing.T) {
 	}
 }
 
-// rewriting writes a watch again just before it would be deleted.
+// rewriting rewrites a watch just before it would be deleted.
 type rewriting struct {
 	jetstream.JetStream
 	subject string
@@ -92,7 +92,8 @@ func (s rewritten) SecureDeleteMsg(ctx context.Context, seq uint64) error {
 	return s.Stream.SecureDeleteMsg(ctx, seq)
 }
 
-// A watch that is rewritten after it was found is found again; only what was deleted is counted.
+// A watch that is rewritten after it was found is found again. Only what was deleted is
+// counted.
 func TestWatchesThatAreRewritten(t *testing.T) {
 	for _, c := range []struct {
 		times   int

@@ -62,7 +62,8 @@ func TestForgottenArePublished(t *testing.T) {
 	}
 }
 
-// Whom the server forbids to have anybody forgotten is not left to wait for an answer.
+// A user that the server does not allow to forget anyone gets an error at once, and
+// does not wait for an answer.
 func TestForbiddenEndsAtOnce(t *testing.T) {
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, NoAuthUser: "u", Users: []*server.User{{Username: "u",
 		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"protocol.forget"}}}}}})

@@ -43,7 +43,7 @@ func TestParseAskers(t *testing.T) {
 	}
 }
 
-// A token put where its hash belongs stands in no error.
+// A token that stands where its hash belongs is shown in no error.
 func TestTokenIsNotShown(t *testing.T) {
 	token := newToken()
 	_, err := parseAskers([]byte("askers:\n- name: shop\n  partners: ['2088000000000001']\n  tokens: ['" + token + "']\n"))

@@ -1,4 +1,5 @@
-// Batches: each query for itself, a share for all of them, and where their answers are.
+// Batches: each query is judged by itself, all count against the asker's rate, and their
+// answers can be found.
 
 package httpdoor
 
@@ -14,7 +15,7 @@ import (
 	"protocolq/messages"
 )
 
-// batchOf is a body with an id and queries.
+// batchOf returns a body with an id and queries.
 func batchOf(id string, queries ...string) string {
 	return `{"id":"` + id + `","queries":[` + strings.Join(queries, ",") + `]}`
 }
@@ -102,7 +103,8 @@ func TestBatchIsRead(t *testing.T) {
 	}
 }
 
-// A batch that is larger than what may be asked at once is let in, and paid for.
+// A batch that is larger than the asker's burst is admitted, and uses up its rate for some
+// time.
 func TestBatchTakesItsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := askers()

@@ -1,4 +1,4 @@
-// What the door costs: the same queries over HTTP and over NATS, in turns.
+// What the door costs: the same queries over HTTP and over NATS, in turn.
 
 package httpdoor
 
@@ -21,9 +21,9 @@ import (
 	"protocolq/messages/ask"
 )
 
-// BenchmarkDoor asks for two seconds by one door and then by the other, again and again, and gives
-// the medians of their answers a second and of the ratio of two neighbours: of questions that are
-// new, and of one that is remembered.
+// BenchmarkDoor asks for two seconds by one door and then by the other, several times. It
+// reports the medians of their answers per second, and of the ratio of neighbouring rounds. It
+// does so for questions that are new, and for one that is remembered.
 func BenchmarkDoor(b *testing.B) {
 	const askers, span, rounds = 32, 2 * time.Second, 7
 	shop := unbounded()
@@ -76,12 +76,12 @@ func BenchmarkDoor(b *testing.B) {
 	}
 }
 
-// unbounded is an asker that nothing holds back.
+// unbounded returns an asker that no bound holds back.
 func unbounded() Asker {
 	return Asker{Name: "shop", Partners: []string{partner}, Rate: mostRate, Burst: mostRate, Waiting: mostWaiting, hashes: []tokenHash{hashOf(tokens["shop"])}}
 }
 
-// answers asks with so many at once for that time and gives the answers a second.
+// answers lets that many askers ask at once for that time and returns the answers per second.
 func answers(b *testing.B, askers int, span time.Duration, ask func(context.Context) error) float64 {
 	b.Helper()
 	var n atomic.Int64

@@ -1,4 +1,4 @@
-// A certificate for tests, made anew each time.
+// A certificate for tests, generated each time.
 
 package httpdoor
 

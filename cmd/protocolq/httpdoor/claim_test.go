@@ -1,4 +1,4 @@
-// An id is one question's, also where two come at the same time.
+// An id belongs to one question, even if two come at the same time.
 
 package httpdoor
 
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// together posts both bodies at the same time, and gives their statuses.
+// together posts all bodies at the same time, and returns their statuses.
 func together(t *testing.T, post func(body string) int, bodies ...string) []int {
 	t.Helper()
 	statuses := make([]int, len(bodies))
@@ -46,7 +46,7 @@ func TestOneIDOfTwoQuestionsAtOnce(t *testing.T) {
 	}
 }
 
-// The same question twice at once is one question: both callers find its answer.
+// The same question asked several times at once is one question, and no caller is refused.
 func TestOneQuestionTwiceAtOnce(t *testing.T) {
 	b := openBench(t)
 	for i := range 20 {

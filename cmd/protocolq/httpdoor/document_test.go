@@ -1,4 +1,4 @@
-// The document is OpenAPI 3.1, and says what the door does: no more and no less.
+// The document is OpenAPI 3.1, and describes what the door does: no more and no less.
 
 package httpdoor
 
@@ -28,8 +28,8 @@ var update = flag.Bool("update", false, "write the workers' schemas into the doc
 // documentURL is where the test's compiler finds the document.
 const documentURL = "file:///openapi.json"
 
-// read is the document as JSON has it.
-// It is parsed once, for every answer of every test is held against it: who changes it, clones it.
+// read returns the document as JSON values. It is parsed once, because every answer of every
+// test is checked against it. A test that changes it clones it first.
 func read(t *testing.T) map[string]any {
 	t.Helper()
 	doc, err := parsed()
@@ -55,13 +55,13 @@ var parsed = sync.OnceValues(func() (map[string]any, error) {
 	return v.(map[string]any), nil
 })
 
-// compiler has compiled what of the document was asked for already.
+// compiler keeps the parts of the document that it has compiled.
 var compiler struct {
 	sync.Mutex // guards it
 	*jsonschema.Compiler
 }
 
-// schema is the compiled part of the document at a JSON pointer.
+// schema returns the compiled part of the document at a JSON pointer.
 func schema(t *testing.T, pointer string) *jsonschema.Schema {
 	t.Helper()
 	compiler.Lock()
@@ -107,14 +107,14 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 		t.Error("a document without a title passes")
 	}
 	for name := range at(t, read(t), "components", "schemas").(map[string]any) {
-		schema(t, "/components/schemas/"+name) // is a JSON Schema, and every reference in it leads somewhere
+		schema(t, "/components/schemas/"+name) // a JSON Schema, and every reference in it resolves
 	}
 	for _, ref := range references(read(t)) {
 		schema(t, strings.TrimPrefix(ref, "#"))
 	}
 }
 
-// at walks into a value.
+// at returns the value at a path of keys.
 func at(t *testing.T, value any, keys ...string) any {
 	t.Helper()
 	for _, k := range keys {
@@ -127,7 +127,7 @@ func at(t *testing.T, value any, keys ...string) any {
 	return value
 }
 
-// references are the texts of all $ref.
+// references returns the texts of all $ref.
 func references(value any) (all []string) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -174,12 +174,12 @@ func TestDocumentHasAllProblems(t *testing.T) {
 	}
 }
 
-// The statuses of the operation that can come to all problems are those, and no others.
+// The operation that can end in any of the problems lists their statuses, and no others.
 func TestDocumentHasAllStatuses(t *testing.T) {
 	responses := at(t, read(t), "paths", "/v1/queries", "post", "responses").(map[string]any)
 	want := map[string]bool{"200": true, "202": true}
 	for _, k := range kinds() {
-		if k.name != notFound.name && k.name != wrongMethod.name { // of other addresses
+		if k.name != notFound.name && k.name != wrongMethod.name { // these belong to other paths
 			want[fmt.Sprint(k.status)] = true
 		}
 	}
@@ -188,7 +188,7 @@ func TestDocumentHasAllStatuses(t *testing.T) {
 	}
 }
 
-// What the door says beside the workers' messages has the fields that the document says.
+// The door's own messages have exactly the fields that the document lists.
 func TestDocumentHasAllFields(t *testing.T) {
 	for name, of := range map[string]reflect.Type{"Problem": reflect.TypeFor[problem](), "State": reflect.TypeFor[state](), "Batch": reflect.TypeFor[batch](),
 		"Accepted": reflect.TypeFor[accepted](), "BatchState": reflect.TypeFor[batchState](), "UndeliveredList": reflect.TypeFor[undeliveredList](),
@@ -228,8 +228,8 @@ func TestDocumentHasTheWorkersSchemas(t *testing.T) {
 	}
 }
 
-// schemaText is a schema as it stands in the document, without what is of its own file, and without
-// one property.
+// schemaText returns a schema as the document has it: without what belongs only in its own
+// file, and without one property.
 func schemaText(t *testing.T, of, without string) string {
 	t.Helper()
 	var s map[string]any
@@ -249,7 +249,7 @@ func schemaText(t *testing.T, of, without string) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Every example is what its schema says, and those of the workers' messages are taken.
+// Every example matches its schema, and those of the workers' messages can be decoded.
 func TestDocumentExamples(t *testing.T) {
 	n := 0
 	for _, content := range contents(read(t)) {
@@ -281,7 +281,7 @@ func TestDocumentExamples(t *testing.T) {
 	}
 }
 
-// contents are all media types of the document that have a schema.
+// contents returns all media types of the document that have a schema.
 func contents(value any) (all []map[string]any) {
 	switch v := value.(type) {
 	case map[string]any:

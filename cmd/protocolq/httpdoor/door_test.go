@@ -1,4 +1,5 @@
-// Requests: who is let in, what is read, how much one may ask, and what each outcome comes to.
+// Requests: which are admitted, what is read, how much an asker may ask, and which status each
+// outcome has.
 
 package httpdoor
 
@@ -89,8 +90,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// The workers are asked as the asker of the token, for its first partner where none is named, with
-// the header's key.
+// The workers are asked as the token's asker, with the header's idempotency key. Where no
+// partner is named, it is the asker's first.
 func TestAskedAsTheAsker(t *testing.T) {
 	fleet := says(signed)
 	d := openDoor(t, options{Fleet: fleet})
@@ -105,7 +106,7 @@ func TestAskedAsTheAsker(t *testing.T) {
 	}
 }
 
-// The caller's trace goes along with what is asked, and none is made up.
+// The caller's trace is passed on with the query, and none is invented.
 func TestTraceGoesAlong(t *testing.T) {
 	var got string
 	fleet := says(signed)
@@ -123,7 +124,7 @@ func TestTraceGoesAlong(t *testing.T) {
 	}
 }
 
-// Only the gateway's word is 200.
+// Only what the gateway reports about an account is 200.
 func TestOutcomes(t *testing.T) {
 	for _, tt := range []struct {
 		r      messages.Result
@@ -179,7 +180,8 @@ func TestPreferredWait(t *testing.T) {
 	}
 }
 
-// Who asks more than it may is told when to come again, and costs others nothing.
+// An asker that exceeds its rate is refused with the time to ask again, and costs others
+// nothing.
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := askers()
@@ -208,7 +210,7 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// As many of an asker's requests wait as may, and the end of the door cuts their waits short.
+// An asker's requests wait up to its bound, and the end of the door cuts their waits short.
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := openDoor(t, options{Fleet: silent()})
@@ -255,10 +257,10 @@ func TestOtherAddresses(t *testing.T) {
 	}
 }
 
-// A mistake of the program costs one request.
+// A panic fails only its own request, and frees its place.
 func TestFault(t *testing.T) {
 	d := openDoor(t, options{Fleet: &played{answer: func(context.Context, messages.Query) (messages.Result, error) { panic("mistake") }}})
-	for range 5 { // more than may wait
+	for range 5 { // more than may wait at once
 		if w, _ := d.do(t, post(good)); w.StatusCode != 500 {
 			t.Errorf("%d", w.StatusCode)
 		}

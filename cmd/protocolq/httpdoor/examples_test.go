@@ -1,4 +1,4 @@
-// The examples in messages/examples/http, by curl and PHP, against real workers.
+// The examples in messages/examples/http, run by curl and PHP against real workers.
 
 package httpdoor
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/cmd/protocolq/webhook"
 )
 
-// example runs one until it ends, and gives what it prints and its exit code.
+// example runs one until it ends, and returns what it prints and its exit code.
 func (b *bench) example(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), args[0], args[1:]...)
@@ -30,7 +30,7 @@ func (b *bench) example(t *testing.T, args ...string) (string, int) {
 	return strings.TrimSpace(string(out)), c.ProcessState.ExitCode()
 }
 
-// has reports whether a program is there; in CI it must be.
+// has reports whether a program is installed. In CI it must be.
 func has(t *testing.T, program string) bool {
 	t.Helper()
 	_, err := exec.LookPath(program)
@@ -81,8 +81,8 @@ func TestExamplePHP(t *testing.T) {
 	}
 }
 
-// PHP's own server takes an answer that is signed by its secret, and none that is signed by
-// another.
+// The example, run by PHP's own server, accepts an answer signed with its secret, and none
+// signed with another.
 func TestExamplePHPWebhook(t *testing.T) {
 	if !has(t, "php") {
 		return

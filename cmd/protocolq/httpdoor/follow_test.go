@@ -19,7 +19,7 @@ import (
 	"protocolq/cmd/protocolq/cli/clitest"
 )
 
-// askersOf is a file of these askers.
+// askersOf returns the text of a file with these askers.
 func askersOf(names ...string) string {
 	text := "askers:\n"
 	for _, name := range names {
@@ -71,7 +71,7 @@ func TestAskersFileIsFollowed(t *testing.T) {
 	want("shop", http.StatusUnauthorized)
 	write(askersOf("shop", "till"))
 	until("it may ask again", func() bool { return status("shop") == http.StatusOK })
-	// What is stored for it is read again, too.
+	// What is stored for the asker is read again, too.
 	b.call(t, "shop", "POST", "/v1/queries", `{"id":"shop-2","user_email":"debit-only@example.com"}`, "Prefer", "wait=0")
 	until("its stored answer", func() bool {
 		got, _ := b.call(t, "shop", "GET", "/v1/queries/shop-2", "")
@@ -79,7 +79,7 @@ func TestAskersFileIsFollowed(t *testing.T) {
 	})
 }
 
-// busy is a stream whose readers are at a delivery until it is over.
+// busy is a JetStream whose readers are busy with a delivery until over is closed.
 type busy struct {
 	jetstream.JetStream
 	over chan struct{}
@@ -90,8 +90,8 @@ func (b *busy) Consumer(context.Context, string, string) (jetstream.Consumer, er
 	return nil, jetstream.ErrConsumerNotFound
 }
 
-// A delivery under way to a webhook that is removed holds up no change; the door's end waits for
-// it.
+// A delivery under way to a webhook that is removed holds up no change. The door's end waits
+// for it.
 func TestChangeWaitsForNoDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		js := &busy{over: make(chan struct{})}
@@ -106,7 +106,7 @@ func TestChangeWaitsForNoDelivery(t *testing.T) {
 		go func() { defer close(ended); f.run(ctx) }()
 		synctest.Wait() // shop is read
 		for _, name := range []string{"till", "shop"} {
-			f.read(ctx, []Asker{{Name: name}}) // if it waited, nothing here could go on
+			f.read(ctx, []Asker{{Name: name}}) // if it waited, the test would hang
 			synctest.Wait()
 			if len(f.running) != 1 || f.running[name] == nil {
 				t.Errorf("read: %v", f.running)
@@ -124,7 +124,7 @@ func TestChangeWaitsForNoDelivery(t *testing.T) {
 	})
 }
 
-// An asker that stays keeps what it has used of its share; with other bounds it begins anew.
+// An asker that stays keeps what it has used of its rate. With other bounds it starts afresh.
 func TestAdmitKeepsShares(t *testing.T) {
 	d, err := newDoor(options{Askers: askers(), Fleet: &played{}, Memory: &remembered{}})
 	if err != nil {

@@ -1,5 +1,5 @@
-// What several tests use: a fleet that answers as it is told, and requests whose answers are held
-// against the document.
+// What several tests use: a fleet that answers as a test wants, and requests whose answers are
+// checked against the document.
 
 package httpdoor
 
@@ -26,27 +26,27 @@ const (
 
 var tokens = map[string]string{"shop": newToken(), "till": newToken()}
 
-// askers are two, of whom shop has two partners.
+// askers returns two askers, of which shop has two partners.
 func askers() []Asker {
 	shop := Asker{Name: "shop", Partners: []string{partner, another}, Rate: 100, Burst: 100, Waiting: 4, hashes: []tokenHash{hashOf(tokens["shop"])}}
 	till := Asker{Name: "till", Partners: []string{partner}, Rate: 100, Burst: 100, Waiting: 4, hashes: []tokenHash{hashOf(tokens["till"])}}
 	return []Asker{shop, till}
 }
 
-// asked is one query as the fleet got it.
+// asked is one query as the fleet received it.
 type asked struct {
 	asker string
 	q     messages.Query
 }
 
-// played is a fleet that answers by a function.
+// played is a fleet that answers with a function.
 type played struct {
 	answer func(ctx context.Context, q messages.Query) (messages.Result, error)
 
 	mu        sync.Mutex // guards what follows
 	got       []asked
 	submitted []asked
-	full      error // what Submit gives
+	full      error // what Submit returns
 }
 
 func (p *played) Ask(ctx context.Context, asker string, q messages.Query) (messages.Result, error) {
@@ -63,7 +63,7 @@ func (p *played) Submit(_ context.Context, asker string, q messages.Query) error
 	return p.full
 }
 
-// says is a fleet that always says r.
+// says returns a fleet that always answers r.
 func says(r messages.Result) *played {
 	return &played{answer: func(_ context.Context, q messages.Query) (messages.Result, error) {
 		r.V, r.ID, r.Key, r.Partner = messages.Version, q.ID, q.Key, q.Partner
@@ -71,7 +71,7 @@ func says(r messages.Result) *played {
 	}}
 }
 
-// silent is a fleet that never answers.
+// silent returns a fleet that never answers.
 func silent() *played {
 	return &played{answer: func(ctx context.Context, _ messages.Query) (messages.Result, error) {
 		<-ctx.Done()
@@ -137,7 +137,7 @@ func openDoor(t *testing.T, o options) *door {
 	return d
 }
 
-// post is a request of shop's, in order but for what change does to it.
+// post returns a request of shop's. It is valid, except for what change does to it.
 func post(body string, change ...func(*http.Request)) *http.Request {
 	return request(http.MethodPost, "/v1/queries", body, change...)
 }
@@ -154,7 +154,7 @@ func request(method, path, body string, change ...func(*http.Request)) *http.Req
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// header sets one; "" takes it away.
+// header sets a header; "" removes it.
 func header(name, value string) func(*http.Request) {
 	return func(r *http.Request) {
 		r.Header.Set(name, value)
@@ -164,7 +164,7 @@ func header(name, value string) func(*http.Request) {
 	}
 }
 
-// do has a request answered and holds the answer against the document.
+// do serves a request and checks the answer against the document.
 func (d *door) do(t *testing.T, r *http.Request) (response, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -179,7 +179,7 @@ type response struct {
 	Header     http.Header
 }
 
-// conforms holds an answer of one of the door's routes against the document.
+// conforms checks an answer of one of the door's routes against the document.
 func conforms(t *testing.T, r *http.Request, w response, text []byte) (fields map[string]any) {
 	t.Helper()
 	path := r.Pattern[strings.Index(r.Pattern, "/"):]
@@ -217,7 +217,7 @@ func conforms(t *testing.T, r *http.Request, w response, text []byte) (fields ma
 	return fields
 }
 
-// resolved is the part of the document at a JSON pointer, behind its reference.
+// resolved returns the part of the document at a JSON pointer, with references followed.
 func resolved(t *testing.T, pointer string) any {
 	t.Helper()
 	var value any = read(t)

@@ -1,4 +1,4 @@
-// Queries that nobody awaits any more: where their answers are found, and whose they are.
+// Queries that no caller waits for any more: where their answers are found, and by which asker.
 
 package httpdoor
 
@@ -20,7 +20,7 @@ func (d *door) look(t *testing.T, asker, name string) (int, map[string]any) {
 	return w.StatusCode, fields
 }
 
-// replied keeps a reply as the reader of replies does.
+// replied stores a reply as the reader of replies does.
 func replied(t *testing.T, m *remembered, asker string, r messages.Result) {
 	t.Helper()
 	data, err := r.Encode(messages.MsgPack)
@@ -59,7 +59,7 @@ func TestWaitIsOver(t *testing.T) {
 		if s, fields := d.look(t, "shop", "r-1"); s != 200 || fields["outcome"] != "unknown" {
 			t.Error(s, fields)
 		}
-		// Asked again, the old answer is no more one.
+		// Once the query is asked again, the old answer no longer counts.
 		if w, _ := d.do(t, post(good, header("Prefer", "respond-async"))); w.StatusCode != 202 || w.Header.Get("Preference-Applied") != "wait=0" {
 			t.Error(w)
 		}
@@ -76,7 +76,7 @@ func TestWaitIsOver(t *testing.T) {
 	})
 }
 
-// DEADLINE is an answer where the query's own time is over, and else the end of the wait.
+// DEADLINE is an answer if the query's own deadline has passed. Otherwise it ends the wait.
 func TestDeadlines(t *testing.T) {
 	fleet := says(messages.Result{Outcome: messages.Unknown, Code: messages.DeadlinePassed, Retryable: true})
 	d := openDoor(t, options{Fleet: fleet})
@@ -134,7 +134,7 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-// A name can stand in an address and in a subject, and leads back to its query alone.
+// A name can stand in an address and in a subject, and belongs to one query alone.
 func TestNames(t *testing.T) {
 	seen := map[string]string{}
 	for _, id := range []string{"r-1", "R-1", "a.b", "a b", "..", "a/../b", "单号", "~" + strings.Repeat("a", 26), strings.Repeat("a", 64), strings.Repeat("a", 65), "%2F"} {

@@ -14,7 +14,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// A message that waits for room when its reader is ended is not begun: it would go to a webhook
+// A message that waits for room when its reader ends is not begun. It would go to a webhook
 // that was removed.
 func TestNothingBegunAfterTheEnd(t *testing.T) {
 	_, js := natstest.JetStream(t)

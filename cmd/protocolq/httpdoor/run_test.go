@@ -35,7 +35,7 @@ type bench struct {
 	askers []Asker
 	stack  *localstack.Stack
 	url    string
-	stop   func() // the door
+	stop   func() // stops the door
 	log    io.Writer
 }
 
@@ -57,7 +57,7 @@ func openBench(t testing.TB, own ...Asker) *bench {
 	return b
 }
 
-// provision makes what the door needs.
+// provision creates what the door needs.
 func (b *bench) provision(t testing.TB) {
 	t.Helper()
 	nc, err := nats.Connect(b.cfg.NATS[0])
@@ -78,7 +78,7 @@ func (b *bench) provision(t testing.TB) {
 	}
 }
 
-// open opens the door, until the test ends or stop is called.
+// open runs the door until the test ends or stop is called.
 func (b *bench) open(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -106,7 +106,7 @@ func (b *bench) open(t testing.TB) {
 	}
 }
 
-// call asks the door as an asker; "" as none.
+// call sends a request to the door as an asker; "" means without a token.
 func (b *bench) call(t *testing.T, asker, method, path, body string, headers ...string) (response, map[string]any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, strings.NewReader(body))
@@ -168,7 +168,8 @@ func TestRealWorkers(t *testing.T) {
 			t.Errorf("%s: %d %v", email, w.StatusCode, fields)
 		}
 	}
-	// The same key is another request for another asker, and another question under it is refused.
+	// The same idempotency key is another request for another asker. Another question under it
+	// is refused.
 	ask := func(asker, email string) (int, any) {
 		w, fields := b.call(t, asker, "POST", "/v1/queries", `{"user_email":"`+email+`"}`, "Idempotency-Key", "order-1")
 		return w.StatusCode, fields["type"]
@@ -192,11 +193,11 @@ func TestRealWorkers(t *testing.T) {
 	}
 }
 
-// An answer that nobody awaited is found after a restart of the door, which has kept nothing
+// An answer that no caller waited for is found after a restart of the door, which keeps nothing
 // itself.
 func TestAnswerAfterARestart(t *testing.T) {
 	b := openBench(t)
-	slow := `{"id":"slow 1","user_email":"fault-drop-1@example.com"}` // asked twice, so that it takes a moment
+	slow := `{"id":"slow 1","user_email":"fault-drop-1@example.com"}` // called twice, so that it takes a moment
 	w, fields := b.call(t, "shop", "POST", "/v1/queries", slow, "Prefer", "wait=0")
 	location := w.Header.Get("Location")
 	if w.StatusCode != 202 || fields["location"] != location || location != locationOf("slow 1") {
@@ -213,7 +214,7 @@ func TestAnswerAfterARestart(t *testing.T) {
 	}
 }
 
-// answered looks for an answer until it is there.
+// answered polls for an answer until it is there.
 func (b *bench) answered(t *testing.T, location string) map[string]any {
 	t.Helper()
 	for {
@@ -229,7 +230,7 @@ func (b *bench) answered(t *testing.T, location string) map[string]any {
 	}
 }
 
-// A batch of real queries, of which some are one question.
+// A batch of real queries, some of which are the same question.
 func TestRealBatch(t *testing.T) {
 	b := openBench(t)
 	const n = 200

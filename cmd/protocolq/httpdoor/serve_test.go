@@ -1,4 +1,5 @@
-// The open door: who may be slow, who may wait, and an end that answers everybody.
+// The door while it serves: which callers may be slow, which may wait, and an end that answers
+// them all.
 
 package httpdoor
 
@@ -20,7 +21,7 @@ import (
 	"protocolq/messages"
 )
 
-// pipes is a listener in memory, so that its connections obey a bubble's clock.
+// pipes is a listener in memory, so that its connections use the fake clock.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -39,7 +40,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.closed); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// dial opens a connection, on which what is written is the caller's own.
+// dial opens a connection on which the test itself writes the request.
 func (p *pipes) dial(t *testing.T) net.Conn {
 	t.Helper()
 	here, there := net.Pipe()
@@ -51,7 +52,7 @@ func (p *pipes) dial(t *testing.T) net.Conn {
 	return here
 }
 
-// opened serves a door until stop is called; ended gives its error.
+// opened serves a door until stop is called; ended receives its error.
 func opened(t *testing.T, fleet fleet, grace time.Duration) (p *pipes, stop context.CancelFunc, ended chan error) {
 	p, ended = newPipes(), make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -83,7 +84,8 @@ func sent(t *testing.T, c net.Conn, written string) (status int) {
 	return r.StatusCode
 }
 
-// Whoever has sent its request waits for longer than a body may take; whoever has not is cut off.
+// A caller that has sent its request may wait longer than a body may take. One that has not is
+// cut off.
 func TestSlowCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, stop, ended := opened(t, silent(), 0)
@@ -115,8 +117,8 @@ func TestSlowCallers(t *testing.T) {
 	})
 }
 
-// At the end what waits is answered: by the answer if it comes within the grace, and else the query
-// is stored, and its answer found later at its address.
+// At the end, requests that wait are answered. If the answer does not come within the grace
+// period, the query is stored, and its answer is found later at its address.
 func TestEndAnswersAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &played{answer: func(ctx context.Context, q messages.Query) (messages.Result, error) {
@@ -154,7 +156,7 @@ func TestEndAnswersAll(t *testing.T) {
 	})
 }
 
-// What was heard on TLS is what is in the files now.
+// TLS uses the certificate that is in the files now.
 func TestCertificateIsReadAgain(t *testing.T) {
 	c := certificateIn(t)
 	first, err := c.get(nil)

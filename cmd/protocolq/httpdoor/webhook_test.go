@@ -1,4 +1,5 @@
-// Webhooks: where answers never go, when they come again, and what becomes of what is not taken.
+// Webhooks: where answers are never sent, when they are sent again, and what happens to those
+// that are not accepted.
 
 package httpdoor
 
@@ -21,7 +22,7 @@ import (
 	"protocolq/messages"
 )
 
-// verify is the receiver's side, by a second hand.
+// verify checks a signature as a receiver does, with code of its own.
 func verify(t *testing.T, secret string, h http.Header, body []byte) {
 	t.Helper()
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
@@ -38,7 +39,7 @@ func verify(t *testing.T, secret string, h http.Header, body []byte) {
 	}
 }
 
-// An address is the operators' word, and so must be one that they can mean.
+// Operators set the address, so it must be one that they can mean.
 func TestWebhookAddress(t *testing.T) {
 	for address, good := range map[string]bool{
 		"https://shop.example.com/hook": true,
@@ -61,7 +62,7 @@ func TestWebhookAddress(t *testing.T) {
 	}
 }
 
-// handed is a message of a consumer, as it is dealt with.
+// handed is a message of a consumer that records what is done with it.
 type handed struct {
 	jetstream.Msg
 	data  string
@@ -76,7 +77,7 @@ func (h *handed) Subject() string                           { return "protocol.h
 func (h *handed) Ack() error                                { h.acked = true; return nil }
 func (h *handed) NakWithDelay(d time.Duration) error        { h.again = d; return nil }
 
-// hooked is a deliverer to a webhook that is a function.
+// hooked returns a deliverer to a webhook that is a function.
 func hooked(memory memory, hook func(*http.Request) *reply) (*deliverer, *[]string) {
 	seen := &[]string{}
 	client := webhook.NewClient(webhooksAtOnce)
@@ -95,7 +96,7 @@ func (f trip) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// reply is what a webhook says; nil: nothing, ever.
+// reply is what a webhook answers; nil means that it never does.
 type reply struct {
 	code   int
 	header http.Header
@@ -146,7 +147,7 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// What a webhook never takes is no longer tried after a day, and listed for its asker.
+// An answer that a webhook never accepts is given up after a day, and listed for its asker.
 func TestUndelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &remembered{}

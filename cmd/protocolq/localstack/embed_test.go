@@ -1,5 +1,5 @@
-// The embedded server: how fast it is there, what it leaves behind, what it takes, and what a wrong
-// setting says.
+// The embedded server: what it accepts, what it leaves behind, what it keeps, and how soon a
+// wrong setting is reported.
 
 package localstack
 
@@ -39,7 +39,7 @@ func TestEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The largest message there is, with the headers it gains on its way.
+	// The largest message, with the headers that are added on its way.
 	largest := nats.NewMsg("s.a")
 	largest.Data = make([]byte, messages.MaxMessage)
 	largest.Header.Set(messages.HeaderReplyTo, strings.Repeat("x", 255))
@@ -57,7 +57,7 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-// consumersAreListed makes the server send lists that are larger than a message may be.
+// consumersAreListed makes the server send lists that are larger than one message may be.
 func consumersAreListed(ctx context.Context, t *testing.T, s jetstream.Stream) {
 	t.Helper()
 	const n = 300

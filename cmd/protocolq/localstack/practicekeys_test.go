@@ -1,4 +1,4 @@
-// The practice keys may be written again, and no other key is written over.
+// The practice keys may be written again, and no other key is overwritten.
 
 package localstack
 

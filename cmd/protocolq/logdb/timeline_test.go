@@ -1,4 +1,4 @@
-// Within a millisecond the order is that of a query's way.
+// Within a millisecond, events are in the order in which a query causes them.
 
 package logdb_test
 

@@ -1,5 +1,5 @@
-// Every reply subject that could do harm, named by every user in all that it may publish: nothing
-// changes but what that user is there to change.
+// Every user publishes everything that it may, with every reply subject that could do harm.
+// Only what that user is there to change may change.
 
 package natsconfig_test
 
@@ -18,10 +18,11 @@ import (
 	"protocolq/messages"
 )
 
-// purpose is what each user is there to change, as lines of an inventory; the names of subjects
-// stand for what is seen on them, too. Whoever is not in it is the fleet itself.
+// purpose holds what each user is there to change, as lines of an inventory. The name of a
+// subject also stands for messages that are seen on it. A user that is not in it is the fleet
+// itself.
 var purpose = map[string][]string{
-	natsconfig.Replies:                {"messages PROTOCOL_REPLIES protocol.reply.>", "position PROTOCOL_REPLIES *"}, // askers may wait for them,
+	natsconfig.Replies:                {"messages PROTOCOL_REPLIES protocol.reply.>", "position PROTOCOL_REPLIES *"}, // askers may wait for them
 	natsconfig.Recorder:               {"position PROTOCOL_LOG recorder", "messages PROTOCOL_LOG protocol.log.*", "messages PROTOCOL_FLEET protocol.alerts"},
 	natsconfig.Monitor:                {},
 	natsconfig.Listener("accounting"): {"position PROTOCOL_EVENTS accounting"},
@@ -32,8 +33,8 @@ var purpose = map[string][]string{
 	natsconfig.Ops: append(ofOperators(), "messages PROTOCOL_SUBMITTED protocol.forget", "messages PROTOCOL_WATCHES protocol.watch.>"),
 	natsconfig.Console: append(ofOperators(), "messages PROTOCOL_WATCHES protocol.watch.>", "position PROTOCOL_WATCHES watches",
 		"messages PROTOCOL_SUBMITTED protocol.submit.*.console", "position PROTOCOL_REPLIES console", "messages PROTOCOL_REPLIES protocol.reply.console",
-		// Its own replies, where it may publish: the server stores what is pulled under the subject that
-		// it had.
+		// Its own replies, in streams to which it may publish: the server stores a pulled
+		// message there under the subject that it had.
 		"messages PROTOCOL_FLEET protocol.reply.console", "messages PROTOCOL_SUBMITTED protocol.reply.console", "messages PROTOCOL_WATCHES protocol.reply.console",
 		"messages PROTOCOL_FLEET protocol.watch.>", "messages PROTOCOL_SUBMITTED protocol.watch.>"),
 }
@@ -45,8 +46,8 @@ func ofOperators() []string {
 
 func ofAsker(name string) []string {
 	return []string{"messages PROTOCOL_SUBMITTED protocol.submit.*." + name, "position PROTOCOL_REPLIES " + name, "position PROTOCOL_EVENTS " + name,
-		"messages PROTOCOL_REPLIES protocol.reply." + name,   // what it has acknowledged is taken out
-		"messages PROTOCOL_SUBMITTED protocol.reply." + name} // sent there, it is a dead letter: worker's TestOwnRepliesSubmitted
+		"messages PROTOCOL_REPLIES protocol.reply." + name,   // what it has acknowledged is removed
+		"messages PROTOCOL_SUBMITTED protocol.reply." + name} // it becomes a dead letter: worker's TestOwnRepliesSubmitted
 }
 
 func TestNobodyDoesAnythingElse(t *testing.T) {
@@ -76,7 +77,7 @@ func TestNobodyDoesAnythingElse(t *testing.T) {
 	if fired < 20_000 {
 		t.Errorf("only %d messages were sent", fired)
 	}
-	// One import too wide, and the same messages do harm: the test would have seen it.
+	// With one import that is too wide, the same messages do harm: the test would have noticed.
 	for _, one := range wide {
 		t.Run("wide: "+one.right.Subject, func(t *testing.T) {
 			_, _, harm := s.attack(t, w, one.user, ofAsker("refunds"))
@@ -87,8 +88,8 @@ func TestNobodyDoesAnythingElse(t *testing.T) {
 	}
 }
 
-// What deploy/nats/README.md says of the two users in the account of the streams: they have
-// everything, whatever their rights are called.
+// What deploy/nats/README.md says of the two users in the account of the streams: they can do
+// everything, whatever rights are listed for them.
 func TestTheFleetItselfHasEverything(t *testing.T) {
 	c := config(t)
 	c.Accounts[0].Users = append(c.Accounts[0].Users, natsconfig.User{Name: witnessUser, Inbox: "_INBOX_witness", Publish: []string{">"}})
@@ -123,15 +124,15 @@ func TestTheFleetItselfHasEverything(t *testing.T) {
 	})
 }
 
-// tooWide is an asker with one import too many, and what it then does with it.
+// tooWide is an asker with one import too many, and the harm that it does with it.
 type tooWide struct {
 	right natsconfig.Right
-	named bool // it may publish there itself, not only name it as a reply
+	named bool // it may also publish there itself, not only name it as a reply
 	harm  string
 	user  natsconfig.User
 }
 
-// widened adds askers like refunds to c, each with one import more.
+// widened adds askers like refunds to c, each with one more import.
 func widened(c *natsconfig.Config) []tooWide {
 	const fleet = "PROTOCOLQ"
 	all := []tooWide{
@@ -158,7 +159,8 @@ func widened(c *natsconfig.Config) []tooWide {
 	return all
 }
 
-// echo answers all queries with what they say, wherever they want it: a door that checks nothing.
+// echo answers all queries with their own bodies, on any reply subject that they name. It is a
+// door that checks nothing.
 func (s *cluster) echo(t *testing.T, c natsconfig.Config) {
 	t.Helper()
 	nc := s.connect(t, 1, userOf(t, c, natsconfig.Replies))
@@ -176,13 +178,14 @@ func (s *cluster) echo(t *testing.T, c natsconfig.Config) {
 	}
 }
 
-// attack sends all that a user may send, with each reply subject, by each server. It gives how many
-// messages that were, how many things they changed that are its own, and what else they changed.
+// attack sends everything that a user may send, with each reply subject, through each server.
+// It returns how many messages that were, how many of the user's own things they changed, and
+// what else they changed.
 func (s *cluster) attack(t *testing.T, w *witness, u natsconfig.User, does []string) (fired, own int, harm []string) {
 	t.Helper()
 	before := w.settled(t)
 	w.take()
-	for n := range s.servers { // what a stream's leader answers goes other ways on its own server
+	for n := range s.servers { // a stream leader's answers take another path on its own server
 		fired += fire(t, s.connect(t, n, u), u)
 	}
 	lines := before.changes(w.settled(t))
@@ -201,13 +204,14 @@ func (s *cluster) attack(t *testing.T, w *witness, u natsconfig.User, does []str
 	return fired, own, harm
 }
 
-// changes reports whether a line is about what somebody is there to change.
+// changes reports whether a line is about what a user is there to change.
 func changes(does, line string) bool {
 	d, l := strings.Fields(does), strings.Fields(line)
 	return d[0] == l[0] && (d[1] == l[1] || l[1] == "-") && covered(d[2], l[2])
 }
 
-// fire sends all that a user may send, with each reply subject, and gives how much that was.
+// fire sends everything that a user may send, with each reply subject, and returns how many
+// messages that were.
 func fire(t *testing.T, nc *nats.Conn, u natsconfig.User) (fired int) {
 	t.Helper()
 	all := targets(t)
@@ -215,7 +219,7 @@ func fire(t *testing.T, nc *nats.Conn, u natsconfig.User) (fired int) {
 		if err := nc.PublishRequest(subject, reply, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
-		if fired++; fired%200 == 0 { // more at once, and the server would drop them
+		if fired++; fired%200 == 0 { // the server would drop more at once
 			if err := nc.Flush(); err != nil {
 				t.Fatal(err)
 			}
@@ -243,10 +247,12 @@ func fire(t *testing.T, nc *nats.Conn, u natsconfig.User) (fired int) {
 	return fired
 }
 
-// next asks for a message, if there is one: what waited would be answered in another user's turn.
+// next asks for a message without waiting for one. A request that waits would be answered in
+// another user's turn.
 const next = `{"batch":1,"no_wait":true}`
 
-// concrete is one subject that a user's right covers, and a body that the server takes there.
+// concrete returns one subject that a user's right covers, and a body that the server accepts
+// there.
 func concrete(right string) (subject, body string) {
 	switch {
 	case strings.HasPrefix(right, "$JS.ACK."):
@@ -262,7 +268,8 @@ func concrete(right string) (subject, body string) {
 	return subject, body
 }
 
-// hostile are headers by which the server does more than pass a message on, or does it for others.
+// hostile returns headers that make the server do more than pass a message on, or do it for
+// others.
 func hostile(t *testing.T) (all []nats.Header) {
 	t.Helper()
 	halt := names(t).Partner(partner, "halt")
@@ -281,7 +288,7 @@ func hostile(t *testing.T) (all []nats.Header) {
 	return all
 }
 
-// targets are all subjects that a reply must not reach.
+// targets returns all subjects that a reply must not reach.
 func targets(t *testing.T) (all []string) {
 	t.Helper()
 	n := names(t)

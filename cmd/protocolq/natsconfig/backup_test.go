@@ -1,4 +1,4 @@
-// BACKUP copies every stream and makes it anew, and is refused everything else.
+// BACKUP copies and restores every stream, and is refused everything else.
 
 package natsconfig_test
 
@@ -71,8 +71,8 @@ func TestBackup(t *testing.T) {
 	if err := nc.LastError(); err != nil {
 		t.Errorf("what is needed was refused: %v", err)
 	}
-	// What deploy/nats/README.md says of it: the end of a copy is a message without a body, and goes
-	// where its request says.
+	// As deploy/nats/README.md says of it, the end of a copy is a message without a body. It
+	// goes to the subject that the request names.
 	events := names(t).Stream(messages.Events)
 	if _, err := nc.Request("$JS.API.STREAM.SNAPSHOT."+events, []byte(`{"deliver_subject":"$JS.API.STREAM.DELETE.`+events+`"}`), time.Minute); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// refused waits for the server's word that it refuses a subject.
+// refused checks that the server has refused a subject.
 func refused(t *testing.T, nc *nats.Conn, subject string) {
 	t.Helper()
 	if err := nc.FlushTimeout(20 * time.Second); err != nil {
@@ -108,7 +108,7 @@ func refused(t *testing.T, nc *nats.Conn, subject string) {
 	}
 }
 
-// A name that is the user's inbox is nobody else's.
+// No asker may have the name that is part of BACKUP's inbox.
 func TestBackupName(t *testing.T) {
 	for _, name := range []string{"backup", "Backup"} {
 		o := options()
@@ -119,7 +119,7 @@ func TestBackupName(t *testing.T) {
 	}
 }
 
-// copied is a stream as JetStream gives it.
+// copied is a stream as JetStream sends it.
 type copied struct {
 	Config, State, Error json.RawMessage
 	chunks               [][]byte
@@ -164,7 +164,7 @@ func (b copied) restore(t *testing.T, nc *nats.Conn, stream string) {
 		t.Helper()
 		var m *nats.Msg
 		var err error
-		eventually(t, "somebody who takes "+subject, func() bool { // one server learns late of what another waits for
+		eventually(t, "somebody who takes "+subject, func() bool { // a server learns late of another's subscriptions
 			m, err = nc.Request(subject, body, time.Minute)
 			return !errors.Is(err, nats.ErrNoResponders)
 		})

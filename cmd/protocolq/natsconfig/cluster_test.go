@@ -1,5 +1,5 @@
-// Three servers in the test's own process, with the rights as they are generated, and a witness who
-// sees all that becomes of what somebody sends.
+// Three servers in the test's own process, with the generated rights, and an observer that sees
+// every effect of what a user sends.
 
 package natsconfig_test
 
@@ -52,7 +52,7 @@ func config(t *testing.T) natsconfig.Config {
 
 // cluster is three servers that know the users of a Config.
 type cluster struct {
-	dir     string // of the seeds
+	dir     string // with the seeds
 	servers []*server.Server
 }
 
@@ -74,7 +74,7 @@ func startIn(t *testing.T, dir string) *cluster {
 		t.Fatal(err)
 	}
 	var routes []*url.URL
-	var held []net.Listener // until each server needs its port, so that nobody else takes it
+	var held []net.Listener // until each server needs its port, so that no other process takes it
 	for range 3 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -119,7 +119,7 @@ func serve(t *testing.T, conf string, i int, routes []*url.URL) *server.Server {
 	return s
 }
 
-// connect connects a user to the n-th server, so that what it does goes from one to another.
+// connect connects a user to the n-th server, so that messages pass from one server to another.
 func (s *cluster) connect(t *testing.T, n int, user natsconfig.User) *nats.Conn {
 	t.Helper()
 	key, err := nats.NkeyOptionFromSeed(filepath.Join(s.dir, user.Name+".nk"))
@@ -146,7 +146,7 @@ func userOf(t *testing.T, c natsconfig.Config, name string) natsconfig.User {
 	return natsconfig.User{}
 }
 
-// provisioned makes the streams, three copies each, as PROVISIONER does.
+// provisioned creates the streams as PROVISIONER, with three replicas each.
 func (s *cluster) provisioned(t *testing.T, c natsconfig.Config) {
 	t.Helper()
 	js, err := jetstream.New(s.connect(t, 0, userOf(t, c, natsconfig.Provisioner)))

@@ -33,7 +33,8 @@ func read(t *testing.T, path ...string) string {
 	return string(data)
 }
 
-// Who is added later changes nobody's key, and what somebody else wrote stays.
+// A user that is added later changes no other user's key. A file that the command did not write
+// is not overwritten.
 func TestWrittenAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	if out, err := typed(t, "--partner", partner, "--asker", "refunds", "--out", dir); err != nil || !strings.Contains(out, "provision --partner "+partner+" --asker refunds") {

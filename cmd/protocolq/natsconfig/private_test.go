@@ -1,4 +1,5 @@
-// Nobody receives what is another's, and what the servers keep of a question ends with its answer.
+// No user receives another's messages, and the servers keep nothing of a question after its
+// answer.
 
 package natsconfig_test
 
@@ -51,9 +52,9 @@ func TestNobodyReceivesAnythingElse(t *testing.T) {
 	}
 }
 
-// own reports whether a subject is one of the user's, as its rights have it. To the server the last
-// token of a subscription to a.> is one that a.* covers; what comes is what is imported all the
-// same.
+// own reports whether the user's rights cover a subject. To the server, a.* covers a
+// subscription to a.>, because its last token counts as one token. Only what is imported
+// arrives all the same.
 func own(u natsconfig.User, subject string) bool {
 	one := strings.ReplaceAll(subject, ">", "x")
 	for _, right := range u.MaySubscribe() {
@@ -64,8 +65,8 @@ func own(u natsconfig.User, subject string) bool {
 	return false
 }
 
-// Each server keeps the way back of a reply until it has come. What it keeps too long would be
-// memory that grows with each question.
+// Each server keeps the route of a reply until the reply has come. A route kept for longer
+// would be memory that grows with each question.
 func TestRepliesLeaveNothingBehind(t *testing.T) {
 	c := config(t)
 	s := start(t, c)
@@ -101,14 +102,14 @@ func TestRepliesLeaveNothingBehind(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-			case <-time.After(100 * time.Millisecond): // the answer is on its way, or the question went nowhere
+			case <-time.After(100 * time.Millisecond): // the answer is on its way, or no subscriber got the question
 				if err := asker.PublishRequest(names(t).Query(), sub.Subject, nil); err != nil {
 					t.Fatal(err)
 				}
 			case <-ctx.Done():
 				t.Fatal("no answer within 10 s")
 			}
-			_, err := sub.NextMsg(100 * time.Millisecond) // else it was one of those that looked for a door
+			_, err := sub.NextMsg(100 * time.Millisecond) // else it was one of the questions that looked for a door
 			answered = err == nil
 		}
 		cancel()
@@ -122,7 +123,7 @@ func TestRepliesLeaveNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range questions { // a pull has many answers, and no last one
+	for range questions { // a pull has many answers, and none is the last
 		batch, err := own.FetchNoWait(1)
 		if err != nil {
 			t.Fatal(err)
@@ -141,7 +142,7 @@ func TestRepliesLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// waysBack counts what a server keeps for answers from and to an account.
+// waysBack counts the routes that a server keeps for answers from and to an account.
 func waysBack(t *testing.T, s *server.Server, account string) int {
 	t.Helper()
 	a, err := s.LookupAccount(account)

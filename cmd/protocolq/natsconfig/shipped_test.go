@@ -1,4 +1,4 @@
-// The rights in deploy/nats are as they are written here.
+// The rights in deploy/nats are as the command writes them.
 
 package natsconfig_test
 
@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the shipped file anew")
 
-// shipped is what deploy/nats was written with.
+// shipped holds the arguments that deploy/nats was written with.
 var shipped = []string{"--partner", partner, "--asker", "refunds", "--asker", "deduction", "--listener", "accounting"}
 
 func TestShippedFile(t *testing.T) {

@@ -1,4 +1,4 @@
-// What a fleet has, counted before and after somebody tries to change it.
+// What a fleet has, counted before and after a user tries to change it.
 
 package natsconfig_test
 
@@ -20,7 +20,7 @@ import (
 	"protocolq/messages"
 )
 
-// witnessUser is in the fleet's own account and may do all there.
+// witnessUser is in the fleet's own account and may do everything there.
 const witnessUser = "WITNESS"
 
 // witness counts what is there, and sees each message in the fleet's account that no stream keeps.
@@ -34,7 +34,7 @@ type witness struct {
 func newWitness(t *testing.T, s *cluster, c natsconfig.Config) *witness {
 	t.Helper()
 	nc := s.connect(t, 2, userOf(t, c, witnessUser))
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute)) // of servers that were just sent very much
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute)) // the servers were just sent very many messages
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func (w *witness) watch(t *testing.T, subjects ...string) {
 	}
 }
 
-// take gives what was seen, and forgets it.
+// take returns what was seen, and starts counting anew.
 func (w *witness) take() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,10 +68,10 @@ func (w *witness) take() map[string]int {
 	return seen
 }
 
-// inventory is a line for each thing that there is: a stream, a consumer, a subject's messages.
+// inventory has a line for each thing in the fleet: a stream, a consumer, a subject's messages.
 type inventory map[string]string
 
-// count takes stock.
+// count returns the inventory of the moment.
 func (w *witness) count(t *testing.T) inventory {
 	t.Helper()
 	all := inventory{}
@@ -115,7 +115,7 @@ func (w *witness) names(t *testing.T) (all []string) {
 	return all
 }
 
-// settled takes stock until nothing changes any more.
+// settled counts until nothing changes any more, and returns that inventory.
 func (w *witness) settled(t *testing.T) inventory {
 	t.Helper()
 	last := w.count(t)
@@ -156,7 +156,7 @@ func (before inventory) changes(after inventory) (lines []string) {
 	return lines
 }
 
-// shown adds to lines about messages what the newest of them is.
+// shown adds the newest of the messages to each line about messages.
 func (w *witness) shown(t *testing.T, lines []string) (all []string) {
 	t.Helper()
 	for _, line := range lines {
@@ -188,7 +188,7 @@ func covered(pattern, subject string) bool {
 	return len(p) == len(s)
 }
 
-// seed stores something in each stream, so that there is what can be lost.
+// seed stores messages in each stream, so that there is something to lose.
 func (w *witness) seed(t *testing.T, n messages.Names) {
 	t.Helper()
 	for _, subject := range []string{n.Journal() + "m1", n.Partner(partner, "halt"), n.Intake(), n.SubmitOf(partner, "deduction"), n.Submit(), n.Event(partner, messages.Signed),

@@ -1,4 +1,4 @@
-// Connections: a server that is missing is waited for, told about, and found when it comes.
+// Connections: a missing server is waited for, logged, and found when it comes.
 
 package natsconn
 
@@ -56,7 +56,7 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 	defer nc.Close()
 	enough := time.After(2 * time.Minute)
 	loud := false
-	for refused := 0; refused < 3 || !loud; { // the library itself closes after the second
+	for refused := 0; refused < 3 || !loud; { // the library by itself would close after the second
 		select {
 		case line := <-told:
 			if strings.Contains(line, "Authorization Violation") {
@@ -72,8 +72,6 @@ func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
 	}
 }
 
-// Each way of not being connected has its exit code and says what to do, in the library's own
-// errors.
 // Each subject that is refused is named, however many there are.
 func TestRefusedSubjectsAreNamed(t *testing.T) {
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoAuthUser: "u", Users: []*server.User{{Username: "u",
@@ -106,6 +104,8 @@ func TestRefusedSubjectsAreNamed(t *testing.T) {
 	}
 }
 
+// Each way of not being connected has its exit code and a hint that says what to do. The errors
+// are the library's own.
 func TestNotConnected(t *testing.T) {
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: "other"})
 	for servers, want := range map[string]cli.Error{
@@ -124,8 +124,8 @@ func TestNotConnected(t *testing.T) {
 	}
 }
 
-// A question that the server forbids is told as such, not as a time that ran out; one that it only
-// does not answer is not.
+// A question that the server forbids is reported as forbidden, not as a timeout. One that is
+// only left unanswered is not.
 func TestNotAllowed(t *testing.T) {
 	deny := &server.SubjectPermission{Deny: []string{"secret", "secret.>"}}
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: deny, Subscribe: deny}}}})
@@ -158,8 +158,8 @@ func TestNotAllowed(t *testing.T) {
 	}
 }
 
-// That servers are away is logged at once, as an error when it lasts, and then each half minute,
-// however often and by how many connections they are tried. Nobody else says so.
+// An outage of the servers is logged at once, as an error when it lasts, and then every half
+// minute, however often they are tried and by however many connections. Nothing else logs it.
 func TestAwayIsLoggedNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &clitest.Buffer{}
@@ -242,8 +242,7 @@ func TestConnectWaitsForAServer(t *testing.T) {
 	}
 }
 
-// TestSeedFromAPipe: the connection comes back after it was lost, with a seed that can be read
-// once.
+// TestSeedFromAPipe: a lost connection comes back, even with a seed that can be read only once.
 func TestSeedFromAPipe(t *testing.T) {
 	pair, err := nkeys.CreateUser()
 	if err != nil {

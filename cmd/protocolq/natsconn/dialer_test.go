@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// While a server takes connections and ends them at once, each try's socket is closed before the
-// next is opened.
+// While a server accepts connections and ends them at once, each try's socket is closed before
+// the next is opened.
 func TestDialerClosesWhatATryLeft(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,4 +1,4 @@
-// A server that stands still is left for one that does not.
+// A connection leaves a server that hangs for one that does not.
 
 package natsconn
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// stall is a way to a server that can stand still, as a server does after SIGSTOP: the kernel takes
+// stall is a proxy to a server that can hang as a server does after SIGSTOP. The kernel accepts
 // connections and, while there is room, what is sent; nothing comes back.
 type stall struct {
 	url string
@@ -61,7 +61,7 @@ func newStall(t *testing.T, to string) *stall {
 	return s
 }
 
-// pass copies, as long as nothing stands still.
+// pass copies, except while the proxy hangs.
 func (s *stall) pass(to io.Writer, from io.Reader) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -89,7 +89,7 @@ func (s *stall) stand(still bool) {
 	s.cond.Broadcast()
 }
 
-// stalls are three servers of one cluster, each behind its way.
+// stalls starts three servers of one cluster, each behind a proxy.
 func stalls(t *testing.T) (all []*stall) {
 	t.Helper()
 	var routes []*url.URL
@@ -104,8 +104,8 @@ func stalls(t *testing.T) (all []*stall) {
 	return all
 }
 
-// A server that hangs is left within 5 s: well before the lease of a worker's calls ends, so that
-// their answers count.
+// A connection leaves a server that hangs within 5 s. That is well before the lease of a
+// worker's calls ends, so that their answers count.
 func TestHungServerIsLeft(t *testing.T) {
 	for name, busy := range map[string]bool{"at rest": false, "with more to send than the socket takes": true} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Logins that rotate while a connection stands.
+// Logins that are rotated while a connection is open.
 
 package natsconn
 
@@ -16,7 +16,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// seed is a new user's: its file's text and its public key.
+// seed makes a new user, and returns the text of its seed file and its public key.
 func seed(t *testing.T) (text []byte, public string) {
 	t.Helper()
 	pair, err := nkeys.CreateUser()
@@ -39,7 +39,8 @@ func write(t *testing.T, path string, text []byte) {
 	}
 }
 
-// A seed is rotated as the server's operator does it: the file first, then who may come in.
+// A seed is rotated as the server's operator does it: first the file, then the users of the
+// server.
 func TestSeedRotates(t *testing.T) {
 	oldSeed, oldUser := seed(t)
 	newSeed, newUser := seed(t)
@@ -57,7 +58,7 @@ func TestSeedRotates(t *testing.T) {
 	defer nc.Close()
 	up := nc.StatusChanged(nats.CONNECTED)
 	write(t, path, newSeed)
-	if err := ns.ReloadOptions(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, Nkeys: []*server.NkeyUser{{Nkey: newUser}}}); err != nil { // it shows the old user out
+	if err := ns.ReloadOptions(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, Nkeys: []*server.NkeyUser{{Nkey: newUser}}}); err != nil { // it disconnects the old user
 		t.Fatal(err)
 	}
 	select {

@@ -1,4 +1,4 @@
-// Each way to be let in by a NATS server, by settings and by contexts, on real servers.
+// Each way to log in to a NATS server, by settings and by contexts, on real servers.
 
 package natsconn
 
@@ -22,7 +22,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// load is what a command's settings say by a command line.
+// load resolves a command's settings from a command line.
 func load(t *testing.T, args ...string) (*settings.Config, error) {
 	t.Helper()
 	cfg, fs := &settings.Config{}, pflag.NewFlagSet("test", pflag.ContinueOnError)
@@ -34,7 +34,7 @@ func load(t *testing.T, args ...string) (*settings.Config, error) {
 	return cfg, set.Load(fs)
 }
 
-// dial connects by a command line.
+// dial connects with the settings of a command line.
 func dial(t *testing.T, args ...string) (*nats.Conn, error) {
 	t.Helper()
 	cfg, err := load(t, args...)
@@ -48,7 +48,7 @@ func dial(t *testing.T, args ...string) (*nats.Conn, error) {
 	return nc, err
 }
 
-// file is a file of the test's that only its owner may read.
+// file writes a file that only its owner may read, and returns its path.
 func file(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
@@ -56,7 +56,7 @@ func file(t *testing.T, text string) string {
 	return path
 }
 
-// contextFile is the file of a context.
+// contextFile writes the file of a context, and returns its path.
 func contextFile(t *testing.T, keys map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(keys)
@@ -68,7 +68,8 @@ func contextFile(t *testing.T, keys map[string]any) string {
 	return path
 }
 
-// tlsServer is a server that shows its certificate, and wants one where clients is given.
+// tlsServer starts a server that presents a certificate, and requires one where clients is
+// given.
 func tlsServer(t *testing.T, a, clients *clitest.Authority, first bool) *server.Server {
 	t.Helper()
 	cert, key := a.Issue("server")
@@ -142,7 +143,7 @@ func TestLetIn(t *testing.T) {
 	}
 }
 
-// A context is found by its name, and says the inbox prefix, too.
+// A context is found by its name, and sets the inbox prefix, too.
 func TestContextByName(t *testing.T) {
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT})
 	dir := t.TempDir()
@@ -160,7 +161,8 @@ func TestContextByName(t *testing.T) {
 	}
 }
 
-// What runs a program, or would be left out, is refused, and no fault shows a secret.
+// A context that would run a program, or of which something would be ignored, is refused. No
+// fault shows a secret.
 func TestContextsThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"nsc":"nsc://operator/account/user"}`:               "nsc would run a program",
@@ -188,7 +190,7 @@ func TestContextsThatAreRefused(t *testing.T) {
 	}
 }
 
-// A connection has one login, and all of it.
+// A connection has only one login, and that is complete.
 func TestLoginsThatAreRefused(t *testing.T) {
 	seed, _ := seed(t)
 	nk, secret, two := file(t, string(seed)), file(t, "s3cret"), file(t, "s3cret\nanother\n")
@@ -211,7 +213,7 @@ func TestLoginsThatAreRefused(t *testing.T) {
 	}
 }
 
-// A password and a token rotate, too.
+// A password can be rotated, too.
 func TestPasswordRotates(t *testing.T) {
 	o := func(password string) server.Options {
 		return server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, Username: "fleet", Password: password}

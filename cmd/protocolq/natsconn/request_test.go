@@ -1,4 +1,4 @@
-// The exit codes of not being answered.
+// The exit codes where no answer comes.
 
 package natsconn
 

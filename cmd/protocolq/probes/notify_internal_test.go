@@ -1,4 +1,4 @@
-// What systemd is told, in which order, and how often.
+// What systemd is sent, in which order, and how often.
 
 package probes
 
@@ -36,7 +36,7 @@ func TestWords(t *testing.T) {
 		{well, "WATCHDOG=1"},
 		{degraded, "WATCHDOG=1\nSTATUS=degraded; gateway no call was answered"},
 		{worker.Condition{Member: true}, "WATCHDOG=1\nSTATUS=unready; nats not connected"},
-		{well, "WATCHDOG=1\nSTATUS=ready"}, // ready once is enough
+		{well, "WATCHDOG=1\nSTATUS=ready"}, // READY is sent once only
 		{draining, "WATCHDOG=1\nSTOPPING=1\nSTATUS=draining"},
 		{draining, "WATCHDOG=1"},
 	} {
@@ -70,7 +70,7 @@ func TestNewNotifier(t *testing.T) {
 	}
 }
 
-// The process is ready, lives, hangs, and lives again.
+// The process is ready, runs, hangs, and runs again.
 func TestNotifierRun(t *testing.T) {
 	dir := t.TempDir()
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})

@@ -1,4 +1,4 @@
-// Where a process shows itself, and where it does not begin.
+// Where a process serves its probes, and where it does not start.
 
 package probes_test
 
@@ -23,7 +23,7 @@ import (
 	"protocolq/worker/querylog"
 )
 
-// free is an address that nobody listens on.
+// free returns an address that nothing listens on.
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,4 +1,4 @@
-// The ids that a shell is offered.
+// The ids that shell completion offers.
 
 package querylog
 

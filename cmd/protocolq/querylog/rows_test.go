@@ -1,4 +1,4 @@
-// What a spreadsheet, a terminal and a reader of numbers are given.
+// How sums and timelines are shown in a terminal.
 
 package querylog
 
@@ -12,7 +12,8 @@ import (
 	"protocolq/worker/querylog/database"
 )
 
-// The sums begin before what was said and end after it, and say so.
+// The sums are by whole hours, and say so. They begin no later than was asked for, and end no
+// earlier.
 func TestWholeHours(t *testing.T) {
 	at := func(clock string) time.Time {
 		if clock == "" {
@@ -41,7 +42,8 @@ func TestWholeHours(t *testing.T) {
 	}
 }
 
-// Whoever got DEADLINE while a run was under way is among its askers, with what it got.
+// An asker that received DEADLINE while a run was under way is listed with that run, and
+// with what it received.
 func TestTimelineOfWhoLeft(t *testing.T) {
 	var b bytes.Buffer
 	s := &database.Story{Run: &database.Run{ID: "RUN", AtMs: 1_000, TookMs: 9_000, Outcome: "signed"}, Asks: []database.Ask{
@@ -57,7 +59,7 @@ func TestTimelineOfWhoLeft(t *testing.T) {
 	}
 }
 
-// The timeline shows a stranger's text and obeys none of it.
+// The timeline shows text from outside, but not its control characters.
 func TestTimelineIsPrintable(t *testing.T) {
 	var out bytes.Buffer
 	s := database.Story{Asks: []database.Ask{{AtMs: time.Now().UnixMilli(), ID: "\x1b[2J\u202eevil\r", Door: "query", Subject: "a\nb", Outcome: "signed"}}}
@@ -69,7 +71,7 @@ func TestTimelineIsPrintable(t *testing.T) {
 	}
 }
 
-// What came to pass within one millisecond is shown in the order of things: asked, called, replied.
+// Events within one millisecond are shown in their natural order: asked, called, replied.
 func TestStoryWithinAMillisecond(t *testing.T) {
 	s := database.Story{Run: &database.Run{ID: "r", AtMs: 1000, Outcome: "signed", Calls: []database.Call{{AtMs: 1000, TotalUs: 300}}},
 		Asks: []database.Ask{{ID: "a", Door: "query", AtMs: 1000, Outcome: "signed"}, {ID: "b", Door: "query", AtMs: 1000, Outcome: "signed"}}}

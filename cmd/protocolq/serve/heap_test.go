@@ -32,7 +32,7 @@ func TestRestBegins(t *testing.T) {
 	}
 	second(0, 50*mb, false)      // nothing has happened yet
 	second(40*mb, 50*mb, false)  // a burst
-	second(mb/2, 2*mb, false)    // calm, and nothing to give
+	second(mb/2, 2*mb, false)    // calm, but nothing to give back
 	second(mb/2, 50*mb, true)    // calm
 	second(mb/2, 50*mb, false)   // once is enough
 	second(100*mb, 50*mb, false) // the next burst comes soon

@@ -1,4 +1,5 @@
-// A server that is too old ends a worker as it begins; one that is not there yet is waited for.
+// A worker that starts on a server that is too old ends. It waits for a server that is not
+// there yet.
 
 package serve
 
@@ -19,7 +20,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// play is a server of a version, as far as a client's connection goes.
+// play starts a server of some version, which does only what a client needs to connect.
 func play(t *testing.T, version string, payload int) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

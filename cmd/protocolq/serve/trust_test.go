@@ -1,4 +1,4 @@
-// Whom NATS is believed of is not whom the gateway is believed of.
+// The authority that is trusted for NATS is not trusted for the gateway.
 
 package serve
 
@@ -20,8 +20,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// A gateway whose certificate is of the private authority of NATS is not believed, and gets
-// nothing.
+// A gateway whose certificate is issued by the private authority of NATS is not trusted, and
+// receives no request.
 func TestAuthorityOfNATSIsNotTheGateways(t *testing.T) {
 	a := clitest.NewAuthority(t)
 	cert, key := a.Issue("gateway")

@@ -1,4 +1,4 @@
-// What a shell is offered is taken.
+// What shell completion offers is accepted.
 
 package settings
 

@@ -1,5 +1,5 @@
-// The settings: where a value comes from, how faults are told, and that the documentation is the
-// table.
+// The settings: where a value comes from, how faults are reported, and that the documentation
+// matches the table.
 
 package settings
 
@@ -42,7 +42,7 @@ func TestPrecedence(t *testing.T) {
 	const file = "lease: 20s\nslots: 20\nattempts: 2\nnats: [nats://a:1, nats://b:2]\nunsafe_gateway: true\n"
 	t.Setenv("PROTOCOLQ_SLOTS", "30")
 	t.Setenv("PROTOCOLQ_ATTEMPTS", "3")
-	t.Setenv("PROTOCOLQ_WINDOW", "") // an empty variable is none
+	t.Setenv("PROTOCOLQ_WINDOW", "") // an empty variable counts as unset
 	c, s, err := load(t, file, "--attempts", "4")
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// fieldsOf are the fields that settings set: those of Config, and of the groups in it.
+// fieldsOf returns the fields that settings set: those of Config, and of the groups in it.
 func fieldsOf(c *Config) (all []reflect.Value) {
 	for f, v := range reflect.ValueOf(c).Elem().Fields() {
 		switch {
@@ -80,7 +80,8 @@ func fieldsOf(c *Config) (all []reflect.Value) {
 	return all
 }
 
-// TestOneSettingOneField holds the table to the struct: no field without a setting, none with two.
+// TestOneSettingOneField checks the table against the struct: no field without a setting, none
+// with two.
 func TestOneSettingOneField(t *testing.T) {
 	probes := map[string]string{kindSwitch: "true", "count": "77", "duration": "77s", kindList: "x,y"}
 	fields := len(fieldsOf(&Config{}))

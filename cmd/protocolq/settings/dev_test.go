@@ -1,7 +1,7 @@
 //go:build unix
 
-// The context of a running dev: found while it is held, noticed when it was left, and never written
-// over what is the user's own.
+// The context of a running dev: it is found while dev holds it, noticed when it was left
+// behind, and never written over the user's own.
 
 package settings_test
 
@@ -28,7 +28,7 @@ func openDev(t *testing.T) (*settings.DevContext, error) {
 	return d, err
 }
 
-// found is where a person's command with these flags looks, and what it says.
+// found returns the server that a person's command with these flags uses, and what it prints.
 func found(t *testing.T, args ...string) (nats, said string) {
 	t.Helper()
 	cfg, out := &settings.Config{}, &bytes.Buffer{}
@@ -71,7 +71,7 @@ func TestDevIsFoundWhileItRuns(t *testing.T) {
 	if at, said := found(t, "--context", "dev", "--prefix", "other"); at != devAt || said != "" {
 		t.Errorf("by its name: at %s, and said %q", at, said)
 	}
-	for _, yes := range []string{"--yes", "--yes=1"} { // typed by nobody, who may have forgotten to say which system
+	for _, yes := range []string{"--yes", "--yes=1"} { // a script may have forgotten to say which system
 		if at, said := found(t, yes); at != noDev || said != "protocolq: context dev does not count, as --yes is given: --context dev says that it is meant\n" {
 			t.Errorf("with %s: at %s, and said %q", yes, at, said)
 		}
@@ -82,12 +82,12 @@ func TestDevIsFoundWhileItRuns(t *testing.T) {
 	if at, _ := found(t, "--yes", "--context", "dev"); at != devAt {
 		t.Errorf("with --yes, by its name: at %s", at)
 	}
-	t.Setenv("PROTOCOLQ_DATABASE", "sqlite:///production.db") // no setting of this command, and yet another system
+	t.Setenv("PROTOCOLQ_DATABASE", "sqlite:///production.db") // not a setting of this command, but of another system
 	if at, said := found(t); at != noDev || said != "" {
 		t.Errorf("beside another command's variable: at %s, and said %q", at, said)
 	}
 	t.Setenv("PROTOCOLQ_DATABASE", "")
-	t.Setenv("PROTOCOLQ_LOG_LEVEL", "debug") // says nothing of a system
+	t.Setenv("PROTOCOLQ_LOG_LEVEL", "debug") // says nothing about a system
 	if at, _ := found(t); at != devAt {
 		t.Errorf("with a log level: at %s", at)
 	}
@@ -128,7 +128,7 @@ func TestDevThatWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	leave(string(text)) // nobody holds it
+	leave(string(text)) // no process holds it
 	if at, said := found(t); at != noDev || !strings.HasPrefix(said, "protocolq: context dev does not count: it was left by a protocolq dev that runs no more (pid ") {
 		t.Errorf("at %s, and said %q", at, said)
 	}

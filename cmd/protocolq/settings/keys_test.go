@@ -13,8 +13,8 @@ import (
 	"protocolq/gateway/mapi"
 )
 
-// TestPipesAreNotReadAgain: what came from a pipe has no file that the gateway's client could look
-// at again.
+// TestPipesAreNotReadAgain: a key from a pipe has no file that the gateway's client could read
+// again.
 func TestPipesAreNotReadAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte(PracticeSet[0].Key), 0o600); err != nil {
@@ -40,7 +40,8 @@ func TestPipesAreNotReadAgain(t *testing.T) {
 	}
 }
 
-// TestKeysAreReadOnce: whatever asks for it, a pipe is read once, and an error is told again.
+// TestKeysAreReadOnce: a pipe is read once, however often its key is asked for, and an error is
+// returned again.
 func TestKeysAreReadOnce(t *testing.T) {
 	var k keySources
 	path := clitest.Pipe(t, PracticeSet[0].Key)

@@ -9,7 +9,8 @@ import (
 	"protocolq/cmd/protocolq/settings"
 )
 
-// A line about a run says where its story is, where there is a page; other lines do not.
+// Where there is a page in the browser, a log line about a run links to the run's page. Other
+// lines do not.
 func TestLogNamesThePage(t *testing.T) {
 	for url, want := range map[string]string{"": "", "https://protocolq.example.com/": `"page":"https://protocolq.example.com/queries/run%2F1"`} {
 		var b bytes.Buffer

@@ -1,4 +1,4 @@
-// Keys read from files: every fault is told by its setting, and none shows what a file holds.
+// Keys read from files: every fault names its setting, and none shows what a file holds.
 
 package settings
 
@@ -24,7 +24,7 @@ func TestPartners(t *testing.T) {
 	large := file("large", strings.Repeat(secret, 4096))
 	for name, test := range map[string]struct {
 		config Config
-		want   []string // the faults; none: the ids
+		want   []string // the faults; nil: one partner is loaded
 	}{
 		"one":       {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: good}, nil},
 		"absent":    {Config{Partner: "2088000000000001", SignType: "MD5", Charset: "gbk", KeyFile: absent}, []string{"key-file: partner 2088000000000001: read key file: open "}},

@@ -1,4 +1,4 @@
-// What a worker logs about the way to the gateway.
+// What a worker logs about a proxy on the way to the gateway.
 
 package settings
 

@@ -1,4 +1,4 @@
-// The JSON Schema says what the reader of a file says, as far as a schema can.
+// The JSON Schema accepts what the reader of a settings file accepts, as far as a schema can.
 
 package settings_test
 
@@ -62,7 +62,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// Every setting is in it with its meaning, and its default is one that it takes.
+// Every setting is in the schema, with a description and the kind of its value.
 func TestSchemaHasAll(t *testing.T) {
 	properties := settings.Schema()["properties"].(map[string]any)
 	for _, v := range settings.New(&settings.Config{}).Values() {

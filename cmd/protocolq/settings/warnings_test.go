@@ -1,4 +1,4 @@
-// What a worker logs about partners that public documents show.
+// What a worker logs about partners that stand in public documents.
 
 package settings
 

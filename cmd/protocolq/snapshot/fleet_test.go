@@ -1,4 +1,4 @@
-// What two snapshots say together.
+// What is computed from two snapshots, and what one holds.
 
 package snapshot_test
 
@@ -26,7 +26,7 @@ func TestSince(t *testing.T) {
 	at := time.Unix(0, 0)
 	before := snapshot.Fleet{At: at, Workers: []worker.Stats{stats("a", 10, 10, 0, 0), stats("b", 100, 100, 0, 0), stats("gone", 50, 50, 0, 0)}}
 	again := stats("b", 6, 0, 6, 0)
-	again.UptimeMs = 1 // it has begun anew
+	again.UptimeMs = 1 // it has restarted
 	halted := stats("new", 4, 0, 0, 4)
 	halted.Halts = map[string]partner.Halt{"2": {Halted: true, By: "x"}}
 	now := snapshot.Fleet{At: at.Add(2 * time.Second), Workers: []worker.Stats{stats("a", 20, 12, 8, 0), again, halted}}
@@ -48,7 +48,7 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// What is there is shown, and what is not there is a fault.
+// Workers and streams that exist are shown, and each missing stream is a fault.
 func TestAsk(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{JetStream: true})
 	nc := natstest.Connect(t, srv)

@@ -1,4 +1,4 @@
-// Workers are asked together: all that answer are there, and nobody is waited for in vain.
+// Workers are asked together: all that answer are listed, and none is waited for without need.
 
 package snapshot_test
 
@@ -17,7 +17,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// play answers as so many workers would that count members.
+// play answers as that many workers would, each of which counts that many members.
 func play(t *testing.T, srv *server.Server, workers, members int) {
 	for i := range workers {
 		nc := natstest.Connect(t, srv)
@@ -64,7 +64,7 @@ func TestWorkers(t *testing.T) {
 					t.Errorf("worker %d is %+v", i, w)
 				}
 			}
-			if took := time.Since(begun); took > 4*c.most { // a busy machine
+			if took := time.Since(begun); took > 4*c.most { // allows for a busy machine
 				t.Errorf("took %v", took)
 			}
 		})

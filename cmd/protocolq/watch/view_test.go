@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden views anew")
 
-// fleetOf is one with so many workers, partners and slow calls.
+// fleetOf returns a fleet with that many workers, partners and slow calls.
 func fleetOf(workers, partners, slow int) snapshot.Fleet {
 	f := snapshot.Fleet{At: time.Date(2026, 11, 29, 3, 0, 0, 0, time.UTC)}
 	for i := range workers {

@@ -1,4 +1,5 @@
-// How messages are signed, what a file of theirs holds, and when they come again.
+// How messages are signed, what files of secrets and targets hold, and when a message is sent
+// again.
 
 package webhook
 
@@ -57,7 +58,8 @@ func TestParseSecrets(t *testing.T) {
 	}
 }
 
-// A target's file has the address first; neither it nor an error shows what it holds.
+// A target's file has the address first. Neither the target nor an error shows what the file
+// holds.
 func TestParseTarget(t *testing.T) {
 	secret := NewSecret()
 	for file, good := range map[string]bool{

@@ -42,8 +42,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// What a whole run says plainly is not excused by seconds that spread widely, and never told the
-// other way round.
+// A plain difference between whole runs counts even if their seconds vary widely. No verdict
+// contradicts the whole run.
 func TestCompareWholeRuns(t *testing.T) {
 	steady := []int64{100, 101, 99, 100, 100, 100}
 	a, b := series(steady...), series(100, 100, 100, 100, 100, 3000)
@@ -61,7 +61,7 @@ func TestCompareWholeRuns(t *testing.T) {
 	}
 	b = series(steady...)
 	for i := range b.Each {
-		b.Each[i].Answered = 150 // and long to wait for the rest
+		b.Each[i].Answered = 150 // and a long wait for the rest
 	}
 	b.Rate = 84
 	if l := load.Compare(a, b)[0]; l.Verdict != load.Noise {
@@ -69,7 +69,7 @@ func TestCompareWholeRuns(t *testing.T) {
 	}
 }
 
-// More answers are better, less time is.
+// More answers are better, and less time is.
 func TestCompareDirections(t *testing.T) {
 	a, b := series(1, 1, 1, 1, 1), series(1, 1, 1, 1, 1)
 	for i := range b.Each {
@@ -85,7 +85,7 @@ func TestCompareDirections(t *testing.T) {
 	}
 }
 
-// Seconds without any answer have a rate, none, but no time that an answer took.
+// Seconds without any answer have a rate, which is zero, but no latency.
 func TestCompareLeavesOutagesToTheRate(t *testing.T) {
 	a, b := series(100, 101, 99, 100, 100, 100), series(100, 101, 99, 100, 100, 1, 1, 1, 1, 1, 1)
 	for i := 5; i < 11; i++ {
@@ -97,7 +97,7 @@ func TestCompareLeavesOutagesToTheRate(t *testing.T) {
 	}
 }
 
-// A setting that only one side has is a difference, whichever side it is.
+// A setting that only one side has is a difference, whichever side has it.
 func TestMismatch(t *testing.T) {
 	a := &load.Result{Settings: map[string]string{"rate": "100", "for": "10s", "replies": "durable"}}
 	b := &load.Result{Settings: map[string]string{"rate": "200", "for": "10s", "partner": "2088000000000001"}, Cut: true}

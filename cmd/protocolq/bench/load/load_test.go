@@ -1,4 +1,4 @@
-// The schedule by a clock of its own: a responder that stalls must be seen.
+// The schedule under a fake clock: a responder that stalls must show in the figures.
 package load_test
 
 import (
@@ -11,14 +11,15 @@ import (
 	"protocolq/cmd/protocolq/bench/load"
 )
 
-// run asks by o; respond says how long after it was sent an ask is answered, below 0 never.
+// run asks as o says. respond returns how long after its sending an ask is answered; below 0
+// means never.
 func run(ctx context.Context, o load.Options, respond func(n int64) time.Duration) *load.Result {
 	var l *load.Load
 	l = load.New(o, func(n int64) error {
 		if d := respond(n); d >= 0 {
 			time.AfterFunc(d, func() {
 				l.Answered(n, load.Answer{Outcome: "signed", Source: "asked"})
-				l.Answered(n, load.Answer{Outcome: "signed", Source: "asked"}) // a second answer counts for nothing
+				l.Answered(n, load.Answer{Outcome: "signed", Source: "asked"}) // a second answer is ignored
 			})
 		}
 		return nil
@@ -50,9 +51,9 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// A responder that stands still for two of ten seconds: a fifth of the asks were due meanwhile and
-// waited up to two seconds, whether they were sent in time or had to wait for room. Who counts from
-// the sending sees only the few that had room.
+// A responder stalls for two of ten seconds. A fifth of the asks were due in that time and
+// waited up to two seconds, whether they were sent in time or had to wait for room. Latency
+// counted from the sending would show only the few that had room.
 func TestStallIsSeen(t *testing.T) {
 	for _, outstanding := range []int{10_000, 10} {
 		synctest.Test(t, func(t *testing.T) {
@@ -69,8 +70,8 @@ func TestStallIsSeen(t *testing.T) {
 			if r.Answered != 1000 {
 				t.Fatalf("%+v", r)
 			}
-			// The slowest tenth of the asks waited from one second on, the slowest hundredth from
-			// 1.9.
+			// The slowest tenth of the asks waited one second or more, the slowest hundredth
+			// 1.9 s or more.
 			if l := r.Latency; l.P50 > 1100 || l.P90 < 900_000 || l.P90 > 1_100_000 || l.P99 < 1_850_000 || l.Max < 1_980_000 || l.Max > 2_010_000 {
 				t.Errorf("outstanding %d: %+v", outstanding, l)
 			}
@@ -86,13 +87,13 @@ func TestGivenUpAndUnsent(t *testing.T) {
 		o := usual
 		o.Outstanding, o.Timeout = 50, 4*time.Second
 		r := run(t.Context(), o, func(int64) time.Duration { return -1 })
-		// Fifty every four seconds: at 0 and 4 s those that were due in the warm-up, at 8 s the
-		// first that are measured.
+		// Fifty asks are sent every four seconds: at 0 and 4 s those that were due in the
+		// warm-up, at 8 s the first that are measured.
 		if r.Answered != 0 || r.Asked != 50 || r.Unanswered != 50 || r.Errors[load.TimedOut] != 50 || r.Unsent != 950 {
 			t.Errorf("%+v", r)
 		}
-		// Due from 1 s to 11 s, of which the last 950 never had room; these had waited until 12.5
-		// s, when the last was given up.
+		// The measured asks were due from 1 s to 11 s. The last 950 never had room; they had
+		// waited until 12.5 s, when the last ask was given up.
 		if l := r.Latency; l.P50 < 6_400_000 || l.P50 > 6_600_000 || l.P99 < 10_800_000 || l.Max > 11_100_000 {
 			t.Errorf("%+v", r.Latency)
 		}
@@ -121,12 +122,12 @@ func TestCut(t *testing.T) {
 		if !r.Cut || r.Answered != 300 || r.Outstanding < 50 || r.Outstanding > 51 || r.Seconds != 3.5 || len(r.Each) != 3 || r.Unsent > 1 {
 			t.Errorf("%+v", r)
 		}
-		time.Sleep(3 * time.Second) // the answers that are on their way end, and nothing follows
+		time.Sleep(3 * time.Second) // the answers on their way arrive, and nothing follows
 	})
 }
 
-// A send that fails is an ask without an answer, as slow as one that was waited for, not fast; a
-// closed loop does not spin on it.
+// A send that fails counts as an ask without an answer, as slow as one that timed out. A closed
+// loop does not spin on it.
 func TestSendFails(t *testing.T) {
 	for _, rate := range []float64{0, 100} {
 		synctest.Test(t, func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// An answer that comes after the end of a run that was cut changes nothing that was told.
+// An answer that comes after a run was cut changes nothing in the reported result.
 func TestCutRunIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cut := context.WithTimeout(t.Context(), 1500*time.Millisecond)

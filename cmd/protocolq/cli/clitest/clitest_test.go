@@ -1,4 +1,4 @@
-// What the tests lean on does what it says.
+// The helpers that other tests rely on do what they say.
 
 package clitest_test
 
