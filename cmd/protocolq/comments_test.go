@@ -1,4 +1,4 @@
-// Comments are read beside other things: none is wider than half a screen.
+// Comments are often read side by side with other text, so none is wider than half a screen.
 
 package main
 
@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// TestComments wants comments of at most 100 columns, in tests too, but for directives, diagrams
-// and examples, which stand behind a tab.
+// TestComments requires comments of at most 100 columns, in tests too. Directives are exempt,
+// and so are diagrams and examples, which stand behind a tab.
 func TestComments(t *testing.T) {
 	for _, f := range goFiles(t) {
 		if strings.HasSuffix(f.path, "example_test.go") {
-			continue // what an example prints stands in a comment as it is
+			continue // the expected output of an example must stay unwrapped in its comment
 		}
 		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(f.path)))
 		if err != nil {

@@ -1,7 +1,7 @@
 //go:build unix
 
-// deploy/docs/backup.md: streams and query log are backed up while workers work, and restored on
-// an empty server; only what was asked after the backup is gone.
+// deploy/docs/backup.md: streams and query log are backed up, and restored on an empty server.
+// Only what was asked after the backup is lost.
 
 package main
 
@@ -23,7 +23,7 @@ import (
 	"protocolq/worker/provision"
 )
 
-// backedUp is one stream as JetStream gives it.
+// backedUp is the snapshot of one stream, as JetStream sends it.
 type backedUp struct {
 	Config json.RawMessage `json:"config"`
 	State  json.RawMessage `json:"state"`
@@ -56,7 +56,7 @@ func backUp(t *testing.T, nc *nats.Conn, stream string) (b backedUp) {
 		}
 		b.chunks = append(b.chunks, m.Data)
 		if m.Reply == "" {
-			continue // the server asks for a sign now and then
+			continue // the server wants only some chunks acknowledged
 		}
 		if err := m.Respond(nil); err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func backUp(t *testing.T, nc *nats.Conn, stream string) (b backedUp) {
 	}
 }
 
-// restore makes a stream of what was read, as `nats stream restore` does.
+// restore makes a stream from its snapshot, as `nats stream restore` does.
 func (b backedUp) restore(t *testing.T, nc *nats.Conn, stream string) {
 	t.Helper()
 	ask := func(subject string, body []byte) (to string) {
@@ -103,7 +103,7 @@ func TestBackup(t *testing.T) {
 	if strings.Count(page, "for stream in"+order+"; do") != 2 || len(backupOrder) != len(provision.Streams(provision.Options{Names: names})) {
 		t.Errorf("the page does not back up and restore%s", order)
 	}
-	// The page's two files, where its unit has them.
+	// The console's two files, at the paths that its unit names.
 	unit := readPage(t, "deploy/systemd/protocolq-console.service")
 	for file, inUnit := range map[string]string{"/etc/protocolq/console-users.yaml": "/etc/protocolq/console-users.yaml", "/var/lib/protocolq-console/audit.jsonl": "%S/protocolq-console/audit.jsonl"} {
 		if !strings.Contains(unit, inUnit) || !strings.Contains(page, " "+file) {
@@ -141,7 +141,7 @@ func TestBackup(t *testing.T) {
 	submitEach(t, s.nats, "after", 3)
 	calls := len(s.calls())
 
-	// Another server, as empty as it comes.
+	// Another server, which has no streams yet.
 	server, err := localstack.StartNATS(localstack.NATSOptions{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestBackup(t *testing.T) {
 	recorder.stop()
 }
 
-// submitEach submits n queries, each about another person, whose replies are durable.
+// submitEach submits n queries with durable replies, each about a different person.
 func submitEach(t *testing.T, url, who string, n int) {
 	t.Helper()
 	for i := range n {

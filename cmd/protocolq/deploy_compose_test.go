@@ -1,8 +1,8 @@
 //go:build unix
 
-// deploy/compose: the file is one by the specification's own schema, and what it starts works
-// together: each command of the program with its environment and secrets, against three servers
-// with the shipped configuration and a PostgreSQL.
+// deploy/compose: the file is valid by the schema of the Compose specification, and what it
+// starts works together. Each command of the program runs with its environment and secrets,
+// against three servers with the shipped configuration and a PostgreSQL.
 
 package main
 
@@ -30,7 +30,7 @@ import (
 
 const composePage = "deploy/compose/compose.yaml"
 
-// composed is what the test needs of the file.
+// composed is the part of the file that the test needs.
 type composed struct {
 	Services map[string]service
 	Secrets  map[string]struct{ File string }
@@ -48,7 +48,7 @@ type service struct {
 	StopGrace      string                                `yaml:"stop_grace_period"`
 }
 
-// inYAML gives a document as JSON would have it.
+// inYAML returns a YAML document in the types that JSON decodes to.
 func inYAML(t *testing.T, text string) any {
 	t.Helper()
 	var doc any
@@ -89,7 +89,7 @@ func compose(t *testing.T) (c composed) {
 	return c
 }
 
-// Every host, secret, image and port that the files name is there.
+// Every host, secret, image and port that the files name exists.
 func TestComposeIsOfOnePiece(t *testing.T) {
 	c := compose(t)
 	for name, s := range c.Services {
@@ -149,7 +149,7 @@ func TestComposeIsOfOnePiece(t *testing.T) {
 
 var placeholder = regexp.MustCompile(`\$\{([A-Z_]+):[?-]([^}]*)\}`)
 
-// filled has its defaults in the place of variables, and the practice partner.
+// filled replaces each variable by its default, and the partner by the practice partner.
 func filled(text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		if m := placeholder.FindStringSubmatch(p); m[1] != "PARTNER" {
@@ -159,8 +159,8 @@ func filled(text string) string {
 	})
 }
 
-// run starts a service with its own command, environment and secrets; only addresses and where
-// files lie are this machine's.
+// run starts a service with its own command, environment and secrets. Only addresses and the
+// paths of files are this machine's.
 func (c composed) run(t *testing.T, name string, here map[string]string, more ...string) *process {
 	t.Helper()
 	var args []string
@@ -170,7 +170,7 @@ func (c composed) run(t *testing.T, name string, here map[string]string, more ..
 	return launch(t, append(c.environment(name, here), more...), args...)
 }
 
-// command runs another command in a service's place.
+// command runs another command with a service's environment.
 func (c composed) command(t *testing.T, name string, here map[string]string, args ...string) *process {
 	t.Helper()
 	return launch(t, c.environment(name, here), args...)
@@ -231,7 +231,8 @@ func TestComposeRuns(t *testing.T) {
 			t.Errorf("query %d: exit code %d", n, code)
 		}
 	}
-	// One of each is killed, and what it left is done by the other or the next.
+	// A worker and the recorder are killed. The other worker and the next recorder take over
+	// what they left.
 	ask(1)
 	door()
 	workers[0].signal(os.Kill)
@@ -261,8 +262,8 @@ func TestComposeRuns(t *testing.T) {
 	}
 }
 
-// withDoors puts what the page and the HTTP door are given to the rest; the function that it
-// returns runs both and asks over HTTP.
+// withDoors adds to here what the console and the HTTP door need. The function that it returns
+// runs both, and asks over HTTP.
 func (c composed) withDoors(t *testing.T, here map[string]string) func() {
 	t.Helper()
 	made := launch(t, nil, "http", "token", "-o", "json")

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Who only reads, with the users in deploy/nats/users.conf: a listener and a monitor.
+// The users in deploy/nats/users.conf that only read: a listener and a monitor.
 
 package main
 
@@ -21,7 +21,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// listen reads the event of a query that is asked meanwhile, live and by the durable consumer.
+// listen asks a query, and reads its event both live and from the durable consumer.
 func (d *deployed) listen(t *testing.T) {
 	t.Helper()
 	nc, names := d.connect(t, deployedListener), defaultNames(t)
@@ -54,7 +54,7 @@ func (d *deployed) listen(t *testing.T) {
 	}
 }
 
-// look does all that a monitor may.
+// look does everything that a monitor may do.
 func (d *deployed) look(t *testing.T) {
 	t.Helper()
 	nc, names := d.connect(t, natsconfig.Monitor), defaultNames(t)

@@ -1,7 +1,8 @@
 //go:build unix
 
-// The rights of the users in deploy/nats/users.conf: each does all that its part does, by the
-// packages that do it, on three servers; and nothing else.
+// The rights of the users in deploy/nats/users.conf, on three servers. Each user may do
+// everything that its part of the system does, through the packages that do it, and nothing
+// else.
 
 package main
 
@@ -44,8 +45,8 @@ func TestDeployedRights(t *testing.T) {
 	d.refuses(t)
 }
 
-// publishAll publishes to the streams of these subjects, also where a server learns of a new one
-// late.
+// publishAll publishes to the streams of these subjects. It retries, as a server may learn late
+// of a new stream.
 func publishAll(t *testing.T, nc *nats.Conn, subjects ...string) {
 	t.Helper()
 	js, err := jetstream.New(nc)
@@ -59,7 +60,7 @@ func publishAll(t *testing.T, nc *nats.Conn, subjects ...string) {
 	}
 }
 
-// takeOver provisions where an earlier version has left a halt, which is to be carried over.
+// takeOver provisions where an earlier version has left a halt, which must be carried over.
 func (d *deployed) takeOver(t *testing.T) {
 	t.Helper()
 	js, err := jetstream.New(d.connect(t, natsconfig.Provisioner))
@@ -77,11 +78,11 @@ func (d *deployed) takeOver(t *testing.T) {
 	}
 }
 
-// writeLog does with the log all that a worker does.
+// writeLog does everything with the journal that a worker does.
 func (d *deployed) writeLog(t *testing.T) {
 	t.Helper()
 	nc, names := d.connect(t, natsconfig.Worker), defaultNames(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second) // the server answers nothing to what it forbids
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second) // the server does not reply to what it forbids
 	defer cancel()
 	log := journal.NewJetStream(journal.JetStreamOptions{Conn: nc, Publisher: publish.New(nc), Stream: names.Stream(messages.Journal), Journal: names.Journal(), Followed: names.Followed()})
 	followed := make(chan journal.Message, 2)
@@ -128,7 +129,7 @@ func (d *deployed) writeLog(t *testing.T) {
 	}
 }
 
-// ping is answered by a member that lives, and by the server where there is none.
+// ping gets a reply from a living member, and from the server where there is no such member.
 func (d *deployed) ping(t *testing.T, nc *nats.Conn, names messages.Names) {
 	t.Helper()
 	other := d.connect(t, natsconfig.Worker)
@@ -142,7 +143,7 @@ func (d *deployed) ping(t *testing.T, nc *nats.Conn, names messages.Names) {
 	if err := other.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	clitest.Eventually(t, "the beat", func() bool { // again, as another server may not know yet who listens
+	clitest.Eventually(t, "the beat", func() bool { // repeated, as another server may not know the subscription yet
 		if err := nc.Publish(names.Member("m1"), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,8 @@ func (d *deployed) ping(t *testing.T, nc *nats.Conn, names messages.Names) {
 	}
 }
 
-// shareHalts halts a partner as an operator, which a worker reads, hears of and ends.
+// shareHalts halts a partner as an operator. A worker is notified of the halt, reads it and
+// ends it.
 func (d *deployed) shareHalts(t *testing.T) {
 	t.Helper()
 	names := defaultNames(t)
@@ -193,7 +195,7 @@ func (d *deployed) shareHalts(t *testing.T) {
 	}
 }
 
-// pause pauses the intake as an operator, which a worker reads.
+// pause pauses the intake as an operator, and reads the pause as a worker.
 func (d *deployed) pause(t *testing.T) {
 	t.Helper()
 	of := func(nc *nats.Conn) *sharedrecord.Stream {
@@ -216,7 +218,7 @@ func (d *deployed) pause(t *testing.T) {
 	}
 }
 
-// takeSubmitted takes what an asker submits and what operators say.
+// takeSubmitted takes what an asker submits and what operators publish.
 func (d *deployed) takeSubmitted(t *testing.T) {
 	t.Helper()
 	names := defaultNames(t)
@@ -242,7 +244,7 @@ func (d *deployed) takeSubmitted(t *testing.T) {
 	}
 }
 
-// serveQueries answers at an asker's inbox and below the subject of durable replies.
+// serveQueries replies to an asker's inbox and below the subject of durable replies.
 func (d *deployed) serveQueries(t *testing.T) {
 	t.Helper()
 	names, replies := defaultNames(t), d.connect(t, natsconfig.Replies)
@@ -258,13 +260,13 @@ func (d *deployed) serveQueries(t *testing.T) {
 	for _, subject := range []string{names.Query(), names.QueryOf(practicePartner), names.QueryOf(practicePartner) + ".refunds"} {
 		clitest.Eventually(t, "an answer on "+subject, func() bool {
 			_, err := asker.Request(subject, nil, 20*time.Second)
-			return !errors.Is(err, nats.ErrNoResponders) // its server may not know yet who answers
+			return !errors.Is(err, nats.ErrNoResponders) // the asker's server may not know the subscription yet
 		})
 	}
 	publishAll(t, replies, names.ReplyOf("asker"))
 }
 
-// refuses tries with each user what it must not do.
+// refuses tries as each user what that user must not do.
 func (d *deployed) refuses(t *testing.T) {
 	t.Helper()
 	const steal, purge, spoil = "$JS.API.STREAM.DELETE.PROTOCOL_JOURNAL", "$JS.API.STREAM.PURGE.PROTOCOL_JOURNAL", "protocol.journal.m1"

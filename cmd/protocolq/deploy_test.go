@@ -1,7 +1,7 @@
 //go:build unix
 
-// The NATS configuration in deploy/nats as it stands: three servers run it, a fleet does all it
-// does, and nobody is refused anything but what nobody should do.
+// The NATS configuration in deploy/nats, unchanged: three servers run it, a fleet does
+// everything that a fleet does, and a user is refused only what it must not do.
 
 package main
 
@@ -34,7 +34,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// The asker and the listener in users.conf that do what askers and listeners do.
+// The asker and the listener in users.conf that the tests use.
 var (
 	deployedAsker    = natsconfig.Asker("refunds")
 	deployedListener = natsconfig.Listener("accounting")
@@ -44,8 +44,8 @@ var (
 type deployed struct {
 	url   string
 	seeds string         // directory of <user>.nk
-	log   clitest.Buffer // what the servers warn of
-	known int            // refusals that were wanted
+	log   clitest.Buffer // the servers' warnings
+	known int            // refusals that the tests have provoked
 }
 
 func (d *deployed) seed(user string) string { return filepath.Join(d.seeds, user+".nk") }
@@ -66,11 +66,11 @@ func (d *deployed) inbox(t *testing.T, user string) string {
 	return ""
 }
 
-// deployedFor is for whom users.conf was written.
+// deployedFor holds the options that users.conf was written with.
 var deployedFor = natsconfig.Options{Prefix: messages.DefaultPrefix, Account: "PROTOCOLQ", Partners: []string{practicePartner},
 	Askers: []string{"refunds", "deduction"}, Listeners: []string{"accounting"}}
 
-// violations are the lines in which a server says that it refused somebody something.
+// violations are the lines in which a server reports that it refused something to a user.
 func (d *deployed) violations() (lines []string) {
 	for line := range strings.Lines(d.log.String()) {
 		if strings.Contains(line, "Violation") {
@@ -86,14 +86,14 @@ func deploy(t *testing.T) *deployed {
 	return deployFor(t, deployedFor, "server.conf", "users.conf")
 }
 
-// deployFor runs a configuration for these; the shipped files stand in place of those that it
-// writes.
+// deployFor writes a configuration for these options and runs it. The shipped files replace
+// those of the same name.
 func deployFor(t *testing.T, o natsconfig.Options, shipped ...string) *deployed {
 	t.Helper()
 	conf := t.TempDir()
 	all, err := natsconfig.New(o)
 	if err == nil {
-		_, err = all.Write(conf, "a test") // the keys, which are not shipped
+		_, err = all.Write(conf, "a test") // writes the keys, too, which are not shipped
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,8 @@ func deployFor(t *testing.T, o natsconfig.Options, shipped ...string) *deployed 
 	return d
 }
 
-// serve starts the i-th server. Only what differs from machine to machine is not as in the file.
+// serve starts the i-th server. It changes only those options that differ from machine to
+// machine.
 func (d *deployed) serve(t *testing.T, conf string, i int, routes []*url.URL) *server.Server {
 	t.Helper()
 	o, err := server.ProcessConfigFile(conf)
@@ -156,7 +157,7 @@ func (d *deployed) serve(t *testing.T, conf string, i int, routes []*url.URL) *s
 	return s
 }
 
-// connect connects as a user, with the inbox prefix that it has.
+// connect connects as a user, with that user's inbox prefix.
 func (d *deployed) connect(t *testing.T, user string) *nats.Conn {
 	t.Helper()
 	nc, err := natsconn.Connect(natsconn.Options{Servers: strings.Split(d.url, ","), Creds: (&settings.Config{}).Login(d.seed(user)), Name: user, Inbox: d.inbox(t, user)})
@@ -192,7 +193,7 @@ func TestDeployedNATS(t *testing.T) {
 		t.Errorf("the servers refused what is needed:\n%s", strings.Join(refused, ""))
 	}
 	d.examine(t, s, hmac)
-	for _, command := range []string{"query", "submit"} { // a worker's key is nobody's to ask with, which is said at once
+	for _, command := range []string{"query", "submit"} { // a worker's user may not ask, and the command reports that at once
 		p := launch(t, nil, command, "--nats", d.url, "--nats-creds", d.seed(natsconfig.Worker), "--email", "signed@example.com", "--timeout", "5m")
 		if code := p.exit(); code != cli.ExitNoAnswer || !strings.Contains(p.err.String(), "the server forbids this user protocol."+command) {
 			t.Errorf("%s without the right to: exit code %d, %s", command, code, p.err.String())
@@ -200,7 +201,8 @@ func TestDeployedNATS(t *testing.T) {
 	}
 }
 
-// query asks two workers, one after the other: the second knows the answer only from the log.
+// query asks two workers, one after the other. The second knows the answer only from the
+// journal.
 func (d *deployed) query(t *testing.T, s *stand) {
 	t.Helper()
 	for _, source := range []string{"asked", "remembered"} {
@@ -216,14 +218,15 @@ func (d *deployed) query(t *testing.T, s *stand) {
 	}
 }
 
-// submit asks for a durable answer and reads it, and sends something that becomes a dead letter.
+// submit asks for durable replies and reads them, and sends a message that becomes a dead
+// letter.
 func (d *deployed) submit(t *testing.T) {
 	t.Helper()
 	maker, err := jetstream.New(d.connect(t, natsconfig.Provisioner))
 	if err != nil {
 		t.Fatal(err)
 	}
-	publishAll(t, d.connect(t, natsconfig.Ops), "protocol.forget") // which nobody can read
+	publishAll(t, d.connect(t, natsconfig.Ops), "protocol.forget") // with a body that no worker can read
 	p := launch(t, nil, "submit", "--nats", d.url, "--nats-creds", d.seed(deployedAsker), "--inbox-prefix", "_INBOX_refunds", "--id", "by-command", "--email", "refund-only@example.com", "--reply-to", "protocol.reply.refunds.1")
 	if code := p.exit(); code != cli.ExitOK {
 		t.Fatalf("submit: exit code %d", code)
@@ -235,7 +238,7 @@ func (d *deployed) submit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	want := map[string]string{"by-command": "protocol.reply.refunds.1"}
-	for id, partner := range map[string]string{"plain": "", "of a partner": practicePartner} { // without a reply_to, of a remembered answer
+	for id, partner := range map[string]string{"plain": "", "of a partner": practicePartner} { // without a reply_to; the answer is remembered
 		if _, err := client.Submit(ctx, messages.Query{ID: id, Partner: partner, UserEmail: "refund-only@example.com"}); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +262,7 @@ func (d *deployed) submit(t *testing.T) {
 	})
 }
 
-// record reads what the workers logged into a database.
+// record has a recorder store in a database what the workers logged.
 func (d *deployed) record(t *testing.T) {
 	t.Helper()
 	database := "sqlite://" + filepath.Join(t.TempDir(), "log.db")
@@ -271,8 +274,9 @@ func (d *deployed) record(t *testing.T) {
 	r.stop()
 }
 
-// examine has doctor look at each part as it runs here, which finds nothing, and at parts that are
-// given another's credentials, which finds what they may too much and what not.
+// examine runs doctor for each part as it runs here, which finds nothing. It also runs doctor
+// with another part's credentials, which reports the rights that are missing and those in
+// excess.
 func (d *deployed) examine(t *testing.T, s *stand, hmac string) {
 	t.Helper()
 	worker := []string{"--nats", d.url, "--nats-reply-creds", d.seed(natsconfig.Replies), "--partner", practicePartner, "--key-file", filepath.Join(s.keys, practicePartner+".key"),
@@ -305,7 +309,7 @@ func (d *deployed) examine(t *testing.T, s *stand, hmac string) {
 	}
 }
 
-// operate does all that an operator may.
+// operate does everything that an operator may do.
 func (d *deployed) operate(t *testing.T, hmac string) {
 	t.Helper()
 	const partner = practicePartner
@@ -344,12 +348,12 @@ func (d *deployed) mayNotPublish(t *testing.T, user string, subjects []string) {
 	}
 }
 
-// refused wants exactly one more line of refusal, about subject, after what was just sent.
+// refused expects exactly one more line of refusal, about subject, after what was just sent.
 func (d *deployed) refused(t *testing.T, nc *nats.Conn, fault, subject string, err error) {
 	t.Helper()
 	d.known++
 	if err == nil {
-		err = nc.Flush() // the server has read, and judged, what came before
+		err = nc.Flush() // when it returns, the server has accepted or refused what came before
 	}
 	lines := d.violations()
 	if err != nil || len(lines) != d.known || !strings.Contains(lines[d.known-1], subject) {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// The rights of CONSOLE and OPS are enough for what users of the page watch.
+// The rights of CONSOLE and OPS are enough for the watches of the console's users.
 
 package main
 
@@ -21,8 +21,8 @@ import (
 	"protocolq/messages/ask"
 )
 
-// watch begins a watch as the page does, answers its question as workers do, and forgets another's
-// person as operators do.
+// watch begins watches as the console does, answers their queries as workers do, and deletes
+// one as operators do to forget a person.
 func (d *deployed) watch(t *testing.T) {
 	t.Helper()
 	names, nc := defaultNames(t), d.connect(t, natsconfig.Console)
@@ -69,7 +69,7 @@ func (d *deployed) watch(t *testing.T) {
 	}
 }
 
-// answerSubmitted takes what the page submits, and replies that it is signed.
+// answerSubmitted takes what the console submits, and replies that it is signed.
 func (d *deployed) answerSubmitted(t *testing.T, names messages.Names) {
 	t.Helper()
 	worker, err := jetstream.New(d.connect(t, natsconfig.Worker))

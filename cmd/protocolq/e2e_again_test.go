@@ -25,14 +25,14 @@ func TestAskAgain(t *testing.T) {
 	if sums := s.askedOnce(); sums.Calls != 3 {
 		t.Errorf("%d calls for 3 questions", sums.Calls)
 	}
-	// An id is only echoed: another question with it has an answer of its own.
+	// An id is only echoed. Another question with the same id has an answer of its own.
 	if r := s.answer(messages.Query{ID: "one and the same id", UserEmail: person("not-signed", "again")}); r.Outcome != messages.NotSigned {
 		t.Errorf("another question with the same id: %s %s", r.Outcome, r.Code)
 	}
 }
 
-// askAgain asks q while the call is in flight and after the answer, each time from a new inbox,
-// twice by another asker.
+// askAgain asks q while the call is in flight and after the answer, each time from a new inbox.
+// Another asker asks q alongside each time.
 func askAgain(t *testing.T, s *stand, q messages.Query) {
 	before := s.settled().Calls
 	first, again, other := newCrowd(s), newCrowd(s), newCrowd(s)
@@ -44,7 +44,7 @@ func askAgain(t *testing.T, s *stand, q messages.Query) {
 		t.Fatal("the call was over before it was asked again: not the test that was meant")
 	}
 	everybody(t, crowds...)
-	for range 3 { // each worker, as likely as not
+	for range 3 { // enough to reach each worker, most likely
 		c := newCrowd(s)
 		crowds = append(crowds, c)
 		list = append(list, c.ask(q), other.ask(q))

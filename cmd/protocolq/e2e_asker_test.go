@@ -26,22 +26,22 @@ import (
 type crowd struct {
 	t     *testing.T
 	nc    *nats.Conn
-	inbox string // with its dot; the rest of a reply subject is the ask's index
+	inbox string // with its final dot; an ask's index follows it in the reply subject
 
-	mu      sync.Mutex // guards what follows; the inbox's callback and the test share it
+	mu      sync.Mutex // guards the fields below, which the inbox's callback and the test share
 	asks    []*asked
 	waiting int // asks without an answer
 	strange []string
 }
 
-// asked is one ask and what came of it.
+// asked is one ask with its answers.
 type asked struct {
 	q       messages.Query
 	sent    time.Time // the first time
 	took    time.Duration
-	answers []messages.Result // more than one only where the same was told again
-	nobody  int               // how often nobody listened, so that it was sent again
-	full    int               // the same where there was no room
+	answers []messages.Result // more than one only where the same answer came again
+	nobody  int               // how often there was no responder, so that it was sent again
+	full    int               // how often a worker had no room, so that it was sent again
 }
 
 func newCrowd(s *stand) *crowd {
@@ -71,12 +71,13 @@ func (c *crowd) ask(q messages.Query) *asked {
 		a.q.ID = c.inbox + strconv.Itoa(n)
 	}
 	if err := c.send(n, a.q); err != nil {
-		c.t.Errorf("ask: %v", err) // not Fatal: loads ask from goroutines of their own
+		c.t.Errorf("ask: %v", err) // not Fatal: a load asks from a goroutine of its own
 	}
 	return a
 }
 
-// inHeader begins the ids that are sent as the message's Nats-Msg-Id and not in the query.
+// inHeader is the prefix of ids that are sent as the message's Nats-Msg-Id and not in the
+// query.
 const inHeader = "header "
 
 func (c *crowd) send(n int, q messages.Query) error {
@@ -95,7 +96,7 @@ func (c *crowd) send(n int, q messages.Query) error {
 	return c.nc.PublishMsg(msg)
 }
 
-// hear takes one message of the inbox.
+// hear handles one message of the inbox.
 func (c *crowd) hear(m *nats.Msg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,8 +128,8 @@ func (c *crowd) hear(m *nats.Msg) {
 	a.answers = append(a.answers, r)
 }
 
-// again sends an ask once more with the same id, as an asker does who was not let in; nobody else
-// asks twice. The caller holds mu.
+// again sends an ask once more with the same id, as an asker does that was turned away. No
+// other ask is sent twice. The caller holds mu.
 func (c *crowd) again(n int, after time.Duration) {
 	a := c.asks[n]
 	if a.nobody+a.full > 1000 {
@@ -138,15 +139,15 @@ func (c *crowd) again(n int, after time.Duration) {
 	time.AfterFunc(after, func() { _ = c.send(n, a.q) })
 }
 
-// unanswered counts the asks that wait.
+// unanswered counts the asks that have no answer yet.
 func (c *crowd) unanswered() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waiting
 }
 
-// everybody waits until every ask of the crowds is answered, and gives all of them. What was told
-// to one ask more than once must have been the same.
+// everybody waits until every ask of the crowds is answered, and returns all of them. All
+// answers to one ask must be the same.
 func everybody(t *testing.T, crowds ...*crowd) []*asked {
 	t.Helper()
 	left := 0
@@ -183,14 +184,14 @@ func everybody(t *testing.T, crowds ...*crowd) []*asked {
 	return all
 }
 
-// copy lets the test read while more is heard.
+// copy lets the test read while more answers arrive.
 func (a *asked) copy() *asked {
 	b := *a
 	b.answers = slices.Clone(a.answers)
 	return &b
 }
 
-// now is the ask as it stands.
+// now returns the present state of the ask.
 func (c *crowd) now(a *asked) *asked {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,13 +205,13 @@ func (c *crowd) answer(a *asked) messages.Result {
 	return c.now(a).answers[0]
 }
 
-// common is what all who share an answer must read alike.
+// common is the part of an answer that must be the same for everyone who shares it.
 func common(r messages.Result) messages.Result {
 	r.ID, r.Source, r.AnsweredAtMs, r.RetryAfterMs, r.Meta = "", "", 0, 0, nil
 	return r
 }
 
-// percentile of how long the asks took.
+// percentile returns a percentile of the times that the asks took.
 func percentile(all []*asked, p int) time.Duration {
 	took := make([]time.Duration, len(all))
 	for i, a := range all {
@@ -220,7 +221,7 @@ func percentile(all []*asked, p int) time.Duration {
 	return took[min(len(took)*p/100, len(took)-1)].Round(time.Millisecond)
 }
 
-// told counts the answers by outcome and source, and how often somebody was not let in at first.
+// told counts the answers by outcome and source, and the asks that were turned away at first.
 func told(all []*asked) map[string]int {
 	counts := map[string]int{}
 	for _, a := range all {

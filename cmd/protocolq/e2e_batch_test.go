@@ -1,6 +1,6 @@
 //go:build unix
 
-// Files of questions by the real program: killed and stopped at any time, and long.
+// Files of questions, asked by the real program: killed and stopped at any time, and long.
 
 package main
 
@@ -26,13 +26,13 @@ import (
 	"protocolq/messages"
 )
 
-// counter is where a worker would be: it answers after a while, and counts who asks.
+// counter stands in for a worker. It answers after a delay, and counts the asks.
 type counter struct {
 	url   string
 	asked atomic.Int64
 
 	mu  sync.Mutex
-	ids map[string]map[string]bool // and by which inboxes: all tries of one ask have the same
+	ids map[string]map[string]bool // the inboxes that asked each id: all tries of one ask have the same
 }
 
 func newCounter(t testing.TB, after time.Duration) *counter {
@@ -88,7 +88,7 @@ func (c *counter) count(id, inbox string) {
 	c.ids[id][inbox] = true
 }
 
-// twice lists the ids that were asked by more than one ask.
+// twice lists the ids that more than one ask had.
 func (c *counter) twice() (ids []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +115,9 @@ func accountFile(t testing.TB, n int) string {
 	return path
 }
 
-// TestBatchKilled kills a batch four times, and interrupts it twice, and lets it end: no line is
-// asked twice, and each is printed once. Only what was on its way at a kill has no answer.
+// TestBatchKilled kills a batch four times, interrupts it twice, and then lets it end. No line
+// is asked twice, and each is printed once. Only lines that were in flight at a kill have no
+// answer.
 func TestBatchKilled(t *testing.T) {
 	t.Parallel()
 	const lines, window = 700, 10
@@ -139,7 +140,7 @@ func TestBatchKilled(t *testing.T) {
 		t.Errorf("asked twice: %v", twice)
 	}
 	lost := unanswered(t, p.out.String(), lines)
-	if len(c.ids) < lines-lost { // a line may be written down as asked, and the process killed before it is
+	if len(c.ids) < lines-lost { // a process may be killed after it recorded a line as asked and before it asked
 		t.Errorf("%d of %d lines asked, %d without an answer", len(c.ids), lines, lost)
 	}
 	if lost > 4*window || code == cli.ExitOK && lost > 0 || code == cli.ExitNoAnswer && lost == 0 {
@@ -151,8 +152,8 @@ func TestBatchKilled(t *testing.T) {
 	}
 }
 
-// TestBatchAwaitKilled kills a batch that awaits durable replies, again and again. Each line is
-// submitted once, printed once with its answer, and no reply is left or lost; a reply to another
+// TestBatchAwaitKilled kills a batch that awaits durable replies, again and again. No line
+// makes a second call, and in the end each is printed once with its answer. A reply to another
 // program of the asker stays.
 func TestBatchAwaitKilled(t *testing.T) {
 	t.Parallel()
@@ -177,7 +178,7 @@ func TestBatchAwaitKilled(t *testing.T) {
 	p := begin("--timeout", "20s")
 	code := p.exit()
 	lost := unanswered(t, p.out.String(), lines)
-	if lost > 3*window || code == cli.ExitOK && lost > 0 { // written down as asked, and killed before it was
+	if lost > 3*window || code == cli.ExitOK && lost > 0 { // recorded as asked, and killed before it was asked
 		t.Errorf("%d lines without an answer, exit code %d", lost, code)
 	}
 	if p = begin("--ask-again"); p.exit() != cli.ExitOK || unanswered(t, p.out.String(), lines) != 0 {
@@ -186,13 +187,14 @@ func TestBatchAwaitKilled(t *testing.T) {
 	if n := len(s.calls()); n > lines+1 {
 		t.Errorf("%d calls for %d lines and another", n, lines)
 	}
-	// A killed run had some replies that it had not acknowledged: they stay for who reads next.
+	// A killed run has not acknowledged some replies. They stay for the next reader.
 	if left := s.state(messages.Replies); left.FirstSeq != 1 || left.Msgs > 1+3*window {
 		t.Errorf("%d replies left, the first is %d: another program's was taken", left.Msgs, left.FirstSeq)
 	}
 }
 
-// unanswered counts the Results without an answer, of so many in the order of their lines.
+// unanswered counts the Results without an answer. It expects want Results in the order of
+// their lines.
 func unanswered(t *testing.T, out string, want int) (n int) {
 	t.Helper()
 	results := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
@@ -211,7 +213,8 @@ func unanswered(t *testing.T, out string, want int) (n int) {
 	return n
 }
 
-// BenchmarkBatch asks 100,000 lines with a state, each way to print: within 64 MB (make batch).
+// BenchmarkBatch asks 100,000 lines with --resume, in each output format, within 64 MB (make
+// batch).
 func BenchmarkBatch(b *testing.B) {
 	const lines, most = 100_000, 64 << 20
 	c, file := newCounter(b, 0), accountFile(b, lines)
@@ -233,8 +236,9 @@ func BenchmarkBatch(b *testing.B) {
 	}
 }
 
-// peak runs the program to its end, and gives how many lines it printed and the most memory that it
-// had. What the kernel says of a process that has ended counts its parent's memory, too.
+// peak runs the program to its end, and returns how many lines it printed and its peak memory.
+// It reads that while the program runs, as the kernel's figure for an ended process includes
+// its parent's memory.
 func peak(b *testing.B, args ...string) (lines, bytes int) {
 	b.Helper()
 	out := filepath.Join(b.TempDir(), "out")

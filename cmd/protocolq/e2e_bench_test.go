@@ -15,8 +15,8 @@ import (
 	"protocolq/messages"
 )
 
-// What takes long here is a busy machine: --timeout is longer than any of it, as an ask given up
-// ends with exit code 1.
+// On a busy machine an ask may take long. --timeout is longer still, as bench ends with exit
+// code 1 if it gives up an ask.
 func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t, patient...)
@@ -25,15 +25,15 @@ func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	r := benchResult(t, p)
-	// A machine that stands still sends fewer, and the rest is said to be unsent.
+	// A machine that stalls sends fewer, and the rest is reported as unsent.
 	if r.Asked+r.Unsent != 100 || r.Asked < 50 || r.Answered != r.Asked || r.Sources[string(messages.Asked)] != r.Asked || r.Unanswered+r.Outstanding != 0 || r.Latency.P50 == 0 {
 		t.Errorf("%+v", r)
 	}
 	sums := s.askedOnce()
-	if sums.Calls != uint64(r.Asked)+1 || sums.By["unlisted"]+sums.By["ILLEGAL_WEATHER"] != 1 { // and the question that goes first
+	if sums.Calls != uint64(r.Asked)+1 || sums.By["unlisted"]+sums.By["ILLEGAL_WEATHER"] != 1 { // one more: the question that bench asks first
 		t.Errorf("the gateway saw %+v", sums)
 	}
-	said := int64(0) // which of the two is drawn
+	said := int64(0) // answers with one of the two codes; which of them is random
 	for _, code := range []string{"NO_SIGN_CUSTOMER", "NO_NORMAL_SIGN_CUSTOMER"} {
 		seen := int64(sums.By[code])
 		if said += seen; seen != r.Codes[code] {
@@ -45,7 +45,8 @@ func TestBenchCountsWhatTheGatewaySaw(t *testing.T) {
 	}
 }
 
-// ^C ends it early, with the result so far; where that is nothing it says what ended it.
+// ^C ends bench early, with the result so far. If there is no result yet, bench reports what
+// ended it.
 func TestBenchEndsEarly(t *testing.T) {
 	t.Parallel()
 	_, s, _ := dev(t)
@@ -59,7 +60,7 @@ func TestBenchEndsEarly(t *testing.T) {
 	if !r.Cut || r.Answered == 0 || r.Answered+r.Outstanding != r.Asked {
 		t.Errorf("%+v", r)
 	}
-	before := s.stats().Calls + 5*uint64(r.Outstanding) // so many calls may still be of the first one's asks
+	before := s.stats().Calls + 5*uint64(r.Outstanding) // each outstanding ask of the first run may still make 5 calls
 	p = launch(t, nil, "bench", "--nats", s.nats, "--rate", "20", "--for", "1h", "--warm", "1h", "--timeout", "1m", "-o", "json")
 	clitest.Eventually(t, "calls of the warm-up", func() bool { return s.stats().Calls > before+5 })
 	p.signal(syscall.SIGINT)

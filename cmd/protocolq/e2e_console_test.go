@@ -1,7 +1,7 @@
 //go:build unix
 
-// The way of somebody new: dev is started, and an agreement is looked up in the browser, in either
-// language, without reading anything.
+// The first steps of a newcomer: dev is started, and an agreement is looked up in the browser,
+// in either language, without reading anything first.
 
 package main
 
@@ -15,7 +15,7 @@ import (
 func TestLookUpFromDev(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
-	p, s, _ := dev(t, "--console-listen", "127.0.0.1:0", "--freshness", "10m") // longer than this takes
+	p, s, _ := dev(t, "--console-listen", "127.0.0.1:0", "--freshness", "10m") // longer than this test takes
 	for _, look := range []struct {
 		browsertest.Look
 		part, want string

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Workers that die or freeze in mid-call: somebody else answers, and what comes too late changes
-// nothing.
+// Workers that die or freeze during a call: another worker answers, and what comes too late
+// changes nothing.
 
 package main
 
@@ -18,7 +18,8 @@ import (
 	"protocolq/worker"
 )
 
-// journalled waits until n asks are in the journal, so that all of them outlive their doors.
+// journalled waits until n asks are in the journal, so that all of them survive the workers
+// that took them in.
 func (s *stand) journalled(n uint64) {
 	s.t.Helper()
 	clitest.Eventually(s.t, fmt.Sprintf("%d asks in the journal", n), func() bool {
@@ -33,12 +34,12 @@ func (s *stand) parked(n int) {
 	clitest.Eventually(s.t, fmt.Sprintf("%d asks parked", n), func() bool { return s.sums().Parked == n })
 }
 
-// sums adds up what the workers count, as far as it is waited for.
+// sums adds up those counts of the workers that tests wait for.
 func (s *stand) sums() (sum worker.Stats) {
 	s.t.Helper()
 	for _, data := range s.serviceUntil("STATS", 50*time.Millisecond) {
 		var stats struct {
-			Endpoints []struct{ Data worker.Stats } // each shows those of the whole worker
+			Endpoints []struct{ Data worker.Stats } // each endpoint has the counts of the whole worker
 		}
 		if err := json.Unmarshal(data, &stats); err != nil {
 			s.t.Fatal(err)
@@ -49,7 +50,7 @@ func (s *stand) sums() (sum worker.Stats) {
 	return sum
 }
 
-// left is what the gateway writes down of a call whose caller has gone.
+// left is what the gateway records for a call whose caller has gone.
 const left = "client-left"
 
 func TestKill(t *testing.T) {
@@ -63,11 +64,12 @@ func TestKill(t *testing.T) {
 	begun := time.Now()
 	for i := range keys * askers {
 		c.ask(messages.Query{UserEmail: person(parts[i%keys%len(parts)], i%keys)})
-		<-time.After(apart) // all at once they would be stored together, and might all go to one worker
+		<-time.After(apart) // sent all at once, they would be stored together, and might all go to one worker
 	}
 	clitest.Eventually(t, "a call in flight for each key", func() bool { return s.stats().InFlight == keys })
 	s.journalled(keys * askers)
-	// What this machine needs to begin these calls, as it must once more after the kill.
+	// The time that this machine needs to begin these calls. It needs as much once more after
+	// the kill.
 	slow := min(time.Since(begun)-keys*askers*apart, call)
 	fleet[1].signal(syscall.SIGKILL)
 	killed := time.Now()
@@ -75,7 +77,7 @@ func TestKill(t *testing.T) {
 	all := everybody(t, c)
 	took := time.Since(killed)
 	t.Logf("answered %v after the kill; bound %v", took.Round(time.Millisecond), bound)
-	if took > 3*bound { // a busy machine stands still for seconds
+	if took > 3*bound { // a busy machine may stall for seconds
 		t.Errorf("the last answer came %v after the kill", took)
 	}
 	sums, lost := s.settled(), 0
@@ -108,8 +110,8 @@ func TestKill(t *testing.T) {
 	t.Logf("%d keys, %d calls cut by the kill, %d calls in all; %v", keys, lost, sums.Calls, told(all))
 }
 
-// TestFreeze stops a worker while its call is under way. Its answer would be not_signed; the one
-// who takes over hears signed.
+// TestFreeze stops a worker while its call is under way. The answer to that call would be
+// not_signed; the worker that takes over receives signed.
 func TestFreeze(t *testing.T) {
 	t.Parallel()
 	const lease = 3 * time.Second
@@ -132,11 +134,11 @@ func TestFreeze(t *testing.T) {
 	clitest.Eventually(t, "the frozen worker sealed, and back as another", func() bool {
 		return strings.Contains(frozen.err.String(), "no member any more, joining again")
 	})
-	for range 10 { // some at the one that was frozen
+	for range 10 { // some reach the worker that was frozen
 		c.ask(question)
 	}
 	everybody(t, c)
-	frozen.stop() // what it still told its own askers is told by now
+	frozen.stop() // by now it has sent every reply that it still had
 	if err := c.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}

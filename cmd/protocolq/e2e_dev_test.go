@@ -1,7 +1,7 @@
 //go:build unix
 
-// protocolq dev as scripts use it: ready at once, everything answers, and nothing is left behind
-// but what was asked for.
+// protocolq dev as scripts use it: it is ready at once, everything answers, and it leaves
+// behind only what was asked for.
 
 package main
 
@@ -16,7 +16,8 @@ import (
 	"protocolq/messages"
 )
 
-// dev starts a dev on free ports and gives its URLs and how long it took until they answered.
+// dev starts a dev on free ports, and returns it with its URLs and the time until it printed
+// them.
 func dev(t *testing.T, args ...string) (*process, *stand, time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -28,7 +29,7 @@ func dev(t *testing.T, args ...string) (*process, *stand, time.Duration) {
 
 func TestDev(t *testing.T) {
 	fastest := time.Hour
-	for range 3 { // other tests may have the machine busy
+	for range 3 { // other tests may keep the machine busy
 		p, s, took := dev(t)
 		fastest = min(fastest, took)
 		if r := s.answer(messages.Query{UserEmail: person("signed", "dev")}); r.Outcome != messages.Signed {
@@ -56,7 +57,8 @@ func TestDev(t *testing.T) {
 	}
 }
 
-// TestDevKeepsData: an answer to a given key outlives the whole house; nothing is asked again.
+// TestDevKeepsData: an answer to a given idempotency key survives a restart of the whole dev.
+// Nothing is asked again.
 func TestDevKeepsData(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()

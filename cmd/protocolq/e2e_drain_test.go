@@ -1,7 +1,7 @@
 //go:build unix
 
-// A rolling restart of the whole fleet under load: nobody is left without an answer, nothing is
-// asked twice.
+// A rolling restart of the whole fleet under load: every ask is answered, and nothing is asked
+// twice.
 
 package main
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/messages"
 )
 
-// steadily asks at a steady rate until stop is called, which gives how many it asked. Every third
-// asks what was asked a moment before.
+// steadily asks at a steady rate until stop is called, which returns how many it asked. Every
+// third ask repeats what was asked a moment before.
 func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ...string) (stop func() int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -43,7 +43,7 @@ func steadily(t *testing.T, c *crowd, name string, every time.Duration, parts ..
 }
 
 func TestRollingRestart(t *testing.T) {
-	const grace, most = 20 * time.Second, 10 * time.Second // most: what begun calls of half a second may take, on a busy machine too
+	const grace, most = 20 * time.Second, 10 * time.Second // most: how long a drain may take with calls of half a second, on a busy machine too
 	s := newStand(t, standOptions{Simulator: []string{"--latency", "250ms", "--jitter", "250ms"}, Worker: append(slices.Clip(patient), "--grace", grace.String(), "--call-timeout", "8s", "--retry-budget", "100000")})
 	fleet := s.workers(3)
 	crowds := []*crowd{newCrowd(s), newCrowd(s)}
@@ -56,7 +56,7 @@ func TestRollingRestart(t *testing.T) {
 		began := s.stats()
 		took := old.stop()
 		s.workers(1)
-		// The next goes only when the new one has its share of the work.
+		// The next worker is stopped only when the new one has its share of the work.
 		clitest.Eventually(t, "calls after the restart", func() bool { return s.stats().Calls > began.Calls+200 })
 		t.Logf("worker %d drained in %v with %d calls under way", i+1, took.Round(time.Millisecond), began.InFlight)
 		if took >= most {

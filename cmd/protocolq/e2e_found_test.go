@@ -1,7 +1,7 @@
 //go:build unix
 
-// The commands that a person types find a running dev by themselves, and no other dev: with the
-// real program.
+// The commands that a person types find a running dev by themselves, and no other dev. The test
+// runs the real program.
 
 package main
 
@@ -51,7 +51,7 @@ func TestDevIsFound(t *testing.T) {
 	run(cli.ExitOK, using, nil, "bench", "--rate", "10", "--for", "200ms", "--warm", "0s")
 	run(cli.ExitOK, "", nil, "query", "--context", "dev", "--email", "signed+found@example.com")
 
-	// Another system is meant, or none: these never ask the dev.
+	// These mean another system, or none. They never ask the dev.
 	nobody := "nats://127.0.0.1:1"
 	run(cli.ExitNoAnswer, "connect to NATS at "+nobody, []string{"PROTOCOLQ_NATS=" + nobody}, "query", "--email", "signed@example.com")
 	run(cli.ExitUsage, "database: is needed", []string{"PROTOCOLQ_NATS=" + nobody}, "log", "list")
@@ -60,7 +60,7 @@ func TestDevIsFound(t *testing.T) {
 	run(cli.ExitUsage, "partner: ", nil, "worker")
 	run(cli.ExitUsage, "database: is needed", nil, "log", "list", "--context", "")
 
-	// What a killed one leaves is noticed, and replaced by the next.
+	// What a killed dev leaves behind is noticed, and the next dev replaces it.
 	p.signal(syscall.SIGKILL)
 	p.exit()
 	const left = "it was left by a protocolq dev that runs no more (pid "

@@ -1,7 +1,7 @@
 //go:build unix
 
 // The query log end to end: the database holds, row by row, what the gateway saw and what the
-// askers were told.
+// askers received.
 package main
 
 import (
@@ -78,7 +78,8 @@ func TestLogIsWhatHappened(t *testing.T) {
 	p.stop()
 }
 
-// askRows reads every ask of the log, page by page, by the asker's id.
+// askRows reads every ask of the log, page by page, and returns them by the id that the asker
+// chose.
 func askRows(t *testing.T, db *database.DB) map[string]database.Ask {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

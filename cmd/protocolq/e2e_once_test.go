@@ -16,7 +16,7 @@ import (
 	"protocolq/messages"
 )
 
-// TestOneKey: ten thousand ask the same at once.
+// TestOneKey: ten thousand askers ask the same question at once.
 func TestOneKey(t *testing.T) {
 	const askers, connections = 10_000, 10
 	s := newStand(t, standOptions{Simulator: []string{"--latency", "200ms"}, Worker: patient})
@@ -51,7 +51,7 @@ func TestOneKey(t *testing.T) {
 		time.UnixMicro(call.Started).Sub(all[0].sent).Round(time.Millisecond), percentile(all, 50), percentile(all, 99), counts)
 }
 
-// outcomes are what the parts of the mixed test come to.
+// outcomes are the outcomes that the parts must have.
 var outcomes = map[string]messages.Outcome{
 	"signed": messages.Signed, "debit-only": messages.Signed, "refund-only": messages.Signed,
 	"not-signed": messages.NotSigned, "no-sign-customer": messages.NotSigned, "no-normal-sign-customer": messages.Abnormal,
@@ -66,7 +66,7 @@ func TestMixedKeys(t *testing.T) {
 	s := newStand(t, standOptions{Simulator: []string{"--latency", "20ms", "--jitter", "40ms", "--fault", "system-error:0.05", "--seed", "5"}, Worker: patient})
 	s.workers(3)
 	draw := rand.New(rand.NewPCG(5, 5))
-	order := make([]int, asks) // every key once, the rest again
+	order := make([]int, asks) // every key once, then some of them again
 	for i := range order {
 		if order[i] = i; i >= keys {
 			order[i] = draw.IntN(keys)
@@ -95,7 +95,7 @@ func TestMixedKeys(t *testing.T) {
 	t.Logf("%d asks, %d keys: %d calls, %v; p50 %v, p99 %v; %v", asks, keys, sums.Calls, sums.Faults, percentile(all, 50), percentile(all, 99), told(all))
 }
 
-// checkMixed holds one answer against the calls that the gateway saw for its account.
+// checkMixed compares one answer with the calls that the gateway saw for its account.
 func checkMixed(t *testing.T, a *asked, calls []simulator.Call) {
 	t.Helper()
 	r := a.answers[0]
@@ -121,7 +121,7 @@ func partOf(email string) string {
 	return ""
 }
 
-// callsOf sorts calls by account and time.
+// callsOf groups calls by account, each group in order of time.
 func callsOf(list []simulator.Call) map[string][]simulator.Call {
 	by := map[string][]simulator.Call{}
 	for _, c := range list {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Keys from pipes: read once by every command, and waited for until a signal.
+// Keys from pipes: every command reads them once, and waits for them until a signal.
 
 package main
 
@@ -17,8 +17,8 @@ import (
 	"protocolq/messages"
 )
 
-// TestWorkerWithPipes: the partner's key and the log's are read from pipes that are written once,
-// and the worker answers.
+// TestWorkerWithPipes: the partner's signing key and the log's HMAC key are read from pipes
+// that are written once, and the worker answers.
 func TestWorkerWithPipes(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, standOptions{})
@@ -33,7 +33,8 @@ func TestWorkerWithPipes(t *testing.T) {
 	launched.stop()
 }
 
-// TestSilentPipe: whoever waits for a file ends at the first signal, and says for which.
+// TestSilentPipe: a command that waits for a file ends at the first signal, and reports which
+// file it was.
 func TestSilentPipe(t *testing.T) {
 	t.Parallel()
 	key := filepath.Join(t.TempDir(), "key")

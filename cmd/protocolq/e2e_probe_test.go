@@ -1,7 +1,7 @@
 //go:build unix
 
-// What a process of the fleet shows of itself over HTTP, from before they are ready until they
-// have drained.
+// What a process of the fleet shows of itself over HTTP, from before it is ready until it has
+// drained.
 
 package main
 
@@ -22,7 +22,7 @@ import (
 	"protocolq/cmd/protocolq/localstack"
 )
 
-// freeAddress is one that nobody listens on.
+// freeAddress returns an address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// page reads one page; 0: nobody listens.
+// page reads one page. Status 0 means that nothing listens.
 func page(t *testing.T, address, path string) (int, string) {
 	t.Helper()
 	answer, err := http.Get("http://" + address + path)
@@ -87,7 +87,7 @@ func TestProbesOfAWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text string
-	clitest.Eventually(t, "its figures", func() bool { // the streams', read while they were made, are some of them
+	clitest.Eventually(t, "its figures", func() bool { // those of the streams may have been read while the streams were being made
 		_, text = page(t, address, "/metrics")
 		lacks := slices.ContainsFunc([]string{"protocolq_build_info{", `protocolq_requests_total{outcome="signed"} 1`,
 			`protocolq_dedupe_total{result="asked"} 1`, "protocolq_gateway_request_duration_seconds_count 1", "protocolq_members 1",
@@ -103,7 +103,7 @@ func TestProbesOfAWorker(t *testing.T) {
 	}
 }
 
-// A recorder whose database is away is asked all the same: its lines wait.
+// A recorder answers its probes even if it cannot reach its database: its lines wait.
 func TestProbesOfARecorder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, standOptions{})
@@ -125,7 +125,7 @@ func TestProbesOfARecorder(t *testing.T) {
 	r.stop()
 }
 
-// The page and the HTTP door are ready when they reach NATS, and count what they are asked.
+// The console and the HTTP door are ready when they reach NATS, and count their requests.
 func TestProbesOfWhatAsks(t *testing.T) {
 	t.Parallel()
 	askers := filepath.Join(t.TempDir(), "askers.yaml")
@@ -175,8 +175,8 @@ func TestProbesOfWhatAsks(t *testing.T) {
 	}
 }
 
-// Two processes cannot listen on one socket: the second says which setting it is, and does not
-// begin.
+// Two processes cannot listen on one socket. The second reports which setting it is, and does
+// not start.
 func TestSocketTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,7 +1,7 @@
 //go:build unix
 
-// What the program promises by its commands: an answer inside the caller's own time, and who waits
-// for a key to be repaired is answered when it is.
+// What the program promises to users of its commands: an answer within the caller's own time,
+// and an answer to queries that wait for a signing key to be replaced, as soon as it is.
 
 package main
 
@@ -18,7 +18,7 @@ import (
 	"protocolq/messages/ask"
 )
 
-// A query with --timeout has DEADLINE before its time ends, also one that joins a call which hangs
+// A query with --timeout gets DEADLINE before its time ends, even if it joins a call that hangs
 // for longer.
 func TestPromiseQueryTimeoutIsToldDeadline(t *testing.T) {
 	t.Parallel()
@@ -37,8 +37,9 @@ func TestPromiseQueryTimeoutIsToldDeadline(t *testing.T) {
 	}
 }
 
-// A worker's key is wrong, and its partner halted. When the file has the right one, submitted
-// queries that wait are answered, not up to a minute later with the next probe.
+// A worker's signing key is wrong, and its partner is halted. When the file has the right key,
+// submitted queries that wait are answered soon, and not up to a minute later with the next
+// probe.
 func TestPromiseReplacedKeyFileWakesWhoWaits(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, standOptions{})
@@ -73,7 +74,7 @@ func TestPromiseReplacedKeyFileWakesWhoWaits(t *testing.T) {
 	if err := os.WriteFile(file, key, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m, err := replies.NextMsg(40 * time.Second) // the file is looked at every 5 s
+	m, err := replies.NextMsg(40 * time.Second) // the worker checks the file every 5 s
 	if err != nil {
 		t.Fatal(err)
 	}

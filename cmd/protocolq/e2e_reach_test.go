@@ -1,5 +1,6 @@
-// Every command by a NATS context, and by settings: TLS from the first byte on, a private
-// authority, a client's certificate, a password, and JetStream in the domain of a leaf node's hub.
+// Every command reaches NATS by a NATS context, and by settings: with TLS from the first byte,
+// a private certificate authority, a client certificate, a password, and JetStream in the
+// domain of a leaf node's hub.
 package main
 
 import (
@@ -20,7 +21,7 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// served is a server by its configuration's text.
+// served starts a server with this configuration.
 func served(t *testing.T, format string, args ...any) *server.Server {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "server.conf")
@@ -34,7 +35,8 @@ func served(t *testing.T, format string, args ...any) *server.Server {
 	return natstest.Serve(t, *o)
 }
 
-// hubAndLeaf are a server with streams and one near the fleet, which has JetStream of its own.
+// hubAndLeaf starts a server with streams, and a leaf node near the fleet that has JetStream of
+// its own.
 func hubAndLeaf(t *testing.T, a *clitest.Authority) (hub, leaf *server.Server) {
 	t.Helper()
 	hub = served(t, "server_name: hub, host: 127.0.0.1, port: -1\njetstream { store_dir: %q, domain: hub }\nleafnodes { host: 127.0.0.1, port: -1 }\n", t.TempDir())

@@ -1,7 +1,7 @@
 //go:build unix
 
-// What must not get out: keys, e-mails and account numbers, at the most talkative level, through
-// all that goes wrong.
+// Signing keys, e-mail addresses and account numbers must not get out, at the most verbose log
+// level and whatever goes wrong.
 
 package main
 
@@ -21,7 +21,7 @@ import (
 	"protocolq/messages"
 )
 
-// Canaries: what is looked for in everything that can be read by others than the asker.
+// Canaries: what the test looks for in everything that others than the asker can read.
 const (
 	canaryPartner = "2088123412341234"
 	canaryKey     = "c4n4ryk3yc4n4ryk3yc4n4ryk3yc4n4r"
@@ -30,7 +30,7 @@ const (
 	canaryPhone   = "13712345678"
 )
 
-// canaryAccounts play: signed, the first 2 calls SYSTEM_ERROR, illegal.
+// canaryAccounts play these parts: signed; SYSTEM_ERROR for the first 2 calls; illegal.
 var canaryAccounts = []string{"20887777000066669901", "20887777000066669702", "20887777000066669907"}
 
 // canaryParts are every way a query can end.
@@ -115,7 +115,7 @@ func canaryRubbish(t *testing.T, s *stand) {
 	for _, body := range []string{
 		`{"v":1,"user_email":"` + canaryName + ` @` + canaryDomain + `"}`,
 		`{"v":1,"account_no":"` + canaryAccounts[0] + `x"}`,
-		`{"v":1,"` + email + `":1}`, // a person's data where a name belongs
+		`{"v":1,"` + email + `":1}`, // a person's data where a field's name belongs
 		`{"v":1,"` + email + `":1,"` + email + `":2}`,
 		`{"v":1,"user_email":"` + email + `","user_email":"` + email + `"}`,
 		`{"v":1,"user_email":"` + email + `","biz_type":"` + canaryAccounts[0] + `"}`,
@@ -126,7 +126,7 @@ func canaryRubbish(t *testing.T, s *stand) {
 		if _, err := nc.Request("protocol.query", []byte(body), time.Minute); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
-		if err := nc.Publish("protocol.submit", []byte(body)); err != nil { // a dead letter
+		if err := nc.Publish("protocol.submit", []byte(body)); err != nil { // becomes a dead letter
 			t.Error(err)
 		}
 	}
@@ -135,7 +135,7 @@ func canaryRubbish(t *testing.T, s *stand) {
 	})
 }
 
-// listen collects all that is said on the subjects.
+// listen collects every message on the subjects.
 func listen(t *testing.T, nc *nats.Conn, subjects ...string) func() []string {
 	t.Helper()
 	var mu sync.Mutex
@@ -174,7 +174,8 @@ func newHunt(queries []messages.Query) hunt {
 	return h
 }
 
-// first finds a canary in text, as it is or percent-encoded, with what stands around it.
+// first finds a canary in text, plain or percent-encoded, and returns it with the text around
+// it.
 func (h hunt) first(text string) (canary, around string) {
 	plain, _ := url.QueryUnescape(text)
 	for _, form := range []string{text, plain} {

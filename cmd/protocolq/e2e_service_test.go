@@ -1,6 +1,7 @@
 //go:build unix
 
-// What others see of the fleet: a NATS service, and messages that need no library of ours.
+// What others see of the fleet: a NATS service, and messages that need no library of this
+// project.
 
 package main
 
@@ -31,8 +32,8 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// jsonByHand types the NATS protocol itself, as the oldest of clients: no headers, one verbose line
-// after the other.
+// jsonByHand writes the NATS protocol itself, as the oldest clients do: line by line, without
+// headers.
 func jsonByHand(t *testing.T, s *stand) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.nats, "nats://"))
 	if err != nil {
@@ -63,7 +64,7 @@ func jsonByHand(t *testing.T, s *stand) {
 	}
 }
 
-// message reads lines until a message comes, and gives its payload.
+// message reads lines until a message comes, and returns its payload.
 func message(t *testing.T, r *bufio.Reader) []byte {
 	t.Helper()
 	for {
@@ -115,7 +116,7 @@ func msgpackByHand(t *testing.T, s *stand) {
 	}
 }
 
-// unreadableByHand: one reply that names what is wrong, and no call.
+// unreadableByHand: each query gets one reply that names what is wrong, and makes no call.
 func unreadableByHand(t *testing.T, s *stand) {
 	nc := s.connect()
 	for body, want := range map[string]string{
@@ -182,10 +183,11 @@ func serviceTools(t *testing.T, s *stand) {
 	}
 }
 
-// service asks every worker for one of the things a NATS service tells: PING, INFO or STATS.
+// service asks every worker for one of the things that a NATS service reports: PING, INFO or
+// STATS.
 func (s *stand) service(verb string) [][]byte { return s.serviceUntil(verb, 500*time.Millisecond) }
 
-// serviceUntil is service that takes less time for quiet.
+// serviceUntil is service with another time without a reply after which it ends.
 func (s *stand) serviceUntil(verb string, quiet time.Duration) (answers [][]byte) {
 	s.t.Helper()
 	nc := s.connect()
@@ -197,7 +199,7 @@ func (s *stand) serviceUntil(verb string, quiet time.Duration) (answers [][]byte
 	if err := nc.PublishRequest("$SRV."+verb+".protocol-query", sub.Subject, nil); err != nil {
 		s.t.Fatal(err)
 	}
-	for { // as many as answer before it becomes quiet
+	for { // until no more replies come
 		m, err := sub.NextMsg(quiet)
 		if err != nil {
 			return answers

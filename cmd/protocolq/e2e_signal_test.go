@@ -1,4 +1,4 @@
-// A program that is asked twice to end does so at once, with 130.
+// A program that gets a second signal ends at once, with exit code 130.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 	"protocolq/worker/natstest"
 )
 
-// TestSecondSignal drives the program as a process of its own: a request that never ends keeps the
-// practice gateway's drain busy between the two signals.
+// TestSecondSignal runs the program as a process of its own. A request that never ends keeps
+// the practice gateway's drain busy between the two signals.
 func TestSecondSignal(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "protocolq", "simulator", "--listen", "127.0.0.1:0", "-o", "json")
 	cmd.Stderr = os.Stderr
@@ -53,8 +53,8 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// A request whose body never comes. Once it is asked for the body, the drain has to wait for
-	// it.
+	// A request whose body never comes. Once the gateway has asked for the body, its drain has
+	// to wait for the request.
 	if _, err := conn.Write([]byte("POST /gateway.do HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nContent-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// Whoever waits for an answer and presses ^C is left with one sentence and 130.
+// A command that is interrupted by ^C while it waits for an answer prints one sentence and
+// exits with 130.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ns := natstest.Serve(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT})
@@ -94,7 +95,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	go func() { // takes connections and never answers
+	go func() { // accepts connections and never answers
 		for {
 			c, err := silent.Accept()
 			if err != nil {

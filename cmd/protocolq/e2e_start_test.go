@@ -1,6 +1,6 @@
 //go:build unix
 
-// How a worker starts: NATS that is not there yet, and settings that cannot be.
+// How a worker starts while NATS is not there yet, and how it refuses invalid settings.
 
 package main
 
@@ -30,21 +30,21 @@ type line struct {
 	Hint       string
 }
 
-// said gives the log's lines.
+// said returns the lines of the log.
 func (p *process) said() (list []line) {
 	p.t.Helper()
 	for s := bufio.NewScanner(strings.NewReader(p.err.String())); s.Scan(); {
 		var l line
 		if json.Unmarshal(s.Bytes(), &l) != nil {
-			continue // the last one may be half there
+			continue // the last line may be incomplete
 		}
 		list = append(list, l)
 	}
 	return list
 }
 
-// TestNATSComesLater: the worker says so, tries less and less often, and serves when the server and
-// its streams are there.
+// TestNATSComesLater: the worker reports that there is no NATS, tries less and less often, and
+// serves when the server and its streams are there.
 func TestNATSComesLater(t *testing.T) {
 	t.Parallel()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -88,7 +88,8 @@ func TestNATSComesLater(t *testing.T) {
 	}
 }
 
-// TestStopBeforeItServes: whoever waits for NATS, or for its streams, has nothing to finish.
+// TestStopBeforeItServes: a worker that waits for NATS, or for its streams, has nothing to
+// finish when it is stopped.
 func TestStopBeforeItServes(t *testing.T) {
 	t.Parallel()
 	server, err := localstack.StartNATS(localstack.NATSOptions{Data: t.TempDir()})
@@ -107,7 +108,8 @@ func TestStopBeforeItServes(t *testing.T) {
 	}
 }
 
-// TestBadSettings: all faults at once, each by its name, whichever way it was given.
+// TestBadSettings: all faults are reported at once, each by the setting's name, whichever way
+// it was set.
 func TestBadSettings(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "settings.yaml")
@@ -132,7 +134,8 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
-// TestBadKeyFiles: what is wrong with the file, and nothing of what it holds.
+// TestBadKeyFiles: the error says what is wrong with the file, and shows nothing of its
+// content.
 func TestBadKeyFiles(t *testing.T) {
 	t.Parallel()
 	const secret = "k3yk3yk3yk3yk3yk3yk3yk3yk3yk3yk3y" // 33, one too many

@@ -31,8 +31,8 @@ import (
 	"protocolq/messages"
 )
 
-// process is the program, run as a user would. The test's end kills it, and shows what it said if
-// the test failed.
+// process is the program, run as a user would run it. At the end of the test it is killed, and
+// its output is shown if the test failed.
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -41,7 +41,8 @@ type process struct {
 	ended chan struct{} // closed when it has ended
 }
 
-// launch starts the program with args, in an environment that holds none of its settings but env.
+// launch starts the program with args, in an environment that holds none of its settings
+// except env.
 func launch(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	return launchProgram(t, "protocolq", env, args...)
@@ -53,7 +54,7 @@ func launchProgram(t *testing.T, program string, env []string, args ...string) *
 	p := &process{t: t, cmd: exec.Command(program, args...), out: &clitest.Buffer{}, err: &clitest.Buffer{}, ended: make(chan struct{})}
 	home := t.TempDir()
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = home, p.out, p.err
-	// Under the race detector a process would sleep a second at its end.
+	// Under the race detector a process would otherwise sleep for a second at its end.
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "GORACE=atexit_sleep_ms=0"}, env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", args[0], err)
@@ -84,7 +85,7 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// exit waits for the end and gives the exit code.
+// exit waits for the end and returns the exit code.
 func (p *process) exit() int {
 	p.t.Helper()
 	select {
@@ -105,7 +106,7 @@ func (p *process) alive() bool {
 	}
 }
 
-// urls reads the JSON object that a staying command prints first.
+// urls reads the JSON object that a long-running command prints first.
 func (p *process) urls() map[string]string {
 	p.t.Helper()
 	var line string
@@ -131,7 +132,7 @@ type stand struct {
 	own          []string
 }
 
-// standOptions say what is not as usual.
+// standOptions are what differs from the usual stand.
 type standOptions struct {
 	Simulator []string // more arguments of the practice gateway
 	Provision []string // more arguments of provision
@@ -285,19 +286,19 @@ func (s *stand) calls() (list []simulator.Call) {
 	}
 }
 
-// patient are flags of a worker on a machine so busy that a call takes seconds: none is given up,
-// no run is taken over. An asker is waited for as long as an answer is remembered, and no longer:
-// above that asks are stored one by one.
+// patient are flags of a worker on a machine so busy that a call takes seconds: no call is
+// given up, and no run is taken over. An asker waits as long as an answer is remembered, and no
+// longer, as asks would then be stored one by one.
 var patient = []string{"--call-timeout", "50s", "--lease", "1m", "--ask-patience", "1m"}
 
-// settled waits until no call is in flight, then gives the sums.
+// settled waits until no call is in flight, then returns the sums.
 func (s *stand) settled() simulator.Stats {
 	s.t.Helper()
 	clitest.Eventually(s.t, "no call in flight", func() bool { return s.stats().InFlight == 0 })
 	return s.stats()
 }
 
-// askedOnce fails unless no key was asked beyond its first conclusive answer, nor twice at once.
+// askedOnce fails if a key was asked again after its first conclusive answer, or twice at once.
 func (s *stand) askedOnce() simulator.Stats {
 	s.t.Helper()
 	sums := s.settled()
@@ -308,7 +309,7 @@ func (s *stand) askedOnce() simulator.Stats {
 	return sums
 }
 
-// stop sends SIGTERM and wants the end with 0; it gives the time that took.
+// stop sends SIGTERM and expects exit code 0. It returns the time until the end.
 func (p *process) stop() time.Duration {
 	p.t.Helper()
 	began := time.Now()
@@ -319,5 +320,5 @@ func (p *process) stop() time.Duration {
 	return time.Since(began)
 }
 
-// person makes an account that plays part; equal n, equal account.
+// person returns an account that plays part. The same n makes the same account.
 func person(part string, n any) string { return fmt.Sprintf("%s+%v@example.com", part, n) }

@@ -1,6 +1,6 @@
 //go:build unix
 
-// protocolq top on a real terminal: tmux'.
+// protocolq top in a real terminal, that of tmux.
 
 package main
 
@@ -54,5 +54,5 @@ func TestTopInATerminal(t *testing.T) {
 	screen("more")
 	tmux("send-keys", "q")
 	screen("exit 0")
-	screen("before") // what was on the screen is there again
+	screen("before") // what was on the screen before is back
 }

@@ -1,7 +1,7 @@
 //go:build unix && upgrade
 
-// An upgrade under load, and the way back: workers of the last release beside those of this tree.
-// .ci/upgrade builds the former and names it.
+// An upgrade under load, and the way back: workers of the last release run beside those of this
+// tree. .ci/upgrade builds the last release, and names its program in PROTOCOLQ_PREVIOUS.
 
 package main
 
@@ -56,7 +56,8 @@ func TestUpgrade(t *testing.T) {
 	if len(all) != asks || counts["unknown"]+counts["refused"] != 0 {
 		t.Errorf("%d of %d asks answered, %v", len(all), asks, counts)
 	}
-	// What one of them has stored and not answered is the other's, whichever dies.
+	// What a worker of one version has stored and not answered, the other version answers,
+	// whichever dies.
 	submitted := s.submitAll(t, 40)
 	fleet[0].signal(os.Kill)
 	fleet[0] = newer()

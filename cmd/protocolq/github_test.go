@@ -1,4 +1,5 @@
-// What GitHub reads of this tree: the workflow runs what anybody can run, and the forms are forms.
+// What GitHub reads of this tree: the workflow runs .ci/run, which anybody can run, and the
+// issue forms are valid.
 
 package main
 

@@ -1,5 +1,5 @@
-// The floors: who may import whom, who may read settings, and how long a file and a
-// function may get.
+// The floors: which package may import which, which may read settings, and how long a file and
+// a function may be.
 package main
 
 import (
@@ -19,28 +19,28 @@ const (
 	msgpack = "github.com/vmihailenco/msgpack/v5"
 )
 
-// floors says what each package below cmd, and each mechanism within it, may import beside the
-// standard library; a new package needs a line here. Low floors know one library each and of ours
-// at most failpoint, pack, publish or messages, so that each can be read, tested and replaced
-// alone. .golangci.yml holds the same for editors.
+// floors lists what each package below cmd, and each mechanism within cmd, may import besides
+// the standard library. A new package needs a line here. Low floors import one library each,
+// and of this module at most failpoint, pack, pause, publish or messages, so that each can be
+// read, tested and replaced alone. .golangci.yml holds the same rules for editors.
 var floors = map[string]struct {
 	imports []string
 	http    bool // may speak HTTP
 	env     bool // may read its environment
-	program bool // is one, with flags and signals of its own
+	program bool // is a program, with flags and signals of its own
 }{
 	"cmd/protocolq/bench/load": {imports: []string{"github.com/HdrHistogram/hdrhistogram-go"}}, // the schedule: knows no NATS
 	"messages":                 {imports: []string{msgpack}},
 	"messages/ask":             {imports: []string{natsGo, "protocolq/messages"}}, // what Go callers use
 	"messages/protocolqtest": {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/gateway/simulator",
-		"protocolq/messages", "protocolq/messages/ask", "protocolq/worker", "protocolq/worker/provision", "protocolq/worker/retry"}, http: true}, // for tests of callers: the top floor, as cmd
+		"protocolq/messages", "protocolq/messages/ask", "protocolq/worker", "protocolq/worker/provision", "protocolq/worker/retry"}, http: true}, // for callers' tests: on the top floor, like cmd
 	"messages/examples/deductions":    {imports: callers, program: true, http: true},
 	"messages/examples/exampletest":   {env: true},
 	"messages/examples/refunds":       {imports: callers, program: true},
 	"gateway/mapi":                    {imports: []string{"golang.org/x/text"}},
 	"gateway":                         {imports: []string{"golang.org/x/net/http/httpproxy", "golang.org/x/net/proxy", "protocolq/gateway/keyfile", "protocolq/gateway/mapi"}, http: true},
-	"gateway/keyfile":                 {},                                                        // files, not keys: NATS seeds and the log's key come through it, too
-	"gateway/simulator":               {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: a client's bug must not be shared by its judge
+	"gateway/keyfile":                 {},                                                        // reads files, not only signing keys: also NATS seeds and the log's HMAC key
+	"gateway/simulator":               {imports: []string{"protocolq/gateway/mapi"}, http: true}, // never gateway: the simulator must not share a bug with the client that it checks
 	"worker/retry":                    {imports: []string{"github.com/cenkalti/backoff/v4"}},
 	"worker/limit":                    {imports: []string{"protocolq/worker/pause"}},
 	"worker/pause":                    {},
@@ -54,28 +54,29 @@ var floors = map[string]struct {
 	"worker/journal":                  {imports: []string{natsGo, "protocolq/worker/pack", "protocolq/worker/pause"}}, // NATS in nats.go only
 	"worker/intake":                   {imports: []string{natsGo, "github.com/nats-io/nuid", "protocolq/messages", "protocolq/worker/failpoint", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/pause"}},
 	"worker/outbox":                   {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal", "protocolq/worker/publish", "protocolq/worker/querylog"}},
-	"worker/failpoint":                {env: true}, // empty but for the chaos test's own build tag
+	"worker/failpoint":                {env: true}, // empty except under the chaos test's build tag
 	"worker/partner":                  {imports: []string{"protocolq/worker/limit", "protocolq/worker/record"}},
 	"worker/provision":                {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/journal"}},
 	"worker/querylog":                 {imports: []string{natsGo, "protocolq/messages", "protocolq/worker/pack", "protocolq/worker/publish", "protocolq/worker/pause"}}, // the masks, and the stream that the recorder reads
 	"worker/querylog/database":        {imports: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite", "protocolq/worker/querylog", "protocolq/worker/pause"}},
 	"worker/ops":                      {imports: []string{natsGo, "github.com/prometheus/client_golang", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/messages", "protocolq/worker", "protocolq/worker/querylog"}, http: true},           // shows what the others count
-	"worker/tracing":                  {imports: []string{"go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf/proto", "protocolq/messages", "protocolq/worker/intake", "protocolq/worker/outbox", "protocolq/worker/querylog"}, http: true}, // what the others say, as spans
+	"worker/tracing":                  {imports: []string{"go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf/proto", "protocolq/messages", "protocolq/worker/intake", "protocolq/worker/outbox", "protocolq/worker/querylog"}, http: true}, // what the others report, as spans
 	"messages/examples/orchestration": {imports: callers, program: true},
 	"worker": {imports: []string{natsGo, "github.com/nats-io/nuid", "golang.org/x/sync/errgroup",
 		"protocolq/messages", "protocolq/gateway", "protocolq/gateway/mapi", "protocolq/worker/failpoint", "protocolq/worker/fleet", "protocolq/worker/flight", "protocolq/worker/intake", "protocolq/worker/journal", "protocolq/worker/limit", "protocolq/worker/member", "protocolq/worker/outbox", "protocolq/worker/partner", "protocolq/worker/publish", "protocolq/worker/querylog", "protocolq/worker/record", "protocolq/worker/retry"}},
 
 	// In worker/journal only nats.go knows NATS.
 	"worker/natstest":            {imports: []string{natsGo, "github.com/nats-io/nats-server/v2/server"}},                  // a server for tests
-	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}},                                          // a log for tests that goes wrong on purpose
+	"worker/journal/journaltest": {imports: []string{"protocolq/worker/journal"}},                                          // a journal for tests that fails on purpose
 	"worker/simtest":             {imports: []string{"protocolq/worker/fleet", "protocolq/worker/journal"}, program: true}, // fleets for tests, by seed: has their flags
 }
 
-// callers is what a program that asks may import, so that its examples show no more.
+// callers is what the examples of programs that ask may import, so that they show no more.
 var callers = []string{natsGo, "modernc.org/sqlite", "protocolq/messages", "protocolq/messages/ask"}
 
-// rooms says what each folder of the command line may import of the others: the arrows point down,
-// and no group of commands knows another. A new folder needs a line here.
+// rooms lists what each folder of the command line may import of the others. Imports only point
+// down, and a group of commands imports another only where a line here says so. A new folder
+// needs a line here.
 var rooms = map[string][]string{
 	"cli":         {},
 	"cli/clitest": {"cli"}, // for tests
@@ -121,7 +122,7 @@ var rooms = map[string][]string{
 	"watch":      append([]string{"snapshot"}, below...),
 }
 
-// below is what a group of commands stands on.
+// below is what every group of commands may import.
 var below = []string{"cli", "settings", "natsconn", "logdb", "serve", "localstack"}
 
 func TestRooms(t *testing.T) {
@@ -157,7 +158,7 @@ func TestFloors(t *testing.T) {
 		seen[f.dir] = true
 		floor, known := floors[f.dir]
 		if !known && strings.HasPrefix(f.dir, "cmd/") {
-			continue // the top floor: may import all, and nobody imports it
+			continue // the top floor: may import everything, and no other package imports it
 		}
 		if !known {
 			t.Errorf("%s: on which floor does package %s stand? Add it to floors", f.path, f.dir)
@@ -192,7 +193,7 @@ func TestFloors(t *testing.T) {
 	}
 }
 
-// forbidden says why a package below cmd must not import path; "" when it may.
+// forbidden returns why a package below cmd must not import path, or "" if it may.
 func forbidden(path string, allowed []string, http, program bool) string {
 	own := strings.HasPrefix(path, "protocolq/")
 	first, _, _ := strings.Cut(path, "/")
@@ -259,7 +260,7 @@ type goFile struct {
 	ast       *ast.File
 }
 
-// sources reads every file of the module that is no test, those for other systems too.
+// sources reads every file of the module that is not a test, including those for other systems.
 func sources(t *testing.T) []goFile {
 	t.Helper()
 	return slices.DeleteFunc(goFiles(t), func(f goFile) bool { return strings.HasSuffix(f.path, "_test.go") })

@@ -1,4 +1,5 @@
-// Lines for the scripts of the query log: a day at a small fleet, published as workers do.
+// Lines for the scripts of the query log: those of a small fleet, published as workers publish
+// them.
 package main
 
 import (
@@ -19,10 +20,11 @@ import (
 )
 
 // scriptLines is `lines KEYFILE`: puts the lines of a small story into the stream LOG, which it
-// makes where it is missing.
+// makes if it is missing.
 //
-// Two askers wait for one run, which a worker's death cut once and the gateway refused once; a
-// third hears the remembered answer; one asks for somebody else and is told no; one is refused.
+// Two askers wait for one run, which a worker's death cut once and the gateway refused once. A
+// third receives the remembered answer. One asks about somebody else, who has not signed. One
+// is refused.
 func scriptLines(ts *testscript.TestScript, _ bool, args []string) {
 	h, err := querylog.NewHasher([]byte(ts.ReadFile(args[0])))
 	ts.Check(err)

@@ -1,4 +1,4 @@
-// What the pages say is so: their commands, flags, targets and links are there.
+// What the pages say is true: their commands, flags, make targets and links exist.
 
 package main
 
@@ -49,8 +49,8 @@ func pages(t *testing.T) map[string]string {
 	return found
 }
 
-// Code of a page: the lines of its fenced and indented blocks, without their comments, and what
-// stands between single backticks elsewhere.
+// pageCode returns the code of a page: the lines of its fenced and indented blocks, without
+// their comments, and the text between single backticks elsewhere.
 func pageCode(page string) (lines, spans []string) {
 	fenced := false
 	for line := range strings.SplitSeq(page, "\n") {
@@ -76,12 +76,13 @@ var (
 	quotedWord = regexp.MustCompile(`"[^"]*"|'[^']*'`)
 )
 
-// TestPagesCommands finds every command of the program that a page names, with its flags.
+// TestPagesCommands checks that every command of the program that a page names exists, with its
+// flags, and so does every make target.
 func TestPagesCommands(t *testing.T) {
 	targets := readText(t, filepath.Join(top, "Makefile"))
 	commands := 0
 	for path, page := range pages(t) {
-		if path == "CHANGELOG.md" { // it tells of what was, too
+		if path == "CHANGELOG.md" { // it also describes what no longer exists
 			continue
 		}
 		lines, spans := pageCode(page)
@@ -104,7 +105,7 @@ func TestPagesCommands(t *testing.T) {
 	}
 }
 
-// checkCommand reports what is wrong with a command line as a page has it.
+// checkCommand reports what is wrong with a command line of a page.
 func checkCommand(line string) error {
 	words := strings.Fields(quotedWord.ReplaceAllString(line, "VALUE"))
 	if end := slices.IndexFunc(words, func(w string) bool { return strings.ContainsAny(w[:1], "|;&>)") || w == "--" }); end > 0 {
@@ -143,7 +144,7 @@ func checkFlag(c *cobra.Command, word string) error {
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// TestPagesLinks finds what the pages link to in the tree, and the headings.
+// TestPagesLinks checks that the files and headings of the tree that the pages link to exist.
 func TestPagesLinks(t *testing.T) {
 	links := 0
 	for path, page := range pages(t) {
@@ -171,7 +172,7 @@ func TestPagesLinks(t *testing.T) {
 
 var noSlug = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
-// headings are the names by which the headings of a page are linked to.
+// headings returns the names by which links refer to the headings of a page.
 func headings(page string) (slugs []string) {
 	for line := range strings.SplitSeq(page, "\n") {
 		if title := strings.TrimLeft(line, "#"); title != line {

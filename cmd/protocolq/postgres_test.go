@@ -1,6 +1,6 @@
 //go:build unix
 
-// A PostgreSQL for a test, as a process on this machine's loopback, that wants a password.
+// A PostgreSQL for a test: a process on this machine's loopback that requires a password.
 
 package main
 
@@ -21,7 +21,7 @@ import (
 
 // postgres is a running server.
 type postgres struct {
-	url, pass string // for a client, and its password as PGPASSFILE has it
+	url, pass string // for a client, and its password as a line of PGPASSFILE
 	bin       string
 	as        *syscall.Credential
 }
@@ -42,7 +42,7 @@ func postgresPrograms(t *testing.T) string {
 	return ""
 }
 
-// command runs a program of PostgreSQL, which refuses to be root's.
+// command returns the command that runs a program of PostgreSQL, which refuses to run as root.
 func (p *postgres) command(dir, name string, args ...string) *exec.Cmd {
 	c := exec.Command(filepath.Join(p.bin, name), args...)
 	c.Dir, c.Env = dir, []string{"PATH=" + p.bin, "LC_ALL=C", "TZ=UTC"}
@@ -52,7 +52,7 @@ func (p *postgres) command(dir, name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// startPostgres makes a cluster with one role, whose database has its name, and starts it.
+// startPostgres makes a cluster with one role and one database, and starts it.
 func startPostgres(t *testing.T, role, database string) *postgres {
 	t.Helper()
 	p := &postgres{bin: postgresPrograms(t)}

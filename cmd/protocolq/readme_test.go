@@ -1,5 +1,5 @@
-// What the README says is so: its size, its quick start, which a script executes, its example in
-// Go, and its Chinese twin; and the settings table of deploy.
+// What the README says is true: its size, its quick start, which a script executes, its example
+// in Go, and its Chinese translation. The same goes for the settings table of deploy.
 
 package main
 
@@ -59,7 +59,7 @@ func TestSettingsPage(t *testing.T) {
 	}
 }
 
-// What is there to be pasted is executed as it stands: the script has each of its commands and
+// What a page shows for pasting is executed unchanged: the script has each of its commands and
 // settings, in the same order.
 func TestPagesAreExecuted(t *testing.T) {
 	for _, p := range []struct {
@@ -92,7 +92,8 @@ func TestPagesAreExecuted(t *testing.T) {
 	}
 }
 
-// scriptSteps are the commands and settings that a section says to type, in a script's words.
+// scriptSteps returns the commands and settings that a section says to type, as a script writes
+// them.
 func scriptSteps(section string) []string {
 	var steps []string
 	lines, _ := pageCode(section)
@@ -113,7 +114,8 @@ func scriptSteps(section string) []string {
 
 var fence = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
 
-// blocks are the fenced blocks of a page in one language, without the comments of a shell's.
+// blocks returns the fenced blocks of a page in one language, those of a shell without
+// comments.
 func blocks(page, language string) (found []string) {
 	for _, m := range fence.FindAllStringSubmatch(page, -1) {
 		if m[1] != language {
@@ -147,7 +149,7 @@ func TestChinesePage(t *testing.T) {
 	}
 }
 
-// linked are the files that a page links to, without itself and its twin.
+// linked returns the files that a page links to, except the README and its translation.
 func linked(page, path string) (to []string) {
 	for _, m := range link.FindAllStringSubmatch(page, -1) {
 		if strings.Contains(m[1], "://") {

@@ -1,4 +1,5 @@
-// The requests that the pages show, made by any NATS client: they are answered as the pages say.
+// The requests that the pages show, which any NATS client can make, are answered as the pages
+// say.
 
 package main
 
@@ -19,11 +20,11 @@ import (
 
 var request = regexp.MustCompile(`(?m)^nats req (\S+) '(\{.*\})'$`)
 
-// What no two runs have alike.
+// varies are the fields that differ from run to run.
 var varies = []string{"run", "asked_at_ms", "answered_at_ms", "expires_at_ms", "source"}
 
-// TestPagesRequests makes each request of a page, and compares the reply with the JSON that follows
-// it there, where some does.
+// TestPagesRequests makes each request of a page, and compares the reply with the JSON that
+// follows the request on the page, if any.
 func TestPagesRequests(t *testing.T) {
 	nc, err := nats.Connect(practice(t))
 	if err != nil {
@@ -58,7 +59,7 @@ func TestPagesRequests(t *testing.T) {
 	}
 }
 
-// practice runs everything in this process, and gives its NATS server's URL.
+// practice runs everything in this process, and returns the URL of its NATS server.
 func practice(t *testing.T) string {
 	t.Helper()
 	cfg := &settings.Config{}
@@ -75,7 +76,7 @@ func practice(t *testing.T) string {
 	return stack.URLs()["nats"]
 }
 
-// The output that the README and its twin show is what is printed.
+// The output that the README and its translation show is what the command prints.
 func TestReadmeOutput(t *testing.T) {
 	reached := false
 	var out strings.Builder
@@ -100,7 +101,7 @@ func TestReadmeOutput(t *testing.T) {
 // differing are the lines that differ from run to run.
 var differing = regexp.MustCompile(`(?m)^(run|age) .*$`)
 
-// fields are those of a Result that are the same in each run.
+// fields returns the fields of a Result that are the same in each run.
 func fields(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	var all map[string]any

@@ -1,4 +1,5 @@
-// deploy/README.md says of every place that holds personal data how long: as the program has it.
+// deploy/README.md says how long every place that holds personal data keeps it, and the program
+// does the same.
 
 package main
 
@@ -15,7 +16,7 @@ import (
 
 var retentionRow = regexp.MustCompile("(?m)^\\| `?([^|`]+)`? \\| ([^|]+) \\| ([^|]+) \\| [^|]+ \\|$")
 
-// retention is the table: how long each place keeps what it has.
+// retention returns the table of how long each place keeps its data.
 func retention(t *testing.T) map[string]string {
 	t.Helper()
 	_, section, found := strings.Cut(readPage(t, "deploy/README.md"), "\n## Personal data\n")
@@ -30,12 +31,12 @@ func retention(t *testing.T) map[string]string {
 	return rows
 }
 
-// Every stream is in the table, with its age where the server deletes by age, and no other where
-// it does not.
+// Every stream is in the table. Its row names the stream's age where the server deletes by age,
+// and no age where it does not.
 func TestRetentionOfStreams(t *testing.T) {
 	rows := retention(t)
 	names := defaultNames(t)
-	if got := len(messages.Kinds()); got+1 != len(provision.Streams(provision.Options{Names: names})) { // and the page's
+	if got := len(messages.Kinds()); got+1 != len(provision.Streams(provision.Options{Names: names})) { // and the console's
 		t.Fatalf("%d kinds of streams", got)
 	}
 	age := regexp.MustCompile(`^(\d+) days?\b`)
@@ -51,7 +52,7 @@ func TestRetentionOfStreams(t *testing.T) {
 	}
 }
 
-// Where a setting decides, its default is the table of settings'.
+// Where a setting decides, the default in the row is the one in the table of settings.
 func TestRetentionBySettings(t *testing.T) {
 	page := readPage(t, "deploy/README.md")
 	found := 0

@@ -30,15 +30,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"protocolq": main})
 }
 
-// plain builds the program as it is shipped, and gives its folder. A script drives it through some
-// twenty commands, each of which would take four times as long under the race detector. The tests
-// that launch it by themselves have the detector.
+// plain builds the program as it is shipped, and returns its folder. A script runs some twenty
+// commands, each of which would take four times as long under the race detector. The tests that
+// launch the program themselves use the detector.
 func plain(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w",
 		"-o", filepath.Join(dir, "protocolq"), ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does, so that what that compiled is there
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does, so that what it compiled can be used again
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v\n%s", err, out)
 	}
@@ -53,13 +53,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", program+string(filepath.ListSeparator)+e.Getenv("PATH"))
-			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config")) // the context of its dev is a script's own
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config")) // each script has a context of its own for its dev
 			if err := keepKeys(e.WorkDir); err != nil {
 				return err
 			}
 			e.Setenv("CONTROL", "\x1b[31m\u202e\r") // what a stranger may send
-			e.Setenv("ZHI_GBK", "\xD6\xA7")         // 支 as a shell in GBK gives it: UTF-8 by chance, of U+05A7
-			e.Setenv("ZHANG_GBK", "\xD5\xC5")       // 张 so: no UTF-8
+			e.Setenv("ZHI_GBK", "\xD6\xA7")         // 支 as a shell in GBK passes it: by chance also UTF-8, for U+05A7
+			e.Setenv("ZHANG_GBK", "\xD5\xC5")       // 张 in GBK: not UTF-8
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -79,7 +79,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// keepKeys takes the key files of a script out of others' hands, as whoever makes one does. Scripts
+// keepKeys makes the key files of a script private to their owner, as a user does. Scripts
 // are unpacked with 0666.
 func keepKeys(dir string) error {
 	for _, ending := range []string{"*.key", "*.pem", "*.pub"} {
@@ -116,9 +116,9 @@ func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptUp is `up command args…`: starts a command that stays, reads its first line, a JSON object,
-// and sets a variable in capitals for each of its members. The script's end stops it with SIGTERM,
-// and it must end with 0.
+// scriptUp is `up command args…`: starts a long-running command, reads its first line, a JSON
+// object, and sets a variable in capitals for each of its members. At the script's end the
+// command gets SIGTERM, and must exit with 0.
 func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: up command args…")
@@ -151,7 +151,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptGet is `get URL`: the body on stdout.
+// scriptGet is `get URL`: prints the body on stdout.
 func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 	answer, err := http.Get(args[0])
 	ts.Check(err)
@@ -160,7 +160,7 @@ func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// scriptNATS is `nats`: an embedded server for this script, its URL in NATS.
+// scriptNATS is `nats`: starts an embedded server for this script, and puts its URL into NATS.
 func scriptNATS(ts *testscript.TestScript, _ bool, _ []string) {
 	e, err := localstack.StartNATS(localstack.NATSOptions{})
 	ts.Check(err)
@@ -206,7 +206,7 @@ func scriptSilent(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(nc.Flush())
 }
 
-// scriptPublish is `publish SUBJECT BODY`: what a client of somebody else's may send.
+// scriptPublish is `publish SUBJECT BODY`: sends what a foreign client may send.
 func scriptPublish(ts *testscript.TestScript, _ bool, args []string) {
 	nc := scriptConnect(ts)
 	ts.Check(nc.Publish(args[0], []byte(args[1])))
