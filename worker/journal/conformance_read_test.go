@@ -155,7 +155,7 @@ func fullIsSaid(s *subject) {
 	s.room(8 << 10)
 	at := uint64(0)
 	for i := 0; ; i++ {
-		next, err := s.put("m", at, strings.Repeat("x", 700))
+		next, err := s.putRight("m", at, strings.Repeat("x", 700))
 		if err == nil && i < 100 {
 			at = next
 			continue

@@ -98,17 +98,26 @@ func (s *subject) put(m journal.Member, expect uint64, data string) (uint64, err
 	}
 }
 
-// append is put of what is expected rightly. A cluster may refuse that, too, right after the batch
-// before it: as a writer does, it is tried again while that batch is still the newest.
+// append appends what must be appended.
 func (s *subject) append(m journal.Member, expect uint64, data string) uint64 {
+	s.t.Helper()
+	at, err := s.putRight(m, expect, data)
+	if err != nil || at == 0 {
+		s.t.Fatalf("append after %d: position %d, %v", expect, at, err)
+	}
+	return at
+}
+
+// putRight is put of what is expected rightly. A cluster may refuse that, too, right after the
+// batch before it: as a writer does, it is tried again while that batch is still the newest.
+func (s *subject) putRight(m journal.Member, expect uint64, data string) (uint64, error) {
 	s.t.Helper()
 	for begun := time.Now(); ; <-time.After(20 * time.Millisecond) {
 		at, err := s.put(m, expect, data)
-		if err == nil && at != 0 {
-			return at
+		if !errors.Is(err, journal.ErrRefused) {
+			return at, err
 		}
-		last, e := s.log.Last(s.ctx(), m)
-		if !errors.Is(err, journal.ErrRefused) || e != nil || last.Position != expect || time.Since(begun) > s.within {
+		if last, e := s.log.Last(s.ctx(), m); e != nil || last.Position != expect || time.Since(begun) > s.within {
 			s.t.Fatalf("append after %d: position %d, %v; the newest is %+v, %v", expect, at, err, last, e)
 		}
 	}
