@@ -222,11 +222,11 @@ func (f *Flights) warm(k journal.Key, failed memory.Answer) bool {
 }
 
 // answers is what has to be known of remembered answers in addition to their place, for a limited
-// number of those needed or made last.
+// number of those needed or made last: when young is full, it becomes old, and what was old is
+// dropped at once. A worker that starts sees a million of them.
 type answers struct {
-	known   map[journal.Ref]known
-	order   []journal.Ref
-	reading map[journal.Ref][]journal.Key
+	young, old map[journal.Ref]known
+	reading    map[journal.Ref][]journal.Key
 }
 
 type known struct {
@@ -235,14 +235,19 @@ type known struct {
 	keep  time.Duration
 }
 
-const mostKnown = 16 << 10
+// mostKnown is how many young has room for: so many are known at least, and twice as many at most.
+const mostKnown = 8 << 10
 
 func newAnswers() answers {
-	return answers{known: map[journal.Ref]known{}, reading: map[journal.Ref][]journal.Key{}}
+	return answers{young: map[journal.Ref]known{}, old: map[journal.Ref]known{},
+		reading: map[journal.Ref][]journal.Key{}}
 }
 
 func (a *answers) get(at journal.Ref) (known, bool) {
-	k, ok := a.known[at]
+	k, ok := a.young[at]
+	if !ok {
+		k, ok = a.old[at]
+	}
 	return k, ok
 }
 
@@ -256,14 +261,11 @@ func (a *answers) see(at journal.Ref, e journal.Entry) bool {
 	if !ok || x.Verdict == journal.Released {
 		return false
 	}
-	if _, again := a.known[at]; !again {
-		a.order = append(a.order, at)
+	if len(a.young) >= mostKnown {
+		clear(a.old)
+		a.young, a.old = a.old, a.young
 	}
-	a.known[at] = known{x.Run, first, x.Keep}
-	if len(a.order) > mostKnown {
-		delete(a.known, a.order[0])
-		a.order = a.order[1:]
-	}
+	a.young[at] = known{x.Run, first, x.Keep}
 	return true
 }
 

@@ -45,6 +45,7 @@ type Reader struct {
 	times  [recent]time.Time
 	ahead  map[uint64]Message // beyond a gap; only Run uses it
 	unread trouble            // with the source; only Run uses it
+	coming coming             // asked for before it is needed; only Run uses it
 
 	mu    sync.Mutex // guards what follows; held for lines
 	inbox []Message
@@ -78,6 +79,8 @@ func (r *Reader) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends what was asked ahead
 	p := pace{next: time.Now(), wait: firstTry}
 	for {
 		if !time.Now().Before(p.next) {
@@ -190,7 +193,7 @@ func (r *Reader) applyTaken() (behind bool, err error) {
 		if !ok {
 			break
 		}
-		err = r.apply(m)
+		err = r.apply(m, decode(m))
 	}
 	return lost || len(r.ahead) > 0, err
 }
@@ -217,30 +220,32 @@ func (r *Reader) late(m Message) error {
 	return fmt.Errorf("%w: position %d was stored at %v, and again at %v", ErrRewound, m.Position, was, m.Stored)
 }
 
-// fetch reads on, and reports whether there was anything. An empty response proves nothing. It also
-// asks for the message at the cursor: the messages after it are the right ones only if it is still
-// the message that was read.
+// fetch applies what the log has after the cursor, and reports whether there was anything. While it
+// does so the log is asked for what follows.
 func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
-	wait, cancel := context.WithTimeout(ctx, readWait)
-	defer cancel()
-	messages, err := r.o.Source.Next(wait, max(r.Position(), 1))
+	p := r.next(ctx)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if err == nil {
+	if p.err == nil {
 		r.unread.over()
 	} else if times, due := r.unread.again(time.Now()); due {
-		r.log.Warn("log not read", "position", r.Position(), "times", times, "err", err)
+		r.log.Warn("log not read", "position", r.Position(), "times", times, "err", p.err)
 	}
-	for _, m := range messages {
-		at := r.Position()
+	if n := len(p.messages); n > 0 && p.messages[n-1].Position > r.Position() {
+		r.coming = r.ask(ctx, p.messages[n-1].Position)
+	}
+	batches, stop := decodeAhead(p.messages, r.Position())
+	defer stop()
+	for _, m := range p.messages {
+		at, d := r.Position(), <-batches
 		switch {
 		case m.Position <= at:
 			err = r.late(m)
 		case m.Position > at+1 && at > 0:
 			err = fmt.Errorf("%w: position %d follows %d", ErrPurged, m.Position, at)
 		default:
-			err, progress = r.apply(m), true
+			err, progress = r.apply(m, d), true
 		}
 		if err != nil {
 			return progress, err
@@ -249,13 +254,13 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	return progress, nil
 }
 
-// apply hands on the message after the cursor.
-func (r *Reader) apply(m Message) error {
+// apply hands on the message after the cursor, which is decoded.
+func (r *Reader) apply(m Message, d decoded) error {
 	if waiting, ok := r.ahead[m.Position]; ok {
 		delete(r.ahead, m.Position)
 		r.release(waiting)
 	}
-	b, err := Decode(m)
+	b, err := d.batch, d.err
 	if errors.Is(err, ErrCorrupt) {
 		r.log.Error("batch is corrupt", "position", m.Position, "by", string(m.Member), "err", err)
 	} else if err != nil {

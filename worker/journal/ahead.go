@@ -1,0 +1,74 @@
+// Reading ahead: while one part of the log is applied, the next is asked for and decoded.
+
+package journal
+
+import "context"
+
+// page is a response of the log.
+type page struct {
+	messages []Message
+	err      error
+}
+
+// coming is a page that the log was asked for.
+type coming struct {
+	from uint64
+	page <-chan page
+}
+
+// ask asks for the messages from a position on. The response comes after [readWait] at the latest.
+//
+// An empty response proves nothing. It includes the message at the position, which was read before:
+// those after it are the right ones only if it is still the same message.
+func (r *Reader) ask(ctx context.Context, from uint64) coming {
+	p := make(chan page, 1)
+	go func() {
+		wait, cancel := context.WithTimeout(ctx, readWait)
+		defer cancel()
+		messages, err := r.o.Source.Next(wait, max(from, 1))
+		p <- page{messages, err}
+	}()
+	return coming{from, p}
+}
+
+// next is the response with what follows the cursor. If it was asked for before, but the cursor has
+// moved since then, it may be too old to have the newest message, and is asked for again.
+func (r *Reader) next(ctx context.Context) page {
+	c := r.coming
+	r.coming = coming{}
+	if c.page == nil || c.from != r.Position() {
+		c = r.ask(ctx, r.Position())
+	}
+	return <-c.page
+}
+
+// decoded is what [Decode] returned.
+type decoded struct {
+	batch *Batch
+	err   error
+}
+
+func decode(m Message) decoded {
+	b, err := Decode(m)
+	return decoded{b, err}
+}
+
+// decodeAhead decodes messages in their order, each before it is needed; nothing of those up to a
+// position, which were read before. The caller calls stop when it needs no more.
+func decodeAhead(messages []Message, after uint64) (batches <-chan decoded, stop func()) {
+	out, end := make(chan decoded, 1), make(chan struct{})
+	go func() {
+		for _, m := range messages {
+			var d decoded
+			if m.Position > after {
+				d = decode(m)
+			}
+			select {
+			case out <- d:
+			case <-end:
+				return
+			}
+		}
+	}()
+	return out, func() { close(end) }
+}
