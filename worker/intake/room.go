@@ -31,6 +31,8 @@ import (
 //	each second: STREAM.INFO ── less than half ──► nobody is held up
 //	                        └── more ──► STREAM.INFO of each holder that asks ──► held up or not
 //
+// A second in which nobody asked, while nobody is held up, needs no look: an idle worker asks nothing.
+//
 // Between two looks a holder may add a sixteenth of the stream. A stream of an earlier version
 // keeps replies that were read, so unread ones cannot be counted: there nobody is held up.
 //
@@ -45,6 +47,7 @@ type room struct {
 	alarms *alarms
 
 	mu    sync.Mutex       // guards what follows; never held over I/O
+	due   bool             // something came in since the last look, or is held up
 	asked map[string]int64 // since the last look, in bytes of replies as they are on average
 	held  map[string]bool  // holders that are not let in
 	size  int64            // of a reply on average, bytes
@@ -66,7 +69,7 @@ const (
 
 func newRoom(js Consumers, n *names, log *slog.Logger, a *alarms) *room {
 	return &room{nc: js.Conn(), api: cmp.Or(js.Options().APIPrefix, "$JS.API"), names: n, log: log, alarms: a,
-		asked: map[string]int64{}, held: map[string]bool{}, size: usualReply, dead: math.MaxInt64}
+		due: true, asked: map[string]int64{}, held: map[string]bool{}, size: usualReply, dead: math.MaxInt64}
 }
 
 // errNoRoom is why an ask is not taken if its asker does not read its durable replies.
@@ -81,6 +84,7 @@ func (r *room) enter(reply string) bool {
 	holder, _, _ := strings.Cut(reply[len(r.names.Reply()):], ".")
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.due = true
 	if _, known := r.asked[holder]; !known && len(r.asked) >= mostHolders {
 		holder = ""
 	}
@@ -92,11 +96,19 @@ func (r *room) enter(reply string) bool {
 	return true
 }
 
-// run looks at the stream every second until ctx ends.
+// run looks at the streams every second in which that is due, until ctx ends.
 func (r *room) run(ctx context.Context) {
 	for pause.For(ctx, roomEvery) == nil {
-		r.look(ctx)
+		if r.isDue() {
+			r.look(ctx)
+		}
 	}
+}
+
+func (r *room) isDue() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.due
 }
 
 // filled is what a server says about a stream.
@@ -126,6 +138,7 @@ var errDeadLetters = errors.New("intake: half of the stream of dead letters is t
 func (r *room) admits(l *deadLetter) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.due = true
 	if r.dead <= 0 {
 		return false
 	}
@@ -137,12 +150,16 @@ func (r *room) admits(l *deadLetter) bool {
 func (r *room) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
+	r.mu.Lock()
+	r.due = false
+	r.mu.Unlock()
 	dead, err := r.info(ctx, messages.Dead, "")
 	r.mu.Lock()
 	r.dead = math.MaxInt64
 	if most := dead.Config.MaxBytes; err == nil && most > 0 {
 		r.dead = min(most/2-dead.State.Bytes, most/16)
 	}
+	r.due = r.due || err != nil || r.dead <= 0
 	r.mu.Unlock()
 	r.lookAtReplies(ctx)
 }
@@ -161,8 +178,10 @@ func (r *room) lookAtReplies(ctx context.Context) {
 	defer r.mu.Unlock()
 	clear(r.asked)
 	if err != nil {
+		r.due = true
 		return
 	}
+	r.due = r.due || len(held) > 0
 	r.held, r.burst, r.size = held, f.Config.MaxBytes/16, usualReply
 	if f.State.Messages > 0 {
 		r.size = f.State.Bytes / f.State.Messages

@@ -61,6 +61,47 @@ func TestRepliesThatStay(t *testing.T) {
 	}
 }
 
+// A worker at rest does not look: only after an ask with a durable reply or a refusal, while
+// somebody is held up, and while a stream cannot be looked at.
+func TestLookIsDue(t *testing.T) {
+	_, js := natstest.JetStream(t)
+	n := names{must(messages.NewNames("protocol"))}
+	r := newRoom(js, &n, slog.New(slog.DiscardHandler), &alarms{})
+	looked := func(want bool, after string) {
+		t.Helper()
+		r.look(t.Context())
+		if r.isDue() != want {
+			t.Errorf("%s, due after a look: %v, want %v", after, !want, want)
+		}
+	}
+	if !r.isDue() {
+		t.Error("the first look is not due")
+	}
+	looked(true, "without the streams")
+	for _, kind := range []messages.Kind{messages.Dead, messages.Replies} {
+		must(js.CreateStream(t.Context(), jetstream.StreamConfig{Name: n.Stream(kind), Subjects: n.Captures(kind),
+			Retention: jetstream.WorkQueuePolicy, MaxBytes: 64 << 10}))
+	}
+	looked(false, "with empty streams")
+	if r.enter("_INBOX.x"); r.isDue() {
+		t.Error("due after an ask with an inbox")
+	}
+	if r.enter("protocol.reply.shop"); !r.isDue() {
+		t.Error("not due after an ask with a durable reply")
+	}
+	looked(false, "that nothing changed")
+	if r.admits(&deadLetter{}); !r.isDue() {
+		t.Error("not due after a refusal")
+	}
+	looked(false, "that nothing changed")
+	for range 40 {
+		must(js.Publish(t.Context(), "protocol.reply.shop", make([]byte, 1<<10)))
+	}
+	r.enter("protocol.reply.shop")
+	looked(true, "with an asker held up")
+	looked(true, "with an asker still held up")
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
