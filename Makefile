@@ -9,7 +9,7 @@ LINT    := v2.15.0
 # build would refuse.
 STAMP   := $(if $(shell git rev-parse HEAD 2>/dev/null),true,false)
 
-.PHONY: help build slim release image test screenshots demo dev fuzz stray fair batch bench longlog peerbench chaos mutants lint clean
+.PHONY: help build slim release image test screenshots demo dev fuzz stray fair batch readers bench longlog peerbench chaos mutants lint clean
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
@@ -65,6 +65,9 @@ fair: ## one asker's 20,000 queries, or 100,000 submitted ones, make no other wa
 batch: ## 100,000 lines by query --file, printed in each way and resumed, within 64 MB of memory; about 4 minutes
 	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkBatch$$' -benchtime 1x ./cmd/protocolq
 
+readers: ## a worker answers as many queries with 100 tabs of a console open as without; on a quiet machine, 3 minutes
+	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkReaders$$' -benchtime 1x ./cmd/protocolq
+
 # The hot paths alone: make bench PACKAGES='./gateway/... ./messages ./worker/journal
 # ./worker/querylog ./worker/publish'
 bench: ## every benchmark, six times, as benchstat reads it; .ci/bench.txt holds what was
@@ -77,7 +80,7 @@ longlog: ## what a reader of a query log of 10 million rows waits for, each kind
 # What was measured before is not measured again: PEERBENCH_OUT takes up where it was left, another
 # file begins anew.
 peerbench: PEERBENCH_OUT ?= $(CURDIR)/bin/peerbench.jsonl
-peerbench: ## protocolq beside its alternatives, about 45 minutes; ROUNDS=1 for 10
+peerbench: ## protocolq beside its alternatives, about 27 minutes; ROUNDS=1 for 6
 	@mkdir -p $(dir $(PEERBENCH_OUT))
 	cd cmd/peerbench && go run . rounds -plan bars,crowd,long,durable,growth,duplicates,death,idle -rounds $(or $(ROUNDS),5) -max 2s -out $(PEERBENCH_OUT)
 	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)

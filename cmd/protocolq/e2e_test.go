@@ -34,7 +34,7 @@ import (
 // process is the program, run as a user would run it. At the end of the test it is killed, and
 // its output is shown if the test failed.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	out   *clitest.Buffer
 	err   *clitest.Buffer
@@ -43,13 +43,13 @@ type process struct {
 
 // launch starts the program with args, in an environment that holds none of its settings
 // except env.
-func launch(t *testing.T, env []string, args ...string) *process {
+func launch(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	return launchProgram(t, "protocolq", env, args...)
 }
 
 // launchProgram does so with another build of the program.
-func launchProgram(t *testing.T, program string, env []string, args ...string) *process {
+func launchProgram(t testing.TB, program string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program, args...), out: &clitest.Buffer{}, err: &clitest.Buffer{}, ended: make(chan struct{})}
 	home := t.TempDir()

@@ -31,7 +31,8 @@ import (
 //	each second: STREAM.INFO ── less than half ──► nobody is held up
 //	                        └── more ──► STREAM.INFO of each holder that asks ──► held up or not
 //
-// A second in which nobody asked, while nobody is held up, needs no look: an idle worker asks nothing.
+// A second in which nobody asked, while nobody is held up, needs no look: an idle worker asks
+// nothing.
 //
 // Between two looks a holder may add a sixteenth of the stream. A stream of an earlier version
 // keeps replies that were read, so unread ones cannot be counted: there nobody is held up.

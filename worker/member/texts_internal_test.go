@@ -14,7 +14,7 @@ import (
 	"protocolq/worker/journal"
 )
 
-// slowLog is a log whose batches have as many asks as their position says. Each read takes a second.
+// slowLog is a log whose batches have as many asks as their position says. A read takes a second.
 type slowLog struct {
 	mu    sync.Mutex
 	reads map[uint64]int
@@ -113,7 +113,8 @@ func TestReadsOfOthersThatFail(t *testing.T) {
 	})
 }
 
-// A batch that was being read while the log was replaced is not kept: its position may be another's.
+// A batch that was being read while the log was replaced is not kept: its position may be that of
+// another batch.
 func TestReadOfAReplacedLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &slowLog{reads: map[uint64]int{}}
