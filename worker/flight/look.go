@@ -235,7 +235,7 @@ type known struct {
 	keep  time.Duration
 }
 
-// mostKnown is how many young has room for: so many are known at least, and twice as many at most.
+// mostKnown is how many young has room for: the newest are known, and twice as many at most.
 const mostKnown = 8 << 10
 
 func newAnswers() answers {
@@ -284,7 +284,10 @@ func (a *answers) want(at journal.Ref, k journal.Key, j Journal) {
 // again if it is still needed.
 func (f *Flights) Read(at journal.Ref, e journal.Entry, now time.Duration) {
 	f.now = now
-	keys := f.answers.reading[at]
+	keys, wanted := f.answers.reading[at]
+	if !wanted {
+		return // by nobody any more: the log was replaced, and this may be of the one before
+	}
 	delete(f.answers.reading, at)
 	f.answers.see(at, e)
 	for _, k := range keys {

@@ -33,3 +33,16 @@ func TestNewestAnswersAreKnown(t *testing.T) {
 		t.Error("what is no answer is noted")
 	}
 }
+
+// An entry that nobody waits for any more is not noted: it may be of the log before this one.
+func TestUnwantedEntryIsNotNoted(t *testing.T) {
+	f := &Flights{answers: newAnswers()}
+	at, e := journal.Ref{Position: 7, Index: 1}, &journal.Answer{Run: "r"}
+	if f.Read(at, e, 0); len(f.answers.young) != 0 {
+		t.Errorf("%+v is noted", f.answers.young)
+	}
+	f.answers.reading[at] = nil
+	if f.Read(at, e, 0); len(f.answers.young) != 1 || len(f.answers.reading) != 0 {
+		t.Errorf("%+v is noted, %+v is awaited", f.answers.young, f.answers.reading)
+	}
+}

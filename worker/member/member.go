@@ -150,6 +150,8 @@ func (m *Member) Run(ctx context.Context) error {
 	m.end()
 	ended := parts.Wait()
 	m.fetching.Wait() // no new ones begin
+	m.answers.Wait()
+	m.texts.loaded.Wait()
 	if ended != nil && !errors.Is(ended, context.Canceled) {
 		return ended
 	}

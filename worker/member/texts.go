@@ -4,11 +4,13 @@ package member
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"protocolq/worker/journal"
+	"protocolq/worker/memory"
 )
 
 // text is an entry with what the log says about its batch.
@@ -18,55 +20,38 @@ type text struct {
 	stored time.Time // for a copy: when the entry was first stored, if the copy says so
 }
 
-// texts keeps the batches that were read recently, up to a number of bytes; those read longest ago
-// are dropped first. A batch may hold the asks of a thousand calls that begin at once: it is read
-// from the log by one of them, for all.
+// texts keeps batches of the log in memory, up to a number of bytes: those that were applied
+// recently, and in half of the room those that had to be read again. A batch may hold the asks
+// of a thousand calls that begin at once: it is read once for all of them.
 type texts struct {
-	log  journal.Getter
-	most int
+	log    journal.Getter
+	most   int                            // bytes of applied batches
+	loaded *memory.Bodies[*journal.Batch] // read again, by their position
 
-	mu      sync.Mutex // guards what follows
-	held    map[uint64]*journal.Batch
-	order   []uint64 // their positions, in the order in which they were read
-	sizes   []int
-	bytes   int
-	reading map[uint64]*reading
-}
-
-// reading is a batch that is being read from the log. The fields hold when done is closed.
-type reading struct {
-	done  chan struct{}
-	batch *journal.Batch
-	err   error
-	// givenUp: the caller that read had no more time, which says nothing about the batch.
-	givenUp bool
+	mu    sync.Mutex // guards what follows, which is about applied batches
+	held  map[uint64]*journal.Batch
+	order []uint64 // their positions, the oldest first
+	sizes []int
+	bytes int
 }
 
 func newTexts(log journal.Getter, most int) *texts {
-	return &texts{log: log, most: most, held: map[uint64]*journal.Batch{}, reading: map[uint64]*reading{}}
+	return &texts{log: log, most: most / 2, held: map[uint64]*journal.Batch{},
+		loaded: memory.NewBodies(most/2, batchBytes)}
 }
 
 // entryBytes is about what an entry takes in addition to its texts.
 const entryBytes = 200
 
-// put keeps a batch.
+// put keeps an applied batch; the oldest ones are dropped first.
 func (t *texts) put(b *journal.Batch) {
+	if len(b.Entries) == 0 {
+		return
+	}
 	size := batchBytes(b)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keep(b, size)
-}
-
-func batchBytes(b *journal.Batch) (size int) {
-	for _, e := range b.Entries {
-		size += entryBytes + textBytes(e)
-	}
-	return size
-}
-
-// keep is put; the caller holds mu.
-func (t *texts) keep(b *journal.Batch, size int) {
-	if len(b.Entries) == 0 || t.held[b.Position] != nil {
+	if t.held[b.Position] != nil {
 		return
 	}
 	t.held[b.Position] = b
@@ -76,6 +61,13 @@ func (t *texts) keep(b *journal.Batch, size int) {
 		t.bytes -= t.sizes[0]
 		t.order, t.sizes = t.order[1:], t.sizes[1:]
 	}
+}
+
+func batchBytes(b *journal.Batch) (size int) {
+	for _, e := range b.Entries {
+		size += entryBytes + textBytes(e)
+	}
+	return size
 }
 
 func textBytes(e journal.Entry) int {
@@ -101,14 +93,18 @@ func (t *texts) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held, t.order, t.sizes, t.bytes = map[uint64]*journal.Batch{}, nil, nil, 0
-	t.reading = map[uint64]*reading{} // what is being read may be of either log
+	t.loaded.Clear()
 }
 
-// get is the entry at a place, if it is in memory.
+// get is the entry at a place, if it is in memory. An applied batch counts more than one that was
+// read again: after the log was replaced, a server may still have the one before.
 func (t *texts) get(at journal.Ref) (text, bool) {
 	t.mu.Lock()
 	b := t.held[at.Position]
 	t.mu.Unlock()
+	if b == nil {
+		b, _ = t.loaded.Get(journal.Ref{Position: at.Position})
+	}
 	if b == nil {
 		return text{}, false
 	}
@@ -116,65 +112,36 @@ func (t *texts) get(at journal.Ref) (text, bool) {
 	return x, err == nil
 }
 
-// load is the entry at a place, read from the log if it is not in memory.
+// load is the entry at a place, read from the log if it is not in memory. A response may be lost,
+// so it is waited for only for a while, then asked for again until ctx ends.
 func (t *texts) load(ctx context.Context, at journal.Ref) (text, error) {
 	for {
 		if x, ok := t.get(at); ok {
 			return x, nil
 		}
-		r, first := t.share(at.Position)
-		if first {
-			r.batch, r.err = t.read(ctx, at.Position)
-			r.givenUp = r.err != nil && ctx.Err() != nil
-			t.finish(at.Position, r)
+		b, err := t.loaded.Load(ctx, journal.Ref{Position: at.Position}, t.read)
+		if err == nil {
+			return textOf(b, at)
 		}
-		select {
-		case <-r.done:
-		case <-ctx.Done():
-			return text{}, ctx.Err()
-		}
-		switch {
-		case r.err == nil:
-			return textOf(r.batch, at)
-		case first || !r.givenUp:
-			return text{}, r.err
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return text{}, err
 		}
 	}
 }
 
-// share returns the reading of a batch, which others may share. first: the caller has to read it.
-func (t *texts) share(position uint64) (r *reading, first bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if r = t.reading[position]; r != nil {
-		return r, false
-	}
-	r = &reading{done: make(chan struct{})}
-	t.reading[position] = r
-	return r, true
-}
-
-// finish keeps what was read, unless the log was replaced meanwhile.
-func (t *texts) finish(position uint64, r *reading) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.reading[position] == r {
-		delete(t.reading, position)
-		if r.err == nil {
-			t.keep(r.batch, batchBytes(r.batch))
-		}
-	}
-	close(r.done)
-}
+// responseTime is how long the response to one read is waited for.
+const responseTime = 500 * time.Millisecond
 
 // read reads a batch from the log.
-func (t *texts) read(ctx context.Context, position uint64) (*journal.Batch, error) {
-	m, err := t.log.Get(ctx, position)
+func (t *texts) read(ctx context.Context, at journal.Ref) (*journal.Batch, error) {
+	ctx, cancel := context.WithTimeout(ctx, responseTime)
+	defer cancel()
+	m, err := t.log.Get(ctx, at.Position)
 	if err != nil {
 		return nil, err
 	}
 	if m.Position == 0 {
-		return nil, fmt.Errorf("member: %w: batch %d", errNotThere, position)
+		return nil, fmt.Errorf("member: %w: batch %d", errNotThere, at.Position)
 	}
 	return journal.Decode(m)
 }

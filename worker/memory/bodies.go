@@ -12,8 +12,9 @@ import (
 
 // Bodies is a cache of what is at places of the log. It is safe for concurrent use.
 type Bodies[T any] struct {
-	most int // bytes
-	size func(T) int
+	most  int // bytes
+	size  func(T) int
+	reads sync.WaitGroup
 
 	mu    sync.Mutex // guards what follows
 	used  int
@@ -86,6 +87,7 @@ func (c *Bodies[T]) Clear() {
 	clear(c.held)
 	c.order.Init()
 	c.used = 0
+	c.going = map[journal.Ref]*fetch[T]{} // what is being read may be of either log
 }
 
 // Load is the body at a place; read gets it from the log if it is not held. A caller that comes
@@ -104,7 +106,7 @@ func (c *Bodies[T]) Load(ctx context.Context, at journal.Ref, read func(context.
 	}
 	c.mu.Unlock()
 	if !ok {
-		go c.fetch(context.WithoutCancel(ctx), at, f, read)
+		c.reads.Go(func() { c.fetch(context.WithoutCancel(ctx), at, f, read) })
 	}
 	select {
 	case <-f.done:
@@ -114,6 +116,9 @@ func (c *Bodies[T]) Load(ctx context.Context, at journal.Ref, read func(context.
 	}
 }
 
+// Wait waits until no read is under way. No [Bodies.Load] may begin meanwhile.
+func (c *Bodies[T]) Wait() { c.reads.Wait() }
+
 // fetch reads a body for all callers that wait for it. The read has its own deadline: it does not
 // end when the first caller leaves.
 func (c *Bodies[T]) fetch(ctx context.Context, at journal.Ref, f *fetch[T],
@@ -121,8 +126,10 @@ func (c *Bodies[T]) fetch(ctx context.Context, at journal.Ref, f *fetch[T],
 	f.of, f.err = read(ctx, at)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if delete(c.going, at); f.err == nil {
-		c.put(at, f.of)
+	if c.going[at] == f {
+		if delete(c.going, at); f.err == nil {
+			c.put(at, f.of)
+		}
 	}
 	close(f.done)
 }

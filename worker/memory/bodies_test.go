@@ -70,6 +70,29 @@ func TestBodiesAreReadOnceForAll(t *testing.T) {
 	})
 }
 
+// What was being read when the log was replaced is not kept, and nobody joins it any more.
+func TestBodiesOfAReplacedLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memory.NewBodies(10_000, func(b []byte) int { return len(b) })
+		read := func(text string, takes time.Duration) func(context.Context, journal.Ref) ([]byte, error) {
+			return func(context.Context, journal.Ref) ([]byte, error) {
+				time.Sleep(takes)
+				return []byte(text), nil
+			}
+		}
+		go c.Load(t.Context(), at(1), read("old", 2*time.Second)) //nolint:errcheck // of the log before
+		synctest.Wait()
+		c.Clear()
+		if text, err := c.Load(t.Context(), at(1), read("new", time.Second)); string(text) != "new" || err != nil {
+			t.Errorf("%s, %v", text, err)
+		}
+		time.Sleep(3 * time.Second)
+		if text, ok := c.Get(at(1)); string(text) != "new" || !ok {
+			t.Errorf("%s is held, %v", text, ok)
+		}
+	})
+}
+
 func TestBodiesThatCannotBeReadAreReadAgain(t *testing.T) {
 	c, away := memory.NewBodies(10_000, func(b []byte) int { return len(b) }), errors.New("away")
 	if _, err := c.Load(t.Context(), at(1), func(context.Context, journal.Ref) ([]byte, error) { return nil, away }); !errors.Is(err, away) {
