@@ -33,7 +33,7 @@ type Source interface {
 	Follow(each func(Message)) (stop func(), err error)
 	// Next gives messages from a position on in their order, at least one if possible; positions
 	// between them and before the first are not in the log. An empty reply proves nothing: the server
-	// that replies may be behind.
+	// that replies may be behind. It may be called from several goroutines at once.
 	Next(ctx context.Context, from uint64) ([]Message, error)
 }
 

@@ -46,6 +46,7 @@ type Reader struct {
 	ahead  map[uint64]Message // beyond a gap; only Run uses it
 	unread trouble            // with the source; only Run uses it
 	coming coming             // asked for before it is needed; only Run uses it
+	parts  sync.WaitGroup     // of Run
 
 	mu    sync.Mutex // guards what follows; held for lines
 	inbox []Message
@@ -80,6 +81,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
+	defer r.parts.Wait()
 	defer cancel() // ends what was asked ahead
 	p := pace{next: time.Now(), wait: firstTry}
 	for {
@@ -195,6 +197,7 @@ func (r *Reader) applyTaken() (behind bool, err error) {
 		}
 		err = r.apply(m, decode(m))
 	}
+	r.dropOld()
 	return lost || len(r.ahead) > 0, err
 }
 
@@ -235,7 +238,7 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	if n := len(p.messages); n > 0 && p.messages[n-1].Position > r.Position() {
 		r.coming = r.ask(ctx, p.messages[n-1].Position)
 	}
-	batches, stop := decodeAhead(p.messages, r.Position())
+	batches, stop := r.decodeAhead(p.messages, r.Position())
 	defer stop()
 	for _, m := range p.messages {
 		at, d := r.Position(), <-batches

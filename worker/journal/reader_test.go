@@ -33,8 +33,10 @@ type desk struct {
 	asked []string // from which position the log was asked, and when
 	hold  chan struct{}
 	fail  error
-	// answer answers Next in the log's place; nil: the log does.
+	// answer answers Next instead of the log; nil: the log does.
 	answer func(from uint64) ([]journal.Message, error)
+	hang   uint64 // Next from this position on is not answered until its context ends
+	hung   int    // such requests that have ended
 }
 
 // Follow implements [journal.Source].
@@ -44,8 +46,15 @@ func (d *desk) Follow(each func(journal.Message)) (func(), error) { return d.con
 func (d *desk) Next(ctx context.Context, from uint64) ([]journal.Message, error) {
 	d.mu.Lock()
 	d.asked = append(d.asked, fmt.Sprintf("%d at %v", from, time.Since(d.begun)))
-	answer := d.answer
+	answer, hang := d.answer, d.hang
 	d.mu.Unlock()
+	if hang > 0 && from >= hang {
+		<-ctx.Done()
+		d.mu.Lock()
+		d.hung++
+		d.mu.Unlock()
+		return nil, ctx.Err()
+	}
 	if answer != nil {
 		return answer(from)
 	}
