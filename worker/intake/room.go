@@ -31,8 +31,8 @@ import (
 //	each second: STREAM.INFO ── less than half ──► nobody is held up
 //	                        └── more ──► STREAM.INFO of each holder that asks ──► held up or not
 //
-// A second in which nobody asked, while nobody is held up, needs no look: an idle worker asks
-// nothing.
+// A second without an ask for a durable reply and without a refusal needs no look, unless a holder
+// is held up: an idle worker looks every ten seconds.
 //
 // Between two looks a holder may add a sixteenth of the stream. A stream of an earlier version
 // keeps replies that were read, so unread ones cannot be counted: there nobody is held up.
@@ -48,7 +48,7 @@ type room struct {
 	alarms *alarms
 
 	mu    sync.Mutex       // guards what follows; never held over I/O
-	due   bool             // something came in since the last look, or is held up
+	due   bool             // the next second needs a look
 	asked map[string]int64 // since the last look, in bytes of replies as they are on average
 	held  map[string]bool  // holders that are not let in
 	size  int64            // of a reply on average, bytes
@@ -58,7 +58,8 @@ type room struct {
 }
 
 const (
-	roomEvery = time.Second
+	roomEvery  = time.Second
+	roomAtRest = 10 * time.Second
 	// mostHolders is how many holders are counted separately between two looks; the others count as
 	// one.
 	mostHolders = 4096
@@ -97,11 +98,13 @@ func (r *room) enter(reply string) bool {
 	return true
 }
 
-// run looks at the streams every second in which that is due, until ctx ends.
+// run looks at the streams until ctx ends: every second in which that is due, else every
+// roomAtRest. Other workers use the room meanwhile.
 func (r *room) run(ctx context.Context) {
-	for pause.For(ctx, roomEvery) == nil {
-		if r.isDue() {
+	for rested := time.Duration(0); pause.For(ctx, roomEvery) == nil; rested += roomEvery {
+		if r.isDue() || rested >= roomAtRest {
 			r.look(ctx)
+			rested = 0
 		}
 	}
 }
