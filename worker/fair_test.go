@@ -107,9 +107,9 @@ func TestPromiseFairShares(t *testing.T) {
 }
 
 // BenchmarkFairShares fails if a modest asker waits too long in one case of a hundred, while the
-// flood comes in or behind it. What counts as a call is a query at rest: the gateway's call and the
-// journal's two writes. While 100,000 submits come in, for less than three seconds, they take all
-// of a small machine. Its metrics are milliseconds.
+// flood comes in or behind it. For the call that is added, the wait at rest is taken: the gateway's
+// call and the journal's two writes. While 100,000 submits come in, for less than three seconds,
+// they take all of a small machine. Its metrics are milliseconds.
 func BenchmarkFairShares(b *testing.B) {
 	for name, c := range floods {
 		b.Run(name, func(b *testing.B) {

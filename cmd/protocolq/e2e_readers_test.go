@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -39,7 +40,7 @@ func BenchmarkReaders(b *testing.B) {
 			for _, read := range []bool{round%2 == 0, round%2 == 1} {
 				stop := func() {}
 				if read {
-					stop = readers(b.Context(), page)
+					stop = readers(b, page)
 				}
 				time.Sleep(rest) // the recorder catches up, the tabs are open
 				rates[read] = answersPerSecond(b, urls["nats"])
@@ -58,21 +59,24 @@ func BenchmarkReaders(b *testing.B) {
 	}
 }
 
-// readers keep 100 tabs of the fleet open, and read some nine pages a second, until stop.
-func readers(ctx context.Context, page string) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
+// readers keep 100 tabs of the fleet open, and read some nine pages a second, until stop. Each tab
+// must have been sent something, and each page be read.
+func readers(b *testing.B, page string) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
-			for ctx.Err() == nil {
-				_, _ = visit(ctx, page+"/fleet/events")
+			if n, err := visit(ctx, page+"/fleet/events"); n == 0 || ctx.Err() == nil {
+				b.Errorf("a tab was closed after %d bytes: %v", n, err)
 			}
 		})
 	}
 	all.Go(func() {
 		for ctx.Err() == nil {
 			for _, path := range []string{"/", "/fleet", "/queries", "/queries?outcome=signed", "/letters"} {
-				_, _ = visit(ctx, page+path)
+				if n, err := visit(ctx, page+path); ctx.Err() == nil && (n == 0 || err != nil) {
+					b.Errorf("%s: %d bytes, %v", path, n, err)
+				}
 				time.Sleep(100 * time.Millisecond)
 			}
 		}
@@ -80,7 +84,7 @@ func readers(ctx context.Context, page string) (stop func()) {
 	return func() { cancel(); all.Wait() }
 }
 
-// visit reads a page to its end.
+// visit reads a page to its end, and returns its bytes.
 func visit(ctx context.Context, url string) (int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -91,6 +95,9 @@ func visit(ctx context.Context, url string) (int64, error) {
 		return 0, err
 	}
 	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK || a.Request.URL.String() != url {
+		return 0, fmt.Errorf("%s of %s", a.Status, a.Request.URL)
+	}
 	return io.Copy(io.Discard, a.Body)
 }
 
