@@ -127,17 +127,24 @@ func look(p *Process) (verdict.Rest, error) {
 		return r, fmt.Errorf("look at %s: %w", p.Name, err)
 	}
 	r.Descriptors = len(open)
-	file := 0 // KiB of the program's own file, of which the kernel maps more or less as it likes
-	for line := range strings.Lines(string(status)) {
+	readStatus(string(status), &r)
+	return r, nil
+}
+
+// readStatus takes threads and memory from /proc/PID/status. The pages of the program's own file do
+// not count, of which the kernel maps more or less as it likes; where the file lies in memory, in a
+// tmpfs, they are shared ones.
+func readStatus(status string, r *verdict.Rest) {
+	file, shared := 0, 0
+	for line := range strings.Lines(status) {
 		for name, into := range map[string]*int{"Threads:": &r.Threads, "VmRSS:": &r.Resident, "VmHWM:": &r.Peak,
-			"RssFile:": &file} {
+			"RssFile:": &file, "RssShmem:": &shared} {
 			if value, found := strings.CutPrefix(line, name); found {
 				_, _ = fmt.Sscan(value, into)
 			}
 		}
 	}
-	r.Resident, r.Peak = r.Resident-file, r.Peak-file
-	return r, nil
+	r.Resident, r.Peak = r.Resident-file-shared, r.Peak-file-shared
 }
 
 // aGoroutine is the head of a goroutine other than the garbage collector's.

@@ -184,6 +184,34 @@ func TestOnlyADesertedRunMaySettleNothing(t *testing.T) {
 	}
 }
 
+// A run that all have left, and that ended with its member, explains the next asker's call.
+func TestAnAbandonedRunIsCalledAgain(t *testing.T) {
+	const email = "signed+3@example.com"
+	for _, c := range []struct {
+		verdict int
+		left    bool
+		want    int // repeats
+	}{{crashed, true, 0}, {crashed, false, 1}, {failed, true, 1}} {
+		saw := sound()
+		saw.add(17*Second, "m2", journalAsk("d", email, "", byAwait),
+			entry{Kind: aBegin, Key: keyOf(email), Run: "r4", Attempt: 1, Asked: place{10, 1}})
+		if c.left {
+			saw.add(18*Second, "m2", entry{Kind: aSettled, Entries: []place{{10, 1}}, Why: messages.DeadlinePassed})
+		} else {
+			saw.add(18*Second, "m2")
+		}
+		saw.add(19*Second, "m2", entry{Kind: anAnswer, Key: keyOf(email), Question: "q" + email, Run: "r4", Verdict: c.verdict})
+		saw.add(20*Second, "m2", journalAsk("e", email, "", byAwait),
+			entry{Kind: aBegin, Key: keyOf(email), Run: "r5", Attempt: 1, Asked: place{13, 1}})
+		for _, at := range []int64{17 * Second, 20 * Second} {
+			saw.Calls = append(saw.Calls, simulator.Call{Partner: Partner, Key: email, Started: at + 100, Ended: at + Second/2, Conclusive: true, Conn: 1})
+		}
+		if v := Judge(saw, held()); v.Repeats != c.want {
+			t.Errorf("%+v: %d repeats, %v", c, v.Repeats, v.Offences)
+		}
+	}
+}
+
 // What a stream stored twice, as it has forgotten the message's id, has two replies and no third.
 func TestWhatIsStoredTwiceHasTwoReplies(t *testing.T) {
 	for told, want := range map[int]int{2: 0, 3: 1} {

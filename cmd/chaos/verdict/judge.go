@@ -194,6 +194,11 @@ func (v *Verdict) deserted(run string) bool {
 	return slices.ContainsFunc(v.books, func(l *Ledger) bool { return l.ByRun[run] != nil && l.ByRun[run].Deserted })
 }
 
+// abandoned reports whether a run ended with its member after all who wanted it had got DEADLINE.
+func (v *Verdict) abandoned(run string) bool {
+	return slices.ContainsFunc(v.books, func(l *Ledger) bool { return l.ByRun[run] != nil && l.ByRun[run].Abandoned })
+}
+
 // calls checks the gateway's log, account by account.
 func (v *Verdict) calls(t *Evidence, b Bounds) {
 	accounts := v.journal(t, b)
@@ -228,6 +233,9 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 		return f.Kind == Stopped && f.Until > 0 && f.Until <= c.Started && c.Started <= f.Until+thawing
 	})
 	rerun := c.begin != nil && last.begin != nil && c.book.follows(c.begin, last.begin.Run) && !recorded
+	// The member that called is gone, its run has ended with it, as nobody waited for it any more, and
+	// the next asker's begins anew.
+	ended := c.begin != nil && last.begin != nil && !recorded && v.abandoned(last.begin.Run)
 	renewed := b.Wiped && slices.ContainsFunc(t.Faults, func(f Fault) bool {
 		return (f.Kind == Wiped || f.Kind == Restored) && last.Started <= f.At && f.At <= c.Started
 	})
@@ -243,7 +251,7 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 		v.offence("overlapping", last, c)
 	case b.Failing && !recorded && (!last.Conclusive || t.severed(last)): // the next attempt
 	case c.begin != nil && last.waited(b.Pace.Call) && !recorded: // the same, on a busy machine
-	case b.Excused && rerun || renewed:
+	case b.Excused && (rerun || ended) || renewed:
 		v.Reruns++
 	case recorded && c.Conclusive:
 		v.Doubles++

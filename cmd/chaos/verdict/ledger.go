@@ -61,6 +61,7 @@ type ended struct {
 	Final                            []string
 	Attempt                          int  // of the run's newest begin
 	Deserted                         bool // it failed when all who had waited for it had got DEADLINE
+	Abandoned                        bool // the same, and its member had died
 }
 
 // Ledger is one life of the journal.
@@ -258,7 +259,8 @@ func (l *Ledger) answer(e *entry) {
 		return
 	}
 	a.Attempt = open.Attempt
-	a.Deserted = e.Verdict == failed && l.left[e.Key] && len(l.waiting[e.Key]) == 0
+	left := l.left[e.Key] && len(l.waiting[e.Key]) == 0
+	a.Deserted, a.Abandoned = left && e.Verdict == failed, left && e.Verdict == crashed
 	delete(l.left, e.Key)
 	delete(l.open, e.Key)
 	if e.Verdict != released {
