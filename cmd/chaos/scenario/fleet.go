@@ -32,8 +32,8 @@ func fleetScenarios(p verdict.Pace) []Scenario {
 		{Name: "both", About: "kill -9 of a worker and of the one NATS server at once", bounds: lost,
 			least: 16 * time.Second, harm: bothDeaths},
 		{Name: "everyone", About: "workers, server and recorder all dead for " + p.Away.String(),
-			// after minutes, deadlines have passed, and message ids are forgotten
-			bounds: verdict.Bounds{Excused: true, Repeats: p.Away > 2*time.Minute, Unknown: p.Away > 2*time.Minute},
+			// after minutes, nobody waits any more, and message ids are forgotten
+			bounds: verdict.Bounds{Excused: true, Repeats: p.Away > 2*time.Minute, Late: p.Away > 2*time.Minute},
 			plan:   rest, least: 8 * time.Second, harm: everyoneAway},
 		{Name: "restored", About: "the journal put back as it was some seconds before",
 			bounds: verdict.Bounds{Wiped: true, Excused: true}, least: 12*time.Second + p.Lease,

@@ -184,6 +184,23 @@ func TestOnlyADesertedRunMaySettleNothing(t *testing.T) {
 	}
 }
 
+// After a long absence DEADLINE is expected, and nothing else that settles nothing.
+func TestLateAnswersSayDeadline(t *testing.T) {
+	for code, want := range map[string]int{messages.DeadlinePassed: 0, messages.Overloaded: 1} {
+		for _, late := range []bool{true, false} {
+			saw, b := sound(), held()
+			b.Late = late
+			saw.Asks["a"].Replies[0].Outcome, saw.Asks["a"].Replies[0].Code = "unknown", code
+			if !late {
+				want = 1
+			}
+			if v := Judge(saw, b); v.Unknown != want {
+				t.Errorf("%s, late %v: %d answers settle nothing, want %d", code, late, v.Unknown, want)
+			}
+		}
+	}
+}
+
 // A run that all have left, and that ended with its member, explains the next asker's call.
 func TestAnAbandonedRunIsCalledAgain(t *testing.T) {
 	const email = "signed+3@example.com"

@@ -21,6 +21,7 @@ type Bounds struct {
 	Failing  bool          // the gateway fails, so that a call without an answer is followed by another
 	Wiped    bool          // the records were deleted: earlier questions may be asked again, once
 	Unknown  bool          // answers that settle nothing are to be expected
+	Late     bool          // everyone is away for longer than a worker gives an ask without a deadline
 	Back     time.Duration // from the gateway's return until every answer settles something; 0: no bound
 	Recovery time.Duration // p99 from a worker's death to the answers of waiting askers; 0: no bound
 	Window   time.Duration // how long an answer is remembered; 0: longer than the scenario lasts
@@ -144,17 +145,17 @@ func (v *Verdict) answers(t *Evidence, b Bounds) {
 			if told.settles() && !given[a.account()] {
 				v.Unfounded++
 			}
-			v.reply(t, a, told)
+			v.reply(t, b, a, told)
 		}
 	}
 }
 
 // reply compares one answer with the known answer of the asker's account.
-func (v *Verdict) reply(t *Evidence, a *Ask, told reply) {
+func (v *Verdict) reply(t *Evidence, b Bounds, a *Ask, told reply) {
 	is := truth(a.Email)
 	switch told.Outcome {
 	case "unknown", "refused":
-		left := a.Deadline > 0 && told.Code == messages.DeadlinePassed // an asker that leaves early is told so
+		left := (a.Deadline > 0 || b.Late) && told.Code == messages.DeadlinePassed // an asker that leaves is told so
 		if !left && !v.deserted(told.Run) && !t.starved(a.Sent, told) {
 			v.Unknown++
 		}
