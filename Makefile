@@ -59,7 +59,7 @@ stray: ## no answer is another's: 100,000 calls in each of seven ways, a million
 	PROTOCOLQ_STRAY_CALLS=$(or $(STRAY),100000) PROTOCOLQ_STREAMS=$(or $(STRAY),100000)0 \
 		go test -count=1 -timeout 60m -v -run '^(TestStrayAnswers|TestAnswerBeforeTheQuestion|TestStreams)$$' ./gateway
 
-fair: ## one asker's 20,000 queries, or 100,000 submitted ones, make no other wait long; on a quiet machine, 3 minutes
+fair: ## one asker's 20,000 queries, or 100,000 submitted ones, make no other wait; on a quiet machine, 3 minutes
 	go test -count=1 -timeout 20m -run '^$$' -bench '^BenchmarkFairShares$$' -benchtime 1x ./worker
 
 batch: ## 100,000 lines by query --file, printed in each way and resumed, within 64 MB of memory; about 4 minutes
