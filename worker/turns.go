@@ -59,7 +59,7 @@ func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error
 		t.warn(ctx, name, err)
 		return flight.Admission{}, err
 	}
-	a := flight.Admission{Leave: turn.Leave, After: turn.After}
+	a := flight.Admission{Leave: turn.Leave, Lasts: turn.Lasts, After: turn.After}
 	switch {
 	case turn.Leave != nil:
 	case turn.Halted:

@@ -47,6 +47,8 @@
 //     or in the answer.
 //   - A slot is taken with a begin and given back when its call has ended. A run that waits for its
 //     partner or between two attempts has no slot.
+//   - While submitted asks use a partner's concurrency up, one turn is kept for askers that await
+//     their reply (keeps): such an asker waits for no call of theirs, if one came lately.
 //   - A call belongs to the key: it goes on when an asker leaves. But no call begins once all
 //     askers have left.
 //   - After a failure the key cools down for Options.Cooldown, or for as long as the gateway asks,

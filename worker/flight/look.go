@@ -81,7 +81,7 @@ func (f *Flights) do(fl *flight, t fleet.Turn, d Decision, leave func()) (used b
 		if leave != nil {
 			return f.first(fl, t, d, leave)
 		}
-		f.queue.put(fl, f.door(fl, d.Left), w)
+		f.enqueue(fl, d.Left, w)
 		return false
 	}
 	parked := 0
@@ -93,6 +93,15 @@ func (f *Flights) do(fl *flight, t fleet.Turn, d Decision, leave func()) (used b
 		f.queue.remove(fl)
 	}
 	return false
+}
+
+// enqueue lets a key wait for its turn and slot.
+func (f *Flights) enqueue(fl *flight, asks []*fleet.Ask, w who) {
+	door := f.door(fl, asks)
+	if door == awaiting {
+		f.partner(w.partner).awaited = f.now
+	}
+	f.queue.put(fl, door, w)
 }
 
 // door is the door whose share gives a key its slot: the awaiting one if any asker awaits a reply.

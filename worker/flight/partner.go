@@ -1,4 +1,5 @@
-// Partners: a key that waits for a partner's rate, concurrency or halt holds no slot.
+// Partners: a key that waits for a partner's rate, concurrency or halt holds no slot. One turn of a
+// partner's concurrency is kept for askers that await their reply.
 
 package flight
 
@@ -11,11 +12,14 @@ import (
 // partner is what is known of a partner.
 type partner struct {
 	name    string
-	turns   []func() // calls that may begin at once
-	asked   int      // turns asked for, without an answer of the gate yet
-	gate    hold     // what the gate says
-	gateway hold     // what the gateway asks for; no operator can end it
-	resumed uint64   // failures up to this position no longer cool a key down
+	turns   []func()      // calls that may begin at once
+	asked   int           // turns asked for, without an answer of the gate yet
+	calls   int           // with a slot
+	lasting bool          // its turns are for no particular instant
+	awaited time.Duration // when an ask that awaits its reply last waited for a turn; 0: never
+	gate    hold          // what the gate says
+	gateway hold          // what the gateway asks for; no operator can end it
+	resumed uint64        // failures up to this position no longer cool a key down
 }
 
 func (f *Flights) partner(name string) *partner {
@@ -82,7 +86,10 @@ func (f *Flights) turn(name string) func() {
 func (f *Flights) grant() {
 	for f.free > 0 && !f.full {
 		var leave func()
-		fl := f.queue.next(func(name string) bool {
+		fl := f.queue.next(func(name string, door int) bool {
+			if p := f.partner(name); door == submitted && len(p.turns) == 1 && f.keeps(p) {
+				return false
+			}
 			leave = f.turn(name)
 			return leave != nil
 		})
@@ -106,7 +113,11 @@ func (f *Flights) ask() {
 		if _, held := f.held(name); held {
 			continue
 		}
-		for p.asked+len(p.turns) < min(waiting[name], f.free, mostAsked) {
+		wanted := waiting[name]
+		if f.keeps(p) {
+			wanted++
+		}
+		for p.asked+len(p.turns) < min(wanted, f.free, mostAsked) {
 			p.asked++
 			f.o.Gate.Enter(name)
 		}
@@ -116,6 +127,20 @@ func (f *Flights) ask() {
 			f.giveBack(p)
 		}
 	}
+}
+
+// When a turn is kept: while calls of a partner are under way here, and for a while after an asker
+// awaited a reply.
+const (
+	keepBeside = 3
+	keepFor    = 10 * time.Second
+)
+
+// keeps reports whether a partner's last turn is kept for askers that await their reply. Otherwise
+// submitted asks would have all turns, and with calls that end together an asker would wait for a
+// whole call. At most a quarter of the member's turns is lost to submitted asks that way.
+func (f *Flights) keeps(p *partner) bool {
+	return p.lasting && p.calls >= keepBeside && p.awaited > 0 && f.now-p.awaited < keepFor
 }
 
 // mostAsked is how many turns of one partner the gate may be asked for at once.
@@ -145,10 +170,11 @@ func (f *Flights) wakeQueue() {
 }
 
 // Admission is a gate's answer: a turn for a call, or none for as long as After. Leave is called
-// when the call has ended. Why is the code that askers that await a reply get at once, "" if the
-// wait is short.
+// when the call has ended. Lasts says that the turn is for no particular instant, so that it may be
+// kept. Why is the code that askers that await a reply get at once, "" if the wait is short.
 type Admission struct {
 	Leave func()
+	Lasts bool
 	After time.Duration
 	Why   string
 }
@@ -162,7 +188,7 @@ func (f *Flights) Entered(name string, t Admission, now time.Duration) {
 		f.hold(p, &p.gate, hold{now + max(t.After, time.Millisecond), t.Why})
 		return
 	}
-	p.turns = append(p.turns, t.Leave)
+	p.turns, p.lasting = append(p.turns, t.Leave), t.Lasts
 	f.o.Journal.Wake()
 }
 

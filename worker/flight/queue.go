@@ -107,9 +107,9 @@ func (q *queue) remove(f *flight) {
 	}
 }
 
-// next takes out the flight whose turn it is among the partners that are ready, or gives nil. Each
-// partner is tried at most once at a door.
-func (q *queue) next(ready func(partner string) bool) *flight {
+// next takes out the flight whose turn it is among the partners that are ready for a door, or gives
+// nil. Each partner is tried at most once at a door.
+func (q *queue) next(ready func(partner string, door int) bool) *flight {
 	order := [2]int{awaiting, submitted}
 	if q.share > 0 && (q.given+1)%q.share == 0 {
 		order = [2]int{submitted, awaiting}
@@ -117,7 +117,7 @@ func (q *queue) next(ready func(partner string) bool) *flight {
 	for _, door := range order {
 		r := &q.doors[door]
 		for i, s := range r.shelves {
-			if !ready(s.partner) {
+			if !ready(s.partner, door) {
 				continue
 			}
 			q.given++

@@ -40,7 +40,8 @@ func TestQueue(t *testing.T) {
 				q.put(f, strings.Index("as", name[:1]), who{name[1:2], name[2:3]})
 			}
 			var got []string
-			for f := q.next(func(p string) bool { return p != c.held }); f != nil; f = q.next(func(p string) bool { return p != c.held }) {
+			ready := func(p string, _ int) bool { return p != c.held }
+			for f := q.next(ready); f != nil; f = q.next(ready) {
 				got = append(got, of[f])
 			}
 			if strings.Join(got, " ") != c.want {
@@ -63,7 +64,7 @@ func TestQueueMoves(t *testing.T) {
 	q.put(all[1], awaiting, who{"p", "y"})
 	q.remove(all[2])
 	q.remove(all[2])
-	ready := func(string) bool { return true }
+	ready := func(string, int) bool { return true }
 	if got := []*flight{q.next(ready), q.next(ready), q.next(ready)}; got[0] != all[1] || got[1] != all[0] || got[2] != nil {
 		t.Errorf("%p %p %p, want the one that is awaited, the one that came first, and no more", got[0], got[1], got[2])
 	}

@@ -74,9 +74,12 @@ func (f *Flights) setRun(fl *flight, r *run) {
 
 // take gives a run a slot, and its turn at its partner.
 func (f *Flights) take(r *run, leave func()) {
+	p := f.partner(r.begin.Partner)
 	f.free--
+	p.calls++
 	r.leave = func() {
 		f.free++
+		p.calls--
 		leave()
 	}
 }
@@ -273,7 +276,7 @@ func (f *Flights) queueRun(fl *flight) {
 	asks := f.state.Waiting(fl.key)
 	w := f.whose(fl, asks)
 	w.partner = fl.run.begin.Partner
-	f.queue.put(fl, f.door(fl, asks), w)
+	f.enqueue(fl, asks, w)
 }
 
 // further begins a run's next attempt.

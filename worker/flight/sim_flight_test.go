@@ -203,7 +203,7 @@ func (h *hands) Enter(partner string) {
 	w.After(took, func() {
 		h.Run(func() {
 			if t.After == 0 {
-				t.Leave = h.turn(partner)
+				t.Leave, t.Lasts = h.turn(partner), w.Draw.IntN(2) == 0
 			}
 			h.flights.Entered(partner, t, w.Now())
 			if t.After > 0 && w.Draw.IntN(3) == 0 {

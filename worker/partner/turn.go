@@ -15,6 +15,8 @@ import (
 type Turn struct {
 	// Leave must be called when the call has ended; nil: the call may not be made.
 	Leave func()
+	// Lasts says that the turn is for no particular instant, as one within a rate is.
+	Lasts bool
 	// After is how long to wait before the next try. Halted says that the partner is halted; otherwise
 	// its rate would delay the call for too long.
 	After  time.Duration
@@ -51,7 +53,7 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 		release()
 		return Turn{After: after}, err
 	}
-	return Turn{Leave: func() { leave(); release() }}, nil
+	return Turn{Leave: func() { leave(); release() }, Lasts: g.rates[partner] == nil && !probe}, nil
 }
 
 // admit returns for how long the partner may not be asked (0: it may be asked now), and whether the
