@@ -50,10 +50,13 @@ func (c *consumer) open(ctx context.Context) (func(context.Context), error) {
 	}, nil
 }
 
+// lookAtPause is how late a pause is noticed, in addition to the second between two reads of it.
+const lookAtPause = 500 * time.Millisecond
+
 // follow takes nothing in a pause. It begins again after the pause and whenever the consumer is
 // gone, until ctx ends. taking is nil in a pause.
 func (c *consumer) follow(ctx context.Context, taking jetstream.ConsumeContext) {
-	look := time.NewTicker(tick)
+	look := time.NewTicker(lookAtPause)
 	defer look.Stop()
 	for {
 		var gone <-chan struct{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"protocolq/messages"
+	"protocolq/worker/pause"
 )
 
 // parts are what both doors use.
@@ -139,16 +140,19 @@ func (d *Doors) Run(ctx context.Context) error {
 const tick = 100 * time.Millisecond
 
 // deadlines replies to asks whose time ends before they are journalled, because the journal is
-// unavailable.
+// unavailable. While nothing is pending it sleeps: timers are what a worker at rest costs.
 func (d *Doors) deadlines(ctx context.Context) {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			for _, h := range d.pending.overdue(now) {
+		case <-d.pending.begun:
+		}
+		for n := 1; n > 0; n, _ = d.pending.size() {
+			if pause.For(ctx, tick) != nil {
+				return
+			}
+			for _, h := range d.pending.overdue(time.Now()) {
 				why := ""
 				if h.code == messages.Overloaded {
 					why = "the workers' log did not take the query in time"

@@ -75,11 +75,12 @@ type pending struct {
 	subBytes  int
 	closed    bool
 	emptied   chan struct{} // has room for one; signalled when nothing is held
+	begun     chan struct{} // the same; signalled when something is held again
 }
 
 func newPending(most, mostBytes int) *pending {
 	p := &pending{most: most, mostBytes: mostBytes, held: map[*held]struct{}{}, by: map[who]share{},
-		emptied: make(chan struct{}, 1)}
+		emptied: make(chan struct{}, 1), begun: make(chan struct{}, 1)}
 	p.room.L = &p.mu
 	return p
 }
@@ -118,6 +119,9 @@ func (p *pending) wait(h *held) bool {
 
 // keep takes h in; the caller holds mu.
 func (p *pending) keep(h *held) {
+	if len(p.held) == 0 {
+		signal(p.begun)
+	}
 	p.held[h] = struct{}{}
 	p.bytes += h.bytes
 	if h.msg != nil {
@@ -145,12 +149,16 @@ func (p *pending) leave(h *held) (replied bool) {
 		delete(p.by, h.who)
 	}
 	if len(p.held) == 0 {
-		select {
-		case p.emptied <- struct{}{}:
-		default:
-		}
+		signal(p.emptied)
 	}
 	return h.replied
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // unwanted reports whether h no longer needs to be journalled, because its asker has had a reply.

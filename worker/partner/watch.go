@@ -62,7 +62,11 @@ func (g *Gate) refresh(ctx context.Context) error {
 // Run renews the shares of calls until ctx ends. It also reads the halts now and then, in case a
 // change was missed.
 func (g *Gate) Run(ctx context.Context) error {
-	tick := time.NewTicker(limit.ShareEvery)
+	every, refresh := limit.ShareEvery, refreshEvery
+	if len(g.shares) == 0 {
+		every, refresh = every*refreshEvery, 1
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
@@ -70,7 +74,7 @@ func (g *Gate) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		g.tend(ctx, n%refreshEvery == 0)
+		g.tend(ctx, n%refresh == 0)
 	}
 }
 

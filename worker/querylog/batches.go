@@ -13,18 +13,19 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"protocolq/worker/pause"
 	"protocolq/worker/publish"
 )
 
 // How long lines wait for others, and how long one try may take.
 const (
-	askLinger       = 20 * time.Millisecond // delays the acknowledgement as well
-	rememberedEvery = 100 * time.Millisecond
-	tryFor          = 5 * time.Second
-	lasting         = 10 * time.Second      // from then on it is an error; an election is over by then
-	firstTryAgain   = 50 * time.Millisecond // doubles
-	lastTryAgain    = 2 * time.Second
-	saidEvery       = 30 * time.Second // lost lines are logged at this interval
+	askLinger     = 20 * time.Millisecond // delays the acknowledgement as well
+	rememberedFor = 100 * time.Millisecond
+	tryFor        = 5 * time.Second
+	lasting       = 10 * time.Second      // from then on it is an error; an election is over by then
+	firstTryAgain = 50 * time.Millisecond // doubles
+	lastTryAgain  = 2 * time.Second
+	saidEvery     = 30 * time.Second // lost lines are logged at this interval
 )
 
 // publishRuns publishes the lines of runs. Lines that come while a message is on its way go into
@@ -127,14 +128,13 @@ func (p *Publisher) publishLines(ctx context.Context, asks []Ask) (written bool)
 
 // publishRemembered publishes the lines of answers from memory, until ctx ends and then once more.
 func (p *Publisher) publishRemembered(ctx context.Context) {
-	tick := time.NewTicker(rememberedEvery)
-	defer tick.Stop()
 	var room []Ask // reuses the memory of the batch before
 	for ended := false; !ended; {
 		select {
 		case <-ctx.Done():
 			ended = true
-		case <-tick.C:
+		case <-p.moreRemembered:
+			ended = pause.For(ctx, rememberedFor) != nil
 		}
 		p.mu.Lock()
 		asks := p.remembered

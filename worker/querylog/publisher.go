@@ -45,13 +45,14 @@ type Publisher struct {
 	masker   masker
 	discards bool // made by Discard: no other field is set
 
-	full     atomic.Bool   // the stream takes no lines
-	loud     atomic.Bool   // that is logged
-	lost     atomic.Uint64 // lines that never reach the stream
-	said     atomic.Int64  // when lost lines were last logged, unix ns
-	draining atomic.Bool   // lines wait for no others any more
-	moreRuns chan struct{} // signalled when runs has more
-	moreAsks chan struct{} // signalled when asks has more
+	full           atomic.Bool   // the stream takes no lines
+	loud           atomic.Bool   // that is logged
+	lost           atomic.Uint64 // lines that never reach the stream
+	said           atomic.Int64  // when lost lines were last logged, unix ns
+	draining       atomic.Bool   // lines wait for no others any more
+	moreRuns       chan struct{} // signalled when runs has more
+	moreAsks       chan struct{} // signalled when asks has more
+	moreRemembered chan struct{} // signalled when remembered has more
 
 	mu         sync.Mutex // guards the rest; held for lines, never during I/O
 	runs       []Ran
@@ -86,7 +87,7 @@ func NewPublisher(o PublisherOptions) *Publisher {
 		o.Remembered = 100_000
 	}
 	return &Publisher{o: o, log: o.Logger, masker: masker{hasher: o.Hasher, partners: o.Partners},
-		moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1)}
+		moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1), moreRemembered: make(chan struct{}, 1)}
 }
 
 // Discard is a Publisher that drops all lines at once, for a worker without a query log.
@@ -149,6 +150,7 @@ func (p *Publisher) keep(asks ...Ask) {
 	n := min(len(asks), max(p.o.Remembered-len(p.remembered), 0))
 	p.remembered = append(p.remembered, asks[:n]...)
 	p.mu.Unlock()
+	signal(p.moreRemembered)
 	if n < len(asks) {
 		p.lose(len(asks)-n, errNoRoom,
 			"is the stream of the query log there, and does it take lines as fast as they come?")
