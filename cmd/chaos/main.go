@@ -62,6 +62,12 @@ func (f *flags) pace() verdict.Pace {
 	return p
 }
 
+// choose makes the scenarios of one round. They hold what has happened in them, so that no other
+// round may have the same.
+func (f *flags) choose() ([]scenario.Scenario, error) {
+	return scenario.Choose(f.pace(), f.names, f.total > 0)
+}
+
 // chaos runs what the flags say and gives the exit code.
 func chaos(ctx context.Context) int {
 	f := flags{}
@@ -79,7 +85,7 @@ func chaos(ctx context.Context) int {
 	flag.IntVar(&f.rounds, "rounds", 1, "rounds, each by the next seed")
 	flag.Usage = usage
 	flag.Parse()
-	chosen, err := scenario.Choose(f.pace(), f.names, f.total > 0)
+	_, err := f.choose()
 	if err == nil && flag.NArg() > 0 {
 		err = fmt.Errorf("%q is no flag; -h lists them", flag.Arg(0))
 	}
@@ -103,7 +109,7 @@ func chaos(ctx context.Context) int {
 	if f.seed == 0 {
 		f.seed = rand.Uint64N(1 << 32)
 	}
-	sound := f.run(ctx, chosen, prog, top)
+	sound := f.run(ctx, prog, top)
 	if sound && !f.keep {
 		_ = os.RemoveAll(top)
 	}
@@ -124,9 +130,14 @@ func usage() {
 
 // run runs the scenarios as often as is wanted, or until the time is over or a bound is broken, and
 // prints each round's table.
-func (f *flags) run(ctx context.Context, chosen []scenario.Scenario, prog testbed.Programs, top string) bool {
+func (f *flags) run(ctx context.Context, prog testbed.Programs, top string) bool {
 	all := true
 	for end, seed, n := time.Now().Add(f.total), f.seed, 1; ; seed, n = seed+1, n+1 {
+		chosen, err := f.choose()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "chaos:", err)
+			return false
+		}
 		rows := f.round(ctx, chosen, prog, top, seed)
 		sound := !slices.ContainsFunc(rows, func(r verdict.Row) bool { return len(r.Broken) > 0 })
 		verdict.PrintTable(os.Stdout, rows)
