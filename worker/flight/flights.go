@@ -212,7 +212,10 @@ func (f *Flights) touchAll() {
 func (f *Flights) Applied(b *journal.Batch, c *fleet.Changes, now time.Duration) {
 	f.now = now
 	for i, e := range b.Entries {
-		f.answers.see(b.Ref(i), e)
+		// Of a million answers from before it joined, a member needs hardly any, and reads those.
+		if f.complete {
+			f.answers.see(b.Ref(i), e)
+		}
 		if e.Kind() == journal.KindForget {
 			f.forget()
 		}
