@@ -96,6 +96,9 @@ func New(o Options, s *fleet.State, own *fleet.Own) (*Flights, error) {
 
 func (f *Flights) join(s *fleet.State, own *fleet.Own) {
 	f.state, f.own, f.keys = s, own, map[journal.Key]*flight{}
+	for _, p := range f.partners { // in a log that was made anew positions count from 1
+		p.resumed = min(p.resumed, s.Applied())
+	}
 	f.answers = newAnswers()
 	own.Warm = f.warm
 	f.complete = false

@@ -26,6 +26,7 @@ type scene struct {
 }
 
 func (s *scene) Try(string) (func(), bool) { return func() {}, true }
+func (s *scene) May(string) bool           { return true }
 func (s *scene) Enter(string)              {}
 func (s *scene) Fence() error {
 	if s.shut {
@@ -235,5 +236,60 @@ func TestSealedOwner(t *testing.T) {
 	s.write("z", true, &journal.Seal{By: "a"})
 	if entries := s.decide(); len(entries) != 1 {
 		t.Errorf("%d entries when z is sealed, want the begin", len(entries))
+	}
+}
+
+// A partner is resumed, and then the log is made anew: failures in the new log cool down.
+func TestResumedInAReplacedLog(t *testing.T) {
+	for _, resumed := range []bool{false, true} {
+		s := newScene(t)
+		for range 50 {
+			s.write("a", true)
+		}
+		if resumed {
+			s.flights.Resume("p", s.now)
+		}
+		s.state, s.own = fleet.New(fleetOptions, 1), &fleet.Own{ID: "a2"}
+		s.flights.Rejoin(s.state, s.own)
+		s.write("a2", true)
+		s.write("a2", true, &journal.Ask{Token: "t", Key: journal.Key{1}, Door: journal.Submit, Partner: "p", MaxAge: -1})
+		for range 5 {
+			begin := s.decide()
+			if len(begin) == 0 {
+				break
+			}
+			s.flights.Stored(s.write("a2", true, begin...), begin, s.now)
+			if n := len(s.calls); n > 0 {
+				s.flights.Ended(s.calls[n-1], flight.Outcome{Class: flight.Final, Code: "X", Result: []byte("x")}, s.now)
+			}
+			end := s.decide()
+			s.flights.Stored(s.write("a2", true, end...), end, s.now)
+		}
+		if len(s.calls) != 1 {
+			t.Errorf("resumed %v: %d calls within %v, want 1 within the cool-down of 30 s", resumed, len(s.calls), s.now)
+		}
+	}
+}
+
+// A run follows one that was cut, and its own call is not made because its asker leaves. It owes
+// the line and the event of the call that was cut.
+func TestCutCallStaysVisible(t *testing.T) {
+	s := newScene(t)
+	s.write("z", true, &journal.Ask{Token: "t", Key: journal.Key{1}, Door: journal.Await, MaxAge: -1, Left: 20 * time.Second},
+		&journal.Begin{Key: journal.Key{1}, Run: "r0", Attempt: 1})
+	s.write("a", true)
+	s.write("z", true)
+	s.write("z", true, &journal.Seal{By: "a"})
+	s.now += fleetOptions.Lease + fleetOptions.Grace
+	s.flights.Tick(s.now)
+	s.shut = true // the lease leaves no time for a call
+	begin := s.decide()
+	s.flights.Stored(s.write("a", true, begin...), begin, s.now)
+	s.now += 10 * time.Second
+	s.flights.Tick(s.now)
+	s.write("a", true, s.decide()...) // the deadline
+	end := s.decide()
+	if a, ok := end[0].(*journal.Answer); !ok || a.Verdict != journal.Failed || a.Code != words.Cooling {
+		t.Errorf("%+v, want the end of a run that has failed", end[0])
 	}
 }

@@ -248,9 +248,8 @@ func (f *Flights) step(fl *flight, leave func()) bool {
 		f.queue.remove(fl)
 		return true
 	case r.verdict == 0 && f.state.Applied() >= r.at.Position && !wanted:
-		r.verdict = journal.Failed
-		if !r.called && r.last.Code == "" && r.result == nil {
-			r.verdict = journal.Released // no call of the run was sent
+		if r.verdict = journal.Failed; !r.called && r.last.Code == "" {
+			f.spare(r) // this member has called for nobody
 		}
 	case r.verdict == 0 && f.last && r.called:
 		r.verdict = journal.Failed
