@@ -176,6 +176,27 @@ func TestRateOverTheFleet(t *testing.T) {
 	f.wantCalls(asks)
 }
 
+// A backlog of submitted queries that needs minutes at the partner's rate refuses nobody who awaits
+// a reply, and does not exceed the rate.
+func TestAwaitingBesideASlowBacklog(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	f.start(func(o *worker.Options) { o.Limits = map[string]gate.Limits{partner: {Rate: 4}} })
+	floods["submits"].do(f, f.connect("greedy"), 200)
+	within(t, "the backlog under way", func() bool { return f.calls() > 8 })
+	for i := range 12 {
+		if r := f.ask(messages.Query{UserEmail: email("signed+modest", i)}); r.Outcome != messages.Signed {
+			t.Errorf("told %s %s", r.Outcome, r.Code)
+		}
+	}
+	calls := f.gateway.Calls()
+	for i := range calls[:len(calls)-5] {
+		if apart := time.Duration(calls[i+5].Started-calls[i].Started) * time.Microsecond; apart < 900*time.Millisecond {
+			t.Errorf("six calls within %v, at 4 a second", apart)
+		}
+	}
+}
+
 // mostAtOnce is the largest number of calls at one instant, by the gateway's log.
 func (f *fleet) mostAtOnce() int {
 	most := 0

@@ -3,11 +3,15 @@
 package worker_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"protocolq/gateway"
 	"protocolq/gateway/mapi"
@@ -92,4 +96,45 @@ func decoded(id string) error {
 	}
 	_, _, err = messages.DecodeQuery(data, string(messages.JSON))
 	return err
+}
+
+// idle is a gateway that nobody asks.
+type idle struct{}
+
+func (idle) Ask(context.Context, gateway.Query, func() error) (gateway.Answer, gateway.Report, error) {
+	return gateway.Answer{}, gateway.Report{}, nil
+}
+
+// A partner's key is replaced before NATS is there, and the process is told to end.
+func TestRepairedBeforeRun(t *testing.T) {
+	nc, err := nats.Connect("nats://127.0.0.1:1", nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	names, err := messages.NewNames("protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := worker.New(worker.Options{NATS: nc, Reply: nc, Gateway: idle{}, Names: names, Partners: []string{partner}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repairing, end := context.WithCancel(t.Context())
+	repaired := make(chan struct{})
+	go func() {
+		defer close(repaired)
+		w.Repaired(repairing, partner)
+	}()
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	if err := w.Run(ended); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	end()
+	select {
+	case <-repaired:
+	case <-time.After(20 * time.Second):
+		t.Error("Repaired has not returned")
+	}
 }

@@ -17,6 +17,7 @@ import (
 type gate interface {
 	Try(partner string) (leave func(), ok bool)
 	Turn(ctx context.Context, partner string) (partner.Turn, error)
+	After(partner string) time.Duration // for which a halted partner must be left alone
 }
 
 // turnOptions are everything that turns need.
@@ -49,6 +50,9 @@ func (t *turns) Try(partner string) (leave func(), ok bool) {
 	return t.o.Gate.Try(partner)
 }
 
+// May implements [flight.Turns].
+func (t *turns) May(partner string) bool { return !t.o.Full() && t.o.Gate.After(partner) == 0 }
+
 // Enter implements [flight.Turns].
 func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error) {
 	if t.o.Full() { // checked first: otherwise the probe of a halted partner would be lost
@@ -65,7 +69,7 @@ func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error
 	case turn.Halted:
 		a.Why = messages.PartnerHalted
 	default:
-		a.Why = messages.Overloaded
+		a.Why, a.Behind = messages.Overloaded, true
 	}
 	return a, nil
 }

@@ -25,6 +25,13 @@ type fakeGate struct {
 
 func (g *fakeGate) Try(string) (func(), bool) { return g.turn.Leave, g.turn.Leave != nil }
 
+func (g *fakeGate) After(string) time.Duration {
+	if g.turn.Halted {
+		return g.turn.After
+	}
+	return 0
+}
+
 func (g *fakeGate) Turn(context.Context, string) (partner.Turn, error) {
 	g.asked++
 	return g.turn, g.err

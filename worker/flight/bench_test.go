@@ -24,6 +24,7 @@ type still struct {
 }
 
 func (s *still) Try(string) (func(), bool) { return func() {}, s.gate }
+func (s *still) May(string) bool           { return true }
 func (s *still) Enter(string)              {}
 func (s *still) Fence() error              { return nil }
 func (s *still) Call(r flight.Request)     { s.calls = append(s.calls, r) }

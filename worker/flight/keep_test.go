@@ -90,3 +90,38 @@ func TestKeptTurn(t *testing.T) {
 		})
 	}
 }
+
+// While askers keep coming that await their reply, submitted asks have their share of the turns.
+func TestShareBesideKeptTurns(t *testing.T) {
+	for _, lasts := range []bool{false, true} {
+		t.Run(fmt.Sprint("lasts ", lasts), func(t *testing.T) {
+			bubble(t, func(o *flight.Options) { o.AskPatience = time.Minute }, func(m *member) {
+				m.gate = places(8, lasts)
+				m.answer = func(n int, _ string) (time.Duration, flight.Outcome) {
+					return time.Duration(100+n%17*7) * ms, answered
+				}
+				n := 0
+				await := func(k int) {
+					for range k {
+						n++
+						m.ask(fmt.Sprint("a", n), 0, func(a *journal.Ask) { a.Key = numbered(n) })
+					}
+				}
+				await(100)
+				m.wait(2 * time.Second)
+				for i := range byte(5) {
+					m.ask(fmt.Sprint("s", i), 0, func(a *journal.Ask) { submit(a); a.Key = journal.Key{9, i} })
+				}
+				for range 20 {
+					await(55) // more than 8 places serve in a second
+					m.wait(time.Second)
+				}
+				for i := range 5 {
+					if at := m.begun(fmt.Sprint("s", i)); len(at) != 1 || at[0] > 4*time.Second {
+						t.Errorf("a submitted ask that came at 2s was called for at %v", at)
+					}
+				}
+			})
+		})
+	}
+}

@@ -18,6 +18,8 @@ import (
 type Turns interface {
 	// Try lets a call begin at once if the partner has no limit and no halt.
 	Try(partner string) (leave func(), ok bool)
+	// May reports whether a turn that was kept may be used: nothing has stopped calls meanwhile.
+	May(partner string) bool
 	// Enter waits for a call's turn until ctx ends.
 	Enter(ctx context.Context, partner string) (Admission, error)
 }
@@ -65,7 +67,7 @@ type Loop struct {
 	o       LoopOptions
 	flights *Flights
 	do      chan func()
-	ended   chan struct{} // closed when Run has returned
+	ended   chan struct{} // closed when Run no longer takes anything
 	reads   chan struct{} // one for each read under way
 	idle    chan calling  // to goroutines that wait for another call
 	ctx     context.Context
@@ -127,9 +129,9 @@ func (l *Loop) post(do func(f *Flights, now time.Duration)) {
 // Run runs until ctx ends. Calls that are under way then are cut, and have ended when Run returns.
 // It is called once.
 func (l *Loop) Run(ctx context.Context) error {
-	defer close(l.ended)
 	ctx, cancel := context.WithCancel(ctx)
 	defer l.others.Wait()
+	defer close(l.ended) // before that: one of the others may be in Do
 	defer cancel()
 	l.ctx = ctx
 	t := time.NewTimer(time.Hour)
@@ -149,6 +151,9 @@ func (l *Loop) Run(ctx context.Context) error {
 
 // Try implements [Gate].
 func (l *Loop) Try(partner string) (leave func(), ok bool) { return l.o.Turns.Try(partner) }
+
+// May implements [Gate].
+func (l *Loop) May(partner string) bool { return l.o.Turns.May(partner) }
 
 // Enter implements [Gate].
 func (l *Loop) Enter(partner string) {

@@ -43,7 +43,10 @@ type member struct {
 	now    int
 	told   map[string]heard
 	gate   func(ctx context.Context, partner string) (flight.Admission, error)
+	may    func(partner string) bool // nil: all
+	free   string                    // a partner whose calls need no gate
 	answer func(n int, query string) (time.Duration, flight.Outcome)
+	noted  func() // at the end of each call, where outcomes are noted
 }
 
 // gone is a call whose first byte has left, heard what an asker was told, both with their times.
@@ -240,15 +243,26 @@ func (m *member) call(ctx context.Context, a *journal.Ask, attempt int, fence fu
 	}
 	m.mu.Lock()
 	m.now--
+	noted := m.noted
 	m.mu.Unlock()
+	if noted != nil {
+		noted()
+	}
 	return o
 }
 
 // Try implements [flight.Turns].
-func (m *member) Try(string) (func(), bool) {
+func (m *member) Try(partner string) (func(), bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return func() {}, m.gate == nil
+	return func() {}, m.gate == nil || partner == m.free
+}
+
+// May implements [flight.Turns].
+func (m *member) May(partner string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.may == nil || m.may(partner)
 }
 
 // Enter implements [flight.Turns].

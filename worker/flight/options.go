@@ -16,6 +16,8 @@ type Gate interface {
 	// Try lets a call begin now if that needs no wait and no request. leave is called when the call
 	// has ended.
 	Try(partner string) (leave func(), ok bool)
+	// May reports whether a turn that was kept may be used: nothing has stopped calls meanwhile.
+	May(partner string) bool
 	// Enter waits for a call's turn in another goroutine and hands the answer to [Flights.Entered].
 	Enter(partner string)
 }

@@ -15,6 +15,7 @@ type partner struct {
 	turns   []func()      // calls that may begin at once
 	asked   int           // turns asked for, without an answer of the gate yet
 	calls   int           // with a slot
+	most    int           // turns to ask for at once: as many as come within the gate's longest wait
 	lasting bool          // its turns are for no particular instant
 	awaited time.Duration // when an ask that awaits its reply last waited for a turn; 0: never
 	gate    hold          // what the gate says
@@ -25,7 +26,7 @@ type partner struct {
 func (f *Flights) partner(name string) *partner {
 	p := f.partners[name]
 	if p == nil {
-		p = &partner{name: name}
+		p = &partner{name: name, most: mostAsked}
 		f.partners[name] = p
 	}
 	return p
@@ -67,6 +68,9 @@ func (f *Flights) turn(name string) func() {
 	p := f.partner(name)
 	if _, held := f.held(name); held {
 		return nil
+	}
+	if p.lasting && len(p.turns) > 0 && !f.o.Gate.May(name) {
+		f.giveBack(p)
 	}
 	if n := len(p.turns); n > 0 {
 		leave := p.turns[n-1]
@@ -117,7 +121,13 @@ func (f *Flights) ask() {
 		if f.keeps(p) {
 			wanted++
 		}
-		for p.asked+len(p.turns) < min(wanted, f.free, mostAsked) {
+		if leave, ok := f.o.Gate.Try(name); ok { // its keys wait for slots alone
+			leave()
+			continue
+		}
+		// One turn is asked for while no slot is free: with none in hand the partner would never get a
+		// slot beside partners that need no turn.
+		for p.asked+len(p.turns) < min(wanted, max(f.free, 1), p.most) {
 			p.asked++
 			f.o.Gate.Enter(name)
 		}
@@ -136,11 +146,13 @@ const (
 	keepFor    = 10 * time.Second
 )
 
-// keeps reports whether a partner's last turn is kept for askers that await their reply. Otherwise
-// submitted asks would have all turns, and with calls that end together an asker would wait for a
-// whole call. At most a quarter of the member's turns is lost to submitted asks that way.
+// keeps reports whether a partner's last turn is kept for askers that will await their reply.
+// Otherwise submitted asks would have all turns, and with calls that end together an asker would
+// wait for a whole call. At most a quarter of the member's turns is lost to submitted asks that
+// way. While an asker is in line nothing is kept: submitted asks have their share of the turns.
 func (f *Flights) keeps(p *partner) bool {
-	return p.lasting && p.calls >= keepBeside && p.awaited > 0 && f.now-p.awaited < keepFor
+	return p.lasting && p.calls >= keepBeside && p.awaited > 0 && f.now-p.awaited < keepFor &&
+		!f.queue.waits(awaiting, p.name)
 }
 
 // mostAsked is how many turns of one partner the gate may be asked for at once.
@@ -171,12 +183,14 @@ func (f *Flights) wakeQueue() {
 
 // Admission is a gate's answer: a turn for a call, or none for as long as After. Leave is called
 // when the call has ended. Lasts says that the turn is for no particular instant, so that it may be
-// kept. Why is the code that askers that await a reply get at once, "" if the wait is short.
+// kept. Why is the code that askers that await a reply get at once, "" if the wait is short. Behind
+// says that there is no turn only because too many have asked for one before.
 type Admission struct {
-	Leave func()
-	Lasts bool
-	After time.Duration
-	Why   string
+	Leave  func()
+	Lasts  bool
+	After  time.Duration
+	Why    string
+	Behind bool
 }
 
 // Entered takes in the gate's answer to Enter.
@@ -185,10 +199,19 @@ func (f *Flights) Entered(name string, t Admission, now time.Duration) {
 	p := f.partner(name)
 	p.asked--
 	if t.Leave == nil {
+		if t.Behind && p.asked > 0 { // those are the ones before it, and get theirs
+			p.most = p.asked
+			return
+		}
 		f.hold(p, &p.gate, hold{now + max(t.After, time.Millisecond), t.Why})
 		return
 	}
-	p.turns, p.lasting = append(p.turns, t.Leave), t.Lasts
+	p.lasting, p.most = t.Lasts, min(p.most+1, mostAsked)
+	if _, held := f.held(name); held || f.free == 0 && len(p.turns) > 0 {
+		t.Leave() // turns that nobody can use now would be used all at once
+		return
+	}
+	p.turns = append(p.turns, t.Leave)
 	f.o.Journal.Wake()
 }
 

@@ -160,3 +160,6 @@ func (q *queue) await(partner string) (flights []*flight) {
 	}
 	return flights
 }
+
+// waits reports whether a flight of a partner waits at a door.
+func (q *queue) waits(door int, partner string) bool { return q.doors[door].by[partner] != nil }

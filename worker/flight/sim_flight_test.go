@@ -186,6 +186,9 @@ func (h *hands) turn(string) func() {
 	}
 }
 
+// May implements [flight.Gate].
+func (h *hands) May(string) bool { return h.w.Draw.IntN(8) > 0 }
+
 // Enter implements [flight.Gate].
 func (h *hands) Enter(partner string) {
 	w := h.w

@@ -258,6 +258,9 @@ func (x *one) Disown() {
 // Try implements [flight.Turns].
 func (x *one) Try(string) (func(), bool) { return func() {}, true }
 
+// May implements [flight.Turns].
+func (x *one) May(string) bool { return true }
+
 // Enter implements [flight.Turns].
 func (x *one) Enter(context.Context, string) (flight.Admission, error) {
 	return flight.Admission{Leave: func() {}}, nil

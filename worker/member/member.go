@@ -131,6 +131,11 @@ func (m *Member) Crowded() bool { return m.fill.Load() >= beginsStop }
 
 // Resume says that a partner's calls go on again: all keys that wait for it are looked at now.
 func (m *Member) Resume(partner string) {
+	select {
+	case <-m.ready:
+	default:
+		return // nothing is decided yet, so nothing waits; and Run may never begin
+	}
 	m.loop.Do(func(f *flight.Flights, now time.Duration) { f.Resume(partner, now) })
 }
 

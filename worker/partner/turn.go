@@ -53,6 +53,11 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 		release()
 		return Turn{After: after}, err
 	}
+	if after := g.After(partner); after > 0 && !probe { // halted while it waited
+		leave()
+		release()
+		return Turn{After: after, Halted: true}, nil
+	}
 	return Turn{Leave: func() { leave(); release() }, Lasts: g.rates[partner] == nil && !probe}, nil
 }
 
