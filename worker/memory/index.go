@@ -173,8 +173,8 @@ func (t *table) remove(i int) {
 	t.slots[i], t.tags[i] = slot{}, 0
 }
 
-// grow makes a fifth more room. With an eighth, filling the index takes 1.5 times as long and hardly
-// less memory.
+// grow makes a fifth more room. With an eighth, filling takes 1.5 times as long, and the memory is
+// hardly less.
 func (t *table) grow() {
 	slots, tags := t.slots, t.tags
 	n := max(8, len(slots)*6/5+1)
