@@ -207,7 +207,8 @@ func (f *Flights) Entered(name string, t Admission, now time.Duration) {
 		return
 	}
 	p.lasting, p.most = t.Lasts, min(p.most+1, mostAsked)
-	if _, held := f.held(name); held || f.free == 0 && len(p.turns) > 0 {
+	needed := f.queue.waits(awaiting, name) || f.queue.waits(submitted, name)
+	if _, held := f.held(name); held || !needed || f.free == 0 && len(p.turns) > 0 {
 		t.Leave() // turns that nobody can use now would be used all at once
 		return
 	}

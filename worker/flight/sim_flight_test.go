@@ -32,6 +32,7 @@ func (w *world) runs(m *simtest.Member, former simtest.Runs) simtest.Runs {
 		return h
 	}
 	h := &hands{Process: m.Process, w: w}
+	w.hands = append(w.hands, h)
 	f, err := flight.New(flight.Options{
 		Gate: h, Caller: h, Journal: h, Words: words,
 		NewRun: func() string { return w.Name("r") },
@@ -111,6 +112,8 @@ type hands struct {
 	w       *world
 	flights *flight.Flights
 	woken   *simtest.Member // it is about to compose
+	turns   int             // that are not given back
+	shut    time.Duration   // until when the fence is
 }
 
 // Tick implements [simtest.Runs].
@@ -175,15 +178,29 @@ func (h *hands) Try(partner string) (func(), bool) {
 	return nil, false
 }
 
-// turn is one that may be given back once.
+// turn is one that is to be given back once.
 func (h *hands) turn(string) func() {
 	left := false
+	h.turns++
 	return func() {
 		if left {
 			h.w.Errorf("%s gives a turn back twice", h.Name)
 		}
 		left = true
+		h.turns--
 	}
+}
+
+// kept looks for turns that are not given back although nothing needs one.
+func (w *world) kept() (wrong string) {
+	for _, h := range w.hands {
+		h.Run(func() { // unless it is dead
+			if h.turns > 0 && h.flights.Keys() == 0 && h.flights.Idle() {
+				wrong = fmt.Sprintf("%s needs no turn, and keeps %d", h.Name, h.turns)
+			}
+		})
+	}
+	return wrong
 }
 
 // May implements [flight.Gate].
@@ -200,6 +217,9 @@ func (h *hands) Enter(partner string) {
 		w.Seen["halted"]++
 	case w.Chance(8):
 		t.After = w.Between(0, time.Second)
+		if t.Behind = t.After < 500*time.Millisecond; t.Behind {
+			w.Seen["behind"]++
+		}
 	case w.Chance(8):
 		took = w.Between(time.Second, 5*time.Second)
 	}
@@ -223,9 +243,12 @@ func (h *hands) Enter(partner string) {
 
 // Fence implements [flight.Caller].
 func (h *hands) Fence() error {
-	m := h.Member
-	if !m.MayCall() {
-		h.w.Seen["fenced"]++
+	w, m := h.w, h.Member
+	if w.Chance(100) { // as if acknowledgements were late
+		h.shut = w.Now() + w.Between(time.Second, 6*time.Second)
+	}
+	if !m.MayCall() || w.Now() < h.shut {
+		w.Seen["fenced"]++
 		return errFence
 	}
 	return nil
