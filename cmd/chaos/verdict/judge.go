@@ -216,6 +216,12 @@ func (v *Verdict) calls(t *Evidence, b Bounds) {
 	}
 }
 
+// lost reports whether the journal that knew of c was replaced: c began before the other was in its
+// place, allowed by the one that is gone.
+func (f Fault) lost(c made) bool {
+	return (f.Kind == Wiped || f.Kind == Restored) && c.Started <= max(f.At, f.Until)
+}
+
 // severed reports whether the way to the gateway was cut while c, or its answer, was on it.
 func (t *Evidence) severed(c made) bool {
 	between := func(at int64) bool { return c.Started <= at && at <= c.Ended+leaving }
@@ -237,9 +243,7 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 	// The member that called is gone, its run has ended with it, as nobody waited for it any more, and
 	// the next asker's begins anew.
 	ended := c.begin != nil && last.begin != nil && !recorded && v.abandoned(last.begin.Run)
-	renewed := b.Wiped && slices.ContainsFunc(t.Faults, func(f Fault) bool {
-		return (f.Kind == Wiped || f.Kind == Restored) && last.Started <= f.At && f.At <= c.Started
-	})
+	renewed := b.Wiped && slices.ContainsFunc(t.Faults, func(f Fault) bool { return f.lost(last) && f.At <= c.Started })
 	forgotten := b.Window > 0 && c.Started >= last.Ended+b.Window.Microseconds()-forgetting
 	switch {
 	case c.refreshes() && !beside:

@@ -191,3 +191,24 @@ func TestWhoIsStarvedByTheMachineIsNotHeldAgainstTheWorkers(t *testing.T) {
 		t.Error("a gateway's time-out is taken for the machine's")
 	}
 }
+
+// A call is lost with the journal if it left before another journal was in its place, also in the
+// milliseconds after the order to replace it.
+func TestLostWithTheJournal(t *testing.T) {
+	for _, c := range []struct {
+		fault   Fault
+		started int64
+		lost    bool
+	}{
+		{Fault{Kind: Restored, At: 5, Until: 9}, 4, true},
+		{Fault{Kind: Restored, At: 5, Until: 9}, 7, true},
+		{Fault{Kind: Restored, At: 5, Until: 9}, 10, false},
+		{Fault{Kind: Wiped, At: 5}, 5, true},
+		{Fault{Kind: Wiped, At: 5}, 6, false},
+		{Fault{Kind: Killed, At: 5, Until: 9}, 4, false},
+	} {
+		if got := c.fault.lost(made{Call: simulator.Call{Started: c.started}}); got != c.lost {
+			t.Errorf("a call at %d, %+v: lost %v", c.started, c.fault, got)
+		}
+	}
+}
