@@ -61,6 +61,30 @@ func TestPartnerHalt(t *testing.T) {
 	}
 }
 
+// A worker that is stopped right after a call gives its share of the partner's concurrency back:
+// the other's next call need not wait until that share ends.
+func TestStoppedWorkerGivesItsShareBack(t *testing.T) {
+	t.Parallel()
+	const call = 300 * time.Millisecond
+	f := newFleet(t, simulator.Options{Latency: call})
+	single := func(o *worker.Options) { o.Limits = map[string]gate.Limits{partner: {Concurrency: 1}} }
+	old := f.start(single)
+	answers := f.wave(1, 1)
+	within(t, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
+	f.start(single)
+	wantAll(t, answers(), messages.Signed, "")
+	if err := old.stop(); err != nil {
+		t.Error(err)
+	}
+	begun := time.Now()
+	if r := f.ask(messages.Query{UserEmail: "signed+next@example.com"}); r.Outcome != messages.Signed {
+		t.Errorf("%+v", r)
+	}
+	if took := time.Since(begun); took > 5*time.Second { // a second on a machine that is not busy; the share would last 10
+		t.Errorf("the other worker's next call took %v", took)
+	}
+}
+
 // setHalt writes the halt record as an operator does.
 func (f *fleet) setHalt(h gate.Halt) {
 	f.t.Helper()

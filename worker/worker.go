@@ -306,11 +306,12 @@ func (w *Worker) open(ctx, work context.Context) error {
 	return nil
 }
 
-// close stops accepting, finishes what is in progress, publishes what is owed, and leaves the
-// fleet.
+// close stops accepting, finishes what is in progress, gives back the shares of calls, publishes
+// what is owed, and leaves the fleet.
 func (w *Worker) close(grace context.Context) {
 	w.doors.Close(grace)
 	w.member.Drain(grace)
+	w.gate.Leave(grace)
 	_ = w.outbox.Drain(grace) // the next owner publishes what is left
 	w.member.Leave(grace)
 }

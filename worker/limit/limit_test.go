@@ -4,6 +4,7 @@ package limit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,120 @@ func TestShareOfTheDead(t *testing.T) {
 		}
 		leave()
 	})
+}
+
+// A process that ends right after its calls gives its share back: the next one need not wait until
+// the share ends.
+func TestShareOfOneThatLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &record.Memory{}
+		old := limit.NewShare(shared, "calls", "old", 2, time.Now)
+		next := limit.NewShare(shared, "calls", "next", 2, time.Now)
+		leave, err := old.Enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Enter(t.Context()); err != nil { // a call that does not end in time
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			if _, err := old.Enter(ctx); err == nil {
+				t.Error("a call gets in after its process has left")
+			}
+		})
+		synctest.Wait()
+		leave = sync.OnceFunc(leave)
+		if err := old.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		leave()
+		if err := old.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, err := next.Enter(t.Context()); err != nil || time.Since(begun) > 0 {
+			t.Errorf("entered after %v, %v; want at once", time.Since(begun), err)
+		}
+		within, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		if _, err := next.Enter(within); err == nil {
+			t.Error("the place of a call that has not ended was given back")
+		}
+		cancel()
+		waiting.Wait()
+	})
+}
+
+// A process that waited and gave up no longer counts: otherwise the others would keep to their fair
+// part, here half of the whole, until its share ends.
+func TestShareAfterOneThatWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &record.Memory{}
+		busy := limit.NewShare(shared, "calls", "busy", 8, time.Now)
+		brief := limit.NewShare(shared, "calls", "brief", 8, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		var under, most, made atomic.Int64
+		callers(ctx, &wg, busy, 64, 100*time.Millisecond, &under, &most, &made)
+		callers(ctx, &wg, brief, 0, 0, &under, &most, &made) // only renews
+		time.Sleep(3 * time.Second)
+		within, stop := context.WithTimeout(ctx, 60*time.Millisecond)
+		defer stop()
+		if _, err := brief.Enter(within); err == nil {
+			t.Error("it had not to wait")
+		}
+		time.Sleep(time.Second)
+		made.Store(0)
+		time.Sleep(5 * time.Second)
+		if n := made.Load(); n < 8*50*9/10 { // 8 at once, ten a second each
+			t.Errorf("%d calls in 5 s, want 400 within 10 %%", n)
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
+// A share that could not be given back, because the record was unavailable for a moment, is given
+// back later.
+func TestShareIsGivenBackAfterAFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &record.Memory{}
+		away := &unavailable{Records: shared}
+		one := limit.NewShare(away, "calls", "one", 1, time.Now)
+		next := limit.NewShare(shared, "calls", "next", 1, time.Now)
+		leave, err := one.Enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave()
+		away.down = true
+		if err := one.Renew(t.Context()); err == nil {
+			t.Fatal("no error of an unavailable record")
+		}
+		away.down = false
+		if err := one.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, err := next.Enter(t.Context()); err != nil || time.Since(begun) > 0 {
+			t.Errorf("entered after %v, %v; want at once", time.Since(begun), err)
+		}
+	})
+}
+
+// unavailable are records that cannot be changed while down.
+type unavailable struct {
+	limit.Records
+	down bool
+}
+
+func (u *unavailable) Change(ctx context.Context, name string, edit func([]byte) ([]byte, error)) error {
+	if u.down {
+		return errors.New("no server")
+	}
+	return u.Records.Change(ctx, name, edit)
 }
 
 func TestShareWaitsNoLongerThanItsAsker(t *testing.T) {

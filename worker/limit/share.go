@@ -28,9 +28,11 @@ type Share struct {
 	target int        // the share to come down to; equal to have if it need not shrink
 	used   int
 	queue  []chan struct{} // waiting calls, each notified once; bounded by the asks that a process takes in
+	left   bool            // the process ends: no more calls get in
 
 	turn    chan struct{} // holds one token: one change of the record at a time
 	refused time.Time     // when the whole was last found taken; only for the holder of the turn
+	stale   bool          // the record may say more than is needed; only for the holder of the turn
 }
 
 type shareRecord struct {
@@ -103,7 +105,7 @@ func (s *Share) forget(mine chan struct{}) {
 
 // hand lets in as many calls as there is room for; the caller holds mu.
 func (s *Share) hand() {
-	for len(s.queue) > 0 && s.used < min(s.have, s.target) {
+	for !s.left && len(s.queue) > 0 && s.used < min(s.have, s.target) {
 		s.used++
 		s.queue[0] <- struct{}{}
 		s.queue = s.queue[1:]
@@ -113,7 +115,7 @@ func (s *Share) hand() {
 // grow asks for a larger share, in steps of a part of the whole, when mine is the first to wait.
 func (s *Share) grow(ctx context.Context, mine chan struct{}) error {
 	s.mu.Lock()
-	first := len(s.queue) > 0 && s.queue[0] == mine
+	first := len(s.queue) > 0 && s.queue[0] == mine && !s.left
 	s.mu.Unlock()
 	if !first {
 		return nil
@@ -123,7 +125,7 @@ func (s *Share) grow(ctx context.Context, mine chan struct{}) error {
 	}
 	defer release(s.turn)
 	s.mu.Lock()
-	have, full := s.have, s.used >= min(s.have, s.target)
+	have, full := s.have, s.used >= min(s.have, s.target) && !s.left
 	s.mu.Unlock()
 	if !full || time.Since(s.refused) < shareRetry {
 		return nil
@@ -147,12 +149,22 @@ func (s *Share) Renew(ctx context.Context) error {
 	}
 	defer release(s.turn)
 	s.mu.Lock()
-	idle, used := s.have == 0 && s.used == 0, s.used
+	used, waits := s.used, len(s.queue) > 0 && !s.left
+	idle := s.have == 0 && used == 0 && (waits || !s.stale)
 	s.mu.Unlock()
 	if idle {
 		return nil
 	}
 	return s.write(ctx, used, false)
+}
+
+// Leave is the last Renew, of a process that ends: it gives back what is not used. From then on no
+// call gets in, and Enter only waits until its ctx ends.
+func (s *Share) Leave(ctx context.Context) error {
+	s.mu.Lock()
+	s.left = true
+	s.mu.Unlock()
+	return s.Renew(ctx)
 }
 
 // write sets this process's share to want, or to what the others leave of it.
@@ -166,6 +178,8 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 		want = s.have
 	}
 	s.mu.Unlock()
+	wants := false // the record says that this process waits
+	s.stale = true // until it is known what was written
 	err := change(ctx, s.records, s.name, func(r *shareRecord) bool {
 		now := s.clock()
 		maps.DeleteFunc(r.Members, func(_ string, m member) bool {
@@ -197,14 +211,14 @@ func (s *Share) write(ctx context.Context, want int, growing bool) error {
 			delete(r.Members, s.owner)
 			return true
 		}
-		before := r.Members[s.owner]
-		r.Members[s.owner] = member{Have: have, Wants: growing &&
-			have <= before.Have, UntilMs: now.Add(shareTTL).UnixMilli()}
+		wants = growing && have <= r.Members[s.owner].Have
+		r.Members[s.owner] = member{Have: have, Wants: wants, UntilMs: now.Add(shareTTL).UnixMilli()}
 		return true
 	})
 	if err != nil {
 		return fmt.Errorf("share of calls: %w", err)
 	}
+	s.stale = wants
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.have, s.target = have, target

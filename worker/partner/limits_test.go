@@ -94,3 +94,35 @@ func TestGateKeepsTheRate(t *testing.T) {
 		}
 	})
 }
+
+// A process whose calls end right before it does gives its places back: the next process makes its
+// first call at once, and not when the old share ends.
+func TestGateThatLeavesGivesItsSharesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m record.Memory
+		var j journal
+		limits := map[string]partner.Limits{one: {Concurrency: 8}}
+		old := newGate(t, &m, "old", &j, limits)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = old.Run(ctx) })
+		var leaves []func()
+		for range 8 {
+			leaves = append(leaves, enter(t, old, one))
+		}
+		time.Sleep(10*time.Second + 50*time.Millisecond)
+		for _, leave := range leaves {
+			leave()
+		}
+		old.Leave(t.Context())
+		stop()
+		running.Wait()
+		next, begun := newGate(t, &m, "next", &j, limits), time.Now()
+		for range 8 {
+			enter(t, next, one)
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("the next process has all places after %v", took)
+		}
+	})
+}

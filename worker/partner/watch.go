@@ -78,6 +78,21 @@ func (g *Gate) Run(ctx context.Context) error {
 	}
 }
 
+// leaveTime bounds how long Leave takes: after it the shares end by themselves.
+const leaveTime = time.Second
+
+// Leave gives back the shares of calls that are not in use: this process makes no new calls. Other
+// processes would otherwise wait until the shares end.
+func (g *Gate) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	for p, s := range g.shares {
+		if err := s.Leave(ctx); err != nil {
+			g.warn("share of calls not given back", "partner", p, "err", err)
+		}
+	}
+}
+
 func (g *Gate) tend(ctx context.Context, refresh bool) {
 	within, cancel := context.WithTimeout(ctx, longestRead)
 	defer cancel()
