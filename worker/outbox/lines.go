@@ -43,25 +43,29 @@ func (r *Run) Calls() []querylog.Attempt {
 }
 
 // callsOf lists the calls of a run and of the runs that it follows: a begin has the outcome of the
-// call before it, or none if its member died during that call; the answer has the rest.
+// call before it, or none if its member died during that call; the answer has the rest. An outcome
+// that has only a code is one without a call, or its detail had no room in the log.
 func callsOf(run *Run) (calls []querylog.Attempt, err error) {
 	var faults []error
+	var before time.Time // when the call began whose outcome is in the next begin or the answer
 	read := func(o journal.Outcome) {
-		a, err := querylog.DecodeAttempt(o.Detail)
-		if err != nil {
+		a := querylog.Attempt{Code: o.Code}
+		if len(o.Detail) == 0 {
+			a.At = before
+		} else if decoded, err := querylog.DecodeAttempt(o.Detail); err != nil {
 			faults = append(faults, err)
-			a = querylog.Attempt{Code: o.Code}
+		} else {
+			a = decoded
 		}
 		if a.At.IsZero() {
 			a.At = run.Stored
 		}
 		calls = append(calls, a)
 	}
-	var before time.Time // when the call began whose outcome is in the next begin or the answer
 	for i, b := range run.Begins {
 		switch {
 		case b.Begin.Attempt == 1:
-		case len(b.Begin.Before.Detail) > 0:
+		case len(b.Begin.Before.Detail) > 0 || b.Begin.Before.Code != "":
 			read(b.Begin.Before)
 		case i > 0:
 			calls = append(calls, querylog.Attempt{At: before, Cut: true})

@@ -192,6 +192,8 @@ func TestCallsOfARun(t *testing.T) {
 		{"crashed", []Begun{begin(1, 1, nil, ""), begin(3, 2, &one, "")}, nil, journal.Crashed, []querylog.Attempt{one, {At: at(3), Cut: true}}, false},
 		{"the begins are purged", nil, []journal.Outcome{outcome(one), outcome(two)}, journal.Failed, []querylog.Attempt{one, two}, false},
 		{"the first begin is purged", []Begun{begin(3, 2, nil, "run-0")}, []journal.Outcome{outcome(two)}, journal.Conclusive, []querylog.Attempt{two}, false},
+		{"no call was made, as the ask could not be read", []Begun{begin(1, 1, nil, ""), {&journal.Begin{Attempt: 2, Before: journal.Outcome{Code: "X"}}, at(3)}},
+			[]journal.Outcome{{Code: "X"}}, journal.Failed, []querylog.Attempt{{At: at(1), Code: "X"}, {At: at(3), Code: "X"}}, false},
 		{"a detail that nobody can read", []Begun{begin(1, 1, nil, "")}, []journal.Outcome{{Code: "X", Detail: []byte("?")}}, journal.Failed, []querylog.Attempt{{At: at(9), Code: "X"}}, true},
 	}
 	for _, tt := range tests {
