@@ -3,6 +3,8 @@
 package fleet
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"protocolq/worker/journal"
@@ -89,6 +91,19 @@ func (w *Watch) Gone(m journal.Member) {
 	delete(w.signs, m)
 	delete(w.mute, m)
 }
+
+// Keep forgets all members but those that live: a beat, or the silence of a subject, may be noted
+// after the seal.
+func (w *Watch) Keep(live []*Member) {
+	gone := func(m journal.Member, _ time.Duration) bool {
+		return !slices.ContainsFunc(live, func(l *Member) bool { return l.ID == m })
+	}
+	maps.DeleteFunc(w.signs, gone)
+	maps.DeleteFunc(w.mute, gone)
+}
+
+// Silent is for how long a member has given no sign of life.
+func (w *Watch) Silent(m journal.Member, now time.Duration) time.Duration { return now - w.signs[m] }
 
 // Sent notes the first sending of an own batch.
 func (w *Watch) Sent(now time.Duration) { w.sent = now }

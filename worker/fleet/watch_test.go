@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"protocolq/worker/fleet"
+	"protocolq/worker/journal"
 )
 
 const ms = time.Millisecond
@@ -98,6 +99,26 @@ func TestWatch(t *testing.T) {
 		if got := w.Suspect(m, c.at); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// A beat that comes after its member's seal is not kept: otherwise each member that was ever there
+// would leave something behind.
+func TestWatchForgetsTheGone(t *testing.T) {
+	w := fleet.NewWatch(fleet.WatchOptions{}, 0)
+	for _, m := range []journal.Member{"live", "gone"} {
+		w.Sign(m, 1000*ms)
+		w.Gone(m)
+		w.Sign(m, 2000*ms)
+		w.Mute(m, 2500*ms)
+	}
+	w.Keep([]*fleet.Member{{ID: "live"}})
+	if live, gone := w.Silent("live", 2600*ms), w.Silent("gone", 2600*ms); live != 600*ms || gone != 2600*ms {
+		t.Errorf("silent for %v and %v, want 600ms, and 2.6s as one that was never there", live, gone)
+	}
+	look(w, 0, 3500*ms)
+	if live, gone := w.Suspect("live", 3500*ms), w.Suspect("gone", 2900*ms); live != fleet.Prove || gone != fleet.Calm {
+		t.Errorf("suspected: %d and %d, want only the live one, whose subject nobody serves", live, gone)
 	}
 }
 

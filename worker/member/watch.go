@@ -13,22 +13,20 @@ import (
 	"protocolq/worker/journal"
 )
 
-// watcher is a fleet.Watch for many goroutines, and the members to ping.
+// watcher is a fleet.Watch for many goroutines.
 type watcher struct {
 	mu    sync.Mutex // guards what follows
 	watch *fleet.Watch
-	signs map[journal.Member]time.Duration // when each gave its last sign of life
 }
 
 func newWatcher(o fleet.WatchOptions, now time.Duration) *watcher {
-	return &watcher{watch: fleet.NewWatch(o, now), signs: map[journal.Member]time.Duration{}}
+	return &watcher{watch: fleet.NewWatch(o, now)}
 }
 
 func (w *watcher) sign(m journal.Member, now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.Sign(m, now)
-	w.signs[m] = now
 }
 
 func (w *watcher) mute(m journal.Member, now time.Duration) {
@@ -47,7 +45,6 @@ func (w *watcher) gone(m journal.Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.Gone(m)
-	delete(w.signs, m)
 }
 
 func (w *watcher) sent(now time.Duration) {
@@ -77,6 +74,7 @@ func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Du
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.Look(now)
+	w.watch.Keep(live)
 	for _, m := range live {
 		if m.ID == me {
 			continue
@@ -89,7 +87,7 @@ func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Du
 		case fleet.Prove:
 			prove = true
 		}
-		if now-w.signs[m.ID] > ask {
+		if w.watch.Silent(m.ID, now) > ask {
 			silent = append(silent, m.ID)
 		}
 	}
