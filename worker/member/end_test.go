@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"protocolq/worker/journal"
 	"protocolq/worker/journal/journaltest"
+	"protocolq/worker/member"
 )
 
 // A member that is told to leave before the log exists has nothing to wait for.
@@ -45,6 +47,56 @@ func TestLeaveWithoutALeader(t *testing.T) {
 		<-x.done
 		if took := time.Since(begun); took > 5*time.Second+time.Millisecond {
 			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// readLog is a log whose reads are counted, and fail while it is away.
+type readLog struct {
+	log
+	reads *atomic.Int64
+	away  *atomic.Bool
+}
+
+func (l readLog) Get(ctx context.Context, position uint64) (journal.Message, error) {
+	l.reads.Add(1)
+	if l.away.Load() {
+		return journal.Message{}, errors.New("no server")
+	}
+	return l.log.Get(ctx, position)
+}
+
+// unheld has a member that holds no texts in memory read them from a log.
+func unheld(l *readLog) func(o *member.Options) {
+	return func(o *member.Options) {
+		*l = readLog{log: o.Log.(log), reads: &atomic.Int64{}, away: &atomic.Bool{}}
+		o.Log, o.Texts, o.Answers = *l, 1, 1
+	}
+}
+
+// Doors may still ask for a remembered answer when a part of the member has failed and Run has
+// returned: by then nothing is read any more.
+func TestNoReadAfterTheEnd(t *testing.T) {
+	bubble(t, func(w *world) {
+		var l readLog
+		a := w.start("a", unheld(&l))
+		a.ask("t", 1)
+		wait(time.Second)
+		a.ask("u", 2)
+		wait(time.Second)
+		remembered := func() (reads int64) {
+			before := l.reads.Load()
+			a.Remembered(&journal.Ask{Key: journal.Key{1, 1}, Question: journal.Hash{1, 1}, MaxAge: -1})
+			wait(5 * time.Second)
+			return l.reads.Load() - before
+		}
+		if n := remembered(); n != 1 {
+			t.Errorf("%d reads of an answer that is not in memory", n)
+		}
+		a.cancel()
+		<-a.done
+		if n := remembered(); n != 0 {
+			t.Errorf("%d reads after the end", n)
 		}
 	})
 }

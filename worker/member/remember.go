@@ -79,11 +79,18 @@ func apart(a *journal.Answer) *journal.Answer {
 	return &b
 }
 
-// readAnswer reads an answer's text for the next asks, if there is room for another read.
+// readAnswer reads an answer's text for the next asks, if there is room for another read and Run is
+// not ending: doors may ask until they are closed.
 func (m *Member) readAnswer(at journal.Ref) {
 	select {
 	case m.fetches <- struct{}{}:
 	default:
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over { // Run waits for the reads under way, or has returned
+		<-m.fetches
 		return
 	}
 	m.fetching.Go(func() {
