@@ -225,6 +225,23 @@ type toFetch struct {
 	mu      sync.Mutex // guards what follows
 	waiting []fetching
 	running int
+	failed  int       // reads, since one was logged
+	logged  time.Time // when that was
+}
+
+// logEvery is how often it is logged that texts are not read: a log that cannot be read concerns
+// all duties.
+const logEvery = 30 * time.Second
+
+// again counts one more failed read, and reports whether to log it now, and for how many.
+func (t *toFetch) again(now time.Time) (times int, due bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed++; now.Sub(t.logged) < logEvery {
+		return 0, false
+	}
+	times, t.failed, t.logged = t.failed, 0, now
+	return times, true
 }
 
 // mostToFetch bounds the duties that wait; others stay in the journal, and are looked for again.
@@ -311,7 +328,10 @@ func (m *Member) fetch(o owed, st *stage) {
 			st.until = now + backoff(st.failed)
 			st.failed++
 			m.oweLater(st)
-			m.log.Warn("texts of a duty not read, tried again", "entry", o.duty.Entry.String(), "err", failed)
+			if times, due := m.toFetch.again(time.Now()); due {
+				m.log.Warn("texts of duties not read, tried again", "times", times, "entry", o.duty.Entry.String(),
+					"err", failed)
+			}
 		}
 	})
 }

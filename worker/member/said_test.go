@@ -4,8 +4,10 @@ package member_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,5 +71,42 @@ func TestSaidOfMembers(t *testing.T) {
 		}
 		x.leave()
 		last.leave()
+	})
+}
+
+// While the log cannot be read, duties wait for their texts and are tried again and again: that is
+// logged now and then, however many there are.
+func TestSaidOfUnreadDuties(t *testing.T) {
+	bubble(t, func(w *world) {
+		var said said
+		var l readLog
+		w.took = 2 * time.Second
+		a := w.start("a", unheld(&l), said.logs)
+		for i := range 50 {
+			a.ask(fmt.Sprint("t", i), byte(i))
+			wait(20 * time.Millisecond) // each in a batch of its own
+		}
+		l.away.Store(true)
+		wait(10 * time.Minute)
+		told, times := 0, 0
+		for _, line := range said.lines() {
+			if _, after, ok := strings.Cut(line, `msg="texts of duties not read, tried again" times=`); ok {
+				n, _, _ := strings.Cut(after, " ")
+				count, err := strconv.Atoi(n)
+				if err != nil {
+					t.Error(err)
+				}
+				told, times = told+1, times+count
+			}
+		}
+		if told == 0 || told > 21 || times < 1000 {
+			t.Errorf("logged %d times in 10 minutes, for %d failed reads", told, times)
+		}
+		l.away.Store(false)
+		wait(10 * time.Second)
+		for i := range 50 {
+			w.wantReply(fmt.Sprint("t", i), "yes")
+		}
+		a.leave()
 	})
 }
