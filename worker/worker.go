@@ -312,6 +312,7 @@ func (w *Worker) close(grace context.Context) {
 	w.doors.Close(grace)
 	w.member.Drain(grace)
 	w.gate.Leave(grace)
+	w.lines.Drain()           // what is owed waits for no more lines
 	_ = w.outbox.Drain(grace) // the next owner publishes what is left
 	w.member.Leave(grace)
 }

@@ -67,12 +67,11 @@ func (p *Publisher) publishAsks(ctx context.Context) {
 			return
 		case <-p.moreAsks:
 		}
-		if !p.draining.Load() {
-			select { // wait for more asks: the askers have their replies already
-			case <-ctx.Done():
-				return
-			case <-time.After(askLinger):
-			}
+		select { // wait for more asks: the askers have their replies already
+		case <-ctx.Done():
+			return
+		case <-p.drained:
+		case <-time.After(askLinger):
 		}
 		p.mu.Lock()
 		answered := p.asks

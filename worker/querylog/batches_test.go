@@ -61,11 +61,14 @@ func TestLinesOfAsksWaitForEachOther(t *testing.T) {
 			t.Errorf("done with after %s and %s", one(), two())
 		}
 		time.Sleep(time.Second)
+		waits, _ := stored(p, "waits", "")
+		time.Sleep(time.Millisecond)
 		p.Drain()
+		l.want(t, "waits")
 		three, written := stored(p, "three", "")
 		l.want(t, "three")
-		if three() != 0 || !written() {
-			t.Errorf("done with after %s by a worker that ends", three())
+		if waits() != time.Millisecond || three() != 0 || !written() {
+			t.Errorf("done with after %s and %s by a worker that ends", waits(), three())
 		}
 	})
 }

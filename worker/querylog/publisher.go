@@ -43,13 +43,14 @@ type Publisher struct {
 	o        PublisherOptions
 	log      *slog.Logger
 	masker   masker
-	discards bool // made by Discard: no other field is set
+	discards bool // made by Discard
 
 	full           atomic.Bool   // the stream takes no lines
 	loud           atomic.Bool   // that is logged
 	lost           atomic.Uint64 // lines that never reach the stream
 	said           atomic.Int64  // when lost lines were last logged, unix ns
-	draining       atomic.Bool   // lines wait for no others any more
+	drained        chan struct{} // closed by Drain: lines wait for no others any more
+	drain          func()        // closes drained, once
 	moreRuns       chan struct{} // signalled when runs has more
 	moreAsks       chan struct{} // signalled when asks has more
 	moreRemembered chan struct{} // signalled when remembered has more
@@ -86,12 +87,14 @@ func NewPublisher(o PublisherOptions) *Publisher {
 	if o.Remembered <= 0 {
 		o.Remembered = 100_000
 	}
+	drained := make(chan struct{})
 	return &Publisher{o: o, log: o.Logger, masker: masker{hasher: o.Hasher, partners: o.Partners},
+		drained: drained, drain: sync.OnceFunc(func() { close(drained) }),
 		moreRuns: make(chan struct{}, 1), moreAsks: make(chan struct{}, 1), moreRemembered: make(chan struct{}, 1)}
 }
 
 // Discard is a Publisher that drops all lines at once, for a worker without a query log.
-var Discard = &Publisher{discards: true}
+var Discard = &Publisher{discards: true, drain: func() {}}
 
 // PublishRun publishes the line of a run, at once or with those that come while others are on their
 // way, and then calls its Done. It does not block: the caller bounds the number of runs.
@@ -166,8 +169,8 @@ func (p *Publisher) Full() bool { return p.full.Load() }
 // lines that it refuses for good.
 func (p *Publisher) Lost() uint64 { return p.lost.Load() }
 
-// Drain ends all waiting of lines for others: the worker is ending.
-func (p *Publisher) Drain() { p.draining.Store(true) }
+// Drain ends all waiting of lines of stored asks for others: the worker is ending.
+func (p *Publisher) Drain() { p.drain() }
 
 func signal(more chan struct{}) {
 	select {
