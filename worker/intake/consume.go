@@ -120,21 +120,45 @@ func (c *consumer) begin(ctx context.Context) (jetstream.ConsumeContext, error) 
 	}
 }
 
-// mostSilence is how many heartbeats in a row may be missing before the consumer is looked for
+// The heartbeats of a pull, and how many in a row may be missing before the consumer is looked for
 // again: it may have been made again without notice.
-const mostSilence = 5
+const (
+	heartbeat   = 2 * time.Second
+	mostSilence = 5
+)
+
+// silence counts missing heartbeats in a row. The client says that one is missing when nothing came
+// for two of them, and then every two; it does not say that one came. If one did, the next missing
+// one is at least three after the last.
+type silence struct {
+	missing atomic.Int32
+	last    time.Time // when one was missing; only for again, which one goroutine calls
+}
+
+// again notes one more, and returns how many there are in a row.
+func (s *silence) again(now time.Time) int {
+	if now.Sub(s.last) > heartbeat*5/2 {
+		s.missing.Store(0)
+	}
+	s.last = now
+	return int(s.missing.Add(1))
+}
+
+// over notes that something came.
+func (s *silence) over() { s.missing.Store(0) }
 
 func (c *consumer) pull(from jetstream.Consumer) (jetstream.ConsumeContext, error) {
-	var silent atomic.Int32
+	silent := &silence{}
 	heard := func(m jetstream.Msg) {
-		silent.Store(0)
+		silent.over()
 		c.take(m)
 	}
-	taking, err := from.Consume(heard, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(10*time.Second),
-		jetstream.PullHeartbeat(2*time.Second),
+	taking, err := from.Consume(heard, jetstream.PullMaxMessages(pullSize), jetstream.PullExpiry(5*heartbeat),
+		jetstream.PullHeartbeat(heartbeat),
 		jetstream.ConsumeErrHandler(func(taking jetstream.ConsumeContext, err error) {
 			c.trouble("consumer of what is submitted", err)
-			if errors.Is(err, jetstream.ErrNoHeartbeat) && silent.Add(1) >= mostSilence && c.from.Conn().IsConnected() {
+			if errors.Is(err, jetstream.ErrNoHeartbeat) && silent.again(time.Now()) >= mostSilence &&
+				c.from.Conn().IsConnected() {
 				taking.Stop()
 			}
 		}))
