@@ -17,7 +17,7 @@ import (
 type gate interface {
 	Try(partner string) (leave func(), ok bool)
 	Turn(ctx context.Context, partner string) (partner.Turn, error)
-	After(partner string) time.Duration // for which a halted partner must be left alone
+	Open(partner string) bool // it is not halted
 }
 
 // turnOptions are everything that turns need.
@@ -51,7 +51,7 @@ func (t *turns) Try(partner string) (leave func(), ok bool) {
 }
 
 // May implements [flight.Turns].
-func (t *turns) May(partner string) bool { return !t.o.Full() && t.o.Gate.After(partner) == 0 }
+func (t *turns) May(partner string) bool { return !t.o.Full() && t.o.Gate.Open(partner) }
 
 // Enter implements [flight.Turns].
 func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error) {
@@ -67,7 +67,7 @@ func (t *turns) Enter(ctx context.Context, name string) (flight.Admission, error
 	switch {
 	case turn.Leave != nil:
 	case turn.Halted:
-		a.Why = messages.PartnerHalted
+		a.Why, a.Halted = messages.PartnerHalted, true
 	default:
 		a.Why, a.Behind = messages.Overloaded, true
 	}

@@ -25,12 +25,7 @@ type fakeGate struct {
 
 func (g *fakeGate) Try(string) (func(), bool) { return g.turn.Leave, g.turn.Leave != nil }
 
-func (g *fakeGate) After(string) time.Duration {
-	if g.turn.Halted {
-		return g.turn.After
-	}
-	return 0
-}
+func (g *fakeGate) Open(string) bool { return !g.turn.Halted }
 
 func (g *fakeGate) Turn(context.Context, string) (partner.Turn, error) {
 	g.asked++
@@ -63,9 +58,16 @@ func TestTurns(t *testing.T) {
 		if ok != c.tried || (leave != nil) != c.tried {
 			t.Errorf("%s: Try says %v", c.name, ok)
 		}
+		if may := !c.full && !c.gate.turn.Halted; turns.May("p") != may {
+			t.Errorf("%s: May says %v", c.name, !may)
+		}
 		a, err := turns.Enter(t.Context(), "p")
 		if (a.Leave != nil) != c.leave || a.After != c.after || a.Why != c.why || !errors.Is(err, c.err) || c.gate.asked != c.asked {
 			t.Errorf("%s: got %+v, %v, after %d looks at the gate", c.name, a, err, c.gate.asked)
+		}
+		behind := !c.full && c.err == nil && !c.leave && !c.gate.turn.Halted
+		if a.Behind != behind || a.Halted != (!c.full && c.gate.turn.Halted) {
+			t.Errorf("%s: behind %v, halted %v", c.name, a.Behind, a.Halted)
 		}
 		if strings.Contains(log.String(), "limit not kept") != (c.err != nil) {
 			t.Errorf("%s: logged %q", c.name, log.String())

@@ -21,13 +21,13 @@ func (m *member) behind(l partner.Limits, records partner.Records) *partner.Gate
 			m.loop.Do(func(f *flight.Flights, now time.Duration) { f.Resume(name, now) })
 		}})
 	m.set(func() {
-		m.may = func(name string) bool { return g.After(name) == 0 }
+		m.may = g.Open
 		m.gate = func(ctx context.Context, name string) (flight.Admission, error) {
 			turn, err := g.Turn(ctx, name)
 			a := flight.Admission{Leave: turn.Leave, Lasts: turn.Lasts, After: turn.After}
 			switch {
 			case turn.Halted:
-				a.Why = "HALTED"
+				a.Why, a.Halted = "HALTED", true
 			case turn.Leave == nil:
 				a.Why, a.Behind = "OVERLOADED", true
 			}
@@ -130,6 +130,25 @@ func TestHaltWhileTurnsWait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A partner is resumed while the answer that it is halted is on its way: its asks wait no minute.
+func TestResumedBeforeTheHaltIsHeard(t *testing.T) {
+	bubble(t, nil, func(m *member) {
+		asked := 0
+		m.gate = func(context.Context, string) (flight.Admission, error) {
+			if asked++; asked > 1 {
+				return flight.Admission{Leave: func() {}}, nil
+			}
+			m.loop.Do(func(f *flight.Flights, now time.Duration) { f.Resume("p", now) })
+			return flight.Admission{After: time.Minute, Why: "HALTED", Halted: true}, nil
+		}
+		m.ask("t1", 1, submit)
+		m.ask("t2", 2, nil)
+		m.wait(time.Second)
+		m.wantTold("t1", 10*ms, "answer")
+		m.wantTold("t2", 10*ms, "answer")
+	})
 }
 
 // slowRecords need a while for each write, as in an election.

@@ -184,13 +184,15 @@ func (f *Flights) wakeQueue() {
 // Admission is a gate's answer: a turn for a call, or none for as long as After. Leave is called
 // when the call has ended. Lasts says that the turn is for no particular instant, so that it may be
 // kept. Why is the code that askers that await a reply get at once, "" if the wait is short. Behind
-// says that there is no turn only because too many have asked for one before.
+// says that there is no turn only because too many have asked for one before, Halted that the
+// partner is halted.
 type Admission struct {
 	Leave  func()
 	Lasts  bool
 	After  time.Duration
 	Why    string
 	Behind bool
+	Halted bool
 }
 
 // Entered takes in the gate's answer to Enter.
@@ -199,8 +201,12 @@ func (f *Flights) Entered(name string, t Admission, now time.Duration) {
 	p := f.partner(name)
 	p.asked--
 	if t.Leave == nil {
-		if t.Behind && p.asked > 0 { // those are the ones before it, and get theirs
+		switch {
+		case t.Behind && p.asked > 0: // those are the ones before it, and get theirs
 			p.most = p.asked
+			return
+		case t.Halted && f.o.Gate.May(name): // it was resumed while the answer was on its way
+			f.wakeQueue()
 			return
 		}
 		f.hold(p, &p.gate, hold{now + max(t.After, time.Millisecond), t.Why})

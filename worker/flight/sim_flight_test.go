@@ -213,7 +213,7 @@ func (h *hands) Enter(partner string) {
 	took := w.Between(0, 30*time.Millisecond)
 	switch {
 	case w.Chance(8):
-		t.After, t.Why = w.Between(100*time.Millisecond, 8*time.Second), "HALTED"
+		t.After, t.Why, t.Halted = w.Between(100*time.Millisecond, 8*time.Second), "HALTED", w.Draw.IntN(2) == 0
 		w.Seen["halted"]++
 	case w.Chance(8):
 		t.After = w.Between(0, time.Second)

@@ -53,10 +53,10 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 		release()
 		return Turn{After: after}, err
 	}
-	if after := g.After(partner); after > 0 && !probe { // halted while it waited
+	if !probe && g.halted(partner) { // while it waited
 		leave()
 		release()
-		return Turn{After: after, Halted: true}, nil
+		return Turn{After: max(g.After(partner), retryWrite), Halted: true}, nil
 	}
 	return Turn{Leave: func() { leave(); release() }, Lasts: g.rates[partner] == nil && !probe}, nil
 }
@@ -113,6 +113,9 @@ func (g *Gate) After(partner string) time.Duration {
 	after, _ := b.Call(g.o.Clock()) // the caller that makes the call writes the probe
 	return after
 }
+
+// Open reports whether a partner is not halted.
+func (g *Gate) Open(partner string) bool { return !g.halted(partner) }
 
 // Halted lists the present halts, by partner.
 func (g *Gate) Halted() map[string]Halt {
