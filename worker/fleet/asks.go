@@ -301,12 +301,34 @@ func (s *State) Forgotten() (asks []*Ask) {
 	return asks
 }
 
-// forgotPersons reports whether an entry is about a person whom a later entry has forgotten.
-func (s *State) forgotPersons(persons [2]journal.Hash, first journal.Ref) bool {
-	for _, p := range persons {
-		if at := s.forgotten[p]; p != (journal.Hash{}) && first.Position < at {
-			return true
+// IsForgotten reports whether an entry is about a person whom an entry before it has forgotten,
+// because its run or its first place is older: its writer did not know, or had to end the run.
+func (s *State) IsForgotten(e journal.Entry) bool {
+	switch e := e.(type) {
+	case *journal.Answer:
+		return s.forgotPersons(e.Persons, e.Begun)
+	case *journal.Carried:
+		switch x := e.Entry.(type) {
+		case *journal.Ask:
+			return s.forgotPersons(x.Persons, e.First)
+		case *journal.Answer:
+			return x.Keep > 0 && s.forgotPersons(x.Persons, x.Begun)
 		}
 	}
 	return false
+}
+
+// forgotPersons reports whether an entry is about a person whom a later entry has forgotten.
+func (s *State) forgotPersons(persons [2]journal.Hash, since journal.Ref) bool {
+	return s.forgotBy(persons, since) > 0
+}
+
+// forgotBy is the position of the last such entry, 0: there is none.
+func (s *State) forgotBy(persons [2]journal.Hash, since journal.Ref) (by uint64) {
+	for _, p := range persons {
+		if at := s.forgotten[p]; p != (journal.Hash{}) && since.Position < at {
+			by = max(by, at)
+		}
+	}
+	return by
 }

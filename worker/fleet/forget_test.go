@@ -15,10 +15,7 @@ var somebody = [2]journal.Hash{{7}}
 // purged purges the log as far as its first member may, and compares the fold of what is left.
 func (x *tape) purged() (shadow *fleet.State) {
 	x.t.Helper()
-	p, ok := x.state.Purge("a")
-	if !ok {
-		x.t.Fatal("nothing may be purged")
-	}
+	p := x.purgedTo()
 	shadow = fleet.New(settings, p)
 	for _, b := range x.log[p-1:] {
 		if _, err := shadow.Apply(b, fleet.Heard{At: x.now, Age: x.now - time.Duration(b.Stored.UnixNano())}); err != nil {
@@ -29,6 +26,16 @@ func (x *tape) purged() (shadow *fleet.State) {
 		x.t.Errorf("purged below %d of %d: %s", p, len(x.log), d)
 	}
 	return shadow
+}
+
+// purgedTo is below which position the first member may purge.
+func (x *tape) purgedTo() uint64 {
+	x.t.Helper()
+	p, ok := x.state.Purge("a")
+	if !ok {
+		x.t.Fatal("nothing may be purged")
+	}
+	return p
 }
 
 // An ask of a person who is to be forgotten stays open until its owner settles it, also for who
@@ -85,5 +92,31 @@ func TestAForgottenPersonsAnswerIsDropped(t *testing.T) {
 			x.write("a")
 		}
 		x.purged()
+	}
+}
+
+// A call for a person is under way while the person is forgotten: its answer is not remembered.
+func TestAForgottenPersonsRunIsNotRemembered(t *testing.T) {
+	x := newTape(t, settings, "a")
+	s := ask("s")
+	s.Persons = somebody
+	first := x.write("a", s, begin("r1", 1, ""))
+	x.write("a", &journal.Forget{Person: somebody[0]})
+	x.write("a", &journal.Settled{Asks: []journal.Ref{first}, Why: "FORGOTTEN"})
+	a := answer("r1", journal.Conclusive)
+	a.Keep, a.Persons, a.Begun = 24*time.Hour, somebody, journal.Ref{Position: first.Position, Index: 2}
+	if done := x.write("a", a); !x.state.IsForgotten(a) {
+		t.Error("it does not count as forgotten")
+	} else if kept, ok := x.state.Answers().Get(someKey); ok {
+		t.Errorf("remembered: %+v", kept)
+	} else {
+		x.write("a", &journal.Told{Entries: []journal.Ref{first, done}})
+	}
+	for range 700 {
+		x.write("a")
+	}
+	x.purged()
+	if below := x.purgedTo(); below <= first.Position+3 {
+		t.Errorf("purged below %d only", below)
 	}
 }

@@ -156,8 +156,15 @@ func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 	kept := memory.Answer{At: at, Question: memory.Question(e.Question), Expires: h.At - h.Age + e.Keep}
 	switch e.Verdict {
 	case journal.Conclusive:
-		s.answers.Put(e.Key, kept)
 		s.cooling.Delete(e.Key)
+		if by := s.forgotBy(e.Persons, e.Begun); by > 0 {
+			// The call was under way when the person was forgotten. A fold that begins behind that entry
+			// would remember the answer.
+			s.voids = append(s.voids, void{by - 1, at.Position})
+			s.answers.Delete(e.Key)
+			return
+		}
+		s.answers.Put(e.Key, kept)
 	case journal.Failed:
 		s.cooling.Put(e.Key, kept)
 	case journal.Crashed:

@@ -66,7 +66,7 @@ func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now 
 		m.watch.sign(b.Member, now)
 	}
 	for _, e := range b.Entries {
-		if e.Kind() == journal.KindForget {
+		if e.Kind() == journal.KindForget || m.state.IsForgotten(e) {
 			m.forgetUpTo = b.Position
 		}
 	}

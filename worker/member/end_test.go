@@ -3,6 +3,7 @@
 package member_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/worker/flight"
 	"protocolq/worker/journal"
 	"protocolq/worker/journal/journaltest"
 	"protocolq/worker/member"
@@ -159,6 +161,38 @@ func TestForgotten(t *testing.T) {
 		a.leave()
 		b.leave()
 	})
+}
+
+// A call for a person is under way while the person is forgotten: its answer is not remembered, and
+// soon the log has its text no more.
+func TestForgottenDuringTheCall(t *testing.T) {
+	for _, class := range []flight.Class{flight.Answered, flight.Final} {
+		bubble(t, func(w *world) {
+			w.what = flight.Outcome{Class: class, Keep: 24 * time.Hour, Result: []byte("somebody's user_id")}
+			if class == flight.Final {
+				w.what.Keep = 0
+			}
+			w.took = 2 * time.Second
+			a := w.start("a")
+			a.ask("t", 1, func(e *journal.Ask) { e.Persons = [2]journal.Hash{{7}} })
+			wait(500 * time.Millisecond)
+			if err := a.Forget(journal.Hash{7}, func(error) {}); err != nil {
+				t.Fatal(err)
+			}
+			wait(10 * time.Second)
+			w.wantCalls(1)
+			if r, ok := a.Remembered(&journal.Ask{Key: journal.Key{1, 1}, Question: journal.Hash{1, 1}, MaxAge: -1}); ok {
+				t.Errorf("class %d: a door answers %q", class, r.Answer.Result)
+			}
+			wait(time.Hour)
+			for _, m := range w.log.Messages() {
+				if bytes.Contains(m.Data, w.what.Result) {
+					t.Errorf("class %d: batch %d holds the text an hour later", class, m.Position)
+				}
+			}
+			a.leave()
+		})
+	}
 }
 
 // An unreadable batch ends its member: the worker goes on as another, publishes the dead letter,
