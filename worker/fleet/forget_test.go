@@ -120,3 +120,29 @@ func TestAForgottenPersonsRunIsNotRemembered(t *testing.T) {
 		t.Errorf("purged below %d only", below)
 	}
 }
+
+// A person is forgotten a second time: what came in between stays forgotten when the time of the
+// first entry ends.
+func TestForgottenTwice(t *testing.T) {
+	x := newTape(t, settings, "a")
+	x.write("a", &journal.Forget{Person: somebody[0]})
+	for range 590 { // nearly Keep
+		x.write("a")
+	}
+	first := x.write("a", ask("s"), begin("r1", 1, ""))
+	a := answer("r1", journal.Conclusive)
+	a.Keep, a.Persons, a.Result = time.Hour, somebody, []byte("personal")
+	a.Begun = journal.Ref{Position: first.Position, Index: 2}
+	done := x.write("a", a)
+	x.write("a", &journal.Told{Entries: []journal.Ref{first, done}}, &journal.Forget{Person: somebody[0]})
+	for range 30 {
+		x.write("a")
+	}
+	items := x.state.Carry(&fleet.Own{ID: "a"}, x.state.Applied(), x.now, 10)
+	if len(items) != 1 {
+		t.Fatalf("carries %+v", items)
+	}
+	if e := x.state.Copy(items[0], a, "a", x.now).Entry.(*journal.Answer); e.Result != nil {
+		t.Errorf("the copy says %q", e.Result)
+	}
+}

@@ -168,7 +168,11 @@ func (s *State) entry(b *journal.Batch, at journal.Ref, e journal.Entry, h Heard
 		s.seal(b.Member, h)
 	case *journal.Forget:
 		s.forgotten[e.Person] = b.Position
-		s.lapse(func() { delete(s.forgotten, e.Person) })
+		s.lapse(func() {
+			if s.forgotten[e.Person] == at.Position {
+				delete(s.forgotten, e.Person)
+			}
+		})
 	case *journal.Carried:
 		s.carried(at, e, h)
 	}
