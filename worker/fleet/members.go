@@ -23,8 +23,8 @@ type Member struct {
 	// Corrupt says that it was sealed because one of its batches was damaged: that batch may have held
 	// a begin.
 	Corrupt bool
-	// Heard is when its newest batch before the seal was applied here, on the observer's monotonic
-	// clock.
+	// Heard is when its newest batch was applied here, on the observer's monotonic clock: the newest
+	// before the seal, or after it if it had to learn that one of its batches was damaged.
 	Heard time.Duration
 
 	seed uint64

@@ -131,6 +131,7 @@ func (s *State) Apply(b *journal.Batch, h Heard) (*Changes, error) {
 		// This happens only if an unreadable batch has sealed it, and it went on until it learned of
 		// that. A fold that began in between would take it for a live member.
 		s.voids = append(s.voids, void{m.Sealed - 1, b.Position})
+		m.Heard = h.At         // its calls may go on for a lease from here
 		return &s.changes, nil // nothing counts after a seal: others act on what the member had said before it
 	}
 	if seal := b.Seal(); seal != nil && seal.By != b.Member {

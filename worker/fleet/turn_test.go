@@ -148,6 +148,25 @@ func TestOwnBatchesAreKnownByTheLogsNumbers(t *testing.T) {
 	}
 }
 
+// One of a member's batches is damaged, and the member goes on until it learns that: its newest
+// batch, which others do not count, renews its lease nevertheless.
+func TestTheLeaseOfAMemberThatGoesOn(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	owner, other := x.state.Owner(someKey), journal.Member("a")
+	if owner == "a" {
+		other = "b"
+	}
+	x.put(&journal.Batch{Member: owner, Position: uint64(len(x.log)) + 1, Corrupt: []byte{1}})
+	x.write(other, ask("t"))
+	for range 8 {
+		x.write(owner)
+	}
+	ends := x.now + settings.Lease + settings.Grace
+	if turn := x.turn(other); turn.Step != fleet.Waiting || turn.Until != ends {
+		t.Errorf("step %d until %v, want %v", turn.Step, turn.Until, ends)
+	}
+}
+
 func TestAnAskAndItsBeginShareABatch(t *testing.T) {
 	x := newTape(t, settings, "a")
 	o := &fleet.Own{ID: "a"}
