@@ -107,5 +107,5 @@ func (s *State) BeatDue(o *Own, purge uint64) bool {
 			return true
 		}
 	}
-	return me != nil && min(me.Last, me.Read+1) < purge && len(o.sent) == 0
+	return me != nil && min(me.Last, me.Read+1) < purge && !o.underWay()
 }

@@ -73,6 +73,12 @@ func (o *Own) read(me *Member) (read uint64) {
 	return read
 }
 
+// underWay reports whether an own batch with entries is on its way to the fold. One without entries
+// may never have been sent.
+func (o *Own) underWay() bool {
+	return slices.ContainsFunc(o.sent, func(d *Draft) bool { return len(d.Entries) > 0 })
+}
+
 // Applied notes that the fold has applied the own batch of a number.
 func (o *Own) Applied(number uint64) {
 	o.sent = slices.DeleteFunc(o.sent, func(d *Draft) bool { return d.Head.Number <= number })

@@ -148,6 +148,24 @@ func TestOwnBatchesAreKnownByTheLogsNumbers(t *testing.T) {
 	}
 }
 
+// A draft without entries, which was never sent, does not hide that a batch is due for purging.
+func TestABatchIsDueWhateverWasNotSent(t *testing.T) {
+	x := newTape(t, settings, "a", "b")
+	x.write("b")
+	o := &fleet.Own{ID: "a"}
+	purge := x.state.Applied()
+	o.Draft(x.state, x.numbers["a"]+1)
+	o.Sent()
+	if !x.state.BeatDue(o, purge) {
+		t.Error("after a draft without entries none is due")
+	}
+	o.Draft(x.state, x.numbers["a"]+1).Add(begin("r", 1, ""), someKey)
+	o.Sent()
+	if x.state.BeatDue(o, purge) {
+		t.Error("another is due while one is on its way")
+	}
+}
+
 // One of a member's batches is damaged, and the member goes on until it learns that: its newest
 // batch, which others do not count, renews its lease nevertheless.
 func TestTheLeaseOfAMemberThatGoesOn(t *testing.T) {

@@ -12,5 +12,5 @@ func ExampleWorld() {
 		Runs: func(*simtest.Member, simtest.Runs) simtest.Runs { return silence{} },
 	})
 	fmt.Println(w.Play())
-	// Output: after 2m20.005155294s: t004 still waits
+	// Output: after 2m20.001535369s: t004 still waits
 }
