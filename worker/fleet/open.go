@@ -242,6 +242,8 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 		return
 	case ok && !old.Copied && old.At == c.First:
 		kept.Expires = old.Expires // measured when the answer was new, which is most exact
+	case ok && old.Copied:
+		kept.Expires = min(kept.Expires, old.Expires) // the copy may have been on its way for long
 	}
 	s.answers.Put(e.Key, kept)
 	s.touched(e.Key)
