@@ -53,7 +53,12 @@ type toldToken struct {
 	into  time.Duration
 }
 
-type final struct{ answer journal.Ref }
+// final is an answer that is final for an asker's id, and until when on the observer's monotonic
+// clock.
+type final struct {
+	answer journal.Ref
+	until  time.Duration
+}
 
 // askBytes is about what an ask takes in the log in addition to its query.
 const askBytes = 150
@@ -141,11 +146,11 @@ func (s *State) known(token string) (a *Ask, pin uint64, into time.Duration) {
 	return nil, t.pin, t.into
 }
 
-// Final is the place of the answer that is final for asker and id at present: an ask that comes
-// again gets that answer, and no call is made for it.
-func (s *State) Final(id journal.Hash) (journal.Ref, bool) {
+// Final is the place of the answer that is final for asker and id now, for Keep after it came: an
+// ask that comes again gets that answer, and no call is made for it.
+func (s *State) Final(id journal.Hash, now time.Duration) (journal.Ref, bool) {
 	f, ok := s.finals[id]
-	return f.answer, ok && id != journal.Hash{}
+	return f.answer, ok && id != journal.Hash{} && now < f.until
 }
 
 // ask opens an ask. Of two entries with the same token, or with near tokens, the first in the log

@@ -91,8 +91,13 @@ func diffKnown(a, b *State) string {
 		}
 	}
 	for id, f := range a.finals {
-		if b.finals[id] != f {
-			return fmt.Sprintf("final answer of %x: %v, %v", id, f, b.finals[id])
+		if g := b.finals[id]; g.answer != f.answer {
+			return fmt.Sprintf("final answer of %x: %v, %v", id, f.answer, g.answer)
+		}
+	}
+	for p, at := range a.forgotten {
+		if b.forgotten[p] != at {
+			return fmt.Sprintf("person %x is forgotten by %d, %d", p, at, b.forgotten[p])
 		}
 	}
 	return ""

@@ -32,3 +32,32 @@ func TestCopiesThatComeLateDoNotLengthenALife(t *testing.T) {
 		}
 	}
 }
+
+// A crash is final for Keep, also where the log's own time hardly moves: a batch an hour is a
+// minute of it.
+func TestACrashIsFinalForKeep(t *testing.T) {
+	for _, every := range []time.Duration{time.Second, time.Hour} {
+		x := newTape(t, settings, "a")
+		id := journal.Hash{9}
+		s := ask("s")
+		s.ID = id
+		x.write("a", s, begin("r", 1, ""))
+		c := answer("r", journal.Crashed)
+		c.Final = []journal.Final{{Token: "s", ID: id}}
+		at := x.write("a", c)
+		until := x.now + settings.Keep
+		for x.now < until+2*time.Hour {
+			if got, ok := x.state.Final(id, x.now); ok != (x.now < until) || ok && got != at {
+				t.Fatalf("a batch every %v: after %v it is final: %v", every, x.now, ok)
+			}
+			x.now += every - time.Second
+			x.write("a")
+		}
+		again := ask("again")
+		again.ID = id
+		x.write("a", again)
+		if step := x.turn("a").Step; step != fleet.Begin {
+			t.Errorf("a batch every %v: who asks again has step %d", every, step)
+		}
+	}
+}

@@ -170,7 +170,7 @@ func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 	case journal.Crashed:
 		for _, f := range e.Final {
 			if f.ID != (journal.Hash{}) {
-				s.finals[f.ID] = final{at}
+				s.finals[f.ID] = final{at, h.At - h.Age + s.o.Keep}
 				s.lapse(func() {
 					if s.finals[f.ID].answer == at {
 						delete(s.finals, f.ID)
@@ -233,7 +233,7 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 	case ok && !old.Copied && c.First.Compare(old.At) < 0:
 		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
-	case e.Keep == 0 || s.forgotPersons(e.Persons, c.First):
+	case e.Keep == 0 || s.forgotPersons(e.Persons, e.Begun):
 		// The person is to be forgotten, so the answer is dropped. The writer of the copy may not have
 		// known.
 		s.changes.Void = true

@@ -72,7 +72,7 @@ func (s *State) Turn(o *Own, k journal.Key, now time.Duration, fresh Fresh) Turn
 	if ks == nil {
 		ks = &keyState{}
 	}
-	if len(ks.waiting) == 0 && !s.drafted(o, k) {
+	if len(ks.waiting) == 0 && !s.drafted(o, k, now) {
 		return s.unwanted(o, ks, k, now)
 	}
 	if step := s.bar(o, k); step != Nobody {
@@ -127,12 +127,12 @@ func (s *State) unwanted(o *Own, ks *keyState, k journal.Key, now time.Duration)
 
 // drafted reports whether the batch being composed has an ask of the key that cannot be a second
 // arrival and has no final answer: its begin may be in the same batch.
-func (s *State) drafted(o *Own, k journal.Key) bool {
+func (s *State) drafted(o *Own, k journal.Key, now time.Duration) bool {
 	return o.draft != nil && slices.ContainsFunc(o.draft.asks, func(a *journal.Ask) bool {
 		if a.Key != k { // true for nearly all: this runs for each ask of the batch
 			return false
 		}
-		_, final := s.Final(a.ID)
+		_, final := s.Final(a.ID, now)
 		return !final
 	})
 }
@@ -159,7 +159,7 @@ func (s *State) May(o *Own, k journal.Key) bool { return s.bar(o, k) == Nobody }
 func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
 	var again Turn
 	for _, a := range ks.waiting {
-		if at, ok := s.Final(a.ID); ok && (again.Step == Nobody || at == again.Answer.At) {
+		if at, ok := s.Final(a.ID, now); ok && (again.Step == Nobody || at == again.Answer.At) {
 			again.Step, again.Answer.At = Recall, at
 			again.Asks = append(again.Asks, a)
 		}

@@ -26,7 +26,7 @@ func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 	m.stateMu.RLock()
 	kept, ok := m.state.Answers().Get(a.Key)
 	if ok {
-		_, final := m.state.Final(a.ID)
+		_, final := m.state.Final(a.ID, now)
 		ok = !final && now < kept.Expires && kept.Question == memory.Question(a.Question)
 	}
 	m.stateMu.RUnlock()

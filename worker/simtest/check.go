@@ -152,7 +152,7 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 	waits, needs := false, false
 	kept, ok := w.oracle.Answers().Get(e.Key)
 	for _, a := range w.oracle.Waiting(e.Key) {
-		if _, final := w.oracle.Final(a.ID); final {
+		if w.isFinal(a.ID) {
 			continue
 		}
 		waits = true
@@ -162,7 +162,7 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 	}
 	for _, x := range b.Entries {
 		if a, is := x.(*journal.Ask); is && a.Key == e.Key {
-			_, final := w.oracle.Final(a.ID)
+			final := w.isFinal(a.ID)
 			waits, needs = waits || !final, needs || !final
 		}
 	}
@@ -172,6 +172,12 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 	case !needs:
 		w.Errorf("begin of %s while the answer at %v is remembered until %v", e.Run, kept.At, kept.Expires)
 	}
+}
+
+// isFinal reports whether an answer is final for an id by the clock of every member.
+func (w *World) isFinal(id journal.Hash) bool {
+	_, final := w.oracle.Final(id, w.now+2*skew+time.Second)
+	return final
 }
 
 // Fresh reports whether an answer at a place serves an ask that wants none that is older than
