@@ -298,7 +298,7 @@ func (s *State) Forgotten() (asks []*Ask) {
 		return nil
 	}
 	for _, a := range s.asks {
-		if a.Settled == nil && s.forgotPersons(a.Persons, a.First) {
+		if a.Settled == nil && s.Forgot(a.Persons, a.First) {
 			asks = append(asks, a)
 		}
 	}
@@ -311,24 +311,24 @@ func (s *State) Forgotten() (asks []*Ask) {
 func (s *State) IsForgotten(e journal.Entry) bool {
 	switch e := e.(type) {
 	case *journal.Answer:
-		return s.forgotPersons(e.Persons, e.Begun)
+		return s.Forgot(e.Persons, e.Begun)
 	case *journal.Carried:
 		switch x := e.Entry.(type) {
 		case *journal.Ask:
-			return s.forgotPersons(x.Persons, e.First)
+			return s.Forgot(x.Persons, e.First)
 		case *journal.Answer:
-			return x.Keep > 0 && s.forgotPersons(x.Persons, x.Begun)
+			return x.Keep > 0 && s.Forgot(x.Persons, x.Begun)
 		}
 	}
 	return false
 }
 
-// forgotPersons reports whether an entry is about a person whom a later entry has forgotten.
-func (s *State) forgotPersons(persons [2]journal.Hash, since journal.Ref) bool {
+// Forgot reports whether one of the persons was forgotten after a place of the log.
+func (s *State) Forgot(persons [2]journal.Hash, since journal.Ref) bool {
 	return s.forgotBy(persons, since) > 0
 }
 
-// forgotBy is the position of the last such entry, 0: there is none.
+// forgotBy is the position of the last entry that forgot one of them, 0: there is none.
 func (s *State) forgotBy(persons [2]journal.Hash, since journal.Ref) (by uint64) {
 	for _, p := range persons {
 		if at := s.forgotten[p]; p != (journal.Hash{}) && since.Position < at {

@@ -157,7 +157,7 @@ func (s *State) Copy(i Item, e journal.Entry, writer journal.Member, now time.Du
 		c.First, c.Writer = i.first, i.writer
 	case *journal.Answer:
 		c.Age = max(0, e.Keep-(i.time-now))
-		if s.forgotPersons(e.Persons, e.Begun) {
+		if s.Forgot(e.Persons, e.Begun) {
 			c.Entry = Emptied(e)
 		}
 	default:

@@ -121,6 +121,27 @@ func TestAForgottenPersonsRunIsNotRemembered(t *testing.T) {
 	}
 }
 
+// Until a copy drops the answer, it serves nobody who asks about the person again.
+func TestAForgottenPersonsAnswerServesNobody(t *testing.T) {
+	x := newTape(t, settings, "a")
+	x.write("a", ask("s"), begin("r1", 1, ""))
+	x.write("a", answer("r1", journal.Conclusive))
+	again := ask("again")
+	again.Persons = somebody
+	x.write("a", again)
+	if step := x.turn("a").Step; step != fleet.Serve {
+		t.Errorf("before: step %d", step)
+	}
+	first := x.state.Waiting(someKey)[0].First
+	x.write("a", &journal.Settled{Asks: []journal.Ref{first}, Why: "FORGOTTEN"}, &journal.Forget{Person: somebody[0]})
+	later := ask("later")
+	later.Persons = somebody
+	x.write("a", later)
+	if step := x.turn("a").Step; step != fleet.Begin {
+		t.Errorf("after it: step %d", step)
+	}
+}
+
 // A person is forgotten a second time: what came in between stays forgotten when the time of the
 // first entry ends.
 func TestForgottenTwice(t *testing.T) {

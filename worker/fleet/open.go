@@ -233,7 +233,7 @@ func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.
 	case ok && !old.Copied && c.First.Compare(old.At) < 0:
 		s.changes.Void = true
 		return // a newer answer came while the copy was on its way
-	case e.Keep == 0 || s.forgotPersons(e.Persons, e.Begun):
+	case e.Keep == 0 || s.Forgot(e.Persons, e.Begun):
 		// The person is to be forgotten, so the answer is dropped. The writer of the copy may not have
 		// known.
 		s.changes.Void = true

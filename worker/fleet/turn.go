@@ -190,7 +190,7 @@ func (s *State) serve(ks *keyState, k journal.Key, now time.Duration, fresh Fres
 		t := Turn{Step: Serve, Answer: kept, Until: kept.Expires}
 		for _, a := range ks.waiting {
 			may := a.Given || a.MaxAge < 0 || fresh != nil && fresh(a, kept)
-			if may && memory.Question(a.Question) == kept.Question {
+			if may && memory.Question(a.Question) == kept.Question && !s.Forgot(a.Persons, kept.At) {
 				t.Asks = append(t.Asks, a)
 			}
 		}

@@ -39,6 +39,9 @@ func (m *Member) apply(b *journal.Batch) error {
 		if void {
 			return // it says nothing to any part
 		}
+		if slices.ContainsFunc(b.Entries, isForget) {
+			m.dropTexts()
+		}
 		m.texts.put(b)
 		m.runs.apply(b, c, m.state)
 		m.owe(b, c, f, now)
@@ -50,6 +53,8 @@ func (m *Member) apply(b *journal.Batch) error {
 	}
 	return err
 }
+
+func isForget(e journal.Entry) bool { return e.Kind() == journal.KindForget }
 
 // age is how old a batch is that was stored before this process joined; 0: it is new.
 func (m *Member) age(b *journal.Batch) time.Duration {
@@ -66,7 +71,7 @@ func (m *Member) notice(b *journal.Batch, c *fleet.Changes, i *incarnation, now 
 		m.watch.sign(b.Member, now)
 	}
 	for _, e := range b.Entries {
-		if e.Kind() == journal.KindForget || m.state.IsForgotten(e) {
+		if isForget(e) || m.state.IsForgotten(e) {
 			m.forgetUpTo = b.Position
 		}
 	}

@@ -163,6 +163,53 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
+// A forgotten person's answer is gone from every worker's memory at once. It is read once more to
+// be copied without its text, and gone again when the log is purged.
+func TestForgottenInMemory(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.what.Keep = 24 * time.Hour
+		workers := []*one{w.start("a"), w.start("b")}
+		person := [2]journal.Hash{{7}}
+		workers[0].ask("t", 1, func(e *journal.Ask) { e.Persons = person })
+		wait(time.Second)
+		var answered journal.Ref
+		for _, m := range w.log.Messages() {
+			if b, err := journal.Decode(m); err == nil {
+				for i, e := range b.Entries {
+					if e.Kind() == journal.KindAnswer {
+						answered = b.Ref(i)
+					}
+				}
+			}
+		}
+		again := &journal.Ask{Key: journal.Key{1, 1}, Question: journal.Hash{1, 1}, MaxAge: -1}
+		check := func(when string, want bool) {
+			t.Helper()
+			for _, x := range workers {
+				if _, ok := x.Remembered(again); ok != want || x.Cached(answered) != want {
+					t.Errorf("%s: %s answers: %v, has the text: %v", when, x.name, ok, x.Cached(answered))
+				}
+			}
+		}
+		check("before", true)
+		if err := workers[1].Forget(person[0], func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+		wait(100 * time.Millisecond)
+		check("at once", false)
+		workers[0].Remembered(again) // has it read
+		wait(100 * time.Millisecond)
+		if r, ok := workers[0].Remembered(again); ok {
+			t.Errorf("the next asker is answered %q", r.Answer.Result)
+		}
+		wait(settings.Keep + 2*time.Minute)
+		check("when the log is purged", false)
+		for _, x := range workers {
+			x.leave()
+		}
+	})
+}
+
 // A call for a person is under way while the person is forgotten: its answer is not remembered, and
 // soon the log has its text no more.
 func TestForgottenDuringTheCall(t *testing.T) {

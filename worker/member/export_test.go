@@ -8,7 +8,15 @@ import (
 	"time"
 
 	"protocolq/worker/flight"
+	"protocolq/worker/journal"
 )
+
+// Cached reports whether the text at a place of the log is in memory.
+func (m *Member) Cached(at journal.Ref) bool {
+	_, inTexts := m.texts.get(at)
+	_, inAnswers := m.answers.Get(at)
+	return inTexts || inAnswers
+}
 
 // Held says what a member holds that it does not need when nothing is under way; "": nothing.
 func (m *Member) Held() string {

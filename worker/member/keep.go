@@ -108,7 +108,8 @@ func (m *Member) measure(ctx context.Context) {
 			m.tail.below = max(m.tail.below, st.First+(applied-st.First)/2)
 		}
 		if m.forgetUpTo > 0 && m.forgetUpTo < st.First {
-			m.forgetUpTo = 0 // nothing from before it is left
+			m.forgetUpTo = 0 // nothing from before it is left in the log
+			m.dropTexts()    // nor here of what had to be read since, to copy or to publish it
 		}
 		if m.forgetUpTo > 0 {
 			m.tail.below = max(m.tail.below, m.forgetUpTo+1)

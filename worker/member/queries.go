@@ -37,6 +37,13 @@ func (q *queries) keep(a *journal.Ask, query *messages.Query) {
 	q.young[a.Token] = read{a, query}
 }
 
+// forget drops all.
+func (q *queries) forget() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.young, q.old = nil, nil
+}
+
 // Query is the query of an ask from one of this worker's doors, found by the ask itself: an ask
 // read from the log may be another arrival of its token. It is nil if it is not known, and must not
 // be changed.

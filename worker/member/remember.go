@@ -19,8 +19,9 @@ type Remembered struct {
 }
 
 // Remembered looks for an answer that serves the ask now: conclusive, to the same question, and
-// fresh enough. ok is false if there is none, if there is a final answer for the ask's id, or if
-// the answer's text is not in memory; then it is read, for the next ask. Remembered does not block.
+// fresh enough. ok is false if there is none, if its person was forgotten since, if there is a
+// final answer for the ask's id, or if the answer's text is not in memory; then it is read, for the
+// next ask. Remembered does not block.
 func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 	now := m.now()
 	m.stateMu.RLock()
@@ -40,6 +41,9 @@ func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 			return Remembered{}, false
 		}
 	}
+	if m.forgot(e.Persons, kept.At) {
+		return Remembered{}, false
+	}
 	if !a.Given && a.MaxAge >= 0 {
 		if age := now - (kept.Expires - e.Keep); age > max(a.MaxAge, m.minAge) {
 			return Remembered{}, false
@@ -54,6 +58,21 @@ func (m *Member) Knows(token string, near journal.Near) bool {
 	m.stateMu.RLock()
 	defer m.stateMu.RUnlock()
 	return m.state.Knows(token, near)
+}
+
+// forgot reports whether one of the persons was forgotten after a place of the log.
+func (m *Member) forgot(persons [2]journal.Hash, since journal.Ref) bool {
+	m.stateMu.RLock()
+	defer m.stateMu.RUnlock()
+	return m.state.Forgot(persons, since)
+}
+
+// dropTexts drops all texts that are in memory, because a person is to be forgotten. What is still
+// needed of them is read again.
+func (m *Member) dropTexts() {
+	m.texts.forget()
+	m.answers.Clear()
+	m.queries.forget()
 }
 
 // atHand is the answer at a place, if its batch was read recently.

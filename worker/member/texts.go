@@ -88,7 +88,7 @@ func textBytes(e journal.Entry) int {
 	return 0
 }
 
-// forget drops all, because the log was replaced.
+// forget drops all, because the log was replaced or a person is to be forgotten.
 func (t *texts) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -80,14 +80,15 @@ func (c *Bodies[T]) Get(at journal.Ref) (of T, ok bool) {
 	return e.Value.(*body[T]).of, true
 }
 
-// Clear forgets all bodies, because the log was replaced.
+// Clear forgets all bodies, because the log was replaced or a person is to be forgotten. What is
+// being read is not kept either.
 func (c *Bodies[T]) Clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.held)
 	c.order.Init()
 	c.used = 0
-	c.going = map[journal.Ref]*fetch[T]{} // what is being read may be of either log
+	c.going = map[journal.Ref]*fetch[T]{} // what is being read may be of the log before
 }
 
 // Load is the body at a place; read gets it from the log if it is not held. A caller that comes
