@@ -78,6 +78,7 @@ func (s *runs) Decide(d *fleet.Draft) {
 		s.addTurn(d, k)
 		s.addDeadlines(d, k)
 	}
+	s.addForgotten(d)
 }
 
 // Idle implements [simtest.Runs].
@@ -173,7 +174,7 @@ func (s *runs) addLate(d *fleet.Draft) {
 }
 
 func (s *runs) answer(r *run) *journal.Answer {
-	a := &journal.Answer{Key: r.key, Question: r.question, Run: r.begin.Run, Verdict: r.verdict, Begun: r.first, Keep: keep}
+	a := &journal.Answer{Key: r.key, Question: r.question, Run: r.begin.Run, Verdict: r.verdict, Begun: r.first, Keep: keep, Persons: simtest.Persons(r.key)}
 	if r.verdict == journal.Failed {
 		a.Keep = 3 * time.Second
 	}
@@ -268,6 +269,16 @@ func refs(asks []*fleet.Ask) (refs []journal.Ref) {
 		refs = append(refs, a.First)
 	}
 	return refs
+}
+
+// addForgotten adds what settles the asks about persons who are to be forgotten.
+func (s *runs) addForgotten(d *fleet.Draft) {
+	for _, a := range s.State.Forgotten() {
+		if s.State.May(s.Own, a.Key) {
+			s.w.Seen["settled forgotten"]++
+			d.Add(&journal.Settled{Asks: []journal.Ref{a.First}, Why: "FORGOTTEN"}, a.Key)
+		}
+	}
 }
 
 func (s *runs) addDeadlines(d *fleet.Draft, k journal.Key) {

@@ -32,6 +32,9 @@ type Ask struct {
 	copyOf *Ask // what its sender stored again; nil: it is the first
 }
 
+// Persons are those whom the asks of a key are about.
+func Persons(k journal.Key) [2]journal.Hash { return [2]journal.Hash{{1, k[6]}} }
+
 // arrive brings an ask, and comes again.
 func (w *World) arrive() {
 	if w.now > w.LastAsk {

@@ -40,6 +40,7 @@ func (w *World) check(b *journal.Batch) {
 	if c.Void {
 		w.Note("void", "batch %d of %s", b.Position, b.Member)
 	}
+	w.checkForgotten(b)
 	w.recount(b)
 	w.print(b)
 	for _, d := range c.Due {
@@ -48,6 +49,19 @@ func (w *World) check(b *journal.Batch) {
 				w.Errorf("run %s has two answers that count, %s and %v", o.Run, was, o.At)
 			}
 			w.answers[o.Run] = o.At.String()
+		}
+	}
+}
+
+// checkForgotten looks at whether an answer is remembered whose person was forgotten.
+func (w *World) checkForgotten(b *journal.Batch) {
+	for i, e := range b.Entries {
+		a, ok := e.(*journal.Answer)
+		if !ok || !w.oracle.IsForgotten(e) {
+			continue
+		}
+		if kept, ok := w.oracle.Answers().Get(a.Key); ok && kept.At == b.Ref(i) {
+			w.Errorf("the answer of %s is remembered, and its person was forgotten", a.Run)
 		}
 	}
 }
@@ -91,6 +105,12 @@ func (w *World) checkEntry(b *journal.Batch, e journal.Entry) {
 		w.checkBegin(b, e)
 	case *journal.Carried:
 		w.Note("carried "+kinds[e.Entry.Kind()], "%v by %s", e.First, b.Member)
+		if a, ok := e.Entry.(*journal.Answer); ok && a.Keep == 0 {
+			w.Seen["dropped"]++
+		}
+	}
+	if w.oracle.IsForgotten(e) {
+		w.Note("came forgotten", "%s", show(e))
 	}
 }
 
@@ -156,7 +176,8 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 			continue
 		}
 		waits = true
-		if !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.Fresh(a, kept.At) {
+		if !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
+			w.oracle.Forgot(a.Persons, kept.At) {
 			needs = true
 		}
 	}

@@ -23,6 +23,11 @@ func (m *Member) Compose() {
 	w := m.w
 	d := m.Own.Draft(m.State, m.number+1)
 	m.addAsks(d)
+	if w.o.Forgets && w.Chance(400) {
+		k := w.Keys[w.Draw.IntN(len(w.Keys))]
+		w.Note("forgot", "%d by %s", k[6], m.ID)
+		d.Add(&journal.Forget{Person: Persons(k)[0]})
+	}
 	if len(m.owed) > 0 {
 		d.Add(&journal.Told{Entries: m.owed})
 		m.owed = nil
@@ -60,6 +65,7 @@ func (m *Member) addAsks(d *fleet.Draft) {
 		d.Add(&journal.Ask{
 			Token: a.Token, Query: []byte(a.Token), Key: a.Key, Question: a.Question, ID: a.id, Door: a.Door,
 			Left: a.left, MaxAge: a.maxAge, Partner: a.Partner, Asker: a.Asker, Near: a.near,
+			Persons: Persons(a.Key),
 		})
 	}
 	m.inbox = nil

@@ -98,6 +98,8 @@ func show(e journal.Entry) string {
 		return f("settled %v %s %s", e.Asks, e.Run, e.Why)
 	case *journal.Told:
 		return f("told %v", e.Entries)
+	case *journal.Forget:
+		return f("forget %d", e.Person[1])
 	case *journal.Seal:
 		return f("seal by %s", e.By)
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Asked func(*Ask)
 	// ShortAsks gives some asks less than 200 ms.
 	ShortAsks bool
+	// Forgets has persons forgotten.
+	Forgets bool
 	// StoredAgain has senders store again what was not acknowledged, under the same message id.
 	StoredAgain bool
 	// FoldAnew has a member that missed what is purged fold anew, and some worlds be about that.
