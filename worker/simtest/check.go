@@ -210,7 +210,7 @@ func (w *World) Fresh(a *fleet.Ask, at journal.Ref) bool {
 // recount folds open runs by another hand, in as few words as there are rules: one run of a key at
 // a time, a begin follows what is open, and an answer ends it.
 func (w *World) recount(b *journal.Batch) {
-	if w.gone[b.Member] {
+	if w.gone[b.Member] || w.isDamaged(b.Member) {
 		return
 	}
 	for _, e := range b.Entries {

@@ -17,8 +17,8 @@
 //	             Runs decide        checked as it is stored
 //
 // Members die, stand still, are cut off, learn nothing new or have a wrong clock; the log has no
-// leader, is away, loses requests and acknowledgements, and is purged. Meanwhile and at the end the
-// world checks what must hold, against one fold of all that was ever stored: two calls for one key
-// at a time, an ask that gets two answers or none, a text that is purged too early, folds that
-// differ.
+// leader, is away, loses requests and acknowledgements, has a batch damaged, and is purged.
+// Meanwhile and at the end the world checks what must hold, against one fold of all that was ever
+// stored: two calls for one key at a time, an ask that gets two answers or none, a text that is
+// purged too early, folds that differ.
 package simtest

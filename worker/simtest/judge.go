@@ -43,6 +43,20 @@ func (m *Member) Calls(c Call) {
 		w.Errorf("%s calls for %s at %v, and its lease may end before the call: its newest batch is %d",
 			m.ID, c.Run, w.now, at)
 	}
+	if !w.isDamaged(m.ID) { // the log does not know its runs, but others wait until its calls have ended
+		w.checkCall(m, c)
+	}
+	w.calls = append(w.calls, c)
+	switch { // the worst moment
+	case w.Chance(c.Worst):
+		m.die()
+	case w.Chance(w.Worst): // it wakes when it is sealed and the next is about to call
+		m.freeze(w.Between(4*time.Second, 8*time.Second))
+	}
+}
+
+// checkCall checks that the log knows the run of a call, and bounds its calls.
+func (w *World) checkCall(m *Member, c Call) {
 	switch open := w.oracle.Open(c.Key); {
 	case open == nil || open.ID != c.Run:
 		w.Errorf("%s calls for %s, which is not its key's open run", m.ID, c.Run)
@@ -52,13 +66,6 @@ func (m *Member) Calls(c Call) {
 	root := w.roots[c.Run]
 	if w.made[root]++; w.made[root] > w.Fleet.Attempts {
 		w.Errorf("call %d for one question, with %s", w.made[root], c.Run)
-	}
-	w.calls = append(w.calls, c)
-	switch { // the worst moment
-	case w.Chance(c.Worst):
-		m.die()
-	case w.Chance(w.Worst): // it wakes when it is sealed and the next is about to call
-		m.freeze(w.Between(4*time.Second, 8*time.Second))
 	}
 }
 

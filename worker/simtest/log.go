@@ -42,7 +42,7 @@ func (w *World) append(p *Process, m journal.Member, b journal.Batch, expect uin
 			return
 		}
 		o := outcome{}
-		if w.last[m] == expect {
+		if at := w.damaged[m]; w.last[m] == expect && (at == 0 || w.now <= at+learns) {
 			b.Member = m
 			w.store(&b)
 			o.stored, o.newest = true, b.Position
@@ -76,7 +76,7 @@ func (w *World) newest(p *Process, m journal.Member, then func(outcome)) {
 				}
 				b = w.log[at-1]
 			}
-			o.newest, o.number, o.sealed = b.Position, b.Number, b.Seal() != nil
+			o.newest, o.number, o.sealed = b.Position, b.Number, b.Seal() != nil || b.Corrupt != nil
 		}
 		p.Run(func() { then(o) })
 	})
@@ -94,6 +94,9 @@ func (w *World) store(b *journal.Batch) {
 			b.Entries[i] = &filled
 		}
 	}
+	if w.o.Damages && w.damages(b) {
+		b = &journal.Batch{Member: b.Member, Position: b.Position, Stored: b.Stored, Corrupt: []byte{1}}
+	}
 	w.log, w.stored = append(w.log, b), append(w.stored, w.now)
 	w.last[b.Member] = b.Position
 	w.check(b)
@@ -110,6 +113,35 @@ func (w *World) store(b *journal.Batch) {
 			}
 		})
 	}
+}
+
+// isDamaged reports whether a damaged batch has sealed a member.
+func (w *World) isDamaged(m journal.Member) bool { return w.damaged[m] > 0 }
+
+// learns is the longest until a member learns that one of its batches was damaged: less than others
+// wait for its calls. What a member does that reads nothing for longer and still writes is not
+// simulated: no fence keeps it from calling.
+const learns = 5500 * time.Millisecond
+
+// damages draws whether a batch is damaged. That seals its member, which goes on until it has read
+// it. Only batches with begins, told entries and copies are, because a process that has to write
+// others again is more than is simulated here.
+func (w *World) damages(b *journal.Batch) bool {
+	m := w.oracle.Member(b.Member)
+	if m == nil || m.Sealed != 0 || len(b.Entries) == 0 || slices.ContainsFunc(b.Entries, mustStay) || !w.Chance(25) {
+		return false
+	}
+	w.Note("damaged", "%d of %s", b.Position, b.Member)
+	w.damaged[b.Member] = w.now
+	by := w.members[b.Member]
+	w.deafen(by.Process) // the worst moment: it goes on for as long as it can
+	w.After(learns, func() { by.Run(by.end) })
+	return true
+}
+
+func mustStay(e journal.Entry) bool {
+	k := e.Kind()
+	return k != journal.KindBegin && k != journal.KindTold && k != journal.KindCarried
 }
 
 // purge removes what lies below a position.

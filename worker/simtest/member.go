@@ -190,7 +190,7 @@ func (m *Member) apply(b *journal.Batch) bool {
 	if err != nil {
 		return false
 	}
-	if seal := b.Seal(); seal != nil {
+	if b.Seal() != nil || b.Corrupt != nil {
 		m.watch.Gone(b.Member)
 		if b.Member == m.ID {
 			m.end()
@@ -235,7 +235,7 @@ func (m *Member) reply(d fleet.Duty) {
 
 // ReplyAhead answers an ask before what settles it has come back.
 func (m *Member) ReplyAhead(a *fleet.Ask, what string) {
-	if m.done[a.First] {
+	if m.done[a.First] || m.w.isDamaged(m.ID) {
 		return
 	}
 	m.w.Seen["early"]++

@@ -74,7 +74,7 @@ func (m *Member) stored(at uint64) {
 	m.fence.Acknowledged()
 	m.watch.Acknowledged(w.now)
 	for _, e := range b.Entries {
-		if e, ok := e.(*journal.Ask); ok {
+		if e, ok := e.(*journal.Ask); ok && !w.isDamaged(m.ID) {
 			w.tokens[e.Token].acked = true
 		}
 	}

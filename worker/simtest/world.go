@@ -35,6 +35,8 @@ type Options struct {
 	Asked func(*Ask)
 	// ShortAsks gives some asks less than 200 ms.
 	ShortAsks bool
+	// Damages has batches damaged on their way into the log.
+	Damages bool
 	// Forgets has persons forgotten.
 	Forgets bool
 	// StoredAgain has senders store again what was not acknowledged, under the same message id.
@@ -94,7 +96,8 @@ type World struct {
 	roots   map[string]string // by run: the first that it follows, itself where it follows none
 	made    map[string]int    // calls, by such a first run
 	open    map[journal.Key]string
-	gone    map[journal.Member]bool // sealed
+	gone    map[journal.Member]bool          // sealed
+	damaged map[journal.Member]time.Duration // when a damaged batch sealed it; perhaps it still writes
 	faults  []string
 }
 
@@ -107,7 +110,7 @@ func New(seed uint64, o Options) *World {
 		last: map[journal.Member]uint64{}, members: map[journal.Member]*Member{},
 		asks: map[string]*Ask{}, tokens: map[string]*Ask{}, replies: map[string]string{}, as: map[string]string{},
 		answers: map[string]string{}, roots: map[string]string{}, made: map[string]int{},
-		open: map[journal.Key]string{}, gone: map[journal.Member]bool{},
+		open: map[journal.Key]string{}, gone: map[journal.Member]bool{}, damaged: map[journal.Member]time.Duration{},
 	}
 	w.oracle = fleet.New(w.Fleet, 1)
 	w.submits, w.doors = []int{1, 2, 1000}[draw.IntN(3)], []int{1, 9}[draw.IntN(2)]
