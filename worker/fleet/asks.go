@@ -229,6 +229,9 @@ func (s *State) settled(by journal.Member, at journal.Ref, e *journal.Settled) {
 			continue
 		}
 		s.settle(a, Settlement{By: by, At: at, Run: e.Run, Answer: e.Answer, Why: e.Why})
+		if open := s.Open(a.Key); e.Why != "" && open != nil && s.Cut(open) && a.ID != (journal.Hash{}) {
+			open.refused = append(open.refused, refused{a.ID, e.Why, at.Position})
+		}
 		s.leave(a)
 	}
 }

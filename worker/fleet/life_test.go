@@ -61,3 +61,27 @@ func TestACrashIsFinalForKeep(t *testing.T) {
 		}
 	}
 }
+
+// More asks wait for a crashed run than its answer can name: the crash is final also for those that
+// were settled as crashed before it, even if they are told by then, and for no other.
+func TestACrashIsFinalForAllWhoWaited(t *testing.T) {
+	x := newTape(t, settings, "a", "z")
+	named, more, late := ask("named"), ask("more"), ask("late")
+	named.ID, more.ID, late.ID = journal.Hash{1}, journal.Hash{2}, journal.Hash{3}
+	first := x.write("a", named, more, late)
+	x.write("z", begin("r", 1, ""))
+	x.write("z", &journal.Seal{By: "a"})
+	for i, why := range []string{"CRASHED", "DEADLINE"} {
+		ref := journal.Ref{Position: first.Position, Index: uint16(2 + i)}
+		x.write("a", &journal.Settled{Asks: []journal.Ref{ref}, Why: why})
+		x.write("a", &journal.Told{Entries: []journal.Ref{ref}})
+	}
+	c := answer("r", journal.Crashed)
+	c.Code, c.Final = "CRASHED", []journal.Final{{Token: "named", ID: named.ID}}
+	at := x.write("a", c)
+	for id, want := range map[journal.Hash]bool{named.ID: true, more.ID: true, late.ID: false} {
+		if got, ok := x.state.Final(id, x.now); ok != want || ok && got != at {
+			t.Errorf("id %d: final: %v, want %v", id[0], ok, want)
+		}
+	}
+}

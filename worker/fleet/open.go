@@ -24,7 +24,16 @@ type Run struct {
 	Asked   journal.Ref
 	Partner string
 
-	heard time.Duration // when its newest begin was applied here
+	heard   time.Duration // when its newest begin was applied here
+	refused []refused
+}
+
+// refused is the id of an ask that was settled after the run was cut, and not by its answer: why,
+// and at which position.
+type refused struct {
+	id  journal.Hash
+	why string
+	at  uint64
 }
 
 // Answered is an answer that counts and has duties of its own that are not told yet: its event, its
@@ -110,6 +119,7 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 		s.touched(e.Key)
 		return
 	}
+	open := ks.open
 	ks.open = nil
 	if e.Verdict != journal.Released {
 		o := &Answered{At: at, Key: e.Key, Run: e.Run, Verdict: e.Verdict, By: b.Member}
@@ -117,6 +127,9 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 		s.changes.Due = append(s.changes.Due, Duty{Entry: at, Answer: o})
 	}
 	s.remember(at, e, h)
+	if e.Verdict == journal.Crashed && open != nil {
+		s.finalToo(open.refused, at, e, h)
+	}
 	by := Settlement{By: b.Member, At: at, Run: e.Run, Answer: at}
 	waiting := ks.waiting
 	ks.waiting = nil
@@ -169,14 +182,31 @@ func (s *State) remember(at journal.Ref, e *journal.Answer, h Heard) {
 		s.cooling.Put(e.Key, kept)
 	case journal.Crashed:
 		for _, f := range e.Final {
-			if f.ID != (journal.Hash{}) {
-				s.finals[f.ID] = final{at, h.At - h.Age + s.o.Keep}
-				s.lapse(func() {
-					if s.finals[f.ID].answer == at {
-						delete(s.finals, f.ID)
-					}
-				})
-			}
+			s.final(f.ID, at, h)
+		}
+	}
+}
+
+// final notes that an answer is final for an id.
+func (s *State) final(id journal.Hash, at journal.Ref, h Heard) {
+	if id == (journal.Hash{}) {
+		return
+	}
+	s.finals[id] = final{at, h.At - h.Age + s.o.Keep}
+	s.lapse(func() {
+		if s.finals[id].answer == at {
+			delete(s.finals, id)
+		}
+	})
+}
+
+// finalToo makes a crash final for the asks that were settled before it for the same reason: more
+// waited than its answer can name.
+func (s *State) finalToo(asks []refused, at journal.Ref, e *journal.Answer, h Heard) {
+	for _, a := range asks {
+		if a.why == e.Code {
+			s.final(a.id, at, h)
+			s.voids = append(s.voids, void{a.at - 1, at.Position}) // a fold that begins in between does not know of it
 		}
 	}
 }

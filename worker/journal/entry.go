@@ -160,7 +160,7 @@ type Answer struct {
 	Begun   Ref
 	// Final are the asks that a [Crashed] run settles. The crash is final for them, even if they come
 	// again; later asks start again. There are at most [MaxFinal]: more are settled before the answer,
-	// see [Settled].
+	// with its Code as [Settled.Why], and the crash is final for them too.
 	Final []Final
 	// Persons are the persons of the asks, by which the answer is forgotten.
 	Persons [2]Hash
