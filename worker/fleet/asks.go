@@ -41,7 +41,8 @@ type Settlement struct {
 	At journal.Ref
 	// Run is the run that answers it. Answer is where that answer's text was when the entry was
 	// written, in its first place or in a copy. Both are zero if Why says why there is no answer.
-	// If Answer is purged, a later entry of the log says that the ask is told.
+	// Answer stays in the log until the ask is told: a member that finds it purged has that entry
+	// still to read.
 	Run    string
 	Answer journal.Ref
 	Why    string
@@ -257,9 +258,6 @@ func (s *State) tell(e *journal.Told) {
 			s.early[ref] = struct{}{}
 			s.lapse(func() { delete(s.early, ref) })
 		}
-	}
-	for _, token := range e.Tokens {
-		s.know(token, toldToken{pin: s.applied})
 	}
 }
 

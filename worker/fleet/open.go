@@ -20,8 +20,7 @@ type Run struct {
 	// First is the place of the first begin that this fold has seen, At that of the newest begin or of
 	// its newest copy.
 	First, At journal.Ref
-	// Asked is the ask that started it, Partner the partner that it is for.
-	Asked   journal.Ref
+	// Partner is the partner that it is for.
 	Partner string
 
 	heard   time.Duration // when its newest begin was applied here
@@ -39,11 +38,10 @@ type refused struct {
 // Answered is an answer that counts and has duties of its own that are not told yet: its event, its
 // line, its dead letter.
 type Answered struct {
-	At      journal.Ref
-	Key     journal.Key
-	Run     string
-	Verdict journal.Verdict
-	By      journal.Member
+	At  journal.Ref
+	Key journal.Key
+	Run string
+	By  journal.Member
 }
 
 // Open is a key's open run, or nil.
@@ -64,7 +62,7 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 	ks := s.key(e.Key)
 	run := &Run{
 		ID: e.Run, Writer: b.Member, Attempt: e.Attempt, Deaths: e.Deaths,
-		First: at, At: at, Asked: e.Asked, Partner: e.Partner, heard: h.At,
+		First: at, At: at, Partner: e.Partner, heard: h.At,
 	}
 	open := ks.open
 	switch {
@@ -122,7 +120,7 @@ func (s *State) answer(b *journal.Batch, at journal.Ref, e *journal.Answer, h He
 	open := ks.open
 	ks.open = nil
 	if e.Verdict != journal.Released {
-		o := &Answered{At: at, Key: e.Key, Run: e.Run, Verdict: e.Verdict, By: b.Member}
+		o := &Answered{At: at, Key: e.Key, Run: e.Run, By: b.Member}
 		s.answered[at] = o
 		s.changes.Due = append(s.changes.Due, Duty{Entry: at, Answer: o})
 	}
@@ -221,10 +219,6 @@ func (s *State) carried(at journal.Ref, c *journal.Carried, h Heard) {
 		s.carriedBegin(e, c, at, h)
 	case *journal.Answer:
 		s.carriedAnswer(e, c, at, h)
-	case *journal.Settled:
-		s.settled(c.Writer, at, e)
-	case *journal.Told:
-		s.tell(e)
 	}
 }
 
@@ -247,7 +241,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 	// begins here.
 	ks.open = &Run{
 		ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths,
-		First: c.First, At: at, Asked: e.Asked, Partner: e.Partner, heard: h.At,
+		First: c.First, At: at, Partner: e.Partner, heard: h.At,
 	}
 }
 

@@ -21,8 +21,8 @@ type composed struct {
 	stored    bool // it is there, at an unknown position
 }
 
-// reserve is the part of a batch that queued entries leave for decisions, so that decisions always
-// find room.
+// reserve is the part of a batch that queued entries leave for decisions, so that they do not keep
+// decisions out of it. What finds no room nevertheless is decided again for the next batch.
 func reserve(limit int) int { return limit / 4 }
 
 // compose makes a batch of what waits; nil when there is nothing to send.

@@ -207,8 +207,7 @@ type Settled struct {
 type Told struct {
 	// Entries are the asks and answers. There are at most [MaxRefs].
 	Entries []Ref
-	// Tokens are those of told asks whose entries are no longer in the log. Only a carried entry has
-	// them.
+	// Tokens are there for journals of other versions: this one writes none, and takes no notice.
 	Tokens []string
 }
 
@@ -224,7 +223,8 @@ type Seal struct {
 type Forget struct{ Person Hash }
 
 // Carried is an entry of the log's tail, written again so that the tail can be purged. It keeps its
-// first place, its first writer and its age. It does not replace an entry that is there already.
+// first place, its first writer and its age. A reader that knows the entry only notes where its
+// text is now; one that knows that the entry has ended takes no notice.
 type Carried struct {
 	// First is the entry's first place, and Writer the member whose batch that was.
 	First  Ref
@@ -232,7 +232,8 @@ type Carried struct {
 	// Age is how long ago it was stored when it was carried, in whole milliseconds, as the carrier
 	// measured it.
 	Age time.Duration
-	// Entry is an ask, a begin, an answer, a settled or a told entry.
+	// Entry is an ask, a begin or an answer. A settled or a told entry is read as well; no member
+	// writes one, and none takes notice.
 	Entry Entry
 }
 

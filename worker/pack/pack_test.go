@@ -142,7 +142,7 @@ func TestRefused(t *testing.T) {
 		{"nil for a flag", "\xc0", func(r *pack.Reader) { r.Flag() }, "is of another kind"},
 		{"list for a map", "\x90", func(r *pack.Reader) { r.Map() }, "is of another kind"},
 		{"as deep as may be", strings.Repeat("\x91", 8-1) + "\xc0", (*pack.Reader).Skip, ""},
-		{"too deep", strings.Repeat("\x91", 8) + "\xc0", (*pack.Reader).Skip, "has more than 8 levels of maps and lists"},
+		{"too deep", strings.Repeat("\x91", 8) + "\xc0", (*pack.Reader).Skip, "has 8 or more levels of maps and lists"},
 	} {
 		r := pack.NewReader([]byte(c.in))
 		c.read(r)

@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep maps and lists may lie in each other in a value that is passed over.
+// maxDepth is how many maps and lists in each other are too many in a value that is passed over.
 const maxDepth = 8
 
 var (
 	errShort = errors.New("ends in the middle of a value")
 	errKind  = errors.New("is of another kind")
-	errDeep  = fmt.Errorf("has more than %d levels of maps and lists", maxDepth)
+	errDeep  = fmt.Errorf("has %d or more levels of maps and lists", maxDepth)
 )
 
 // Reader reads values one after the other. The first fault stays, after which every value read is
