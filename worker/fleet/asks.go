@@ -199,7 +199,7 @@ func (s *State) carriedAsk(e *journal.Ask, c *journal.Carried, at journal.Ref, h
 	}
 	_, told := s.early[c.First]
 	if c.First.Position >= s.base || told {
-		s.changes.Void = true
+		s.late(c, at)
 		return // the fold has seen it, and its end too
 	}
 	if a, _ := s.arrived(e.Token, e.Near); a != nil && c.First.Compare(a.First) < 0 {

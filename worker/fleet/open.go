@@ -222,6 +222,13 @@ func (s *State) carried(at journal.Ref, c *journal.Carried, h Heard) {
 	}
 }
 
+// late notes that a copy came after the end of what it copies. If its writer stood still for longer
+// than Keep, a fold that begins behind the first place has forgotten that end by then.
+func (s *State) late(c *journal.Carried, at journal.Ref) {
+	s.changes.Void = true
+	s.voids = append(s.voids, void{c.First.Position - 1, at.Position})
+}
+
 func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Ref, h Heard) {
 	ks := s.key(e.Key)
 	defer s.touched(e.Key)
@@ -234,7 +241,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 		return
 	}
 	if _, ended := s.ended[e.Run]; ended || c.First.Position >= s.base {
-		s.changes.Void = true
+		s.late(c, at)
 		return // the fold has seen it, and its end too
 	}
 	// Its writer may no longer have a batch in the log. Then it was sealed, and the wait for its calls
