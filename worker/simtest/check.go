@@ -103,6 +103,8 @@ func (w *World) checkEntry(b *journal.Batch, e journal.Entry) {
 		}
 	case *journal.Begin:
 		w.checkBegin(b, e)
+	case *journal.Forget:
+		w.forgot[e.Person] = b.Position
 	case *journal.Carried:
 		w.Note("carried "+kinds[e.Entry.Kind()], "%v by %s", e.First, b.Member)
 		if a, ok := e.Entry.(*journal.Answer); ok && a.Keep == 0 {
@@ -177,7 +179,7 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 		}
 		waits = true
 		if !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
-			w.oracle.Forgot(a.Persons, kept.At) {
+			kept.At.Position < w.forgot[a.Persons[0]] {
 			needs = true
 		}
 	}
