@@ -61,8 +61,7 @@ func instead(kind string, faults []string) func(context.Context, *testbed.Bed, t
 		if err != nil {
 			return err
 		}
-		at := h.Inject(kind, "gateway")
-		h.ToGateway.Lead(bad.Address)
+		at := h.Reroute(kind, bad.Address)
 		if err := testbed.Pause(ctx, long-500*time.Millisecond); err != nil {
 			return err
 		}

@@ -54,8 +54,7 @@ func outageStorm(ctx context.Context, h *testbed.Bed, long time.Duration) error 
 	if err := h.Crowd(ctx, "storm", 2, stormKeys, bad); err != nil {
 		return err
 	}
-	at := h.Inject(verdict.Storm, "gateway")
-	h.ToGateway.Lead(failing.Address)
+	at := h.Reroute(verdict.Storm, failing.Address)
 	if err := testbed.Pause(ctx, bad); err != nil {
 		return err
 	}

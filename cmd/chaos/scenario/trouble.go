@@ -29,19 +29,18 @@ func gatewayTrouble(ctx context.Context, h *testbed.Bed, long time.Duration) err
 		return err
 	}
 	each := (long - 2*time.Second) / 4
-	for _, trouble := range []struct {
-		kind string
-		does func()
-	}{
-		{verdict.Outage, h.ToGateway.Sever},
-		{verdict.Storm, func() { h.ToGateway.Lead(failing.Address) }},
-		{verdict.Lies, func() { h.ToGateway.Lead(lying.Address) }},
+	for _, trouble := range []func() int{
+		func() int {
+			defer h.ToGateway.Sever()
+			return h.Inject(verdict.Outage, "gateway")
+		},
+		func() int { return h.Reroute(verdict.Storm, failing.Address) },
+		func() int { return h.Reroute(verdict.Lies, lying.Address) },
 	} {
 		if err := testbed.Pause(ctx, each/4); err != nil {
 			return err
 		}
-		at := h.Inject(trouble.kind, "gateway")
-		trouble.does()
+		at := trouble()
 		if err := testbed.Pause(ctx, each); err != nil {
 			return err
 		}

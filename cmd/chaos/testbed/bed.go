@@ -246,6 +246,16 @@ func (h *Bed) Inject(kind, who string) int {
 	return len(h.Harm) - 1
 }
 
+// Reroute leads the way to the gateway elsewhere, and cuts the calls that are on it.
+func (h *Bed) Reroute(kind, address string) int {
+	i := h.Inject(kind, "gateway")
+	h.ToGateway.Lead(address)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.Harm[i].Done = time.Now().UnixMicro()
+	return i
+}
+
 // Recover notes that a fault is over.
 func (h *Bed) Recover(i int) {
 	h.mu.Lock()

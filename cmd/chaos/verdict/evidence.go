@@ -159,6 +159,7 @@ type reply struct {
 // Fault is one injected fault.
 type Fault struct {
 	At    int64
+	Done  int64  // when the harm was done, which takes a while on a busy machine; 0: at once
 	Until int64  // when it was repaired; 0 if there is nothing to repair
 	Kind  string // one of the constants below
 	Who   string
@@ -209,6 +210,13 @@ func (f Fault) excuses() bool {
 // severs says that the connections to the gateway were cut, with the answers on them.
 func (f Fault) severs() bool {
 	return f.Kind == Outage || f.Kind == Storm || f.Kind == Lies || f.Kind == Sluggish
+}
+
+// parts reports whether something that went on from one time to another was in the midst of a
+// cut: while the way to the gateway was being changed, or changed back.
+func (f Fault) parts(from, to int64) bool {
+	over := func(first, last int64) bool { return from <= last && first <= to }
+	return f.severs() && (over(f.At, max(f.At, f.Done)) || f.Until != 0 && over(f.Until, f.Until))
 }
 
 // ReadAsker reads an asker's log. A last line without its end was still being written.

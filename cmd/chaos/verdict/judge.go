@@ -224,9 +224,7 @@ func (f Fault) lost(c made) bool {
 
 // severed reports whether the way to the gateway was cut while c, or its answer, was on it.
 func (t *Evidence) severed(c made) bool {
-	between := func(at int64) bool { return c.Started <= at && at <= c.Ended+leaving }
-	return slices.ContainsFunc(t.Faults,
-		func(f Fault) bool { return f.severs() && (between(f.At) || f.Until != 0 && between(f.Until)) })
+	return slices.ContainsFunc(t.Faults, func(f Fault) bool { return f.parts(c.Started, c.Ended+leaving) })
 }
 
 // further checks a call for an account that was called before.

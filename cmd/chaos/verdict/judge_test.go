@@ -212,3 +212,28 @@ func TestLostWithTheJournal(t *testing.T) {
 		}
 	}
 }
+
+// The way to the gateway is changed for a while on a busy machine, and a call is cut at any time of
+// it.
+func TestPartedFromTheGateway(t *testing.T) {
+	for _, c := range []struct {
+		fault    Fault
+		from, to int64
+		parted   bool
+	}{
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 5, 9, false},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 5, 10, true},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 12, 13, true},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 14, 29, true},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 15, 29, false},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 15, 30, true},
+		{Fault{Kind: Lies, At: 10, Done: 14, Until: 30}, 31, 40, false},
+		{Fault{Kind: Outage, At: 10}, 10, 12, true},
+		{Fault{Kind: Outage, At: 10}, 11, 12, false},
+		{Fault{Kind: Killed, At: 10, Done: 14, Until: 30}, 5, 40, false},
+	} {
+		if got := c.fault.parts(c.from, c.to); got != c.parted {
+			t.Errorf("from %d to %d, %+v: parted %v", c.from, c.to, c.fault, got)
+		}
+	}
+}

@@ -128,8 +128,8 @@ func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 		for _, c := range t.Log.Runs[run] {
 			at := c.AtMs * 1000
 			away := slices.ContainsFunc(t.Faults, func(f Fault) bool {
-				return f.Kind == Outage && f.At-storing <= at && at <= f.Until ||
-					f.severs() && (aside(at, f.At) || aside(at, f.Until))
+				// It began so shortly before or after the cut that it may have been lost.
+				return f.Kind == Outage && f.At-storing <= at && at <= f.Until || f.parts(at-leaving, at+storing)
 			})
 			switch {
 			case c.Cut:
@@ -143,9 +143,6 @@ func (t *Evidence) attempts(runs map[string]bool) (whole, cut, vain int) {
 	}
 	return whole, cut, vain
 }
-
-// aside says that a call began so shortly before or after the cut that it may have been lost.
-func aside(at, cut int64) bool { return cut-storing <= at && at <= cut+leaving }
 
 // compare compares one account's calls with its attempts. A worker may die between begin and call,
 // so that a cut attempt need not be a call.
