@@ -5,6 +5,7 @@ package flight_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,9 +136,9 @@ func TestHaltWhileTurnsWait(t *testing.T) {
 // A partner is resumed while the answer that it is halted is on its way: its asks wait no minute.
 func TestResumedBeforeTheHaltIsHeard(t *testing.T) {
 	bubble(t, nil, func(m *member) {
-		asked := 0
+		var asked atomic.Int32
 		m.gate = func(context.Context, string) (flight.Admission, error) {
-			if asked++; asked > 1 {
+			if asked.Add(1) > 1 {
 				return flight.Admission{Leave: func() {}}, nil
 			}
 			m.loop.Do(func(f *flight.Flights, now time.Duration) { f.Resume("p", now) })
