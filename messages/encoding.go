@@ -15,13 +15,16 @@ const (
 )
 
 // ParseEncoding reads a Content-Type header: application/msgpack, application/x-msgpack or
-// application/json. It ignores parameters and case.
+// application/json. It ignores parameters and case, and takes nothing that no header may have: a
+// dead letter has the header, too.
 func ParseEncoding(contentType string) (Encoding, bool) {
+	if contentType == string(MsgPack) { // the usual spelling, without the cost of the rest
+		return MsgPack, true
+	}
 	name, _, _ := strings.Cut(contentType, ";")
 	name = strings.TrimSpace(name)
 	switch {
-	case name == string(MsgPack): // the usual spelling, without the cost of folding
-		return MsgPack, true
+	case !fitsHeader(contentType):
 	case strings.EqualFold(name, string(JSON)):
 		return JSON, true
 	case strings.EqualFold(name, string(MsgPack)), strings.EqualFold(name, "application/x-msgpack"):

@@ -55,6 +55,11 @@ func (p *envelopeParser) fail(name, reason string) {
 	}
 }
 
+// fitsHeader reports whether a text can be the value of a header.
+func fitsHeader(v string) bool {
+	return utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
 // one is the value of a header, "" if there is none.
 func (p *envelopeParser) one(name string) string {
 	v := p.header[name]
@@ -96,7 +101,7 @@ func (p *envelopeParser) ours(e *Envelope) {
 	}
 	for _, t := range e.texts() {
 		switch v := p.one(t.name); {
-		case !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl):
+		case !fitsHeader(v):
 			p.fail(t.name, "has a character that cannot be in a header")
 		default:
 			*t.value = v

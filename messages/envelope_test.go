@@ -119,6 +119,8 @@ func TestEnvelopeRefused(t *testing.T) {
 		"the prefix itself":        {"protocol", "", ""},
 		"no encoding":              {"protocol.query", "Content-Type: text/plain", ""},
 		"no encoding, ours":        {"protocol.redrive.1", "Content-Type: text/plain", ""},
+		"a parameter of no use":    {"protocol.query", "Content-Type: application/json;\x00", ""},
+		"a parameter that is bad":  {"protocol.query", "Content-Type: application/msgpack; a=\xff", ""},
 		"twice":                    {"protocol.query", "Content-Type: application/json\nContent-Type: application/json", "Content-Type"},
 		"too long":                 {"protocol.query", "Content-Type: " + strings.Repeat("x", 4097), "Content-Type"},
 		"two tokens":               {"protocol.redrive.1", "Protocol-Token: a\nProtocol-Token: a", "Protocol-Token"},
@@ -166,6 +168,7 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add(subject, lines.String())
 	}
 	f.Add("protocol.submit.1.a.b", "Content-Type: x\nContent-Type: y\nNats-Msg-Id: \xff")
+	f.Add("protocol.query", "Content-Type: application/JSON;\x00")
 	names := must(messages.NewNames("protocol"))(f)
 	f.Fuzz(func(t *testing.T, subject, lines string) {
 		e, err := names.ParseEnvelope(subject, headerOf(lines), nil)
