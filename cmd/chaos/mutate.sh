@@ -60,10 +60,10 @@ mutant attempts kills 1 worker/fleet/turn.go \
 	's/Attempt: ks\.open\.Attempt \+ 1, Deaths/Attempt: 1, Deaths/'
 # CRASHED is not final: who asks again with the same id is asked for again.
 mutant final fail 1 worker/fleet/open.go \
-	's/\t\t\t\ts\.finals\[f\.ID\] = final\{at\}\n//'
+	's/\ts\.finals\[id\] = final\{at, .*?\n//'
 # Nothing is remembered.
 mutant memory rolling 1 worker/fleet/open.go \
-	's/\t\ts\.answers\.Put\(e\.Key, kept\)\n(\t\ts\.cooling)/$1/'
+	's/(\t\t\treturn\n\t\t\}\n)\t\ts\.answers\.Put\(e\.Key, kept\)\n/$1/'
 # Deadlines are five seconds long.
 mutant deadline gateway 1 worker/flight/decide.go \
 	's/case due <= x\.Now:/case due <= x.Now-5*time.Second:/'
