@@ -236,7 +236,7 @@ func TestShareAfterOneThatWaited(t *testing.T) {
 		var under, most, made atomic.Int64
 		callers(ctx, &wg, busy, 64, 100*time.Millisecond, &under, &most, &made)
 		callers(ctx, &wg, brief, 0, 0, &under, &most, &made) // only renews
-		time.Sleep(3010 * time.Millisecond) // between two ends of calls, which are 50 ms apart
+		time.Sleep(3010 * time.Millisecond)                  // between two ends of calls, which are 50 ms apart
 		within, stop := context.WithTimeout(ctx, 30*time.Millisecond)
 		defer stop()
 		if _, err := brief.Enter(within); err == nil {
