@@ -86,10 +86,9 @@ peerbench: ## protocolq beside its alternatives, about 27 minutes; ROUNDS=1 for 
 	cd cmd/peerbench && go run . report -in $(PEERBENCH_OUT)
 
 # Seeds are fixed, so that a red run can be repeated. CHAOS=full takes three, lets everyone be away
-# for twelve minutes, and breaks the
-# product in ten ways, each of which must be seen. CHAOS=long takes one at random, with the times
-# that the program is shipped with,
-# and goes on for CHAOS_FOR, each round by the next.
+# for twelve minutes, and breaks the product in ten ways, each of which must be seen. CHAOS=long
+# takes one at random, with the times that the program is shipped with, and goes on for CHAOS_FOR,
+# each round by the next.
 chaos_full := -seed 1 -rounds 3 -for 10s -away 12m
 chaos_long  = -seed $(or $(SEED),0) -for 60s -shipped -total $(or $(CHAOS_FOR),8h)
 chaos: ## real processes killed, frozen and cut off, about 10 minutes; CHAOS=full for an hour, CHAOS=long for hours

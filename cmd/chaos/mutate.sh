@@ -2,15 +2,16 @@
 # Is the chaos test any good? Ten deliberate breaks, each in a copy of the tree: it must catch
 # every one, in under four minutes.
 # usage: cmd/chaos/mutate.sh [NAME…]     all where left out
+#        cmd/chaos/mutate.sh -n          only whether each still changes the file that it names
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TMPDIR=$work
-go build -o "$work/chaos" ./cmd/chaos
+missed=0 run=0 look=''
+if [ "${1-}" = -n ]; then look=1; shift; else go build -o "$work/chaos" ./cmd/chaos; fi
 
-missed=0
 chosen=" $* "
 for name in "$@"; do
 	grep -q "^mutant $name " cmd/chaos/mutate.sh || { echo "mutate: there is no break $name; see the head of cmd/chaos/mutate.sh" >&2; exit 2; }
@@ -30,6 +31,8 @@ mutant() {
 		! cmp -s "$work/before" "$tree/$1" || { echo "mutate: $name changes nothing in $1" >&2; exit 2; }
 		shift 2
 	done
+	run=$((run + 1))
+	[ -z "$look" ] || { rm -rf "$tree"; return 0; }
 	(cd "$tree" && go vet "./$(dirname "$file")") || { echo "mutate: $name does not compile" >&2; exit 2; }
 	local since=$SECONDS code=0
 	"$work/chaos" -source "$tree" -scenario "$scenario" -seed "$seed" -for 8s >"$work/$name.out" 2>&1 || code=$?
@@ -45,8 +48,7 @@ mutant() {
 }
 
 # A call begins however long ago the member's newest batch was acknowledged. Of several workers one
-# that wakes reads its seal before the
-# request leaves.
+# that wakes reads its seal before the request leaves.
 mutant fence alone 1 worker/fleet/lease.go \
 	's/return f\.open && .*/return f.open/'
 # Nobody waits until the calls of a sealed member have ended.
@@ -77,4 +79,6 @@ mutant away noevents 1 worker/outbox/send.go \
 mutant leak kills 1 messages/mask.go \
 	's/(func MaskEmail\(s string\) string \{\n)/$1\tif s != "" {\n\t\treturn s\n\t}\n/'
 
+[ $run -gt 0 ] || { echo 'mutate: none was run' >&2; exit 2; }
+[ -z "$look" ] || echo "mutate: each of $run changes the tree"
 exit $missed
