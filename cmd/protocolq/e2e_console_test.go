@@ -16,6 +16,8 @@ func TestLookUpFromDev(t *testing.T) {
 	t.Parallel()
 	b := browsertest.Start(t)
 	p, s, _ := dev(t, "--console-listen", "127.0.0.1:0", "--freshness", "10m") // longer than this test takes
+	// After its tabs are closed: one with a watch goes on asking it.
+	t.Cleanup(func() { p.stop() })
 	for _, look := range []struct {
 		browsertest.Look
 		part, want string
@@ -58,5 +60,4 @@ func TestLookUpFromDev(t *testing.T) {
 		browsertest.Eval[string](tab, `document.body.id = "before"`)
 		tab.Click("[data-again]", "body:not(#before) .facts")
 	}
-	p.stop()
 }

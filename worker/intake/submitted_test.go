@@ -174,8 +174,9 @@ func TestLettersWhereDeadIsFull(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.start()
-	f.submit("protocol.submit", "garbage")
-	f.submit("protocol.submit", `{"id":"astray","user_email":"a@b.cn","reply_to":"protocol.followed.x"}`)
+	for _, id := range []string{"one", "two"} {
+		f.submit("protocol.submit", `{"id":"`+id+`","user_email":"a@b.cn","reply_to":"protocol.followed.x"}`)
+	}
 	f.submit("protocol.submit", question)
 	f.within("the good one is journalled", func() bool { return len(f.log.taken()) == 1 && f.stored(f.submitted()) == 2 })
 	f.dead(1)
