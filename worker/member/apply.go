@@ -56,13 +56,23 @@ func (m *Member) apply(b *journal.Batch) error {
 
 func isForget(e journal.Entry) bool { return e.Kind() == journal.KindForget }
 
-// age is how old a batch is that was stored before this process joined; 0: it is new.
+// readLate is how late a batch may be read and still counts as new. It is longer than the time from
+// one look at the log's end to the next, and than the difference between the servers' clocks.
+const readLate = 15 * time.Second
+
+// age is how old a batch is; 0: it is new. What was stored before this process joined is as old as
+// the clocks say. So is what is read late, because the process was cut off or stood still. But that
+// was stored after the fold was last level with the log, whatever the clocks say.
 func (m *Member) age(b *journal.Batch) time.Duration {
-	if b.Position >= m.replay.until {
+	now := time.Now()
+	age, late := fleet.Age(b.Stored, now.Add(m.replay.ahead), now), max(now.Sub(m.level), wall(now, m.level))
+	switch {
+	case b.Position < m.replay.until:
+		return age
+	case min(age, late) <= readLate:
 		return 0
 	}
-	now := time.Now()
-	return fleet.Age(b.Stored, now.Add(m.replay.ahead), now)
+	return min(age, late)
 }
 
 // notice takes in what a batch says about members.

@@ -196,6 +196,7 @@ func (m *Member) limitNow(ctx context.Context, before int) (int, error) {
 // read applies the log from its first batch on. The age of what was stored before the own join is
 // measured by the server's clock or by the own one.
 func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
+	begun := time.Now()
 	last, err := m.last(ctx, i.id)
 	for tries := 0; err != nil; tries++ {
 		if pause.For(ctx, backoff(tries)) != nil {
@@ -207,7 +208,7 @@ func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
 		return fmt.Errorf("%w: it began at %d, and the join lies at %d", journal.ErrRewound, first, last.Position)
 	}
 	m.loop.Do(func(*flight.Flights, time.Duration) {
-		m.replay.until, m.replay.ahead = last.Position, time.Until(last.Stored)
+		m.replay.until, m.replay.ahead, m.level = last.Position, time.Until(last.Stored), begun
 	})
 	r, err := journal.NewReader(journal.ReaderOptions{Source: m.o.Log, After: first - 1, Apply: m.apply, Logger: m.log})
 	if err != nil {

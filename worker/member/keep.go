@@ -97,6 +97,9 @@ func (m *Member) measure(ctx context.Context) {
 	}
 	m.loop.Do(func(*flight.Flights, time.Duration) {
 		m.state.Purged(st.First)
+		if m.state.Applied() >= st.Last {
+			m.level = begun
+		}
 		if m.tail.below <= st.First {
 			m.tail.below, m.tail.unfit = 0, nil
 		}

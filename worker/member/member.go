@@ -69,6 +69,7 @@ type Member struct {
 		until uint64        // batches below were stored before this process joined
 		ahead time.Duration // of the server's clock before the own
 	}
+	level time.Time // when the fold last had all that the log's leader had
 
 	mu        sync.Mutex // guards what follows
 	kept      []waiting  // entries that wait for a writer
