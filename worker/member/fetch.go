@@ -75,6 +75,13 @@ func (t *toFetch) next() (f fetching, ok bool) {
 	return f, true
 }
 
+// busy reports whether the texts of any duty are being read.
+func (t *toFetch) busy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.running > 0
+}
+
 // fetchAll reads the texts of one duty after the other, until there are none.
 func (m *Member) fetchAll() {
 	for f, ok := m.toFetch.next(); ok; f, ok = m.toFetch.next() {

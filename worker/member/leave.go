@@ -11,8 +11,9 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Drain waits until nothing that this member has begun is under way, or ctx ends. No run begins,
-// nor any call that the end of ctx would cut, and no ask is taken.
+// Drain waits until nothing that this member has begun is under way and the outbox has the duties of
+// all that it has written, or ctx ends. No run begins, nor any call that the end of ctx would cut,
+// and no ask is taken.
 func (m *Member) Drain(ctx context.Context) {
 	m.closed.Store(true)
 	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
@@ -25,7 +26,7 @@ func (m *Member) Drain(ctx context.Context) {
 				f.LastCalls(now)
 				bounded = false // once is enough
 			}
-			idle = f.Idle()
+			idle = f.Idle() && len(m.unread) == 0 && !m.toFetch.busy()
 		})
 		if idle || pause.For(ctx, 5*time.Millisecond) != nil {
 			return

@@ -362,18 +362,22 @@ func (b *Outbox) misread(entry journal.Ref, err error, now time.Time) {
 func (b *Outbox) finish(tasks []*task, refs []journal.Ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock() // held for Done, too: it must not get entries of a log forgotten meanwhile
+	ended := 0
 	for _, t := range tasks {
 		if !t.done {
 			t.done = true
+			ended++
 			if b.known[t.duty.Entry] == t {
 				refs = append(refs, t.duty.Entry)
 			}
 			t.duty, t.q = Duty{Entry: t.duty.Entry}, messages.Query{} // known until it is told, no longer held
-			b.oneLess()
 		}
 	}
 	if len(refs) > 0 {
 		b.o.Done(refs)
+	}
+	for range ended { // after Done: a member whose outbox is drained leaves, and tells nothing after that
+		b.oneLess()
 	}
 }
 

@@ -183,6 +183,28 @@ func TestDrainWaitsForWhatIsOwedAndNotForSilentInboxes(t *testing.T) {
 	})
 }
 
+// Who has drained an outbox leaves: by then it has said of each duty that it is done.
+func TestDrainedIsSaidToBeDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var box *outbox.Outbox
+		s := newStage(t, func(o *outbox.Options) {
+			done := o.Done
+			o.Done = func(refs []journal.Ref) {
+				if box.Waiting() == 0 {
+					t.Error("nothing waits before the last duty is said to be done")
+				}
+				done(refs)
+			}
+		})
+		defer s.end()
+		box = s.box
+		s.add(askOf(t, 1, "_INBOX.a.1", signed(t, "run")), runOf(t, 2))
+		if err := box.Drain(t.Context()); err != nil || s.finished() != 2 {
+			t.Errorf("%v, %d are done", err, s.finished())
+		}
+	})
+}
+
 func TestRoomIsBoundedAndNothingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, func(o *outbox.Options) { o.Limit = 3 })
