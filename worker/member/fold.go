@@ -199,6 +199,10 @@ func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
 	begun := time.Now()
 	last, err := m.last(ctx, i.id)
 	for tries := 0; err != nil; tries++ {
+		if tries%8 == 0 { // about once in 40 s
+			m.log.Warn("own last batch not read, tried again", "tries", tries+1, "err", err, "hint",
+				"has this user its rights?")
+		}
 		if pause.For(ctx, backoff(tries)) != nil {
 			return ctx.Err()
 		}

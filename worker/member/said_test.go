@@ -4,6 +4,8 @@ package member_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"protocolq/worker/journal"
 	"protocolq/worker/member"
 )
 
@@ -106,6 +109,32 @@ func TestSaidOfUnreadDuties(t *testing.T) {
 		wait(10 * time.Second)
 		for i := range 50 {
 			w.wantReply(fmt.Sprint("t", i), "yes")
+		}
+		a.leave()
+	})
+}
+
+// lastless is a log whose last messages cannot be read.
+type lastless struct{ log }
+
+func (lastless) Last(context.Context, journal.Member) (journal.Message, error) {
+	return journal.Message{}, errors.New("no right")
+}
+
+// A member that cannot read what it has to before it reads the log says so, now and then.
+func TestSaidOfALogNotRead(t *testing.T) {
+	bubble(t, func(w *world) {
+		var said said
+		a := w.begin("a", said.logs, func(o *member.Options) { o.Log = lastless{o.Log.(log)} })
+		wait(10 * time.Minute)
+		n := 0
+		for _, line := range said.lines() {
+			if strings.HasPrefix(line, "level=WARN") && strings.Contains(line, `err="no right"`) {
+				n++
+			}
+		}
+		if n == 0 || n > 21 {
+			t.Errorf("said %d times in ten minutes: %q", n, said.lines())
 		}
 		a.leave()
 	})
