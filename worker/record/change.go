@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"protocolq/worker/pause"
+	"protocolq/worker/publish"
 )
 
 // Edit makes a record's next content from the last one, which is empty if there is no record. If it
@@ -26,8 +27,8 @@ const (
 )
 
 // Change reads the record, lets edit make its next content, and writes that, until no other write
-// came in between: at most 8 times. An error of Get or edit, and a store without room, end it at
-// once.
+// came in between: at most 8 times. An error of Get or edit, a store without room and a refusal for good
+// end it at once.
 func Change(ctx context.Context, s Store, name string, edit Edit) error {
 	return change(ctx, s, name, func(last Record) ([]byte, error) { return edit(last.Data) })
 }
@@ -49,7 +50,7 @@ func change(ctx context.Context, s Store, name string, edit func(last Record) (n
 		if err == nil {
 			return nil
 		}
-		if round == rounds || errors.Is(err, ErrFull) {
+		if round == rounds || errors.Is(err, ErrFull) || publish.Permanent(err) {
 			return fmt.Errorf("change record %s: %w", name, err)
 		}
 		if ended := pause.For(ctx, waitAfter(err, round)); ended != nil {

@@ -6,9 +6,12 @@ package record_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/worker/record"
 )
@@ -49,6 +52,7 @@ func repeated(err error, n int) (all []error) {
 
 func TestChange(t *testing.T) {
 	open := errors.New("no acknowledgement")
+	tooLong := &jetstream.APIError{Code: 400, ErrorCode: 10054, Description: "message size exceeds maximum allowed"}
 	for name, c := range map[string]struct {
 		read   error
 		faults []error
@@ -65,6 +69,7 @@ func TestChange(t *testing.T) {
 		"nobody without end":    {faults: repeated(record.ErrAway, 100), want: record.ErrAway, puts: 8, least: 3500 * time.Millisecond, most: 3500 * time.Millisecond},
 		"an open write":         {faults: repeated(open, 1), puts: 2, least: 500 * time.Millisecond, most: 500 * time.Millisecond},
 		"no room":               {faults: repeated(record.ErrFull, 1), want: record.ErrFull, puts: 1},
+		"too long for ever":     {faults: repeated(fmt.Errorf("put: %w", tooLong), 100), want: tooLong, puts: 1},
 		"not readable":          {read: open, want: open},
 		"its time ends":         {faults: repeated(record.ErrAway, 100), within: 1200 * time.Millisecond, want: context.DeadlineExceeded, puts: 3, least: 1200 * time.Millisecond, most: 1200 * time.Millisecond},
 		"its time ends, of old": {faults: repeated(record.ErrAway, 100), within: 1200 * time.Millisecond, want: record.ErrAway, puts: 3, least: 1200 * time.Millisecond, most: 1200 * time.Millisecond},
