@@ -6,10 +6,12 @@ package worker_test
 import (
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"protocolq/gateway"
 	"protocolq/gateway/simulator"
@@ -162,4 +164,22 @@ func TestPanic(t *testing.T) {
 		t.Errorf("asked afterwards: %s", refusal(r))
 	}
 	f.wantRest()
+}
+
+// A connection that is closed for good before the worker runs ends it, as one that is closed later
+// does.
+func TestConnectionIsClosedBefore(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{"main", "reply"} {
+		f := newFleet(t, simulator.Options{})
+		m := f.begin(func(o *worker.Options) {
+			o.NATS, o.Reply = f.connect("worker"), f.connect("replies")
+			[]*nats.Conn{o.NATS, o.Reply}[i].Close()
+		})
+		m.dies = true
+		within(t, "the "+name+" connection's worker ends", m.ended.Load)
+		if err := m.stop(); err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("%s: ended with %v", name, err)
+		}
+	}
 }

@@ -238,8 +238,8 @@ func (a appender) Publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 // Options.Grace, publishes what is owed, and leaves the rest to the fleet. When it returns, every
 // goroutine that it began has ended.
 func (w *Worker) Run(ctx context.Context) error {
-	if !w.awaitConnection(ctx) {
-		return ctx.Err() // nothing was begun
+	if err := w.awaitConnection(ctx); err != nil {
+		return err // nothing was begun
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx by the grace
 	defer stop()
@@ -277,15 +277,18 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // awaitConnection waits for the main connection; the connection itself logs failures.
-func (w *Worker) awaitConnection(ctx context.Context) bool {
+func (w *Worker) awaitConnection(ctx context.Context) error {
 	for !w.o.NATS.IsConnected() {
+		if w.o.NATS.IsClosed() {
+			return errMainClosed
+		}
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 	}
-	return true
+	return nil
 }
 
 // open waits until the worker is a member of the fleet, and opens its doors.
@@ -317,14 +320,26 @@ func (w *Worker) close(grace context.Context) {
 	w.member.Leave(grace)
 }
 
+var (
+	errMainClosed  = errors.New("the main connection to NATS is closed")
+	errReplyClosed = errors.New("the reply connection to NATS is closed")
+)
+
 // awaitClosed ends the worker when a connection is closed for good.
 func (w *Worker) awaitClosed(ctx context.Context) error {
+	mainClosed, replyClosed := w.o.NATS.StatusChanged(nats.CLOSED), w.o.Reply.StatusChanged(nats.CLOSED)
+	switch { // before: that changes no more
+	case w.o.NATS.IsClosed():
+		return errMainClosed
+	case w.o.Reply.IsClosed():
+		return errReplyClosed
+	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-w.o.NATS.StatusChanged(nats.CLOSED):
-		return errors.New("the main connection to NATS is closed")
-	case <-w.o.Reply.StatusChanged(nats.CLOSED):
-		return errors.New("the reply connection to NATS is closed")
+	case <-mainClosed:
+		return errMainClosed
+	case <-replyClosed:
+		return errReplyClosed
 	}
 }
