@@ -71,6 +71,21 @@ func TestPageAheadThatIsTooOld(t *testing.T) {
 	})
 }
 
+// What is not applied ends the reader.
+func TestApplyFails(t *testing.T) {
+	mine := errors.New("mine")
+	sit(t, 0, nil, func(d *desk) {
+		d.mu.Lock()
+		d.fail = mine
+		d.mu.Unlock()
+		write(d.log, 1)
+		d.wantEnd(mine)
+		if p := d.r.Position(); p != 0 {
+			d.t.Errorf("position %d", p)
+		}
+	})
+}
+
 // An error while a page is applied ends the reader, and the request that it made ahead with it.
 func TestErrorDuringAPage(t *testing.T) {
 	fail := errors.New("no")

@@ -91,25 +91,30 @@ func purgedIsPassedOver(s *subject) {
 func getIsExact(s *subject) {
 	first := s.many(10)
 	s.next(first+9, 1)
-	for i := range uint64(10) {
-		var got journal.Message
-		s.eventually(fmt.Sprint("message ", i), func() bool {
-			var err error
-			got, err = s.log.Get(s.ctx(), first+i)
-			return err == nil && got.Position > 0
-		})
-		if d := cmp.Diff(s.next(first+i, 1)[0], got); d != "" || string(got.Data) != fmt.Sprint("message ", i) {
-			s.t.Error(d)
+	reads := map[string]func(context.Context, uint64) (journal.Message, error){"any": s.log.Get, "leader": s.log.AtLeader}
+	for name, read := range reads {
+		for i := range uint64(10) {
+			var got journal.Message
+			s.eventually(fmt.Sprint("message ", i, " of ", name), func() bool {
+				var err error
+				got, err = read(s.ctx(), first+i)
+				return err == nil && got.Position > 0
+			})
+			if d := cmp.Diff(s.next(first+i, 1)[0], got); d != "" || string(got.Data) != fmt.Sprint("message ", i) {
+				s.t.Errorf("%s: %s", name, d)
+			}
 		}
 	}
 	if err := s.log.Purge(s.ctx(), first+5); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, none := range []uint64{first + 4, first + 10} {
-		s.eventually(fmt.Sprint("nothing at ", none), func() bool {
-			got, err := s.log.Get(s.ctx(), none)
-			return err == nil && got.Position == 0 && got.Data == nil
-		})
+	for name, read := range reads {
+		for _, none := range []uint64{first + 4, first + 10} {
+			s.eventually(fmt.Sprint("nothing at ", none, " of ", name), func() bool {
+				got, err := read(s.ctx(), none)
+				return err == nil && got.Position == 0 && got.Data == nil
+			})
+		}
 	}
 }
 

@@ -44,6 +44,13 @@ type Getter interface {
 	Get(ctx context.Context, position uint64) (Message, error)
 }
 
+// Leader is the log for callers that doubt what a replica gave them.
+type Leader interface {
+	// AtLeader gives the message at a position as the stream's leader has it; a zero Position says that
+	// there is none.
+	AtLeader(ctx context.Context, position uint64) (Message, error)
+}
+
 // Keeper is the log for callers that keep it small.
 type Keeper interface {
 	// State says what the log holds, as the stream's leader has it.
@@ -57,6 +64,7 @@ type Log interface {
 	Appender
 	Source
 	Getter
+	Leader
 	Keeper
 }
 

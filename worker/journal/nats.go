@@ -203,30 +203,51 @@ func (j *JetStream) appendError(subject string, err error) error {
 	return fmt.Errorf("journal: append: %w", err)
 }
 
-// Last implements [Appender] by a request that only the stream's leader answers.
+// Last implements [Appender].
 func (j *JetStream) Last(ctx context.Context, m Member) (Message, error) {
-	request, err := json.Marshal(map[string]string{"last_by_subj": j.o.Journal + string(m)})
+	last, err := j.atLeader(ctx, map[string]any{"last_by_subj": j.o.Journal + string(m)})
 	if err != nil {
 		return Message{}, fmt.Errorf("journal: read the last batch: %w", err)
+	}
+	last.Member = m
+	return last, nil
+}
+
+// AtLeader implements [Leader].
+func (j *JetStream) AtLeader(ctx context.Context, position uint64) (Message, error) {
+	m, err := j.atLeader(ctx, map[string]any{"seq": max(position, 1)})
+	if err != nil {
+		return Message{}, fmt.Errorf("journal: read a batch at the leader: %w", err)
+	}
+	return m, nil
+}
+
+// atLeader reads a message by a request that only the stream's leader answers.
+func (j *JetStream) atLeader(ctx context.Context, which map[string]any) (Message, error) {
+	request, err := json.Marshal(which)
+	if err != nil {
+		return Message{}, err
 	}
 	reply, err := j.ask(ctx, "STREAM.MSG.GET.", request)
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNoMessage {
-		return Message{Member: m}, nil
+		return Message{}, nil
 	}
 	if err != nil {
-		return Message{}, fmt.Errorf("journal: read the last batch: %w", err)
+		return Message{}, err
 	}
 	var got struct {
 		Message struct {
+			Subject  string    `json:"subject"`
 			Sequence uint64    `json:"seq"`
 			Time     time.Time `json:"time"`
 			Data     []byte    `json:"data"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply, &got); err != nil || got.Message.Sequence == 0 {
-		return Message{}, fmt.Errorf("journal: read the last batch: no message in the answer: %w", err)
+		return Message{}, fmt.Errorf("no message in the answer: %w", err)
 	}
-	return Message{Member: m, Position: got.Message.Sequence, Stored: got.Message.Time, Data: got.Message.Data}, nil
+	return Message{Member: Member(strings.TrimPrefix(got.Message.Subject, j.o.Journal)), Position: got.Message.Sequence,
+		Stored: got.Message.Time, Data: got.Message.Data}, nil
 }
 
 // Follow implements [Source] by the republished messages.

@@ -28,6 +28,8 @@ const (
 // ReaderOptions are what a [Reader] needs. Source and Apply are needed.
 type ReaderOptions struct {
 	Source Source
+	// Leader is asked for a message that a replica left out or gave damaged. Nil: that counts.
+	Leader Leader
 	// After is the position up to which the log was read before; 0: the reader begins where the log
 	// begins.
 	After uint64
@@ -45,6 +47,7 @@ type Reader struct {
 	times  [recent]time.Time
 	ahead  map[uint64]Message // beyond a gap; only Run uses it
 	unread trouble            // with the source; only Run uses it
+	unsure trouble            // with the leader; only Run uses it
 	coming coming             // asked for before it is needed; only Run uses it
 	parts  sync.WaitGroup     // of Run
 
@@ -195,10 +198,24 @@ func (r *Reader) applyTaken() (behind bool, err error) {
 		if !ok {
 			break
 		}
-		err = r.apply(m, decode(m))
+		d := decode(m)
+		if errors.Is(d.err, ErrCorrupt) && r.o.Leader != nil { // perhaps on its way
+			r.forget(m.Position)
+			lost = true
+			break
+		}
+		err = r.apply(m, d)
 	}
 	r.dropOld()
 	return lost || len(r.ahead) > 0, err
+}
+
+// forget drops a message that waits, if there is one.
+func (r *Reader) forget(position uint64) {
+	if waiting, ok := r.ahead[position]; ok {
+		delete(r.ahead, position)
+		r.release(waiting)
+	}
 }
 
 // release frees the room of a message that waited.
@@ -230,25 +247,22 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if p.err == nil {
-		r.unread.over()
-	} else if times, due := r.unread.again(time.Now()); due {
-		r.log.Warn("log not read", "position", r.Position(), "times", times, "err", p.err)
-	}
+	r.said(&r.unread, p.err)
 	if n := len(p.messages); n > 0 && p.messages[n-1].Position > r.Position() {
 		r.coming = r.ask(ctx, p.messages[n-1].Position)
 	}
 	batches, stop := r.decodeAhead(p.messages, r.Position())
 	defer stop()
 	for _, m := range p.messages {
-		at, d := r.Position(), <-batches
-		switch {
-		case m.Position <= at:
+		d := <-batches
+		if m.Position <= r.Position() {
 			err = r.late(m)
-		case m.Position > at+1 && at > 0:
-			err = fmt.Errorf("%w: position %d follows %d", ErrPurged, m.Position, at)
-		default:
+		} else if err = r.sure(ctx, m, &d); err == nil {
 			err, progress = r.apply(m, d), true
+		}
+		if errors.Is(err, errNoLeader) { // it is asked again
+			r.said(&r.unsure, err)
+			return progress, nil
 		}
 		if err != nil {
 			return progress, err
@@ -257,12 +271,18 @@ func (r *Reader) fetch(ctx context.Context) (progress bool, err error) {
 	return progress, nil
 }
 
+// said logs now and then that the log is not read.
+func (r *Reader) said(t *trouble, err error) {
+	if err == nil {
+		t.over()
+	} else if times, due := t.again(time.Now()); due {
+		r.log.Warn("log not read", "position", r.Position(), "times", times, "err", err)
+	}
+}
+
 // apply hands on the message after the cursor, which is decoded.
 func (r *Reader) apply(m Message, d decoded) error {
-	if waiting, ok := r.ahead[m.Position]; ok {
-		delete(r.ahead, m.Position)
-		r.release(waiting)
-	}
+	r.forget(m.Position)
 	b, err := d.batch, d.err
 	if errors.Is(err, ErrCorrupt) {
 		r.log.Error("batch is corrupt", "position", m.Position, "by", string(m.Member), "err", err)

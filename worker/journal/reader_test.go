@@ -77,8 +77,8 @@ func (d *desk) apply(b *journal.Batch) error {
 	return d.fail
 }
 
-// sit runs act at a desk in a bubble; before prepares the log.
-func sit(t *testing.T, after uint64, before func(*journaltest.Log), act func(d *desk)) {
+// sit runs act at a desk in a bubble; before prepares the log, and change the reader.
+func sit(t *testing.T, after uint64, before func(*journaltest.Log), act func(d *desk), change ...func(d *desk, o *journal.ReaderOptions)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{t: t, log: journaltest.New(1), ended: make(chan error, 1)}
@@ -88,7 +88,11 @@ func sit(t *testing.T, after uint64, before func(*journaltest.Log), act func(d *
 		}
 		d.begun = time.Now()
 		var err error
-		if d.r, err = journal.NewReader(journal.ReaderOptions{Source: d, After: after, Apply: d.apply}); err != nil {
+		o := journal.ReaderOptions{Source: d, After: after, Apply: d.apply}
+		for _, c := range change {
+			c(d, &o)
+		}
+		if d.r, err = journal.NewReader(o); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -343,20 +347,6 @@ func TestBatchesThatAreNotRead(t *testing.T) {
 		}
 		d.wantEnd(journal.ErrNewer)
 		if p := d.r.Position(); p != 3 {
-			d.t.Errorf("position %d", p)
-		}
-	})
-}
-
-func TestApplyFails(t *testing.T) {
-	mine := errors.New("mine")
-	sit(t, 0, nil, func(d *desk) {
-		d.mu.Lock()
-		d.fail = mine
-		d.mu.Unlock()
-		write(d.log, 1)
-		d.wantEnd(mine)
-		if p := d.r.Position(); p != 0 {
 			d.t.Errorf("position %d", p)
 		}
 	})

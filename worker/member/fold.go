@@ -214,7 +214,8 @@ func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
 	m.loop.Do(func(*flight.Flights, time.Duration) {
 		m.replay.until, m.replay.ahead, m.level = last.Position, time.Until(last.Stored), begun
 	})
-	r, err := journal.NewReader(journal.ReaderOptions{Source: m.o.Log, After: first - 1, Apply: m.apply, Logger: m.log})
+	r, err := journal.NewReader(journal.ReaderOptions{Source: m.o.Log, Leader: m.o.Log, After: first - 1, Apply: m.apply,
+		Logger: m.log})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type text struct {
 // recently, and in half of the room those that had to be read again. A batch may hold the asks
 // of a thousand calls that begin at once: it is read once for all of them.
 type texts struct {
-	log    journal.Getter
+	log    getter
 	most   int                            // bytes of applied batches
 	loaded *memory.Bodies[*journal.Batch] // read again, by their position
 
@@ -35,7 +35,13 @@ type texts struct {
 	bytes int
 }
 
-func newTexts(log journal.Getter, most int) *texts {
+// getter is the log for texts.
+type getter interface {
+	journal.Getter
+	journal.Leader
+}
+
+func newTexts(log getter, most int) *texts {
 	return &texts{log: log, most: most / 2, held: map[uint64]*journal.Batch{},
 		loaded: memory.NewBodies(most/2, batchBytes)}
 }
@@ -132,7 +138,8 @@ func (t *texts) load(ctx context.Context, at journal.Ref) (text, error) {
 // responseTime is how long the response to one read is waited for.
 const responseTime = 500 * time.Millisecond
 
-// read reads a batch from the log.
+// read reads a batch from the log: at the leader, if the server that replies does not have it or has
+// it damaged.
 func (t *texts) read(ctx context.Context, at journal.Ref) (*journal.Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, responseTime)
 	defer cancel()
@@ -140,6 +147,17 @@ func (t *texts) read(ctx context.Context, at journal.Ref) (*journal.Batch, error
 	if err != nil {
 		return nil, err
 	}
+	b, err := batchIn(m, at)
+	if err == nil {
+		return b, nil
+	}
+	if m, failed := t.log.AtLeader(ctx, at.Position); failed == nil {
+		return batchIn(m, at)
+	}
+	return nil, err
+}
+
+func batchIn(m journal.Message, at journal.Ref) (*journal.Batch, error) {
 	if m.Position == 0 {
 		return nil, fmt.Errorf("member: %w: batch %d", errNotThere, at.Position)
 	}

@@ -21,6 +21,8 @@ type slowLog struct {
 	reads map[uint64]int
 	lost  int   // of the next responses
 	err   error // instead of every response
+	// local is what the server next to the reader has of a batch; nil: what the leader has.
+	local func(journal.Message) journal.Message
 }
 
 const readTakes = 100 * time.Millisecond
@@ -41,6 +43,17 @@ func (l *slowLog) Get(ctx context.Context, position uint64) (journal.Message, er
 	}
 	if err != nil || position > 2000 {
 		return journal.Message{}, err
+	}
+	m := batchOf(position, "t")
+	if l.local != nil {
+		m = l.local(m)
+	}
+	return m, nil
+}
+
+func (l *slowLog) AtLeader(_ context.Context, position uint64) (journal.Message, error) {
+	if position > 2000 {
+		return journal.Message{}, nil
 	}
 	return batchOf(position, "t"), nil
 }
@@ -163,4 +176,25 @@ func TestReadOfAReplacedLog(t *testing.T) {
 			t.Errorf("%+v, %v", e, err)
 		}
 	})
+}
+
+// What the server next to the reader lost on its disk, or has damaged, is read at the leader.
+func TestReadAtTheLeader(t *testing.T) {
+	for name, local := range map[string]func(journal.Message) journal.Message{
+		"lost": func(journal.Message) journal.Message { return journal.Message{} },
+		"damaged": func(m journal.Message) journal.Message {
+			m.Data[len(m.Data)-1] ^= 1
+			return m
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, log *slowLog, texts *texts) {
+				log.local = local
+				e, err := texts.Entry(t.Context(), journal.Ref{Position: 5, Index: 2})
+				if a, ok := e.(*journal.Ask); err != nil || !ok || a.Token != "t1" {
+					t.Errorf("%v, %v", e, err)
+				}
+			})
+		})
+	}
 }

@@ -67,6 +67,20 @@ func (c *Conn) Last(ctx context.Context, m journal.Member) (journal.Message, err
 	})
 }
 
+// AtLeader implements [journal.Leader].
+func (c *Conn) AtLeader(ctx context.Context, position uint64) (journal.Message, error) {
+	return request(ctx, c, func() (m journal.Message, err error) {
+		l := c.log
+		if l.gone || !l.leader {
+			return m, errNoReply
+		}
+		if i := l.from(position); i < len(l.messages) && l.messages[i].Position == position {
+			m = l.messages[i]
+		}
+		return m, nil
+	})
+}
+
 // nextMost is how many messages Next gives at most.
 const nextMost = 64
 
