@@ -20,6 +20,7 @@ import (
 // live reads the log and writes into it. A new fold begins whenever what was read is void.
 func (m *Member) live(ctx context.Context) error {
 	var quiet time.Time
+	last := ""
 	for tries := 0; ; tries++ {
 		err := m.follow(ctx, quiet)
 		if errors.Is(err, errLeft) {
@@ -31,15 +32,30 @@ func (m *Member) live(ctx context.Context) error {
 		if m.isLeaving() {
 			return nil // others seal the member
 		}
-		m.log.Error("the fold of the journal is void, and read anew", "err", err)
+		wait, hint := backoff(tries), "it may have been purged, deleted or restored"
+		if isHole(err) && err.Error() == last { // a purge would have gone on meanwhile
+			wait, hint = holeWait, holeHint
+		}
+		last = err.Error()
+		m.log.Error("the fold of the journal is void, and read anew", "err", err, "hint", hint)
 		if errors.Is(err, journal.ErrRewound) { // a member whose begin is lost may still call
 			quiet = time.Now().Add(m.o.Fleet.Lease)
 		}
-		if !m.pause(ctx, backoff(tries)) {
+		if !m.pause(ctx, wait) {
 			return ctx.Err()
 		}
 	}
 }
+
+// isHole reports whether a batch is missing where it was to be read.
+func isHole(err error) bool { return errors.Is(err, journal.ErrPurged) || errors.Is(err, fleet.ErrGap) }
+
+// A hole in the middle of the log stays until a person does something about it.
+const (
+	holeWait = 30 * time.Second
+	holeHint = "a batch is missing in the middle of the log, as after damage to a disk: stop all workers, and restore " +
+		"the stream or nats stream purge --seq=POSITION, that of the batch behind it (deploy/docs/backup.md)"
+)
 
 // backoff is the wait before the nth try.
 func backoff(n int) time.Duration { return min(100*time.Millisecond<<min(n, 6), 5*time.Second) }
@@ -73,19 +89,23 @@ func (m *Member) follow(ctx context.Context, quiet time.Time) error {
 		defer close(wrote)
 		return m.write(within, i, limit)
 	})
-	var newer error
+	var unread error // why the log is not read on, although it can be written into
 	parts.Go(func() error {
 		err := m.readAs(within, i, first, joined)
-		if errors.Is(err, journal.ErrNewer) {
-			newer = err
+		switch {
+		case errors.Is(err, journal.ErrNewer):
+			unread = err
 			m.leaveUnread(within, wrote)
+		case isHole(err):
+			unread = err
+			m.sealUnread(within, wrote)
 		}
 		return err
 	})
 	err = parts.Wait()
 	switch {
-	case newer != nil:
-		return newer
+	case unread != nil:
+		return unread
 	case errors.Is(err, errLeft):
 		return nil
 	}
@@ -123,6 +143,7 @@ func (m *Member) refold(s *fleet.State) {
 		m.mu.Unlock()
 		m.joinedAs = ""
 	})
+	m.void.Store(false)
 }
 
 // enter goes on as another member, which leaves at once if the process was told to leave meanwhile.

@@ -56,6 +56,18 @@ func (m *Member) leaveUnread(ctx context.Context, wrote <-chan struct{}) {
 	m.leave()
 	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })
 	m.sealSelf()
+	awaitSeal(ctx, wrote)
+}
+
+// sealUnread seals a member whose log cannot be read on: the process goes on as another, but until
+// that has read the log the keys are others'.
+func (m *Member) sealUnread(ctx context.Context, wrote <-chan struct{}) {
+	m.void.Store(true)
+	m.sealSelf()
+	awaitSeal(ctx, wrote)
+}
+
+func awaitSeal(ctx context.Context, wrote <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, sealTime)
 	defer cancel()
 	select {

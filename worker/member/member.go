@@ -38,6 +38,7 @@ type Member struct {
 	fill    atomic.Int64                // thousandths of the log's room
 	rejoins atomic.Uint64               // how often the process has gone on as another member
 	full    atomic.Bool                 // no more answers may be remembered
+	void    atomic.Bool                 // the fold is not true to the log: nothing is decided any more
 
 	ready     chan struct{} // closed when the log has been read up to the own join
 	readyOnce sync.Once

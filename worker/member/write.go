@@ -131,7 +131,7 @@ func (m *Member) decide(i *incarnation, d *journal.Draft) (read uint64) {
 		}
 		read = draft.Head.Read
 		both := composing{d, draft}
-		if m.current.Load() == i {
+		if m.current.Load() == i && !m.void.Load() {
 			f.Decide(both, now)
 			m.copyTail(i, both, now)
 		}
