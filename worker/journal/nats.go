@@ -25,6 +25,8 @@ const (
 	codeNoRoom            = jetstream.ErrorCode(10047) // the server's storage
 	codeAccountFull       = jetstream.ErrorCode(10002)
 	codeNoMessage         = jetstream.ErrorCode(10037)
+
+	tooManyRequests = 429 // the one refusal of its class that passes
 )
 
 // Bounds of what is read.
@@ -188,6 +190,7 @@ func (j *JetStream) appendError(subject string, err error) error {
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		case api.ErrorCode == codeStoreFull || api.ErrorCode == codeNoRoom || api.ErrorCode == codeAccountFull:
 			return fmt.Errorf("%w: %w", ErrFull, err)
+		case api.Code == tooManyRequests: // too much waits for the stream
 		case api.Code/100 == 4: // such as a message that is longer than the stream's max_msg_size
 			return fmt.Errorf("%w: %w", ErrPermanent, err)
 		}
