@@ -216,7 +216,8 @@ func (l *Loop) call(m *Member, r Request) Outcome {
 			e = c.Entry
 		}
 		a, ok := e.(*journal.Ask)
-		if err != nil || !ok { // counts as an attempt: an unreadable ask must not be tried for ever
+		// One of another key is there if the log was replaced.
+		if err != nil || !ok || a.Key != r.Key { // counts as an attempt: an unreadable ask must not be tried for ever
 			code := l.o.Flights.Words.Overloaded
 			return Outcome{Class: Temporary, Code: code, Result: l.o.Flights.Result(code, r.Attempt)}
 		}

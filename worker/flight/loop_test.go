@@ -308,6 +308,23 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
+// Until it is noticed that the log was replaced, another's ask may be in the place of the one to ask
+// for: the gateway is not asked for it.
+func TestNoCallForAnother(t *testing.T) {
+	bubble(t, nil, func(m *member) {
+		read := 0
+		m.swap = func(e journal.Entry) {
+			read++
+			e.(*journal.Ask).Key = journal.Key{9}
+		}
+		m.ask("t1", 1, submit)
+		m.wait(10 * time.Second)
+		if m.wantCalls(); read == 0 {
+			t.Error("nothing was read")
+		}
+	})
+}
+
 // A call that the former member of a process began does not leave under the fence of the next.
 func TestCallOfFormerMember(t *testing.T) {
 	bubble(t, nil, func(m *member) {

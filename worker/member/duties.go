@@ -19,6 +19,9 @@ type owed struct {
 	answer journal.Ref // of an ask that has one, or of a run
 	asked  journal.Ref // the ask that started a run; zero if it is no longer in the log
 	failed journal.Ref // of an ask whose deadline passed in a cool-down; zero if it is no longer in the log
+	// What these texts have to be of: another is in their place if the log was replaced.
+	key        journal.Key
+	token, run string
 }
 
 // mostFetches is how many duties' texts are read from the log at once.
@@ -116,7 +119,8 @@ func (m *Member) owedOf(d fleet.Duty, together []fleet.Duty, f *flight.Flights, 
 	}
 	a := d.Ask
 	x := &outbox.Ask{Why: a.Settled.Why, Read: m.queries.of(a.Token)}
-	o := owed{duty: outbox.Duty{Entry: d.Entry, Ask: x}, ask: a.At, answer: a.Settled.Answer}
+	o := owed{duty: outbox.Duty{Entry: d.Entry, Ask: x}, ask: a.At, answer: a.Settled.Answer,
+		key: a.Key, token: a.Token, run: a.Settled.Run}
 	open := m.state.Open(a.Key)
 	switch {
 	case a.Settled.Why != "":
@@ -151,7 +155,7 @@ func (m *Member) retryAfter(a *fleet.Ask, f *flight.Flights) time.Duration {
 
 func (m *Member) owedRun(d fleet.Duty, together []fleet.Duty) owed {
 	x := &outbox.Run{By: d.Answer.By, Begins: m.runs.begins[d.Answer.Run]}
-	o := owed{duty: outbox.Duty{Entry: d.Entry, Run: x}, answer: d.Answer.At}
+	o := owed{duty: outbox.Duty{Entry: d.Entry, Run: x}, answer: d.Answer.At, key: d.Answer.Key, run: d.Answer.Run}
 	if len(x.Begins) > 0 {
 		o.asked = x.Begins[0].Begin.Asked
 		if a := m.state.Ask(o.asked); a != nil {

@@ -4,12 +4,12 @@ package member
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"protocolq/worker/flight"
 	"protocolq/worker/journal"
-	"protocolq/worker/outbox"
 )
 
 // fetching is a duty whose texts have to be read from the log.
@@ -94,6 +94,8 @@ func (m *Member) fetchAll() {
 // fetchTime is for how long the texts of one duty may be read from the log.
 const fetchTime = 2 * time.Second
 
+var errOther = errors.New("member: another entry is in its place: was the log replaced?")
+
 // fetch reads the texts of a duty from the log, and gives the duty to the outbox if that is still
 // needed. If they cannot be read now, they are read again, less and less often.
 func (m *Member) fetch(o owed, st *stage) {
@@ -110,7 +112,7 @@ func (m *Member) fetch(o owed, st *stage) {
 	}
 	if o.duty.Run != nil { // a run is also published if its ask cannot be read
 		if x, err := m.texts.load(ctx, o.asked); err == nil {
-			m.askedBy(o.duty.Run, x)
+			m.askedBy(&o, x)
 			o.asked = journal.Ref{}
 		} else if o.asked.IsZero() || isNotThere(err) {
 			o.asked = journal.Ref{}
@@ -122,6 +124,9 @@ func (m *Member) fetch(o owed, st *stage) {
 		}
 	}
 	filled := m.fillIn(&o, load)
+	if !filled && failed == nil {
+		failed = errOther
+	}
 	end := uint64(0)
 	if isNotThere(failed) {
 		end = m.endIfPurged(ctx, missing)
@@ -170,23 +175,22 @@ func (m *Member) tellAgain(entry journal.Ref, st *stage, err error) {
 	m.Done([]journal.Ref{entry})
 }
 
-// fillIn fills in the texts of a duty from load. false: one is missing.
+// fillIn fills in the texts of a duty from load. false: one is missing, or is of another entry.
 func (m *Member) fillIn(o *owed, load func(journal.Ref) (text, bool)) bool {
 	if r := o.duty.Run; r != nil {
 		x, ok := load(o.answer)
 		if !ok {
 			return false
 		}
-		r.Answer, ok = plain(x.entry).(*journal.Answer)
-		r.Stored = x.stored
-		if ok && !o.asked.IsZero() {
+		r.Answer, r.Stored = o.answerIn(x, o.run), x.stored
+		if r.Answer != nil && !o.asked.IsZero() {
 			q, there := load(o.asked)
 			if !there {
 				return false
 			}
-			m.askedBy(r, q)
+			m.askedBy(o, q)
 		}
-		return ok
+		return r.Answer != nil
 	}
 	a := o.duty.Ask
 	x, ok := load(o.ask)
@@ -194,14 +198,14 @@ func (m *Member) fillIn(o *owed, load func(journal.Ref) (text, bool)) bool {
 		return false
 	}
 	a.Stored = x.stored
-	if a.Ask, ok = plain(x.entry).(*journal.Ask); !ok {
+	if a.Ask, ok = plain(x.entry).(*journal.Ask); !ok || a.Ask.Token != o.token {
 		return false
 	}
 	if !o.failed.IsZero() {
 		if x, ok = load(o.failed); !ok {
 			return false
 		}
-		a.Failed, _ = plain(x.entry).(*journal.Answer)
+		a.Failed = o.answerIn(x, "")
 	}
 	if a.Answer != nil || o.answer.IsZero() {
 		return true
@@ -209,13 +213,22 @@ func (m *Member) fillIn(o *owed, load func(journal.Ref) (text, bool)) bool {
 	if x, ok = load(o.answer); !ok {
 		return false
 	}
-	a.Answer, ok = plain(x.entry).(*journal.Answer)
-	return ok
+	a.Answer = o.answerIn(x, o.run)
+	return a.Answer != nil
+}
+
+// answerIn is a text that is the answer of a run, or of any run (""), to the duty's key, or nil.
+func (o *owed) answerIn(x text, run string) *journal.Answer {
+	if a, ok := plain(x.entry).(*journal.Answer); ok && a.Key == o.key && (run == "" || a.Run == run) {
+		return a
+	}
+	return nil
 }
 
 // askedBy fills in what is known about the ask that started a run.
-func (m *Member) askedBy(r *outbox.Run, x text) {
-	if a, ok := plain(x.entry).(*journal.Ask); ok {
+func (m *Member) askedBy(o *owed, x text) {
+	if a, ok := plain(x.entry).(*journal.Ask); ok && a.Key == o.key {
+		r := o.duty.Run
 		r.Query, r.Read, r.Trace = a.Query, m.queries.of(a.Token), a.Trace
 	}
 }

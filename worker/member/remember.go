@@ -41,7 +41,8 @@ func (m *Member) Remembered(a *journal.Ask) (r Remembered, ok bool) {
 			return Remembered{}, false
 		}
 	}
-	if m.forgot(e.Persons, kept.At) {
+	// While it is not noticed yet that the log was replaced, another answer may be in this place.
+	if e.Key != a.Key || e.Question != a.Question || m.forgot(e.Persons, kept.At) {
 		return Remembered{}, false
 	}
 	if !a.Given && a.MaxAge >= 0 {
