@@ -39,7 +39,7 @@ func (w *Worker) Condition() Condition {
 		c.Degraded["partner "+partner] = strings.TrimSpace("halted by " + h.By + " " + h.Code + " " + h.Reason)
 	}
 	if w.lines.Full() {
-		c.Degraded["query log"] = "its stream takes no lines, so no new call begins"
+		c.Degraded["query log"] = "its stream takes no lines: they wait"
 	}
 	if fill := w.member.Fill(); w.member.Crowded() {
 		c.Degraded["journal"] = fmt.Sprintf("%.0f %% full: no call begins above 80 %%", 100*fill)

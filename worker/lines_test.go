@@ -147,6 +147,9 @@ func TestFullLogHoldsNobodyUp(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	f.wantCalls(5)
+	if c := w.Condition().Degraded["query log"]; c != "its stream takes no lines: they wait" {
+		t.Errorf("its condition says %q", c)
+	}
 	f.bound(messages.Log, 1<<20)
 	f.lines(4, 4)
 	f.wantRest()

@@ -23,8 +23,8 @@ type gate interface {
 // turnOptions are everything that turns need.
 type turnOptions struct {
 	Gate gate
-	// Full says that no call may begin, because there might be no room for its result: in the journal,
-	// in the outbox, in the query log. Many goroutines call it.
+	// Full says that no call may begin, because there might be no room for its result: in the journal
+	// or in the outbox. Many goroutines call it.
 	Full   func() bool
 	Logger *slog.Logger
 }

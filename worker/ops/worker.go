@@ -85,7 +85,7 @@ var workerRows = []row{
 	{"outbox_away", "1: the sink accepts nothing at present.", "sink"},
 	{"journal_fill_ratio", "Part of the journal's room in use: above 0.8 no call begins, above 0.9 no query is taken.",
 		""},
-	{"querylog_full", "1: the query log's stream accepts no lines, so no call begins.", ""},
+	{"querylog_full", "1: the query log's stream accepts no lines: they wait.", ""},
 	{"querylog_lost_total", "Lines that were lost for the query log.", ""},
 	{"intake_paused", "1: operators have paused the doors.", ""},
 	{"partner_halted", "1: calls for the partner are halted at present.", "partner"},

@@ -162,7 +162,7 @@ func (p *Publisher) keep(asks ...Ask) {
 
 var errNoRoom = errors.New("too many lines of answers from memory wait")
 
-// Full reports whether the stream takes no lines at present: then no new call should be made.
+// Full reports whether the stream takes no lines at present: they wait.
 func (p *Publisher) Full() bool { return p.full.Load() }
 
 // Lost counts the lines that never reach the stream: dropped lines of answers from memory, and all

@@ -131,7 +131,7 @@ func (v *view) troubles() section {
 			}
 		}
 		if w.LogFull {
-			say("%s: the query log takes no lines, so no call begins", short(w.Member))
+			say("%s: the query log takes no lines: they wait", short(w.Member))
 		}
 		if w.JournalFill > 0.7 {
 			say("%s: the workers' log is %s full", short(w.Member), percent(w.JournalFill))
