@@ -85,8 +85,10 @@ func (m *Member) measure(ctx context.Context) {
 	begun := time.Now()
 	st, err := m.o.Log.State(ctx)
 	if err != nil {
-		return // the writer logs what is wrong with it
+		m.notMeasured(begun, err)
+		return
 	}
+	m.measured = begun
 	if !st.Time.IsZero() {
 		m.o.Time(st.Time, begun.Add(time.Since(begun)/2))
 	}
@@ -118,6 +120,19 @@ func (m *Member) measure(ctx context.Context) {
 			m.tail.below = max(m.tail.below, m.forgetUpTo+1)
 		}
 	})
+}
+
+// electionTime is for how long a log without a leader is nothing to speak of.
+const electionTime = 10 * time.Second
+
+// notMeasured logs now and then that it is not known how full the log is, if that lasts.
+func (m *Member) notMeasured(now time.Time, err error) {
+	if now.Sub(m.measured) < electionTime || now.Sub(m.unmeasured) < logEvery {
+		return
+	}
+	m.unmeasured = now
+	m.log.Warn("not known how full the journal is, tried again", "err", err, "hint",
+		"is a NATS server up, and has this user its rights?")
 }
 
 // forgetDue reports whether to store a batch so that the log's own time advances: until it has,

@@ -50,6 +50,8 @@ type Member struct {
 	toFetch   toFetch
 	pinging   sync.Map // members that are being asked whether they are there
 
+	measured, unmeasured time.Time // when the log's state was read, and was said not to be; only keepLog uses them
+
 	stateMu sync.RWMutex // held by the loop's goroutine to change state, by others to read it
 	state   *fleet.State // replaced by the loop's goroutine
 
@@ -92,9 +94,9 @@ func New(o Options) (*Member, error) {
 		return nil, err
 	}
 	m := &Member{
-		o: o, log: o.Logger, begun: time.Now(), texts: newTexts(o.Log, o.Texts), answers: memory.NewBodies(o.Answers,
-			answerSize),
-		ready: make(chan struct{}), left: make(chan struct{}), fetches: make(chan struct{}, mostFetches),
+		o: o, log: o.Logger, begun: time.Now(), measured: time.Now(), texts: newTexts(o.Log, o.Texts),
+		answers: memory.NewBodies(o.Answers, answerSize),
+		ready:   make(chan struct{}), left: make(chan struct{}), fetches: make(chan struct{}, mostFetches),
 		state: fleet.New(o.Fleet, 1), runs: newRuns(), stages: map[journal.Ref]*stage{}, minAge: minAge,
 	}
 	m.watch = newWatcher(o.Watch, m.now())

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,42 @@ func TestSaidOfALogNotRead(t *testing.T) {
 			}
 		}
 		if n == 0 || n > 21 {
+			t.Errorf("said %d times in ten minutes: %q", n, said.lines())
+		}
+		a.leave()
+	})
+}
+
+// stateless is a log whose state cannot be read any more.
+type stateless struct {
+	log
+	away *atomic.Bool
+}
+
+func (l stateless) State(ctx context.Context) (journal.State, error) {
+	if l.away.Load() {
+		return journal.State{}, errors.New("no right")
+	}
+	return l.log.State(ctx)
+}
+
+// While it is not known how full the log is, it may fill up: that is said if it lasts.
+func TestSaidOfAnUnknownFill(t *testing.T) {
+	bubble(t, func(w *world) {
+		var said said
+		var away atomic.Bool
+		a := w.start("a", said.logs, func(o *member.Options) { o.Log = stateless{o.Log.(log), &away} })
+		count := func() int { return strings.Count(strings.Join(said.lines(), "\n"), `err="no right"`) }
+		away.Store(true)
+		wait(8 * time.Second) // as long as an election takes
+		away.Store(false)
+		wait(time.Minute)
+		if n := count(); n != 0 {
+			t.Errorf("said %d times of an election: %q", n, said.lines())
+		}
+		away.Store(true)
+		wait(10 * time.Minute)
+		if n := count(); n == 0 || n > 21 {
 			t.Errorf("said %d times in ten minutes: %q", n, said.lines())
 		}
 		a.leave()
