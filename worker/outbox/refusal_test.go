@@ -149,3 +149,26 @@ func TestADeadLetterIsBoundedAndCut(t *testing.T) {
 		})
 	}
 }
+
+// A sink that was away, and for which nothing waits any more because another has told it all, is not
+// said to be away until the next message comes.
+func TestNothingWaitsForASinkThatWasAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, m := range []manner{gone, silent} {
+			s := newStage(t)
+			s.events.is(m)
+			s.add(runOf(t, 1))
+			pass(7 * time.Second)
+			away := func() bool { return s.box.Stats().Sinks[2].Away }
+			if !away() {
+				t.Error("the stream of events is not away")
+			}
+			s.box.Told(ref(1))
+			pass(10 * time.Second)
+			if st := s.box.Stats(); away() || st.Sinks[2].Waiting != 0 || st.Waiting != 0 {
+				t.Errorf("%+v", st)
+			}
+			s.end()
+		}
+	})
+}

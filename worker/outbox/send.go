@@ -250,9 +250,7 @@ func (b *Outbox) alarm(s *sink, err error, now time.Time) {
 
 // leave removes a parcel.
 func (b *Outbox) leave(s *sink, p *parcel) {
-	if s.waiting.Add(-1) == 0 {
-		clear(s.lanes)
-	}
+	s.leave()
 	p.task.left--
 }
 

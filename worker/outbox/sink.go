@@ -87,7 +87,7 @@ func (s *sink) take(now time.Time) (batch []*parcel) {
 		p := s.ready[0]
 		s.ready[0], s.ready = nil, s.ready[1:]
 		if p.task.told.Load() { // by another
-			s.waiting.Add(-1)
+			s.leave()
 			continue
 		}
 		if l := s.lanes[p.lane]; l != nil {
@@ -128,6 +128,16 @@ func (s *sink) ended(p *parcel) {
 	s.out--
 	if p.probe {
 		s.probing = false
+	}
+}
+
+// leave counts a parcel less. If that was the last, nobody knows whether the sink or a lane still
+// accepts nothing.
+func (s *sink) leave() {
+	if s.waiting.Add(-1) == 0 {
+		clear(s.lanes)
+		s.well()
+		s.alarm = alarm{}
 	}
 }
 
