@@ -308,8 +308,8 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// Until it is noticed that the log was replaced, another's ask may be in the place of the one to ask
-// for: the gateway is not asked for it.
+// Until it is noticed that the log was replaced, another's ask may be in the place of the one to
+// ask for: the gateway is not asked for it.
 func TestNoCallForAnother(t *testing.T) {
 	bubble(t, nil, func(m *member) {
 		read := 0

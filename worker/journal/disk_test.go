@@ -18,8 +18,8 @@ import (
 )
 
 // A server finds the damage by a checksum of its own, and has the message no more: it leaves it out
-// of what it gives, and says that it is not there. A reader takes that for no purge that it may pass
-// over.
+// of what it gives, and says that it is not there. A reader takes that for no purge that it may
+// pass over.
 func TestDamagedOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	serve := func() (*server.Server, *journal.JetStream) {

@@ -46,8 +46,8 @@ type Getter interface {
 
 // Leader is the log for callers that doubt what a replica gave them.
 type Leader interface {
-	// AtLeader gives the message at a position as the stream's leader has it; a zero Position says that
-	// there is none.
+	// AtLeader gives the message at a position as the stream's leader has it; a zero Position says
+	// that there is none.
 	AtLeader(ctx context.Context, position uint64) (Message, error)
 }
 

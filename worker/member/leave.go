@@ -11,9 +11,9 @@ import (
 	"protocolq/worker/pause"
 )
 
-// Drain waits until nothing that this member has begun is under way and the outbox has the duties of
-// all that it has written, or ctx ends. No run begins, nor any call that the end of ctx would cut,
-// and no ask is taken.
+// Drain waits until nothing that this member has begun is under way and the outbox has the duties
+// of all that it has written, or ctx ends. No run begins, nor any call that the end of ctx would
+// cut, and no ask is taken.
 func (m *Member) Drain(ctx context.Context) {
 	m.closed.Store(true)
 	m.loop.Do(func(f *flight.Flights, _ time.Duration) { f.Drain() })

@@ -1,4 +1,4 @@
-// The log was replaced, and nobody has noticed it yet: what is at a place there is of another query.
+// The log was replaced, and nobody has noticed it yet: what is at a place there is another's.
 
 package member_test
 
@@ -11,8 +11,8 @@ import (
 	"protocolq/worker/member"
 )
 
-// swap gives the entries of the log to another key and asker. Nothing follows it: it is noticed with
-// the next batch.
+// swap gives the entries of the log to another key and asker. Nothing follows it: it is noticed
+// with the next batch.
 func swap(t *testing.T, w *world) {
 	t.Helper()
 	all := w.log.Messages()

@@ -138,8 +138,8 @@ func (t *texts) load(ctx context.Context, at journal.Ref) (text, error) {
 // responseTime is how long the response to one read is waited for.
 const responseTime = 500 * time.Millisecond
 
-// read reads a batch from the log: at the leader, if the server that replies does not have it or has
-// it damaged.
+// read reads a batch from the log: at the leader, if the server that replies does not have it or
+// has it damaged.
 func (t *texts) read(ctx context.Context, at journal.Ref) (*journal.Batch, error) {
 	ctx, cancel := context.WithTimeout(ctx, responseTime)
 	defer cancel()

@@ -150,8 +150,8 @@ func TestADeadLetterIsBoundedAndCut(t *testing.T) {
 	}
 }
 
-// A sink that was away, and for which nothing waits any more because another has told it all, is not
-// said to be away until the next message comes.
+// A sink that was away, and for which nothing waits any more because another has told it all, is
+// not said to be away until the next message comes.
 func TestNothingWaitsForASinkThatWasAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, m := range []manner{gone, silent} {

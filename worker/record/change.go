@@ -27,8 +27,8 @@ const (
 )
 
 // Change reads the record, lets edit make its next content, and writes that, until no other write
-// came in between: at most 8 times. An error of Get or edit, a store without room and a refusal for good
-// end it at once.
+// came in between: at most 8 times. An error of Get or edit, a store without room and a
+// refusal for good end it at once.
 func Change(ctx context.Context, s Store, name string, edit Edit) error {
 	return change(ctx, s, name, func(last Record) ([]byte, error) { return edit(last.Data) })
 }
