@@ -2,12 +2,7 @@
 
 package messages
 
-import (
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "strconv"
 
 // Envelope is everything that a message on NATS says outside its body. ParseEnvelope reads one,
 // Header writes one. A field with its zero value is absent and has no header.
@@ -124,9 +119,10 @@ func (e *Envelope) Header() map[string][]string {
 	return h
 }
 
-// UsableID returns an id from a header if it can be echoed, else "".
+// UsableID returns an id from a header if a Query may have it, else "": the id goes into the query
+// that is stored, which every worker must be able to read again.
 func UsableID(id string) string {
-	if !utf8.ValidString(id) || utf8.RuneCountInString(id) > maxID || strings.ContainsFunc(id, unicode.IsControl) {
+	if badID(id) != "" {
 		return ""
 	}
 	return id

@@ -96,6 +96,8 @@ func TestParseEnvelope(t *testing.T) {
 		"headers that only we write": {"pay.prod.submit", "Protocol-Reply-To: x\nProtocol-Token: y\nProtocol-Door: query\nProtocol-Partner: 2088000000000001\nProtocol-Stored: 5", messages.Envelope{Subject: "pay.prod.submit", Door: "submit"}},
 		"an id of no use":            {"pay.prod.query", "Nats-Msg-Id: " + strings.Repeat("é", 129), messages.Envelope{Subject: "pay.prod.query", Door: "query"}},
 		"the longest id":             {"pay.prod.query", "Nats-Msg-Id: " + strings.Repeat("é", 128), messages.Envelope{Subject: "pay.prod.query", Door: "query", ID: strings.Repeat("é", 128)}},
+		"an id with a wide space":    {"pay.prod.submit", "Nats-Msg-Id: order\u30001", messages.Envelope{Subject: "pay.prod.submit", Door: "submit"}},
+		"an id with what none sees":  {"pay.prod.query", "Nats-Msg-Id: order\u200b1", messages.Envelope{Subject: "pay.prod.query", Door: "query"}},
 		"a trace of no use":          {"pay.prod.query", "traceparent: " + strings.ToUpper(trace), messages.Envelope{Subject: "pay.prod.query", Door: "query"}},
 		"not redriven":               {"pay.prod.submit", "Protocol-Redriven: -1", messages.Envelope{Subject: "pay.prod.submit", Door: "submit"}},
 		"names that are not ours":    {"pay.prod.redrive.1", "protocol-token: a\nce-id: b", messages.Envelope{}},

@@ -21,6 +21,9 @@ func FuzzRead(f *testing.F) {
 			f.Add(subject, "_INBOX.x", "5-6/r1", "protocol.submit."+partner+".shop", body)
 		}
 	}
+	for _, id := range []string{"order\u30001", "\u200border-1", " order-1", "\ufeff", "a\ufffdb"} { // no id of a body
+		f.Add("protocol.submit."+partner, "_INBOX.x", id, "", `{"user_email":"a@b.cn"}`)
+	}
 	f.Fuzz(func(t *testing.T, subject, reply, id, cameBy, body string) {
 		r := newReader(t)
 		header := map[string][]string{messages.HeaderMsgID: {id}, messages.HeaderSubject: {cameBy}, messages.HeaderReplyTo: {reply}}
