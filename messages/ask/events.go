@@ -29,8 +29,9 @@ func Events(ctx context.Context, nc *nats.Conn, listener string, each func(conte
 }
 
 // Events passes each event to each, as [Client.Replies] does with replies: an event is acknowledged
-// once each has returned nil, and no run is passed twice. The consumer is a listener's (protocolq
-// provision --listener NAME). It begins with the oldest event that is kept, a week old at most.
+// once each has returned nil, and no run is passed twice to one listener. The consumer is a
+// listener's (protocolq provision --listener NAME). It begins with the oldest event that is kept, a
+// week old at most.
 func (c *Client) Events(ctx context.Context, o ReadOptions, each func(context.Context, Event) error) error {
 	r := &reading[Event]{c: c, kind: messages.Events, flag: "--listener", known: &c.events, read: readEvent, each: each}
 	return r.run(ctx, o)

@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"protocolq/messages"
 	"protocolq/messages/ask"
+	"protocolq/worker/provision"
 )
 
 func TestEventsAreGivenOnce(t *testing.T) {
@@ -51,6 +54,57 @@ func TestEventsAreGivenOnce(t *testing.T) {
 	}
 	if !slices.Equal(runs, []string{"a", "b"}) || given[0].Outcome != messages.Abnormal || given[0].Deliveries != 1 || given[0].Stored.IsZero() {
 		t.Errorf("given %+v", given)
+	}
+}
+
+// One Client may read for several names: what one of them has had is not had by the others.
+func TestOneClientForSeveralNames(t *testing.T) {
+	k := keep(t)
+	names, err := messages.NewNames("protocol")
+	if err == nil {
+		_, err = provision.Apply(t.Context(), k.js, provision.Options{Names: names, AckWait: time.Second,
+			Readers: provision.Readers{Askers: []string{"refunds", "shop"}, Listeners: []string{"ledger", "mailer"}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(messages.Event{V: 1, Run: "run-1", Partner: partner, Outcome: messages.Signed})
+	if err == nil {
+		_, err = k.js.Publish(t.Context(), "protocol.event."+partner+".signed", data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, asker := range []string{"refunds", "shop"} { // both number their asks, and asked about one account
+		k.reply("protocol.reply."+asker, answer("1", "run-1"), asker)
+	}
+	client, ctx := newClient(t, k.nc, quick), t.Context()
+	given := make(chan string, 4)
+	var reading sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	defer reading.Wait()
+	defer stop()
+	for asker, listener := range map[string]string{"refunds": "ledger", "shop": "mailer"} {
+		reading.Go(func() {
+			_ = client.Events(ctx, ask.ReadOptions{Name: listener}, func(context.Context, ask.Event) error { given <- listener; return nil })
+		})
+		reading.Go(func() {
+			_ = client.Replies(ctx, ask.ReadOptions{Name: asker}, func(context.Context, ask.Reply) error { given <- asker; return nil })
+		})
+	}
+	k.wantLeft(0)
+	for _, listener := range []string{"ledger", "mailer"} {
+		eventually(t, "acknowledged by "+listener, func() bool {
+			c, err := k.js.Consumer(t.Context(), "PROTOCOL_EVENTS", listener)
+			return err == nil && c.CachedInfo().AckFloor.Stream == 1
+		})
+	}
+	got := map[string]bool{}
+	for len(given) > 0 {
+		got[<-given] = true
+	}
+	if len(got) != 4 {
+		t.Errorf("given to %v", got)
 	}
 }
 

@@ -223,6 +223,7 @@ func (r *reading[T]) take(ctx context.Context, msg jetstream.Msg, ackWait time.D
 	if malformed {
 		id = identityOf("sequence", strconv.FormatUint(meta.Sequence.Stream, 10))
 	}
+	id = identityOf(r.name, string(id[:])) // other readers of this Client have not had it
 	switch r.known.begin(id) {
 	case done:
 		r.acknowledge(ctx, msg, ackWait)

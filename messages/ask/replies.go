@@ -42,12 +42,12 @@ func Replies(ctx context.Context, nc *nats.Conn, asker string, each func(context
 // are fewer than 1,000 such replies. So set ReadOptions.Rejected, which gets replies that cannot be
 // decoded or that each never finishes.
 //
-// One Client passes no answer (of one id and run) twice, among the last 100,000. Nor does another
-// process, once the answer's acknowledgement is stored. If a process ends before that, the reply
-// comes again. If a query is submitted twice, two processes may get two replies: so use Run as the
-// key of what is done next. Unknown is not an answer: it comes once for each time it was asked, and
-// an answer may follow it under the same run. If a reply's Question is not the one that was asked,
-// it is not the answer to it, see [messages.Result.Answers].
+// One Client passes no answer (of one id and run) twice to one asker, among the last 100,000. Nor
+// does another process, once the answer's acknowledgement is stored. If a process ends before that,
+// the reply comes again. If a query is submitted twice, two processes may get two replies: so use
+// Run as the key of what is done next. Unknown is not an answer: it comes once for each time it was
+// asked, and an answer may follow it under the same run. If a reply's Question is not the one that
+// was asked, it is not the answer to it, see [messages.Result.Answers].
 //
 // The asker's consumer must exist (protocolq provision --asker NAME), or the error wraps
 // [ErrNoConsumer] and says so. While NATS is unavailable, Replies waits. JetStream sends messages
