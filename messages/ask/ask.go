@@ -140,7 +140,7 @@ func Ask(ctx context.Context, nc *nats.Conn, q messages.Query) (messages.Result,
 // if q has none), until ctx ends: give ctx a deadline.
 //
 // The query's deadline is the deadline of ctx, see [Deadline], or its own if that is earlier. If
-// neither has one, there is none.
+// neither has one, or that of ctx is more than ten years away, there is none.
 //
 // Every Result is an answer, whatever its outcome: also a refusal, accepted for a query with
 // reply_to, and unknown, for which the caller may ask again after retry_after_ms. Ask itself
@@ -155,7 +155,7 @@ func Ask(ctx context.Context, nc *nats.Conn, q messages.Query) (messages.Result,
 // nats.ErrConnectionClosed, or the reason why q can never be sent.
 func (c *Client) Ask(ctx context.Context, q messages.Query) (messages.Result, error) {
 	q, own, begun := identified(q), q.DeadlineMs, time.Now()
-	if end, ok := ctx.Deadline(); ok {
+	if end, ok := ctx.Deadline(); ok && end.Sub(begun) < farthest {
 		if ms := Deadline(begun, end).UnixMilli(); own == 0 || ms < own {
 			q.DeadlineMs = ms
 		}
@@ -229,6 +229,10 @@ func Deadline(now, end time.Time) time.Time {
 	left := max(end.Sub(now), 0)
 	return end.Add(-min(max(left/10, 300*time.Millisecond), left/2))
 }
+
+// farthest is how far away a deadline of ctx may be to become that of a query. Further away is what
+// callers write for "never", and no query may have it.
+const farthest = 10 * 365 * 24 * time.Hour
 
 // early reports whether r says DEADLINE in the first half of the time until then.
 func early(r messages.Result, begun time.Time, deadlineMs int64) bool {

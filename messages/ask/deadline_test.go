@@ -3,6 +3,7 @@
 package ask_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestDeadlineIsSent(t *testing.T) {
 	srv := natstest.Serve(t, server.Options{})
 	c := newClient(t, natstest.Connect(t, srv), calm)
 	worker := play(t, natstest.Connect(t, srv), "protocol.query", func(_ int, in taken) { in.reply(t, signed) })
-	now := time.Now()
+	now, asked := time.Now(), 0
 	for _, tt := range []struct {
 		name      string
 		ends      time.Duration // 0: never
@@ -43,6 +44,8 @@ func TestDeadlineIsSent(t *testing.T) {
 		{"of ctx, which is earlier", time.Minute, now.Add(time.Hour), now.Add(54 * time.Second)},
 		{"its own", 0, now.Add(time.Hour), now.Add(time.Hour)},
 		{"none", 0, time.Time{}, time.Time{}},
+		{"none, though ctx ends one day", math.MaxInt64, time.Time{}, time.Time{}},
+		{"its own, though ctx ends one day", math.MaxInt64, now.Add(time.Hour), now.Add(time.Hour)},
 	} {
 		ctx, q := t.Context(), question
 		if tt.ends > 0 {
@@ -55,6 +58,11 @@ func TestDeadlineIsSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		came := worker.all()
+		if len(came) == asked {
+			t.Errorf("%s: it was not asked", tt.name)
+			continue
+		}
+		asked = len(came)
 		got := came[len(came)-1].q.DeadlineMs
 		switch late := time.UnixMilli(got).Sub(tt.want); {
 		case tt.want.IsZero() && got != 0:
