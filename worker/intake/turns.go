@@ -23,9 +23,8 @@ type turns struct {
 
 // lane is what waits of one asker.
 type lane struct {
-	who   who
-	asks  []*held
-	first int // of asks
+	who  who
+	asks []*held // the next in turn first; never empty
 }
 
 func newTurns() *turns { return &turns{by: map[who]*lane{}} }
@@ -68,15 +67,15 @@ func (t *turns) next() *held {
 		return nil
 	}
 	l := t.lanes[0]
-	h := l.asks[l.first]
+	h := l.asks[0]
 	if !t.fits(h) {
 		return nil
 	}
 	t.onWay += h.bytes
-	l.asks[l.first] = nil
-	l.first++
+	l.asks[0] = nil
+	l.asks = l.asks[1:] // what is left behind goes when the rest is moved to grow
 	t.lanes = t.lanes[1:]
-	if l.first < len(l.asks) {
+	if len(l.asks) > 0 {
 		t.lanes = append(t.lanes, l)
 	} else {
 		delete(t.by, l.who)

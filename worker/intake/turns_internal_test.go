@@ -57,3 +57,24 @@ func TestTurnOfALongAsk(t *testing.T) {
 		t.Error("who waited does not go")
 	}
 }
+
+// An asker who always waits does not leave room behind for all that it has ever asked.
+func TestTurnsOfOneWhoAlwaysWaits(t *testing.T) {
+	turns := newTurns()
+	ask := func() *held { return &held{who: who{asker: "a"}, bytes: mostOnWay} }
+	onWay := ask()
+	turns.enter(onWay)
+	for range 10 {
+		turns.enter(ask())
+	}
+	for range 10_000 {
+		turns.enter(ask())
+		turns.leave(onWay)
+		if onWay = turns.next(); onWay == nil {
+			t.Fatal("nobody goes")
+		}
+	}
+	if most := cap(turns.by[who{asker: "a"}].asks); most > 100 {
+		t.Errorf("room for %d asks, of which 10 wait", most)
+	}
+}
