@@ -189,20 +189,20 @@ func (t *Term) raw(h History) map[Figure]float64 {
 		}
 		return all
 	}
-	first := slices.IndexFunc(h, func(s Sample) bool { return !s.At.Before(last.At.Add(-t.Over)) })
-	before := h[first].Series
-	for _, s := range h[first+1:] {
+	// The last that was heard of each, also from before: a process that is not heard for a moment
+	// has not begun anew.
+	from, before := last.At.Add(-t.Over), Series{}
+	first := slices.IndexFunc(h, func(s Sample) bool { return !s.At.Before(from) })
+	for i, s := range h {
 		for f, v := range s.Series {
 			if !t.takes(f) {
 				continue
 			}
-			// A counter that is new, or lower than it was, has begun at 0.
-			if was := before[f]; was <= v {
-				v -= was
+			if i > first {
+				all[f] += grown(before[f], v)
 			}
-			all[f] += v
+			before[f] = v
 		}
-		before = carried(before, s.Series)
 	}
 	if t.Fn == "rate" {
 		for f := range all {
@@ -212,15 +212,12 @@ func (t *Term) raw(h History) map[Figure]float64 {
 	return all
 }
 
-// carried is the later of two samples, with what the earlier has of processes that were not heard.
-func carried(before, after Series) Series {
-	whole := maps.Clone(after)
-	for f, v := range before {
-		if _, heard := whole[f]; !heard {
-			whole[f] = v
-		}
+// grown is by how much a counter grew. One that is new, or lower than it was, has begun at 0.
+func grown(was, v float64) float64 {
+	if was > v {
+		return v
 	}
-	return whole
+	return v - was
 }
 
 func (t *Term) takes(f Figure) bool {

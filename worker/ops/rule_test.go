@@ -131,6 +131,7 @@ func TestIncrease(t *testing.T) {
 		{"is not heard for a while", []ops.Series{at("a=5", "b=1"), at("b=1"), at("a=6", "b=1")}, 1},
 		{"one more", []ops.Series{at("a=5"), at("a=5", "b=3")}, 3},
 		{"only what is in the time", []ops.Series{at("a=1"), at("a=100"), at("a=100"), at("a=100"), at("a=100"), at("a=101")}, 1},
+		{"is not heard as the time begins", []ops.Series{at("a=100", "b=1"), at("a=100", "b=1"), at("b=1"), at("a=100", "b=1"), at("a=101", "b=1")}, 1},
 		{"the first look", []ops.Series{at("a=100")}, 0},
 	} {
 		var h ops.History
