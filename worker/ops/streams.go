@@ -29,6 +29,8 @@ type Streams struct {
 
 	mu   sync.Mutex // guards seen
 	seen map[messages.Kind]streamState
+
+	answered map[messages.Kind]bool // at least once; only for Run
 }
 
 type streamState struct {
@@ -41,12 +43,12 @@ const (
 	sampleEvery = 10 * time.Second
 	sampleTime  = 2 * time.Second
 	sampleSoon  = time.Second      // again where there is no connection
-	sampleLate  = 10 * time.Minute // again where the user may not ask for a stream, which nobody answers
+	sampleLate  = 10 * time.Minute // again where none ever answered: the user may not ask for it
 )
 
 // NewStreams makes Streams. It starts nothing.
 func NewStreams(o StreamsOptions) *Streams {
-	s := &Streams{o: o, seen: map[messages.Kind]streamState{}}
+	s := &Streams{o: o, seen: map[messages.Kind]streamState{}, answered: map[messages.Kind]bool{}}
 	s.table = newTable([]row{
 		{"stream_fill_ratio", "Part of a stream's room in use; no value where it has no bound.", "stream"},
 		{"stream_messages", "Messages in a stream.", "stream"},
@@ -121,8 +123,9 @@ func (s *Streams) sample(ctx context.Context, kind messages.Kind) time.Duration 
 	defer s.mu.Unlock()
 	if err != nil {
 		delete(s.seen, kind)
-		return again(err, s.o.JetStream.Conn().IsConnected())
+		return s.again(kind, err)
 	}
+	s.answered[kind] = true
 	info := stream.CachedInfo()
 	st := streamState{messages: float64(info.State.Msgs), bytes: float64(info.State.Bytes),
 		most: float64(max(0, info.Config.MaxBytes))}
@@ -133,12 +136,13 @@ func (s *Streams) sample(ctx context.Context, kind messages.Kind) time.Duration 
 	return sampleEvery
 }
 
-// again is how long a stream is left alone that could not be asked for.
-func again(err error, connected bool) time.Duration {
+// again is how long a stream is left alone that could not be asked for. One that has answered is
+// silent only for a moment, as when its leader changes.
+func (s *Streams) again(kind messages.Kind, err error) time.Duration {
 	switch {
-	case !connected:
+	case !s.o.JetStream.Conn().IsConnected():
 		return sampleSoon
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && !s.answered[kind]:
 		return sampleLate
 	}
 	return sampleEvery
