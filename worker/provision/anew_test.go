@@ -3,9 +3,11 @@
 package provision_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
@@ -113,6 +115,11 @@ func TestRepliesWithAnotherReader(t *testing.T) {
 	}
 	if r := apply(t, js, o); r.Differs() || actions(r)["PROTOCOL_REPLIES > console"] != provision.Taken {
 		t.Errorf("of the page, whose watches alone need it: %v", actions(r))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := provision.Await(ctx, js, o); err != nil {
+		t.Errorf("its copies are waited for: %v", err)
 	}
 	o.Readers.Askers = []string{"refunds"}
 	if _, err := provision.Apply(t.Context(), js, o); !errors.Is(err, provision.ErrReadTwice) || !strings.Contains(err.Error(), "refunds of PROTOCOL_REPLIES") {

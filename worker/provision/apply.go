@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"protocolq/messages"
 )
 
 // apply makes or compares the streams and consumers, with one item for each.
@@ -29,8 +27,8 @@ func (r *Report) apply(ctx context.Context, js jetstream.JetStream, o Options) e
 	}
 	for _, want := range Consumers(o) {
 		item, err := applyConsumer(ctx, js, want.Stream, want.Config, o.Update)
-		if err = readTwice(err); errors.Is(err, ErrReadTwice) && want.Config.Durable == messages.ConsoleName {
-			item.Action, err = Taken, nil // only the page's watches need it
+		if err = readTwice(err); errors.Is(err, ErrReadTwice) && want.optional() {
+			item.Action, err = Taken, nil
 		}
 		if err != nil {
 			return fmt.Errorf("consumer %s of %s: %w", want.Config.Durable, want.Stream, err)

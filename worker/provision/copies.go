@@ -68,6 +68,9 @@ func behind(ctx context.Context, js jetstream.JetStream, o Options) (late []stri
 	}
 	for _, want := range Consumers(o) {
 		c, err := js.Consumer(ctx, want.Stream, want.Config.Durable)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) && want.optional() {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("consumer %s of %s: %w", want.Config.Durable, want.Stream, err)
 		}

@@ -102,6 +102,10 @@ type Consumer struct {
 	Config jetstream.ConsumerConfig
 }
 
+// optional reports whether the fleet goes on if another reads what the consumer would: only the
+// page's watches need it.
+func (c *Consumer) optional() bool { return c.Config.Durable == messages.ConsoleName }
+
 // Consumers declares the consumers: the fleet's own, each of which reads its whole stream, and
 // those of o.Readers.
 func Consumers(o Options) []Consumer {
