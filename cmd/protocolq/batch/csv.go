@@ -3,6 +3,7 @@
 package batch
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -70,6 +71,10 @@ func flag(cell string) (*bool, error) {
 	return &on, nil
 }
 
+// otherNames are the short names of fields.
+var otherNames = map[string]string{"email": "user_email", "account": "account_no", "debit": "charge_agent",
+	"refund": "refund_charge"}
+
 // metaColumn begins the names of columns that are echoed in the answer.
 const metaColumn = "meta."
 
@@ -90,14 +95,28 @@ func newHeader(line string, recorded bool) (*header, error) {
 	if h.names, err = h.cells(line); err != nil {
 		return nil, fmt.Errorf("the header is not CSV: %w", err)
 	}
+	fields := map[string]bool{}
 	for i, name := range h.names {
-		name = strings.ToLower(name)
+		name = columnName(name)
 		if h.names[i] = name; columns[name] == nil && !strings.HasPrefix(name, metaColumn) &&
 			(answers[name] == nil || !recorded) {
 			return nil, fmt.Errorf("column %q is not known: a header names some of %s", name, h.known())
 		}
+		field := cmp.Or(otherNames[name], name)
+		if fields[field] { // the last of them would count, and nobody would see it
+			return nil, fmt.Errorf("column %q: another column is for %s, too; leave out one of them", name, field)
+		}
+		fields[field] = true
 	}
 	return h, nil
+}
+
+// columnName is a column's name in any spelling; in meta the asker's own name stays as it is.
+func columnName(cell string) string {
+	if n := len(metaColumn); len(cell) > n && strings.EqualFold(cell[:n], metaColumn) {
+		return metaColumn + cell[n:]
+	}
+	return strings.ToLower(cell)
 }
 
 // cells are the cells of one line; a cell cannot continue on the next.

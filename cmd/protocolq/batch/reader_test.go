@@ -61,6 +61,10 @@ func TestReadLines(t *testing.T) {
 	if len(got) != 3 || got[0].Query.UserEmail != "a@example.com" || got[1].Query.AccountNo != "20880000000000010156" || got[1].Number != 3 || got[2].Query.UserEmail != "13800138000" {
 		t.Errorf("a list of accounts: %+v", got)
 	}
+	got = lines(t, "Email,Meta.OrderID,meta.orderID\na@example.com,7,8\n") // a caller's own names stay
+	if diff := cmp.Diff(map[string]string{"OrderID": "7", "orderID": "8"}, got[0].Query.Meta); diff != "" {
+		t.Errorf("meta: %s", diff)
+	}
 	for _, empty := range []string{"", "\n\n", "\xef\xbb\xbf", "user_email\n"} {
 		if got := lines(t, empty); len(got) != 0 {
 			t.Errorf("%q: %+v", empty, got)
@@ -133,6 +137,10 @@ func TestFilesThatAreNone(t *testing.T) {
 		"name,phone\n":              `"name"`,
 		"user_email,mail\n":         `"mail"`,
 		"\"user_email\n":            "not CSV",
+		"id,email,key,id\n":         `"id"`,
+		"user_email,id,Email\n":     `"email"`,
+		"account_no;account\n":      `"account"`,
+		"email,meta.a,meta.a\n":     `"meta.a"`,
 		strings.Repeat("x", 70_000): "64 KiB",
 	} {
 		if _, err := batch.NewReader(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), word) {
