@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"protocolq/cmd/protocolq/cli"
 	"protocolq/messages"
 )
 
@@ -100,7 +101,8 @@ func newHeader(line string, recorded bool) (*header, error) {
 		name = columnName(name)
 		if h.names[i] = name; columns[name] == nil && !strings.HasPrefix(name, metaColumn) &&
 			(answers[name] == nil || !recorded) {
-			return nil, fmt.Errorf("column %q is not known: a header names some of %s", name, h.known())
+			// Without a header this is a customer.
+			return nil, fmt.Errorf("column %q is not known: a header names some of %s", cli.Masked(name), h.known())
 		}
 		field := cmp.Or(otherNames[name], name)
 		if fields[field] { // the last of them would count, and nobody would see it

@@ -148,3 +148,13 @@ func TestFilesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// A file without a header begins with a customer, whom an error does not show.
+func TestFirstLineOfData(t *testing.T) {
+	for _, text := range []string{"alice@example.com,order-1\n", "order-1,alice@example.com\n", "20880000000000010156,order-1\n", "id,20880000000000010156\n"} {
+		_, err := batch.NewReader(strings.NewReader(text))
+		if err == nil || strings.Contains(err.Error(), "alice@") || strings.Contains(err.Error(), "20880000000000010156") || !strings.Contains(err.Error(), "header") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
