@@ -107,7 +107,7 @@ func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, er
 		if err != nil {
 			return false, err
 		}
-		if same, err := sameQuestion(before, q); err != nil || !same {
+		if same, err := sameQuestion(before, q.QuestionText()); err != nil || !same {
 			return false, err
 		}
 		if tries > 0 && before.Sequence > first {
@@ -130,16 +130,17 @@ func (d *door) claim(ctx context.Context, c *caller, q messages.Query) (bool, er
 	return false, errors.New("keep a query: others with its id keep coming")
 }
 
-// sameQuestion reports whether q's id is new, or stands for the same question.
-func sameQuestion(before record, q messages.Query) (bool, error) {
-	if before.Sequence == 0 {
+// sameQuestion reports whether a question is that of the query that was asked; "" is that of a
+// worker that names none, and before the first query any is.
+func sameQuestion(asked record, question string) (bool, error) {
+	if asked.Sequence == 0 || question == "" {
 		return true, nil
 	}
 	var ask keptAsk
-	if err := json.Unmarshal(before.Data, &ask); err != nil {
+	if err := json.Unmarshal(asked.Data, &ask); err != nil {
 		return false, fmt.Errorf("read what was asked: %w", err)
 	}
-	return ask.Question == q.QuestionText(), nil
+	return ask.Question == question, nil
 }
 
 // getQuery gives the state of a stored query.
@@ -168,13 +169,23 @@ func (d *door) getQuery(c *caller, r *http.Request) answer {
 	return unanswered(ask.ID)
 }
 
-// find looks for a query of this name, and for its answer; nil: none since it was last asked.
+// find looks for a query of this name, and for its answer; nil: none since it was last asked. A
+// reply that came when nothing was asked under its id yet may be to another question.
 func (d *door) find(ctx context.Context, c *caller, name string) (asked record, result json.RawMessage, err error) {
 	if asked, err = d.o.Memory.Last(ctx, c.Name, messages.HTTPAsked, name); err != nil {
 		return asked, nil, err
 	}
 	got, err := d.o.Memory.Last(ctx, c.Name, messages.HTTPAnswer, name)
 	if err != nil || got.Sequence <= asked.Sequence {
+		return asked, nil, err
+	}
+	var to struct {
+		Question string `json:"question"`
+	}
+	if err := json.Unmarshal(got.Data, &to); err != nil {
+		return asked, nil, fmt.Errorf("read an answer: %w", err)
+	}
+	if same, err := sameQuestion(asked, to.Question); err != nil || !same {
 		return asked, nil, err
 	}
 	return asked, got.Data, nil

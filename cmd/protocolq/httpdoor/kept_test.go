@@ -27,9 +27,9 @@ func replied(t *testing.T, m *remembered, asker string, r messages.Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, text, err := kept(data, string(messages.MsgPack))
+	_, text, err := kept(data, string(messages.MsgPack))
 	if err == nil {
-		err = m.Put(t.Context(), asker, messages.HTTPAnswer, name, text, "")
+		err = m.Put(t.Context(), asker, messages.HTTPAnswer, nameOf(r.ID), text, "")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -172,8 +172,8 @@ func TestLooksAreBounded(t *testing.T) {
 
 func TestWhatIsKeptOfReplies(t *testing.T) {
 	for _, reply := range []string{"", "{}", `{"v":1,"outcome":"signed","retryable":false}`} {
-		if name, _, err := kept([]byte(reply), string(messages.JSON)); err == nil {
-			t.Errorf("%q is kept as %q", reply, name)
+		if r, _, err := kept([]byte(reply), string(messages.JSON)); err == nil {
+			t.Errorf("%q is kept as %q", reply, r.ID)
 		}
 	}
 }

@@ -30,33 +30,44 @@ const (
 	webhooksAtOnce = 8
 )
 
-// take keeps one reply, and acknowledges it after that.
+// take keeps one reply, and acknowledges it after that. A reply to another question than the one
+// that was asked under its id is dropped: others may be able to write among an asker's replies.
 func (r *replies) take(ctx context.Context, m jetstream.Msg) {
-	name, data, err := kept(m.Data(), m.Headers().Get(messages.HeaderContentType))
+	result, data, err := kept(m.Data(), m.Headers().Get(messages.HeaderContentType))
 	if err != nil {
 		r.log.Error("reply not understood: it stays; is a later version of this program needed?", "asker", r.asker,
 			"err", err)
 		_ = m.NakWithDelay(foreignWait) // or it comes again by itself
 		return
 	}
-	if err := r.memory.Put(ctx, r.asker, messages.HTTPAnswer, name, data,
-		m.Headers().Get(messages.HeaderMsgID)); err != nil {
+	name, id := nameOf(result.ID), m.Headers().Get(messages.HeaderMsgID)
+	asked, err := r.memory.Last(ctx, r.asker, messages.HTTPAsked, name)
+	same := true
+	if err == nil {
+		same, err = sameQuestion(asked, result.Question)
+	}
+	if err == nil && same {
+		err = r.memory.Put(ctx, r.asker, messages.HTTPAnswer, name, data, id)
+	}
+	if err != nil {
 		r.log.Warn("reply not kept, it comes again", "asker", r.asker, "err", err)
 		_ = m.NakWithDelay(againWait)
 		return
 	}
+	if !same {
+		r.log.Error("reply to what was not asked: dropped", "asker", r.asker, "run", result.Run)
+	}
 	_ = m.Ack() // if it is lost, the reply is stored once more
 }
 
-// kept is the stored form of a reply: its name, and its Result in JSON.
-func kept(reply []byte, contentType string) (name string, data []byte, err error) {
-	r, _, err := messages.DecodeResult(reply, contentType)
-	if err != nil {
-		return "", nil, err
+// kept is a reply, and its stored form: its Result in JSON.
+func kept(reply []byte, contentType string) (r messages.Result, data []byte, err error) {
+	if r, _, err = messages.DecodeResult(reply, contentType); err != nil {
+		return r, nil, err
 	}
 	if r.ID == "" {
-		return "", nil, errors.New("it has no id")
+		return r, nil, errors.New("it has no id")
 	}
 	data, err = r.Encode(messages.JSON)
-	return nameOf(r.ID), data, err
+	return r, data, err
 }

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"protocolq/cmd/protocolq/webhook"
@@ -72,6 +73,7 @@ type handed struct {
 }
 
 func (h *handed) Metadata() (*jetstream.MsgMetadata, error) { return &h.meta, nil }
+func (h *handed) Headers() nats.Header                      { return nil }
 func (h *handed) Data() []byte                              { return []byte(h.data) }
 func (h *handed) Subject() string                           { return "protocol.http.shop.answer.r-1" }
 func (h *handed) Ack() error                                { h.acked = true; return nil }
