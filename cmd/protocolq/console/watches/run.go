@@ -257,12 +257,15 @@ func (w *Watches) hear(ctx context.Context, a ask.Reply) error {
 	if !ok {
 		return nil
 	}
-	now, owed := watching, false
+	now, owed, mine := watching, false, true
 	ok, err := w.change(ctx, n, func(r *record) {
-		r.hear(a.Result, time.Now())
+		mine = r.hear(a.Result, time.Now())
 		w.owe(r)
 		now, owed = r.State, r.Owed
 	})
+	if !mine {
+		w.o.Logger.Error("a reply to what no watch asked is dropped", "watch", n.id, "run", a.Run)
+	}
 	if ok && now != watching {
 		w.o.Logger.Info("a watch has ended", "watch", n.id, "state", string(now))
 	}

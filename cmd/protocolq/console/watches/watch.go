@@ -77,8 +77,12 @@ func (r *record) isNews() bool {
 	return r.State != watching && r.State != cancelled && r.State != forgotten
 }
 
-// hear applies a reply.
-func (r *record) hear(a messages.Result, now time.Time) {
+// hear applies a reply, and reports whether it is one to what was asked.
+func (r *record) hear(a messages.Result, now time.Time) bool {
+	// Others may be able to write among the page's replies, and its ids are in events.
+	if r.Query != nil && a.Question != "" && !a.Answers(*r.Query) {
+		return false
+	}
 	if r.Open == a.ID {
 		r.Open, r.Sent = "", false
 	}
@@ -93,6 +97,7 @@ func (r *record) hear(a messages.Result, now time.Time) {
 	case a.Code == messages.Forgotten:
 		r.end(forgotten, now)
 	}
+	return true
 }
 
 // name finds a watch: its user's token, and a token of its own.

@@ -143,6 +143,16 @@ func TestHear(t *testing.T) {
 	if late.Open != "newer" || !late.Sent {
 		t.Error("an earlier question's reply closes a later one")
 	}
+	// Others may be able to write among the page's replies, and ids are in events.
+	q := messages.Query{Partner: "2088000000000001", UserEmail: "canary@example.com"}
+	other := messages.Query{Partner: q.Partner, UserEmail: "li@example.com"}
+	open := record{Query: &q, Open: "id", Sent: true}
+	if open.hear(messages.Result{ID: "id", Outcome: messages.Signed, Question: other.QuestionText()}, begin) || open.State != watching || open.Open != "id" || open.Last != nil {
+		t.Errorf("a reply to another question is heard: %+v", open)
+	}
+	if !open.hear(messages.Result{ID: "id", Outcome: messages.Signed, Question: q.QuestionText()}, begin) || open.State != signed {
+		t.Errorf("its own is not: %+v", open)
+	}
 }
 
 func TestNames(t *testing.T) {
