@@ -83,6 +83,9 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 		return a
 	}
 	out := accepted{ID: b.ID, Location: batchLocation(b.ID), Queries: make([]acceptedQuery, len(b.Queries))}
+	// What is not stored by then has a problem, and what is stored is kept as a batch.
+	within, cancel := context.WithTimeout(r.Context(), longestWait)
+	defer cancel()
 	var storing errgroup.Group
 	storing.SetLimit(batchAtOnce)
 	known := map[string]bool{}
@@ -95,7 +98,7 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 			out.Queries[i] = asAccepted(q.ID, because(badRequest, "id: is there twice in this batch"))
 		default:
 			known[nameOf(q.ID)] = true
-			storing.Go(func() error { out.Queries[i] = asAccepted(q.ID, d.keep(r.Context(), c, q)); return nil })
+			storing.Go(func() error { out.Queries[i] = asAccepted(q.ID, d.keep(within, c, q)); return nil })
 		}
 	}
 	_ = storing.Wait() // it gives no error: errors are in the entries

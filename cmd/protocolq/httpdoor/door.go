@@ -150,7 +150,9 @@ func (d *door) pass(rt route) http.HandlerFunc {
 		_ = control.SetReadDeadline(began.Add(bodyTime))
 		r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, rt.bytes),
 			whole: func() { _ = control.SetReadDeadline(time.Time{}) }}
-		r = r.WithContext(withTrace(r.Context(), r.Header.Get(messages.Traceparent)))
+		within, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		r = r.WithContext(withTrace(within, r.Header.Get(messages.Traceparent)))
 		var c *caller
 		a, ok := answer{}, true
 		if !rt.open {

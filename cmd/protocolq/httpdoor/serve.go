@@ -22,8 +22,10 @@ const (
 	headerTime = 5 * time.Second
 	headerMax  = 16 << 10
 	idleTime   = 2 * time.Minute
-	// writeTime is enough for the longest wait and what comes before and after it.
-	writeTime   = longestWait + bodyTime + 15*time.Second
+	// answerTime is enough for the longest wait and what comes before and after it. Then there is a
+	// response, whatever the streams do: at writeTime the server would cut the request off.
+	answerTime  = longestWait + bodyTime + 10*time.Second
+	writeTime   = answerTime + 5*time.Second
 	connections = 4096
 	// lastTime is for the responses that hurried requests get at the end.
 	lastTime = 10 * time.Second
