@@ -71,6 +71,9 @@ func parseAskers(data []byte) ([]Asker, error) {
 	if err := d.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // its askers would not be seen
+		return nil, errors.New("must hold one document")
+	}
 	if n := len(file.Askers); n == 0 || n > mostAskers {
 		return nil, fmt.Errorf("has %d askers; give 1 to %d", n, mostAskers)
 	}

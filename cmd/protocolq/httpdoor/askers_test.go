@@ -16,6 +16,7 @@ func TestParseAskers(t *testing.T) {
 		{"empty", "", "0 askers"},
 		{"no YAML", "askers: [", "yaml"},
 		{"a field that is none", one + "  rat: 5\n", "rat"},
+		{"a second document", one + "---\n" + strings.Replace(one, "shop", "till", 1), "one document"},
 		{"rate", one + "  rate: -1\n", "rate must be"},
 		{"waiting", one + "  waiting: 1000000\n", "waiting must be"},
 		{"twice", one + one[len("askers:\n"):], "shop\" appears twice"},

@@ -87,7 +87,9 @@ func TestFileOfUsersIsStrict(t *testing.T) {
 	for text, want := range map[string]string{
 		"users: [{name: li, role: agent}]": "",
 		"":                                 "",
-		"users: [{name: li, role: boss}]":  "not one of viewer, agent, operator",
+		"---\nusers: [{name: li, role: agent}]\n":                                                                         "",
+		"users: [{name: li, role: agent}]\n---\nusers: [{name: wu, role: viewer}]":                                        "one document",
+		"users: [{name: li, role: boss}]":                                                                                 "not one of viewer, agent, operator",
 		"users: [{name: li, role: agent, pasword: x}]":                                                                    "pasword",
 		"users: [{name: li, role: agent, password: secret}]":                                                              "is not a password hash",
 		"users: [{name: li, role: agent}, {name: li, role: viewer}]":                                                      "appears twice",

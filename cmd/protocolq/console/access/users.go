@@ -78,6 +78,9 @@ func ParseUsers(data []byte) ([]User, error) {
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read users: %w", err)
 	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) { // what writes the file would drop it
+		return nil, errors.New("read users: the file must hold one document")
+	}
 	if len(file.Users) > mostUsers {
 		return nil, fmt.Errorf("read users: more than %d", mostUsers)
 	}
