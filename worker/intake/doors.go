@@ -104,7 +104,8 @@ func (d *Doors) Open(ctx context.Context) error {
 }
 
 // Close takes nothing more, and waits until everything that came in is journalled, or ctx ends.
-// What is left then is given back to its stream, or its asker gets a reply to ask again.
+// What is left then is given back to its stream, or its asker gets a reply to ask again. Replies
+// and dead letters that wait to be stored have lastWords after that.
 func (d *Doors) Close(ctx context.Context) {
 	close(d.closing)
 	d.pending.close()
@@ -121,7 +122,15 @@ func (d *Doors) Close(ctx context.Context) {
 			d.replies.failed(h.ask, messages.Overloaded, "the worker ended before its log took the query")
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	d.replies.durable.drain(last)
+	d.replies.letters.drain(last)
 }
+
+// lastWords is how long it may take to store what the query door replies last, which has no other
+// copy.
+const lastWords = time.Second
 
 // Run runs the background work of the doors until ctx ends. It is the last part of the doors to
 // end.

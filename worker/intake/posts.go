@@ -22,6 +22,8 @@ type posts struct {
 	queue   chan post
 	held    []heldPost     // in the order of their next tries; only for run
 	waiting atomic.Int64   // in the queue, held, or being published
+	without atomic.Int64   // of these, held
+	dealt   chan struct{}  // has room for one; signalled when one was stored, lost or held
 	sent    *atomic.Uint64 // counts stored messages; may be nil
 	lost    atomic.Uint64
 	log     *slog.Logger
@@ -48,7 +50,8 @@ const (
 )
 
 func newPosts(to Stream, what string, sent *atomic.Uint64, log *slog.Logger) *posts {
-	return &posts{to: to, what: what, queue: make(chan post, mostPosts), sent: sent, log: log, said: lostLog{log: log}}
+	return &posts{to: to, what: what, queue: make(chan post, mostPosts), dealt: make(chan struct{}, 1), sent: sent,
+		log: log, said: lostLog{log: log}}
 }
 
 // add does not block.
@@ -77,14 +80,44 @@ func (p *posts) run(ctx context.Context) {
 		var x post
 		select {
 		case <-ctx.Done():
-			p.lost.Add(uint64(p.waiting.Load()))
+			p.leave(ctx.Err())
 			return
 		case x = <-p.queue:
 		case <-due:
 			x, p.held = p.held[0].post, p.held[1:]
+			p.without.Add(-1)
 		}
 		if p.publish(ctx, x) {
 			p.waiting.Add(-1)
+		} else {
+			p.without.Add(1)
+		}
+		signal(p.dealt)
+	}
+}
+
+// leave loses all that waits.
+func (p *posts) leave(err error) {
+	for _, h := range p.held {
+		p.lose("ended", h.post(0), err)
+	}
+	for {
+		select {
+		case x := <-p.queue:
+			p.lose("ended", x(0), err)
+		default:
+			return
+		}
+	}
+}
+
+// drain waits until nothing waits but what the stream has no room for, or ctx ends.
+func (p *posts) drain(ctx context.Context) {
+	for p.waiting.Load() > p.without.Load() {
+		select {
+		case <-p.dealt:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

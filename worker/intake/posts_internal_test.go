@@ -128,3 +128,19 @@ func TestFullSubjectIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// Each of those that wait at the end is logged: there is no other copy.
+func TestPostsAreLoggedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said strings.Builder
+		to := &bounded{full: "unread"}
+		p, post, end := posting(t, to, slog.New(slog.NewTextHandler(&said, nil)))
+		post("unread")
+		post("unread")
+		to.taken()
+		end()
+		if n := strings.Count(said.String(), "msg=lost"); n != 2 || p.lost.Load() != 2 {
+			t.Errorf("%d logged, %d lost: %s", n, p.lost.Load(), said.String())
+		}
+	})
+}

@@ -322,3 +322,29 @@ func TestCloseQueryDoor(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// slowStream is a stream whose acknowledgements take a moment.
+type slowStream struct{ intake.Stream }
+
+func (s slowStream) Go(m *nats.Msg, within time.Duration, done func(uint64, error)) error {
+	return s.Stream.Go(m, within, func(sequence uint64, err error) { time.AfterFunc(5*time.Millisecond, func() { done(sequence, err) }) })
+}
+
+// What the query door has to store is stored before the worker ends: there is no other copy.
+func TestCloseStoresReplies(t *testing.T) {
+	f := newFixture(t)
+	f.log.set(func(l *log) { l.holds = true })
+	f.start(func(o *intake.Options) { o.Replies = slowStream{o.Replies} })
+	for _, body := range []string{"a", "b", "c", "d", question} { // refusals, and what the journal never took
+		if err := f.nc.PublishRequest("protocol.query."+partner+".shop", "protocol.reply.shop", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	f.closed()
+	if n, lost := f.stored(f.names.Stream(messages.Replies)), f.doors.Stats().Lost; n != 5 || lost != 0 {
+		t.Errorf("%d of 5 are stored, %d lost", n, lost)
+	}
+}
