@@ -392,13 +392,13 @@ func TestTraceGoesAlong(t *testing.T) {
 			t.Errorf("with %q goes %q", want, got)
 		}
 	}
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"protocol.submit"}}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Submit(context.WithValue(within(t, 10*time.Second), key{}, trace), question); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := js.Stream(t.Context(), "S")
+	stream, err := js.Stream(t.Context(), "PROTOCOL_SUBMITTED")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,7 +59,8 @@ func Submit(ctx context.Context, nc *nats.Conn, q messages.Query) (Ack, error) {
 // stored: to be sure, submit it again with the same id. The error wraps the end of ctx and the last
 // obstacle (nats.ErrNoResponders: no stream captures the subject; a *jetstream.APIError). Or it
 // wraps the errors of Options.FailFast, a *messages.Error for a query that no worker would accept,
-// ErrMalformed, nats.ErrConnectionClosed, or the *jetstream.APIError of a permanent refusal.
+// ErrMalformed (with ErrCaptured if a stream of another program has stored q, where no worker reads
+// it), nats.ErrConnectionClosed, or the *jetstream.APIError of a permanent refusal.
 func (c *Client) Submit(ctx context.Context, q messages.Query) (Ack, error) {
 	q = identified(q)
 	subject := c.names.Submit()
@@ -119,6 +121,8 @@ func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 		return word.PubAck, heard{err: word.Error}
 	case word.Stream == "":
 		return word.PubAck, heard{err: fmt.Errorf("%w: it names no stream", ErrMalformed)}
+	case !strings.HasPrefix(word.Stream, c.names.Stream("")): // where no worker reads
+		return word.PubAck, heard{err: fmt.Errorf("%w: %w: %q", ErrMalformed, ErrCaptured, word.Stream)}
 	}
 	return word.PubAck, heard{}
 }

@@ -33,10 +33,10 @@ func newStream(t *testing.T, nc *nats.Conn, c jetstream.StreamConfig) jetstream.
 
 func TestSubmitIsStoredOnce(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
 	q := question
 	q.ID, q.ReplyTo = "mine", "protocol.reply.me"
-	want := ask.Ack{ID: "mine", Stream: "SUBMITTED", Sequence: 1}
+	want := ask.Ack{ID: "mine", Stream: "PROTOCOL_SUBMITTED", Sequence: 1}
 	if got, err := ask.Submit(within(t, 10*time.Second), nc, q); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -64,7 +64,7 @@ func TestSubmitIsStoredOnce(t *testing.T) {
 // An asker with a name gets replies under it, even if its subject does not have the name.
 func TestSubmitUnderAName(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
 	o := calm
 	o.Asker, o.Trace = "booking", func(context.Context) string { return trace }
 	c := newClient(t, nc, o)
@@ -93,13 +93,13 @@ func TestSubmitUnderAName(t *testing.T) {
 // keep it out, and an asker that got unknown can ask again.
 func TestSubmitOnceMore(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit", "protocol.submit.>"}})
 	q := question
 	q.ID = "1"
 	var ids [2]string
 	for i := range ids {
 		got, err := ask.Submit(within(t, 10*time.Second), nc, q)
-		if want := (ask.Ack{ID: "1", Stream: "SUBMITTED", Sequence: uint64(i + 1)}); err != nil || got != want {
+		if want := (ask.Ack{ID: "1", Stream: "PROTOCOL_SUBMITTED", Sequence: uint64(i + 1)}); err != nil || got != want {
 			t.Errorf("%d: %+v, %v", i, got, err)
 		}
 		m, err := stream.GetMsg(t.Context(), uint64(i+1))
@@ -116,7 +116,7 @@ func TestSubmitOnceMore(t *testing.T) {
 // A stream that refuses because it is full is tried until it has room.
 func TestSubmitWaitsForRoom(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
-	stream := newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	stream := newStream(t, nc, jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	c := newClient(t, nc, quick)
 	if _, err := c.Submit(within(t, 10*time.Second), question); err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestFailFast(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("waited for somebody")
 	}
-	newStream(t, nc, jetstream.StreamConfig{Name: "SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
+	newStream(t, nc, jetstream.StreamConfig{Name: "PROTOCOL_SUBMITTED", Subjects: []string{"protocol.submit"}, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	if _, err := c.Submit(ctx, question); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestSubmitErrors(t *testing.T) {
 // cluster whose leaders move may say that the first try is being stored, or briefly that there are
 // no responders: neither is a refusal.
 func TestSubmitAgain(t *testing.T) {
-	const stored, inProcess = `{"stream":"SUBMITTED","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
+	const stored, inProcess = `{"stream":"PROTOCOL_SUBMITTED","seq":7,"duplicate":true}`, `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
 	for way, fast := range map[string]bool{"patient": false, "fail fast": true} {
 		for name, word := range map[string]string{"lost": "", "being stored": inProcess, "nobody there": "503"} {
 			t.Run(way+", "+name, func(t *testing.T) {
@@ -251,7 +251,7 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 	stream := play(t, natstest.Connect(t, srv), "protocol.submit", func(_ int, in taken) {
 		word := `{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"}}`
 		if strings.HasSuffix(in.msg.Header.Get(messages.HeaderMsgID), "/again") {
-			word = `{"stream":"SUBMITTED","seq":7}`
+			word = `{"stream":"PROTOCOL_SUBMITTED","seq":7}`
 		}
 		_ = in.msg.Respond([]byte(word))
 	})
@@ -260,5 +260,15 @@ func TestSubmitWhatAServerLost(t *testing.T) {
 	got, err := newClient(t, natstest.Connect(t, srv), calm).Submit(within(t, 10*time.Second), q)
 	if err != nil || got.Sequence != 7 || got.ID != "id-1" || len(stream.all()) != 21 {
 		t.Fatalf("%+v, %v, sent %d times", got, err, len(stream.all()))
+	}
+}
+
+// A stream of another program that captures the subject stores the query where no worker reads.
+func TestSubmitCaptured(t *testing.T) {
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{JetStream: true}))
+	newStream(t, nc, jetstream.StreamConfig{Name: "EVERYTHING", Subjects: []string{"protocol.>"}})
+	got, err := ask.Submit(within(t, 10*time.Second), nc, question)
+	if !errors.Is(err, ask.ErrCaptured) || !errors.Is(err, ask.ErrMalformed) || !strings.Contains(err.Error(), `"EVERYTHING"`) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

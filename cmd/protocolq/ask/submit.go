@@ -170,6 +170,9 @@ func notStored(err error, subject string, timeout time.Duration) error {
 	case errors.Is(err, nats.ErrNoResponders):
 		return &cli.Error{Code: cli.ExitNoAnswer, Err: fmt.Errorf("no stream takes %s", subject),
 			Hint: "'protocolq provision' makes the streams; check --nats and --prefix too"}
+	case errors.Is(err, ask.ErrCaptured):
+		return &cli.Error{Code: cli.ExitOther, Err: err,
+			Hint: "take " + subject + " from its subjects: 'nats stream edit'; what it has stored is not asked"}
 	case ok && !errors.Is(err, context.DeadlineExceeded):
 		hint := ""
 		if publish.Full(refused) {
