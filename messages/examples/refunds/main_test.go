@@ -112,6 +112,17 @@ func TestNoRefundOnUnknown(t *testing.T) {
 	}
 }
 
+// A refund that can never be asked for stops, and holds up no other.
+func TestRefundThatCannotBeAsked(t *testing.T) {
+	b := newBench(t, protocolqtest.Options{})
+	p := b.start("R-0,no address\nR-1," + protocolqtest.Email("signed", "zhang") + "\n")
+	exampletest.Eventually(t, "the payment", func() bool { return b.count(`SELECT count(*) FROM payments WHERE refund = 'R-1'`) == 1 })
+	p.Stop()
+	if n := b.count(`SELECT count(*) FROM refunds WHERE id = 'R-0' AND state = 'stopped'`); n != 1 || !strings.Contains(p.Said(), "user_email") {
+		t.Errorf("%d stopped: %s", n, p.Said())
+	}
+}
+
 // Every part is killed in turn, the pipeline itself most often.
 func TestRefundsOverKills(t *testing.T) {
 	b := newBench(t, protocolqtest.Options{})

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -49,10 +50,16 @@ func (p *pipeline) check(ctx context.Context) error {
 		for _, r := range due {
 			q := r.query()
 			q.DeadlineMs = time.Now().Add(p.patience).UnixMilli()
-			if _, err := p.client.Submit(ctx, q); err != nil {
-				break // ctx has ended: it is due next time
+			_, err := p.client.Submit(ctx, q)
+			var refusal *messages.Error
+			switch {
+			case errors.As(err, &refusal): // also next time: it must not hold up the others
+				p.log.Error("refund cannot be asked for", "id", r.id, "err", err)
+				err = p.store.settle(ctx, r.id, stopHere, "", time.Now())
+			case err == nil:
+				err = p.store.asked(ctx, r)
 			}
-			if err := p.store.asked(ctx, r); err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
