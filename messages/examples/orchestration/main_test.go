@@ -122,6 +122,17 @@ func TestNoEffectOnUnknown(t *testing.T) {
 	}
 }
 
+// What is refused before it is a run has no event; its effect follows all the same.
+func TestEffectOfWhatIsNoRun(t *testing.T) {
+	b := newBench(t)
+	p := b.start("order-0,no address\norder-1," + protocolqtest.Email("signed", "zhang") + "\n")
+	exampletest.Eventually(t, "the effects", func() bool { return b.count(`SELECT count(*) FROM effects`) >= 2 })
+	p.Stop()
+	if n := b.count(`SELECT count(*) FROM effects WHERE order_id = 'order-0' AND what = 'look_closer'`); n != 1 {
+		t.Errorf("%d effects", n)
+	}
+}
+
 // Every part is killed in turn, the program itself most often.
 func TestEffectsOverKills(t *testing.T) {
 	b := newBench(t)

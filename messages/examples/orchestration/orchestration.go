@@ -77,14 +77,22 @@ func (o *orchestration) askAll(ctx context.Context) error {
 }
 
 // ask asks for one order. The answer only says whether and when to ask again; its effect is made
-// from the event.
+// from the event. Only what is refused before it is a run has no event: a mistyped address, say.
 func (o *orchestration) ask(ctx context.Context, order order) {
 	asking, cancel := context.WithTimeout(ctx, longestTime)
 	defer cancel()
 	r, err := o.client.Ask(asking, messages.Query{ID: order.id, Key: order.id, UserEmail: order.email})
 	state, wait := after(&r, err)
-	if err := o.store.asked(ctx, order.id, state, time.Now().Add(wait)); err != nil && ctx.Err() == nil {
-		o.log.Error("store", "err", err) // the order is asked for again
+	var failed error
+	if err == nil && r.Outcome == messages.Refused && r.Run == "" {
+		o.log.Warn("refused", "order", order.id, "code", r.Code, "message", r.Message)
+		_, failed = o.store.settle(ctx, "refused "+order.id, order.id, lookCloser)
+	}
+	if failed == nil {
+		failed = o.store.asked(ctx, order.id, state, time.Now().Add(wait))
+	}
+	if failed != nil && ctx.Err() == nil {
+		o.log.Error("store", "err", failed) // the order is asked for again
 	}
 }
 
