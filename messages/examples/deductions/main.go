@@ -6,6 +6,7 @@
 //
 //	200 debited       once for each order, however often it is posted
 //	409 declined      the gateway says that there is no agreement to debit this account
+//	422 refused       the request is wrong, or this program may not ask: nothing is debited
 //	503 unknown       nobody knows: nothing is debited; post it again after Retry-After
 //
 // Each answer comes within the time given by -within, even if workers, gateway or NATS are

@@ -37,7 +37,8 @@ func TestNext(t *testing.T) {
 		{r: messages.Result{Outcome: messages.Signed, ChargeAgent: new(false)}, want: decline},
 		{r: messages.Result{Outcome: messages.NotSigned}, want: decline},
 		{r: messages.Result{Outcome: messages.Abnormal, ChargeAgent: new(true)}, want: decline},
-		{r: messages.Result{Outcome: messages.Refused}, want: decline},
+		{r: messages.Result{Outcome: messages.Refused, Code: messages.NotAllowed}, want: wrong},
+		{r: messages.Result{}, want: later, wait: 0},
 		{r: messages.Result{Outcome: messages.Unknown, ChargeAgent: new(true)}, want: later},
 		{r: messages.Result{Outcome: messages.Unknown, Retryable: true, RetryAfterMs: 700}, want: later, wait: 700 * time.Millisecond},
 		{r: messages.Result{Outcome: messages.Unknown, Retryable: true}, want: later, wait: 100 * time.Millisecond},
@@ -143,6 +144,17 @@ func TestNoDebitOnUnknown(t *testing.T) {
 	}
 	if n := b.debits(); n != 1 {
 		t.Errorf("%d debits", n)
+	}
+}
+
+// Only the gateway declines: what nobody could ask says nothing about the account.
+func TestNoDeclineOnWhatIsNotAsked(t *testing.T) {
+	b := newBench(t, 0)
+	if a, err := b.post("order-1", "nobody"); err != nil || a.status != http.StatusUnprocessableEntity || a.Step != wrong {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if a, err := b.post("order-1", protocolqtest.Email("not-signed", "zhang")); err != nil || a.status != http.StatusConflict || a.Step != decline {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 

@@ -27,10 +27,12 @@ type step string
 const (
 	debit   step = "debited"
 	decline step = "declined"
+	wrong   step = "refused" // nothing is done: the request or a setting must be corrected
 	later   step = "unknown" // nothing is done
 )
 
-var statuses = map[step]int{debit: http.StatusOK, decline: http.StatusConflict, later: http.StatusServiceUnavailable}
+var statuses = map[step]int{debit: http.StatusOK, decline: http.StatusConflict, wrong: http.StatusUnprocessableEntity,
+	later: http.StatusServiceUnavailable}
 
 // next is the rule: money follows only from a "yes" of the gateway, and only the gateway says "no".
 // An error, or unknown, says nothing about the account. wait is how long to wait before asking
@@ -45,8 +47,12 @@ func next(r *messages.Result, err error) (what step, wait time.Duration) {
 		return later, max(time.Duration(r.RetryAfterMs)*time.Millisecond, 100*time.Millisecond)
 	case r.Outcome == messages.Signed && r.ChargeAgent != nil && *r.ChargeAgent:
 		return debit, 0
+	case r.Outcome.Conclusive():
+		return decline, 0
+	case r.Outcome == messages.Refused: // by the workers, say: that is no word about the account
+		return wrong, 0
 	}
-	return decline, 0
+	return later, 0
 }
 
 func (s *service) handler() http.Handler {
