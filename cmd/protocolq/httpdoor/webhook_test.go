@@ -43,16 +43,18 @@ func verify(t *testing.T, secret string, h http.Header, body []byte) {
 // Operators set the address, so it must be one that they can mean.
 func TestWebhookAddress(t *testing.T) {
 	for address, good := range map[string]bool{
-		"https://shop.example.com/hook": true,
-		"http://127.0.0.1:8080/hook":    true,
-		"http://localhost/hook":         true,
-		"http://[::1]/hook":             true,
-		"http://shop.example.com/hook":  false,
-		"https://u:p@shop.example.com/": false,
-		"https:///hook":                 false,
-		"ftp://shop.example.com/":       false,
-		"shop.example.com":              false,
-		"":                              false,
+		"https://shop.example.com/hook":  true,
+		"http://127.0.0.1:8080/hook":     true,
+		"http://localhost/hook":          true,
+		"http://[::1]/hook":              true,
+		"http://shop.example.com/hook":   false,
+		"https://u:p@shop.example.com/":  false,
+		"https:///hook":                  false,
+		"https://:8443/hook":             false,
+		"https://shop.example.com:84430": false,
+		"ftp://shop.example.com/":        false,
+		"shop.example.com":               false,
+		"":                               false,
 	} {
 		if err := (&Webhook{URL: address, SecretFile: "x"}).check(); (err == nil) != good {
 			t.Errorf("%s: %v", address, err)

@@ -103,7 +103,7 @@ func ParseSecrets(file []byte) (secrets [][]byte, err error) {
 func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || !isPort(u.Port()):
 		return errors.New("webhook url must be such as https://host/path, without a user")
 	case u.Scheme == "https":
 		return nil
@@ -113,6 +113,12 @@ func CheckURL(address string) error {
 		return nil
 	}
 	return errors.New("webhook url must be https; http only to this machine")
+}
+
+// isPort reports whether a port is one, or "" for that of the scheme.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 // sign is the signature header of a message: "v1," and the base64 of the HMAC-SHA256 over id, time
