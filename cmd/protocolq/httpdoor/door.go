@@ -5,8 +5,10 @@ package httpdoor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -171,9 +173,9 @@ func (d *door) pass(rt route) http.HandlerFunc {
 // guarded serves a request. A panic ends only that request.
 func (d *door) guarded(rt route, c *caller, r *http.Request) (a answer) {
 	defer func() {
-		if fault := recover(); fault != nil {
+		if fault := recover(); fault != nil { // its value may be personal
 			d.o.Logger.ErrorContext(r.Context(), "request failed by a mistake of the program", "route", rt.path,
-				"fault", fault)
+				"type", fmt.Sprintf("%T", fault), "stack", string(debug.Stack()))
 			a = because(internalFault, "ask again; if it lasts, report it")
 		}
 	}()

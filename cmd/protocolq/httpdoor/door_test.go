@@ -257,12 +257,19 @@ func TestOtherAddresses(t *testing.T) {
 	}
 }
 
-// A panic fails only its own request, and frees its place.
+// A panic fails only its own request, and frees its place. The log says where, and not about whom.
 func TestFault(t *testing.T) {
-	d := openDoor(t, options{Fleet: &played{answer: func(context.Context, messages.Query) (messages.Result, error) { panic("mistake") }}})
+	var log bytes.Buffer
+	d := openDoor(t, options{Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Fleet: &played{answer: func(_ context.Context, q messages.Query) (messages.Result, error) {
+			panic("mistake about " + q.UserEmail)
+		}}})
 	for range 5 { // more than may wait at once
 		if w, _ := d.do(t, post(good)); w.StatusCode != 500 {
 			t.Errorf("%d", w.StatusCode)
 		}
+	}
+	if said := log.String(); strings.Contains(said, "zhang@") || !strings.Contains(said, "door_test.go") {
+		t.Error(said)
 	}
 }

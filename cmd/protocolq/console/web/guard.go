@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"sync"
 )
 
@@ -92,7 +93,9 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
-				s.o.Logger.Error("console page panicked", "path", r.Pattern, "panic", fmt.Sprint(p))
+				// Its value may be personal.
+				s.o.Logger.Error("console page panicked", "path", r.Pattern, "type", fmt.Sprintf("%T", p), "stack",
+					string(debug.Stack()))
 				w.WriteHeader(http.StatusInternalServerError)
 			} else if p != nil {
 				panic(p)

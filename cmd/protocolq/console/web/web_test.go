@@ -3,8 +3,10 @@
 package web_test
 
 import (
+	"bytes"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -145,6 +147,18 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		if strings.Contains(policy, "unsafe") || a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", path, a.Header)
 		}
+	}
+}
+
+// The log says where a page failed, and not about whom.
+func TestPanicIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	address, c := open(t, web.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if a, _ := do(t, c, "GET", address+"/panic", nil); a.StatusCode != http.StatusInternalServerError {
+		t.Errorf("%d", a.StatusCode)
+	}
+	if said := log.String(); strings.Contains(said, "on purpose") || !strings.Contains(said, "web_test.go") {
+		t.Error(said)
 	}
 }
 
