@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -41,6 +42,10 @@ func (r *Report) apply(ctx context.Context, js jetstream.JetStream, o Options) e
 // existing are the settings of existing streams, by name.
 type existing map[string]*jetstream.StreamConfig
 
+// ErrOtherPrefix says that a fleet with another prefix has the streams: a.b and a_b give the same
+// names, and so do A and a.
+var ErrOtherPrefix = errors.New("a fleet with another prefix has a stream of this name")
+
 // find looks for the fleet's streams.
 func find(ctx context.Context, js jetstream.JetStream, o Options) (existing, error) {
 	there := existing{}
@@ -52,7 +57,12 @@ func find(ctx context.Context, js jetstream.JetStream, o Options) (existing, err
 		if err != nil {
 			return nil, fmt.Errorf("stream %s: %w", want.Name, err)
 		}
-		there[want.Name] = &s.CachedInfo().Config
+		have := &s.CachedInfo().Config
+		own := func(subject string) bool { return strings.HasPrefix(subject, o.Names.Prefix()+".") }
+		if len(have.Subjects) > 0 && !slices.ContainsFunc(have.Subjects, own) {
+			return nil, fmt.Errorf("stream %s: %w: it takes %s", want.Name, ErrOtherPrefix, list(have.Subjects))
+		}
+		there[want.Name] = have
 	}
 	return there, nil
 }

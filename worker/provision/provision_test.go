@@ -4,8 +4,10 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,6 +207,25 @@ func TestDifferencesAreNamedAndMended(t *testing.T) {
 }
 
 // Other bounds are declared if they are asked for.
+// Two prefixes may give one name of a stream. The second fleet takes nothing from the first.
+func TestPrefixOfAnotherFleet(t *testing.T) {
+	js, o := start(t), options(t, "pay.prod")
+	apply(t, js, o)
+	publish(t, js, "pay.prod.submit", "waits")
+	for _, prefix := range []string{"pay_prod", "Pay.prod"} {
+		other := options(t, prefix)
+		other.Update = true
+		r, err := provision.Apply(t.Context(), js, other)
+		if !errors.Is(err, provision.ErrOtherPrefix) || !strings.Contains(err.Error(), "PAY_PROD_") || len(r.Items) > 0 {
+			t.Errorf("%s: %+v, %v", prefix, r, err)
+		}
+	}
+	if r := apply(t, js, o); r.Differs() {
+		t.Errorf("%+v", r)
+	}
+	publish(t, js, "pay.prod.submit", "waits, too")
+}
+
 func TestOptionsReachTheServer(t *testing.T) {
 	js, o := start(t), options(t, "protocol")
 	o.AckWait, o.JournalBytes = 3*time.Second, 5<<20

@@ -61,6 +61,7 @@ func TestProvisionHints(t *testing.T) {
 		fmt.Errorf("%w: it needs 1 GiB", provision.ErrNoRoom): "--journal-bytes",
 		provision.ErrOldServer:                                "update nats-server",
 		provision.ErrSmallServer:                              "max_payload",
+		provision.ErrOtherPrefix:                              "--prefix",
 		provision.ErrLate:                                     "--wait",
 		provision.ErrReadTwice:                                "nats consumer rm",
 		errors.New("sealed"):                                  "made anew",
