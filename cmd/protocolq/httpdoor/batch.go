@@ -27,7 +27,7 @@ const (
 	batchAtOnce = 32
 )
 
-// batch is the body of a request.
+// batch is the body of a request, see readBatch.
 type batch struct {
 	ID      string            `json:"id"`
 	Queries []json.RawMessage `json:"queries"`
@@ -105,12 +105,25 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 	return d.keepBatch(r.Context(), c, out)
 }
 
-// readBatch reads a batch and gives it an id.
+var errBatch = errors.New("the body must be {\"queries\": […]}, and may have an id")
+
+// readBatch reads a batch and gives it an id. A name that comes twice is a fault: of two lists of
+// queries only one could count.
 func readBatch(data []byte) (b batch, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&b); err != nil {
-		return b, errors.New("the body must be {\"queries\": […]}, and may have an id")
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return b, errBatch
+	}
+	fields := map[any]any{"id": &b.ID, "queries": &b.Queries}
+	for d.More() {
+		name, err := d.Token()
+		if field := fields[name]; err != nil || field == nil || d.Decode(field) != nil {
+			return b, errBatch
+		}
+		delete(fields, name)
+	}
+	if _, err := d.Token(); err != nil { // its end
+		return b, errBatch
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return b, errors.New("the body must hold one batch")
