@@ -86,6 +86,7 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 	// What is not stored by then has a problem, and what is stored is kept as a batch.
 	within, cancel := context.WithTimeout(r.Context(), longestWait)
 	defer cancel()
+	defer context.AfterFunc(d.hurried, cancel)()
 	var storing errgroup.Group
 	storing.SetLimit(batchAtOnce)
 	known := map[string]bool{}

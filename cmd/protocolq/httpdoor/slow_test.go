@@ -92,3 +92,21 @@ func holding(t *testing.T, b keptBatch) *remembered {
 	}
 	return m
 }
+
+// A door that must close leaves the rest of a batch, and says which of its queries are stored.
+func TestBatchAsTheDoorCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		queries := make([]string, mostQueries)
+		for i := range queries {
+			queries[i] = aQuery(fmt.Sprint("q", i))
+		}
+		memory := &slow{remembered: &remembered{}, takes: storeTime - 1}
+		d := openDoor(t, options{Fleet: silent(), Memory: memory})
+		began := time.Now()
+		time.AfterFunc(storeTime, d.hurry)
+		w, fields := d.do(t, request("POST", "/v1/batches", batchOf("night-1", queries...)))
+		if took := time.Since(began); took > 2*storeTime || w.StatusCode != 202 || fields["stored"] != float64(batchAtOnce) {
+			t.Errorf("%d after %v, %v stored", w.StatusCode, took, fields["stored"])
+		}
+	})
+}
