@@ -24,11 +24,13 @@ type Ack struct {
 	Duplicate bool // an earlier try has stored it, within the stream's window
 }
 
-// Temporary refusals of a stream. unavailable is the code of refusals such as a full stream's.
-// beingStored is for a message id that a cluster has received but not yet stored on most of its
-// servers, for example because the first try was sent while its leaders changed.
+// Temporary refusals of a stream. unavailable is the code of refusals such as a full stream's,
+// tooMany that of a server for whose stream too many messages wait. beingStored is for a message id
+// that a cluster has received but not yet stored on most of its servers, for example because the
+// first try was sent while its leaders changed.
 const (
 	unavailable = 503
+	tooMany     = 429
 	beingStored = jetstream.ErrorCode(10158)
 )
 
@@ -115,7 +117,7 @@ func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 	switch {
 	case err != nil:
 		return word.PubAck, heard{err: fmt.Errorf("%w: %w", ErrMalformed, err)}
-	case word.Error != nil && (word.Error.Code == unavailable && !c.o.FailFast || word.Error.ErrorCode == beingStored):
+	case word.Error != nil && c.passes(word.Error):
 		return word.PubAck, heard{again: jittered(c.o.Pause), err: word.Error}
 	case word.Error != nil:
 		return word.PubAck, heard{err: word.Error}
@@ -125,4 +127,10 @@ func (c *Client) acknowledged(reply *nats.Msg) (jetstream.PubAck, heard) {
 		return word.PubAck, heard{err: fmt.Errorf("%w: %w: %q", ErrMalformed, ErrCaptured, word.Stream)}
 	}
 	return word.PubAck, heard{}
+}
+
+// passes reports whether a refusal may be over by the next try.
+func (c *Client) passes(refused *jetstream.APIError) bool {
+	busy := refused.Code == unavailable || refused.Code == tooMany
+	return busy && !c.o.FailFast || refused.ErrorCode == beingStored
 }

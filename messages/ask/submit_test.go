@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,6 +170,33 @@ func TestFailFast(t *testing.T) {
 		t.Error("waited for room")
 	} else if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != 10077 {
 		t.Errorf("full: error %v", err)
+	}
+}
+
+// A server that is too busy for its stream is asked again, and with FailFast not.
+func TestSubmitToABusyServer(t *testing.T) {
+	nc := natstest.Connect(t, natstest.Serve(t, server.Options{}))
+	var tries atomic.Int64
+	sub, err := nc.Subscribe("protocol.submit", func(m *nats.Msg) {
+		word := `{"error":{"code":429,"err_code":10167,"description":"too many requests"}}`
+		if tries.Add(1)%3 == 0 {
+			word = `{"stream":"PROTOCOL_SUBMITTED","seq":1}`
+		}
+		_ = m.Respond([]byte(word))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	a, err := newClient(t, nc, quick).Submit(within(t, 10*time.Second), question)
+	if err != nil || a.Sequence != 1 || tries.Load() != 3 {
+		t.Errorf("%+v, %v after %d tries", a, err, tries.Load())
+	}
+	o := quick
+	o.FailFast = true
+	_, err = newClient(t, nc, o).Submit(within(t, 10*time.Second), question)
+	if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != 10167 || tries.Load() != 4 {
+		t.Errorf("with FailFast: %v after %d tries", err, tries.Load())
 	}
 }
 
