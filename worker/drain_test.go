@@ -21,7 +21,7 @@ func (f *fleet) wave(n, accounts int) func() []messages.Result {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			r, err := f.try(messages.Query{UserEmail: email("signed", i%accounts)})
+			r, err := f.again(messages.Query{UserEmail: email("signed", i%accounts)})
 			if err != nil {
 				f.t.Error(err)
 			}

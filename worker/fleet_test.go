@@ -221,6 +221,18 @@ func (f *fleet) ask(q messages.Query) messages.Result {
 	return r
 }
 
+// again asks, and asks again after OVERLOADED, as ask.Ask does: on a busy machine a worker's log may
+// not take a query in time.
+func (f *fleet) again(q messages.Query) (r messages.Result, err error) {
+	for range 20 {
+		if r, err = f.try(q); err != nil || r.Code != messages.Overloaded {
+			break
+		}
+		<-time.After(time.Duration(r.RetryAfterMs) * time.Millisecond)
+	}
+	return r, err
+}
+
 func (f *fleet) try(q messages.Query) (messages.Result, error) {
 	body, err := q.Encode(messages.MsgPack)
 	if err != nil {

@@ -311,8 +311,8 @@ func TestCrashedSubmittedQueryIsADeadLetter(t *testing.T) {
 	c := f.replies()
 	f.submit(messages.Query{ID: "crashed", UserEmail: "signed@example.com"})
 	within(t, "the call is under way", func() bool { return f.gateway.Stats().InFlight == 1 })
+	victim.die() // before its call ends, however long another takes to start
 	f.start(quick(worker.Fail))
-	victim.die()
 	if r := f.reply(c); r.Code != messages.Crashed {
 		t.Fatalf("%+v", r)
 	}

@@ -243,7 +243,8 @@ func (tab *Tab) Press(keys string) {
 // Type fills a field.
 func (tab *Tab) Type(selector, text string) {
 	tab.t.Helper()
-	tab.Run(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	tab.Run(chromedp.Clear(chromedp.CSS(selector)), chromedp.Focus(chromedp.CSS(selector), chromedp.NodeVisible))
+	set(tab, input.InsertText, input.InsertTextParams{Text: text})
 }
 
 // Click clicks, and waits until then matches an element of the page that follows.
