@@ -221,8 +221,8 @@ func (f *fleet) ask(q messages.Query) messages.Result {
 	return r
 }
 
-// again asks, and asks again after OVERLOADED, as ask.Ask does: on a busy machine a worker's log may
-// not take a query in time.
+// again asks, and asks again after OVERLOADED, as ask.Ask does: on a busy machine a worker's log
+// may not take a query in time.
 func (f *fleet) again(q messages.Query) (r messages.Result, err error) {
 	for range 20 {
 		if r, err = f.try(q); err != nil || r.Code != messages.Overloaded {

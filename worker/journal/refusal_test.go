@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		for _, k := range kinds {
-			if errors.Is(err, k) != (k == c.kind) {
+			if errors.Is(err, k) != errors.Is(c.kind, k) {
 				t.Errorf("%s: %v, want %v", name, err, c.kind)
 			}
 		}

@@ -53,8 +53,8 @@ func isHole(err error) bool { return errors.Is(err, journal.ErrPurged) || errors
 // A hole in the middle of the log stays until a person does something about it.
 const (
 	holeWait = 30 * time.Second
-	holeHint = "a batch is missing in the middle of the log, as after damage to a disk: stop all workers, and restore " +
-		"the stream or nats stream purge --seq=POSITION, that of the batch behind it (deploy/docs/backup.md)"
+	holeHint = "a batch is missing in the middle of the log, as after damage to a disk: stop all workers, and " +
+		"restore the stream or nats stream purge --seq=POSITION, that of the batch behind it (deploy/docs/backup.md)"
 )
 
 // backoff is the wait before the nth try.
@@ -235,8 +235,8 @@ func (m *Member) read(ctx context.Context, i *incarnation, first uint64) error {
 	m.loop.Do(func(*flight.Flights, time.Duration) {
 		m.replay.until, m.replay.ahead, m.level = last.Position, time.Until(last.Stored), begun
 	})
-	r, err := journal.NewReader(journal.ReaderOptions{Source: m.o.Log, Leader: m.o.Log, After: first - 1, Apply: m.apply,
-		Logger: m.log})
+	r, err := journal.NewReader(journal.ReaderOptions{Source: m.o.Log, Leader: m.o.Log, After: first - 1,
+		Apply: m.apply, Logger: m.log})
 	if err != nil {
 		return err
 	}

@@ -140,8 +140,8 @@ var Alerts = []Alert{
 		"More memory, a longer grace period than `grace`. A panic: report it with the log."},
 	{"ProtocolqQueryLogBehind", Rule{Term: Term{Agg: "max", Metric: "protocolq_querylog_lag_seconds"}, Op: ">",
 		Limit: 300}, 5 * time.Minute, warning, "The query log is {{ $value | humanizeDuration }} behind",
-		"Lines wait in their stream for a recorder. Nothing is lost: when the stream is full, they wait at the workers, and " +
-			"no call begins at a worker where 50,000 replies and runs wait.",
+		"Lines wait in their stream for a recorder. Nothing is lost: when the stream is full, they wait at the " +
+			"workers, and no call begins at a worker where 50,000 replies and runs wait.",
 		"Is a recorder running? Its log; `protocolq_querylog_write_seconds`; `protocolq doctor --for recorder`.",
 		"Start a recorder, or repair its database. Several may run at once."},
 	{"ProtocolqDatabaseDown", Rule{Term: Term{Agg: "min", By: "instance", Metric: "protocolq_querylog_database_up"},

@@ -194,7 +194,8 @@ func provisionHint(err error) string {
 	case errors.Is(err, provision.ErrNoRoom):
 		return "give JetStream more room (max_file_store, or the account's max_file), or the log less: --journal-bytes"
 	case errors.Is(err, provision.ErrOtherPrefix):
-		return "give this fleet a --prefix that differs from the other's in more than capitals, dots and _; nothing was made"
+		return "give this fleet a --prefix that differs from the other's in more than capitals, dots and _; " +
+			"nothing was made"
 	case errors.Is(err, provision.ErrOldServer):
 		return "update nats-server; nothing was made"
 	case errors.Is(err, provision.ErrSmallServer):
