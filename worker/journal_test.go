@@ -44,16 +44,22 @@ func (f *fleet) batch(m *jetstream.RawStreamMsg) *journal.Batch {
 	return b
 }
 
-// owed counts the asks and answers in the journal that are not told.
+// owed counts the asks and answers in the journal that are not told. A submitted query that came
+// twice at the same moment is there twice under one token, and the second counts for nothing.
 func (f *fleet) owed() int {
-	owed := map[journal.Ref]bool{}
+	owed, came := map[journal.Ref]bool{}, map[string]bool{}
 	for _, b := range f.journal() {
 		for i, e := range b.Entries {
 			switch e := e.(type) {
 			case *journal.Ask:
-				owed[b.Ref(i)] = true
+				if e.Token == "" || !came[e.Token] {
+					owed[b.Ref(i)] = true
+				}
+				came[e.Token] = true
 			case *journal.Answer:
-				owed[b.Ref(i)] = e.Verdict != journal.Released
+				if e.Verdict != journal.Released {
+					owed[b.Ref(i)] = true
+				}
 			case *journal.Told:
 				for _, ref := range e.Entries {
 					delete(owed, ref)
