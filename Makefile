@@ -31,13 +31,16 @@ image: ## the container image protocolq:VERSION, of the program and nothing else
 	chmod 0755 bin/image/protocolq && chmod 0644 bin/image/ca-certificates.crt
 	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
-# The packages that take longest are named first, because they are begun in this order: by their
-# names they would be among the last, and each would run beside an idle core.
-LONGEST := $(addprefix ./,worker cmd/protocolq worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters cmd/protocolq/console/watches worker/provision)
 # Each package's test is linked anew: without a debugger's tables that takes a quarter of the time.
+# The two largest have the machine for themselves: beside each other their fleets starve. Of the
+# others those that take longest are begun first.
+TESTS   := $(RACE) -vet=off -ldflags='-s -w' -timeout 40m -parallel 4
+LARGEST := protocolq/worker protocolq/cmd/protocolq
+LONGEST := $(addprefix ./,worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters cmd/protocolq/console/watches worker/provision)
 test: ## vet, then every test under the race detector
 	go vet ./...
-	go test $(RACE) -vet=off -ldflags='-s -w' -timeout 40m -p 2 -parallel 4 $(TESTFLAGS) $(LONGEST) ./...
+	go test $(TESTS) -p 1 $(TESTFLAGS) $(LARGEST)
+	go test $(TESTS) -p 2 $(TESTFLAGS) $(LONGEST) $$(go list ./... | grep -vx $(LARGEST:%=-e %))
 	@$(BROWSER) || echo 'NOTE: no Chromium, so the page was not tried in a browser: install chromium'
 
 # The pictures of every page, in bin/screenshots, to be looked at.
