@@ -207,8 +207,9 @@ func TestAnAbandonedRunIsCalledAgain(t *testing.T) {
 	for _, c := range []struct {
 		verdict int
 		left    bool
-		want    int // repeats
-	}{{crashed, true, 0}, {crashed, false, 1}, {failed, true, 1}} {
+		came    uint64 // one more ask waits, and so far had read who ended the run; 0: none
+		want    int    // repeats
+	}{{crashed, true, 0, 0}, {crashed, false, 0, 1}, {failed, true, 0, 1}, {crashed, true, 11, 0}, {crashed, true, 12, 1}} {
 		saw := sound()
 		saw.add(17*Second, "m2", journalAsk("d", email, "", byAwait),
 			entry{Kind: aBegin, Key: keyOf(email), Run: "r4", Attempt: 1, Asked: place{10, 1}})
@@ -217,9 +218,15 @@ func TestAnAbandonedRunIsCalledAgain(t *testing.T) {
 		} else {
 			saw.add(18*Second, "m2")
 		}
-		saw.add(19*Second, "m2", entry{Kind: anAnswer, Key: keyOf(email), Question: "q" + email, Run: "r4", Verdict: c.verdict})
+		next := place{13, 1}
+		if c.came > 0 {
+			saw.add(18*Second+1, "m1", journalAsk("f", email, "", byAwait))
+			next = place{12, 1}
+		}
+		saw.add(19*Second, "m2", entry{Kind: anAnswer, Key: keyOf(email), Question: "q" + email, Run: "r4", Verdict: c.verdict,
+			Read: c.came})
 		saw.add(20*Second, "m2", journalAsk("e", email, "", byAwait),
-			entry{Kind: aBegin, Key: keyOf(email), Run: "r5", Attempt: 1, Asked: place{13, 1}})
+			entry{Kind: aBegin, Key: keyOf(email), Run: "r5", Attempt: 1, Asked: next})
 		for _, at := range []int64{17 * Second, 20 * Second} {
 			saw.Calls = append(saw.Calls, simulator.Call{Partner: Partner, Key: email, Started: at + 100, Ended: at + Second/2, Conclusive: true, Conn: 1})
 		}

@@ -259,7 +259,9 @@ func (l *Ledger) answer(e *entry) {
 		return
 	}
 	a.Attempt = open.Attempt
-	left := l.left[e.Key] && len(l.waiting[e.Key]) == 0
+	// Who came after what its writer had read is asked for anew.
+	known := func(w *journalled) bool { return w.At.Position <= e.Read }
+	left := l.left[e.Key] && !slices.ContainsFunc(l.waiting[e.Key], known)
 	a.Deserted, a.Abandoned = left && e.Verdict == failed, left && e.Verdict == crashed
 	delete(l.left, e.Key)
 	delete(l.open, e.Key)
