@@ -19,6 +19,7 @@ import (
 const (
 	manyAsks   = 1000         // a second, on a machine without other work
 	leastAsks  = manyAsks / 4 // less proves nothing
+	inFlight   = 2000         // of each asker's; on a busy machine more would only wait for each other
 	halted     = 10_000
 	firstAfter = 20 * time.Second // from the partner's return to the first reply
 	allAfter   = 40 * time.Second // and to the last
@@ -29,7 +30,7 @@ func loadScenarios(p verdict.Pace) []Scenario {
 	return []Scenario{
 		recorded(Scenario{Name: "thousand",
 			About: fmt.Sprintf("%d asks a second and more, and kill -9 of workers", manyAsks), least: 14 * time.Second,
-			plan: testbed.Plan{Rate: 750, Keys: 160, Worker: []string{"--log-level", "info"}},
+			plan: testbed.Plan{Rate: 750, Keys: 160, AtOnce: inFlight, Worker: []string{"--log-level", "info"}},
 			bounds: verdict.Bounds{Excused: true, Recovery: p.Recovery,
 				Resident: 32 << 10}, harm: kills, observe: askedEnough}),
 		{Name: "halted", About: fmt.Sprintf("%d submitted asks wait for a halted partner, which is resumed", halted),

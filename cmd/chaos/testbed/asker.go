@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
 
 	"protocolq/cmd/chaos/verdict"
 	"protocolq/messages/ask"
@@ -29,6 +30,7 @@ type asker struct {
 	begin        int64 // unix µs; askers of one scenario share it, and so the accounts of each moment
 	load, settle time.Duration
 	rate, keys   float64 // asks and new accounts a second
+	atOnce       int     // asks that wait, before it waits with the next; 0: any number
 	doors        string  // query, submit or both
 	plain        bool    // no deadlines, ages, second encoding, nor repeated asks
 	mu           sync.Mutex
@@ -49,6 +51,7 @@ func AskerMain(args []string) error {
 	fs.DurationVar(&a.settle, "settle", 30*time.Second, "how much longer answers are waited for")
 	fs.Float64Var(&a.rate, "rate", 60, "asks a second")
 	fs.Float64Var(&a.keys, "keys", 30, "new accounts a second")
+	fs.IntVar(&a.atOnce, "at-once", 0, "asks that may wait for an acknowledgement or a reply; 0: any number")
 	fs.StringVar(&a.doors, "doors", "both", "query, submit or both")
 	fs.BoolVar(&a.plain, "plain", false, "ask in one way only")
 	out := fs.String("out", "", "file of the log")
@@ -80,14 +83,16 @@ func (a *asker) run(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(a.seed, uint64(len(a.name))+uint64(a.name[len(a.name)-1])))
 	tick := time.NewTicker(time.Duration(float64(time.Second) / a.rate))
 	defer tick.Stop()
-	var asks sync.WaitGroup
+	var asks errgroup.Group
+	if asks.SetLimit(-1); a.atOnce > 0 {
+		asks.SetLimit(a.atOnce)
+	}
 	for n := 0; time.Since(time.UnixMicro(a.begin)) < a.load; n++ {
 		o := a.question(n, rng)
-		asks.Go(func() { a.one(ctx, o) })
+		asks.Go(func() error { a.one(ctx, o); return nil })
 		<-tick.C
 	}
-	asks.Wait()
-	return nil
+	return asks.Wait()
 }
 
 // Canaries: text in every e-mail and account, so that they are found where they must not be.

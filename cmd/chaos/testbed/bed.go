@@ -226,7 +226,7 @@ func (h *Bed) Load(ctx context.Context, long time.Duration) error {
 		p, err := start(ctx, h.Dir, "asker-"+name, nil, h.Programs.self, "asker", "-name", name, "-nats", h.near(i),
 			"-seed", fmt.Sprint(h.Seed),
 			"-begin", fmt.Sprint(begin), "-for", long.String(), "-settle", h.Settle.String(), "-rate",
-			fmt.Sprint(h.Rate), "-keys", fmt.Sprint(h.Keys),
+			fmt.Sprint(h.Rate), "-keys", fmt.Sprint(h.Keys), "-at-once", fmt.Sprint(h.AtOnce),
 			"-doors", h.Doors, "-plain="+fmt.Sprint(h.Plain), "-out", filepath.Join(h.Dir, name+".jsonl"))
 		if err != nil {
 			return err
