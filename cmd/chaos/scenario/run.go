@@ -51,6 +51,7 @@ func (s Scenario) Run(ctx context.Context, o RunOptions) (r verdict.Row, story s
 		fmt.Fprintf(&h.Story, "  BROKEN  %s\n", b)
 	}
 	if len(r.Broken) > 0 {
+		r.Logged = h.Warnings()
 		for _, o := range r.Offences[:min(len(r.Offences), 10)] {
 			fmt.Fprintf(&h.Story, "          %s\n", o)
 		}

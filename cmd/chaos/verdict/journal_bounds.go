@@ -172,7 +172,7 @@ func (v *Verdict) allow(calls []simulator.Call, begins map[string][]made, b Boun
 			if at < 0 {
 				v.Journal.Unmeant++
 				v.Offences = append(v.Offences, fmt.Sprintf("no begin: %s, call %d of %d at %s", list[i].Key, i+1,
-					len(list), time.UnixMicro(list[i].Started).Format(Clock)))
+					len(list), clock(list[i].Started)))
 				continue
 			}
 			list[i].begin, list[i].book = before[at].begin, before[at].book

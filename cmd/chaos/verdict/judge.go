@@ -49,10 +49,6 @@ const (
 	forgetting = 100_000   // of an answer, at the tick of a clock
 )
 
-// busy is how much longer a machine with other work may need: new workers come late, and so do the
-// askers that wait for them.
-const busy = 16 * time.Second
-
 // Verdict is one row of the table.
 type Verdict struct {
 	Asked, Lost, Unanswered, Unknown int
@@ -91,7 +87,7 @@ func Judge(t *Evidence, b Bounds) Verdict {
 	v.calls(t, b)
 	v.told(t, b)
 	v.duties(t)
-	v.recovery(t)
+	v.recovery(t, b.recovery())
 	v.back(t)
 	v.hold(t, b)
 	v.load(t, b.Load)
@@ -268,55 +264,8 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 func (v *Verdict) offence(what string, last, c made) {
 	v.Offences = append(v.Offences,
 		fmt.Sprintf("%s: %s, called at %s (%s) on connection %d and at %s (%s) on connection %d", what, c.Key,
-			time.UnixMicro(last.Started).Format(Clock), last.Answer, last.Conn, time.UnixMicro(c.Started).Format(Clock),
+			clock(last.Started), last.Answer, last.Conn, clock(c.Started),
 			c.Answer, c.Conn))
-}
-
-// Clock is the printed form of times, also those of faults.
-const Clock = "15:04:05.000"
-
-// recovery measures the waits of those who were waiting when a worker was lost, from the last such
-// fault before their answer, or from when their stream had what they submitted: until then no
-// worker knows of it.
-func (v *Verdict) recovery(t *Evidence) {
-	var took []time.Duration
-	for _, a := range t.Asks {
-		if len(a.Replies) == 0 {
-			continue
-		}
-		last := int64(0)
-		for _, f := range t.Faults {
-			if f.excuses() && a.Sent <= f.At && f.At < a.Replies[0].At {
-				last = f.At
-			}
-		}
-		if last > 0 {
-			took = append(took,
-				time.Duration(a.Replies[0].At-min(max(last, a.Acked), a.Replies[0].At))*time.Microsecond)
-		}
-	}
-	if len(took) == 0 {
-		return
-	}
-	slices.Sort(took)
-	v.P50, v.P99 = took[len(took)/2], took[len(took)*99/100]
-}
-
-// back measures how long the gateway's trouble was still visible in the answers when it was over.
-func (v *Verdict) back(t *Evidence) {
-	mended := int64(0)
-	for _, f := range t.Faults {
-		if f.severs() {
-			mended = max(mended, f.Until)
-		}
-	}
-	for _, a := range t.Asks {
-		for _, told := range a.Replies {
-			if told.Outcome == "unknown" && mended > 0 {
-				v.Back = max(v.Back, time.Duration(told.At-mended)*time.Microsecond)
-			}
-		}
-	}
 }
 
 // hold names every bound that is broken.
@@ -360,7 +309,7 @@ func (v *Verdict) hold(t *Evidence, b Bounds) {
 	if !b.Unknown {
 		zero(v.Unknown, "answers that settle nothing")
 	}
-	if most := b.Recovery + busy; b.Recovery > 0 && v.P99 > most {
+	if most := b.recovery(); v.P99 > most {
 		v.Broken = append(v.Broken,
 			fmt.Sprintf("p99 %v after a fault, at most %v", v.P99.Round(time.Millisecond), most))
 	}

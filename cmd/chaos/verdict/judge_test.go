@@ -178,6 +178,26 @@ func TestTheGatewaysTroubleEnds(t *testing.T) {
 	}
 }
 
+// Of those who waited too long it is said which, and whether the servers stood still meanwhile.
+func TestWhoWaitedTooLongIsNamed(t *testing.T) {
+	saw := sound()
+	saw.Faults = []Fault{{Kind: Killed, At: 20 * Second, Who: "worker-1"}}
+	saw.Stalls = []Stall{{30 * Second, 32 * Second}}
+	saw.Asks["d"] = &Ask{ID: "d", Door: "submit", Email: one, Sent: 19 * Second, Acked: 22 * Second,
+		Replies: []reply{{At: 51 * Second, Outcome: "signed", Source: "memory", Run: "r1"}}}
+	v := Verdict{}
+	v.recovery(saw, 26*time.Second)
+	want := fmt.Sprintf("waited: d for 27s after a fault, and for 2s of servers that stood still: submit, sent at %s, "+
+		"stored at %s, told signed memory of run r1 at %s", clock(19*Second), clock(22*Second), clock(51*Second))
+	if len(v.Offences) != 1 || v.Offences[0] != want {
+		t.Errorf("%q, want %q", v.Offences, want)
+	}
+	v = Verdict{}
+	if v.recovery(saw, 27*time.Second); v.P99 != 27*time.Second || v.Offences != nil {
+		t.Errorf("p99 %v, offences %q", v.P99, v.Offences)
+	}
+}
+
 // Whoever's patience ends while the machine's own disk stands still has waited for the machine.
 func TestWhoIsStarvedByTheMachineIsNotHeldAgainstTheWorkers(t *testing.T) {
 	saw := sound()

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,6 +21,7 @@ type Row struct {
 	Seed   uint64
 	Faults int
 	Took   time.Duration
+	Logged []string // what the processes logged of trouble, where a bound is broken
 }
 
 // PrintTable writes the rows as a table that also reads as Markdown.
@@ -54,13 +56,13 @@ func PrintTable(w io.Writer, rows []Row) {
 
 // printBroken prints the broken bounds last, so that they are at the end of a long run's output.
 func printBroken(w io.Writer, rows []Row) {
-	const most = 5 // offences of a row
+	const most = 8 // offences of a row, and lines about the logs
 	for _, r := range rows {
 		for _, b := range r.Broken {
 			fmt.Fprintf(w, "BROKEN  %s, seed %d: %s\n", r.Name, r.Seed, b)
 		}
 		if len(r.Broken) > 0 {
-			for _, o := range r.Offences[:min(len(r.Offences), most)] {
+			for _, o := range slices.Concat(r.Offences[:min(len(r.Offences), most)], r.Logged[:min(len(r.Logged), most)]) {
 				fmt.Fprintf(w, "        %s\n", o)
 			}
 		}
