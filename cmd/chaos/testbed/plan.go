@@ -29,7 +29,7 @@ type Plan struct {
 	Plain     bool            // askers ask in only one way
 	Rate      float64         // 40 asks a second by each of two askers
 	Keys      float64         // 25 new accounts a second
-	AtOnce    int             // asks that each asker lets wait for an acknowledgement or a reply; 0: any number
+	AtOnce    int             // asks of each asker that wait before it waits with the next; 0: any
 }
 
 func (p *Plan) defaults() {

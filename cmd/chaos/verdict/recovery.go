@@ -72,9 +72,9 @@ func (v *Verdict) recovery(t *Evidence, most time.Duration) {
 	}
 	for _, w := range waits[max(0, len(waits)-10):] {
 		told := w.of.Replies[0]
-		v.Offences = append(v.Offences, fmt.Sprintf("waited: %s for %v after a fault, and for %v of servers that stood "+
-			"still: %s, sent at %s, stored at %s, told %s %s of run %s at %s", w.of.ID, w.took, w.still, w.of.Door,
-			clock(w.of.Sent), clock(w.of.Acked), told.Outcome, told.Source, told.Run, clock(told.At)))
+		v.Offences = append(v.Offences, fmt.Sprintf("waited: %s for %v after a fault, and for %v of servers that "+
+			"stood still: %s, sent at %s, stored at %s, told %s %s of run %s at %s", w.of.ID, w.took, w.still,
+			w.of.Door, clock(w.of.Sent), clock(w.of.Acked), told.Outcome, told.Source, told.Run, clock(told.At)))
 	}
 }
 

@@ -62,7 +62,8 @@ func printBroken(w io.Writer, rows []Row) {
 			fmt.Fprintf(w, "BROKEN  %s, seed %d: %s\n", r.Name, r.Seed, b)
 		}
 		if len(r.Broken) > 0 {
-			for _, o := range slices.Concat(r.Offences[:min(len(r.Offences), most)], r.Logged[:min(len(r.Logged), most)]) {
+			offences, logged := r.Offences[:min(len(r.Offences), most)], r.Logged[:min(len(r.Logged), most)]
+			for _, o := range slices.Concat(offences, logged) {
 				fmt.Fprintf(w, "        %s\n", o)
 			}
 		}
