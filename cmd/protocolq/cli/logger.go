@@ -16,17 +16,24 @@ import (
 )
 
 // NewLogger builds the logger for w. format is auto, text or json: auto is text on a terminal.
-// Colour needs a terminal and no NO_COLOR.
+// Colour needs a terminal and no NO_COLOR. A reader of w that stands still holds up nobody: of the
+// lines that do not fit into 1 MiB until it goes on, their number is written.
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
-	var h slog.Handler = slog.NewJSONHandler(safeJSON{w}, &slog.HandlerOptions{Level: level})
-	if format == "text" || format != "json" && IsTerminal(w) {
-		h = tint.NewTextHandler(w, &tint.Options{
-			Level:       level,
-			TimeFormat:  "15:04:05.000",
-			NoColor:     !InColour(w),
-			ReplaceAttr: safeText,
-		})
+	handler := func(to io.Writer) slog.Handler {
+		if format == "text" || format != "json" && IsTerminal(w) {
+			return tint.NewTextHandler(to, &tint.Options{
+				Level:       level,
+				TimeFormat:  "15:04:05.000",
+				NoColor:     !InColour(w),
+				ReplaceAttr: safeText,
+			})
+		}
+		return slog.NewJSONHandler(safeJSON{to}, &slog.HandlerOptions{Level: level})
 	}
+	direct := slog.New(handler(w))
+	h := handler(&patient{to: w, leftOut: func(lines int) {
+		direct.Warn("lines left out: nobody read the log", "left_out", lines)
+	}})
 	if level > slog.LevelDebug {
 		h = newThrottled(h)
 	}
