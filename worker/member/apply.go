@@ -139,6 +139,7 @@ func (m *Member) join(i *incarnation) {
 		return
 	}
 	m.joinedAs = i.id
+	m.inFleet.Store(true)
 	m.log.Info("in the fleet", "member", string(i.id), "members", len(m.state.Live()), "position", m.state.Applied(),
 		"remembered", m.state.Answers().Len())
 	m.readyOnce.Do(func() { close(m.ready) })

@@ -35,6 +35,7 @@ type world struct {
 	mu      sync.Mutex // guards what follows
 	signs   []func(journal.Member)
 	serving map[journal.Member]*one
+	well    map[journal.Member]func() bool // of those that serve
 	calls   []call
 	replies map[string][]reply // by token
 	runs    map[string]int     // by run, how often its duty was given
@@ -185,10 +186,13 @@ func (x *one) Follow(each func(journal.Member)) (func(), error) {
 }
 
 // Serve implements [member.Signs].
-func (x *one) Serve(m journal.Member) (func(), error) {
+func (x *one) Serve(m journal.Member, well func() bool) (func(), error) {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
-	x.w.serving[m] = x
+	if x.w.well == nil {
+		x.w.well = map[journal.Member]func() bool{}
+	}
+	x.w.serving[m], x.w.well[m] = x, well
 	return func() {
 		x.w.mu.Lock()
 		defer x.w.mu.Unlock()
@@ -201,7 +205,7 @@ func (x *one) Ping(_ context.Context, of journal.Member) (answered, mute bool) {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
 	by := x.w.serving[of]
-	return by != nil && !by.frozen && !x.frozen, by == nil && !x.frozen
+	return by != nil && !by.frozen && !x.frozen && x.w.well[of](), by == nil && !x.frozen
 }
 
 // Add implements [member.Duties]: everything is published at once, and once.

@@ -23,6 +23,7 @@ func (m *Member) live(ctx context.Context) error {
 	last := ""
 	for tries := 0; ; tries++ {
 		err := m.follow(ctx, quiet)
+		m.inFleet.Store(false)
 		if errors.Is(err, errLeft) {
 			return nil
 		}
@@ -252,7 +253,7 @@ func (m *Member) last(ctx context.Context, id journal.Member) (journal.Message, 
 // write writes as one member after the other, until the log is replaced or the process has left.
 func (m *Member) write(ctx context.Context, i *incarnation, limit int) error {
 	for tries := 0; ; tries++ {
-		stop, err := m.o.Signs.Serve(i.id)
+		stop, err := m.o.Signs.Serve(i.id, func() bool { return m.Stuck() == 0 })
 		if err != nil {
 			return err
 		}
@@ -260,6 +261,7 @@ func (m *Member) write(ctx context.Context, i *incarnation, limit int) error {
 		err = i.run(ctx)
 		stop()
 		i.lost()
+		m.inFleet.Store(false)
 		switch {
 		case err == nil || m.isLeaving():
 			return errLeft

@@ -88,7 +88,7 @@ func (m *Member) measure(ctx context.Context) {
 		m.notMeasured(begun, err)
 		return
 	}
-	m.measured = begun
+	m.known.Store(int64(begun.Sub(m.begun)))
 	if !st.Time.IsZero() {
 		m.o.Time(st.Time, begun.Add(time.Since(begun)/2))
 	}
@@ -125,9 +125,17 @@ func (m *Member) measure(ctx context.Context) {
 // electionTime is for how long a log without a leader is nothing to speak of.
 const electionTime = 10 * time.Second
 
+// Away is for how long the log's state could not be read, if for longer than an election takes.
+func (m *Member) Away() time.Duration {
+	if d := m.now() - time.Duration(m.known.Load()); d > electionTime {
+		return d
+	}
+	return 0
+}
+
 // notMeasured logs now and then that it is not known how full the log is, if that lasts.
 func (m *Member) notMeasured(now time.Time, err error) {
-	if now.Sub(m.measured) < electionTime || now.Sub(m.unmeasured) < logEvery {
+	if m.Away() == 0 || now.Sub(m.unmeasured) < logEvery {
 		return
 	}
 	m.unmeasured = now

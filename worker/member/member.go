@@ -39,6 +39,9 @@ type Member struct {
 	rejoins atomic.Uint64               // how often the process has gone on as another member
 	full    atomic.Bool                 // no more answers may be remembered
 	void    atomic.Bool                 // the fold is not true to the log: nothing is decided any more
+	inFleet atomic.Bool                 // as the present member
+	turned  atomic.Int64                // when the loop last went round, by the member's clock; 0: it does not run
+	known   atomic.Int64                // when the log's state was last read, by the same clock
 
 	ready     chan struct{} // closed when the log has been read up to the own join
 	readyOnce sync.Once
@@ -50,7 +53,7 @@ type Member struct {
 	toFetch   toFetch
 	pinging   sync.Map // members that are being asked whether they are there
 
-	measured, unmeasured time.Time // when the log's state was read, and was said not to be; only keepLog uses them
+	unmeasured time.Time // when it was last said that the log's state is not read; only keepLog uses it
 
 	stateMu sync.RWMutex // held by the loop's goroutine to change state, by others to read it
 	state   *fleet.State // replaced by the loop's goroutine
@@ -94,7 +97,7 @@ func New(o Options) (*Member, error) {
 		return nil, err
 	}
 	m := &Member{
-		o: o, log: o.Logger, begun: time.Now(), measured: time.Now(), texts: newTexts(o.Log, o.Texts),
+		o: o, log: o.Logger, begun: time.Now(), texts: newTexts(o.Log, o.Texts),
 		answers: memory.NewBodies(o.Answers, answerSize),
 		ready:   make(chan struct{}), left: make(chan struct{}), fetches: make(chan struct{}, mostFetches),
 		state: fleet.New(o.Fleet, 1), runs: newRuns(), stages: map[journal.Ref]*stage{}, minAge: minAge,
@@ -158,6 +161,7 @@ func (m *Member) Run(ctx context.Context) error {
 	stop()
 	m.end()
 	ended := parts.Wait()
+	m.turned.Store(0)
 	m.fetching.Wait() // no new ones begin
 	m.answers.Wait()
 	m.texts.loaded.Wait()

@@ -40,8 +40,12 @@ func (n NATS) Follow(each func(journal.Member)) (func(), error) {
 }
 
 // Serve implements [Signs].
-func (n NATS) Serve(m journal.Member) (func(), error) {
-	sub, err := n.Conn.Subscribe(n.Names.Ping(string(m)), func(m *nats.Msg) { _ = m.Respond(nil) })
+func (n NATS) Serve(of journal.Member, well func() bool) (func(), error) {
+	sub, err := n.Conn.Subscribe(n.Names.Ping(string(of)), func(m *nats.Msg) {
+		if well() {
+			_ = m.Respond(nil)
+		}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("answer pings: %w", err)
 	}

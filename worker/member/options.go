@@ -38,8 +38,8 @@ type Signs interface {
 	Beat(journal.Member) error
 	// Follow calls each with each beat, from one goroutine, until stop is called.
 	Follow(each func(journal.Member)) (stop func(), err error)
-	// Serve answers pings of a member until stop is called.
-	Serve(journal.Member) (stop func(), err error)
+	// Serve answers pings of a member, while it is well, until stop is called.
+	Serve(of journal.Member, well func() bool) (stop func(), err error)
 	// Ping asks a member whether it is there. answered: it is; mute: its subject has no responders;
 	// neither: that is not known.
 	Ping(ctx context.Context, of journal.Member) (answered, mute bool)

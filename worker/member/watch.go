@@ -109,6 +109,7 @@ func (m *Member) beats(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	m.turned.Store(int64(m.now() + 1))
 	beat, look := time.NewTicker(m.o.Beat), time.NewTicker(m.o.Beat/5)
 	defer beat.Stop()
 	defer look.Stop()
@@ -124,6 +125,24 @@ func (m *Member) beats(ctx context.Context) error {
 		}
 	}
 }
+
+// stuckAfter is how long the loop may not go round before the member counts as stuck. A seal of
+// another holds it up for less.
+const stuckAfter = 2 * sealTime
+
+// Stuck is for how long the member's loop has not gone round, on which all that it decides waits;
+// 0: it goes round, or does not run.
+func (m *Member) Stuck() time.Duration {
+	turned := m.turned.Load()
+	if d := m.now() - time.Duration(turned); turned > 0 && d > stuckAfter {
+		return d
+	}
+	return 0
+}
+
+// InFleet reports whether the process is a member whose join it has read, and that is not sealed as
+// far as it knows.
+func (m *Member) InFleet() bool { return m.inFleet.Load() }
 
 func (m *Member) beat() {
 	i := m.current.Load()
@@ -145,6 +164,7 @@ func (m *Member) look(ctx context.Context) {
 	i := m.current.Load()
 	var seal journal.Sealing
 	m.loop.Do(func(f *flight.Flights, now time.Duration) {
+		m.turned.Store(int64(now))
 		if m.oweNext > 0 && now >= m.oweNext {
 			m.oweNext, m.unowed = 0, true
 		}
