@@ -13,8 +13,13 @@ import (
 type Condition struct {
 	// Connected says that both connections to NATS are up.
 	Connected bool
-	// Member says that it is in the fleet and has opened its doors.
+	// Opened says that it has opened its doors.
+	Opened bool
+	// Member says that it has opened its doors and is in the fleet now.
 	Member bool
+	// Stuck is for how long it decides nothing any more, if for longer than it ever should: only a
+	// restart helps.
+	Stuck time.Duration
 	// Draining says that it accepts no more queries.
 	Draining bool
 	// Degraded names what does not work. These faults concern all workers alike, so that none of them
@@ -22,15 +27,21 @@ type Condition struct {
 	Degraded map[string]string
 }
 
-// gatewayAway is how long no call was answered before the gateway counts as unavailable.
-const gatewayAway = 10 * time.Second
+// Times after which something counts as unavailable.
+const (
+	gatewayAway = 10 * time.Second // no call was answered
+	stuckFor    = 30 * time.Second // nothing was decided
+)
 
 // Condition returns the worker's condition as it is now. It does not wait, and may be called before
 // Run.
 func (w *Worker) Condition() Condition {
-	c := Condition{Connected: w.o.NATS.IsConnected() &&
-		w.o.Reply.IsConnected(), Member: w.opened.Load(), Draining: w.draining.Load(),
-		Degraded: map[string]string{}}
+	opened := w.opened.Load()
+	c := Condition{Connected: w.o.NATS.IsConnected() && w.o.Reply.IsConnected(), Opened: opened,
+		Member: opened && w.member.InFleet(), Draining: w.draining.Load(), Degraded: map[string]string{}}
+	if d := w.member.Stuck(); d > stuckFor {
+		c.Stuck = d
+	}
 	if since, code := w.counters.away(); !since.IsZero() && time.Since(since) > gatewayAway {
 		c.Degraded["gateway"] = fmt.Sprintf("no call was answered since %s; the last ended with %s",
 			since.UTC().Format(time.RFC3339), code)
@@ -41,8 +52,12 @@ func (w *Worker) Condition() Condition {
 	if w.lines.Full() {
 		c.Degraded["query log"] = "its stream takes no lines: they wait"
 	}
-	if fill := w.member.Fill(); w.member.Crowded() {
-		c.Degraded["journal"] = fmt.Sprintf("%.0f %% full: no call begins above 80 %%", 100*fill)
+	switch away := w.member.Away(); {
+	case away > 0:
+		c.Degraded["journal"] = fmt.Sprintf("not there, or not readable, for %v: protocolq doctor says why",
+			away.Truncate(time.Second))
+	case w.member.Crowded():
+		c.Degraded["journal"] = fmt.Sprintf("%.0f %% full: no call begins above 80 %%", 100*w.member.Fill())
 	}
 	if _, paused := w.pause.Paused(); paused {
 		c.Degraded["intake"] = "paused by operators"

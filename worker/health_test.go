@@ -4,6 +4,7 @@
 package worker_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,12 +23,26 @@ func TestCondition(t *testing.T) {
 	}
 	f.provision()
 	within(t, "a member", func() bool { return m.Condition().Member })
-	if diff := cmp.Diff(worker.Condition{Connected: true, Member: true, Degraded: map[string]string{}}, m.Condition()); diff != "" {
+	if diff := cmp.Diff(worker.Condition{Connected: true, Opened: true, Member: true, Degraded: map[string]string{}}, m.Condition()); diff != "" {
 		t.Errorf("ready (-want +got):\n%s", diff)
 	}
 	if err := m.stop(); err != nil || !m.Condition().Draining {
 		t.Errorf("ended with %v: %+v", err, m.Condition())
 	}
+}
+
+// A journal that is away is away for all workers: that is shown, and makes none unready.
+func TestConditionOfAJournalThatIsAway(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	m := f.start()
+	anew := f.remove(messages.Journal)
+	within(t, "the journal is shown as away", func() bool {
+		return strings.HasPrefix(m.Condition().Degraded["journal"], "not there, or not readable, for 1")
+	})
+	anew()
+	within(t, "well again", func() bool { c := m.Condition(); return c.Member && c.Degraded["journal"] == "" })
+	f.ask(messages.Query{UserEmail: "signed@example.com"})
 }
 
 // A halt concerns the whole fleet: it is shown, and no worker is unready because of it.

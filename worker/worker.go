@@ -45,7 +45,7 @@ type Worker struct {
 	lines    *querylog.Publisher
 	gate     *partner.Gate
 	draining atomic.Bool // the doors are closed, or soon will be
-	opened   atomic.Bool // all doors have been open
+	opened   atomic.Bool // all doors have been opened
 	budget   *limit.Budget
 	counters *counters
 	underWay underWay

@@ -3,8 +3,10 @@
 package ops
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"protocolq/worker"
 	"protocolq/worker/querylog"
@@ -31,6 +33,7 @@ type Part struct {
 type Health struct {
 	Started  bool // it has been ready once
 	Draining bool // it takes nothing new in any more
+	Stuck    bool // only a restart helps
 	Parts    []Part
 }
 
@@ -56,6 +59,9 @@ func (h Health) Ready() bool {
 	return s == "ready" || s == "degraded"
 }
 
+// Live reports whether the process need not be restarted.
+func (h Health) Live() bool { return !h.Stuck }
+
 func part(name string, well bool, otherwise State, detail string) Part {
 	if well {
 		return Part{Name: name, State: OK}
@@ -66,10 +72,18 @@ func part(name string, well bool, otherwise State, detail string) Part {
 // OfWorker is the health of a worker: it has to reach NATS and to be in the fleet. A gateway or a
 // stream that is away is away for all workers, so it makes none unready.
 func OfWorker(c worker.Condition) Health {
-	h := Health{Started: c.Member, Draining: c.Draining, Parts: []Part{
+	out := "not in the fleet yet: the journal is being read, or is not there"
+	if c.Opened {
+		out = "not in the fleet any more: it joins again"
+	}
+	h := Health{Started: c.Opened, Draining: c.Draining, Stuck: c.Stuck > 0, Parts: []Part{
 		part("nats", c.Connected, Down, "not connected"),
-		part("fleet", c.Member, Down, "not in the fleet yet: the journal is being read, or is not there"),
+		part("fleet", c.Member, Down, out),
 	}}
+	if h.Stuck {
+		h.Parts = append(h.Parts, Part{Name: "decisions", State: Down,
+			Detail: fmt.Sprintf("none for %v: restart it", c.Stuck.Truncate(time.Second))})
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Degraded)) {
 		h.Parts = append(h.Parts, Part{Name: name, State: Degraded, Detail: c.Degraded[name]})
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"protocolq/worker"
 	"protocolq/worker/ops"
@@ -22,11 +23,13 @@ func TestOfWorker(t *testing.T) {
 	}{
 		"new":          {worker.Condition{}, "starting", false},
 		"no member":    {worker.Condition{Connected: true}, "starting", false},
-		"well":         {worker.Condition{Connected: true, Member: true}, "ready", true},
-		"cut off":      {worker.Condition{Member: true}, "unready", false},
-		"gateway away": {worker.Condition{Connected: true, Member: true, Degraded: map[string]string{"gateway": "x"}}, "degraded", true},
-		"both":         {worker.Condition{Member: true, Degraded: map[string]string{"gateway": "x"}}, "unready", false},
-		"draining":     {worker.Condition{Connected: true, Member: true, Draining: true}, "draining", false},
+		"well":         {worker.Condition{Connected: true, Opened: true, Member: true}, "ready", true},
+		"cut off":      {worker.Condition{Opened: true, Member: true}, "unready", false},
+		"gateway away": {worker.Condition{Connected: true, Opened: true, Member: true, Degraded: map[string]string{"gateway": "x"}}, "degraded", true},
+		"sealed":       {worker.Condition{Connected: true, Opened: true}, "unready", false},
+		"stuck":        {worker.Condition{Connected: true, Opened: true, Member: true, Stuck: 31 * time.Second}, "unready", false},
+		"both":         {worker.Condition{Opened: true, Member: true, Degraded: map[string]string{"gateway": "x"}}, "unready", false},
+		"draining":     {worker.Condition{Connected: true, Opened: true, Member: true, Draining: true}, "draining", false},
 	} {
 		h := ops.OfWorker(c.of)
 		if h.Status() != c.want || h.Ready() != c.ready {
@@ -81,11 +84,11 @@ func TestProbes(t *testing.T) {
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w.Code, strings.TrimSpace(w.Body.String())
 	}
-	well := worker.Condition{Connected: true, Member: true}
+	well := worker.Condition{Connected: true, Opened: true, Member: true}
 	degraded := well
 	degraded.Degraded = map[string]string{"gateway": "no call was answered"}
-	draining := well
-	draining.Draining = true
+	draining, stuck := well, well
+	draining.Draining, stuck.Stuck = true, 31*time.Second
 	for _, c := range []struct {
 		of                   worker.Condition
 		live, ready, started int
@@ -94,7 +97,9 @@ func TestProbes(t *testing.T) {
 		{worker.Condition{}, 200, 503, 503, "starting; nats down: not connected; fleet down: not in the fleet yet: the journal is being read, or is not there"},
 		{well, 200, 200, 200, "ready"},
 		{degraded, 200, 200, 200, "degraded; gateway degraded: no call was answered"},
-		{worker.Condition{Member: true}, 200, 503, 200, "unready; nats down: not connected"},
+		{worker.Condition{Opened: true, Member: true}, 200, 503, 200, "unready; nats down: not connected"},
+		{worker.Condition{Connected: true, Opened: true}, 200, 503, 200, "unready; fleet down: not in the fleet any more: it joins again"},
+		{stuck, 503, 503, 200, "unready; decisions down: none for 31s: restart it"},
 		{draining, 200, 503, 200, "draining"},
 	} {
 		h = ops.OfWorker(c.of)

@@ -77,7 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Handler has the pages.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", s.probe(func(Health) bool { return true }))
+	mux.HandleFunc("GET /livez", s.probe(Health.Live))
 	mux.HandleFunc("GET /readyz", s.probe(Health.Ready))
 	mux.HandleFunc("GET /startupz", s.probe(func(h Health) bool { return h.Started }))
 	if s.o.Metrics != nil {

@@ -47,10 +47,13 @@ type told struct {
 	status          string
 }
 
-// words are the lines of the next datagram. Each datagram is a sign of life: only a process that
-// can still check itself sends one.
+// words are the lines of the next datagram. It is a sign of life of a process that can still check
+// itself, unless only a restart helps it.
 func (t *told) words(h ops.Health) string {
-	lines := []string{"WATCHDOG=1"}
+	var lines []string
+	if h.Live() {
+		lines = append(lines, "WATCHDOG=1")
+	}
 	if !t.ready && h.Ready() {
 		t.ready = true
 		lines = append(lines, "READY=1")
@@ -91,10 +94,12 @@ func (n notifier) run(ctx context.Context, health func() ops.Health, log *slog.L
 	defer conn.Close()
 	var t told
 	for {
-		_ = conn.SetWriteDeadline(time.Now().Add(n.every))
-		if _, err := conn.Write([]byte(t.words(health()))); err != nil {
-			log.Warn("systemd was not told how the process is", "err", err)
-			t = told{} // all of it again
+		if words := t.words(health()); words != "" {
+			_ = conn.SetWriteDeadline(time.Now().Add(n.every))
+			if _, err := conn.Write([]byte(words)); err != nil {
+				log.Warn("systemd was not told how the process is", "err", err)
+				t = told{} // all of it again
+			}
 		}
 		next := n.every
 		if !t.ready {

@@ -22,10 +22,12 @@ import (
 )
 
 func TestWords(t *testing.T) {
-	well := worker.Condition{Connected: true, Member: true}
+	well := worker.Condition{Connected: true, Opened: true, Member: true}
 	degraded, draining := well, well
 	degraded.Degraded = map[string]string{"gateway": "no call\nwas answered"}
 	draining.Draining = true
+	stuck := well
+	stuck.Stuck = 31 * time.Second
 	var to told
 	for i, c := range []struct {
 		of   worker.Condition
@@ -35,8 +37,11 @@ func TestWords(t *testing.T) {
 		{well, "WATCHDOG=1\nREADY=1\nSTATUS=ready"},
 		{well, "WATCHDOG=1"},
 		{degraded, "WATCHDOG=1\nSTATUS=degraded; gateway no call was answered"},
-		{worker.Condition{Member: true}, "WATCHDOG=1\nSTATUS=unready; nats not connected"},
-		{well, "WATCHDOG=1\nSTATUS=ready"}, // READY is sent once only
+		{worker.Condition{Opened: true, Member: true}, "WATCHDOG=1\nSTATUS=unready; nats not connected"},
+		{well, "WATCHDOG=1\nSTATUS=ready"},                            // READY is sent once only
+		{stuck, "STATUS=unready; decisions none for 31s: restart it"}, // no sign of life
+		{stuck, ""},
+		{well, "WATCHDOG=1\nSTATUS=ready"},
 		{draining, "WATCHDOG=1\nSTOPPING=1\nSTATUS=draining"},
 		{draining, "WATCHDOG=1"},
 	} {
@@ -94,7 +99,7 @@ func TestNotifierRun(t *testing.T) {
 		if c := hangs.Load(); c != nil {
 			<-*c
 		}
-		return ops.OfWorker(worker.Condition{Connected: true, Member: true})
+		return ops.OfWorker(worker.Condition{Connected: true, Opened: true, Member: true})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
