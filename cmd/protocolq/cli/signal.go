@@ -5,9 +5,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
+	"time"
 )
 
 var signalledContext, setSignalled = context.WithCancel(context.Background())
@@ -46,4 +49,25 @@ func UntilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 		os.Exit(ExitSignalled)
 	}()
 	return ctx, cancel
+}
+
+// EndWithin ends the process with 1 if over was not called d after the end of ctx. A part that
+// hangs, for whatever cause, would keep a process that was told to end.
+func EndWithin(ctx context.Context, d time.Duration, log *slog.Logger) (over func()) {
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-done:
+			return
+		}
+		select {
+		case <-time.After(d):
+			log.Error("it hangs, and is ended: others go on with what is left", "after", d.String())
+			removeAllTemporary()
+			os.Exit(ExitOther)
+		case <-done:
+		}
+	}()
+	return sync.OnceFunc(func() { close(done) })
 }

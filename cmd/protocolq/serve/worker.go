@@ -30,6 +30,9 @@ import (
 var streamsOfAWorker = []messages.Kind{
 	messages.Journal, messages.Submitted, messages.Replies, messages.Log, messages.Dead}
 
+// hanging is how long after its grace a worker that has not ended is ended.
+const hanging = 10 * time.Second
+
 // Worker runs one worker until ctx ends. ready, which may be nil, is called when its doors are
 // open.
 func Worker(ctx context.Context, cfg *settings.Config, partners []gateway.Partner, hasher *querylog.Hasher,
@@ -86,6 +89,7 @@ func Worker(ctx context.Context, cfg *settings.Config, partners []gateway.Partne
 		side.Run(chores, probes.Shown{NATS: main, Names: names, Figures: figures, Kinds: streamsOfAWorker,
 			Health: func() ops.Health { return ops.OfWorker(w.Condition()) }})
 	})
+	defer cli.EndWithin(ctx, cfg.Grace+hanging, log)()
 	if err = checkServer(ctx, main, log); err == nil {
 		err = w.Run(ctx)
 	}
