@@ -3,6 +3,7 @@
 package natsconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type Options struct {
 	Wait   bool
 	Logger *slog.Logger // nil: connection events are not logged
 	Away   *AwayLog     // shared by the connections of a process; nil: its own
+
+	rights time.Duration // until a right that was taken away is asked for again; 0: firstRightsWait
 }
 
 // Waits between two tries: the first is short, because a restarting server is back in a moment.
@@ -125,8 +128,12 @@ func reconnectDelay(rounds int) time.Duration {
 func (o Options) events() []nats.Option {
 	log := o.Logger.With("connection", o.Name)
 	away := o.Away
+	taken := &rights{first: cmp.Or(o.rights, firstRightsWait), log: log}
 	return []nats.Option{
-		nats.ConnectHandler(func(nc *nats.Conn) { log.Info("nats connected", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ConnectHandler(func(nc *nats.Conn) {
+			taken.connect()
+			log.Info("nats connected", "server", nc.ConnectedUrlRedacted())
+		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { away.back(o.Name, nc.ConnectedUrlRedacted()) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -134,7 +141,7 @@ func (o Options) events() []nats.Option {
 			}
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { away.still(o.Name, err) }),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return // a server that accepts nothing is left, which is logged
 			}
@@ -148,6 +155,9 @@ func (o Options) events() []nats.Option {
 						"part")
 			}
 			log.Error("nats refused something", attrs...)
+			if o.Wait {
+				taken.refused(nc, err)
+			}
 		}),
 	}
 }
