@@ -80,7 +80,8 @@ func TestStuckMemberIsSealed(t *testing.T) {
 	})
 }
 
-// On NATS a member that is not well gives no answer to a ping, but is not taken for one that is gone.
+// On NATS a member that is not well gives no answer to a ping, but is not taken for one that is
+// gone.
 func TestPings(t *testing.T) {
 	nc := natstest.Connect(t, natstest.Serve(t, server.Options{}))
 	names, err := messages.NewNames("protocol")
