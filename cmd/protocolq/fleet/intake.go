@@ -4,8 +4,6 @@ package fleet
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/user"
@@ -77,14 +75,7 @@ func intakeCommand(c *cobra.Command, run func(ctx context.Context, records *shar
 		func(nc *nats.Conn, cfg *settings.Config, names messages.Names, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), recordPatience)
 			defer cancel()
-			err := run(ctx, worker.IntakeRecords(nc, publish.New(nc), names).At(cfg.JetStreamAPI()))
-			if errors.Is(err, sharedrecord.ErrAway) || errors.Is(err, nats.ErrNoResponders) {
-				return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("intake: %w", err),
-					Hint: "servers that have just started need a moment: try again; else run protocolq provision, " +
-						"with " +
-						"--update where its stream is from an earlier version"}
-			}
-			return err
+			return run(ctx, worker.IntakeRecords(nc, publish.New(nc), names).At(cfg.JetStreamAPI()))
 		})
 }
 

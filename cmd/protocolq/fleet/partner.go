@@ -5,6 +5,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"protocolq/worker"
 	"protocolq/worker/partner"
 	"protocolq/worker/publish"
+	"protocolq/worker/record"
 )
 
 // Partner shows which partners are halted, and halts and resumes them.
@@ -78,6 +80,11 @@ func recordCommand(c *cobra.Command, name string,
 		defer stop()
 		c.SetContext(ctx)
 		err = run(nc, cfg, names, args)
+		if errors.Is(err, record.ErrAway) || errors.Is(err, nats.ErrNoResponders) {
+			return &cli.Error{Code: cli.ExitOther, Err: fmt.Errorf("%s: %w", name, err),
+				Hint: "servers that have just started need a moment: try again; else run protocolq provision, with " +
+					"--update where its stream is from an earlier version"}
+		}
 		return cmp.Or(natsconn.Forbidden(nc, err), err)
 	}
 	return c

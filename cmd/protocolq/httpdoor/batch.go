@@ -91,7 +91,7 @@ func (d *door) postBatch(c *caller, r *http.Request) answer {
 	storing.SetLimit(batchAtOnce)
 	known := map[string]bool{}
 	for i, text := range b.Queries {
-		q, a, ok := readQuery(&c.Asker, text, "")
+		q, a, ok := readQuery(&c.Asker, text, nil)
 		switch {
 		case !ok:
 			out.Queries[i] = asAccepted(q.ID, a)

@@ -68,6 +68,7 @@ func TestRead(t *testing.T) {
 		{name: "reply_to", body: `{"user_email":"zhang@example.com","reply_to":"protocol.reply.till"}`, status: 400, says: "reply_to"},
 		{name: "two keys", body: `{"user_email":"zhang@example.com","key":"a"}`, change: header("Idempotency-Key", "b"), status: 400, says: "Idempotency-Key"},
 		{name: "one key twice", body: `{"user_email":"zhang@example.com","key":"a"}`, change: header("Idempotency-Key", `"a"`), status: 200},
+		{name: "two headers", body: good, change: func(r *http.Request) { r.Header["Idempotency-Key"] = []string{"a", "b"} }, status: 400, says: "Idempotency-Key"},
 		{name: "key with an age", body: `{"user_email":"zhang@example.com","max_age_ms":1}`, change: header("Idempotency-Key", "b"), status: 400, says: "max_age_ms"},
 		{name: "key too long", body: good, change: header("Idempotency-Key", strings.Repeat("k", 129)), status: 400, says: "key"},
 		{name: "too large", body: `{"user_email":"` + strings.Repeat("a", messages.MaxMessage) + `"}`, status: 413, says: "too-large"},

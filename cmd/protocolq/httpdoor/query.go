@@ -25,7 +25,7 @@ func (d *door) postQuery(c *caller, r *http.Request) answer {
 	if !ok {
 		return a
 	}
-	q, a, ok := readQuery(&c.Asker, data, r.Header.Get("Idempotency-Key"))
+	q, a, ok := readQuery(&c.Asker, data, r.Header.Values("Idempotency-Key"))
 	if !ok {
 		return a
 	}

@@ -57,12 +57,12 @@ func readJSON(r *http.Request) (data []byte, a answer, ok bool) {
 	return data, answer{}, true
 }
 
-// readQuery is the query of a body and the request's headers, for an asker.
-func readQuery(a *Asker, data []byte, idempotencyKey string) (messages.Query, answer, bool) {
+// readQuery is the query of a body and the request's headers Idempotency-Key, for an asker.
+func readQuery(a *Asker, data []byte, idempotencyKeys []string) (messages.Query, answer, bool) {
 	q, _, err := messages.DecodeQuery(data, string(messages.JSON))
 	if err == nil {
 		q.Partner, q.ID = cmp.Or(q.Partner, a.Partners[0]), cmp.Or(q.ID, rand.Text())
-		err = addKey(&q, idempotencyKey)
+		err = addKey(&q, idempotencyKeys)
 	}
 	if fault, ok := errors.AsType[*messages.Error](err); ok {
 		return q, of(fault.Result()), false
@@ -74,14 +74,21 @@ func readQuery(a *Asker, data []byte, idempotencyKey string) (messages.Query, an
 }
 
 // addKey puts the header Idempotency-Key into q, and checks what DecodeQuery could not know.
-func addKey(q *messages.Query, header string) error {
+func addKey(q *messages.Query, headers []string) error {
 	fault := func(field, reason string) error {
 		return &messages.Error{Code: messages.BadRequest, Field: field, Reason: reason, ID: q.ID}
 	}
 	if q.ReplyTo != "" {
 		return fault("reply_to", "is not for HTTP; the answer is in the response, or at its Location")
 	}
-	key := unquoted(header)
+	key := ""
+	switch len(headers) {
+	case 0:
+	case 1:
+		key = unquoted(headers[0])
+	default:
+		return fault("key", "has more than one header Idempotency-Key; give one")
+	}
 	if key != "" && q.Key != "" && key != q.Key {
 		return fault("key", "is not that of the header Idempotency-Key; give one of them")
 	}
