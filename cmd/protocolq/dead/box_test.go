@@ -64,3 +64,30 @@ func TestBox(t *testing.T) {
 		t.Errorf("left: %+v %v", found, err)
 	}
 }
+
+// A dead letter that somebody else has deleted meanwhile holds up none of those after it. One that
+// the server does not delete is not taken for gone.
+func TestDiscardOfWhatIsGone(t *testing.T) {
+	h := newDeadServer(t)
+	for range 4 {
+		h.add(messages.DeadUnreadable, []byte("no query"))
+	}
+	b := NewBox(h.nc, h.js, deadNames(t), "$JS.API")
+	for _, seqs := range [][]uint64{{1, 3}, {1, 3, 9, 2}} { // below the first, between two, above the last
+		if d, err := b.Discard(t.Context(), seqs); err != nil || d.Done != len(seqs) {
+			t.Errorf("discard %v: %+v %v", seqs, d, err)
+		}
+	}
+	stream, err := h.js.Stream(t.Context(), "PROTOCOL_DEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := stream.CachedInfo().Config
+	c.DenyDelete = true
+	if _, err := h.js.UpdateStream(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := b.Discard(t.Context(), []uint64{4}); err == nil || d.Done != 0 || len(h.messages("PROTOCOL_DEAD")) != 1 {
+		t.Errorf("discard where nothing may be deleted: %+v %v", d, err)
+	}
+}

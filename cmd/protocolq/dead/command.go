@@ -99,20 +99,34 @@ func (b *deadBox) get(ctx context.Context, seq uint64) (deadLetter, error) {
 func (b *deadBox) remove(ctx context.Context, seq uint64) error {
 	step, cancel := context.WithTimeout(ctx, deadStep)
 	defer cancel()
-	err := b.stream.DeleteMsg(step, seq)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
+	for left := deadTries; ; left-- {
+		err := b.stream.DeleteMsg(step, seq)
+		refused := errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful)
+		switch {
+		case err == nil, refused && b.isGone(step, seq):
+			return nil
+		case !refused, left == 1:
+			return fmt.Errorf("delete dead letter %d: %w", seq, err)
+		}
+		select {
+		case <-time.After(deadLag):
+		case <-step.Done():
+		}
 	}
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == sequenceNotFound {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("delete dead letter %d: %w", seq, err)
-	}
-	return nil
 }
 
-// sequenceNotFound is the server's code for a sequence that is not in the stream.
-const sequenceNotFound = 10043
+// isGone looks for a dead letter that the server did not delete: servers have several errors for
+// one that is not there, and nats.go passes on no code of them.
+func (b *deadBox) isGone(ctx context.Context, seq uint64) bool {
+	_, err := b.stream.GetMsg(ctx, seq)
+	return errors.Is(err, jetstream.ErrMsgNotFound)
+}
+
+// deadLag is how long a replica may still show a dead letter that is deleted, deadTries how often
+// that is waited for.
+const (
+	deadLag   = 250 * time.Millisecond
+	deadTries = 3
+)
 
 var errNoLetter = errors.New("no such dead letter")

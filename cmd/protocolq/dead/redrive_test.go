@@ -6,7 +6,9 @@ package dead
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +126,27 @@ func TestRedriveTwiceAsksOnce(t *testing.T) {
 		t.Errorf("exit %d, %s%s", code, out, told)
 	}
 	if asked, left := len(h.asked()), len(h.messages("PROTOCOL_DEAD")); asked != 1 || left != 1 {
+		t.Errorf("%d asked, %d left", asked, left)
+	}
+}
+
+// Two at the same time both go through to the end, and ask once for each.
+func TestTwoRedrivesAtOnce(t *testing.T) {
+	h := newDeadServer(t)
+	const letters = 40
+	for i := range letters {
+		h.add(messages.DeadPoison, queryBytes(t, messages.Query{ID: "mine", Partner: redrivenPartner, UserEmail: "a@example.com"}), messages.HeaderSubject, "protocol.submit", messages.HeaderToken, fmt.Sprint(i, "-1700"))
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if code, out, told := h.dead("redrive", "--all-matching", "--yes"); code != cli.ExitOK {
+				t.Errorf("exit %d, %s%s", code, out, told)
+			}
+		})
+	}
+	both.Wait()
+	if asked, left := len(h.asked()), len(h.messages("PROTOCOL_DEAD")); asked != letters || left != 0 {
 		t.Errorf("%d asked, %d left", asked, left)
 	}
 }
