@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"protocolq/worker/journal"
+	"protocolq/worker/memory"
 )
 
 // Ask is an ask that is not told yet.
@@ -178,6 +179,9 @@ func (s *State) ask(e *journal.Ask, p place, h Heard) {
 	}
 	s.asks[a.First], s.tokens[a.Token] = a, a
 	ks := s.key(a.Key)
+	if r := ks.open; r != nil && !r.known && r.asked == a.First {
+		r.question, r.known = memory.Question(a.Question), true
+	}
 	i, _ := slices.BinarySearchFunc(ks.waiting, a, compareAsks)
 	ks.waiting = slices.Insert(ks.waiting, i, a)
 	s.bytes += a.size

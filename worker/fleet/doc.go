@@ -30,6 +30,9 @@
 // An ask is waiting, then settled (by an answer, or by the owner's settled entry), then told, then
 // forgotten. If it may be delivered again, its token stays known.
 //
+// While a run is open, its question is the key's, even if an ask with another question is before it
+// in the log: the run's member had not read that ask yet. Asks with another question conflict.
+//
 // # Two members never both begin a key
 //
 // Suppose that A decides its begin at position p1 and it is stored at q1, B decides at p2 and it is

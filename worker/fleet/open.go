@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"protocolq/worker/journal"
@@ -25,6 +26,12 @@ type Run struct {
 
 	heard   time.Duration // when its newest begin was applied here
 	refused []refused
+
+	// asked is the ask that started it, and question what that asks, see [memory.Question]. It is not
+	// known if the fold has not seen that ask.
+	asked    journal.Ref
+	question uint32
+	known    bool
 }
 
 // refused is the id of an ask that was settled after the run was cut, and not by its answer: why,
@@ -65,12 +72,13 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 		First: at, At: at, Partner: e.Partner, heard: h.At,
 	}
 	open := ks.open
+	s.asking(run, e)
 	switch {
 	case e.Follows != "" && s.isOpen(open, e.Follows):
 		s.end(e.Follows)
-	case e.Follows == "" && e.Attempt > 1 && s.isOpen(open, e.Run):
+	case further(e) && s.isOpen(open, e.Run):
 		if open != nil {
-			run.First = open.First
+			run.First, run.asked, run.question, run.known = open.First, open.asked, open.question, open.known
 		}
 	case e.Follows == "" && open == nil:
 	default:
@@ -81,6 +89,46 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 	ks.open = run
 	s.touched(e.Key)
 }
+
+// further reports whether a begin is a further attempt of the run that it names.
+func further(e *journal.Begin) bool { return e.Follows == "" && e.Attempt > 1 }
+
+// asking notes what a run asks, from its begin. A further begin is of no use: it has the place from
+// the first one, and there that may be one in its own batch.
+func (s *State) asking(r *Run, e *journal.Begin) {
+	if further(e) {
+		return
+	}
+	r.asked = e.Asked
+	if a := s.asks[e.Asked]; a != nil && a.Key == e.Key {
+		r.question, r.known = memory.Question(a.Question), true
+	}
+}
+
+// question is what a key is asked; asks with another question conflict. While a run is open that is
+// the run's, because its call may have been made. After a cut it still is, as long as an ask waits
+// for it: that ask runs again, or a late answer settles it. Otherwise a remembered answer says it,
+// or the ask that waits first.
+//
+// A run comes before a remembered answer: the two differ only if the answer had expired by the
+// clock of the member that began the run. If it is not known what an open run asks, nobody is
+// refused.
+func (s *State) question(ks *keyState, k journal.Key, now time.Duration) (question uint32, known bool) {
+	open := ks.open
+	if open != nil && open.known && (!s.Cut(open) || slices.ContainsFunc(ks.waiting, open.asks)) {
+		return open.question, true
+	}
+	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
+		return kept.Question, true
+	}
+	if open != nil && !s.Cut(open) {
+		return 0, false
+	}
+	return memory.Question(ks.waiting[0].Question), true
+}
+
+// asks reports whether an ask has the question of the run.
+func (r *Run) asks(a *Ask) bool { return memory.Question(a.Question) == r.question }
 
 // isOpen reports whether a run is the key's open one. A run that began below the fold and has not
 // ended since counts as open, because the member that refers to it had seen it open. Purging stops
@@ -250,6 +298,7 @@ func (s *State) carriedBegin(e *journal.Begin, c *journal.Carried, at journal.Re
 		ID: e.Run, Writer: c.Writer, Attempt: e.Attempt, Deaths: e.Deaths,
 		First: c.First, At: at, Partner: e.Partner, heard: h.At,
 	}
+	s.asking(ks.open, e)
 }
 
 func (s *State) carriedAnswer(e *journal.Answer, c *journal.Carried, at journal.Ref, h Heard) {

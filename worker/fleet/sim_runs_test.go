@@ -141,7 +141,7 @@ func (s *runs) step(r *run) {
 	case w.Draw.IntN(3) == 0:
 		took = w.Between(simtest.CallTime/2, simtest.CallTime)
 	}
-	s.Calls(simtest.Call{Key: r.key, Run: r.begin.Run, Attempt: r.begin.Attempt, Took: took, Worst: worst})
+	s.Calls(simtest.Call{Key: r.key, Run: r.begin.Run, Attempt: r.begin.Attempt, Question: r.question, Took: took, Worst: worst})
 	outcome, last := w.Draw.IntN(10), r.begin.Attempt >= w.Fleet.Attempts
 	w.After(took, func() {
 		s.Run(func() {
@@ -238,7 +238,9 @@ func (s *runs) addTurn(d *fleet.Draft, k journal.Key) {
 			b.Follows = t.Run.ID
 			w.Note("reran", "%s after %s", b.Run, b.Follows)
 		}
-		s.runs[k] = &run{key: k, begin: b, question: asks(d, t, k)}
+		r := &run{key: k, begin: b}
+		b.Asked, r.question = starts(d, t, k)
+		s.runs[k] = r
 		d.Add(b, k)
 	case fleet.Crash, fleet.Poison:
 		w.Seen[map[fleet.Step]string{fleet.Crash: "crashed", fleet.Poison: "poison"}[t.Step]]++
@@ -251,14 +253,15 @@ func (s *runs) addTurn(d *fleet.Draft, k journal.Key) {
 	}
 }
 
-// asks is the question that a begin is for: of the first ask that waits, or of one in the draft.
-func asks(d *fleet.Draft, t fleet.Turn, k journal.Key) journal.Hash {
+// starts is the ask that a begin is for, and its question: the first that waits, or one in the
+// draft.
+func starts(d *fleet.Draft, t fleet.Turn, k journal.Key) (journal.Ref, journal.Hash) {
 	if len(t.Asks) > 0 {
-		return t.Asks[0].Question
+		return t.Asks[0].First, t.Asks[0].Question
 	}
-	for _, e := range d.Entries {
+	for i, e := range d.Entries {
 		if a, ok := e.(*journal.Ask); ok && a.Key == k && a.Door == journal.Await {
-			return a.Question
+			return journal.Ref{Index: uint16(i + 1)}, a.Question
 		}
 	}
 	panic("a begin for nobody")

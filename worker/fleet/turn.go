@@ -167,9 +167,9 @@ func (s *State) refuse(ks *keyState, k journal.Key, now time.Duration) Turn {
 	if again.Step != Nobody || len(ks.waiting) == 0 {
 		return again
 	}
-	question := memory.Question(ks.waiting[0].Question)
-	if kept, ok := s.answers.Get(k); ok && now < kept.Expires {
-		question = kept.Question
+	question, known := s.question(ks, k, now)
+	if !known {
+		return Turn{}
 	}
 	t := Turn{Step: Conflict}
 	for _, a := range ks.waiting {

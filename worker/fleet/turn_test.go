@@ -69,7 +69,7 @@ func TestTurn(t *testing.T) {
 		{"another question", settings, func(x *tape) {
 			o := ask("t")
 			o.Question = journal.Hash{5}
-			x.write("a", ask("s"), begin("r", 1, ""), o)
+			x.write("a", ask("s"), asked(x.next(), "r", ""), o)
 		}, 0, fleet.Turn{Step: fleet.Conflict}, "t"},
 		{"it comes again after a crash", fails, func(x *tape) {
 			a := answer("r", journal.Crashed)

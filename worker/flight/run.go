@@ -110,7 +110,7 @@ func (f *Flights) callReady() {
 		r := fl.run
 		switch {
 		case r == nil || r.called || r.at.IsZero() || r.verdict != 0 || f.keys[fl.key] != fl:
-		case f.state.Applied() >= r.at.Position && len(f.state.Waiting(r.key)) == 0:
+		case f.state.Applied() >= r.at.Position && f.asker(r) == nil:
 			f.touch(fl) // all askers left before the call
 			ready = append(ready, fl)
 		case f.last, f.GatewayRest(r.begin.Partner) > f.o.Longest:
@@ -120,14 +120,24 @@ func (f *Flights) callReady() {
 			ready = append(ready, fl)
 		default:
 			r.called, r.calling = true, true
-			if asks := f.state.Waiting(r.key); len(asks) > 0 {
-				r.text = asks[0].At // the text of the ask that started it may be purged
+			if a := f.asker(r); a != nil {
+				r.text = a.At // the text of the ask that started it may be purged
 			}
 			f.o.Caller.Call(r.request())
 		}
 	}
 	clear(f.ready[len(ready):])
 	f.ready = ready
+}
+
+// asker is the first ask that waits for a run, or nil. One with another question does not: it came
+// from another door, and is refused.
+func (f *Flights) asker(r *run) *fleet.Ask {
+	asks := f.state.Waiting(r.key)
+	if i := slices.IndexFunc(asks, func(a *fleet.Ask) bool { return a.Question == r.question }); i >= 0 {
+		return asks[i]
+	}
+	return nil
 }
 
 // spare ends a run whose begin is written and whose call is not made. If no call was made at all,
@@ -238,7 +248,7 @@ func (f *Flights) addLate() {
 func (f *Flights) step(fl *flight, leave func()) bool {
 	r := fl.run
 	_, wanted := f.drafted[r.key]
-	wanted = wanted || len(f.state.Waiting(r.key)) > 0
+	wanted = wanted || f.asker(r) != nil
 	switch {
 	case r.at.IsZero() || r.answer != nil || r.calling:
 		return true

@@ -281,6 +281,22 @@ func (h *hands) Call(r flight.Request) {
 	})
 }
 
+// question is what a call asks; zero: its text is purged.
+func (w *world) question(r flight.Request) journal.Hash {
+	asked := r.Ask
+	if asked == nil {
+		e, _ := w.Entry(r.At)
+		if c, ok := e.(*journal.Carried); ok {
+			e = c.Entry
+		}
+		asked, _ = e.(*journal.Ask)
+	}
+	if asked == nil {
+		return journal.Hash{}
+	}
+	return asked.Question
+}
+
 // ask is the call from its first byte on.
 func (h *hands) ask(m *simtest.Member, r flight.Request) {
 	w := h.w
@@ -288,7 +304,7 @@ func (h *hands) ask(m *simtest.Member, r flight.Request) {
 	if w.Draw.IntN(3) == 0 {
 		took = w.Between(simtest.CallTime/2, simtest.CallTime)
 	}
-	m.Calls(simtest.Call{Key: r.Key, Run: r.Run, Attempt: r.Attempt, Took: took, Worst: w.Worst})
+	m.Calls(simtest.Call{Key: r.Key, Run: r.Run, Attempt: r.Attempt, Question: w.question(r), Took: took, Worst: w.Worst})
 	o := w.outcome()
 	w.After(took, func() {
 		h.Run(func() {

@@ -103,6 +103,8 @@ func (w *World) checkEntry(b *journal.Batch, e journal.Entry) {
 		}
 	case *journal.Begin:
 		w.checkBegin(b, e)
+	case *journal.Settled:
+		w.checkConflict(b, e)
 	case *journal.Forget:
 		w.forgot[e.Person] = b.Position
 	case *journal.Carried:
@@ -137,6 +139,23 @@ func (w *World) checkAsk(b *journal.Batch, e *journal.Ask) {
 	}
 }
 
+// checkConflict checks that no ask is refused whose question a member asks that lives.
+func (w *World) checkConflict(b *journal.Batch, e *journal.Settled) {
+	if e.Why != "CONFLICT" {
+		return
+	}
+	for _, ref := range e.Asks {
+		a := w.oracle.Ask(ref)
+		if a == nil || a.Settled != nil {
+			continue
+		}
+		open := w.oracle.Open(a.Key)
+		if open != nil && !w.oracle.Cut(open) && w.asked[open.ID] == a.Question {
+			w.Errorf("%s refuses %s, and %s of %s asks its question", b.Member, a.Token, open.ID, open.Writer)
+		}
+	}
+}
+
 // checkBegin looks at a begin before it is applied.
 func (w *World) checkBegin(b *journal.Batch, e *journal.Begin) {
 	open := w.oracle.Open(e.Key)
@@ -162,6 +181,10 @@ func (w *World) checkBegin(b *journal.Batch, e *journal.Begin) {
 		if e.Follows == "" {
 			return // a further attempt
 		}
+	}
+	if !e.Asked.IsZero() {
+		a, _ := w.entry(e.Asked)
+		w.asked[e.Run] = a.(*journal.Ask).Question
 	}
 	if w.Fleet.Fail && e.Follows != "" {
 		w.Errorf("%s runs again what was cut", e.Run)

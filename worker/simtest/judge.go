@@ -17,6 +17,8 @@ type Call struct {
 	Key     journal.Key
 	Run     string
 	Attempt int
+	// Question is what it asks; zero: it has found no text to ask.
+	Question journal.Hash
 	// Took is how long it takes.
 	Took time.Duration
 	// Worst is once in how many times its caller dies over it, while there are faults.
@@ -57,6 +59,9 @@ func (m *Member) Calls(c Call) {
 
 // checkCall checks that the log knows the run of a call, and bounds its calls.
 func (w *World) checkCall(m *Member, c Call) {
+	if q, known := w.asked[c.Run]; known && c.Question != q && c.Question != (journal.Hash{}) {
+		w.Errorf("%s calls for %s and asks another question", m.ID, c.Run)
+	}
 	switch open := w.oracle.Open(c.Key); {
 	case open == nil || open.ID != c.Run:
 		w.Errorf("%s calls for %s, which is not its key's open run", m.ID, c.Run)

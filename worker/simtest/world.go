@@ -97,6 +97,7 @@ type World struct {
 	made    map[string]int    // calls, by such a first run
 	open    map[journal.Key]string
 	gone    map[journal.Member]bool          // sealed
+	asked   map[string]journal.Hash          // by run: its question
 	forgot  map[journal.Hash]uint64          // the newest entry that forgets a person
 	damaged map[journal.Member]time.Duration // when a damaged batch sealed it; perhaps it still writes
 	faults  []string
@@ -112,7 +113,7 @@ func New(seed uint64, o Options) *World {
 		asks: map[string]*Ask{}, tokens: map[string]*Ask{}, replies: map[string]string{}, as: map[string]string{},
 		answers: map[string]string{}, roots: map[string]string{}, made: map[string]int{},
 		open: map[journal.Key]string{}, gone: map[journal.Member]bool{}, damaged: map[journal.Member]time.Duration{},
-		forgot: map[journal.Hash]uint64{},
+		asked: map[string]journal.Hash{}, forgot: map[journal.Hash]uint64{},
 	}
 	w.oracle = fleet.New(w.Fleet, 1)
 	w.submits, w.doors = []int{1, 2, 1000}[draw.IntN(3)], []int{1, 9}[draw.IntN(2)]
