@@ -44,6 +44,15 @@ func TestSeedsRepeat(t *testing.T) {
 	}
 }
 
+// In this seed a member knows an answer only from a copy, and takes it for expired 23 s too soon:
+// its own clocks are wrong, and were those of the copy's writer. It may ask the gateway again.
+func TestSeedOfACopy(t *testing.T) {
+	w := newWorld(1470)
+	if wrong := w.Play(); wrong != "" || w.Seen["carried answer"] == 0 {
+		t.Errorf("%s (%d answers copied)", wrong, w.Seen["carried answer"])
+	}
+}
+
 // world is a simulated fleet, and what its flights are given.
 type world struct {
 	*simtest.World

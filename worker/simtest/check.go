@@ -7,6 +7,7 @@ import (
 
 	"protocolq/worker/fleet"
 	"protocolq/worker/journal"
+	"protocolq/worker/memory"
 )
 
 // check looks at a batch as it is stored, and lets the oracle apply it.
@@ -109,13 +110,45 @@ func (w *World) checkEntry(b *journal.Batch, e journal.Entry) {
 		w.forgot[e.Person] = b.Position
 	case *journal.Carried:
 		w.Note("carried "+kinds[e.Entry.Kind()], "%v by %s", e.First, b.Member)
-		if a, ok := e.Entry.(*journal.Answer); ok && a.Keep == 0 {
-			w.Seen["dropped"]++
+		if a, ok := e.Entry.(*journal.Answer); ok {
+			w.checkCopy(b, e, a)
 		}
 	}
 	if w.oracle.IsForgotten(e) {
 		w.Note("came forgotten", "%s", show(e))
 	}
+}
+
+// early is by how much sooner than others a member may take an answer for expired that it knows from
+// reading the log: by how much the server's clock or its own may be wrong there and here.
+const early = 2*skew + time.Second
+
+// checkCopy notes until when a copy says that its answer is remembered. Its writer may have that
+// from reading the log, as those have it who read the copy.
+func (w *World) checkCopy(b *journal.Batch, c *journal.Carried, e *journal.Answer) {
+	if e.Keep == 0 {
+		w.Seen["dropped"]++
+		return
+	}
+	end, known := w.ends[c.First]
+	if !known {
+		end = w.stored[c.First.Position-1] + e.Keep
+	}
+	says := w.now - c.Age + e.Keep
+	if says < end-early {
+		w.Errorf("%s copies the answer at %v as remembered until %v, and it is until %v", b.Member, c.First, says, end)
+	}
+	w.ends[c.First] = min(says, end)
+}
+
+// serves reports whether a remembered answer serves by the clock of every member.
+func (w *World) serves(kept memory.Answer) bool {
+	end := kept.Expires
+	e, _ := w.entry(kept.At)
+	if c, ok := e.(*journal.Carried); ok { // who has not seen the answer itself knows only what its copy says
+		end = min(end, w.ends[c.First])
+	}
+	return w.now <= end-early
 }
 
 // checkAsk notes whether an ask is in the log for the first time.
@@ -201,7 +234,7 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 			continue
 		}
 		waits = true
-		if !ok || w.now > kept.Expires-2*skew-time.Second || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
+		if !ok || !w.serves(kept) || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
 			kept.At.Position < w.forgot[a.Persons[0]] {
 			needs = true
 		}

@@ -96,6 +96,26 @@ func (l late) Tick() {
 	}
 }
 
+// aging answers without a call, and copies the answers as if they had nearly expired.
+type aging struct{ refusal }
+
+func (a aging) Decide(d *fleet.Draft) {
+	for _, k := range a.World().Keys {
+		kept, remembered := a.State.Answers().Get(k)
+		waiting, open := a.State.Waiting(k), a.State.Open(k)
+		switch {
+		case !a.State.May(a.Own, k):
+		case open != nil && open.Writer == a.ID && len(waiting) > 0:
+			d.Add(&journal.Answer{Key: k, Question: waiting[0].Question, Run: open.ID, Verdict: journal.Conclusive,
+				Keep: time.Minute, Begun: open.First}, k)
+		case remembered:
+			d.Add(&journal.Carried{First: kept.At, Writer: a.ID, Age: time.Minute - time.Second, Entry: a.World().Answer(kept.At)}, k)
+		case open == nil && len(waiting) > 0:
+			d.Add(&journal.Begin{Key: k, Run: a.World().Name("r"), Attempt: 1, Asked: waiting[0].First}, k)
+		}
+	}
+}
+
 // play plays a seed with members of one kind.
 func play(seed uint64, kind func(refusal) simtest.Runs) (*simtest.World, string) {
 	w := simtest.New(seed, simtest.Options{
@@ -115,6 +135,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"answers before the log says so", func(r refusal) simtest.Runs { return haste{r} }, "is answered NO, of which the log says nothing"},
 		{"begins for nobody", func(r refusal) simtest.Runs { return idleness{r} }, " for nobody"},
 		{"takes over an open run", func(r refusal) simtest.Runs { return greed{r} }, "which lives"},
+		{"copies an answer as older than it is", func(r refusal) simtest.Runs { return aging{r} }, "copies the answer at"},
 		{"calls without a begin", func(r refusal) simtest.Runs { return calls{r} }, "which is not its key's open run"},
 		{"calls after its lease", func(r refusal) simtest.Runs { return late{r} }, "its lease may end before the call"},
 	} {

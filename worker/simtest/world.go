@@ -99,6 +99,7 @@ type World struct {
 	gone    map[journal.Member]bool          // sealed
 	asked   map[string]journal.Hash          // by run: its question
 	forgot  map[journal.Hash]uint64          // the newest entry that forgets a person
+	ends    map[journal.Ref]time.Duration    // by answer that was copied: the earliest end that a copy says
 	damaged map[journal.Member]time.Duration // when a damaged batch sealed it; perhaps it still writes
 	faults  []string
 }
@@ -114,6 +115,7 @@ func New(seed uint64, o Options) *World {
 		answers: map[string]string{}, roots: map[string]string{}, made: map[string]int{},
 		open: map[journal.Key]string{}, gone: map[journal.Member]bool{}, damaged: map[journal.Member]time.Duration{},
 		asked: map[string]journal.Hash{}, forgot: map[journal.Hash]uint64{},
+		ends: map[journal.Ref]time.Duration{},
 	}
 	w.oracle = fleet.New(w.Fleet, 1)
 	w.submits, w.doors = []int{1, 2, 1000}[draw.IntN(3)], []int{1, 9}[draw.IntN(2)]
