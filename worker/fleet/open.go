@@ -93,8 +93,8 @@ func (s *State) begin(b *journal.Batch, at journal.Ref, e *journal.Begin, h Hear
 // further reports whether a begin is a further attempt of the run that it names.
 func further(e *journal.Begin) bool { return e.Follows == "" && e.Attempt > 1 }
 
-// asking notes what a run asks, from its begin. A further begin is of no use: it has the place from
-// the first one, and there that may be one in its own batch.
+// asking notes what a run asks, from its begin. A further begin is of no use: that of an earlier
+// version may have the place as it was in the first one, in its own batch.
 func (s *State) asking(r *Run, e *journal.Begin) {
 	if further(e) {
 		return

@@ -4,9 +4,11 @@ package flight_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"protocolq/worker/flight"
 	"protocolq/worker/journal"
 )
 
@@ -62,6 +64,46 @@ func TestCallAsksTheRunsQuestion(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A further begin names the ask that started its run, even if that was in the first begin's batch:
+// there its place had no position yet.
+func TestFurtherBeginNamesItsAsk(t *testing.T) {
+	bubble(t, nil, func(m *member) {
+		m.answer = func(n int, query string) (time.Duration, flight.Outcome) {
+			if query == "t" && n < 4 {
+				return 10 * ms, failed(0)
+			}
+			return 10 * ms, answered
+		}
+		m.ask("t", 1, nil)
+		m.wait(105 * ms)
+		m.ask("other", 2, nil) // for the batch of a further begin
+		m.wait(time.Second)
+		var ask journal.Ref
+		var begins []string
+		for _, msg := range m.log.Messages() {
+			b, err := journal.Decode(msg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, e := range b.Entries {
+				switch e := e.(type) {
+				case *journal.Ask:
+					if e.Token == "t" {
+						ask = b.Ref(i)
+					}
+				case *journal.Begin:
+					if e.Run == "r1" {
+						begins = append(begins, e.Asked.String())
+					}
+				}
+			}
+		}
+		if got, want := strings.Join(begins, " "), strings.TrimSpace(strings.Repeat(ask.String()+" ", 3)); got != want {
+			t.Errorf("the begins name the asks at %s, want %s", got, want)
+		}
+	})
 }
 
 func says(e journal.Entry) string {

@@ -293,6 +293,9 @@ func (f *Flights) further(fl *flight, leave func()) bool {
 	r := fl.run
 	next := *r.begin
 	next.Attempt, next.Follows, next.Before = r.begin.Attempt+1, "", r.last
+	if next.Asked.Position == 0 && next.Asked.Index > 0 { // in the batch of the first begin, not of this one
+		next.Asked.Position = r.first.Position
+	}
 	if !f.add(fl, &next) {
 		return false
 	}
