@@ -7,7 +7,6 @@ import (
 
 	"protocolq/worker/fleet"
 	"protocolq/worker/journal"
-	"protocolq/worker/memory"
 )
 
 // check looks at a batch as it is stored, and lets the oracle apply it.
@@ -119,8 +118,8 @@ func (w *World) checkEntry(b *journal.Batch, e journal.Entry) {
 	}
 }
 
-// early is by how much sooner than others a member may take an answer for expired that it knows from
-// reading the log: by how much the server's clock or its own may be wrong there and here.
+// early is by how much sooner than others a member may take an answer for expired that it knows
+// from reading the log: by how much the server's clock or its own may be wrong there and here.
 const early = 2*skew + time.Second
 
 // checkCopy notes until when a copy says that its answer is remembered. Its writer may have that
@@ -141,10 +140,11 @@ func (w *World) checkCopy(b *journal.Batch, c *journal.Carried, e *journal.Answe
 	w.ends[c.First] = min(says, end)
 }
 
-// serves reports whether a remembered answer serves by the clock of every member.
-func (w *World) serves(kept memory.Answer) bool {
-	end := kept.Expires
-	e, _ := w.entry(kept.At)
+// serves reports whether the remembered answer at a place, which expires then, serves by the clock
+// of every member.
+func (w *World) serves(at journal.Ref, expires time.Duration) bool {
+	end := expires
+	e, _ := w.entry(at)
 	if c, ok := e.(*journal.Carried); ok { // who has not seen the answer itself knows only what its copy says
 		end = min(end, w.ends[c.First])
 	}
@@ -234,7 +234,7 @@ func (w *World) checkNeed(b *journal.Batch, e *journal.Begin) {
 			continue
 		}
 		waits = true
-		if !ok || !w.serves(kept) || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
+		if !ok || !w.serves(kept.At, kept.Expires) || a.MaxAge >= 0 && !w.Fresh(a, kept.At) ||
 			kept.At.Position < w.forgot[a.Persons[0]] {
 			needs = true
 		}
