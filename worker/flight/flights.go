@@ -69,7 +69,7 @@ type Flights struct {
 }
 
 // unread is a run whose answer is at a position that has not been read. If that batch turns out to
-// be unreadable, the answer is journalled again.
+// be unreadable, or has already, the answer is journalled again.
 type unread struct {
 	position uint64
 	run      *run
@@ -274,7 +274,7 @@ func (f *Flights) Stored(position uint64, entries []journal.Entry, now time.Dura
 		case *journal.Answer:
 			if fl := f.keys[e.Key]; fl != nil && fl.run != nil && fl.run.answer == e {
 				f.o.Ahead(f.state.Ahead(e, at, fl.run.early), e, at)
-				if f.state.Applied() < position {
+				if f.state.Applied() < position || f.void(position) {
 					f.unread = append(f.unread, unread{position, fl.run})
 				} else {
 					f.touch(fl)

@@ -61,11 +61,21 @@ func newScene(t *testing.T) *scene {
 func (s *scene) write(m journal.Member, learn bool, entries ...journal.Entry) uint64 {
 	s.t.Helper()
 	s.number[m]++
+	return s.apply(learn, &journal.Batch{
+		Head: journal.Head{Number: s.number[m], Read: s.state.Applied()}, Member: m, Entries: entries,
+	})
+}
+
+// corrupt stores an unreadable batch.
+func (s *scene) corrupt(m journal.Member) {
+	s.t.Helper()
+	s.apply(true, &journal.Batch{Member: m, Corrupt: []byte{1}})
+}
+
+func (s *scene) apply(learn bool, b *journal.Batch) uint64 {
+	s.t.Helper()
 	s.now += 10 * time.Millisecond
-	b := &journal.Batch{
-		Head: journal.Head{Number: s.number[m], Read: s.state.Applied()}, Member: m, Entries: entries, Position: s.state.Applied() + 1,
-		Stored: time.Unix(0, 0).Add(s.now),
-	}
+	b.Position, b.Stored = s.state.Applied()+1, time.Unix(0, 0).Add(s.now)
 	c, err := s.state.Apply(b, fleet.Heard{At: s.now})
 	if err != nil {
 		s.t.Fatal(err)
@@ -130,6 +140,36 @@ func TestLateAnswer(t *testing.T) {
 			}
 			if len(s.calls) > 1 && !c.ended {
 				t.Error("the key is called again beside its open run")
+			}
+		})
+	}
+}
+
+// A batch with an answer is unreadable, which is read before or after the batch is acknowledged. The
+// next member journals the answer again.
+func TestCorruptAnswer(t *testing.T) {
+	for _, readFirst := range []bool{false, true} {
+		t.Run(fmt.Sprintf("read first %v", readFirst), func(t *testing.T) {
+			s := newScene(t)
+			s.write("a", true)
+			s.write("a", true, &journal.Ask{Token: "t", Key: journal.Key{1}, Door: journal.Await, MaxAge: -1})
+			begin := s.decide()
+			s.flights.Stored(s.write("a", true, begin...), begin, s.now)
+			s.flights.Ended(s.calls[0], answered, s.now)
+			answer, at := s.decide(), s.state.Applied()+1
+			if !readFirst {
+				s.flights.Stored(at, answer, s.now)
+			}
+			s.corrupt("a")
+			if readFirst {
+				s.flights.Stored(at, answer, s.now)
+			}
+			s.own = &fleet.Own{ID: "a2"}
+			s.flights.Rejoin(s.state, s.own)
+			s.write("a2", true)
+			again := s.decide()
+			if len(again) != 1 || says(again[0]) != "verdict 1" {
+				t.Errorf("%d entries are written, want the answer", len(again))
 			}
 		})
 	}
