@@ -109,7 +109,8 @@ func (a aging) Decide(d *fleet.Draft) {
 			d.Add(&journal.Answer{Key: k, Question: waiting[0].Question, Run: open.ID, Verdict: journal.Conclusive,
 				Keep: time.Minute, Begun: open.First}, k)
 		case remembered:
-			d.Add(&journal.Carried{First: kept.At, Writer: a.ID, Age: time.Minute - time.Second, Entry: a.World().Answer(kept.At)}, k)
+			d.Add(&journal.Carried{First: kept.At, Writer: a.ID, Age: time.Minute - time.Second,
+				Entry: a.World().Answer(kept.At)}, k)
 		case open == nil && len(waiting) > 0:
 			d.Add(&journal.Begin{Key: k, Run: a.World().Name("r"), Attempt: 1, Asked: waiting[0].First}, k)
 		}
