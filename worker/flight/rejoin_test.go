@@ -145,8 +145,8 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
-// A batch with an answer is unreadable, which is read before or after the batch is acknowledged. The
-// next member journals the answer again.
+// A batch with an answer is unreadable, which is read before or after the batch is acknowledged.
+// The next member journals the answer again.
 func TestCorruptAnswer(t *testing.T) {
 	for _, readFirst := range []bool{false, true} {
 		t.Run(fmt.Sprintf("read first %v", readFirst), func(t *testing.T) {

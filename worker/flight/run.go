@@ -317,8 +317,8 @@ func (f *Flights) close(fl *flight) bool {
 	return true
 }
 
-// void reports whether an own batch does not count, because it or an earlier one is unreadable: that
-// may be read before the batch is acknowledged.
+// void reports whether an own batch does not count, because it or an earlier one is unreadable:
+// that may be read before the batch is acknowledged.
 func (f *Flights) void(position uint64) bool {
 	m := f.state.Member(f.own.ID)
 	return m != nil && m.Sealed != 0 && m.Sealed <= position
