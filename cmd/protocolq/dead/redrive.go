@@ -126,6 +126,9 @@ func (r *redriving) print(c *cobra.Command) error {
 	for _, s := range r.Skipped {
 		fmt.Fprintf(c.OutOrStdout(), "left      %d: %s\n", s.Seq, s.Why)
 	}
+	if r.Gone > 0 {
+		fmt.Fprintf(c.OutOrStdout(), "gone      %d: somebody else has dealt with them meanwhile\n", r.Gone)
+	}
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "redriven  %d of %s\n", r.Redriven, counted(r.Matched)); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
 
 	"protocolq/cmd/protocolq/cli"
 	"protocolq/messages"
@@ -195,5 +196,18 @@ func TestRedriveOfAPaddedQuery(t *testing.T) {
 		if got, _, err := messages.DecodeQuery(m.Data, string(messages.JSON)); err != nil || !cmp.Equal(got, q) {
 			t.Errorf("%v\n%s", err, cmp.Diff(q, got))
 		}
+	}
+}
+
+// Letters that somebody else has dealt with are no more in the sum, and it is said why.
+func TestRedriveSaysWhatIsGone(t *testing.T) {
+	var out bytes.Buffer
+	c := &cobra.Command{}
+	c.SetOut(&out)
+	if err := (&redriving{Matched: 3, Redriven: 1, Gone: 2}).print(c); err != nil {
+		t.Fatal(err)
+	}
+	if want := "gone      2: somebody else has dealt with them meanwhile\nredriven  1 of 3 dead letters\n"; out.String() != want {
+		t.Errorf("says %q, want %q", out.String(), want)
 	}
 }
