@@ -271,6 +271,13 @@ func (f *fixture) last(kind messages.Kind) *jetstream.RawStreamMsg {
 	return must(s.GetMsg(f.t.Context(), must(s.Info(f.t.Context()))(f.t).State.LastSeq))(f.t)
 }
 
+// counted waits until the doors' figures are these: what is stored is counted when its
+// acknowledgement is back, which is later.
+func (f *fixture) counted(ok func(s intake.Stats) bool) {
+	f.t.Helper()
+	f.within("the figures", func() bool { return ok(f.doors.Stats()) })
+}
+
 // within waits until a condition holds.
 func (f *fixture) within(what string, holds func() bool) {
 	f.t.Helper()
