@@ -280,7 +280,7 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) awaitConnection(ctx context.Context) error {
 	for !w.o.NATS.IsConnected() {
 		if w.o.NATS.IsClosed() {
-			return errMainClosed
+			return closed(errMainClosed, w.o.NATS)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -330,16 +330,24 @@ func (w *Worker) awaitClosed(ctx context.Context) error {
 	mainClosed, replyClosed := w.o.NATS.StatusChanged(nats.CLOSED), w.o.Reply.StatusChanged(nats.CLOSED)
 	switch { // before: that changes no more
 	case w.o.NATS.IsClosed():
-		return errMainClosed
+		return closed(errMainClosed, w.o.NATS)
 	case w.o.Reply.IsClosed():
-		return errReplyClosed
+		return closed(errReplyClosed, w.o.Reply)
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-mainClosed:
-		return errMainClosed
+		return closed(errMainClosed, w.o.NATS)
 	case <-replyClosed:
-		return errReplyClosed
+		return closed(errReplyClosed, w.o.Reply)
 	}
+}
+
+// closed says why a connection is closed, if the server has said why.
+func closed(err error, nc *nats.Conn) error {
+	if word := nc.LastError(); word != nil {
+		return fmt.Errorf("%w: %w", err, word)
+	}
+	return err
 }
