@@ -22,8 +22,8 @@ type Condition struct {
 	Stuck time.Duration
 	// Draining says that it accepts no more queries.
 	Draining bool
-	// Degraded names what does not work. These faults concern all workers alike, so that none of them
-	// is unready because of them.
+	// Degraded names what does not work. These faults concern all workers alike, or one partner of
+	// several, so that none of them is unready because of them.
 	Degraded map[string]string
 }
 

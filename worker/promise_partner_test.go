@@ -3,6 +3,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,6 +40,18 @@ func (f *fleet) parked(n int, all ...*member) {
 		}
 		return sum == n
 	})
+}
+
+// client asks the fleet's gateway with other settings.
+func (f *fleet) client(o gateway.Options) *gateway.Client {
+	f.t.Helper()
+	o.URL, o.UnsafeHost, o.Timeout = f.url, true, 3*time.Second
+	c, err := gateway.New(o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(c.Close)
+	return c
 }
 
 // Submitted asks wait for a partner that an operator has halted. They get answers as soon as it is
@@ -89,13 +102,8 @@ func TestPromiseRepairedKeyWakesWhoWaits(t *testing.T) {
 	}
 	write("wrong0000wrong0000wrong0000wrong")
 	var m *member
-	client, err := gateway.New(gateway.Options{URL: f.url, UnsafeHost: true, Timeout: 3 * time.Second,
-		Partners:   []gateway.Partner{{ID: partner, KeyFile: file, SignType: mapi.MD5}},
+	client := f.client(gateway.Options{Partners: []gateway.Partner{{ID: partner, KeyFile: file, SignType: mapi.MD5}},
 		KeyChanged: func(p string) { m.Repaired(t.Context(), p) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
 	m = f.start(func(o *worker.Options) { o.Gateway, o.Partners = client, []string{partner} })
 	for i := range 5 {
 		if r := f.ask(messages.Query{UserEmail: email("signed+fault", i)}); r.Code != "ILLEGAL_SIGN" {
@@ -128,4 +136,39 @@ func TestPromiseRepairedKeyWakesWhoWaits(t *testing.T) {
 		}
 	}
 	f.wantRest()
+}
+
+// A worker that alone has a wrong key halts the partner for itself: the others make sure at once
+// that theirs is accepted, and go on.
+func TestPromiseWrongKeyOfOneWorker(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, simulator.Options{})
+	good := []*member{f.start(), f.start()}
+	key, err := mapi.ParseKey(mapi.MD5, []byte("wrong0000wrong0000wrong0000wrong"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := f.client(gateway.Options{Partners: []gateway.Partner{{ID: partner, Key: key}}})
+	bad := f.start(func(o *worker.Options) { o.Gateway, o.Partners = client, []string{partner} })
+	const asks = 300
+	told := map[string]int{}
+	for i := range asks {
+		r := f.ask(messages.Query{UserEmail: email("signed+key", i)})
+		told[cmp.Or(r.Code, string(r.Outcome))]++
+	}
+	signed, halted := told[string(messages.Signed)], told[messages.PartnerHalted]
+	if rejected := told["ILLEGAL_SIGN"]; rejected < 10 || rejected > 12 || signed+halted+rejected != asks {
+		t.Errorf("told %v, want 10 times ILLEGAL_SIGN, and once more for each minute", told)
+	}
+	if signed < asks/2 {
+		t.Errorf("%d of %d signed: the others were halted, too", signed, asks)
+	}
+	if h := bad.Stats().Halts[partner]; !h.Halted {
+		t.Errorf("the worker with the wrong key: %+v", h)
+	}
+	for _, m := range good {
+		if h := m.Stats().Halts; len(h) > 0 {
+			t.Errorf("a worker with the right key: %+v", h)
+		}
+	}
 }

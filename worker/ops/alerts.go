@@ -39,8 +39,11 @@ var Alerts = []Alert{
 	{"ProtocolqPartnerHalted", Rule{Term: Term{Agg: "max", By: "partner", Metric: "protocolq_partner_halted"}, Op: "==",
 		Limit: 1}, time.Minute, critical, "Partner {{ $labels.partner }} is halted",
 		"The gateway rejects this partner's key, contract or permission, for several accounts, or an operator has " +
-			"halted it. No call is made for it; askers that wait get PARTNER_HALTED, submitted queries wait.",
-		"`protocolq partner list`: who halted it, with which code, and why. `protocolq explain CODE`.",
+			"halted it. No call is made for it; askers that wait get PARTNER_HALTED, submitted queries wait. If the " +
+			"gateway rejects one worker alone, that worker halts it for itself, and the others go on.",
+		"`protocolq partner list`: who halted it, with which code, and why. `protocolq explain CODE`. If it says " +
+			"`serving`, one worker has halted it for itself: `protocolq top` says how many of how many, the metric's " +
+			"`instance` which, and that worker's log and `/readyz?verbose` why. Compare its key file with the others'.",
 		"Correct the key file, or have Alipay correct account and contract. One call a minute then ends the halt; " +
 			"`protocolq partner resume` ends it at once. Only an operator can end a halt by an operator."},
 	{"ProtocolqPartnerFault", Rule{Term: Term{Agg: "sum", By: "instance", Metric: "protocolq_gateway_requests_total",

@@ -50,7 +50,7 @@ func TestBreakerHalts(t *testing.T) {
 		"halted already": {append([]event{{halt: &partner.Halt{Halted: true, By: "another"}}}, faults(0, "a", "b", "c", "d", "e")...), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b partner.Breaker
+			b := partner.NewBreaker("me")
 			now, halts := time.Unix(1_800_000_000, 0), 0
 			seq := uint64(0)
 			for i, e := range c.events {
@@ -60,7 +60,7 @@ func TestBreakerHalts(t *testing.T) {
 					b.Learn(*e.halt, seq)
 					continue
 				}
-				w := b.Note(now, "me", e.run)
+				w := b.Note(now, e.run)
 				if w == nil {
 					continue
 				}
@@ -108,7 +108,7 @@ func TestBreakerCalls(t *testing.T) {
 		"by an operator, with a probe": {halt: partner.Halt{Halted: true, By: partner.ByOperator, ProbeAtMs: at(0)}, probe: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b partner.Breaker
+			b := partner.NewBreaker("me")
 			if turned := b.Learn(c.halt, 7); turned != c.halt.Halted {
 				t.Errorf("turned: %v", turned)
 			}
@@ -123,11 +123,11 @@ func TestBreakerCalls(t *testing.T) {
 					t.Errorf("probe writes %+v, want %+v over 7", probe, want)
 				}
 			}
-			w := b.Note(now, "me", partner.Run{Key: "a", Finding: partner.Good})
-			if (w != nil) != c.resumed || w != nil && (w.Halt != partner.Halt{} || w.Seq != 7) {
+			w := b.Note(now, partner.Run{Key: "a", Finding: partner.Good})
+			if (w != nil) != c.resumed || w != nil && (w.Halt != partner.Halt{By: "me", SinceMs: now.UnixMilli()} || w.Seq != 7) {
 				t.Errorf("a good answer writes %+v", w)
 			}
-			if w := b.Note(now, "me", partner.Run{Key: "a"}); w != nil {
+			if w := b.Note(now, partner.Run{Key: "a"}); w != nil {
 				t.Errorf("what says nothing writes %+v", w)
 			}
 		})
@@ -137,7 +137,7 @@ func TestBreakerCalls(t *testing.T) {
 // A known record changes nothing, nor does an older one that comes late. For a newer one, Learn
 // reports whether the partner turned.
 func TestBreakerLearns(t *testing.T) {
-	var b partner.Breaker
+	b := partner.NewBreaker("me")
 	for i, c := range []struct {
 		halted bool
 		seq    uint64
@@ -167,7 +167,7 @@ func TestBreakerReads(t *testing.T) {
 		"older, and newer between": {{5, 2, false, false}, {5, 6, true, false}, {6, 2, false, false}, {6, 2, false, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b partner.Breaker
+			b := partner.NewBreaker("me")
 			b.Learn(partner.Halt{Halted: true}, 5)
 			for i, r := range c {
 				if turned := b.LearnSince(r.before, partner.Halt{Halted: r.halted}, r.seq); turned != r.turned {
@@ -187,20 +187,20 @@ func TestProbeAgain(t *testing.T) {
 		then  func(b *partner.Breaker)
 		calls int // that it may still make
 	}{
-		"nothing is found out": {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{}) }, 4},
-		"a fault":              {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{Finding: partner.Fault}) }, 0},
-		"a good answer":        {func(b *partner.Breaker) { b.Note(now, "me", partner.Run{Finding: partner.Good}) }, 0},
+		"nothing is found out": {func(b *partner.Breaker) { b.Note(now, partner.Run{}) }, 4},
+		"a fault":              {func(b *partner.Breaker) { b.Note(now, partner.Run{Finding: partner.Fault}) }, 0},
+		"a good answer":        {func(b *partner.Breaker) { b.Note(now, partner.Run{Finding: partner.Good}) }, 0},
 		"another probes":       {func(b *partner.Breaker) { b.Learn(halted, 8) }, 0},
 		"what is known":        {func(b *partner.Breaker) { b.Learn(halted, 7) }, 4},
 		"resumed":              {func(b *partner.Breaker) { b.Learn(partner.Halt{}, 8) }, 0},
 	} {
-		var b partner.Breaker
+		b := partner.NewBreaker("me")
 		b.Learn(halted, 7)
 		if b.ProbeAgain() {
 			t.Errorf("%s: a probe that was not begun goes on", name)
 		}
 		b.Probes()
-		c.then(&b)
+		c.then(b)
 		n := 0
 		for ; n < 10 && b.ProbeAgain(); n++ {
 		}

@@ -12,10 +12,10 @@ import (
 // Five answers that reject a partner's settings, for three keys within a minute, halt it. Once a
 // minute one call is a probe; a good answer to it ends the halt.
 func ExampleBreaker() {
-	var b partner.Breaker
+	b := partner.NewBreaker("worker-1")
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	for i := range 5 {
-		w := b.Note(now, "worker-1", partner.Run{Key: fmt.Sprint("key-", i%3), Code: "ILLEGAL_SIGN", Finding: partner.Fault})
+		w := b.Note(now, partner.Run{Key: fmt.Sprint("key-", i%3), Code: "ILLEGAL_SIGN", Finding: partner.Fault})
 		fmt.Println("fault", i+1, "halts:", w != nil)
 		if w != nil {
 			b.Learn(w.Halt, 1) // it is written, and the fleet sees it
@@ -28,7 +28,7 @@ func ExampleBreaker() {
 	fmt.Println("a minute later, probe:", probe != nil)
 	b.Learn(probe.Halt, 2)
 
-	w := b.Note(now.Add(62*time.Second), "worker-1", partner.Run{Key: "key-9", Finding: partner.Good})
+	w := b.Note(now.Add(62*time.Second), partner.Run{Key: "key-9", Finding: partner.Good})
 	fmt.Println("a good answer ends the halt:", !w.Halt.Halted)
 	// Output:
 	// fault 1 halts: false

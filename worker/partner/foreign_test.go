@@ -36,7 +36,7 @@ func TestForeignHalt(t *testing.T) {
 				defer running.Wait()
 				defer stop()
 				run := func(g *partner.Gate) { running.Go(func() { _ = g.Run(ctx) }) }
-				want := partner.Halt{}
+				want := partner.Halt{By: "b"} // not as an operator who resumes it
 				if c.known {
 					want = partner.Halt{Halted: true, By: partner.ByOperator, Reason: "contract"}
 					run(newGate(t, &m, "a", &j, nil))

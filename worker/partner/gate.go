@@ -93,7 +93,7 @@ func New(o Options) *Gate {
 	g := &Gate{o: o, rates: map[string]*limit.Rate{}, shares: map[string]*limit.Share{},
 		alones: map[string]chan struct{}{}, breakers: map[string]*Breaker{}, said: map[string]time.Time{}}
 	for _, p := range o.Partners {
-		g.breakers[p], g.alones[p] = &Breaker{}, make(chan struct{}, 1)
+		g.breakers[p], g.alones[p] = NewBreaker(o.Owner), make(chan struct{}, 1)
 	}
 	for p, l := range o.Limits {
 		if l.Rate > 0 {
@@ -117,8 +117,18 @@ func (g *Gate) Note(ctx context.Context, partner string, r Run) {
 		return
 	}
 	g.mu.Lock()
-	w := b.Note(g.o.Clock(), g.o.Owner, r)
+	was := b.Halt()
+	w := b.Note(g.o.Clock(), r)
+	is := b.Halt()
 	g.mu.Unlock()
+	switch {
+	case is.Halted && !was.Halted:
+		g.o.Logger.Error("partner halted for this worker alone", "partner", partner, "code", r.Code,
+			"hint", "other workers' calls are accepted: compare this one's key file with theirs")
+	case was.Halted && !is.Halted:
+		g.o.Logger.Info("partner is asked for again", "partner", partner, "worker", "alone")
+		g.o.Resumed(partner)
+	}
 	if w == nil {
 		return
 	}
@@ -172,9 +182,9 @@ func (g *Gate) warn(what string, args ...any) {
 func (g *Gate) take(partner string, h Halt, learn func(*Breaker) (turned bool)) {
 	b := g.breakers[partner]
 	g.mu.Lock()
-	was := b.halt
+	was := b.Halt()
 	turned := learn(b)
-	sooner := soonerThan(was, b.halt)
+	sooner := soonerThan(was, b.Halt())
 	g.mu.Unlock()
 	if turned {
 		g.o.Logger.Warn("partner halt changed", "partner", partner, "halted", h.Halted, "by", h.By, "who", h.Who,

@@ -16,7 +16,7 @@ import (
 type Halt struct {
 	Halted    bool   `json:"halted"`
 	SinceMs   int64  `json:"since_ms,omitempty"` // unix ms
-	By        string `json:"by,omitempty"`       // a worker, or ByOperator
+	By        string `json:"by,omitempty"`       // who wrote it: a worker, or ByOperator
 	Who       string `json:"who,omitempty"`      // the operator, as user@host
 	Code      string `json:"code,omitempty"`     // the gateway's code that led to it
 	Reason    string `json:"reason,omitempty"`

@@ -53,7 +53,7 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 		release()
 		return Turn{After: after}, err
 	}
-	if !probe && g.halted(partner) { // while it waited
+	if h := g.halt(partner); h.Halted && (!probe || h.ProbeAtMs == 0) { // while it waited
 		leave()
 		release()
 		return Turn{After: max(g.After(partner), retryWrite), Halted: true}, nil
@@ -63,7 +63,7 @@ func (g *Gate) Turn(ctx context.Context, partner string) (Turn, error) {
 
 // admit returns for how long the partner may not be asked (0: it may be asked now), and whether the
 // call is the probe of a halted partner. One probe a minute is let through, from the process that
-// writes it first.
+// writes it first, and one from a process whose calls were accepted lately.
 func (g *Gate) admit(ctx context.Context, partner string) (after time.Duration, probe bool) {
 	b := g.breakers[partner]
 	if b == nil {
@@ -71,9 +71,15 @@ func (g *Gate) admit(ctx context.Context, partner string) (after time.Duration, 
 	}
 	g.mu.Lock()
 	after, w := b.Call(g.o.Clock())
+	if w != nil && w.Own {
+		b.ProbeOwn(w.Halt)
+	}
 	g.mu.Unlock()
 	if w == nil {
 		return after, false
+	}
+	if w.Own {
+		return 0, true
 	}
 	if err := g.write(ctx, partner, w); err != nil {
 		return retryWrite, false // another process makes the probe, or the record cannot be written
@@ -123,21 +129,23 @@ func (g *Gate) Halted() map[string]Halt {
 	defer g.mu.Unlock()
 	list := map[string]Halt{}
 	for partner, b := range g.breakers {
-		if b.halt.Halted {
-			list[partner] = b.halt
+		if h := b.Halt(); h.Halted {
+			list[partner] = h
 		}
 	}
 	return list
 }
 
-func (g *Gate) halted(partner string) bool {
+func (g *Gate) halted(partner string) bool { return g.halt(partner).Halted }
+
+func (g *Gate) halt(partner string) Halt {
 	b := g.breakers[partner]
 	if b == nil {
-		return false
+		return Halt{}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return b.halt.Halted
+	return b.Halt()
 }
 
 // probes reports whether a call belongs to this process's probe: begun says that it begins one;
@@ -180,7 +188,7 @@ func (g *Gate) Repaired(ctx context.Context, partner string) {
 		return
 	}
 	g.mu.Lock()
-	b.faults = nil // they are from the former key
+	b.Corrected()
 	byOperator := b.halt.Halted && b.halt.By == ByOperator
 	g.mu.Unlock()
 	if byOperator {

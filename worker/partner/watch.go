@@ -122,6 +122,9 @@ func (g *Gate) mend(ctx context.Context, partner string, r record.Record) error 
 	g.mu.Lock()
 	known, seq := g.breakers[partner].halt, g.breakers[partner].seq
 	g.mu.Unlock()
+	if !known.Halted && known.By == "" {
+		known.By = g.o.Owner // no operator resumes it here
+	}
 	now, patience := time.Now(), time.Duration(0)
 	if seq == 0 {
 		patience = unknownFor
@@ -129,7 +132,7 @@ func (g *Gate) mend(ctx context.Context, partner string, r record.Record) error 
 	if now.Sub(r.Time).Abs() < patience || r.Left(err, now.Add(-patience)) {
 		return nil
 	}
-	if err := g.write(ctx, partner, &Write{known, r.Seq}); !errors.Is(err, record.ErrConflict) {
+	if err := g.write(ctx, partner, &Write{Halt: known, Seq: r.Seq}); !errors.Is(err, record.ErrConflict) {
 		return err
 	}
 	return nil // another process has done it

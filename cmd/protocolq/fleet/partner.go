@@ -120,6 +120,9 @@ func newPartnerList() *cobra.Command {
 		}
 		t := cli.NewTable(w, "PARTNER", "STATE", "SINCE", "BY", "CODE", "NEXT PROBE", "REASON").Whole("PARTNER")
 		for _, l := range lines {
+			if !l.Halted {
+				l.Halt = partner.Halt{} // who resumed it would read as who halted it
+			}
 			t.Row(l.Partner, haltState(l.Halt), cli.Moment(l.SinceMs, time.Local), strings.TrimSpace(l.By+" "+l.Who),
 				l.Code, cli.Moment(l.ProbeAtMs, time.Local), l.Reason)
 		}

@@ -169,6 +169,9 @@ func (v *view) partners(r *snapshot.Rates) section {
 		if p.Halt.Halted {
 			state = "HALTED"
 			since := v.now.At.Sub(time.UnixMilli(p.Halt.SinceMs))
+			if n := v.serving(p.ID); p.Workers < n {
+				state += fmt.Sprintf(" %d of %d", p.Workers, n)
+			}
 			why = strings.TrimSpace(p.Halt.Code+" "+p.Halt.Reason) + "; " +
 				strings.TrimSpace(p.Halt.By+" "+p.Halt.Who) + ", for " + cli.Roundly(max(0, since))
 		}
@@ -181,6 +184,16 @@ func (v *view) partners(r *snapshot.Rates) section {
 		t.row(p.ID, state, number(p.PerS), limit, why)
 	}
 	return section{lines: t.lines(), most: 4}
+}
+
+// serving is how many workers ask for a partner.
+func (v *view) serving(partner string) (n int) {
+	for i := range v.now.Workers {
+		if _, ok := v.now.Workers[i].Partners[partner]; ok {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *view) slow() section {

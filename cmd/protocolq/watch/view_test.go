@@ -34,6 +34,9 @@ func fleetOf(workers, partners, slow int) snapshot.Fleet {
 			if p == 1 {
 				w.Halts[id] = partner.Halt{Halted: true, SinceMs: f.At.Add(-time.Hour).UnixMilli(), By: partner.ByOperator, Who: "li@ops", Reason: "contract\x1b[2J is being renewed"}
 			}
+			if p == 2 && i == 1 { // this worker alone
+				w.Halts[id] = partner.Halt{Halted: true, SinceMs: f.At.Add(-time.Minute).UnixMilli(), By: "W1", Code: "ILLEGAL_SIGN", Reason: "its key"}
+			}
 		}
 		for s := range slow {
 			w.Slow = append(w.Slow, worker.SlowCall{Partner: "2088000000000000", Account: "z***@example.com", Attempt: s + 1, ForMs: int64(1000*s + 1234)})
