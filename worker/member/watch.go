@@ -110,7 +110,7 @@ func (m *Member) beats(ctx context.Context) error {
 	}
 	defer stop()
 	m.turned.Store(int64(m.now() + 1))
-	beat, look := time.NewTicker(m.o.Beat), time.NewTicker(m.o.Beat/5)
+	beat, look := time.NewTicker(m.o.Beat), time.NewTicker(min(m.o.Beat*2/5, mostLook))
 	defer beat.Stop()
 	defer look.Stop()
 	for {
@@ -192,8 +192,12 @@ func (m *Member) look(ctx context.Context) {
 	}
 }
 
-// oweEvery is how often to look for duties that found no room.
-const oweEvery = 200 * time.Millisecond
+// How long there is between two looks at most, and how often one of them looks for duties that
+// found no room.
+const (
+	mostLook = 200 * time.Millisecond
+	oweEvery = 150 * time.Millisecond
+)
 
 // sealTime is for how long a seal may take.
 const sealTime = 2 * time.Second

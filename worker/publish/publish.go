@@ -50,12 +50,18 @@ const (
 
 // Publisher publishes on one connection. All methods are safe for concurrent use.
 type Publisher struct {
-	nc *nats.Conn
+	nc   *nats.Conn
+	busy chan struct{} // wakes Run from its rest; has room for one
 
-	mu      sync.Mutex // guards the rest; held for lines, never during I/O
+	mu      sync.Mutex // guards the rest; held for lines, never while bytes are sent
 	inbox   string     // with the dot at its end; "" before the first message
 	last    uint64     // number of the latest message
 	waiting map[uint64]wait
+
+	reconnects uint64 // of the connection, at the last look
+	seen       uint64 // number of the latest message then
+	quiet      int    // looks since there was a new one
+	resting    bool   // Run looks no more, until there is a message
 }
 
 // wait is for one acknowledgement; exactly one of its two receivers is used, once.
@@ -80,7 +86,8 @@ func (w wait) end(r result) {
 
 // New makes a Publisher. It subscribes to its acknowledgements with the first message.
 func New(nc *nats.Conn) *Publisher {
-	return &Publisher{nc: nc, waiting: map[uint64]wait{}}
+	return &Publisher{nc: nc, busy: make(chan struct{}, 1), waiting: map[uint64]wait{},
+		reconnects: nc.Stats().Reconnects}
 }
 
 var channels = sync.Pool{New: func() any { return make(chan result, 1) }}
@@ -129,23 +136,48 @@ func (p *Publisher) Go(m *nats.Msg, within time.Duration, done func(sequence uin
 
 // Run ends overdue waits of Go and PublishWithin until ctx ends, and then ends all that are left.
 // After a reconnect it ends all waits for messages that were on their way: their acknowledgements
-// were lost with the old connection.
+// were lost with the old connection. It is called once.
 func (p *Publisher) Run(ctx context.Context) {
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	before := p.nc.Stats().Reconnects
 	for {
 		select {
 		case now := <-tick.C:
-			if n := p.nc.Stats().Reconnects; n != before {
-				before, now = n, time.Time{}
+			reconnected, rests := p.look()
+			if reconnected {
+				now = time.Time{}
 			}
 			p.expire(now)
+			if rests {
+				tick.Stop()
+			}
+		case <-p.busy:
+			tick.Reset(lookEvery)
 		case <-ctx.Done():
 			p.expire(time.Time{})
 			return
 		}
 	}
+}
+
+// How often Run looks, and how often it still does so without a new message.
+const (
+	lookEvery = 250 * time.Millisecond
+	lastLooks = 8
+)
+
+// look says whether the client has reconnected since the last look, and whether there is no need to
+// look again before the next message: timers cost a worker at rest much of its CPU.
+func (p *Publisher) look() (reconnected, rests bool) {
+	n := p.nc.Stats().Reconnects
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	reconnected, p.reconnects = n != p.reconnects, n
+	if p.quiet++; p.last != p.seen {
+		p.seen, p.quiet = p.last, 0
+	}
+	p.resting = p.quiet >= lastLooks && len(p.waiting) == 0
+	return reconnected, p.resting
 }
 
 // expire ends overdue waits; at the zero time it ends all waits that have an end.
@@ -197,6 +229,10 @@ func (p *Publisher) add(w wait) (n uint64, inbox string, err error) {
 	}
 	p.last++
 	p.waiting[p.last] = w
+	if p.resting {
+		p.resting, p.reconnects = false, p.nc.Stats().Reconnects
+		p.busy <- struct{}{} // has room: Run takes it before it rests again
+	}
 	return p.last, p.inbox, nil
 }
 
