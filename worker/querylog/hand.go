@@ -27,33 +27,49 @@ const mostHeld = 16 << 20
 type hand struct {
 	b     *gathered
 	bytes int
-	due   <-chan time.Time // when b must be written; nil while it is empty
-	begun time.Time        // when the batch before it began
+	due   *time.Timer // when b must be written; stopped while it is empty
+	first time.Time   // when its first message came
+	begun time.Time   // when the batch before it began
 }
 
-func newHand() hand { return hand{b: &gathered{}} }
+func newHand() hand {
+	due := time.NewTimer(time.Hour)
+	due.Stop()
+	return hand{b: &gathered{}, due: due}
+}
 
-// add adds a message. wait is how long it may stay if it is the first.
-func (h *hand) add(msg jetstream.Msg, wait time.Duration) {
+// add adds a message.
+func (h *hand) add(msg jetstream.Msg, o *Options) {
+	now := time.Now()
 	if len(h.b.msgs) == 0 {
-		h.due = time.After(wait)
+		h.first = now
 	}
 	h.b.add(msg)
 	h.bytes += len(msg.Data())
+	h.due.Reset(o.due(h.begun, h.first, now).Sub(now))
 }
 
 // take empties the hand.
 func (h *hand) take() *gathered {
 	b := h.b
-	*h = hand{b: &gathered{}, begun: h.begun}
+	h.due.Stop()
+	*h = hand{b: &gathered{}, due: h.due, begun: h.begun}
 	return b
 }
 
-// wait is how long a first line waits for others. After a quiet time the wait is short, so that an
-// operator soon finds a test query; otherwise it lasts until Pace is over. Lines that come together
-// cost half of single ones, and all lines are safe in the stream.
-func (o *Options) wait(begun, now time.Time) time.Duration {
-	return max(o.Linger, begun.Add(o.Pace).Sub(now))
+// due is when lines are written of which the first and the last came at these times, after a batch
+// that began at begun. They wait for others until Pace is over, because lines that come together
+// cost half of single ones, and all lines are safe in the stream. After a quiet time and when a
+// burst is over the wait is short, so that an operator soon finds a query.
+func (o *Options) due(begun, first, last time.Time) time.Time {
+	due := begun.Add(o.Pace)
+	if over := last.Add(o.Quiet); over.Before(due) {
+		due = over
+	}
+	if soon := first.Add(o.Linger); soon.After(due) {
+		due = soon
+	}
+	return due
 }
 
 // fetch receives messages as they come and writes due batches until the fetch is over. The next
@@ -75,11 +91,11 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 				_ = msg.NakWithDelay(leftDelay)
 				break
 			}
-			r.hand.add(msg, r.o.wait(r.hand.begun, time.Now()))
+			r.hand.add(msg, &r.o)
 			if r.hand.b.batch.Rows() >= r.o.Rows || r.hand.bytes >= mostHeld {
 				r.store(ctx)
 			}
-		case <-r.hand.due:
+		case <-r.hand.due.C:
 			r.store(ctx)
 		}
 	}

@@ -7,21 +7,26 @@ import (
 	"time"
 )
 
-func TestWait(t *testing.T) {
-	o := Options{Linger: 50 * time.Millisecond, Pace: 450 * time.Millisecond}
-	now := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
-	for _, tt := range []struct{ before, want time.Duration }{
-		{0, 450 * time.Millisecond},
-		{10 * time.Millisecond, 440 * time.Millisecond},
-		{400 * time.Millisecond, 50 * time.Millisecond},
-		{449 * time.Millisecond, 50 * time.Millisecond},
-		{time.Hour, 50 * time.Millisecond},
+func TestDue(t *testing.T) {
+	const ms = time.Millisecond
+	o := Options{Linger: 50 * ms, Pace: 450 * ms, Quiet: 120 * ms}
+	begun := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ first, last, want time.Duration }{ // after the batch before began
+		{0, 0, 120 * ms},
+		{0, 329 * ms, 449 * ms},
+		{0, 331 * ms, 450 * ms},
+		{300 * ms, 300 * ms, 420 * ms},
+		{300 * ms, 400 * ms, 450 * ms},
+		{399 * ms, 399 * ms, 450 * ms},
+		{401 * ms, 401 * ms, 451 * ms},
+		{401 * ms, 449 * ms, 451 * ms},
+		{time.Hour, time.Hour, time.Hour + 50*ms},
 	} {
-		if got := o.wait(now.Add(-tt.before), now); got != tt.want {
-			t.Errorf("%v after the batch before: %v, want %v", tt.before, got, tt.want)
+		if got := o.due(begun, begun.Add(tt.first), begun.Add(tt.last)).Sub(begun); got != tt.want {
+			t.Errorf("lines from %v to %v: %v, want %v", tt.first, tt.last, got, tt.want)
 		}
 	}
-	if got := o.wait(time.Time{}, now); got != o.Linger {
+	if got := o.due(time.Time{}, begun, begun).Sub(begun); got != o.Linger {
 		t.Errorf("the first batch: %v", got)
 	}
 }

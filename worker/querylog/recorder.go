@@ -38,6 +38,7 @@ type Options struct {
 	Rows   int           // 10,000: a batch is written when it has this many
 	Linger time.Duration // 50 ms: or when its first line has waited this long,
 	Pace   time.Duration // 450 ms: and the batch before it began this long ago
+	Quiet  time.Duration // 120 ms: or no line has come for this long; workers send theirs every 100 ms
 	Write  time.Duration // 30 s: how long one batch may take
 }
 
@@ -56,6 +57,9 @@ func (o *Options) defaults() error {
 	}
 	if o.Pace <= 0 {
 		o.Pace = 450 * time.Millisecond
+	}
+	if o.Quiet <= 0 {
+		o.Quiet = 120 * time.Millisecond
 	}
 	if o.Write <= 0 {
 		o.Write = 30 * time.Second

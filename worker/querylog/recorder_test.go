@@ -231,7 +231,7 @@ func TestRecorder(t *testing.T) {
 func TestRecorderKeepsItsPace(t *testing.T) {
 	d, m := newDesk(t), &memory{}
 	runs, _ := d.lines(300)
-	_, stop := d.start(querylog.Options{Database: m, Linger: time.Millisecond, Pace: 200 * time.Millisecond})
+	_, stop := d.start(querylog.Options{Database: m, Linger: time.Millisecond, Pace: 200 * time.Millisecond, Quiet: time.Second})
 	began := time.Now()
 	for _, run := range runs { // one at a time
 		d.publish(d.names.LogRun(), run)
