@@ -5,14 +5,15 @@ package flight
 import "slices"
 
 // queue holds the keys whose call could begin, if there were a slot and their partner allowed it.
-// Slots go to the awaiting door before the submitted one, except that each share-th slot goes to
-// the submitted one first. Within a door they go to one partner after the other, within a partner
+// Slots go to the awaiting door before the submitted one. Only when share-1 have passed the
+// submitted door by, the next goes there first; and likewise the next of a partner, when share-1 of
+// its own have. Within a door they go to one partner after the other, within a partner
 // to one asker after the other, and within an asker in order of arrival. As each call takes one
 // slot, this is deficit round robin with a quantum of one.
 type queue struct {
-	share int // one of so many slots goes to the submitted door
-	given int
-	doors [2]round
+	share  int // one of so many slots goes to the submitted door
+	passed int // slots that went to the awaiting door since, while the submitted one waited
+	doors  [2]round
 }
 
 // The doors as the queue counts them.
@@ -29,7 +30,9 @@ type round struct {
 
 // shelf is what waits for one partner at one door, by asker.
 type shelf struct {
+	door    int
 	partner string
+	passed  int // of a submitted one: slots of the partner that went to awaiting ones since
 	flights int
 	lanes   []*lane // those that are not empty, the next in turn first
 	by      map[string]*lane
@@ -37,7 +40,6 @@ type shelf struct {
 
 // lane is what waits of one asker, in order of arrival.
 type lane struct {
-	door          int
 	shelf         *shelf
 	asker         string
 	first, newest *flight
@@ -46,7 +48,7 @@ type lane struct {
 // put adds a flight after its asker's others. One that waits in this lane already keeps its place.
 func (q *queue) put(f *flight, door int, w who) {
 	if l := f.lane; l != nil {
-		if l.door == door && l.asker == w.asker && l.shelf.partner == w.partner {
+		if l.shelf.door == door && l.asker == w.asker && l.shelf.partner == w.partner {
 			return
 		}
 		q.remove(f)
@@ -54,7 +56,7 @@ func (q *queue) put(f *flight, door int, w who) {
 	r := &q.doors[door]
 	s := r.by[w.partner]
 	if s == nil {
-		s = &shelf{partner: w.partner, by: map[string]*lane{}}
+		s = &shelf{door: door, partner: w.partner, by: map[string]*lane{}}
 		if r.by == nil {
 			r.by = map[string]*shelf{}
 		}
@@ -63,7 +65,7 @@ func (q *queue) put(f *flight, door int, w who) {
 	}
 	l := s.by[w.asker]
 	if l == nil {
-		l = &lane{door: door, shelf: s, asker: w.asker}
+		l = &lane{shelf: s, asker: w.asker}
 		s.by[w.asker] = l
 		s.lanes = append(s.lanes, l)
 	}
@@ -98,7 +100,7 @@ func (q *queue) remove(f *flight) {
 	if l.first != nil {
 		return
 	}
-	s, r := l.shelf, &q.doors[l.door]
+	s, r := l.shelf, &q.doors[l.shelf.door]
 	delete(s.by, l.asker)
 	s.lanes = slices.DeleteFunc(s.lanes, func(o *lane) bool { return o == l })
 	if len(s.lanes) == 0 {
@@ -110,24 +112,40 @@ func (q *queue) remove(f *flight) {
 // next takes out the flight whose turn it is among the partners that are ready for a door, or gives
 // nil. Each partner is tried at most once at a door.
 func (q *queue) next(ready func(partner string, door int) bool) *flight {
+	s := q.turn(ready)
+	if s == nil {
+		return nil
+	}
+	if behind := q.doors[submitted].by[s.partner]; q.share > 0 && s.door == awaiting && behind != nil {
+		if behind.passed++; behind.passed >= q.share {
+			s = behind // the turn is its partner's
+		}
+	}
+	q.passed++
+	if s.door == submitted || len(q.doors[submitted].shelves) == 0 {
+		q.passed, s.passed = 0, 0
+	}
+	r := &q.doors[s.door]
+	i := slices.Index(r.shelves, s)
+	r.shelves = append(slices.Delete(r.shelves, i, i+1), s)
+	l := s.lanes[0]
+	s.lanes = append(s.lanes[1:], l)
+	f := l.first
+	q.remove(f)
+	return f
+}
+
+// turn is the partner, at a door, whose turn it is. Those that were not ready keep theirs.
+func (q *queue) turn(ready func(partner string, door int) bool) *shelf {
 	order := [2]int{awaiting, submitted}
-	if q.share > 0 && (q.given+1)%q.share == 0 {
+	if q.share > 0 && q.passed >= q.share-1 {
 		order = [2]int{submitted, awaiting}
 	}
 	for _, door := range order {
-		r := &q.doors[door]
-		for i, s := range r.shelves {
-			if !ready(s.partner, door) {
-				continue
+		for _, s := range q.doors[door].shelves {
+			if ready(s.partner, door) {
+				return s
 			}
-			q.given++
-			// Its turn is over; partners that were not ready keep theirs.
-			r.shelves = append(slices.Delete(r.shelves, i, i+1), s)
-			l := s.lanes[0]
-			s.lanes = append(s.lanes[1:], l)
-			f := l.first
-			q.remove(f)
-			return f
 		}
 	}
 	return nil

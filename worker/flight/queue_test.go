@@ -54,6 +54,48 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// However many slots submitted asks have had, one that is awaited comes next.
+func TestAwaitedAfterSubmitted(t *testing.T) {
+	ready := func(string, int) bool { return true }
+	for had := range 9 {
+		q, awaited := queue{share: 4}, &flight{}
+		for range 20 {
+			q.put(&flight{}, submitted, who{"p", "x"})
+		}
+		for range had {
+			q.next(ready)
+		}
+		q.put(awaited, awaiting, who{"p", "y"})
+		if q.next(ready) != awaited {
+			t.Errorf("after %d slots another goes to a submitted ask", had)
+		}
+	}
+}
+
+// Submitted asks of a partner with one turn at a time have their share of its turns, though another
+// partner's submitted asks have slots between.
+func TestSubmittedBesideAnotherPartner(t *testing.T) {
+	q, turns := queue{share: 8}, 0
+	for range 1000 {
+		q.put(&flight{}, awaiting, who{"p", "x"})
+		q.put(&flight{}, submitted, who{"p", "y"})
+	}
+	ready := func(partner string, _ int) bool {
+		turns--
+		return partner == "q" || turns >= 0
+	}
+	behind := q.doors[submitted].by["p"]
+	for range 800 {
+		turns = 1
+		q.next(ready)
+		q.put(&flight{}, submitted, who{"q", "z"})
+		q.next(ready)
+	}
+	if n := 1000 - behind.flights; n != 100 {
+		t.Errorf("%d of 800 turns went to submitted asks, want 100", n)
+	}
+}
+
 // A flight waits in one place, also when it is put somewhere else.
 func TestQueueMoves(t *testing.T) {
 	q, all := queue{}, []*flight{{}, {}, {}}
