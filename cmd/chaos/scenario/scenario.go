@@ -80,7 +80,7 @@ func All(p verdict.Pace) []Scenario {
 		recorded(Scenario{Name: "kills", About: "kill -9 of a worker at random", bounds: lost, harm: kills}),
 		{Name: "fail", About: "the same at both doors, with after_crash: fail: no call twice, and CRASHED stays so",
 			plan:   testbed.Plan{Worker: []string{"--after-crash", "fail"}},
-			bounds: verdict.Bounds{Unknown: true, Recovery: p.Recovery}, harm: kills},
+			bounds: verdict.Bounds{Final: true, Unknown: true, Recovery: p.Recovery}, harm: kills},
 		{Name: "steps", About: "kill -9 at each step of a run", plan: testbed.Plan{Armed: true}, bounds: lost,
 			least: 20 * time.Second, harm: steps},
 		{Name: "freezes", About: "SIGSTOP past the lease, then SIGCONT",

@@ -236,6 +236,41 @@ func TestAnAbandonedRunIsCalledAgain(t *testing.T) {
 	}
 }
 
+// Where CRASHED is final, an ask that comes later under an id of its own is called for, and no
+// other.
+func TestACrashIsNotTheAnswerOfWhoComesLater(t *testing.T) {
+	const email = "signed+3@example.com"
+	for name, c := range map[string]struct {
+		bounds Bounds
+		id     string // of the ask that is called for
+		read   uint64 // by who ended the run; the ask lies at 13
+		want   int    // repeats
+	}{
+		"later":                  {Bounds{Final: true}, "e", 12, 0},
+		"known before":           {Bounds{Final: true}, "e", 13, 1},
+		"an id that got CRASHED": {Bounds{Final: true}, "d", 12, 1},
+		"a run that is to go on": {Bounds{Excused: true}, "e", 12, 1},
+	} {
+		saw := sound()
+		saw.add(17*Second, "m2", journalAsk("d", email, "", byAwait),
+			entry{Kind: aBegin, Key: keyOf(email), Run: "r4", Attempt: 1, Asked: place{10, 1}})
+		saw.add(18*Second, "m2")
+		saw.add(19*Second, "m2", entry{Kind: anAnswer, Key: keyOf(email), Question: "q" + email, Run: "r4", Verdict: crashed, Code: messages.Crashed,
+			Final: []string{"token-d"}, Read: c.read})
+		again := journalAsk(c.id, email, "", byAwait)
+		again.Token = "token-e"
+		saw.add(20*Second, "m2", again, entry{Kind: aBegin, Key: keyOf(email), Run: "r5", Attempt: 1, Asked: place{13, 1}})
+		for _, at := range []int64{17 * Second, 20 * Second} {
+			saw.Calls = append(saw.Calls, simulator.Call{Partner: Partner, Key: email, Started: at + 100, Ended: at + Second/2, Conclusive: at > 17*Second, Conn: 1})
+		}
+		c.bounds.Pace = ShortPace()
+		v := Judge(saw, c.bounds)
+		if n := strings.Count(strings.Join(v.Offences, " "), "repeat: "+email); n != c.want {
+			t.Errorf("%s: %d repeats, %v", name, n, v.Offences)
+		}
+	}
+}
+
 // What a stream stored twice, as it has forgotten the message's id, has two replies and no third.
 func TestWhatIsStoredTwiceHasTwoReplies(t *testing.T) {
 	for told, want := range map[int]int{2: 0, 3: 1} {

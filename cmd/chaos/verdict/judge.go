@@ -17,6 +17,7 @@ import (
 // Bounds are what a scenario allows beyond the promises.
 type Bounds struct {
 	Excused  bool          // calls of a dead, frozen or cut-off worker may be made again
+	Final    bool          // after_crash is fail: who comes later than all that got CRASHED asks anew
 	Thawed   bool          // a worker may freeze between its last look at the fence and the request's departure
 	Failing  bool          // the gateway fails, so that a call without an answer is followed by another
 	Wiped    bool          // the records were deleted: earlier questions may be asked again, once
@@ -237,6 +238,7 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 	// The member that called is gone, its run has ended with it, as nobody waited for it any more, and
 	// the next asker's begins anew.
 	ended := c.begin != nil && last.begin != nil && !recorded && v.abandoned(last.begin.Run)
+	later := c.begin != nil && last.begin != nil && c.book.later(c.begin, last.begin.Run)
 	renewed := b.Wiped && slices.ContainsFunc(t.Faults, func(f Fault) bool { return f.lost(last) && f.At <= c.Started })
 	forgotten := b.Window > 0 && c.Started >= last.Ended+b.Window.Microseconds()-forgetting
 	switch {
@@ -250,7 +252,7 @@ func (v *Verdict) further(t *Evidence, b Bounds, before []made, c made) {
 		v.offence("overlapping", last, c)
 	case b.Failing && !recorded && (!last.Conclusive || t.severed(last)): // the next attempt
 	case c.begin != nil && last.waited(b.Pace.Call) && !recorded: // the same, on a busy machine
-	case b.Excused && (rerun || ended) || renewed:
+	case b.Excused && (rerun || ended) || renewed || b.Final && later:
 		v.Reruns++
 	case recorded && c.Conclusive:
 		v.Doubles++

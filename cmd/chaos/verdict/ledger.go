@@ -58,6 +58,7 @@ type ended struct {
 	Result                           []byte
 	Stored, Keep                     int64
 	Counts                           bool // its run was the key's open run
+	Read                             uint64
 	Final                            []string
 	Attempt                          int  // of the run's newest begin
 	Deserted                         bool // it failed when all who had waited for it had got DEADLINE
@@ -249,10 +250,19 @@ func (l *Ledger) follows(b *begun, run string) bool {
 	return false
 }
 
+// later reports whether a begin is for an ask that came after a run had crashed, under an id that
+// nobody had before: CRASHED is not its answer. A submitted query whose worker was killed comes
+// half a minute later.
+func (l *Ledger) later(b *begun, run string) bool {
+	e, a := l.ByRun[run], l.byPlace[b.Asked]
+	return e != nil && e.Verdict == crashed && a != nil && a.At.Position > e.Read &&
+		!slices.ContainsFunc(l.byID[a.ID], func(o *journalled) bool { return o.At.Position <= e.Read })
+}
+
 func (l *Ledger) answer(e *entry) {
 	open := l.open[e.Key]
 	a := &ended{Run: e.Run, Key: e.Key, Question: e.Question, Member: e.Member, Code: e.Code, Verdict: e.Verdict,
-		Result: e.Result, Stored: e.Stored, Keep: e.Keep, Final: e.Final,
+		Result: e.Result, Stored: e.Stored, Keep: e.Keep, Final: e.Final, Read: e.Read,
 		Counts: open != nil && open.Run == e.Run}
 	l.answers = append(l.answers, a)
 	if !a.Counts {
