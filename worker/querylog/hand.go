@@ -20,7 +20,8 @@ const (
 	fetchWait     = 5 * time.Second
 )
 
-// mostHeld bounds the bytes of the messages in hand: a row may be as long as a line.
+// mostHeld bounds the bytes of the messages in hand: a row may be as long as a line. Those of the
+// batch that is being written may be as many.
 const mostHeld = 16 << 20
 
 // hand is what was fetched and is not written yet.
@@ -72,8 +73,9 @@ func (o *Options) due(begun, first, last time.Time) time.Time {
 	return due
 }
 
-// fetch receives messages as they come and writes due batches until the fetch is over. The next
-// messages arrive while a batch is written. A batch that is not due stays in hand.
+// fetch receives messages as they come and has due batches written until the fetch is over. The
+// next messages arrive, and are decoded, while a batch is written, until they are a full one. A
+// batch that is not due stays in hand.
 func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error {
 	within, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
@@ -82,7 +84,13 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 		return fmt.Errorf("fetch: %w", err)
 	}
 	for open := true; open; {
+		due := r.hand.due.C
+		if r.writing != nil {
+			due = nil
+		}
 		select {
+		case <-r.writing:
+			r.writing = nil
 		case msg, ok := <-fetched.Messages():
 			if open = ok; !ok {
 				break
@@ -95,7 +103,7 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 			if r.hand.b.batch.Rows() >= r.o.Rows || r.hand.bytes >= mostHeld {
 				r.store(ctx)
 			}
-		case <-r.hand.due.C:
+		case <-due:
 			r.store(ctx)
 		}
 	}
@@ -106,8 +114,10 @@ func (r *Recorder) fetch(ctx context.Context, consumer jetstream.Consumer) error
 	return nil
 }
 
-// store writes what is in hand and acknowledges it. What cannot be written goes back to the stream.
+// store has what is in hand written and acknowledged, once the batch before it is. What cannot be
+// written goes back to the stream.
 func (r *Recorder) store(ctx context.Context) {
+	r.written()
 	b := r.hand.take()
 	if len(b.msgs) == 0 {
 		return
@@ -117,12 +127,30 @@ func (r *Recorder) store(ctx context.Context) {
 		return
 	}
 	r.hand.begun = time.Now()
+	done := make(chan struct{})
+	r.writing = done
+	go func() {
+		defer close(done)
+		r.storeNow(ctx, b)
+	}()
+}
+
+// written waits until no batch is being written.
+func (r *Recorder) written() {
+	if r.writing != nil {
+		<-r.writing
+		r.writing = nil
+	}
+}
+
+func (r *Recorder) storeNow(ctx context.Context, b *gathered) {
+	begun := time.Now()
 	// A batch in hand at the end is still written.
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Write)
 	defer cancel()
 	rest, err := r.write(within, b)
 	if r.o.Wrote != nil {
-		r.o.Wrote(time.Since(r.hand.begun), err)
+		r.o.Wrote(time.Since(begun), err)
 	}
 	if err != nil {
 		r.stats.failures.Add(1)

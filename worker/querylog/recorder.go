@@ -74,11 +74,16 @@ type Recorder struct {
 	log   *slog.Logger
 	stats stats
 	// Only Run's goroutine uses these: the messages in hand, what was logged about an unavailable
-	// database or stream, and how long to leave the database alone the next time.
-	hand             hand
-	database, intake trouble
-	rejections       rejections
-	delay            time.Duration
+	// stream, and the batch that is being written; nil: none.
+	hand    hand
+	intake  trouble
+	writing <-chan struct{}
+	// Only the goroutine that writes a batch uses these, and Run's while there is none: what was
+	// logged about an unavailable database and rejected messages, and how long to leave the database
+	// alone the next time.
+	database   trouble
+	rejections rejections
+	delay      time.Duration
 }
 
 // stats are written by Run and read by anybody.
@@ -135,11 +140,14 @@ func (r *Recorder) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		// While the database is unavailable nothing is fetched: the lines stay in the stream, where
 		// another recorder finds them.
-		if r.stats.down.Load() && !r.wait(ctx) {
-			break
+		if r.stats.down.Load() {
+			r.store(ctx) // no messages are held during a wait
+			if !r.wait(ctx) {
+				break
+			}
 		}
 		err := r.fetch(ctx, consumer)
-		if err != nil || r.stats.down.Load() { // no messages are held during a wait
+		if err != nil {
 			r.store(ctx)
 		}
 		switch {
@@ -153,6 +161,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 	}
 	r.store(ctx)
+	r.written()
 	_ = r.o.NATS.FlushTimeout(time.Second) // the last acknowledgements; if one is lost its line is delivered again
 	s := r.Stats()
 	r.log.Info("recorder ended", "rows", s.Rows, "known", s.Known, "rejected", s.Rejected)
