@@ -92,7 +92,7 @@ type Options struct {
 	Attempts int
 	// Slots are 256: calls at once.
 	Slots int
-	// Share is 8: one of so many slots goes to the submitted door before the awaiting one.
+	// Share is 8: while asks wait at both doors, one of so many slots goes to the submitted door.
 	Share int
 	// Cooldown is 30 s, for which a key cools down after a failure.
 	Cooldown time.Duration

@@ -57,8 +57,8 @@ type ended struct {
 	Verdict                          int
 	Result                           []byte
 	Stored, Keep                     int64
-	Counts                           bool // its run was the key's open run
-	Read                             uint64
+	Counts                           bool   // its run was the key's open run
+	Read                             uint64 // the position that its writer had applied
 	Final                            []string
 	Attempt                          int  // of the run's newest begin
 	Deserted                         bool // it failed when all who had waited for it had got DEADLINE
