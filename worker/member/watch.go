@@ -67,10 +67,10 @@ func (w *watcher) gap(now time.Duration) {
 	w.watch.Gap(now)
 }
 
-// look says which members this one may seal, whether it has to prove first that it can write, and
-// which members to ping.
-func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Duration) (seal *fleet.Member, prove bool,
-	silent []journal.Member) {
+// look says which members this one may seal, mostSeals of them at most, whether it has to prove
+// first that it can write, and which members to ping.
+func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Duration) (seal []*fleet.Member,
+	prove bool, silent []journal.Member) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch.Look(now)
@@ -81,8 +81,8 @@ func (w *watcher) look(live []*fleet.Member, me journal.Member, ask, now time.Du
 		}
 		switch w.watch.Suspect(m.ID, now) {
 		case fleet.Seal:
-			if seal == nil {
-				seal = m
+			if len(seal) < mostSeals {
+				seal = append(seal, m)
 			}
 		case fleet.Prove:
 			prove = true
@@ -126,8 +126,8 @@ func (m *Member) beats(ctx context.Context) error {
 	}
 }
 
-// stuckAfter is how long the loop may not go round before the member counts as stuck. A seal of
-// another holds it up for less.
+// stuckAfter is how long the loop may not go round before the member counts as stuck. Seals of
+// others hold it up for less.
 const stuckAfter = 2 * sealTime
 
 // Stuck is for how long the member's loop has not gone round, on which all that it decides waits;
@@ -162,7 +162,7 @@ func (m *Member) beat() {
 // look checks which members are silent, and seals those that have been silent for too long.
 func (m *Member) look(ctx context.Context) {
 	i := m.current.Load()
-	var seal journal.Sealing
+	var seals []journal.Sealing
 	m.loop.Do(func(f *flight.Flights, now time.Duration) {
 		m.turned.Store(int64(now))
 		if m.oweNext > 0 && now >= m.oweNext {
@@ -172,7 +172,7 @@ func (m *Member) look(ctx context.Context) {
 			m.owedAt = now
 			m.oweAll(f, now)
 		}
-		suspect, prove, silent := m.watch.look(m.state.Live(), i.id, m.o.Beat*3/2, now)
+		suspects, prove, silent := m.watch.look(m.state.Live(), i.id, m.o.Beat*3/2, now)
 		m.ping(ctx, silent)
 		if m.joinedAs != i.id {
 			return // before it has read its own join, a member does not know which others are live
@@ -180,16 +180,14 @@ func (m *Member) look(ctx context.Context) {
 		if prove {
 			_ = i.writer.Beat(nil)
 		}
-		if suspect != nil {
-			seal = journal.Sealing{
-				Of: suspect.ID, By: i.id, Number: suspect.Number, Position: suspect.Last, Read: m.state.Applied(),
+		for _, of := range suspects {
+			seals = append(seals, journal.Sealing{
+				Of: of.ID, By: i.id, Number: of.Number, Position: of.Last, Read: m.state.Applied(),
 				Why: "no sign of life",
-			}
+			})
 		}
 	})
-	if seal.Of != "" {
-		m.seal(ctx, seal)
-	}
+	m.sealAll(ctx, seals)
 }
 
 // How long there is between two looks at most, and how often one of them looks for duties that
@@ -199,12 +197,24 @@ const (
 	oweEvery = 150 * time.Millisecond
 )
 
-// sealTime is for how long a seal may take.
-const sealTime = 2 * time.Second
+// Seals of a look are written at once, so that ten workers of a machine that dies are replaced as
+// soon as one: for how long they may take, and how many there are at most.
+const (
+	sealTime  = 2 * time.Second
+	mostSeals = 32
+)
 
-func (m *Member) seal(ctx context.Context, s journal.Sealing) {
+func (m *Member) sealAll(ctx context.Context, seals []journal.Sealing) {
 	ctx, cancel := context.WithTimeout(ctx, sealTime)
 	defer cancel()
+	var all sync.WaitGroup
+	for _, s := range seals {
+		all.Go(func() { m.seal(ctx, s) })
+	}
+	all.Wait()
+}
+
+func (m *Member) seal(ctx context.Context, s journal.Sealing) {
 	sealed, err := journal.SealOther(ctx, m.o.Log, s)
 	switch {
 	case err != nil && ctx.Err() == nil:
