@@ -61,6 +61,9 @@ func history() fleet.History {
 		for j, kind := range messages.Kinds() {
 			r.Streams[kind] = fleet.Stream{Messages: uint64(j * 1700), Bytes: uint64(j) << 24, Most: 128 << 20, Last: 103, Oldest: r.At.Add(-time.Duration(j) * 30 * time.Second)}
 		}
+		alone := r.Workers["B"]
+		alone.Stats.Halts = map[string]partner.Halt{"2088000000000001": {Halted: true, By: "worker-2@host", Code: "ILLEGAL_SIGN", Reason: "compare their key files", SinceMs: 1795424398000, ProbeAtMs: 1795424458000}}
+		r.Workers["B"] = alone
 		r.Pause, _ = records{}.Pause(context.Background())
 		r.Halts, _ = records{}.Halts(context.Background())
 		h = h.Fold(r)
@@ -94,7 +97,11 @@ func TestFleetInTheBrowser(t *testing.T) {
 		tab := b.Tab(t, look)
 		tab.Visit(url + "/fleet")
 		html := tab.HTML()
-		for _, word := range []string{"worker-1@host", "2088000000000001", "ILLEGAL_SIGN", "5 faults of 3 keys", "&lt;script&gt;alert(1)"} {
+		halted := "halted by 1 of 2 workers"
+		if look.Lang != "" {
+			halted = "已被 1 个 worker 暂停（共 2 个）"
+		}
+		for _, word := range []string{halted, "compare their key files", "worker-1@host", "2088000000000001", "ILLEGAL_SIGN", "5 faults of 3 keys", "&lt;script&gt;alert(1)"} {
 			if !strings.Contains(html, word) {
 				t.Errorf("%+v: does not show %q", look, word)
 			}

@@ -53,14 +53,19 @@ type Partner struct {
 	Rate        int
 	Concurrency int
 	Use         float64 // share of the rate limit, 0 to 100
-	Halt        partner.Halt
+	Workers     int     // how many ask for it
+	Halts       []Halt  // the fleet's, or else those of single workers for themselves
+	Fleet       bool    // the halt is the fleet's
 }
 
+// Halt is the halt of a partner, by the whole fleet or by one worker for itself.
+type Halt struct{ partner.Halt }
+
 // Since is when the partner was halted.
-func (p Partner) Since() time.Time { return at(p.Halt.SinceMs) }
+func (h Halt) Since() time.Time { return at(h.SinceMs) }
 
 // Probe is when the next call is let through as a test; zero: no such call is planned.
-func (p Partner) Probe() time.Time { return at(p.Halt.ProbeAtMs) }
+func (h Halt) Probe() time.Time { return at(h.ProbeAtMs) }
 
 // StreamView says how full a stream is.
 type StreamView struct {
@@ -177,27 +182,44 @@ func members(now *Reading) []Member {
 	return list
 }
 
+// mostHalts is how many workers' own halts of a partner are shown in full.
+const mostHalts = 4
+
 func partnersOf(now *Reading, p *Point) []Partner {
-	all := map[string]Partner{}
-	for _, w := range now.Workers {
-		for name, of := range w.Stats.Partners {
-			one := Partner{Name: name, Rate: of.Rate, Concurrency: of.Concurrency, Calls: perSecond(p.Partners[name])}
-			if of.Rate > 0 {
-				one.Use = min(100, 100*p.Partners[name]/float64(of.Rate))
+	all := map[string]*Partner{}
+	of := func(name string) *Partner {
+		if all[name] == nil {
+			all[name] = &Partner{Name: name, Calls: perSecond(p.Partners[name])}
+		}
+		return all[name]
+	}
+	for _, id := range slices.Sorted(maps.Keys(now.Workers)) {
+		for name, limits := range now.Workers[id].Stats.Partners {
+			one := of(name)
+			one.Workers++
+			one.Rate, one.Concurrency = limits.Rate, limits.Concurrency
+			if limits.Rate > 0 {
+				one.Use = min(100, 100*p.Partners[name]/float64(limits.Rate))
 			}
-			all[name] = one
+		}
+		for name, h := range now.Workers[id].Stats.Halts {
+			of(name).Halts = append(of(name).Halts, Halt{h})
 		}
 	}
 	for name, h := range now.Halts {
-		one := all[name]
-		one.Name, one.Halt = name, h
-		one.Calls = cmp.Or(one.Calls, "0")
-		all[name] = one
+		if one := of(name); h.Halted {
+			one.Halts, one.Fleet = []Halt{{h}}, true
+		}
 	}
-	list := slices.Collect(maps.Values(all))
-	slices.SortFunc(list, func(a, b Partner) int { return strings.Compare(a.Name, b.Name) })
+	list := make([]Partner, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, *all[name])
+	}
 	return list
 }
+
+// Shown are the halts that are shown in full.
+func (p Partner) Shown() []Halt { return p.Halts[:min(len(p.Halts), mostHalts)] }
 
 func streams(now *Reading) []StreamView {
 	var list []StreamView

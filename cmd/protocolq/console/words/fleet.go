@@ -43,6 +43,7 @@ var fleet = map[string]Said{
 	"fleet.up":            {"Up", "已运行"},
 	"fleet.partners":      {"Partners", "合作者"},
 	"fleet.partners.none": {"No partner is known yet.", "尚无合作者信息。"},
+	"fleet.halted":        {"halted by %d of %d workers", "已被 %d 个 worker 暂停（共 %d 个）"},
 	"fleet.calls":         {"%s calls a second", "每秒 %s 次调用"},
 	"fleet.use":           {"Part of the rate in use", "速率使用比例"},
 	"fleet.streams":       {"Streams", "流"},
