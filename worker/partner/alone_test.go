@@ -170,6 +170,26 @@ func TestOneGateHaltsItself(t *testing.T) {
 	})
 }
 
+// An operator ends a worker's own halt, too, and the worker says so.
+func TestOperatorEndsAnOwnHalt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m record.Memory
+		var j journal
+		a, b := newGate(t, &m, "a", &j, nil), newGate(t, &m, "b", &j, nil)
+		fail(t, a, one)
+		time.Sleep(time.Minute)
+		probe(t, b, one)
+		b.Note(t.Context(), one, partner.Run{Key: "k", Finding: partner.Good})
+		fail(t, a, one)
+		wantHalted(t, a, one, time.Minute)
+		if err := partner.WriteHalt(t.Context(), &m, one, partner.Halt{}); err != nil {
+			t.Fatal(err)
+		}
+		wantHalted(t, a, one, 0)
+		j.wantOne(t, "level=INFO", `msg="partner is asked for again"`, "partner="+one, "worker=alone")
+	})
+}
+
 // A worker that halts the fleet again and again, as one of an earlier version with a wrong key
 // does, is not given more than a round of calls a minute by others whose calls are accepted.
 func TestHaltsAgainAndAgain(t *testing.T) {

@@ -184,13 +184,16 @@ func (g *Gate) take(partner string, h Halt, learn func(*Breaker) (turned bool)) 
 	g.mu.Lock()
 	was := b.Halt()
 	turned := learn(b)
-	sooner := soonerThan(was, b.Halt())
+	is := b.Halt()
 	g.mu.Unlock()
-	if turned {
+	switch {
+	case turned:
 		g.o.Logger.Warn("partner halt changed", "partner", partner, "halted", h.Halted, "by", h.By, "who", h.Who,
 			"code", h.Code, "reason", h.Reason)
+	case was.Halted && !is.Halted:
+		g.o.Logger.Info("partner is asked for again", "partner", partner, "worker", "alone")
 	}
-	if sooner {
+	if soonerThan(was, is) {
 		g.o.Resumed(partner)
 	}
 }
