@@ -138,12 +138,17 @@ func TestPromiseRepairedKeyWakesWhoWaits(t *testing.T) {
 	f.wantRest()
 }
 
-// A worker that alone has a wrong key halts the partner for itself: the others make sure at once
-// that theirs is accepted, and go on.
+// A worker that alone has a wrong key halts the partner for itself: the others, whose calls were
+// accepted before, make sure at once that theirs still are, and go on.
 func TestPromiseWrongKeyOfOneWorker(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, simulator.Options{})
 	good := []*member{f.start(), f.start()}
+	for i := 0; good[0].Stats().Gateway.Count == 0 || good[1].Stats().Gateway.Count == 0; i++ {
+		if r := f.ask(messages.Query{UserEmail: email("signed+before", i)}); r.Outcome != messages.Signed {
+			t.Fatalf("told %s", refusal(r))
+		}
+	}
 	key, err := mapi.ParseKey(mapi.MD5, []byte("wrong0000wrong0000wrong0000wrong"))
 	if err != nil {
 		t.Fatal(err)
