@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"protocolq/cmd/protocolq/console/browsertest"
 )
@@ -69,6 +71,28 @@ func TestScreenshot(t *testing.T) {
 	}
 	if got, err := filepath.Glob(filepath.Join(dir, "*")); len(got) != 1 || err != nil {
 		t.Errorf("pictures: %q, %v", got, err)
+	}
+}
+
+// A page that is replaced while it is read is read again.
+func TestPageIsReplacedWhileRead(t *testing.T) {
+	b := browsertest.Start(t)
+	var pages atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		body := "<meta http-equiv=refresh content=0><p>there soon"
+		if pages.Add(1) == 10 {
+			body = "<p>there"
+		}
+		time.Sleep(30 * time.Millisecond) //nolint:forbidigo // for so long a page is there
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte("<!doctype html><html lang=en><title>t</title><link rel=icon href='data:,'>" + body))
+	}))
+	defer srv.Close()
+	tab := b.Tab(t, browsertest.Look{NoScript: true})
+	tab.Visit(srv.URL)
+	for tab.Text("p") != "there" {
+		tab.Await("p")
+		tab.HTML()
 	}
 }
 

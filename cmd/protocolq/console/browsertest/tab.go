@@ -6,9 +6,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -138,6 +140,37 @@ func set[P any](tab *Tab, command cdp.Command[P, cdp.Empty], params P) {
 	}
 }
 
+// replaced reports whether an action found no end because the page was replaced meanwhile. The new
+// page may have what was looked for, too.
+func replaced(err error) bool {
+	return err != nil && slices.ContainsFunc([]string{"Cannot find context with specified id",
+		"No node with given id found", "Could not find node with given id", "does not belong to the document",
+		"Execution context was destroyed", "Inspected target navigated"},
+		func(words string) bool { return strings.Contains(err.Error(), words) })
+}
+
+// lookTime is how long one look for an element may take before another: a look at a page that is
+// replaced meanwhile may never end.
+const lookTime = 5 * time.Second
+
+// look returns the result of an action that changes nothing. It looks again at a page that has
+// replaced the one before, until patience ends.
+func look[T any](tab *Tab, action chromedp.Action[T]) T {
+	tab.t.Helper()
+	for {
+		ctx, cancel := context.WithTimeout(tab.ctx, lookTime)
+		v, err := chromedp.Run(ctx, action)
+		late := ctx.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			return v
+		case tab.ctx.Err() != nil || !late && !replaced(err):
+			tab.t.Fatalf("in the browser at %s: %v", tab.at(), err)
+		}
+	}
+}
+
 // Run runs actions in the tab.
 func (tab *Tab) Run(actions ...chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
@@ -195,7 +228,8 @@ func (tab *Tab) Check() {
 	if tab.look.NoScript {
 		return
 	}
-	if Eval[bool](tab, `document.documentElement.scrollWidth > document.documentElement.clientWidth`) {
+	const tooWide = `document.documentElement.scrollWidth > document.documentElement.clientWidth`
+	if look(tab, chromedp.Evaluate[bool](tooWide)) {
 		tab.t.Errorf("%s at %d px: the page scrolls sideways", tab.at(), tab.look.Width)
 	}
 }
@@ -203,20 +237,20 @@ func (tab *Tab) Check() {
 // HTML is the page as the browser has it.
 func (tab *Tab) HTML() string {
 	tab.t.Helper()
-	return get(tab, chromedp.OuterHTML(chromedp.CSS("html")))
+	return look(tab, chromedp.OuterHTML(chromedp.CSS("html")))
 }
 
 // Text is the visible text of the first element that matches the CSS selector. Text waits for that
 // element.
 func (tab *Tab) Text(selector string) string {
 	tab.t.Helper()
-	return strings.TrimSpace(get(tab, chromedp.Text(chromedp.CSS(selector))))
+	return strings.TrimSpace(look(tab, chromedp.Text(chromedp.CSS(selector))))
 }
 
 // Await waits until a visible element matches the CSS selector.
 func (tab *Tab) Await(selector string) {
 	tab.t.Helper()
-	tab.Run(chromedp.WaitVisible(chromedp.CSS(selector)))
+	look(tab, chromedp.WaitVisible(chromedp.CSS(selector)))
 }
 
 // Press types keys outside any field, as a keyboard does: the first event says which key it is, so
