@@ -4,6 +4,7 @@ package httpdoor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -61,7 +62,7 @@ func (r *reader) read(ctx context.Context) error {
 	defer taken.Stop() // first: what comes while the last are dealt with is for other readers
 	room := make(chan struct{}, r.atOnce)
 	for {
-		m, err := taken.Next(jetstream.NextContext(ctx))
+		m, err := next(ctx, taken)
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
@@ -78,4 +79,15 @@ func (r *reader) read(ctx context.Context) error {
 			r.take(context.WithoutCancel(ctx), m)
 		})
 	}
+}
+
+// next is the next message. nats.go leaves out a request if the one before is just being sent, so
+// that nothing comes and no heartbeat either: another look sends it. Nothing that is being dealt
+// with has to end for that, as it has where a second look misses the heartbeat, too.
+func next(ctx context.Context, taken jetstream.MessagesContext) (jetstream.Msg, error) {
+	m, err := taken.Next(jetstream.NextContext(ctx))
+	if errors.Is(err, jetstream.ErrNoHeartbeat) {
+		m, err = taken.Next(jetstream.NextContext(ctx))
+	}
+	return m, err
 }
