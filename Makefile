@@ -32,13 +32,15 @@ image: ## the container image protocolq:VERSION, of the program and nothing else
 	$(or $(BUILDER),$(firstword $(foreach b,buildah podman docker,$(shell command -v $(b))))) $(or $(BUILDERFLAGS),build) -f deploy/container/Dockerfile -t protocolq:$(shell cat cmd/protocolq/cli/version.txt) -t protocolq .
 
 # Each package's test is linked anew: without a debugger's tables that takes a quarter of the time.
-# Most of them wait for a server or a browser most of the time, so more of them run than there are
-# processors; those that take longest are begun first.
-TESTS   := $(RACE) -vet=off -ldflags='-s -w' -timeout 40m -parallel 4 -p 3
-LONGEST := $(addprefix ./,worker worker/querylog/database cmd/protocolq cmd/protocolq/natsconfig worker/provision cmd/protocolq/console cmd/protocolq/console/watches cmd/protocolq/console/letters)
+# The two largest have the machine for themselves: beside each other their fleets starve. Of the
+# others those that take longest are begun first.
+TESTS   := $(RACE) -vet=off -ldflags='-s -w' -timeout 40m -parallel 4
+LARGEST := protocolq/worker protocolq/cmd/protocolq
+LONGEST := $(addprefix ./,worker/querylog/database cmd/protocolq/natsconfig cmd/protocolq/console cmd/protocolq/console/letters cmd/protocolq/console/watches worker/provision)
 test: ## vet, then every test under the race detector
 	go vet ./...
-	go test $(TESTS) $(TESTFLAGS) $(LONGEST) $$(go list ./...)
+	go test $(TESTS) -p 1 $(TESTFLAGS) $(LARGEST)
+	go test $(TESTS) -p 2 $(TESTFLAGS) $(LONGEST) $$(go list ./... | grep -vx $(LARGEST:%=-e %))
 	@$(BROWSER) || echo 'NOTE: no Chromium, so the page was not tried in a browser: install chromium'
 
 # The pictures of every page, in bin/screenshots, to be looked at.
