@@ -52,10 +52,11 @@ func (a *Attempt) fields(c *codec) {
 
 func (a *Ask) fields(c *codec) {
 	if c.writing {
-		// Text that might be personal, and that no reader needs exactly, does not leave the process.
 		b := *a
-		b.Subject, b.Reply, b.Trace = shownSubject(a.Subject, a.Partner), ReplyPrefix(a.Reply), traceID(a.Trace)
+		b.hide()
 		a = &b
+	} else {
+		defer a.hide() // a line that no worker wrote
 	}
 	c.text("tok", &a.Token, maxID)
 	c.time("at", &a.At)
@@ -74,6 +75,13 @@ func (a *Ask) fields(c *codec) {
 	c.text("code", &a.Code, maxWord)
 	c.text("trace", &a.Trace, maxWord)
 	c.text("field", &a.Field, maxWord)
+}
+
+// hide leaves out text that might be personal, and that no reader needs exactly: it neither leaves
+// the process nor gets into a database.
+func (a *Ask) hide() {
+	a.Subject = clean(shownSubject(a.Subject, a.Partner), maxSubject)
+	a.Reply, a.Trace = clean(ReplyPrefix(a.Reply), maxSubject), traceID(a.Trace)
 }
 
 // shownSubject is subject with *** for each token that may name a person. The partner's own token

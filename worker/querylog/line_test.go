@@ -345,6 +345,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(line.Data)
 	}
 	f.Add([]byte("\x81\xa1x\xdd\xff\xff\xff\xff"))
+	f.Add(plainLine(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if r, err := querylog.DecodeRun(data); err == nil {
 			again, err := r.Encode()
