@@ -30,8 +30,8 @@ const (
 	givenFor = 10      // seconds until it is done again: a worker that is busy now and then keeps its memory
 )
 
-// GiveBack returns memory to the machine when a burst is over, until ctx ends. Go by itself leaves
-// a worker at its peak for minutes. If GOGC is set, the operator decides this, too.
+// GiveBack returns unused memory to the machine in calm seconds, until ctx ends. Go by itself
+// leaves a worker at its peak for minutes. If GOGC is set, the operator decides this, too.
 func GiveBack(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -55,21 +55,20 @@ func GiveBack(ctx context.Context) {
 	}
 }
 
-// rest reports once after each burst that it is over.
+// rest reports that a second is calm and much is unused: after a burst, or because small amounts
+// have added up since memory was given back.
 type rest struct {
 	allocated uint64 // by the last second
-	busy      bool   // since memory was given back
-	since     int    // seconds since then
+	since     int    // seconds since memory was given back
 }
 
 // begins takes in a second: all bytes ever allocated, and those that are free or garbage now.
 func (r *rest) begins(allocated uint64, free int64) bool {
 	calm := allocated-r.allocated <= quiet
 	r.allocated = allocated
-	r.busy = r.busy || !calm
-	if r.since++; !calm || !r.busy || r.since < givenFor || free < unused {
+	if r.since++; !calm || r.since < givenFor || free < unused {
 		return false
 	}
-	r.busy, r.since = false, 0
+	r.since = 0
 	return true
 }
