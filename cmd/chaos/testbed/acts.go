@@ -75,13 +75,14 @@ func (h *Bed) SubmitMany(ctx context.Context, n int) error {
 	}
 }
 
-// Crowd starts one more asker, with accounts of its own, each asked for once or more.
+// Crowd starts one more asker, with accounts of its own, each asked for once or more. It asks under
+// its name, so that it does not share its turns with the others.
 func (h *Bed) Crowd(ctx context.Context, name string, offset uint64, keys float64, long time.Duration) error {
 	p, err := start(ctx, h.Dir, "asker-"+name, nil, h.Programs.self, "asker", "-name", name, "-nats", h.Cluster.uRLs(),
 		"-seed", fmt.Sprint(h.Seed+offset<<32),
 		"-begin", fmt.Sprint(time.Now().UnixMicro()), "-for", long.String(), "-settle", h.Settle.String(), "-rate",
 		fmt.Sprint(1.4*keys), "-keys", fmt.Sprint(keys),
-		"-doors", h.Doors, "-plain="+fmt.Sprint(h.Plain), "-out", filepath.Join(h.Dir, name+".jsonl"))
+		"-doors", h.Doors, "-plain="+fmt.Sprint(h.Plain), "-only-named", "-out", filepath.Join(h.Dir, name+".jsonl"))
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,11 @@ type asker struct {
 	atOnce       int     // asks that wait, before it waits with the next; 0: any number
 	doors        string  // query, submit or both
 	plain        bool    // no deadlines, ages, second encoding, nor repeated asks
+	onlyNamed    bool    // it asks all under its own name
 	mu           sync.Mutex
 	out          io.Writer     // under mu
 	clients      []*ask.Client // one for each encoding
-	named        *ask.Client   // submits under the asker's own name
+	named        *ask.Client   // asks under the asker's own name
 }
 
 // AskerMain is `chaos asker …`.
@@ -54,6 +55,7 @@ func AskerMain(args []string) error {
 	fs.IntVar(&a.atOnce, "at-once", 0, "asks that may wait for an acknowledgement or a reply; 0: any number")
 	fs.StringVar(&a.doors, "doors", "both", "query, submit or both")
 	fs.BoolVar(&a.plain, "plain", false, "ask in one way only")
+	fs.BoolVar(&a.onlyNamed, "only-named", false, "ask all under its own name")
 	out := fs.String("out", "", "file of the log")
 	if err := fs.Parse(args); err != nil {
 		return err

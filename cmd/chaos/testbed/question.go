@@ -104,6 +104,11 @@ func (a *asker) about(n, account int) messages.Query {
 // answered sets where the reply goes.
 func (a *asker) answered(o *order, rng *rand.Rand) {
 	switch roll := rng.IntN(100); {
+	case a.onlyNamed:
+		o.client, o.q.Partner = a.named, verdict.Partner
+		if !o.submit {
+			return
+		}
 	case o.submit && !a.plain && roll < byName && o.q.Key == "": // a key with a name means the name's own request
 		o.client, o.q.Partner = a.named, verdict.Partner
 	case o.submit, !a.plain && roll < durably:

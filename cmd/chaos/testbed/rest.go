@@ -82,9 +82,15 @@ func (h *Bed) Rested(ctx context.Context, t *verdict.Evidence) error {
 		return err
 	}
 	for i, p := range append(old, fresh) {
-		if t.Rests[i].Goroutines, err = goroutines(p); err != nil {
+		r, err := look(p) // all but the descriptors once more: memory is given back when it is calm
+		if err == nil {
+			r.Goroutines, err = goroutines(p)
+		}
+		if err != nil {
 			return err
 		}
+		r.Descriptors = t.Rests[i].Descriptors
+		t.Rests[i] = r
 	}
 	return nil
 }
